@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one tree of exceptions.
+
+Rules:
+
+1. Everything raised on purpose is a :class:`BreakglassError`; the root and the six categories are never
+   raised themselves, only their leaves.
+2. ``id`` is public and stable: vectors, JSON output and records name it.
+3. ``exit_code`` is the command line's contract.
+4. A message names what and where, in lower case, without a full stop, "expected X, got Y".
+   It never holds a secret: a share is named by its public id, a credential by its set.
+5. ``hint`` is what to do next, one sentence.
+
+This module does not print, log or translate anything.
+"""
+
+from typing import ClassVar
+
+
+class BreakglassError(Exception):
+    """Root of the tree.
+
+    Attributes:
+        id: stable public name of the failure class.
+        exit_code: what the command line exits with.
+        hint: what to do next; empty when the message says it all.
+    """
+
+    id: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+    default_hint: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint or self.default_hint
+
+
+class UsageError(BreakglassError):
+    """Category: the request itself is malformed."""
+
+    id = "usage"
+    exit_code = 2
+
+
+class RefusedError(BreakglassError):
+    """Category: policy or state forbids it."""
+
+    id = "refused"
+    exit_code = 3
+
+
+class SharesError(BreakglassError):
+    """Category: shares or envelopes are insufficient or invalid."""
+
+    id = "shares"
+    exit_code = 4
+
+
+class IntegrityError(BreakglassError):
+    """Category: ledger, proof or signature does not hold."""
+
+    id = "integrity"
+    exit_code = 5
+
+
+class TargetError(BreakglassError):
+    """Category: the target could not be reached, checked or changed."""
+
+    id = "target"
+    exit_code = 6
+
+
+class DueError(BreakglassError):
+    """Category: something is due or overdue."""
+
+    id = "due"
+    exit_code = 7
+
+
+# --- usage -----------------------------------------------------------------------------------------------
+
+
+class InvalidInput(UsageError):
+    """An argument, file or answer is not what was asked for."""
+
+    id = "invalid-input"
+
+
+class InvalidPolicy(UsageError):
+    """A policy file does not describe a set that can be kept."""
+
+    id = "invalid-policy"
+
+
+class InvalidStructure(UsageError):
+    """A quorum structure that must not exist: k = 1 alone, k > n, n > 255, or one person opens it."""
+
+    id = "invalid-structure"
+
+
+class FileExists(UsageError):
+    """A file that must not be overwritten is already there."""
+
+    id = "file-exists"
+
+
+# --- refused ---------------------------------------------------------------------------------------------
+
+
+class IllegalState(RefusedError):
+    """The set's state does not allow this step."""
+
+    id = "illegal-state"
+
+
+class GateClosed(RefusedError):
+    """A check failed that an emergency may override by name.
+
+    Attributes:
+        gate: the name to pass to ``--override``.
+    """
+
+    id = "gate-closed"
+
+    def __init__(self, gate: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or f"an emergency may pass with --override {gate} --override-reason R")
+        self.gate = gate
+
+
+class UnknownSet(RefusedError):
+    """No set of this name in this ledger."""
+
+    id = "unknown-set"
+
+
+class NoHome(RefusedError):
+    """The home folder has no ledger yet."""
+
+    id = "no-home"
+    default_hint = "create one with: breakglass init"
+
+
+# --- shares ----------------------------------------------------------------------------------------------
+
+
+class MalformedText(SharesError):
+    """A printed text is not of its format: prefix, length, alphabet, check or parity."""
+
+    id = "malformed-text"
+
+
+class UnsupportedVersion(SharesError):
+    """The format version, suite or kind is not one this release knows."""
+
+    id = "unsupported-version"
+
+
+class InsufficientShares(SharesError):
+    """Fewer shares than the quorum needs."""
+
+    id = "insufficient-shares"
+
+
+class DuplicateShare(SharesError):
+    """The same share number twice with different values, or twice where each must be distinct."""
+
+    id = "duplicate-share"
+
+
+class MixedShares(SharesError):
+    """Shares of different epochs or kinds in one combination."""
+
+    id = "mixed-shares"
+
+
+class ShareMismatch(SharesError):
+    """A share's value does not match its commitment in the envelope."""
+
+    id = "share-mismatch"
+
+
+class DrillShare(SharesError):
+    """A drill share where a live one is needed, or the reverse."""
+
+    id = "drill-share"
+
+
+class VoidShare(SharesError):
+    """A sheet of an epoch, or a single sheet, that was voided."""
+
+    id = "void-share"
+
+
+class UnknownEpoch(SharesError):
+    """A share or envelope of an epoch this ledger does not know."""
+
+    id = "unknown-epoch"
+
+
+class InvalidEnvelope(SharesError):
+    """The envelope's structure or signature does not hold."""
+
+    id = "invalid-envelope"
+
+
+class MissingEnvelope(SharesError):
+    """Shares are there but no envelope of their epoch."""
+
+    id = "missing-envelope"
+
+
+class UnconfirmedMaster(SharesError):
+    """The combined master does not derive the epoch id its shares carry."""
+
+    id = "unconfirmed-master"
+
+
+class DecryptionFailed(SharesError):
+    """The credential's authentication tag or padding does not hold."""
+
+    id = "decryption-failed"
+
+
+class UnreadableScan(SharesError):
+    """A picture or page could not be read, or holds no code of ours."""
+
+    id = "unreadable-scan"
+
+
+# --- integrity -------------------------------------------------------------------------------------------
+
+
+class EnvelopeConflict(IntegrityError):
+    """Two valid envelopes under one epoch id, or one that differs from the pinned one."""
+
+    id = "envelope-conflict"
+
+
+class InvalidSignature(IntegrityError):
+    """A signature is malformed, in the wrong namespace, or does not verify."""
+
+    id = "invalid-signature"
+
+
+class InvalidProof(IntegrityError):
+    """A Merkle proof, checkpoint or signed note does not hold."""
+
+    id = "invalid-proof"
+
+
+class InvalidRecord(IntegrityError):
+    """A record is not canonical, not of a known type, or breaks the chain."""
+
+    id = "invalid-record"
+
+
+class LedgerUnwritable(IntegrityError):
+    """A record could not be made durable; nothing was revealed."""
+
+    id = "ledger-unwritable"
+    default_hint = "write the record elsewhere with --record-to PATH (a USB stick), or free space and try again"
+
+
+class LedgerBusy(IntegrityError):
+    """Another process holds the ledger's write lock for too long."""
+
+    id = "ledger-busy"
+
+
+# --- target ----------------------------------------------------------------------------------------------
+
+
+class ConnectorError(TargetError):
+    """The only exception that leaves a connector; the cause is chained, no secret is in its text."""
+
+    id = "connector"
+
+
+class PaperError(TargetError):
+    """A sheet could not be written, printed or read back."""
+
+    id = "paper"
+
+
+# --- due -------------------------------------------------------------------------------------------------
+
+
+class RotationDue(DueError):
+    """The credential was revealed and its rotation is still owed."""
+
+    id = "rotation-due"
