@@ -12,7 +12,7 @@ by itself:
 * :mod:`breakglass_shamir.connectors` - the targets whose credential is kept.
 * :mod:`breakglass_shamir.operations` - one module per use case.
 
-A master key is drawn inside :func:`breakglass_shamir.formats.envelope.seal` and never accepted from outside.
+A master key is drawn inside :func:`breakglass_shamir.formats.seal.seal` and never accepted from outside.
 What is printed lives ten years in a safe: a share or envelope written by version 1 of the format stays
 readable by every later release. ``docs/spec/`` is normative; where code and spec differ, the code is wrong.
 """

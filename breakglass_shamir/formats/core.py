@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of an envelope that opens: structure, masked values, ciphertext (spec: docs/spec/4-envelope.md).
+
+Rules:
+
+1. The core is what a blank machine needs besides the shares; it is also printed as typed lines.
+2. Parsing is strict: nothing missing, nothing trailing; what is accepted re-encodes to the same bytes.
+
+This module neither verifies nor decrypts.
+"""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, SUITE, Kind
+from breakglass_shamir.errors import InvalidEnvelope, InvalidStructure, MalformedText, UnsupportedVersion
+from breakglass_shamir.formats import parity, text
+from breakglass_shamir.formats.share import TEXT_LINES
+from breakglass_shamir.formats.structure import Group, Seat, Structure
+
+VERSION = 1
+"""Format version of the envelope."""
+
+FIRST_LINE = TEXT_LINES + 1
+"""Typed lines of the core are numbered after the share's."""
+
+_MAX_BLOCK = 255 - parity.PARITY_BYTES
+
+
+class Reader:
+    """Take fixed-size fields off a byte string, or say that it ends too early."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+
+    def take(self, length: int) -> bytes:
+        """Return the next bytes; InvalidEnvelope when they are not all there."""
+        piece = self.data[self.position : self.position + length]
+        if len(piece) != length:
+            raise InvalidEnvelope(f"the envelope ends after {len(self.data)} bytes, in the middle of a field")
+        self.position += length
+        return piece
+
+    def number(self, length: int) -> int:
+        """Return the next bytes as a big-endian number."""
+        return int.from_bytes(self.take(length), "big")
+
+    def end(self) -> None:
+        """Refuse anything that is left over."""
+        if self.position != len(self.data):
+            raise InvalidEnvelope(f"{len(self.data) - self.position} bytes too many after the envelope")
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What opens: everything a quorum needs besides its shares."""
+
+    kind: Kind
+    epoch_id: bytes
+    epoch: int
+    structure: Structure
+    masked: tuple[bytes, ...]
+    """32 bytes per member of each threshold-1 group: group secret XOR the member's mask."""
+
+    ciphertext: bytes
+    """Padded plaintext and tag."""
+
+    def header(self) -> bytes:
+        """Return the bytes before the ciphertext's length: what the cipher authenticates."""
+        fixed = bytes([VERSION, SUITE, self.kind]) + self.epoch_id + struct.pack(">I", self.epoch)
+        groups = b"".join(bytes([group.threshold, group.members]) for group in self.structure.groups)
+        counts = bytes([self.structure.group_threshold, len(self.structure.groups)])
+        return fixed + counts + groups + b"".join(self.masked)
+
+    def to_bytes(self) -> bytes:
+        """Return header, ciphertext length (2) and ciphertext."""
+        return self.header() + struct.pack(">H", len(self.ciphertext)) + self.ciphertext
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Core":
+        """Read a core and nothing after it.
+
+        Raises:
+            InvalidEnvelope: a field is missing, impossible or too much.
+            UnsupportedVersion: version, suite or kind of another release.
+        """
+        reader = Reader(data)
+        core = cls.read(reader)
+        reader.end()
+        return core
+
+    @classmethod
+    def read(cls, reader: Reader) -> "Core":
+        """Read a core off the front of a longer byte string."""
+        version, suite, kind = reader.take(3)
+        if version != VERSION or suite != SUITE or kind not in list(Kind):
+            got = f"version {version}, suite {suite}, kind {kind}"
+            raise UnsupportedVersion(f"expected envelope version {VERSION}, suite {SUITE}, got {got}")
+        epoch_id, epoch = reader.take(EPOCH_ID_BYTES), reader.number(4)
+        if epoch == 0:
+            raise InvalidEnvelope("expected an epoch from 1, got 0")
+        structure = _read_structure(reader)
+        masked = tuple(reader.take(MASTER_BYTES) for _ in _masked_seats(structure))
+        return cls(Kind(kind), epoch_id, epoch, structure, masked, reader.take(reader.number(2)))
+
+    def masked_value(self, seat: Seat) -> bytes:
+        """Return the masked group secret of one member of a threshold-1 group."""
+        return self.masked[_masked_seats(self.structure).index(seat)]
+
+    def to_lines(self) -> tuple[str, ...]:
+        """Return the core as typed lines numbered from 5, or none when it is too long to type.
+
+        The bytes are cut into the fewest equal blocks of at most 238, each followed by 17 parity bytes,
+        then zero bytes up to a whole line.
+        """
+        data = self.to_bytes()
+        protected = struct.pack(">H", len(data)) + data
+        size = _block_size(len(protected))
+        code = b"".join(parity.protect(protected[i : i + size]) for i in range(0, len(protected), size))
+        code += bytes(-len(code) % text.LINE_BYTES)
+        if len(code) // text.LINE_BYTES > text.MAX_LINE_NUMBER - TEXT_LINES:
+            return ()
+        return text.to_lines(code, FIRST_LINE)
+
+
+def from_lines(rows: dict[int, str]) -> Core:
+    """Read a core from the symbols of its typed lines, by number from 5; a missing line is unreadable.
+
+    Raises:
+        MalformedText: lines 5 or the last are missing, or more damage than can be repaired.
+        InvalidEnvelope, UnsupportedVersion: repaired, but not a core.
+    """
+    last = max(rows, default=0)
+    blank = text.UNREADABLE * text.LINE_CHARACTERS
+    symbols = "".join(rows.get(number, blank) for number in range(FIRST_LINE, last + 1))
+    code = text.decode(symbols.replace(text.UNREADABLE, "0"))
+    erased = {
+        byte for i, s in enumerate(symbols) if s == text.UNREADABLE for byte in (i * 5 // 8, (i * 5 + 4) // 8)
+    }
+    for padding in range(text.LINE_BYTES):
+        data = _unblock(code, erased, len(code) - padding)
+        if data is not None:
+            return Core.from_bytes(data)
+    raise MalformedText(
+        "the typed lines of the envelope could not be repaired: check the lines that were not accepted"
+    )
+
+
+def _unblock(code: bytes, erased: Iterable[int], length: int) -> bytes | None:
+    """Try to read blocks of one total length; None when the length or the parity does not fit."""
+    if any(code[length:]):
+        return None
+    blocks = -(-length // (_MAX_BLOCK + parity.PARITY_BYTES))
+    size = _block_size(length - blocks * parity.PARITY_BYTES) + parity.PARITY_BYTES
+    erasures = set(erased)
+    pieces = []
+    for start in range(0, length, size):
+        inside = [i - start for i in erasures if start <= i < min(start + size, length)]
+        try:
+            pieces.append(
+                parity.repair(code[start : min(start + size, length)], inside).codeword[
+                    : -parity.PARITY_BYTES
+                ]
+            )
+        except MalformedText:
+            return None
+    data = b"".join(pieces)
+    return data[2:] if int.from_bytes(data[:2], "big") == len(data) - 2 else None
+
+
+def _block_size(length: int) -> int:
+    count = max(1, -(-length // _MAX_BLOCK))
+    return -(-length // count)
+
+
+def _masked_seats(structure: Structure) -> list[Seat]:
+    return [seat for seat in structure.seats() if structure.groups[seat[0] - 1].threshold == 1]
+
+
+def _read_structure(reader: Reader) -> Structure:
+    group_threshold, count = reader.take(2)
+    pairs = [reader.take(2) for _ in range(count)]
+    try:
+        return Structure(group_threshold, tuple(Group(pair[0], pair[1]) for pair in pairs))
+    except InvalidStructure as error:
+        raise InvalidEnvelope(f"impossible quorum structure in the envelope: {error}") from None

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public, signed part of an epoch: core and proofs (spec: docs/spec/4-envelope.md).
+
+Rules:
+
+1. The core alone can be opened: structure, threshold-1 values, ciphertext. The proofs make it verifiable:
+   commitments, set key, predecessor, policy digest, checkpoint at printing time, set name, signature.
+2. ``Envelope.from_bytes`` returns only what verifies against its own set public key, whose hash is the
+   epoch id. That proves consistency, not origin: who pins the key is the ledger, a receipt, or the shares.
+3. Parsing is strict: nothing missing, nothing trailing; what is accepted re-encodes to the same bytes.
+
+This module does not decrypt; ``seal.py`` does.
+"""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from breakglass_shamir.crypto.keys import (
+    EPOCH_ID_BYTES,
+    PUBLIC_KEY_BYTES,
+    SIGNATURE_BYTES,
+    ed25519_sign,
+    ed25519_verify,
+    epoch_id_of,
+)
+from breakglass_shamir.errors import (
+    InvalidEnvelope,
+    InvalidSignature,
+    InvalidStructure,
+    MalformedText,
+    MixedShares,
+    ShareMismatch,
+)
+from breakglass_shamir.formats import text
+from breakglass_shamir.formats.core import Core, Reader
+from breakglass_shamir.formats.share import COMMITMENT_BYTES, Share
+from breakglass_shamir.hygiene import Secret
+
+PREFIX = "BGE1:"
+"""What an envelope's QR code begins with."""
+
+MAX_CODE_BYTES = 750
+"""Envelope bytes in one QR code; a longer envelope is printed as several."""
+
+MAX_CODES = 99
+"""Codes of one envelope at most; far above what the largest credential needs."""
+
+MAX_NAME_BYTES = 64
+"""Longest set name in UTF-8."""
+
+NO_PREDECESSOR = bytes(EPOCH_ID_BYTES)
+"""The predecessor of a first epoch."""
+
+_SIGNED_LABEL = b"breakglass-shamir envelope\x00"
+_HASH_CHARACTERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The ledger's tree at printing time, as a sheet witnesses it."""
+
+    log_id: bytes
+    """First 8 bytes of SHA-256 over the terminal's public key."""
+
+    size: int
+    root: bytes
+
+    def to_bytes(self) -> bytes:
+        """Return log id (8), size (8) and root (32)."""
+        return self.log_id + struct.pack(">Q", self.size) + self.root
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Core and proofs of one epoch, verified against its own set public key."""
+
+    core: Core
+    commitments: tuple[bytes, ...]
+    set_public_key: bytes
+    predecessor: bytes
+    policy_digest: bytes
+    """SHA-256 over a 16-byte salt, kept in the ledger, and the policy's digest."""
+
+    checkpoint: Checkpoint
+    set_name: str
+    signature: bytes = field(repr=False, default=b"")
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the envelope's bytes: what ledger and receipts pin."""
+        return hashlib.sha256(self.to_bytes()).digest()
+
+    def to_bytes(self) -> bytes:
+        """Return core, proofs and signature."""
+        return self._signed_part() + self.signature
+
+    def _signed_part(self) -> bytes:
+        name = self.set_name.encode()
+        return b"".join(
+            (
+                self.core.to_bytes(),
+                *self.commitments,
+                self.set_public_key,
+                self.predecessor,
+                self.policy_digest,
+                self.checkpoint.to_bytes(),
+                bytes([len(name)]),
+                name,
+            )
+        )
+
+    def signed_by(self, set_key: Secret) -> "Envelope":
+        """Return the envelope with its signature by the epoch's set key."""
+        return replace(self, signature=ed25519_sign(set_key, _SIGNED_LABEL + self._signed_part()))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Envelope":
+        """Read and verify an envelope.
+
+        Raises:
+            InvalidEnvelope: structure, epoch id or signature do not hold.
+            UnsupportedVersion: version, suite or kind of another release.
+        """
+        reader = Reader(data)
+        core = Core.read(reader)
+        commitments = tuple(reader.take(COMMITMENT_BYTES) for _ in core.structure.seats())
+        public = reader.take(PUBLIC_KEY_BYTES)
+        predecessor, policy_digest = reader.take(EPOCH_ID_BYTES), reader.take(32)
+        checkpoint = Checkpoint(reader.take(8), reader.number(8), reader.take(32))
+        name = _read_name(reader)
+        signature = reader.take(SIGNATURE_BYTES)
+        reader.end()
+        envelope = cls(core, commitments, public, predecessor, policy_digest, checkpoint, name, signature)
+        envelope._verify()
+        return envelope
+
+    def _verify(self) -> None:
+        if epoch_id_of(self.set_public_key) != self.core.epoch_id:
+            raise InvalidEnvelope("the envelope's set key does not belong to its epoch id")
+        try:
+            ed25519_verify(self.set_public_key, _SIGNED_LABEL + self._signed_part(), self.signature)
+        except InvalidSignature:
+            raise InvalidEnvelope(
+                "the envelope's signature does not hold: it was damaged or forged"
+            ) from None
+
+    def check_share(self, share: Share) -> None:
+        """Verify one share alone against its commitment.
+
+        Raises:
+            MixedShares: the share is of another epoch or kind, or its number does not exist here.
+            ShareMismatch: its value is not the one that was dealt.
+        """
+        if share.kind is not self.core.kind or share.epoch_id != self.core.epoch_id:
+            raise MixedShares(f"share {share.public_id} is not of epoch {text.short_id(self.core.epoch_id)}")
+        try:
+            index = self.core.structure.index((share.group, share.member))
+        except InvalidStructure:
+            raise MixedShares(f"share {share.public_id} does not exist in this epoch") from None
+        if not share.matches(self.commitments[index]):
+            raise ShareMismatch(
+                f"share {share.public_id} is not the one that was printed: it was altered or misread"
+            )
+
+    def to_codes(self) -> tuple[str, ...]:
+        """Return the texts of the envelope's QR codes: one, or several ``BGE1:i/n:hash4:``."""
+        data = self.to_bytes()
+        if len(data) <= MAX_CODE_BYTES:
+            return (PREFIX + text.encode(data),)
+        count = -(-len(data) // MAX_CODE_BYTES)
+        size = -(-len(data) // count)
+        tag = text.encode(hashlib.sha256(data).digest())[:_HASH_CHARACTERS]
+        pieces = [data[i : i + size] for i in range(0, len(data), size)]
+        return tuple(f"{PREFIX}{i}/{count}:{tag}:{text.encode(piece)}" for i, piece in enumerate(pieces, 1))
+
+
+class EnvelopeReader:
+    """Collect the codes of envelopes, in any order and over any number of sheets."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, int], dict[int, bytes]] = {}
+
+    def add(self, code: str) -> Envelope | None:
+        """Take one ``BGE1:`` text; returns the envelope once it is complete, else None.
+
+        Raises:
+            MalformedText: not an envelope's text.
+            InvalidEnvelope, UnsupportedVersion: complete, but it does not hold.
+        """
+        body = code.strip()
+        if body[: len(PREFIX)].upper() != PREFIX:
+            raise MalformedText(f"expected a text that begins with {PREFIX}")
+        fields = body[len(PREFIX) :].split(":")
+        if len(fields) == 1:
+            return Envelope.from_bytes(text.decode(text.normalise(fields[0])))
+        return self._add_part(fields)
+
+    def missing(self) -> str:
+        """Say which codes are still missing, empty when none is."""
+        rows = [
+            f"{sorted(set(range(1, count + 1)) - set(parts))} of {count}"
+            for (_, count), parts in self._parts.items()
+            if len(parts) < count
+        ]
+        return "; ".join(f"envelope codes {row}" for row in rows)
+
+    def _add_part(self, fields: Sequence[str]) -> Envelope | None:
+        number, count = _part_numbers(fields)
+        tag = text.normalise(fields[1])
+        parts = self._parts.setdefault((tag, count), {})
+        parts[number] = text.decode(text.normalise(fields[2]))
+        if len(parts) < count:
+            return None
+        data = b"".join(parts[i] for i in range(1, count + 1))
+        del self._parts[(tag, count)]
+        if text.encode(hashlib.sha256(data).digest())[:_HASH_CHARACTERS] != tag:
+            raise InvalidEnvelope("the envelope's codes do not belong together")
+        return Envelope.from_bytes(data)
+
+
+def _part_numbers(fields: Sequence[str]) -> tuple[int, int]:
+    numbers = fields[0].split("/")
+    if len(fields) != 3 or len(numbers) != 2 or not all(n.isascii() and n.isdigit() for n in numbers):
+        raise MalformedText(f"expected {PREFIX}i/n:hash:data")
+    number, count = int(numbers[0][:4]), int(numbers[1][:4])
+    if not 1 <= number <= count <= MAX_CODES:
+        raise MalformedText(f"expected a code number from 1 to {count}, got {number}")
+    return number, count
+
+
+def _read_name(reader: Reader) -> str:
+    raw = reader.take(reader.number(1))
+    try:
+        name = raw.decode()
+    except UnicodeDecodeError:
+        raise InvalidEnvelope("the set name in the envelope is not UTF-8") from None
+    if not 1 <= len(raw) <= MAX_NAME_BYTES or not name.isprintable():
+        raise InvalidEnvelope("the set name in the envelope is not printable text of 1 to 64 bytes")
+    return name

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One share: its 43 bytes, its printed text and its commitment (spec: docs/spec/3-share.md).
+
+Rules:
+
+1. Any single changed bit of any field is noticed: by the parity, and past it by the commitment.
+2. A repair is always reported to the caller, who shows it; the commitment decides, not the repair.
+3. A share whose repair left fewer than 2 spare parity bytes is provisional until an envelope confirms it.
+4. ``repr`` names the public id only; the value is a :class:`~breakglass_shamir.hygiene.Secret`.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, Kind
+from breakglass_shamir.errors import MalformedText, UnsupportedVersion
+from breakglass_shamir.formats import parity, text
+from breakglass_shamir.hygiene import Secret
+
+PREFIX = "BGS1:"
+"""What a share's QR code begins with."""
+
+VERSION = 1
+"""Format version, the high four bits of the first byte; the low four are the kind."""
+
+SHARE_BYTES = 2 + EPOCH_ID_BYTES + 1 + MASTER_BYTES
+"""Version and kind (1), epoch id (8), group (1), member (1), value (32)."""
+
+TEXT_CHARACTERS = 96
+"""Characters of a share's text without its prefix: 60 bytes."""
+
+TEXT_LINES = 4
+"""Typed lines of a share, numbered 1 to 4."""
+
+CONFIDENT_SPARE_PARITY = 2
+"""With fewer spare parity bytes a repaired share is provisional."""
+
+COMMITMENT_BYTES = 16
+"""Length of a share's commitment."""
+
+_COMMITMENT_LABEL = b"breakglass-shamir commitment"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One point of an epoch's sharing; everything but the value is public."""
+
+    kind: Kind
+    epoch_id: bytes
+    group: int
+    member: int
+    value: Secret = field(repr=False)
+
+    @property
+    def public_id(self) -> str:
+        """Name the share without its value: ``ABCD-EFGH-JKMN 1.2`` (epoch id, group.member)."""
+        name = f"{text.short_id(self.epoch_id)} {self.group}.{self.member}"
+        return name if self.kind is Kind.LIVE else f"drill {name}"
+
+    def to_bytes(self) -> bytes:
+        """Return the 43 bytes."""
+        head = bytes([VERSION << 4 | self.kind]) + self.epoch_id + bytes([self.group, self.member])
+        return head + self.value.reveal()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Share":
+        """Read the 43 bytes.
+
+        Raises:
+            MalformedText: another length, or group or member 0.
+            UnsupportedVersion: a version or kind this release does not know.
+        """
+        if len(data) != SHARE_BYTES:
+            raise MalformedText(f"expected a share of {SHARE_BYTES} bytes, got {len(data)}")
+        version, kind = data[0] >> 4, data[0] & 15
+        if version != VERSION or kind not in list(Kind):
+            raise UnsupportedVersion(
+                f"expected a share of version {VERSION}, got version {version} kind {kind}"
+            )
+        group, member = data[9], data[10]
+        if not group or not member:
+            raise MalformedText(f"expected group and member from 1, got {group}.{member}")
+        return cls(Kind(kind), data[1:9], group, member, Secret(data[11:]))
+
+    def to_text(self) -> str:
+        """Return the 101 characters of the share's QR code."""
+        return PREFIX + text.encode(parity.protect(self.to_bytes()))
+
+    def to_lines(self) -> tuple[str, ...]:
+        """Return the four typed lines."""
+        return text.to_lines(parity.protect(self.to_bytes()), 1)
+
+    def commitment(self) -> bytes:
+        """Return the 16 bytes the envelope carries for this share: truncated SHA-256.
+
+        Over the label, epoch id (8), group (1), member (1) and value (32).
+        """
+        public = _COMMITMENT_LABEL + self.epoch_id + bytes([self.group, self.member])
+        return hashlib.sha256(public + self.value.reveal()).digest()[:COMMITMENT_BYTES]
+
+    def matches(self, commitment: bytes) -> bool:
+        """Tell in constant time whether this share is the one committed to."""
+        return hmac.compare_digest(self.commitment(), commitment)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadShare:
+    """A share as read from paper, with what the reading had to repair."""
+
+    share: Share
+    repaired: tuple[int, ...]
+    """Characters of the text that were wrong or unreadable, from 1."""
+
+    spare_parity: int
+    """Parity bytes left over; 17 when nothing was repaired."""
+
+    @property
+    def provisional(self) -> bool:
+        """Whether only an envelope's commitment may confirm this share."""
+        return self.spare_parity < CONFIDENT_SPARE_PARITY
+
+
+def from_text(code: str) -> ReadShare:
+    """Read a share's QR text or the same characters typed in one go; ``?`` is an unreadable character.
+
+    Raises:
+        MalformedText: wrong prefix, length or characters, or more damage than can be repaired.
+        UnsupportedVersion: a version or kind this release does not know.
+    """
+    symbols = text.strip_prefix(code, PREFIX)
+    if len(symbols) != TEXT_CHARACTERS:
+        raise MalformedText(f"expected {TEXT_CHARACTERS} characters after {PREFIX}, got {len(symbols)}")
+    return _from_symbols(symbols)
+
+
+def from_lines(rows: Mapping[int, str]) -> ReadShare:
+    """Read a share from the symbols of its typed lines, by number; a missing line is unreadable.
+
+    Raises:
+        MalformedText: more than one line is missing, or more damage than can be repaired.
+    """
+    blank = text.UNREADABLE * text.LINE_CHARACTERS
+    return _from_symbols("".join(rows.get(number, blank) for number in range(1, TEXT_LINES + 1)))
+
+
+def candidates(rows: Mapping[int, str]) -> list[ReadShare]:
+    """Read a share with a line lost *and* one more wrong character: every reading the parity allows.
+
+    Each remaining character is taken as unreadable in turn. The readings are all provisional; at most one
+    matches a commitment.
+    """
+    blank = text.UNREADABLE * text.LINE_CHARACTERS
+    symbols = "".join(rows.get(number, blank) for number in range(1, TEXT_LINES + 1))
+    found: dict[bytes, ReadShare] = {}
+    for position, symbol in enumerate(symbols):
+        if symbol == text.UNREADABLE:
+            continue
+        try:
+            reading = _from_symbols(symbols[:position] + text.UNREADABLE + symbols[position + 1 :])
+        except (MalformedText, UnsupportedVersion):
+            continue
+        found.setdefault(reading.share.to_bytes(), reading)
+    return list(found.values())
+
+
+def _from_symbols(symbols: str) -> ReadShare:
+    """Repair and parse 96 symbols, ``?`` where unreadable."""
+    unreadable = [i for i, symbol in enumerate(symbols) if symbol == text.UNREADABLE]
+    erased = {byte for i in unreadable for byte in (i * 5 // 8, (i * 5 + 4) // 8)}
+    read = text.decode(symbols.replace(text.UNREADABLE, "0"))
+    fixed = parity.repair(read, sorted(erased))
+    share = Share.from_bytes(fixed.codeword[:SHARE_BYTES])
+    right = text.encode(fixed.codeword)
+    wrong = tuple(i for i, (old, new) in enumerate(zip(symbols, right, strict=True), 1) if old != new)
+    return ReadShare(share, wrong, fixed.spare_parity)
