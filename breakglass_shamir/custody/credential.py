@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The credential: exact secret bytes and all that a blank machine needs to use them.
+
+Rules:
+
+1. The plaintext is a version byte and fields of tag (1), length (2) and value, tags strictly ascending
+   (spec: docs/spec/5-plaintext.md); strict both ways, so one credential has one plaintext.
+2. Every field but kind and secret may be absent. A plaintext with a tag this release does not know is
+   refused, not half understood.
+3. ``repr`` shows neither the secret nor the second factor's seed.
+"""
+
+import enum
+import math
+import struct
+from dataclasses import dataclass, field
+
+from breakglass_shamir.crypto.keys import random_bytes
+from breakglass_shamir.errors import DecryptionFailed, InvalidInput, UnsupportedVersion
+from breakglass_shamir.hygiene import Secret
+
+VERSION = 1
+"""Format version of the plaintext."""
+
+MAX_SECRET_BYTES = 4096
+"""Largest secret that is kept on paper."""
+
+MAX_FIELD_BYTES = 512
+"""Largest descriptive field in UTF-8."""
+
+UNAMBIGUOUS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+"""Default alphabet of generated credentials: letters and digits that are not mistaken for each other."""
+
+MIN_ENTROPY_BITS = 80
+"""A generated credential must not be weaker than this."""
+
+
+class CredentialKind(enum.IntEnum):
+    """What the secret bytes are."""
+
+    PASSWORD = 1
+    KEY_PAIR = 2
+    TOKEN = 3
+    OPAQUE = 4
+    FILE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """The secret that opens the target, with its account and target."""
+
+    secret: Secret = field(repr=False)
+    kind: CredentialKind = CredentialKind.PASSWORD
+    account: str = ""
+    target: str = ""
+    ca_fingerprint: str = ""
+    """SHA-256 of the certificate authority that the target's TLS certificate comes from, hexadecimal."""
+
+    hint: str = ""
+    """Where the second account is kept, should this one fail."""
+
+    totp_seed: Secret | None = field(default=None, repr=False)
+    """Seed of the account's second factor (RFC 6238)."""
+
+    def __post_init__(self) -> None:
+        """Refuse a secret that cannot be kept.
+
+        Raises:
+            InvalidInput: empty or too large.
+        """
+        if not 1 <= len(self.secret) <= MAX_SECRET_BYTES:
+            raise InvalidInput(
+                f"expected a credential of 1 to {MAX_SECRET_BYTES} bytes, got {len(self.secret)}"
+            )
+        for name in ("account", "target", "ca_fingerprint", "hint"):
+            if len(getattr(self, name).encode()) > MAX_FIELD_BYTES:
+                raise InvalidInput(f"expected a {name} of at most {MAX_FIELD_BYTES} bytes")
+
+    def to_bytes(self) -> Secret:
+        """Return the plaintext that is sealed."""
+        fields: list[tuple[int, bytes]] = [(1, bytes([self.kind])), (2, self.secret.reveal())]
+        fields += [(tag, text.encode()) for tag, text in self._texts()]
+        fields.append((7, self.totp_seed.reveal() if self.totp_seed else b""))
+        body = b"".join(struct.pack(">BH", tag, len(value)) + value for tag, value in fields if value)
+        return Secret(bytes([VERSION]) + body)
+
+    def _texts(self) -> tuple[tuple[int, str], ...]:
+        return (3, self.account), (4, self.target), (5, self.ca_fingerprint), (6, self.hint)
+
+    @classmethod
+    def from_bytes(cls, plaintext: Secret) -> "Credential":
+        """Read a plaintext.
+
+        Raises:
+            UnsupportedVersion: another version or an unknown tag.
+            DecryptionFailed: it is not a plaintext.
+        """
+        fields = _read_fields(plaintext.reveal())
+        if any(tag > 7 for tag in fields):
+            raise UnsupportedVersion("the credential has fields that this release does not know")
+        try:
+            texts = [fields.get(tag, b"").decode() for tag in (3, 4, 5, 6)]
+            kind = CredentialKind(fields[1][0])
+            seed = Secret(fields[7]) if 7 in fields else None
+            return cls(Secret(fields[2]), kind, *texts, seed)
+        except (KeyError, ValueError, InvalidInput):
+            raise DecryptionFailed("the decrypted bytes are not a credential") from None
+
+
+def generate(length: int, alphabet: str = UNAMBIGUOUS) -> Secret:
+    """Draw a password of ``length`` characters, each uniform over the alphabet.
+
+    Raises:
+        InvalidInput: fewer than 80 bits of entropy, or an alphabet with repeated or non-ASCII characters.
+    """
+    bits = entropy_bits(length, alphabet)
+    if bits < MIN_ENTROPY_BITS:
+        raise InvalidInput(f"expected a generator with {MIN_ENTROPY_BITS} bits or more, got {bits:.0f}")
+    limit = 256 - 256 % len(alphabet)
+    characters: list[str] = []
+    while len(characters) < length:
+        characters += [alphabet[byte % len(alphabet)] for byte in random_bytes(length) if byte < limit]
+    return Secret("".join(characters[:length]).encode("ascii"))
+
+
+def entropy_bits(length: int, alphabet: str) -> float:
+    """Return the entropy of a generated password.
+
+    Raises:
+        InvalidInput: an alphabet with fewer than 2, repeated, or non-printable-ASCII characters.
+    """
+    printable = alphabet.isascii() and alphabet.isprintable()
+    if len(set(alphabet)) != len(alphabet) or len(alphabet) < 2 or not printable:
+        raise InvalidInput("expected an alphabet of two or more different printable ASCII characters")
+    return length * math.log2(len(alphabet))
+
+
+def _read_fields(data: bytes) -> dict[int, bytes]:
+    """Parse tag-length-value fields, strictly ascending and none empty."""
+    if not data or data[0] != VERSION:
+        raise UnsupportedVersion(f"expected a credential of version {VERSION}")
+    fields: dict[int, bytes] = {}
+    position, last = 1, 0
+    while position < len(data):
+        head = data[position : position + 3]
+        tag, length = struct.unpack(">BH", head) if len(head) == 3 else (0, 0)
+        value = data[position + 3 : position + 3 + length]
+        if tag <= last or not length or len(value) != length:
+            raise DecryptionFailed("the decrypted bytes are not a credential")
+        fields[tag] = value
+        position, last = position + 3 + length, tag
+    return fields
