@@ -142,14 +142,15 @@ def read_line(text: str) -> tuple[str, int | None]:
 def check_character(row: str, number: int) -> str:
     """Return the check character of 24 symbols that stand in line ``number``.
 
-    It is the sum over GF(32) of symbol i times a^i (i from 0, a = 2, modulus x^5 + x^2 + 1), plus the line's
-    number. The weights differ, so any single wrong character and any two that changed places are noticed.
+    It is the sum over GF(32) of symbol i times a^i (i from 1, a = 2, modulus x^5 + x^2 + 1), plus the line's
+    number. The weights differ from each other and from the check character's own, which is 1: any single
+    wrong character and any two that changed places are noticed, among all 25.
     """
     return ALPHABET[_weighted_sum(row) ^ number]
 
 
 def _weighted_sum(row: str) -> int:
-    total, weight = 0, 1
+    total, weight = 0, 2
     for symbol in row:
         total ^= _multiply(_VALUES[symbol], weight)
         weight = _multiply(weight, 2)
