@@ -128,24 +128,41 @@ class Core:
 def from_lines(rows: dict[int, str]) -> Core:
     """Read a core from the symbols of its typed lines, by number from 5; a missing line is unreadable.
 
+    The last line may be the missing one, so one more than the highest number is tried too.
+
     Raises:
-        MalformedText: lines 5 or the last are missing, or more damage than can be repaired.
+        MalformedText: more damage than can be repaired.
         InvalidEnvelope, UnsupportedVersion: repaired, but not a core.
     """
     last = max(rows, default=0)
-    blank = text.UNREADABLE * text.LINE_CHARACTERS
-    symbols = "".join(rows.get(number, blank) for number in range(FIRST_LINE, last + 1))
-    code = text.decode(symbols.replace(text.UNREADABLE, "0"))
-    erased = {
-        byte for i, s in enumerate(symbols) if s == text.UNREADABLE for byte in (i * 5 // 8, (i * 5 + 4) // 8)
-    }
-    for padding in range(text.LINE_BYTES):
-        data = _unblock(code, erased, len(code) - padding)
+    for count in (last - TEXT_LINES, last - TEXT_LINES + 1):
+        data = _from_symbols(_symbols(rows, count))
         if data is not None:
             return Core.from_bytes(data)
     raise MalformedText(
         "the typed lines of the envelope could not be repaired: check the lines that were not accepted"
     )
+
+
+def _symbols(rows: dict[int, str], count: int) -> str:
+    blank = text.UNREADABLE * text.LINE_CHARACTERS
+    found = [rows.get(number, blank) for number in range(FIRST_LINE, FIRST_LINE + count)]
+    if any(len(row) != text.LINE_CHARACTERS for row in found):
+        raise MalformedText(f"expected typed lines of {text.LINE_CHARACTERS} characters, got another length")
+    return "".join(found)
+
+
+def _from_symbols(symbols: str) -> bytes | None:
+    """Repair whole lines, ``?`` where unreadable; None when no amount of padding fits."""
+    code = text.decode(symbols.replace(text.UNREADABLE, "0"))
+    erased = {
+        byte for i, s in enumerate(symbols) if s == text.UNREADABLE for byte in (i * 5 // 8, (i * 5 + 4) // 8)
+    }
+    for padding in range(min(text.LINE_BYTES, len(code))):
+        data = _unblock(code, erased, len(code) - padding)
+        if data is not None:
+            return data
+    return None
 
 
 def _unblock(code: bytes, erased: Iterable[int], length: int) -> bytes | None:
