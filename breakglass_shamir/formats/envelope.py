@@ -13,6 +13,7 @@ This module does not decrypt; ``seal.py`` does.
 """
 
 import hashlib
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -44,17 +45,19 @@ PREFIX = "BGE1:"
 MAX_CODE_BYTES = 750
 """Envelope bytes in one QR code; a longer envelope is printed as several."""
 
-MAX_CODES = 99
-"""Codes of one envelope at most; far above what the largest credential needs."""
-
 MAX_NAME_BYTES = 64
 """Longest set name in UTF-8."""
+
+CHECKPOINT_BYTES = 48
+"""Log id (8), size (8) and root (32)."""
 
 NO_PREDECESSOR = bytes(EPOCH_ID_BYTES)
 """The predecessor of a first epoch."""
 
 _SIGNED_LABEL = b"breakglass-shamir envelope\x00"
 _HASH_CHARACTERS = 4
+_PART_NUMBERS = re.compile(r"([1-9][0-9]?)/([1-9][0-9]?)", re.ASCII)
+_REFUSED_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,18 @@ class Envelope:
         return tuple(f"{PREFIX}{i}/{count}:{tag}:{text.encode(piece)}" for i, piece in enumerate(pieces, 1))
 
 
+def is_set_name(name: str) -> bool:
+    """Tell whether an envelope may carry this name: 1 to 64 bytes, no control or bidirectional characters.
+
+    The refused characters are a fixed list, so that no later Unicode table changes what can be read.
+    """
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        return False
+    return 1 <= length <= MAX_NAME_BYTES and not _REFUSED_IN_NAME.search(name)
+
+
 class EnvelopeReader:
     """Collect the codes of envelopes, in any order and over any number of sheets."""
 
@@ -190,8 +205,8 @@ class EnvelopeReader:
             InvalidEnvelope, UnsupportedVersion: complete, but it does not hold.
         """
         body = code.strip()
-        if body[: len(PREFIX)].upper() != PREFIX:
-            raise MalformedText(f"expected a text that begins with {PREFIX}")
+        if not body.isascii() or body[: len(PREFIX)].upper() != PREFIX:
+            raise MalformedText(f"expected an ASCII text that begins with {PREFIX}")
         fields = body[len(PREFIX) :].split(":")
         if len(fields) == 1:
             return Envelope.from_bytes(text.decode(text.normalise(fields[0])))
@@ -209,6 +224,8 @@ class EnvelopeReader:
     def _add_part(self, fields: Sequence[str]) -> Envelope | None:
         number, count = _part_numbers(fields)
         tag = text.normalise(fields[1])
+        if len(tag) != _HASH_CHARACTERS:
+            raise MalformedText(f"expected {_HASH_CHARACTERS} characters of hash, got {len(tag)}")
         parts = self._parts.setdefault((tag, count), {})
         parts[number] = text.decode(text.normalise(fields[2]))
         if len(parts) < count:
@@ -221,12 +238,12 @@ class EnvelopeReader:
 
 
 def _part_numbers(fields: Sequence[str]) -> tuple[int, int]:
-    numbers = fields[0].split("/")
-    if len(fields) != 3 or len(numbers) != 2 or not all(n.isascii() and n.isdigit() for n in numbers):
+    numbers = _PART_NUMBERS.fullmatch(fields[0])
+    if len(fields) != 3 or numbers is None:
         raise MalformedText(f"expected {PREFIX}i/n:hash:data")
-    number, count = int(numbers[0][:4]), int(numbers[1][:4])
-    if not 1 <= number <= count <= MAX_CODES:
-        raise MalformedText(f"expected a code number from 1 to {count}, got {number}")
+    number, count = int(numbers[1]), int(numbers[2])
+    if number > count or count < 2:
+        raise MalformedText(f"expected a code number of at most {count}, and 2 codes or more, got {number}")
     return number, count
 
 
@@ -236,6 +253,6 @@ def _read_name(reader: Reader) -> str:
         name = raw.decode()
     except UnicodeDecodeError:
         raise InvalidEnvelope("the set name in the envelope is not UTF-8") from None
-    if not 1 <= len(raw) <= MAX_NAME_BYTES or not name.isprintable():
-        raise InvalidEnvelope("the set name in the envelope is not printable text of 1 to 64 bytes")
+    if not is_set_name(name):
+        raise InvalidEnvelope("the set name in the envelope is not text of 1 to 64 bytes on one line")
     return name

@@ -20,18 +20,28 @@ from breakglass_shamir.errors import (
     DecryptionFailed,
     DuplicateShare,
     InsufficientShares,
+    InvalidInput,
     InvalidStructure,
     MixedShares,
     UnconfirmedMaster,
 )
 from breakglass_shamir.formats.core import Core
-from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope
+from breakglass_shamir.formats.envelope import (
+    CHECKPOINT_BYTES,
+    NO_PREDECESSOR,
+    Checkpoint,
+    Envelope,
+    is_set_name,
+)
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.formats.structure import Seat, Structure
 from breakglass_shamir.hygiene import Secret
 
 MAX_PLAINTEXT_BYTES = 8 * 1024
 """A credential of 4 KiB and everything that describes it."""
+
+MAX_EPOCH = 2**32 - 1
+"""The epoch's number has 4 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,20 @@ class Facts:
     policy_digest: bytes
     checkpoint: Checkpoint
     predecessor: bytes = NO_PREDECESSOR
+
+    def __post_init__(self) -> None:
+        """Refuse what the envelope's fixed fields cannot hold.
+
+        Raises:
+            InvalidInput: with the field that does not fit.
+        """
+        if not is_set_name(self.set_name):
+            raise InvalidInput("expected a set name of 1 to 64 bytes without control characters")
+        if not 1 <= self.epoch <= MAX_EPOCH:
+            raise InvalidInput(f"expected an epoch from 1 to {MAX_EPOCH}, got {self.epoch}")
+        lengths = [len(self.policy_digest), len(self.checkpoint.to_bytes()), len(self.predecessor)]
+        if lengths != [32, CHECKPOINT_BYTES, keys.EPOCH_ID_BYTES] or len(self.checkpoint.log_id) != 8:
+            raise InvalidInput("expected a policy digest, checkpoint and predecessor of their fixed lengths")
 
 
 @dataclass(frozen=True, slots=True)
