@@ -26,7 +26,7 @@ MAX_SECRET_BYTES = 4096
 """Largest secret that is kept on paper."""
 
 MAX_FIELD_BYTES = 512
-"""Largest descriptive field in UTF-8."""
+"""Largest descriptive field in UTF-8, and largest TOTP seed."""
 
 UNAMBIGUOUS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 """Default alphabet of generated credentials: letters and digits that are not mistaken for each other."""
@@ -66,15 +66,17 @@ class Credential:
         """Refuse a secret that cannot be kept.
 
         Raises:
-            InvalidInput: empty or too large.
+            InvalidInput: empty or too large, or a text that UTF-8 cannot hold.
         """
         if not 1 <= len(self.secret) <= MAX_SECRET_BYTES:
             raise InvalidInput(
                 f"expected a credential of 1 to {MAX_SECRET_BYTES} bytes, got {len(self.secret)}"
             )
         for name in ("account", "target", "ca_fingerprint", "hint"):
-            if len(getattr(self, name).encode()) > MAX_FIELD_BYTES:
-                raise InvalidInput(f"expected a {name} of at most {MAX_FIELD_BYTES} bytes")
+            if not _fits(getattr(self, name)):
+                raise InvalidInput(f"expected a {name} of at most {MAX_FIELD_BYTES} bytes of UTF-8")
+        if self.totp_seed is not None and not 1 <= len(self.totp_seed) <= MAX_FIELD_BYTES:
+            raise InvalidInput(f"expected a TOTP seed of 1 to {MAX_FIELD_BYTES} bytes")
 
     def to_bytes(self) -> Secret:
         """Return the plaintext that is sealed."""
@@ -99,10 +101,10 @@ class Credential:
         if any(tag > 7 for tag in fields):
             raise UnsupportedVersion("the credential has fields that this release does not know")
         try:
-            texts = [fields.get(tag, b"").decode() for tag in (3, 4, 5, 6)]
-            kind = CredentialKind(fields[1][0])
+            account, target, ca_fingerprint, hint = (fields.get(tag, b"").decode() for tag in (3, 4, 5, 6))
+            (kind,) = fields[1]
             seed = Secret(fields[7]) if 7 in fields else None
-            return cls(Secret(fields[2]), kind, *texts, seed)
+            return cls(Secret(fields[2]), CredentialKind(kind), account, target, ca_fingerprint, hint, seed)
         except (KeyError, ValueError, InvalidInput):
             raise DecryptionFailed("the decrypted bytes are not a credential") from None
 
@@ -133,6 +135,13 @@ def entropy_bits(length: int, alphabet: str) -> float:
     if len(set(alphabet)) != len(alphabet) or len(alphabet) < 2 or not printable:
         raise InvalidInput("expected an alphabet of two or more different printable ASCII characters")
     return length * math.log2(len(alphabet))
+
+
+def _fits(text: str) -> bool:
+    try:
+        return len(text.encode()) <= MAX_FIELD_BYTES
+    except UnicodeEncodeError:
+        return False
 
 
 def _read_fields(data: bytes) -> dict[int, bytes]:
