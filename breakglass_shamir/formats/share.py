@@ -129,10 +129,7 @@ def from_text(code: str) -> ReadShare:
         MalformedText: wrong prefix, length or characters, or more damage than can be repaired.
         UnsupportedVersion: a version or kind this release does not know.
     """
-    symbols = text.strip_prefix(code, PREFIX)
-    if len(symbols) != TEXT_CHARACTERS:
-        raise MalformedText(f"expected {TEXT_CHARACTERS} characters after {PREFIX}, got {len(symbols)}")
-    return _from_symbols(symbols)
+    return _from_symbols(text.strip_prefix(code, PREFIX))
 
 
 def from_lines(rows: Mapping[int, str]) -> ReadShare:
@@ -167,6 +164,8 @@ def candidates(rows: Mapping[int, str]) -> list[ReadShare]:
 
 def _from_symbols(symbols: str) -> ReadShare:
     """Repair and parse 96 symbols, ``?`` where unreadable."""
+    if len(symbols) != TEXT_CHARACTERS:
+        raise MalformedText(f"expected a share of {TEXT_CHARACTERS} characters, got {len(symbols)}")
     unreadable = [i for i, symbol in enumerate(symbols) if symbol == text.UNREADABLE]
     erased = {byte for i in unreadable for byte in (i * 5 // 8, (i * 5 + 4) // 8)}
     read = text.decode(symbols.replace(text.UNREADABLE, "0"))
