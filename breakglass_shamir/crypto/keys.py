@@ -132,3 +132,27 @@ def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> None:
         eddsa.new(eddsa.import_public_key(public), "rfc8032").verify(message, signature)
     except ValueError:
         raise InvalidSignature("the Ed25519 signature does not verify") from None
+
+
+def seed_to_pem(seed: Secret) -> bytes:
+    """Write an Ed25519 seed as an unencrypted PKCS #8 PEM file, which OpenSSL reads too."""
+    from Crypto.PublicKey import ECC
+
+    return ECC.construct(curve="Ed25519", seed=seed.reveal()).export_key(format="PEM").encode() + b"\n"
+
+
+def seed_from_pem(pem: bytes) -> Secret:
+    """Read what :func:`seed_to_pem` wrote.
+
+    Raises:
+        InvalidSignature: not an Ed25519 private key.
+    """
+    from Crypto.PublicKey import ECC
+
+    try:
+        key = ECC.import_key(pem)
+        if key.curve != "Ed25519" or not key.has_private():
+            raise InvalidSignature(f"expected an Ed25519 private key, got one of {key.curve}")
+        return Secret(key.seed)
+    except (ValueError, TypeError, IndexError):
+        raise InvalidSignature("expected an Ed25519 private key in PEM form") from None

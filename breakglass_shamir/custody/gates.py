@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gates: the checks an emergency may override by name, everything but quorum and record.
+
+Rules:
+
+1. Each gate is a pure function of policy, state and request; it returns the problem in words, or nothing.
+2. In an emergency a problem stops with the gate's name, and ``--override GATE`` passes it, recorded, alerted
+   and owed as debt. In a drill or a planned rotation it is final.
+3. Wall-clock time only warns; expiry counts elapsed time.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.state import Moment, Phase, SetState
+
+GATES = {
+    "class": "the incident class is not in the policy's list",
+    "ticket": "the ticket does not match the policy's pattern",
+    "officers": "fewer officers than the policy asks for, or one named twice",
+    "duration": "a longer use than the policy allows",
+    "debt": "a debt is open and was not named",
+    "under-way": "another opening of this set is under way",
+    "mode": "the policy does not allow this way of revealing",
+    "declaration": "the declaration is stale",
+    "clock": "this machine's clock is behind the last record",
+    "witness": "the sheets' checkpoint is not consistent with this ledger",
+    "epoch": "the sheets are of an epoch this ledger does not know",
+}
+"""Every gate and what it stands for."""
+
+
+BUILT_IN_OFFICERS = 2
+"""Officers to be named where no policy says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the officers ask for."""
+
+    purpose: str
+    incident_class: str
+    ticket: str
+    reason: str
+    officers: tuple[str, ...]
+    mode: str
+    use_for_s: int
+    debts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A gate that is closed."""
+
+    gate: str
+    text: str
+
+
+def before_declaring(policy: Policy | None, state: SetState, request: Request, now: Moment) -> list[Problem]:
+    """Return what stands against a declaration; without a policy the built-in rules hold."""
+    found = [
+        *_by_policy(policy, request),
+        _officers(policy, request),
+        _debts(state, request.debts),
+        _under_way(state, now),
+    ]
+    return [problem for problem in found if problem is not None]
+
+
+def before_opening(state: SetState, now: Moment, last: Moment | None) -> list[Problem]:
+    """Return what stands against combining under the declaration that is under way."""
+    found = []
+    opening = state.active_opening
+    age = opening.at.seconds_until(now)
+    if age > opening.declared.valid_for_s:
+        found.append(
+            Problem(
+                "declaration", f"the declaration is {age} s old, it held {opening.declared.valid_for_s} s"
+            )
+        )
+    if last is not None and now.time < last.time:
+        found.append(Problem("clock", f"this machine's clock says {now.time}, the last record {last.time}"))
+    return found
+
+
+def _by_policy(policy: Policy | None, request: Request) -> list[Problem | None]:
+    if policy is None or request.purpose == "rotation":
+        return []
+    rules = policy.declaration
+    found: list[Problem | None] = []
+    if request.incident_class not in rules.classes:
+        listed = ", ".join(rules.classes)
+        found.append(Problem("class", f"expected a class of {listed}, got {request.incident_class!r}"))
+    if re.fullmatch(rules.ticket, request.ticket) is None:
+        found.append(Problem("ticket", f"expected a ticket like {rules.ticket}, got {request.ticket!r}"))
+    if request.use_for_s > rules.use_for.seconds:
+        found.append(
+            Problem("duration", f"expected a use of at most {rules.use_for}, got {request.use_for_s} s")
+        )
+    if request.mode not in policy.reveal.modes:
+        found.append(Problem("mode", f"expected one of {', '.join(policy.reveal.modes)}, got {request.mode}"))
+    return found
+
+
+def _officers(policy: Policy | None, request: Request) -> Problem | None:
+    if request.purpose == "rotation":
+        return None
+    needed = BUILT_IN_OFFICERS if policy is None else policy.declaration.officers
+    different = {name.casefold() for name in request.officers}
+    if len(different) < needed or len(different) != len(request.officers):
+        got = ", ".join(request.officers) or "none"
+        return Problem("officers", f"expected {needed} different officers, got {got}")
+    return None
+
+
+def _debts(state: SetState, named: Sequence[str]) -> Problem | None:
+    unnamed = [debt.id for debt in state.debts if debt.id not in named]
+    if unnamed:
+        return Problem("debt", f"this set owes {', '.join(unnamed)}; name each with --debt ID")
+    return None
+
+
+def _under_way(state: SetState, now: Moment) -> Problem | None:
+    """A declaration still valid, or a use within its time, blocks; a stale one is superseded."""
+    opening = state.opening
+    if opening is None:
+        return None
+    since = opening.opened_at or opening.at
+    allowed = opening.declared.use_for_s if opening.was_opened else opening.declared.valid_for_s
+    if opening.phase is Phase.ROTATION_DUE or since.seconds_until(now) > allowed:
+        return None
+    return Problem("under-way", f"opening {opening.short_id} is {opening.phase} since {since.time}")

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a set: which record may follow, and what it changes.
+
+``ISSUED -> SEALED -> DECLARED -> OPEN -> IN USE -> PREPARED -> APPLYING -> OLD DEAD -> SEALED``
+
+Rules:
+
+1. The state is a pure function of the records; the ledger applies each before it stores it, so an illegal
+   step is refused by name and never recorded.
+2. One opening per set at a time. A new declaration names the one it supersedes.
+3. ``opened`` creates the rotation debt; only ``old-dead`` settles it.
+4. ``applying`` needs the use ended, every new sheet read back and a quorum of them acknowledged.
+5. An epoch is void from ``old-dead`` on; until then its sheets open. A prepared epoch opens only while the
+   target is being changed.
+6. ``refused`` may be recorded at any time and changes nothing.
+
+What policy demands of people is not here; ``gates.py`` has that.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.state import (
+    ROTATION,
+    Debt,
+    EpochState,
+    EpochStatus,
+    LedgerState,
+    Moment,
+    Opening,
+    Phase,
+    SetState,
+    read_seat,
+)
+from breakglass_shamir.errors import (
+    IllegalState,
+    InvalidEnvelope,
+    InvalidPolicy,
+    InvalidRecord,
+    InvalidStructure,
+    UnsupportedVersion,
+)
+from breakglass_shamir.formats.envelope import Envelope
+
+DEFAULT_DEADLINE_S = 86_400
+"""Rotation deadline where no policy says otherwise."""
+
+REVIEW_DEADLINE_S = 7 * 86_400
+"""How long people have to look at an overridden check."""
+
+
+def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
+    """Add up records, given as exact bytes and parsed form, from the first one on.
+
+    Raises:
+        IllegalState, InvalidRecord: with the record's number.
+    """
+    state = LedgerState()
+    for data, record in entries:
+        state = apply(state, data, record)
+    return state
+
+
+def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
+    """Return the state after one more record.
+
+    Raises:
+        IllegalState: the record may not follow.
+        InvalidRecord: the record contradicts itself.
+    """
+    state = replace(state, last=Moment.of(record))
+    body = record.body
+    if isinstance(body, records.LedgerStarted):
+        return replace(state, terminal=body.terminal, public_key=body.public_key)
+    if isinstance(body, records.Refused | records.LedgerMoved):
+        return state
+    current = state.sets.get(record.set)
+    if current is None:
+        if not isinstance(body, records.PolicyAdopted | records.Recovered):
+            raise IllegalState(f"set {record.set} is not in this ledger")
+        current = SetState(record.set)
+    changed = _RULES[type(body)](current, body, record, data)
+    return replace(state, sets={**state.sets, record.set: changed})
+
+
+def _policy_adopted(s: SetState, body: records.PolicyAdopted, _r: Record, _d: bytes) -> SetState:
+    try:
+        policy = policies.parse(body.source)
+    except InvalidPolicy as error:
+        raise InvalidRecord(f"the adopted policy does not parse: {error}") from None
+    if policies.digest(body.source).hex() != body.digest or policy.name != s.name:
+        raise InvalidRecord("the adopted policy is of another set or has another digest")
+    return replace(s, policy_source=body.source)
+
+
+def _issued(s: SetState, body: records.Issued, record: Record, _d: bytes) -> SetState:
+    epoch = _epoch(s, body, record)
+    if not s.current:
+        if body.predecessor:
+            raise IllegalState("the first epoch of a set has no predecessor")
+        return replace(s, epochs={epoch.epoch_id: epoch}, current=epoch.epoch_id)
+    if not _opening(s, record).was_opened:
+        raise IllegalState(f"set {s.name} already has an epoch; a new one is made by a rotation")
+    if s.prepared or s.applying:
+        raise IllegalState(f"set {s.name} already has a prepared epoch; it is applied or abandoned first")
+    if body.predecessor != s.current or epoch.number <= max(e.number for e in s.epochs.values()):
+        raise IllegalState("a new epoch follows the current one and has a higher number than any before")
+    return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch}, prepared=epoch.epoch_id)
+
+
+def _recovered(s: SetState, body: records.Recovered, record: Record, _d: bytes) -> SetState:
+    envelope = _envelope(body, s.name)
+    sha256, predecessor, good = body.envelope_sha256, envelope.predecessor.hex(), EpochStatus.GOOD
+    epoch = EpochState(body.epoch, envelope, sha256, predecessor, {}, good, record.time, recovered=True)
+    if epoch.epoch_id in s.epochs:
+        raise IllegalState("this epoch is in the ledger already")
+    return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch}, current=s.current or epoch.epoch_id)
+
+
+def _read_back(s: SetState, body: records.ReadBack, _r: Record, _d: bytes) -> SetState:
+    epoch = _good_epoch(s, body.epoch_id, body.sheets)
+    return _with_epoch(s, replace(epoch, read_back=epoch.read_back | set(body.sheets)))
+
+
+def _acknowledged(s: SetState, body: records.Acknowledged, _r: Record, _d: bytes) -> SetState:
+    epoch = _good_epoch(s, body.epoch_id, (body.sheet,))
+    return _with_epoch(s, replace(epoch, acknowledged={**epoch.acknowledged, body.sheet: body.custodian}))
+
+
+def _sheet_voided(s: SetState, body: records.SheetVoided, _r: Record, _d: bytes) -> SetState:
+    epoch = _good_epoch(s, body.epoch_id, (body.sheet,))
+    return _with_epoch(s, replace(epoch, voided={**epoch.voided, body.sheet: body.reason}))
+
+
+def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) -> SetState:
+    if not s.current:
+        raise IllegalState(f"set {s.name} has no epoch to open")
+    under_way = s.opening.id if s.opening else ""
+    if body.supersedes != under_way:
+        raise IllegalState("another opening of this set is under way")
+    past = s.past
+    if s.opening:
+        past = (*past, replace(s.opening, outcome="superseded"))
+    return replace(s, opening=Opening(records.digest(data), body, Moment.of(record)), past=past)
+
+
+def _overridden(s: SetState, body: records.Overridden, record: Record, _d: bytes) -> SetState:
+    opening = _opening(s, record)
+    if opening.declared.purpose != "emergency":
+        raise IllegalState("only an emergency may override a check")
+    debt = Debt(
+        f"{body.gate}-{record.seq}", body.gate, opening.id, Moment.of(record), REVIEW_DEADLINE_S,
+        f"review the overridden check {body.gate}: {body.problem}",
+    )  # fmt: skip
+    return replace(s, debts=(*s.debts, debt))
+
+
+def _cancelled(s: SetState, _b: records.Cancelled, record: Record, _d: bytes) -> SetState:
+    opening = _opening(s, record)
+    if opening.phase is not Phase.DECLARED:
+        raise IllegalState("only a declaration that was not opened can be cancelled; close the use instead")
+    return _ended(s, "cancelled")
+
+
+def _opened(s: SetState, body: records.Opened, record: Record, _d: bytes) -> SetState:
+    opening = _opening(s, record)
+    if opening.phase is not Phase.DECLARED:
+        raise IllegalState("this opening was opened already; declare another")
+    if not s.openable(body.epoch_id):
+        raise IllegalState("this epoch is not the living one")
+    moment = Moment.of(record)
+    debt = Debt(
+        f"{ROTATION}-{opening.id[:8]}", ROTATION, opening.id, moment, _rotation_deadline_s(s),
+        f"rotate: the credential of epoch {s.epochs[body.epoch_id].number} was opened",
+    )  # fmt: skip
+    opening = replace(opening, phase=Phase.OPEN, epoch_id=body.epoch_id, opened_at=moment)
+    return replace(s, opening=opening, debts=(*s.debts, debt))
+
+
+def _in_use(s: SetState, _b: records.InUse, record: Record, _d: bytes) -> SetState:
+    opening = _opening(s, record)
+    if opening.phase is not Phase.OPEN:
+        raise IllegalState("a use begins when the opening is open, once")
+    return replace(s, opening=replace(opening, phase=Phase.IN_USE))
+
+
+def _use_ended(s: SetState, body: records.UseEnded, record: Record, _d: bytes) -> SetState:
+    opening = _opening(s, record)
+    if opening.phase not in (Phase.OPEN, Phase.IN_USE):
+        raise IllegalState("there is no use to close")
+    opening = replace(opening, phase=Phase.ROTATION_DUE, classification=body.classification)
+    return replace(s, opening=opening)
+
+
+def _deferred(s: SetState, body: records.Deferred, record: Record, _d: bytes) -> SetState:
+    opening = _opening(s, record)
+    if not opening.was_opened or opening.rotated:
+        raise IllegalState("there is no rotation to defer")
+    debts = tuple(
+        replace(
+            debt, deadline_s=body.for_s, since=Moment.of(record), what=f"{debt.what}; deferred: {body.reason}"
+        )
+        if debt.kind == ROTATION and debt.opening == opening.id
+        else debt
+        for debt in s.debts
+    )
+    return replace(s, debts=debts)
+
+
+def _abandoned(s: SetState, body: records.Abandoned, record: Record, _d: bytes) -> SetState:
+    if body.epoch_id != s.prepared or s.applying:
+        raise IllegalState("only a prepared epoch that was never applied can be abandoned")
+    gone = replace(s.epochs[body.epoch_id], status=EpochStatus.ABANDONED, since=record.time)
+    return replace(_with_epoch(s, gone), prepared="")
+
+
+def _countersigned(s: SetState, body: records.Countersigned, record: Record, _d: bytes) -> SetState:
+    opening = _opening(s, record)
+    if not opening.was_opened or body.epoch_id != s.prepared:
+        raise IllegalState("only a quorum of the old epoch countersigns the prepared one")
+    if s.epochs[body.epoch_id].envelope_sha256 != body.envelope_sha256:
+        raise InvalidRecord("the countersigned envelope is not the prepared one")
+    return s
+
+
+def _applying(s: SetState, body: records.Applying, record: Record, _d: bytes) -> SetState:
+    if not _opening(s, record).use_ended:
+        raise IllegalState("the use has not ended: the target is changed after it")
+    if body.old_epoch_id != s.current or body.new_epoch_id != s.prepared:
+        raise IllegalState("only the prepared epoch can follow the current one")
+    new = s.epochs[s.prepared]
+    if not s.applying and not (new.sealed and new.quorum_acknowledged):
+        raise IllegalState("the new sheets are not all read back, or no quorum of them is acknowledged")
+    return replace(s, applying=True)
+
+
+def _applied(s: SetState, body: records.Applied, _r: Record, _d: bytes) -> SetState:
+    if not s.applying or body.new_epoch_id != s.prepared:
+        raise IllegalState("nothing is being applied")
+    return s
+
+
+def _old_dead(s: SetState, body: records.OldDead, record: Record, _d: bytes) -> SetState:
+    if not s.applying or (body.old_epoch_id, body.new_epoch_id) != (s.current, s.prepared):
+        raise IllegalState("nothing is being applied")
+    opening = _opening(s, record)
+    old = replace(s.epochs[s.current], status=EpochStatus.VOID, since=record.time)
+    debts = tuple(debt for debt in s.debts if debt.kind != ROTATION)
+    return replace(
+        _with_epoch(s, old), current=s.prepared, prepared="", applying=False, debts=debts,
+        opening=replace(opening, rotated=True),
+    )  # fmt: skip
+
+
+def _closed(s: SetState, body: records.Closed, record: Record, _d: bytes) -> SetState:
+    opening = _opening(s, record)
+    if not opening.rotated:
+        raise IllegalState("an opening closes when its rotation is proven, not before")
+    return _ended(replace(s, opening=replace(opening, classification=body.classification)), "closed")
+
+
+def _settled(s: SetState, body: records.Settled, _r: Record, _d: bytes) -> SetState:
+    debt = next((debt for debt in s.debts if debt.id == body.debt), None)
+    if debt is None:
+        raise IllegalState(f"set {s.name} has no debt {body.debt}")
+    if debt.kind == ROTATION:
+        raise IllegalState("a rotation debt is settled by a proven rotation only")
+    return replace(s, debts=tuple(other for other in s.debts if other is not debt))
+
+
+def _ended(s: SetState, outcome: str) -> SetState:
+    return replace(s, opening=None, past=(*s.past, replace(s.active_opening, outcome=outcome)))
+
+
+def _opening(s: SetState, record: Record) -> Opening:
+    """Return the opening a record belongs to, which must be the one under way."""
+    if s.opening is None or record.opening != s.opening.id:
+        raise IllegalState(f"the record belongs to no opening of set {s.name} that is under way")
+    return s.opening
+
+
+def _good_epoch(s: SetState, epoch_id: str, sheets: Iterable[str]) -> EpochState:
+    epoch = s.epochs.get(epoch_id)
+    if epoch is None or epoch.status is not EpochStatus.GOOD:
+        raise IllegalState("this epoch is void, abandoned or unknown")
+    for sheet in sheets:
+        if sheet not in epoch.seats:
+            raise IllegalState(
+                f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}"
+            )
+        if sheet in epoch.voided:
+            raise IllegalState(f"sheet {sheet} of epoch {epoch.number} is void")
+    return epoch
+
+
+def _with_epoch(s: SetState, epoch: EpochState) -> SetState:
+    return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch})
+
+
+def _epoch(s: SetState, body: records.Issued, record: Record) -> EpochState:
+    envelope = _envelope(body, s.name)
+    if envelope.predecessor.hex() != (body.predecessor or bytes(8).hex()):
+        raise InvalidRecord("the envelope names another predecessor than its record")
+    if set(map(read_seat, body.custodians)) != set(envelope.core.structure.seats()):
+        raise InvalidRecord("custodians and sheets do not match")
+    return EpochState(
+        body.epoch,
+        envelope,
+        body.envelope_sha256,
+        body.predecessor,
+        body.custodians,
+        EpochStatus.GOOD,
+        record.time,
+    )
+
+
+def _envelope(body: records.Issued | records.Recovered, name: str) -> Envelope:
+    """Parse a record's envelope and hold it against what the record says of it."""
+    try:
+        envelope = Envelope.from_bytes(base64.b64decode(body.envelope, validate=True))
+    except (InvalidEnvelope, UnsupportedVersion, InvalidStructure, binascii.Error) as error:
+        raise InvalidRecord(f"the record's envelope does not hold: {error}") from None
+    core, public = envelope.core, envelope.set_public_key.hex()
+    claimed = (body.epoch, body.epoch_id, body.set_public_key, body.envelope_sha256, name)
+    found = (core.epoch, core.epoch_id.hex(), public, envelope.digest.hex(), envelope.set_name)
+    if claimed != found:
+        raise InvalidRecord("the record and its envelope do not agree")
+    return envelope
+
+
+def _rotation_deadline_s(s: SetState) -> int:
+    if not s.policy_source:
+        return DEFAULT_DEADLINE_S
+    return policies.parse(s.policy_source).rotation.deadline.seconds
+
+
+_RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
+    records.PolicyAdopted: _policy_adopted,
+    records.Issued: _issued,
+    records.Recovered: _recovered,
+    records.ReadBack: _read_back,
+    records.Acknowledged: _acknowledged,
+    records.SheetVoided: _sheet_voided,
+    records.Declared: _declared,
+    records.Overridden: _overridden,
+    records.Cancelled: _cancelled,
+    records.Opened: _opened,
+    records.InUse: _in_use,
+    records.UseEnded: _use_ended,
+    records.Deferred: _deferred,
+    records.Abandoned: _abandoned,
+    records.Countersigned: _countersigned,
+    records.Applying: _applying,
+    records.Applied: _applied,
+    records.OldDead: _old_dead,
+    records.Closed: _closed,
+    records.Settled: _settled,
+}

@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records: what happened, typed, serialised once (spec: docs/spec/7-records.md).
+
+Rules:
+
+1. A record is serialised once, by RFC 8785, without floats. Those exact bytes are stored, hashed and signed;
+   a verifier parses them and never re-serialises for a signature.
+2. Every record names its log, its number, the hash of the record before it and the tree's root before it; so
+   a signature over a record covers the checkpoint it was made at, and cannot be used in another place.
+3. What belongs to an opening names it by the SHA-256 of its ``declared`` record.
+4. Control and bidirectional characters in text are refused: a record must read the same to everybody.
+
+This module does not decide whether a record is legal; ``lifecycle.py`` does.
+"""
+
+import hashlib
+import unicodedata
+from typing import Any
+
+import msgspec
+import rfc8785
+
+from breakglass_shamir.errors import InvalidInput, InvalidRecord
+
+VERSION = 1
+"""Format version of records."""
+
+MAX_RECORD_BYTES = 256 * 1024
+"""No record of ours comes near; a larger one is refused before it is parsed."""
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+    """What one kind of record says; the subclasses are the record types."""
+
+
+class LedgerStarted(Body, frozen=True, tag="ledger-started"):
+    """The first record of every log."""
+
+    terminal: str
+    public_key: str
+    """The terminal key in OpenSSH's one-line form."""
+    software: str
+
+
+class LedgerMoved(Body, frozen=True, tag="ledger-moved"):
+    """The ledger could not be written where it was and goes on in another place."""
+
+    reason: str
+
+
+class PolicyAdopted(Body, frozen=True, tag="policy-adopted"):
+    """A policy file, whole, so that the terminal can work from the ledger alone."""
+
+    source: str
+    digest: str
+
+
+class Issued(Body, frozen=True, tag="issued"):
+    """An epoch's sheets exist: written and verified by rasterising them."""
+
+    epoch: int
+    epoch_id: str
+    predecessor: str
+    set_public_key: str
+    envelope: str
+    """Base64 of the envelope; public."""
+    envelope_sha256: str
+    drill_envelope: str
+    drill_set_public_key: str
+    custodians: dict[str, str]
+    """Seat (``group.member``) to custodian."""
+    policy_digest: str
+    policy_salt: str
+    proven: str
+    """``accepted`` when the target took this credential, else ``unproven``."""
+
+
+class Recovered(Body, frozen=True, tag="recovered"):
+    """A set that this terminal learned from its sheets alone."""
+
+    epoch: int
+    epoch_id: str
+    set_public_key: str
+    envelope: str
+    envelope_sha256: str
+    pinned: bool
+    """False: nothing outside the paper vouches for it."""
+
+
+class ReadBack(Body, frozen=True, tag="read-back"):
+    """Printed sheets were scanned and verified against the envelope."""
+
+    epoch_id: str
+    sheets: tuple[str, ...]
+
+
+class Acknowledged(Body, frozen=True, tag="acknowledged"):
+    """A custodian holds the sheet."""
+
+    epoch_id: str
+    sheet: str
+    custodian: str
+    bag: str
+
+
+class SheetVoided(Body, frozen=True, tag="sheet-voided"):
+    """One sheet is lost or was seen; it counts no more."""
+
+    epoch_id: str
+    sheet: str
+    reason: str
+
+
+class Declared(Body, frozen=True, tag="declared"):
+    """An opening begins: who, why, for how long."""
+
+    purpose: str
+    """``emergency``, ``drill`` or ``rotation``."""
+    incident_class: str
+    ticket: str
+    reason: str
+    officers: tuple[str, ...]
+    valid_for_s: int
+    use_for_s: int
+    debts: tuple[str, ...]
+    supersedes: str
+
+
+class Refused(Body, frozen=True, tag="refused"):
+    """An attempt that was refused, or a step that failed."""
+
+    stage: str
+    error: str
+    message: str
+
+
+class Overridden(Body, frozen=True, tag="overridden"):
+    """A gate that failed and was passed by name."""
+
+    gate: str
+    problem: str
+    reason: str
+
+
+class Cancelled(Body, frozen=True, tag="cancelled"):
+    """A declaration was withdrawn."""
+
+    reason: str
+
+
+class Opened(Body, frozen=True, tag="opened"):
+    """A quorum combined; durable before a byte of the credential leaves. Also signed by the set key."""
+
+    epoch_id: str
+    sheets: tuple[str, ...]
+    mode: str
+    program: str
+    """The command that was given the credential, without its arguments."""
+    witnessed: str
+    """``consistent``, ``unwitnessed`` or ``inconsistent``: the sheets' checkpoint against this log."""
+    pinned: bool
+
+
+class InUse(Body, frozen=True, tag="in-use"):
+    """The reveal began."""
+
+
+class UseEnded(Body, frozen=True, tag="use-ended"):
+    """The use is over and rotation may apply."""
+
+    outcome: str
+    classification: str
+    """``emergency``, ``drill`` or ``misuse``."""
+
+
+class Deferred(Body, frozen=True, tag="deferred"):
+    """The quorum put the rotation off. Also signed by the set key."""
+
+    for_s: int
+    reason: str
+
+
+class Abandoned(Body, frozen=True, tag="abandoned"):
+    """A prepared epoch that will not be applied; its sheets are void."""
+
+    epoch_id: str
+    reason: str
+
+
+class Countersigned(Body, frozen=True, tag="countersigned"):
+    """The old epoch's quorum vouches for the new epoch's envelope. Also signed by the old set key."""
+
+    epoch_id: str
+    envelope_sha256: str
+
+
+class Applying(Body, frozen=True, tag="applying"):
+    """The target is about to be changed: from here on either credential may be the living one."""
+
+    old_epoch_id: str
+    new_epoch_id: str
+
+
+class Applied(Body, frozen=True, tag="applied"):
+    """The connector reported the change."""
+
+    new_epoch_id: str
+
+
+class OldDead(Body, frozen=True, tag="old-dead"):
+    """New accepted, old refused for its credential, new accepted again; the old epoch is void."""
+
+    old_epoch_id: str
+    new_epoch_id: str
+    proofs: tuple[str, ...]
+    scope: str
+
+
+class Closed(Body, frozen=True, tag="closed"):
+    """The opening is over: nothing but overridden checks is owed."""
+
+    classification: str
+
+
+class Settled(Body, frozen=True, tag="settled"):
+    """People looked at an overridden check and settled its debt."""
+
+    debt: str
+    reason: str
+    officers: tuple[str, ...]
+
+
+AnyBody = (
+    LedgerStarted | LedgerMoved | PolicyAdopted | Issued | Recovered | ReadBack | Acknowledged | SheetVoided
+    | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned
+    | Countersigned | Applying | Applied | OldDead | Closed | Settled
+)  # fmt: skip
+"""Every record type."""
+
+QUORUM_SIGNED = (Opened, Deferred, Countersigned)
+"""Record types that only a quorum could make: the set key signs them too."""
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One entry of the log, without its signatures."""
+
+    v: int
+    log: str
+    """Log id: 16 hexadecimal digits."""
+    seq: int
+    """From 0, dense."""
+    previous: str
+    """SHA-256 of the record before, hexadecimal; empty for the first."""
+    root: str
+    """Root of the Merkle tree over the records before this one, hexadecimal."""
+    time: str
+    """Wall-clock time, UTC, RFC 3339 with seconds; informs, decides nothing."""
+    boot: str
+    """Identifies one run of the operating system."""
+    uptime_ms: int
+    """Milliseconds since boot, suspended time included; what expiry is computed from."""
+    set: str
+    opening: str
+    """SHA-256 of the opening's ``declared`` record, hexadecimal; empty outside an opening."""
+    body: AnyBody
+
+    def to_bytes(self) -> bytes:
+        """Serialise, once.
+
+        Raises:
+            InvalidInput: text that a record must not hold.
+        """
+        tree = msgspec.to_builtins(self)
+        _check_text(tree)
+        return rfc8785.dumps(tree)
+
+
+def parse(data: bytes) -> Record:
+    """Parse a stored record, without asking whether its bytes are canonical.
+
+    Raises:
+        InvalidRecord: not a record, or of an unknown type or version.
+    """
+    if len(data) > MAX_RECORD_BYTES:
+        raise InvalidRecord(f"expected a record of at most {MAX_RECORD_BYTES} bytes, got {len(data)}")
+    try:
+        record = msgspec.json.decode(data, type=Record)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise InvalidRecord(f"not a record: {error}") from None
+    if record.v != VERSION:
+        raise InvalidRecord(f"expected a record of version {VERSION}, got {record.v}")
+    return record
+
+
+def from_bytes(data: bytes) -> Record:
+    """Parse a record that is not trusted yet: its bytes must be the canonical ones.
+
+    Raises:
+        InvalidRecord: not a record, of an unknown type or version, or not in canonical form.
+    """
+    record = parse(data)
+    try:
+        canonical = record.to_bytes()
+    except (InvalidInput, rfc8785.CanonicalizationError) as error:
+        raise InvalidRecord(f"not a record: {error}") from None
+    if canonical != data:
+        raise InvalidRecord("the record is not in canonical form")
+    return record
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of a record's bytes, hexadecimal; of a ``declared`` record, the opening id."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_human_text(name: str, value: str) -> str:
+    """Return a text a person gave, trimmed, or refuse it.
+
+    Raises:
+        InvalidInput: empty, or with control or bidirectional characters.
+    """
+    trimmed = value.strip()
+    if not any(character.isalnum() for character in trimmed):
+        raise InvalidInput(f"expected a {name} in words, got none")
+    if not _is_clean(trimmed):
+        raise InvalidInput(f"the {name} has control or text-direction characters")
+    return trimmed
+
+
+def _check_text(value: Any) -> None:
+    """Walk a tree of builtins and refuse text that reads differently to different people."""
+    if isinstance(value, str) and not _is_clean(value.replace("\n", " ").replace("\t", " ")):
+        raise InvalidInput("control or text-direction characters in a record")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(key)
+            _check_text(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_text(item)
+
+
+def _is_clean(text: str) -> bool:
+    """Whether text has no control, surrogate or bidirectional formatting characters."""
+    bidirectional = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
+    return not any(c in bidirectional or unicodedata.category(c) in ("Cc", "Cs") for c in text)

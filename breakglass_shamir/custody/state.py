@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the records add up to: sets, epochs, openings, debts. Frozen; ``lifecycle.py`` makes the next one.
+
+Time here is a :class:`Moment` taken from a record. Expiry counts elapsed time of one boot; across a reboot
+the wall clock is all there is, and a clock set back counts as no time at all.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from breakglass_shamir.custody.record import Declared, Record
+from breakglass_shamir.errors import IllegalState, UnknownSet
+from breakglass_shamir.formats import text
+from breakglass_shamir.formats.envelope import Envelope
+from breakglass_shamir.formats.structure import Seat
+
+ROTATION = "rotation"
+"""Kind of the debt that only a proven rotation settles."""
+
+
+class Phase(enum.StrEnum):
+    """Where a set stands in its life."""
+
+    ISSUED = "issued"
+    SEALED = "sealed"
+    DECLARED = "declared"
+    OPEN = "open"
+    IN_USE = "in use"
+    ROTATION_DUE = "rotation due"
+    PREPARED = "prepared"
+    APPLYING = "applying"
+    OLD_DEAD = "old dead"
+
+
+class EpochStatus(enum.StrEnum):
+    """Whether an epoch's sheets count."""
+
+    GOOD = "good"
+    VOID = "void"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a record was made, by both clocks."""
+
+    time: str
+    boot: str
+    uptime_ms: int
+
+    @classmethod
+    def of(cls, record: Record) -> "Moment":
+        """Take the moment of a record."""
+        return cls(record.time, record.boot, record.uptime_ms)
+
+    def seconds_until(self, later: "Moment") -> int:
+        """Return elapsed seconds: by uptime within one boot, else by wall clock, never negative."""
+        if self.boot == later.boot:
+            return max(0, (later.uptime_ms - self.uptime_ms) // 1000)
+        difference = datetime.fromisoformat(later.time) - datetime.fromisoformat(self.time)
+        return max(0, int(difference.total_seconds()))
+
+
+@dataclass(frozen=True, slots=True)
+class EpochState:
+    """One generation of a set."""
+
+    number: int
+    envelope: Envelope
+    envelope_sha256: str
+    predecessor: str
+    custodians: Mapping[str, str]
+    status: EpochStatus
+    since: str
+    """Wall-clock time of the status."""
+
+    recovered: bool = False
+    read_back: frozenset[str] = frozenset()
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+    voided: Mapping[str, str] = field(default_factory=dict)
+    """Seat to reason, for single sheets."""
+
+    @property
+    def epoch_id(self) -> str:
+        """The epoch id, 16 hexadecimal digits."""
+        return self.envelope.core.epoch_id.hex()
+
+    @property
+    def short_id(self) -> str:
+        """The epoch id as people see it."""
+        return text.short_id(self.envelope.core.epoch_id)
+
+    @property
+    def seats(self) -> tuple[str, ...]:
+        """Every sheet's seat, ``group.member``."""
+        return tuple(write_seat(seat) for seat in self.envelope.core.structure.seats())
+
+    @property
+    def sealed(self) -> bool:
+        """Whether every sheet was read back."""
+        return self.read_back >= set(self.seats)
+
+    @property
+    def quorum_acknowledged(self) -> bool:
+        """Whether custodians enough to open hold their sheets."""
+        held = [read_seat(seat) for seat in self.acknowledged if seat not in self.voided]
+        return self.envelope.core.structure.is_quorum(held)
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What an opening still owes."""
+
+    id: str
+    kind: str
+    """``rotation``, or the name of the gate that was overridden."""
+
+    opening: str
+    since: Moment
+    deadline_s: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One use, from declaration to closure."""
+
+    id: str
+    declared: Declared
+    at: Moment
+    phase: Phase = Phase.DECLARED
+    epoch_id: str = ""
+    opened_at: Moment | None = None
+    classification: str = ""
+    rotated: bool = False
+    outcome: str = ""
+    """Empty while it lasts; then ``closed``, ``cancelled`` or ``superseded``."""
+
+    @property
+    def short_id(self) -> str:
+        """The opening id as people see it: 12 hexadecimal digits."""
+        return self.id[:12]
+
+    @property
+    def was_opened(self) -> bool:
+        """Whether the credential was reconstructed in this opening."""
+        return self.opened_at is not None
+
+    @property
+    def use_ended(self) -> bool:
+        """Whether rotation may apply."""
+        return self.phase is Phase.ROTATION_DUE
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """One break-glass credential under custody."""
+
+    name: str
+    policy_source: str = ""
+    epochs: Mapping[str, EpochState] = field(default_factory=dict)
+    current: str = ""
+    prepared: str = ""
+    applying: bool = False
+    opening: Opening | None = None
+    past: tuple[Opening, ...] = ()
+    debts: tuple[Debt, ...] = ()
+
+    @property
+    def current_epoch(self) -> EpochState:
+        """The epoch believed to be alive.
+
+        Raises:
+            IllegalState: nothing was issued yet.
+        """
+        if not self.current:
+            raise IllegalState(
+                f"set {self.name} has no epoch yet", hint="make one with: breakglass split POLICY"
+            )
+        return self.epochs[self.current]
+
+    @property
+    def active_opening(self) -> Opening:
+        """The opening under way.
+
+        Raises:
+            IllegalState: there is none.
+        """
+        if self.opening is None:
+            raise IllegalState(f"set {self.name} has no opening under way")
+        return self.opening
+
+    @property
+    def phase(self) -> Phase:
+        """Where the set stands."""
+        if self.applying:
+            return Phase.APPLYING
+        if self.opening and self.opening.rotated:
+            return Phase.OLD_DEAD
+        if self.opening and self.opening.phase is not Phase.ROTATION_DUE:
+            return self.opening.phase
+        if self.prepared:
+            return Phase.PREPARED
+        if self.rotation_debts:
+            return Phase.ROTATION_DUE
+        return Phase.SEALED if self.current_epoch.sealed else Phase.ISSUED
+
+    @property
+    def rotation_debts(self) -> tuple[Debt, ...]:
+        """Debts that only a proven rotation settles."""
+        return tuple(debt for debt in self.debts if debt.kind == ROTATION)
+
+    def openable(self, epoch_id: str) -> bool:
+        """Whether a quorum of this epoch may open: alive, or perhaps alive while the target is changed."""
+        epoch = self.epochs.get(epoch_id)
+        if epoch is None or epoch.status is not EpochStatus.GOOD:
+            return False
+        return epoch_id == self.current or epoch.recovered or (self.applying and epoch_id == self.prepared)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """Everything one log adds up to."""
+
+    terminal: str = ""
+    public_key: str = ""
+    sets: Mapping[str, SetState] = field(default_factory=dict)
+    last: Moment | None = None
+
+    def of(self, name: str) -> SetState:
+        """Return a set.
+
+        Raises:
+            UnknownSet: with the names there are.
+        """
+        if name not in self.sets:
+            known = ", ".join(sorted(self.sets)) or "none yet"
+            raise UnknownSet(f"expected one of the sets in this ledger ({known}), got {name!r}")
+        return self.sets[name]
+
+
+def write_seat(seat: Seat) -> str:
+    """Write a seat as records do: ``group.member``."""
+    return f"{seat[0]}.{seat[1]}"
+
+
+def read_seat(written: str) -> Seat:
+    """Read what :func:`write_seat` wrote."""
+    group, _, member = written.partition(".")
+    return int(group), int(member)

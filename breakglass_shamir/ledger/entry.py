@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One stored record with its signatures and checkpoint, and the names a log goes by."""
+
+import hashlib
+from dataclasses import dataclass
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import Record
+
+LOG_ID_BYTES = 8
+"""Length of a log id."""
+
+ORIGIN_PREFIX = "breakglass-shamir.log/"
+"""A checkpoint's origin is this and the log id in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as stored; ``record`` is parsed from exactly ``data``."""
+
+    data: bytes
+    record: Record
+    terminal_signature: str
+    """Armored SSHSIG by the terminal key."""
+
+    quorum_signature: str
+    """Armored SSHSIG by the set key; empty where no quorum was needed."""
+
+    checkpoint: str
+    """C2SP signed note of the tree that ends with this record."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the record, hexadecimal."""
+        return records.digest(self.data)
+
+
+def log_id(public_key: bytes) -> bytes:
+    """Return the 8-byte id of the log that a terminal key signs."""
+    return hashlib.sha256(public_key).digest()[:LOG_ID_BYTES]
+
+
+def origin(public_key: bytes) -> str:
+    """Return the origin line of a log's checkpoints."""
+    return ORIGIN_PREFIX + log_id(public_key).hex()

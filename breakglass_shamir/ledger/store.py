@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger on one terminal: SQLite, append-only, durable before ``append`` returns.
+
+Rules:
+
+1. One transaction per record: record, signatures, tree nodes, checkpoint. ``synchronous=FULL`` and WAL, so a
+   committed record survives a power cut.
+2. Triggers refuse UPDATE and DELETE on everything stored.
+3. A record is applied to the state before it is stored; an illegal one is refused and leaves no trace.
+4. Two processes never interleave: each append takes the write lock first, then catches up with what the
+   other stored.
+5. Whatever keeps a record from being durable is a :class:`LedgerUnwritable`, and the caller reveals nothing.
+
+It signs with the terminal key, and with a set key when a quorum is at hand; it keeps no set key.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from breakglass_shamir.crypto import keys, merkle, sshsig
+from breakglass_shamir.crypto.note import Checkpoint, sign_note
+from breakglass_shamir.custody import lifecycle
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.errors import IllegalState, InvalidSignature, LedgerBusy, LedgerUnwritable, NoHome
+from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
+from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger import clock
+from breakglass_shamir.ledger.entry import Entry, log_id, origin
+
+FILE_NAME = "ledger.sqlite"
+"""The database, inside the home folder."""
+
+BUSY_TIMEOUT_S = 5.0
+"""How long an append waits for another process."""
+
+SCHEMA_VERSION = 1
+"""PRAGMA user_version."""
+
+_SCHEMA = """
+CREATE TABLE records (
+  seq INTEGER PRIMARY KEY,
+  data BLOB NOT NULL,
+  terminal_signature TEXT NOT NULL,
+  quorum_signature TEXT NOT NULL,
+  checkpoint TEXT NOT NULL
+) STRICT;
+CREATE TABLE nodes (
+  level INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  PRIMARY KEY (level, position)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER records_no_update BEFORE UPDATE ON records
+  BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
+CREATE TRIGGER records_no_delete BEFORE DELETE ON records
+  BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
+CREATE TRIGGER nodes_no_update BEFORE UPDATE ON nodes
+  BEGIN SELECT RAISE(ABORT, 'nodes are append-only'); END;
+CREATE TRIGGER nodes_no_delete BEFORE DELETE ON nodes
+  BEGIN SELECT RAISE(ABORT, 'nodes are append-only'); END;
+"""
+
+
+class Ledger:
+    """An open ledger; a context manager that closes it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, terminal_key: Secret) -> None:
+        """Use :meth:`create` or :meth:`open` instead."""
+        self.path = path
+        self._connection = connection
+        self._key = terminal_key
+        self.public_key = keys.ed25519_public(terminal_key)
+        self._state = LedgerState()
+        self._size = 0
+        self._last_digest = ""
+
+    @classmethod
+    def create(cls, path: Path, terminal_key: Secret) -> "Ledger":
+        """Make an empty database file.
+
+        Raises:
+            LedgerUnwritable: it could not be made.
+        """
+        with _durably():
+            connection = _connect(path, "rwc")
+            connection.executescript(
+                f"PRAGMA journal_mode=WAL; PRAGMA user_version={SCHEMA_VERSION}; BEGIN; {_SCHEMA} COMMIT;"
+            )
+        return cls(connection, path, terminal_key)
+
+    @classmethod
+    def open(cls, path: Path, terminal_key: Secret) -> "Ledger":
+        """Open a database file and add up its records; a read-only one can be read.
+
+        Raises:
+            NoHome: there is no such file.
+            InvalidRecord, IllegalState: what is stored does not add up.
+        """
+        if not path.is_file():
+            raise NoHome(f"expected a ledger at {path}, found none")
+        ledger = cls(_open_existing(path), path, terminal_key)
+        ledger.catch_up()
+        return ledger
+
+    @property
+    def state(self) -> LedgerState:
+        """What the records add up to, as of the last :meth:`catch_up` or append."""
+        return self._state
+
+    @property
+    def size(self) -> int:
+        """Number of records, likewise."""
+        return self._size
+
+    @property
+    def log_id(self) -> bytes:
+        """This log's 8-byte id."""
+        return log_id(self.public_key)
+
+    def catch_up(self) -> LedgerState:
+        """Add up the records that other processes stored meanwhile."""
+        for entry in self.entries(self._size):
+            self._advance(entry.data, entry.record)
+        return self._state
+
+    def entries(self, start: int = 0) -> Iterator[Entry]:
+        """Yield stored entries from number ``start`` on.
+
+        Raises:
+            InvalidRecord: stored bytes are not a record.
+        """
+        columns = "data, terminal_signature, quorum_signature, checkpoint"
+        rows = self._connection.execute(
+            f"SELECT {columns} FROM records WHERE seq >= ? ORDER BY seq", (start,)
+        )  # noqa: S608
+        for data, terminal_signature, quorum_signature, checkpoint in rows:
+            yield Entry(data, records.parse(data), terminal_signature, quorum_signature, checkpoint)
+
+    def node(self, level: int, position: int) -> bytes:
+        """Return a stored tree node."""
+        row = self._connection.execute(
+            "SELECT hash FROM nodes WHERE level = ? AND position = ?", (level, position)
+        ).fetchone()
+        return bytes(row[0]) if row else b""
+
+    def nodes(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield every stored tree node: level, position, hash."""
+        yield from self._connection.execute("SELECT level, position, hash FROM nodes")
+
+    def checkpoint(self) -> PrintedCheckpoint:
+        """Return the tree as it stands, in the form a sheet witnesses."""
+        return PrintedCheckpoint(self.log_id, self._size, self.root_at(self._size))
+
+    def root_at(self, size: int) -> bytes:
+        """Return the tree's root over its first ``size`` records."""
+        return merkle.root(size, self.node)
+
+    def append(
+        self, body: AnyBody, *, set_name: str = "", opening: str = "", set_key: Secret | None = None
+    ) -> Entry:
+        """Make a record durable.
+
+        Args:
+            body: what happened.
+            set_name: the set it is about.
+            opening: the opening it belongs to, hexadecimal.
+            set_key: signs too, where only a quorum could make this record.
+
+        Raises:
+            IllegalState: the record may not follow; nothing was stored.
+            LedgerUnwritable, LedgerBusy: it could not be made durable.
+        """
+        with _durably():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self.catch_up()
+                entry, state = self._make(body, set_name, opening, set_key)
+                self._insert(entry)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        self._state, self._size, self._last_digest = state, self._size + 1, entry.digest
+        return entry
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the database to another file, which must not exist.
+
+        Raises:
+            LedgerUnwritable: it could not be written.
+        """
+        with _durably():
+            target = _connect(path, "rwc")
+            try:
+                self._connection.backup(target)
+                target.execute("PRAGMA journal_mode=WAL")
+            finally:
+                target.close()
+
+    def close(self) -> None:
+        """Close the database and wipe the terminal key."""
+        self._connection.close()
+        self._key.wipe()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _make(
+        self, body: AnyBody, set_name: str, opening: str, set_key: Secret | None
+    ) -> tuple[Entry, LedgerState]:
+        moment = clock.now()
+        record = Record(
+            v=records.VERSION, log=self.log_id.hex(), seq=self._size, previous=self._last_digest,
+            root=self.root_at(self._size).hex(), time=moment.time, boot=moment.boot, uptime_ms=moment.uptime_ms,
+            set=set_name, opening=opening, body=body,
+        )  # fmt: skip
+        data = record.to_bytes()
+        state = lifecycle.apply(self._state, data, record)
+        quorum_signature = self._sign_as_quorum(body, data, state, set_name, set_key)
+        signature = sshsig.sign(self._key, data, sshsig.RECORD_NAMESPACE)
+        return Entry(data, record, signature, quorum_signature, self._sign_checkpoint(data)), state
+
+    def _sign_as_quorum(
+        self, body: AnyBody, data: bytes, state: LedgerState, set_name: str, set_key: Secret | None
+    ) -> str:
+        if not isinstance(body, records.QUORUM_SIGNED):
+            return ""
+        if set_key is None:
+            raise IllegalState("this record needs a quorum's signature")
+        expected = signing_epoch_key(state, set_name)
+        if keys.ed25519_public(set_key) != expected:
+            raise InvalidSignature("the quorum's key is not the one of the epoch that was opened")
+        return sshsig.sign(set_key, data, sshsig.QUORUM_NAMESPACE)
+
+    def _sign_checkpoint(self, data: bytes) -> str:
+        fresh = {(level, position): value for level, position, value in self._nodes_for(data)}
+        size = self._size + 1
+        root = merkle.root(
+            size, lambda level, position: fresh.get((level, position)) or self.node(level, position)
+        )
+        name = origin(self.public_key)
+        return sign_note(Checkpoint(name, size, root).to_text(), name, self._key)
+
+    def _nodes_for(self, data: bytes) -> list[tuple[int, int, bytes]]:
+        return merkle.new_nodes(self._size, merkle.leaf_hash(data), self.node)
+
+    def _insert(self, entry: Entry) -> None:
+        self._connection.execute(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
+            (self._size, entry.data, entry.terminal_signature, entry.quorum_signature, entry.checkpoint),
+        )
+        self._connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", self._nodes_for(entry.data))
+
+    def _advance(self, data: bytes, record: Record) -> None:
+        self._state = lifecycle.apply(self._state, data, record)
+        self._size += 1
+        self._last_digest = records.digest(data)
+
+
+def signing_epoch_key(state: LedgerState, set_name: str) -> bytes:
+    """Return the set public key that signs for the opening under way, 32 bytes."""
+    opening = state.of(set_name).active_opening
+    return state.of(set_name).epochs[opening.epoch_id].envelope.set_public_key
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
+    )  # fmt: skip
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA fullfsync=ON")
+    return connection
+
+
+def _open_existing(path: Path) -> sqlite3.Connection:
+    """Open for writing where possible, else for reading, even on a read-only file system."""
+    for mode in ("rw", "ro", "ro&immutable=1"):
+        try:
+            connection = _connect(path, mode)
+            connection.execute("SELECT count(*) FROM records").fetchone()
+        except sqlite3.Error:
+            continue
+        return connection
+    raise LedgerUnwritable(
+        f"the ledger {path} could not be read: it is damaged or not ours",
+        hint="keep the file for the auditor and begin a new home: breakglass --home DIR init",
+    )
+
+
+@contextmanager
+def _durably() -> Iterator[None]:
+    """Turn what SQLite says into what the officer needs to know."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise LedgerBusy("another program is writing to this ledger and does not finish") from error
+        raise LedgerUnwritable(f"the ledger could not be written ({error}); nothing was revealed") from error
+    except sqlite3.DatabaseError as error:
+        raise LedgerUnwritable(f"the ledger is damaged ({error}); nothing was revealed") from error
