@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The front of a live sheet: instructions above the fold, the secret below it.
+
+Rules:
+
+1. A tired custodian reads it from top to bottom without training: what this is, what to do, what never to do.
+2. Everything secret is below the fold line. Folded up, the lower part hides itself and leaves the heading to
+   be read through the bag.
+3. The share code stands twice, in opposite corners of its field: no single stain, fold or torn corner reaches
+   both.
+4. Each code is labelled in words, and says whether it is secret.
+
+It does not draw an envelope code that is too large or one of several beyond the first; ``back`` does.
+"""
+
+from breakglass_shamir.paper import qr
+from breakglass_shamir.paper.content import SheetContent
+from breakglass_shamir.paper.heading import FOOTER_MM, HEADING_MM, MARGIN_MM
+from breakglass_shamir.paper.layout import ACCENT, FAINT, TINT, Page, Style
+
+SHARE_MODULE_MM = 0.8
+"""Side of one module of the share code; below 0.75 photographs begin to fail."""
+
+ENVELOPE_MODULES_MM = (0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
+"""Sides tried for the envelope code, the largest that fits wins."""
+
+FIELD_MM = 95.0
+"""Height of the secret field, from the fold line to the lower edge."""
+
+_WIDEST_ENVELOPE_MM = 80.0
+"""Room left of the facts and the roll-call table."""
+
+_ENVELOPE_LABEL_MM = 7.5
+"""Height of the envelope code's label."""
+
+_ROLL_CALL_PITCH_MM = 6.6
+"""Height of a row that takes handwriting."""
+
+_LEAD = Style("sans", 11.5)
+_LEAD_BOLD = Style("sans-bold", 11.5)
+_HEAD = Style("sans-bold", 10.5, ACCENT)
+_BODY = Style("sans", 9)
+_BODY_BOLD = Style("sans-bold", 9)
+_LABEL = Style("sans-bold", 8)
+_SMALL = Style("sans", 8, FAINT)
+_TYPED = Style("mono-bold", 16)
+_LINE_NUMBER = Style("sans", 10, FAINT)
+_DIGEST = Style("mono", 7)
+
+WHEN_CALLED = (
+    "Hang up. Call back on a number you already know.",
+    "Ask for the incident number and write it down.",
+    "Bring this sheet, its bag unopened, to the break-glass terminal.",
+    "Open the bag there, before the others. Scan either share code, or type the four lines.",
+    "Keep the sheet until you are told that it is void: it may be needed a second time.",
+)
+"""What to do, in order."""
+
+NEVER = (
+    "photograph, copy, fax or send this sheet",
+    "read its lines to anyone, by telephone, chat or e-mail",
+    "scan it anywhere but at the break-glass terminal",
+    "give it away, or keep it beside another sheet",
+    "destroy it before you are told that it is void",
+)
+"""What never to do; each follows the word."""
+
+REPORT = "Lost, opened, or seen by anyone? Report it at once, day or night."
+FOUND = "Found it? Please return it, unread. Alone it opens nothing."
+
+
+def draw_front(page: Page, content: SheetContent, envelope: qr.Matrix) -> bool:
+    """Draw the front.
+
+    Args:
+        page: an empty page.
+        content: checked content of kind ``live``.
+        envelope: the first envelope code.
+
+    Returns:
+        Whether the envelope code fitted.
+
+    Raises:
+        InvalidInput: a name does not fit.
+    """
+    y = _lead(page, content, HEADING_MM + 5.5)
+    y = _instructions(page, y + 2.5)
+    fold = page.height - FIELD_MM
+    fitted = _middle(page, content, envelope, y + 1.5, fold - 4)
+    _field(page, content, fold)
+    return fitted
+
+
+def _lead(page: Page, content: SheetContent, y: float) -> float:
+    """Say what this is and how many are needed."""
+    across = page.width - 2 * MARGIN_MM
+    page.text(
+        MARGIN_MM, y, "This sheet holds one share of an emergency credential. Alone it opens nothing.", _LEAD
+    )
+    opening = f"Opening takes {content.needed}."
+    return page.fitted(MARGIN_MM, y + 5.8, across, opening, _LEAD_BOLD, smallest=8.5, lines=3)
+
+
+def _instructions(page: Page, y: float) -> float:
+    """Draw the two columns; return where the next block may begin."""
+    column = (page.width - 2 * MARGIN_MM - 8) / 2
+    right = MARGIN_MM + column + 8
+    page.text(MARGIN_MM, y, "When you are called", _HEAD)
+    page.text(right, y, "Never", _HEAD)
+    left_y = right_y = y + 5.4
+    for number, sentence in enumerate(WHEN_CALLED, start=1):
+        page.text(MARGIN_MM, left_y, str(number), _BODY_BOLD)
+        left_y = page.paragraph(MARGIN_MM + 5, left_y, column - 5, sentence, _BODY) + 0.6
+    for sentence in NEVER:
+        page.line(right, right_y - 1.1, right + 2.4, right_y - 1.1, weight=0.5, colour=ACCENT)
+        right_y = page.paragraph(right + 5, right_y, column - 5, sentence, _BODY) + 0.6
+    right_y = page.paragraph(right, right_y + 1.2, column, REPORT, _BODY_BOLD)
+    return max(left_y, right_y)
+
+
+def _middle(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, bottom: float) -> bool:
+    """Draw the envelope code if it fits, and beside it the facts and the roll-call."""
+    module = _module_that_fits(len(envelope), bottom - y - _ENVELOPE_LABEL_MM)
+    x = MARGIN_MM
+    if module:
+        x += _envelope(page, content, envelope, y, module)
+    else:
+        page.text(
+            page.width - MARGIN_MM, y + 3, "ENVELOPE CODE: on the last pages of this sheet", _LABEL, "right"
+        )
+    y = _owner(page, content, x, y + 3)
+    _roll_call(page, x, y, bottom)
+    return module > 0
+
+
+def _module_that_fits(modules: int, down: float) -> float:
+    """Return the largest module in mm at which the code and its quiet zone fit, or 0."""
+    room = min(_WIDEST_ENVELOPE_MM, down)
+    return next(
+        (side for side in ENVELOPE_MODULES_MM if (modules + 2 * qr.QUIET_MODULES) * side <= room), 0.0
+    )
+
+
+def _envelope(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, module: float) -> float:
+    """Draw the envelope code below its label; return the width it takes, mm."""
+    count = len(content.envelope_codes)
+    number, others = ("", "") if count == 1 else (f" 1 of {count}", "; the others follow")
+    page.text(MARGIN_MM, y + 3, f"ENVELOPE CODE{number}", _LABEL)
+    page.text(MARGIN_MM, y + 6.5, f"the same on every sheet, not secret{others}", _SMALL)
+    quiet = qr.QUIET_MODULES * module
+    side = page.code(MARGIN_MM, y + _ENVELOPE_LABEL_MM + quiet, envelope, module)
+    return side + 2 * quiet + 3
+
+
+def _owner(page: Page, content: SheetContent, x: float, y: float) -> float:
+    """Draw whom the sheet belongs to and which bag it is in; return where the table may begin."""
+    across = page.width - MARGIN_MM - x
+    page.text(x, y, "BELONGS TO", _LABEL)
+    y = page.fitted(x, y + 4.4, across, content.belongs_to, _BODY, smallest=6.5, lines=3)
+    y = page.paragraph(x, y, across, FOUND, _SMALL)
+    if content.custodian:
+        page.text(x, y + 2, "KEPT BY", _LABEL)
+        y = page.fitted(x + 18, y + 2, across - 18, content.custodian, _BODY, smallest=6.5, lines=2) - 1
+    page.text(x, y + 3.5, "BAG SERIAL", _LABEL)
+    if content.bag_serial:
+        page.fitted(x + 18, y + 3.5, across - 18, content.bag_serial, _BODY_BOLD, smallest=6)
+    else:
+        page.line(x + 18, y + 4.2, x + across, y + 4.2, colour=FAINT)
+    return y + 10.5
+
+
+def _roll_call(page: Page, x: float, y: float, bottom: float) -> None:
+    """Draw as many empty rows as there is room for."""
+    right = page.width - MARGIN_MM
+    columns = (x, x + (right - x) * 0.36, x + (right - x) * 0.68)
+    page.text(x, y, "ROLL-CALL", _LABEL)
+    page.text(right, y, "the bag stays closed", _SMALL, "right")
+    for column, title in zip(columns, ("date", "bag intact", "initials"), strict=True):
+        page.text(column, y + 4.2, title, _SMALL)
+    y += 5.4
+    page.line(x, y, right, y, weight=0.35)
+    while y + _ROLL_CALL_PITCH_MM <= bottom:
+        y += _ROLL_CALL_PITCH_MM
+        page.line(x, y, right, y, colour=FAINT, weight=0.15)
+
+
+def _field(page: Page, content: SheetContent, fold: float) -> None:
+    """Draw the secret field below the fold line."""
+    _fold_line(page, fold)
+    share = qr.modules(content.share_code, "Q")
+    side, quiet = len(share) * SHARE_MODULE_MM, qr.QUIET_MODULES * SHARE_MODULE_MM
+    upper = fold + 8 + quiet
+    lower = page.height - FOOTER_MM - 5.5 - side
+    right = page.width - MARGIN_MM - side
+    text_x = MARGIN_MM + side + 9
+    page.text(MARGIN_MM, fold + 7, "SHARE CODE", _LABEL)
+    page.code(MARGIN_MM, upper, share, SHARE_MODULE_MM)
+    page.text(text_x, fold + 7, "YOUR SHARE: SECRET", _HEAD)
+    typed_lines(page, text_x, upper + 4, content.share_lines, style=_TYPED, pitch=8)
+    page.text(page.width - MARGIN_MM, lower - quiet - 0.5, "SHARE CODE, second print", _LABEL, "right")
+    page.code(right, lower, share, SHARE_MODULE_MM)
+    _how_to_enter(page, content, upper + side + quiet + 3.5, right - 2 * quiet)
+
+
+def _fold_line(page: Page, y: float) -> None:
+    """Draw the line and what to do along it."""
+    words = "Fold this part up along the line, print inside: the share is hidden, the heading stays visible."
+    page.line(0, y, page.width, y, weight=0.35, dash=(3, 1.6))
+    page.text(page.width / 2, y - 1.3, words, _SMALL, "centre")
+
+
+def _how_to_enter(page: Page, content: SheetContent, y: float, right: float) -> None:
+    """Say how the share is entered, and with what when the terminal is gone."""
+    across = right - MARGIN_MM
+    page.text(MARGIN_MM, y, "How to enter it", _HEAD)
+    sentences = (
+        "Scan either of the two share codes: both hold the same share, one is enough.",
+        "Or type lines 1 to 4. Small letters will do, spaces do not matter; the last sign checks its line.",
+        "For a character you cannot read type ?",
+    )
+    y += 5
+    for sentence in sentences:
+        y = page.paragraph(MARGIN_MM, y, across, sentence, _BODY) + 0.4
+    if content.recovery_tool:
+        page.text(MARGIN_MM, y + 1.6, f"No terminal? Use {content.recovery_tool}, SHA-256:", _SMALL)
+        page.fitted(MARGIN_MM, y + 5.2, across, content.recovery_sha256, _DIGEST, smallest=5, lines=2)
+
+
+def typed_lines(
+    page: Page, x: float, y: float, lines: tuple[str, ...], *, style: Style, pitch: float
+) -> None:
+    """Draw numbered lines to be typed, every second one on a tint that leads the eye."""
+    number_width = page.measure("00", _LINE_NUMBER) + 3
+    check_x = x + number_width + page.measure(lines[0][:-1], style)
+    page.text(check_x, y - pitch * 0.68 - 1.2, "check", _SMALL)
+    for index, line in enumerate(lines, start=1):
+        if index % 2:
+            page.bar(x - 1, y - pitch * 0.68, page.width - MARGIN_MM - x + 1, pitch, TINT)
+        page.text(x + number_width - 3, y, str(index), _LINE_NUMBER, "right")
+        page.text(x + number_width, y, line, style)
+        y += pitch

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every page of a live sheet has at its top and bottom, so that loose pages find each other.
+
+The heading stays visible when the sheet is folded, and in its bag. It does not say what the credential opens.
+"""
+
+from breakglass_shamir.paper.content import SheetContent
+from breakglass_shamir.paper.layout import ACCENT, FAINT, Page, Style
+
+MARGIN_MM = 15.0
+"""Left and right margin."""
+
+HEADING_MM = 35.0
+"""Where the content of a page may begin, from the upper edge."""
+
+FOOTER_MM = 8.0
+"""Base line of the footer, from the lower edge; printers reach 5 mm."""
+
+_KICKER = Style("sans-bold", 9, ACCENT)
+_NAME = Style("sans-bold", 25)
+_FACTS = Style("sans", 10, FAINT)
+_EPOCH = Style("mono-bold", 10.5)
+_FOOTER = Style("sans", 7.5, FAINT)
+
+
+def heading(page: Page, content: SheetContent, kicker: str) -> None:
+    """Draw the set, the epoch and which sheet of how many this is."""
+    right = page.width - MARGIN_MM
+    page.bar(0, 0, page.width, 5, ACCENT)
+    page.text(MARGIN_MM, 13.5, kicker.upper(), _KICKER)
+    page.text(right, 13.5, "SHEET", _KICKER, "right")
+    number = f"{content.number} of {content.total}"
+    page.text(right, 23.5, number, _NAME, "right")
+    room = right - MARGIN_MM - page.measure(number, _NAME) - 8
+    page.fitted(MARGIN_MM, 23.5, room, content.set_name, _NAME, smallest=9)
+    _facts(page, content, right)
+    page.line(MARGIN_MM, 32.5, right, 32.5, weight=0.35)
+
+
+def footer(page: Page, content: SheetContent, number: int, count: int) -> None:
+    """Draw the line that tells which page of which sheet this is."""
+    y = page.height - FOOTER_MM
+    left = f"{content.set_name}, epoch {content.epoch}, sheet {content.number} of {content.total}"
+    page.fitted(MARGIN_MM, y, page.width - 2 * MARGIN_MM - 25, left, _FOOTER, smallest=4)
+    page.text(page.width - MARGIN_MM, y, f"page {number} of {count}", _FOOTER, "right")
+
+
+def _facts(page: Page, content: SheetContent, right: float) -> None:
+    """Draw epoch, date and, where groups exist, the place in them."""
+    x = MARGIN_MM
+    epoch = f"Epoch {content.epoch}"
+    page.text(x, 29.7, epoch, _FACTS)
+    x += page.measure(epoch, _FACTS) + 3
+    page.text(x, 29.7, content.epoch_id, _EPOCH)
+    x += page.measure(content.epoch_id, _EPOCH) + 3
+    page.text(x, 29.7, f"printed {content.printed_on}", _FACTS)
+    if content.group_count > 1:
+        place = f"group {content.group} of {content.group_count}, member {content.member}"
+        page.text(right, 29.7, place, _FACTS, "right")

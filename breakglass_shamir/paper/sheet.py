@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From content to the PDF of one sheet (spec section 4, "The sheet").
+
+Rules:
+
+1. A live sheet is its front, its back when there is a core to print or to miss, then further envelope codes.
+2. A drill card is one page by itself.
+3. Everything happens in memory; no file is written, and no secret is in the document's metadata.
+
+It does not print, name or store files.
+"""
+
+from breakglass_shamir.paper import qr
+from breakglass_shamir.paper.back import draw_back, draw_codes, pages_for
+from breakglass_shamir.paper.content import SheetContent, checked
+from breakglass_shamir.paper.drill_card import draw_drill_card
+from breakglass_shamir.paper.front import draw_front
+from breakglass_shamir.paper.heading import footer, heading
+from breakglass_shamir.paper.layout import Page, Paper
+
+__all__ = ["Paper", "SheetContent", "render"]
+
+
+def render(content: SheetContent, paper: Paper) -> bytes:
+    """Draw one sheet or drill card.
+
+    Args:
+        content: what it says.
+        paper: ``a4`` or ``letter``.
+
+    Returns:
+        A PDF whose bytes depend on the arguments only.
+
+    Raises:
+        InvalidInput: the content cannot be printed; nothing was.
+        PaperError: a code's text fits no QR code.
+    """
+    content = checked(content)
+    page = Page(paper, "Drill card" if content.kind == "drill" else "Break-glass sheet")
+    if content.kind == "drill":
+        draw_drill_card(page, content)
+    else:
+        _draw_live(page, content)
+    return page.finish()
+
+
+def _draw_live(page: Page, content: SheetContent) -> None:
+    """Draw the front, the back and the pages of further codes."""
+    codes = tuple(qr.modules(code, "M") for code in content.envelope_codes)
+    heading(page, content, "Break-glass sheet")
+    placed = 1 if draw_front(page, content, codes[0]) else 0
+    further = pages_for(page, codes[placed:])
+    has_back = bool(content.core_lines) or content.core_omitted
+    count = 1 + has_back + len(further)
+    footer(page, content, 1, count)
+    if has_back:
+        _begin(page, content, "Break-glass sheet, back", 2, count)
+        draw_back(page, content)
+    for number, indexes in enumerate(further, start=count - len(further) + 1):
+        _begin(page, content, "Break-glass sheet, envelope", number, count)
+        own = tuple(codes[placed + index] for index in indexes)
+        draw_codes(page, own, placed + indexes[0] + 1, len(codes))
+
+
+def _begin(page: Page, content: SheetContent, kicker: str, number: int, count: int) -> None:
+    page.next()
+    heading(page, content, kicker)
+    footer(page, content, number, count)
