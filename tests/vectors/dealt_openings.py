@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vectors of credentials, of whole epochs, and of their openings."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of
+
+from breakglass_shamir.crypto import shamir
+from breakglass_shamir.formats.core import Core
+from breakglass_shamir.formats.share import Share
+from breakglass_shamir.formats.structure import Group, Structure
+from breakglass_shamir.hygiene import Secret
+
+
+def plaintexts(epochs: list[Epoch]) -> Iterator[Vector]:
+    """Credentials as plaintexts."""
+    for epoch in (epochs[0], epochs[1], epochs[5]):
+        given = {"plaintext": epoch.credential.to_bytes().reveal().hex()}
+        yield good(f"credential of {epoch.name}", "read-credential", given, credential_of(epoch.credential))
+    kind, secret = bytes.fromhex("01000101"), bytes.fromhex("02000178")
+    for name, body, error in (
+        ("version 2", b"\x02" + kind + secret, "unsupported-version"),
+        ("a tag of a later release", b"\x01" + kind + secret + b"\x08\x00\x01x", "unsupported-version"),
+        ("no secret", b"\x01" + kind, "decryption-failed"),
+        ("no kind", b"\x01" + secret, "decryption-failed"),
+        ("kind 6", b"\x01\x01\x00\x01\x06" + secret, "decryption-failed"),
+        ("a kind of two bytes", b"\x01\x01\x00\x02\x00\x01" + secret, "decryption-failed"),
+        ("tags that descend", b"\x01" + secret + kind, "decryption-failed"),
+        ("a tag twice", b"\x01" + kind + secret + secret, "decryption-failed"),
+        ("tag 0", b"\x01\x00\x00\x01x" + kind + secret, "decryption-failed"),
+        ("an empty field", b"\x01" + kind + secret + b"\x03\x00\x00", "decryption-failed"),
+        ("a field cut short", b"\x01" + kind + secret + b"\x03\x00\x05root", "decryption-failed"),
+        ("a tag without a length", b"\x01" + kind + secret + b"\x03\x00", "decryption-failed"),
+        ("an account that is not UTF-8", b"\x01" + kind + secret + b"\x03\x00\x01\xff", "decryption-failed"),
+        ("a secret of 4097 bytes", b"\x01" + kind + b"\x02\x10\x01" + bytes(4097), "decryption-failed"),
+        ("a hint of 513 bytes", b"\x01" + kind + secret + b"\x06\x02\x01" + b"h" * 513, "decryption-failed"),
+        (
+            "a TOTP seed of 513 bytes",
+            b"\x01" + kind + secret + b"\x07\x02\x01" + bytes(513),
+            "decryption-failed",
+        ),
+    ):
+        yield bad(name, "read-credential", {"plaintext": body.hex()}, error)
+
+
+def whole_epochs(epochs: list[Epoch]) -> Iterator[Vector]:
+    """Everything that belongs to one epoch, the secrets too."""
+    for epoch in epochs:
+        envelope = epoch.sealed.envelope
+        given = {
+            "master": epoch.master.reveal().hex(),
+            "plaintext": epoch.credential.to_bytes().reveal().hex(),
+        }
+        output = {
+            **facts_of(envelope),
+            "header": epoch.core.header().hex(),
+            "core": epoch.core.to_bytes().hex(),
+            "group_secrets": [_group_secret(epoch, number) for number in _numbers(epoch)],
+            "codes": epoch.codes,
+            "core_lines": list(epoch.core.to_lines()),
+            "shares": [_printed(share) for share in epoch.sealed.shares],
+            "credential": credential_of(epoch.credential),
+        }
+        yield good(epoch.name, "epoch", given, output)
+
+
+def _numbers(epoch: Epoch) -> range:
+    return range(1, len(epoch.facts.structure.groups) + 1)
+
+
+def _printed(share: Share) -> Vector:
+    return {
+        "group": share.group,
+        "member": share.member,
+        "value": share.value.reveal().hex(),
+        "commitment": share.commitment().hex(),
+        "text": share.to_text(),
+        "lines": list(share.to_lines()),
+    }
+
+
+def _group_secret(epoch: Epoch, number: int) -> str:
+    threshold = epoch.facts.structure.groups[number - 1].threshold
+    if threshold > 1:
+        points = [(member, epoch.share(number, member).value) for member in range(1, threshold + 1)]
+        return shamir.combine(points, threshold).reveal().hex()
+    secret: str = mask_of(epoch, epoch.share(number, 1))["output"]["group_secret"]
+    return secret
+
+
+def openings(epochs: list[Epoch]) -> Iterator[Vector]:
+    """From paper to plaintext, with the envelope's codes or with the core's typed lines only."""
+    for epoch in epochs:
+        yield from _opened(epoch)
+    yield from _refused_with_envelope(epochs)
+    yield from _refused_with_core(epochs)
+
+
+def _opened(epoch: Epoch) -> Iterator[Vector]:
+    output = {"plaintext": epoch.credential.to_bytes().reveal().hex()}
+    quorums = list(epoch.facts.structure.minimal_quorums())
+    everything = tuple(epoch.facts.structure.seats())
+    for seats in (quorums[0], tuple(reversed(quorums[-1])), everything):
+        name = f"{epoch.name} with {', '.join(f'{g}.{m}' for g, m in seats)}"
+        texts = epoch.texts(*seats)
+        yield good(f"{name}, envelope", "open", {"codes": epoch.codes, "shares": texts}, output)
+        core_lines = list(epoch.core.to_lines())
+        if core_lines:
+            yield good(f"{name}, typed core", "open", {"core_lines": core_lines, "shares": texts}, output)
+    short = epoch.texts(*quorums[0][:-1])
+    name = f"{epoch.name}, one sheet short"
+    yield bad(name, "open", {"codes": epoch.codes, "shares": short}, "insufficient-shares")
+
+
+def _refused_with_envelope(epochs: list[Epoch]) -> Iterator[Vector]:
+    first, both, drill = epochs[0], epochs[2], epochs[6]
+
+    def given(epoch: Epoch, *texts: str) -> Vector:
+        return {"codes": epoch.codes, "shares": list(texts)}
+
+    a, b = first.texts((1, 1), (1, 2))
+    yield bad("the same sheet twice", "open", given(first, a, a), "insufficient-shares")
+    yield bad("a sheet of another epoch", "open", given(first, a, *epochs[1].texts((1, 2))), "mixed-shares")
+    yield bad("a drill share", "open", given(first, a, *drill.texts((1, 2))), "mixed-shares")
+    whole_group = both.texts((1, 1), (1, 2), (1, 3))
+    yield bad("one group only", "open", given(both, *whole_group), "insufficient-shares")
+    relabelled = replace(both.share(2, 1), member=2).to_text()
+    texts = both.texts((1, 1), (1, 2))
+    yield bad("a voided sheet relabelled", "open", given(both, *texts, relabelled), "share-mismatch")
+    swapped = [replace(first.share(1, x), member=3 - x).to_text() for x in (1, 2)]
+    yield bad("two sheets with swapped numbers", "open", given(first, *swapped), "share-mismatch")
+    yield bad("a damaged text", "open", given(first, a, b[:-1]), "malformed-text")
+
+
+def _refused_with_core(epochs: list[Epoch]) -> Iterator[Vector]:
+    first, both = epochs[0], epochs[2]
+
+    def given(core: Core, *texts: str) -> Vector:
+        return {"core_lines": list(core.to_lines()), "shares": list(texts)}
+
+    a, b = first.texts((1, 1), (1, 2))
+    altered = Secret(bytes([first.share(1, 2).value.reveal()[0] ^ 1]) + first.share(1, 2).value.reveal()[1:])
+    wrong = replace(first.share(1, 2), value=altered).to_text()
+    yield bad("one bit of a value", "open", given(first.core, a, wrong), "unconfirmed-master")
+    yield bad("two values of one sheet", "open", given(first.core, a, b, wrong), "duplicate-share")
+    swapped = [replace(first.share(1, x), member=3 - x).to_text() for x in (1, 2)]
+    yield bad("swapped numbers", "open", given(first.core, *swapped), "unconfirmed-master")
+    relabelled = replace(both.share(2, 1), member=2).to_text()
+    texts = both.texts((1, 1), (1, 2))
+    yield bad(
+        "a voided sheet relabelled, core", "open", given(both.core, *texts, relabelled), "unconfirmed-master"
+    )
+    body = first.core.ciphertext
+    changed = replace(first.core, ciphertext=bytes([body[0] ^ 1]) + body[1:])
+    yield bad("a changed ciphertext", "open", given(changed, a, b), "decryption-failed")
+    yield bad(
+        "a changed epoch number", "open", given(replace(first.core, epoch=2), a, b), "decryption-failed"
+    )
+    fewer = replace(first.core, structure=Structure(1, (Group(2, 2),)))
+    yield bad("fewer members", "open", given(fewer, a, b), "decryption-failed")
+    masked = (bytes([both.core.masked[0][0] ^ 1]) + both.core.masked[0][1:], both.core.masked[1])
+    texts = both.texts((1, 1), (1, 2), (2, 1))
+    yield bad(
+        "a changed masked value",
+        "open",
+        given(replace(both.core, masked=masked), *texts),
+        "unconfirmed-master",
+    )

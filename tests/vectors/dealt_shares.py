@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vectors of shares."""
+
+from collections.abc import Iterator
+
+from dealt import Epoch, Vector, bad, good, other_symbol
+
+from breakglass_shamir.formats import parity, text
+from breakglass_shamir.formats.share import Share
+
+
+def shares(epochs: list[Epoch]) -> Iterator[Vector]:
+    """Shares as bytes, text and lines, whole and damaged."""
+    for epoch, seat in ((epochs[0], (1, 1)), (epochs[2], (2, 2)), (epochs[6], (1, 3)), (epochs[7], (1, 1))):
+        yield _written(epoch, epoch.share(*seat))
+    share = epochs[0].share(1, 2)
+    yield from _share_texts(share)
+    yield from _share_lines(share)
+    yield from _share_bytes(share)
+
+
+def _written(epoch: Epoch, share: Share) -> Vector:
+    given = {
+        "kind": share.kind.word,
+        "epoch_id": share.epoch_id.hex(),
+        "group": share.group,
+        "member": share.member,
+        "value": share.value.reveal().hex(),
+    }
+    output = {
+        "bytes": share.to_bytes().hex(),
+        "text": share.to_text(),
+        "lines": list(share.to_lines()),
+        "commitment": share.commitment().hex(),
+    }
+    return good(f"share {share.group}.{share.member} of {epoch.name}", "write-share", given, output)
+
+
+def _read(share: Share, repaired: list[int], spare: int) -> Vector:
+    return {
+        "bytes": share.to_bytes().hex(),
+        "repaired": repaired,
+        "spare_parity": spare,
+        "provisional": spare < 2,
+    }
+
+
+def _share_texts(share: Share) -> Iterator[Vector]:
+    code = share.to_text()
+    kind = "read-share-text"
+    yield good("text as printed", kind, {"text": code}, _read(share, [], 17))
+    loose = f"  {code[:5].lower()} {text.group(code[5:]).replace('0', 'o').replace('1', 'l').lower()}\n"
+    yield good("text as people type it", kind, {"text": loose}, _read(share, [], 17))
+    positions = (7, 26, 52, 93)
+    wrong = list(code)
+    for position in positions:
+        wrong[4 + position] = other_symbol(wrong[4 + position])
+    yield good("four wrong characters", kind, {"text": "".join(wrong)}, _read(share, list(positions), 1))
+    unread = code[:5] + "?" + code[6:]
+    yield good("a character that cannot be read", kind, {"text": unread}, _read(share, [1], 16))
+    for name, bad_text in (
+        ("one character too few", code[:-1]),
+        ("one character too many", code + "0"),
+        ("no prefix", code[5:]),
+        ("an envelope's prefix", "BGE1:" + code[5:]),
+        ("a character outside the alphabet", code[:50] + "U" + code[51:]),
+        ("a character that is not ASCII", code[:50] + "\u00e9" + code[51:]),
+        ("sixteen wrong characters", code[:20] + "".join(map(other_symbol, code[20:36])) + code[36:]),
+        ("more unreadable than the parity holds", code[:20] + "?" * 29 + code[49:]),
+    ):
+        yield bad(name, kind, {"text": bad_text}, "malformed-text")
+
+
+def _share_lines(share: Share) -> Iterator[Vector]:
+    whole: list[str | None] = list(share.to_lines())
+    kind = "read-share-lines"
+    yield good("lines as printed", kind, {"lines": whole}, _read(share, [], 17))
+    for lost in range(4):
+        given: list[str | None] = [None if i == lost else line for i, line in enumerate(whole)]
+        repaired = list(range(24 * lost + 1, 24 * lost + 25))
+        yield good(f"line {lost + 1} lost", kind, {"lines": given}, _read(share, repaired, 2))
+    yield bad("two lines lost", kind, {"lines": [None, None, *whole[2:]]}, "malformed-text")
+    rows = [text.read_line(line)[0] for line in share.to_lines()]
+    row = rows[0][:9] + other_symbol(rows[0][9]) + rows[0][10:]
+    typed = f"{text.group(row)}  {text.check_character(row, 1)}"
+    damaged = {"lines": [typed, None, *whole[2:]], "commitment": share.commitment().hex()}
+    yield good(
+        "a line lost and one wrong character", "find-share", damaged, {"bytes": share.to_bytes().hex()}
+    )
+
+
+def _share_bytes(share: Share) -> Iterator[Vector]:
+    def given(data: bytes) -> Vector:
+        return {"text": "BGS1:" + text.encode(parity.protect(data))}
+
+    data = share.to_bytes()
+    kind = "read-share-text"
+    yield bad("version 0", kind, given(b"\x01" + data[1:]), "unsupported-version")
+    yield bad("version 2", kind, given(b"\x21" + data[1:]), "unsupported-version")
+    yield bad("kind 0", kind, given(b"\x10" + data[1:]), "unsupported-version")
+    yield bad("kind 3", kind, given(b"\x13" + data[1:]), "unsupported-version")
+    yield bad("group 0", kind, given(data[:9] + b"\x00" + data[10:]), "malformed-text")
+    yield bad("member 0", kind, given(data[:10] + b"\x00" + data[11:]), "malformed-text")

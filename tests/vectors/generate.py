@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the vectors of the paper format: ``python tests/vectors/generate.py [FOLDER]``.
+
+Rules:
+
+1. Seeded: in this process, and only here, every random draw comes from SHAKE-256 over the epoch's name. The
+   same code writes the same bytes; a test compares them.
+2. A vector has either an ``output`` or one ``error``, never two reasons to fail: what is wrong is made wrong
+   last, and everything after it (parity, hash, signature) is made again so that it holds.
+
+``README.md`` beside this file says what the fields mean. What the code accepts is not decided here: the test
+runs every vector through it.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dealt import Epoch, Vector, make_epochs
+from dealt_crypto import lines, primitives
+from dealt_envelopes import envelopes
+from dealt_openings import openings, plaintexts, whole_epochs
+from dealt_shares import shares
+
+FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
+    "primitives.json": primitives,
+    "lines.json": lines,
+    "shares.json": shares,
+    "envelopes.json": envelopes,
+    "plaintexts.json": plaintexts,
+    "epochs.json": whole_epochs,
+    "openings.json": openings,
+}
+"""Every file, and what writes its vectors."""
+
+
+def main(folder: Path) -> None:
+    """Write every file into the folder."""
+    epochs = make_epochs()
+    for name, make in FILES.items():
+        vectors = list(make(epochs))
+        (folder / name).write_text(json.dumps({"vectors": vectors}, indent=1) + "\n", encoding="ascii")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
