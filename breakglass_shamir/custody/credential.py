@@ -69,9 +69,7 @@ class Credential:
             InvalidInput: empty or too large, or a text that UTF-8 cannot hold.
         """
         if not 1 <= len(self.secret) <= MAX_SECRET_BYTES:
-            raise InvalidInput(
-                f"expected a credential of 1 to {MAX_SECRET_BYTES} bytes, got {len(self.secret)}"
-            )
+            raise InvalidInput(f"expected a credential of 1 to {MAX_SECRET_BYTES} bytes, got {len(self.secret)}")
         for name in ("account", "target", "ca_fingerprint", "hint"):
             if not _fits(getattr(self, name)):
                 raise InvalidInput(f"expected a {name} of at most {MAX_FIELD_BYTES} bytes of UTF-8")

@@ -92,9 +92,7 @@ def make_epoch(
     """Seal an epoch from the stream of its name."""
     stream = Stream(name, leading_zeros=leading_zeros)
     digest = hashlib.sha256(b"policy of " + name.encode()).digest()
-    checkpoint = Checkpoint(
-        hashlib.sha256(b"log").digest()[:8], number * 17, hashlib.sha256(b"root").digest()
-    )
+    checkpoint = Checkpoint(hashlib.sha256(b"log").digest()[:8], number * 17, hashlib.sha256(b"root").digest())
     facts = Facts(kind, set_name, number, structure, digest, checkpoint, predecessor)
     keys.random_bytes = stream
     vars(SecretSharing)["rng"] = stream

@@ -84,14 +84,10 @@ def _ciphers(epoch: Epoch) -> Iterator[Vector]:
     yield good("content that looks like padding", "decrypt", given(sealed), {"plaintext": content.hex()})
     held = raw(b"x\x80" + bytes(62))
     yield bad("last bit of the tag", "decrypt", given(held[:-1] + bytes([held[-1] ^ 1])), "decryption-failed")
-    yield bad(
-        "first bit of the body", "decrypt", given(bytes([held[0] ^ 128]) + held[1:]), "decryption-failed"
-    )
+    yield bad("first bit of the body", "decrypt", given(bytes([held[0] ^ 128]) + held[1:]), "decryption-failed")
     yield bad("no 0x80", "decrypt", given(raw(bytes(64))), "decryption-failed")
     yield bad("another byte than 0x80", "decrypt", given(raw(b"x\x81" + bytes(62))), "decryption-failed")
-    yield bad(
-        "64 bytes of padding too many", "decrypt", given(raw(b"x\x80" + bytes(126))), "decryption-failed"
-    )
+    yield bad("64 bytes of padding too many", "decrypt", given(raw(b"x\x80" + bytes(126))), "decryption-failed")
     yield bad("not whole blocks", "decrypt", given(raw(b"x\x80" + bytes(61))), "decryption-failed")
     yield bad("no block at all", "decrypt", given(raw(b"")), "decryption-failed")
 
@@ -100,9 +96,7 @@ def lines(epochs: list[Epoch]) -> Iterator[Vector]:
     """Base32, typed lines and parity."""
     for data in ("", "00", "ff", "f800", "0123456789abcdef", "00443214c74254b635cf84653a56d7c6"):
         output = {"bytes": data}
-        yield good(
-            f"base32 of {data or 'nothing'}", "decode", {"text": text.encode(bytes.fromhex(data))}, output
-        )
+        yield good(f"base32 of {data or 'nothing'}", "decode", {"text": text.encode(bytes.fromhex(data))}, output)
     typed = "\t il-oO 0a 1L\r\n"
     output = {"bytes": text.decode("11000A11").hex()}
     yield good("look-alikes, case, white space and hyphens", "decode", {"text": typed}, output)
@@ -120,9 +114,7 @@ def _typed_lines(epoch: Epoch) -> Iterator[Vector]:
         typed = text.group(row) + "  " + text.check_character(row, number)
         yield good(f"line {number}", "read-line", {"typed": typed}, {"symbols": row, "number": number})
     one = row + text.check_character(row, 1)
-    yield good(
-        "lower case without spaces", "read-line", {"typed": one.lower()}, {"symbols": row, "number": 1}
-    )
+    yield good("lower case without spaces", "read-line", {"typed": one.lower()}, {"symbols": row, "number": 1})
     wrong = text.read_line("1" + one[1:])
     yield good(
         "one wrong character proves another number",
@@ -142,9 +134,7 @@ def _codewords(epoch: Epoch) -> Iterator[Vector]:
     for data in (bytes(43), bytes(range(43)), epoch.share(1, 1).to_bytes()):
         codeword = parity.protect(data)
         output = {"codeword": codeword.hex(), "changed": [], "spare_parity": 17}
-        yield good(
-            f"codeword of {data[:4].hex()}...", "repair", {"codeword": codeword.hex(), "erased": []}, output
-        )
+        yield good(f"codeword of {data[:4].hex()}...", "repair", {"codeword": codeword.hex(), "erased": []}, output)
     for errors, erasures in ((8, 0), (1, 15), (0, 17), (4, 9)):
         damaged = bytearray(codeword)
         erased = list(range(3, 3 + erasures))

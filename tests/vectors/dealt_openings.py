@@ -148,15 +148,11 @@ def _refused_with_core(epochs: list[Epoch]) -> Iterator[Vector]:
     yield bad("swapped numbers", "open", given(first.core, *swapped), "unconfirmed-master")
     relabelled = replace(both.share(2, 1), member=2).to_text()
     texts = both.texts((1, 1), (1, 2))
-    yield bad(
-        "a voided sheet relabelled, core", "open", given(both.core, *texts, relabelled), "unconfirmed-master"
-    )
+    yield bad("a voided sheet relabelled, core", "open", given(both.core, *texts, relabelled), "unconfirmed-master")
     body = first.core.ciphertext
     changed = replace(first.core, ciphertext=bytes([body[0] ^ 1]) + body[1:])
     yield bad("a changed ciphertext", "open", given(changed, a, b), "decryption-failed")
-    yield bad(
-        "a changed epoch number", "open", given(replace(first.core, epoch=2), a, b), "decryption-failed"
-    )
+    yield bad("a changed epoch number", "open", given(replace(first.core, epoch=2), a, b), "decryption-failed")
     fewer = replace(first.core, structure=Structure(1, (Group(2, 2),)))
     yield bad("fewer members", "open", given(fewer, a, b), "decryption-failed")
     masked = (bytes([both.core.masked[0][0] ^ 1]) + both.core.masked[0][1:], both.core.masked[1])

@@ -84,9 +84,7 @@ def _share_lines(share: Share) -> Iterator[Vector]:
     row = rows[0][:9] + other_symbol(rows[0][9]) + rows[0][10:]
     typed = f"{text.group(row)}  {text.check_character(row, 1)}"
     damaged = {"lines": [typed, None, *whole[2:]], "commitment": share.commitment().hex()}
-    yield good(
-        "a line lost and one wrong character", "find-share", damaged, {"bytes": share.to_bytes().hex()}
-    )
+    yield good("a line lost and one wrong character", "find-share", damaged, {"bytes": share.to_bytes().hex()})
 
 
 def _share_bytes(share: Share) -> Iterator[Vector]:

@@ -99,9 +99,7 @@ def repair(given: Values) -> Values:
 
 
 def write_share(given: Values) -> Values:
-    made = Share(
-        kind(given), bytes.fromhex(given["epoch_id"]), given["group"], given["member"], secret(given, "value")
-    )
+    made = Share(kind(given), bytes.fromhex(given["epoch_id"]), given["group"], given["member"], secret(given, "value"))
     assert Share.from_bytes(made.to_bytes()) == made
     return {
         "bytes": made.to_bytes().hex(),
