@@ -76,9 +76,7 @@ def before_opening(state: SetState, now: Moment, last: Moment | None) -> list[Pr
     age = opening.at.seconds_until(now)
     if age > opening.declared.valid_for_s:
         found.append(
-            Problem(
-                "declaration", f"the declaration is {age} s old, it held {opening.declared.valid_for_s} s"
-            )
+            Problem("declaration", f"the declaration is {age} s old, it held {opening.declared.valid_for_s} s")
         )
     if last is not None and now.time < last.time:
         found.append(Problem("clock", f"this machine's clock says {now.time}, the last record {last.time}"))
@@ -96,9 +94,7 @@ def _by_policy(policy: Policy | None, request: Request) -> list[Problem | None]:
     if re.fullmatch(rules.ticket, request.ticket) is None:
         found.append(Problem("ticket", f"expected a ticket like {rules.ticket}, got {request.ticket!r}"))
     if request.use_for_s > rules.use_for.seconds:
-        found.append(
-            Problem("duration", f"expected a use of at most {rules.use_for}, got {request.use_for_s} s")
-        )
+        found.append(Problem("duration", f"expected a use of at most {rules.use_for}, got {request.use_for_s} s"))
     if request.mode not in policy.reveal.modes:
         found.append(Problem("mode", f"expected one of {', '.join(policy.reveal.modes)}, got {request.mode}"))
     return found

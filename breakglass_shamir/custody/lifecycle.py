@@ -203,9 +203,7 @@ def _deferred(s: SetState, body: records.Deferred, record: Record, _d: bytes) ->
     if not opening.was_opened or opening.rotated:
         raise IllegalState("there is no rotation to defer")
     debts = tuple(
-        replace(
-            debt, deadline_s=body.for_s, since=Moment.of(record), what=f"{debt.what}; deferred: {body.reason}"
-        )
+        replace(debt, deadline_s=body.for_s, since=Moment.of(record), what=f"{debt.what}; deferred: {body.reason}")
         if debt.kind == ROTATION and debt.opening == opening.id
         else debt
         for debt in s.debts
@@ -291,9 +289,7 @@ def _good_epoch(s: SetState, epoch_id: str, sheets: Iterable[str]) -> EpochState
         raise IllegalState("this epoch is void, abandoned or unknown")
     for sheet in sheets:
         if sheet not in epoch.seats:
-            raise IllegalState(
-                f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}"
-            )
+            raise IllegalState(f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}")
         if sheet in epoch.voided:
             raise IllegalState(f"sheet {sheet} of epoch {epoch.number} is void")
     return epoch

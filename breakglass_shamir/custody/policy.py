@@ -172,6 +172,26 @@ def parse(source: str) -> Policy:
     return policy
 
 
+def built_in(name: str, structure: Structure, target: str) -> Policy:
+    """Return the policy of a set that is known from its sheets alone.
+
+    Any incident class, two named officers, the structure of the envelope, the target the credential names.
+    """
+    groups = tuple(
+        CustodianGroup(
+            threshold=group.threshold,
+            custodians=tuple(f"keeper of sheet {n}.{m}" for m in range(1, group.members + 1)),
+        )
+        for n, group in enumerate(structure.groups, 1)
+    )
+    return Policy(
+        name=name,
+        target=Target(uri=target),
+        quorum=Quorum(groups=groups, group_threshold=structure.group_threshold),
+        declaration=Declaration(classes=(BUILT_IN_CLASS,)),
+    )
+
+
 def digest(source: str) -> bytes:
     """Return the 32-byte digest of a policy file."""
     return hashlib.sha256(source.encode()).digest()
@@ -203,8 +223,7 @@ def _check_name(policy: Policy) -> None:
     name = policy.name
     if not name.isprintable() or re.search(r"[\s/\\]", name) or name[0] in ".-" or len(name.encode()) > 64:
         raise InvalidPolicy(
-            "name: expected up to 64 bytes of printable text without spaces and slashes, "
-            "and no dot or hyphen in front"
+            "name: expected up to 64 bytes of printable text without spaces and slashes, and no dot or hyphen in front"
         )
 
 
@@ -223,9 +242,7 @@ def _check_people(policy: Policy) -> None:
     for person in everyone:
         seats = [seat for seat in structure.seats() if policy.custodian(seat) == person]
         if structure.is_quorum(seats):
-            raise InvalidPolicy(
-                f"quorum: {person!r} alone could open this set, by holding a sheet in each group"
-            )
+            raise InvalidPolicy(f"quorum: {person!r} alone could open this set, by holding a sheet in each group")
 
 
 def _check_declaration(policy: Policy) -> None:
@@ -244,6 +261,4 @@ def _check_generator(policy: Policy) -> None:
     except InvalidInput as error:
         raise InvalidPolicy(f"rotation.alphabet: {error}") from None
     if bits < MIN_ENTROPY_BITS:
-        raise InvalidPolicy(
-            f"rotation.length: expected {MIN_ENTROPY_BITS} bits of entropy or more, got {bits:.0f}"
-        )
+        raise InvalidPolicy(f"rotation.length: expected {MIN_ENTROPY_BITS} bits of entropy or more, got {bits:.0f}")

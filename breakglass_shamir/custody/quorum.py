@@ -221,9 +221,7 @@ class Pool:
     def _add_envelope(self, code: str) -> Answer:
         envelope = self._envelopes.add(code)
         if envelope is None:
-            return Answer(
-                Verdict.ENVELOPE, f"part of an envelope; still missing: {self._envelopes.missing()}"
-            )
+            return Answer(Verdict.ENVELOPE, f"part of an envelope; still missing: {self._envelopes.missing()}")
         epoch_id = envelope.core.epoch_id
         name = f"the envelope of {envelope.set_name}, epoch {envelope.core.epoch}"
         if envelope.core.kind is not self._kind:
@@ -247,18 +245,14 @@ class Pool:
             return Answer(Verdict.SEEN, "seen already")
         bucket.waiting.append(read)
         name = "a share" if read.provisional else f"share {read.share.public_id}"
-        return Answer(
-            Verdict.WAITING, f"{name}, but no envelope of its set yet: scan an envelope code from any sheet"
-        )
+        return Answer(Verdict.WAITING, f"{name}, but no envelope of its set yet: scan an envelope code from any sheet")
 
     def _check(self, bucket: _Bucket, read: ReadShare) -> Answer:
         """Hold a share against its envelope's commitment."""
         found, envelope = read.share, bucket.envelope
         assert envelope is not None  # noqa: S101 - the callers look first
         if self._set_name and envelope.set_name != self._set_name:
-            return Answer(
-                Verdict.OTHER_SET, f"a sheet of {envelope.set_name}: another set, not {self._set_name}"
-            )
+            return Answer(Verdict.OTHER_SET, f"a sheet of {envelope.set_name}: another set, not {self._set_name}")
         seat, sheet = (found.group, found.member), f"{found.group}.{found.member}"
         try:
             envelope.check_share(found)
@@ -272,9 +266,7 @@ class Pool:
         name = f"sheet {sheet} of {envelope.set_name}, epoch {envelope.core.epoch}"
         message = f"{name}: accepted{repaired} ({progress})"
         if found.epoch_id not in self._known:
-            return Answer(
-                Verdict.UNKNOWN, f"{message}; this terminal does not know the set", sheet, found.epoch_id
-            )
+            return Answer(Verdict.UNKNOWN, f"{message}; this terminal does not know the set", sheet, found.epoch_id)
         return Answer(Verdict.ACCEPTED, message, sheet, found.epoch_id)
 
     def _refusal(self, known: Known | None, found: Share) -> Answer | None:
@@ -284,9 +276,7 @@ class Pool:
         sheet = f"{found.group}.{found.member}"
         name = f"sheet {sheet} of {known.set_name}, epoch {known.number}"
         if self._set_name and known.set_name != self._set_name:
-            return Answer(
-                Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id
-            )
+            return Answer(Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id)
         if not known.openable and not self._any_state:
             return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         reason = known.voided.get((found.group, found.member))
@@ -296,9 +286,7 @@ class Pool:
 
     def _wrong_kind(self, found: Share) -> Answer:
         if found.kind is Kind.DRILL:
-            return Answer(
-                Verdict.DRILL, "a drill code, not the live one: the live code is on the sheet in the bag"
-            )
+            return Answer(Verdict.DRILL, "a drill code, not the live one: the live code is on the sheet in the bag")
         return Answer(Verdict.LIVE, "a live code in a drill: put the sheet back into its bag, it was exposed")
 
     def _is_quorum(self, bucket: _Bucket) -> bool:
@@ -310,9 +298,7 @@ class Pool:
         rows = []
         for number, group in enumerate(structure.groups, 1):
             held = len([seat for seat in bucket.shares if seat[0] == number])
-            rows.append(
-                f"{held} of {group.threshold}" + (f" in group {number}" if len(structure.groups) > 1 else "")
-            )
+            rows.append(f"{held} of {group.threshold}" + (f" in group {number}" if len(structure.groups) > 1 else ""))
         return ", ".join(rows)
 
     def _insufficient(self, wanted: Mapping[bytes, _Bucket]) -> BreakglassError:

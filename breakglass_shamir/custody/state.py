@@ -176,9 +176,7 @@ class SetState:
             IllegalState: nothing was issued yet.
         """
         if not self.current:
-            raise IllegalState(
-                f"set {self.name} has no epoch yet", hint="make one with: breakglass split POLICY"
-            )
+            raise IllegalState(f"set {self.name} has no epoch yet", hint="make one with: breakglass split POLICY")
         return self.epochs[self.current]
 
     @property

@@ -66,6 +66,10 @@ CREATE TRIGGER nodes_no_delete BEFORE DELETE ON nodes
   BEGIN SELECT RAISE(ABORT, 'nodes are append-only'); END;
 """
 
+_SELECT_FROM = """
+SELECT data, terminal_signature, quorum_signature, checkpoint FROM records WHERE seq >= ? ORDER BY seq
+"""
+
 
 class Ledger:
     """An open ledger; a context manager that closes it."""
@@ -135,10 +139,7 @@ class Ledger:
         Raises:
             InvalidRecord: stored bytes are not a record.
         """
-        columns = "data, terminal_signature, quorum_signature, checkpoint"
-        rows = self._connection.execute(
-            f"SELECT {columns} FROM records WHERE seq >= ? ORDER BY seq", (start,)
-        )  # noqa: S608
+        rows = self._connection.execute(_SELECT_FROM, (start,))
         for data, terminal_signature, quorum_signature, checkpoint in rows:
             yield Entry(data, records.parse(data), terminal_signature, quorum_signature, checkpoint)
 
@@ -161,9 +162,7 @@ class Ledger:
         """Return the tree's root over its first ``size`` records."""
         return merkle.root(size, self.node)
 
-    def append(
-        self, body: AnyBody, *, set_name: str = "", opening: str = "", set_key: Secret | None = None
-    ) -> Entry:
+    def append(self, body: AnyBody, *, set_name: str = "", opening: str = "", set_key: Secret | None = None) -> Entry:
         """Make a record durable.
 
         Args:
@@ -217,9 +216,7 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _make(
-        self, body: AnyBody, set_name: str, opening: str, set_key: Secret | None
-    ) -> tuple[Entry, LedgerState]:
+    def _make(self, body: AnyBody, set_name: str, opening: str, set_key: Secret | None) -> tuple[Entry, LedgerState]:
         moment = clock.now()
         record = Record(
             v=records.VERSION, log=self.log_id.hex(), seq=self._size, previous=self._last_digest,
@@ -247,9 +244,7 @@ class Ledger:
     def _sign_checkpoint(self, data: bytes) -> str:
         fresh = {(level, position): value for level, position, value in self._nodes_for(data)}
         size = self._size + 1
-        root = merkle.root(
-            size, lambda level, position: fresh.get((level, position)) or self.node(level, position)
-        )
+        root = merkle.root(size, lambda level, position: fresh.get((level, position)) or self.node(level, position))
         name = origin(self.public_key)
         return sign_note(Checkpoint(name, size, root).to_text(), name, self._key)
 

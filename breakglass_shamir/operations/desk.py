@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The port to the people in the room: what a use case may say, show and ask.
+
+The command line implements it for a terminal and for ``--json``; the demonstration and the tests implement it
+too. Nothing here prints, and a use case never does.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.quorum import Answer
+
+
+class Desk(Protocol):
+    """What a use case may ask of the people in the room."""
+
+    def say(self, line: str) -> None:
+        """Tell how far things are."""
+
+    def warn(self, line: str) -> None:
+        """Tell something that a person should not miss."""
+
+    def answer(self, source: str, answer: Answer) -> None:
+        """Tell at once what a scan turned out to be."""
+
+    def has_sheet(self, sheet: str, custodian: str) -> bool:
+        """Ask whether the custodian holds the new sheet; False when nobody can be asked."""
+
+    def show(self, credential: Credential, seconds: int) -> None:
+        """Show the credential for a while, then take it off the screen for good."""
+
+    def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
+        """Wait until the people say that the use is over, or ``ended`` does, or no seconds are left.
+
+        Returns:
+            The classification they gave, or an empty string.
+        """

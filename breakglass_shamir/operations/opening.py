@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a request to an opened credential: identify, declare, gather, pass the gates, combine, record.
+
+Rules:
+
+1. The declaration is durable before the first scan, unless only the sheets can say which set it is.
+2. Every gate that fails is refused by name and recorded, or passed by its override, recorded and owed.
+3. The ``opened`` record, signed by terminal and set key, is durable before :func:`open_set` returns; whoever
+   calls it may reveal, nobody else can.
+4. A terminal that does not know the set takes it from the sheets, and says UNPINNED on screen and in the
+   record.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from breakglass_shamir.custody import gates, quorum
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.gates import Problem, Request
+from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.quorum import Pool, Quorum
+from breakglass_shamir.custody.record import (
+    Declared,
+    Opened,
+    Overridden,
+    Recovered,
+    Refused,
+    check_human_text,
+)
+from breakglass_shamir.custody.state import Phase, SetState
+from breakglass_shamir.errors import BreakglassError, GateClosed, InsufficientShares, InvalidInput, UnknownEpoch
+from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger import clock
+from breakglass_shamir.operations import gather
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.paper.scan import Scanner
+
+DEFAULT_VALID_FOR_S = 1800
+"""How long a declaration holds where no policy says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the sheets are read from."""
+
+    scans: tuple[Path, ...] = ()
+    typed: tuple[str, ...] = field(default=(), repr=False)
+    """Texts as a keyboard scanner types them; secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Which gates an emergency passes, and why."""
+
+    gates: frozenset[str] = frozenset()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSet:
+    """A credential in memory, with its record durable."""
+
+    credential: Credential = field(repr=False)
+    set_key: Secret = field(repr=False)
+    quorum: Quorum
+    pool: Pool = field(repr=False)
+
+    def wipe(self) -> None:
+        """Wipe what can be wiped."""
+        self.credential.secret.wipe()
+        self.set_key.wipe()
+
+
+def open_set(
+    recorder: Recorder,
+    request: Request,
+    overrides: Overrides,
+    sources: Sources,
+    scanner: Scanner,
+    program: str,
+    *,
+    both: bool = False,
+) -> OpenedSet:
+    """Open a set by quorum and record.
+
+    Args:
+        recorder: its set name may be empty; then the sheets say which set.
+        request: who asks, why, and how the credential is to be used.
+        overrides: gates to pass.
+        sources: the sheets.
+        scanner: reads them.
+        program: what the credential will be given to, for the record.
+        both: a rotation was interrupted, and a quorum of the old and one of the new sheets must be there.
+
+    Raises:
+        GateClosed: a check failed and was not overridden.
+        InsufficientShares, MissingEnvelope, UnconfirmedMaster, DecryptionFailed: no quorum that opens.
+        EnvelopeConflict: two valid envelopes under one epoch id.
+        LedgerUnwritable: a record could not be made durable; nothing was revealed.
+    """
+    _check_overrides(request, overrides)
+    pool: Pool | None = None
+    if not _knows(recorder):
+        pool = _identify(recorder, overrides, sources, scanner)
+    _declare(recorder, request, overrides)
+    try:
+        pool = pool or _gather(recorder, sources, scanner)
+        return _combine(recorder, request, overrides, program, pool, both=both)
+    except BreakglassError as error:
+        _record_refusal(recorder, "open", error)
+        raise
+
+
+def policy_of(state: SetState, opened: Credential) -> tuple[Policy, str]:
+    """Return the set's policy and its source, or the built-in one with an empty source."""
+    if state.policy_source:
+        return policies.parse(state.policy_source), state.policy_source
+    return policies.built_in(state.name, state.current_epoch.envelope.core.structure, opened.target), ""
+
+
+def _knows(recorder: Recorder) -> bool:
+    return bool(recorder.set_name) and recorder.set_name in recorder.state.sets
+
+
+def _identify(recorder: Recorder, overrides: Overrides, sources: Sources, scanner: Scanner) -> Pool:
+    """Let the sheets say which set; take a set that this ledger does not know from its sheets."""
+    pool = _gather(recorder, sources, scanner)
+    try:
+        found = pool.quorum()
+        if not found.known:
+            _recover(recorder, found, overrides)
+    except BreakglassError as error:
+        _record_refusal(recorder, "identify", error)
+        raise
+    recorder.set_name = found.envelope.set_name
+    return pool
+
+
+def _recover(recorder: Recorder, found: Quorum, overrides: Overrides) -> None:
+    """Take an unknown epoch into the ledger.
+
+    Raises:
+        UnknownEpoch: the ledger knows the set, with another epoch, and the gate was not overridden.
+    """
+    envelope = found.envelope
+    recorder.set_name = envelope.set_name
+    if recorder.set_name in recorder.state.sets and "epoch" not in overrides.gates:
+        raise UnknownEpoch(
+            f"these sheets are of epoch {envelope.core.epoch} of {envelope.set_name}, which this ledger does not know",
+            hint="another terminal may have rotated it; an emergency passes with --override epoch",
+        )
+    recorder.append(
+        Recovered(
+            epoch=envelope.core.epoch,
+            epoch_id=envelope.core.epoch_id.hex(),
+            set_public_key=envelope.set_public_key.hex(),
+            envelope=base64.b64encode(envelope.to_bytes()).decode(),
+            envelope_sha256=envelope.digest.hex(),
+            pinned=False,
+        )
+    )
+    recorder.desk.warn(
+        f"UNPINNED: this terminal learned the set {envelope.set_name} from its sheets; nothing else vouches for them"
+    )
+
+
+def _declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
+    """Record the declaration, or go on under the one that says the same and still holds."""
+    state = recorder.refresh()
+    under_way = state.opening
+    if under_way and under_way.phase is Phase.DECLARED and _same(under_way.declared, request):
+        recorder.opening = under_way.id
+        return
+    policy = policies.parse(state.policy_source) if state.policy_source else None
+    problems = gates.before_declaring(policy, state, request, clock.now())
+    _stop_at(recorder, problems, overrides)
+    declared = Declared(
+        purpose=request.purpose,
+        incident_class=request.incident_class,
+        ticket=request.ticket,
+        reason=request.reason,
+        officers=request.officers,
+        valid_for_s=policy.declaration.valid_for.seconds if policy else DEFAULT_VALID_FOR_S,
+        use_for_s=request.use_for_s,
+        debts=request.debts,
+        supersedes=under_way.id if under_way else "",
+    )
+    recorder.opening = ""
+    recorder.opening = recorder.append(declared).digest
+    _record_overrides(recorder, problems, overrides)
+    recorder.desk.say(f"declared: opening {recorder.opening[:12]} of {recorder.set_name}")
+
+
+def _same(declared: Declared, request: Request) -> bool:
+    said = (declared.purpose, declared.incident_class, declared.ticket, declared.reason, declared.officers)
+    asked = (request.purpose, request.incident_class, request.ticket, request.reason, request.officers)
+    return said == asked
+
+
+def _combine(
+    recorder: Recorder, request: Request, overrides: Overrides, program: str, pool: Pool, *, both: bool
+) -> OpenedSet:
+    if both:
+        _require_both(recorder, pool)
+    found = pool.quorum()
+    if not found.known and found.epoch_id not in recorder.set_state.epochs:
+        _recover(recorder, found, overrides)
+    state = recorder.refresh()
+    problems = gates.before_opening(state, clock.now(), recorder.state.last)
+    witnessed = _witness(recorder, found)
+    if witnessed == "inconsistent":
+        problems.append(Problem("witness", "the sheets remember another history of this ledger"))
+    _stop_at(recorder, problems, overrides)
+    _record_overrides(recorder, problems, overrides)
+    unsealed = found.unseal()
+    credential = Credential.from_bytes(unsealed.plaintext)
+    unsealed.plaintext.wipe()
+    recorder.append(
+        Opened(
+            epoch_id=found.epoch_id, sheets=found.sheets, mode=request.mode, program=program, witnessed=witnessed,
+            pinned=not state.epochs[found.epoch_id].recovered,
+        ),
+        set_key=unsealed.set_key,
+    )  # fmt: skip
+    recorder.desk.say(f"opened: sheets {', '.join(found.sheets)}; recorded before anything is revealed")
+    return OpenedSet(credential, unsealed.set_key, found, pool)
+
+
+def _require_both(recorder: Recorder, pool: Pool) -> None:
+    """Refuse to resume a rotation with one of the two quorums only.
+
+    Raises:
+        InsufficientShares: saying which sheets are missing.
+    """
+    state = recorder.set_state
+    for word, epoch_id in (("old", state.current), ("new", state.prepared)):
+        try:
+            pool.quorum(bytes.fromhex(epoch_id))
+        except InsufficientShares as error:
+            raise InsufficientShares(
+                f"this rotation was interrupted while the target was being changed, so a quorum of the old and one "
+                f"of the new sheets are needed; the {word} sheets (epoch {state.epochs[epoch_id].number}): {error}",
+                hint="scan both sets of sheets in one go",
+            ) from error
+
+
+def _gather(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
+    known = quorum.known_epochs(recorder.state)
+    pool = Pool(known, set_name=recorder.set_name)
+    gather.scan_paths(pool, sources.scans, scanner, recorder.desk)
+    gather.type_lines(pool, sources.typed, "typed text", recorder.desk)
+    return pool
+
+
+def _witness(recorder: Recorder, found: Quorum) -> str:
+    """Hold the checkpoint on the sheets against this ledger."""
+    printed, ledger = found.envelope.checkpoint, recorder.ledger
+    if printed.log_id != ledger.log_id:
+        return "unwitnessed"
+    if printed.size > ledger.size or ledger.root_at(printed.size) != printed.root:
+        return "inconsistent"
+    return "consistent"
+
+
+def _stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides) -> None:
+    """Refuse at the first problem that is not overridden, recording the refusal.
+
+    Raises:
+        GateClosed: naming the gate.
+    """
+    for problem in problems:
+        if problem.gate not in overrides.gates:
+            error = GateClosed(problem.gate, problem.text)
+            _record_refusal(recorder, problem.gate, error)
+            raise error
+
+
+def _record_overrides(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides) -> None:
+    for problem in problems:
+        recorder.append(Overridden(gate=problem.gate, problem=problem.text, reason=overrides.reason))
+        recorder.desk.warn(f"overridden: {problem.gate}: {problem.text}")
+
+
+def _record_refusal(recorder: Recorder, stage: str, error: BreakglassError) -> None:
+    """Record a refused attempt; when even that cannot be written, the refusal itself still stands."""
+    try:
+        recorder.append(Refused(stage=stage, error=error.id, message=str(error)))
+    except BreakglassError as failure:
+        recorder.desk.warn(f"this refusal could not be recorded: {failure}")
+
+
+def _check_overrides(request: Request, overrides: Overrides) -> None:
+    unknown = sorted(overrides.gates - set(gates.GATES))
+    if unknown:
+        raise InvalidInput(f"expected gates of {', '.join(gates.GATES)}, got {', '.join(unknown)}")
+    if overrides.gates and not overrides.reason.strip():
+        raise InvalidInput("expected a reason with --override", hint="say it with --override-reason R")
+    if overrides.gates and request.purpose != "emergency":
+        raise InvalidInput(f"only an emergency may override a check, this is a {request.purpose}")
+
+
+def check_request(request: Request) -> Request:
+    """Return a request with its texts trimmed, or refuse empty words.
+
+    Raises:
+        InvalidInput: an empty reason, ticket, class or officer.
+    """
+    clean = check_human_text
+    return replace(
+        request,
+        incident_class=clean("incident class", request.incident_class),
+        ticket=clean("ticket", request.ticket),
+        reason=clean("reason", request.reason),
+        officers=tuple(clean("officer", name) for name in request.officers),
+    )

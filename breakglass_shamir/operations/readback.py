@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading printed sheets back: only with all of them verified is an epoch sealed.
+
+Rules:
+
+1. A sheet counts when its share matches its commitment in the epoch's envelope.
+2. What landed in a readback folder is deleted once it was verified; what was not verified stays for a look.
+3. Sheets may be confirmed a few at a time; the record names each.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from breakglass_shamir.custody.quorum import Pool, known_epochs
+from breakglass_shamir.custody.record import ReadBack
+from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, write_seat
+from breakglass_shamir.errors import IllegalState, InsufficientShares, PaperError
+from breakglass_shamir.operations import gather
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.sheets import remove
+from breakglass_shamir.paper.scan import Scanner
+
+
+def confirm(recorder: Recorder, paths: Iterable[Path], scanner: Scanner) -> EpochState:
+    """Verify scans of printed sheets and record each sheet that holds.
+
+    Returns:
+        The epoch whose sheets were read.
+
+    Raises:
+        InsufficientShares: no sheet of a living epoch of this set was read, or some are still missing.
+    """
+    pool = _pool(recorder)
+    gather.scan_paths(pool, paths, scanner, recorder.desk)
+    candidates = [epoch for epoch in good_epochs(recorder.set_state) if pool.have(epoch.envelope.core.epoch_id)]
+    if not candidates:
+        raise InsufficientShares(f"no sheet of set {recorder.set_name} was read")
+    for epoch in candidates:
+        _record(recorder, pool, epoch)
+    epoch = recorder.set_state.epochs[candidates[-1].epoch_id]
+    if not epoch.sealed:
+        raise InsufficientShares(
+            f"epoch {epoch.number} is not sealed: not read back yet: {', '.join(unread(epoch))}",
+            hint="scan the missing sheets and confirm again; those read are recorded",
+        )
+    return epoch
+
+
+def read_back_folder(recorder: Recorder, epoch_id: str, folder: Path, scanner: Scanner, timeout_s: float) -> None:
+    """Wait until every sheet of an epoch has landed in a folder.
+
+    Raises:
+        PaperError: the time is over and sheets are missing; those read are recorded.
+    """
+    pool = _pool(recorder)
+    epoch = recorder.set_state.epochs[epoch_id]
+    wanted, core_id = len(epoch.seats), epoch.envelope.core.epoch_id
+    recorder.desk.say(f"waiting for scans of {wanted} sheets in {folder}")
+    read = gather.watch(
+        pool, folder, scanner, recorder.desk,
+        enough=lambda: len(pool.have(core_id)) == wanted, timeout_s=timeout_s,
+    )  # fmt: skip
+    _record(recorder, pool, epoch)
+    epoch = recorder.set_state.epochs[epoch_id]
+    if not epoch.sealed:
+        raise PaperError(
+            f"not read back in time: sheets {', '.join(unread(epoch))} of epoch {epoch.number}",
+            hint=f"scan them and run: breakglass confirm {recorder.set_name} SCAN...",
+        )
+    remove(read)
+
+
+def wait_for_custodians(
+    recorder: Recorder, epoch_id: str, known: Sequence[str], timeout_s: float, *, poll_s: float = 0.5
+) -> None:
+    """Wait until every sheet is read back and a quorum of custodians holds theirs.
+
+    Args:
+        recorder: of the set.
+        epoch_id: the new epoch, hexadecimal.
+        known: sheets whose custodians are known to hold them.
+        timeout_s: how long to wait for ``confirm`` and ``ack`` from elsewhere.
+        poll_s: how often to look at the ledger.
+
+    Raises:
+        PaperError: the time is over.
+    """
+    deadline = time.monotonic() + timeout_s
+    _ask(recorder, epoch_id, known)
+    while True:
+        epoch = recorder.refresh().epochs[epoch_id]
+        if epoch.sealed and epoch.quorum_acknowledged:
+            return
+        if time.monotonic() > deadline:
+            raise PaperError(_still_missing(recorder.set_name, epoch), hint="finish it with: breakglass rotate")
+        time.sleep(poll_s)
+
+
+def good_epochs(state: SetState) -> list[EpochState]:
+    """Return the epochs whose sheets may be confirmed or acknowledged, oldest first."""
+    good = [epoch for epoch in state.epochs.values() if epoch.status is EpochStatus.GOOD]
+    return sorted(good, key=lambda epoch: epoch.number)
+
+
+def epoch_in_hand(state: SetState) -> EpochState:
+    """Return the epoch that custodians are being handed: the prepared one, else the current one."""
+    return state.epochs[state.prepared] if state.prepared else state.current_epoch
+
+
+def unread(epoch: EpochState) -> list[str]:
+    """Return the sheets that were not read back."""
+    return [seat for seat in epoch.seats if seat not in epoch.read_back]
+
+
+def _ask(recorder: Recorder, epoch_id: str, known: Sequence[str]) -> None:
+    from breakglass_shamir.operations.custodians import acknowledge
+
+    epoch = recorder.set_state.epochs[epoch_id]
+    for seat in epoch.seats:
+        if seat in epoch.acknowledged or seat in epoch.voided:
+            continue
+        if seat in known or recorder.desk.has_sheet(seat, epoch.custodians.get(seat, "")):
+            acknowledge(recorder, seat, "", epoch_id=epoch_id)
+
+
+def _still_missing(name: str, epoch: EpochState) -> str:
+    if not epoch.sealed:
+        return (
+            f"epoch {epoch.number} of {name} was not read back in time: sheets {', '.join(unread(epoch))} are missing"
+        )
+    held = ", ".join(sorted(epoch.acknowledged)) or "none"
+    return f"no quorum of the new sheets of {name} was acknowledged in time (acknowledged: {held})"
+
+
+def _pool(recorder: Recorder) -> Pool:
+    good = {epoch.envelope.core.epoch_id for epoch in good_epochs(recorder.set_state)}
+    known = {epoch_id: known for epoch_id, known in known_epochs(recorder.state).items() if epoch_id in good}
+    if not known:
+        raise IllegalState(f"set {recorder.set_name} has no epoch to confirm")
+    return Pool(known, set_name=recorder.set_name, any_state=True)
+
+
+def _record(recorder: Recorder, pool: Pool, epoch: EpochState) -> None:
+    found = [write_seat(seat) for seat in pool.have(epoch.envelope.core.epoch_id)]
+    fresh = tuple(seat for seat in found if seat not in epoch.read_back)
+    if fresh:
+        recorder.append(ReadBack(epoch_id=epoch.epoch_id, sheets=fresh))

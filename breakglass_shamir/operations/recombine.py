@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recombine: one opening, from declaration to the proven death of the old credential.
+
+Rules:
+
+1. :func:`~breakglass_shamir.operations.opening.open_set` returns only with its record durable; the reveal
+   comes after it, here and nowhere else.
+2. The use ends with the command, when the people say so, by ``close`` from elsewhere, or at its deadline.
+3. Then the rotation applies. Whatever keeps it from finishing leaves a debt, said loudly.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from breakglass_shamir.connectors.registry import connector_for
+from breakglass_shamir.custody.gates import Request
+from breakglass_shamir.custody.record import Deferred, InUse, Refused, UseEnded
+from breakglass_shamir.custody.state import Phase
+from breakglass_shamir.errors import (
+    BreakglassError,
+    IllegalState,
+    InvalidInput,
+    LedgerUnwritable,
+    RotationDue,
+)
+from breakglass_shamir.ledger import clock
+from breakglass_shamir.operations import opening, reveal
+from breakglass_shamir.operations.opening import OpenedSet, Overrides, Sources
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.rotation import Rotation
+from breakglass_shamir.operations.sheets import Printing
+from breakglass_shamir.paper.scan import Scanner
+
+CLASSIFICATIONS = ("emergency", "drill", "misuse")
+"""What a closed opening was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How the credential is used."""
+
+    command: tuple[str, ...] = ()
+    command_output: int | None = None
+    """Descriptor for the command's standard output; None: ours."""
+
+    classification: str = ""
+    """How the opening is classified when its use ends; empty: by its purpose."""
+
+    defer_s: int = 0
+    defer_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningResult:
+    """What became of an opening."""
+
+    set_name: str
+    opening: str
+    outcome: str
+    """How the use ended."""
+
+    rotated: bool
+    epoch: int
+    """The epoch in force now."""
+
+    debts: tuple[str, ...]
+
+
+def recombine(
+    recorder: Recorder,
+    request: Request,
+    overrides: Overrides,
+    sources: Sources,
+    use: Use,
+    printing: Printing | None,
+    scanner: Scanner,
+) -> OpeningResult:
+    """Open, reveal, rotate.
+
+    Raises:
+        RotationDue: the credential was used and its rotation is still owed.
+        BreakglassError: see :func:`opening.open_set`; nothing was revealed.
+    """
+    request = opening.check_request(request)
+    program = reveal.find_program(use.command) if request.mode == "exec" else ""
+    opened = opening.open_set(recorder, request, overrides, sources, scanner, program)
+    try:
+        outcome = _use(recorder, request, use, opened)
+        _defer(recorder, use, opened)
+        _rotate(recorder, opened, printing, scanner, deferred=bool(use.defer_s))
+    finally:
+        opened.wipe()
+    return result(recorder, outcome)
+
+
+def result(recorder: Recorder, outcome: str) -> OpeningResult:
+    """Say what became of the opening that the recorder is at."""
+    state = recorder.refresh()
+    past = {one.id: one for one in (*state.past, *filter(None, [state.opening]))}
+    return OpeningResult(
+        state.name,
+        recorder.opening,
+        outcome,
+        past[recorder.opening].rotated,
+        state.current_epoch.number,
+        tuple(debt.id for debt in state.debts),
+    )
+
+
+def _use(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> str:
+    """Reveal in the way that was asked for, and wait for the end of the use; returns how it ended."""
+    if request.mode == "exec":
+        recorder.desk.say(f"the credential goes to {use.command[0]}")
+        _record_use(recorder, InUse())
+        outcome = reveal.run_command(use.command, opened.credential.secret, output=use.command_output)
+        return _end_use(recorder, outcome, use.classification or request.purpose)
+    if request.mode == "no-reveal":
+        return _end_use(recorder, _log_in(recorder, opened), use.classification or request.purpose)
+    return _show(recorder, request, use, opened)
+
+
+def _show(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> str:
+    policy, _ = opening.policy_of(recorder.set_state, opened.credential)
+    _record_use(recorder, InUse())
+    recorder.desk.show(opened.credential, policy.reveal.show_for.seconds)
+    said = recorder.desk.until_use_ends(_closed_elsewhere(recorder), _seconds_left(recorder, request))
+    if _closed_elsewhere(recorder)():
+        return "the use was closed from elsewhere"
+    outcome = "shown on the screen; " + ("the officers ended the use" if said else "the time was over")
+    return _end_use(recorder, outcome, said or use.classification or request.purpose)
+
+
+def _closed_elsewhere(recorder: Recorder) -> Callable[[], bool]:
+    def closed() -> bool:
+        state = recorder.refresh()
+        return state.opening is None or state.opening.id != recorder.opening or state.opening.use_ended
+
+    return closed
+
+
+def _seconds_left(recorder: Recorder, request: Request) -> Callable[[], int]:
+    started = clock.now()
+    return lambda: request.use_for_s - started.seconds_until(clock.now())
+
+
+def _log_in(recorder: Recorder, opened: OpenedSet) -> str:
+    """Let the connector log in, so that nobody sees the credential."""
+    policy, _ = opening.policy_of(recorder.set_state, opened.credential)
+    try:
+        check = connector_for(policy.target.uri, policy.target.account).check(opened.credential.secret)
+    except BreakglassError as error:
+        return f"no login: {error}"
+    recorder.desk.say(f"login by the connector: {check.result} ({check.detail})")
+    return f"login by the connector: {check.result}"
+
+
+def _record_use(recorder: Recorder, record: InUse) -> None:
+    """Record that the use begins; the opening is on record already, so a failure here only warns."""
+    try:
+        recorder.append(record)
+    except LedgerUnwritable as error:
+        recorder.desk.warn(f"the beginning of the use could not be recorded: {error}")
+
+
+def _end_use(recorder: Recorder, outcome: str, classification: str) -> str:
+    word = classification if classification in CLASSIFICATIONS else "drill"
+    recorder.refresh()
+    recorder.append(UseEnded(outcome=outcome, classification=word))
+    recorder.desk.say(f"the use has ended: {outcome}")
+    return outcome
+
+
+def _defer(recorder: Recorder, use: Use, opened: OpenedSet) -> None:
+    """Put the rotation off, where the policy allows; where not, it is overdue at once."""
+    if not use.defer_s:
+        return
+    policy, _ = opening.policy_of(recorder.set_state, opened.credential)
+    for_s = use.defer_s if policy.rotation.may_defer else 0
+    recorder.append(Deferred(for_s=for_s, reason=use.defer_reason), set_key=opened.set_key)
+    if for_s:
+        recorder.desk.warn(f"the rotation is put off for {use.defer_s} s; until then the old credential lives")
+    else:
+        recorder.desk.warn("the policy allows no deferral: the rotation is overdue now")
+
+
+def _rotate(
+    recorder: Recorder, opened: OpenedSet, printing: Printing | None, scanner: Scanner, *, deferred: bool
+) -> None:
+    """Rotate in the same run, where there is a place for the new sheets.
+
+    Raises:
+        RotationDue: it was put off, there is no place, or a step failed; the debt stands in the ledger.
+    """
+    name = recorder.set_name
+    hint = f"settle it with: breakglass rotate {name} --scan PATH... --out DIR"
+    if deferred or printing is None:
+        raise RotationDue(f"the credential of {name} was opened and its rotation is owed", hint=hint)
+    policy, source = opening.policy_of(recorder.set_state, opened.credential)
+    rotation = Rotation(recorder, policy, source, opened.credential, opened.set_key)
+    try:
+        new = rotation.prepare(printing, scanner)
+        rotation.finish(new, printing)
+    except (LedgerUnwritable, IllegalState):
+        raise
+    except BreakglassError as error:
+        recorder.append(Refused(stage="rotate", error=error.id, message=str(error)))
+        raise RotationDue(f"the rotation of {name} is owed: {error}", hint=error.hint or hint) from error
+
+
+def close(recorder: Recorder, classification: str) -> str:
+    """End the use of the opening under way, so that its rotation applies; returns its short id.
+
+    Raises:
+        IllegalState: there is no use to close.
+        InvalidInput: not a classification.
+    """
+    if classification not in CLASSIFICATIONS:
+        raise InvalidInput(f"expected one of {', '.join(CLASSIFICATIONS)}, got {classification!r}")
+    under_way = recorder.set_state.active_opening
+    if under_way.phase is Phase.DECLARED:
+        raise IllegalState("nothing was opened yet", hint="withdraw the declaration with: breakglass cancel")
+    recorder.opening = under_way.id
+    recorder.append(UseEnded(outcome="closed by the officers", classification=classification))
+    return under_way.short_id

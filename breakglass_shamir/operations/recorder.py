@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Appends the records of one use case, and moves the ledger when it cannot be written.
+
+Rule: no record, no way on. With ``--record-to`` the ledger is copied there once and goes on there; without it
+the error reaches the officer before anything is revealed.
+"""
+
+from pathlib import Path
+
+from breakglass_shamir.custody.record import AnyBody
+from breakglass_shamir.custody.state import LedgerState, SetState
+from breakglass_shamir.errors import LedgerUnwritable
+from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger import home
+from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations.desk import Desk
+
+
+class Recorder:
+    """Appends records about one set; a context manager that closes the ledger."""
+
+    def __init__(self, ledger: Ledger, desk: Desk, *, record_to: Path | None = None) -> None:
+        self.ledger = ledger
+        self.desk = desk
+        self.set_name = ""
+        self.opening = ""
+        self._record_to = record_to
+
+    @property
+    def state(self) -> LedgerState:
+        """What the ledger adds up to."""
+        return self.ledger.state
+
+    @property
+    def set_state(self) -> SetState:
+        """The state of the set at hand."""
+        return self.ledger.state.of(self.set_name)
+
+    def refresh(self) -> SetState:
+        """Catch up with what other processes recorded."""
+        self.ledger.catch_up()
+        return self.set_state
+
+    def append(self, body: AnyBody, *, set_key: Secret | None = None) -> Entry:
+        """Make a record durable, here or where ``--record-to`` says.
+
+        Raises:
+            LedgerUnwritable: neither place could be written.
+            IllegalState: the record may not follow.
+        """
+        try:
+            return self._append(body, set_key)
+        except LedgerUnwritable as error:
+            if self._record_to is None:
+                raise
+            self._move(str(error))
+            return self._append(body, set_key)
+
+    def _append(self, body: AnyBody, set_key: Secret | None) -> Entry:
+        return self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key)
+
+    def _move(self, reason: str) -> None:
+        assert self._record_to is not None  # noqa: S101 - the caller looked
+        target, self._record_to = self._record_to, None
+        self.ledger = home.move(self.ledger, target, reason)
+        self.desk.warn(
+            f"the ledger could not be written and goes on in {target}; "
+            f"from now on use: breakglass --home {target} ..., and write to the old one no more"
+        )
