@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test may ask for: an outside program, and the outside vectors.
+
+Rules:
+
+1. ``need("ssh-keygen")`` is the only place that decides what a missing program means: a skip with its reason
+   on somebody's machine, a failure where ``CI=true``.
+2. The vectors are never part of this repository; where they are absent the tests say so and skip.
+3. Properties have no deadline, since a slow machine is not a wrong program.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+"""The checkout that holds these tests."""
+
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str], str]:
+    """A function that returns the path of a program, or skips the test; with ``CI=true`` it fails it."""
+    return _need
+
+
+def _need(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        reason = f"{program} is not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{reason}, and CI must not skip")
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of outside vectors: ``$BREAKGLASS_VECTORS``, else ``../shared/vectors``; or skip."""
+    default = REPOSITORY.parent / "shared" / "vectors"
+    folder = Path(os.environ.get("BREAKGLASS_VECTORS") or default)
+    if not folder.is_dir():
+        pytest.skip(f"no outside vectors at {folder}; set BREAKGLASS_VECTORS to their folder")
+    return folder
