@@ -40,9 +40,7 @@ def draw_back(page: Page, content: SheetContent) -> None:
         return
     pitch = min(_LARGEST_PITCH_MM, (page.height - _BOTTOM_MM - y) / len(content.core_lines))
     if pitch < _SMALLEST_PITCH_MM:
-        raise InvalidInput(
-            f"{len(content.core_lines)} core lines do not fit one page", hint="set core_omitted"
-        )
+        raise InvalidInput(f"{len(content.core_lines)} core lines do not fit one page", hint="set core_omitted")
     style = Style("mono-bold", min(15.5, pitch * 2))
     typed_lines(page, MARGIN_MM + 1, y, content.core_lines, style=style, pitch=pitch)
 

@@ -129,6 +129,4 @@ def _check_numbers(content: SheetContent) -> None:
 def _check_lines(name: str, lines: tuple[str, ...]) -> None:
     for index, line in enumerate(lines, start=1):
         if not line or len(line) > LONGEST_TYPED_LINE or not TYPED_CHARACTERS.issuperset(line):
-            raise InvalidInput(
-                f"{name}: line {index} is not a typed line of at most {LONGEST_TYPED_LINE} characters"
-            )
+            raise InvalidInput(f"{name}: line {index} is not a typed line of at most {LONGEST_TYPED_LINE} characters")

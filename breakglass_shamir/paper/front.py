@@ -94,9 +94,7 @@ def draw_front(page: Page, content: SheetContent, envelope: qr.Matrix) -> bool:
 def _lead(page: Page, content: SheetContent, y: float) -> float:
     """Say what this is and how many are needed."""
     across = page.width - 2 * MARGIN_MM
-    page.text(
-        MARGIN_MM, y, "This sheet holds one share of an emergency credential. Alone it opens nothing.", _LEAD
-    )
+    page.text(MARGIN_MM, y, "This sheet holds one share of an emergency credential. Alone it opens nothing.", _LEAD)
     opening = f"Opening takes {content.needed}."
     return page.fitted(MARGIN_MM, y + 5.8, across, opening, _LEAD_BOLD, smallest=8.5, lines=3)
 
@@ -125,9 +123,7 @@ def _middle(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, bo
     if module:
         x += _envelope(page, content, envelope, y, module)
     else:
-        page.text(
-            page.width - MARGIN_MM, y + 3, "ENVELOPE CODE: on the last pages of this sheet", _LABEL, "right"
-        )
+        page.text(page.width - MARGIN_MM, y + 3, "ENVELOPE CODE: on the last pages of this sheet", _LABEL, "right")
     y = _owner(page, content, x, y + 3)
     _roll_call(page, x, y, bottom)
     return module > 0
@@ -136,9 +132,7 @@ def _middle(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, bo
 def _module_that_fits(modules: int, down: float) -> float:
     """Return the largest module in mm at which the code and its quiet zone fit, or 0."""
     room = min(_WIDEST_ENVELOPE_MM, down)
-    return next(
-        (side for side in ENVELOPE_MODULES_MM if (modules + 2 * qr.QUIET_MODULES) * side <= room), 0.0
-    )
+    return next((side for side in ENVELOPE_MODULES_MM if (modules + 2 * qr.QUIET_MODULES) * side <= room), 0.0)
 
 
 def _envelope(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, module: float) -> float:
@@ -215,7 +209,7 @@ def _how_to_enter(page: Page, content: SheetContent, y: float, right: float) -> 
     page.text(MARGIN_MM, y, "How to enter it", _HEAD)
     sentences = (
         "Scan either of the two share codes: both hold the same share, one is enough.",
-        "Or type lines 1 to 4. Small letters will do, spaces do not matter; the last sign checks its line.",
+        "Or type lines 1 to 4: small letters will do, spaces do not matter. Each ends in a check character.",
         "For a character you cannot read type ?",
     )
     y += 5
@@ -226,9 +220,7 @@ def _how_to_enter(page: Page, content: SheetContent, y: float, right: float) -> 
         page.fitted(MARGIN_MM, y + 5.2, across, content.recovery_sha256, _DIGEST, smallest=5, lines=2)
 
 
-def typed_lines(
-    page: Page, x: float, y: float, lines: tuple[str, ...], *, style: Style, pitch: float
-) -> None:
+def typed_lines(page: Page, x: float, y: float, lines: tuple[str, ...], *, style: Style, pitch: float) -> None:
     """Draw numbered lines to be typed, every second one on a tint that leads the eye."""
     number_width = page.measure("00", _LINE_NUMBER) + 3
     check_x = x + number_width + page.measure(lines[0][:-1], style)

@@ -49,9 +49,7 @@ def modules(text: str, level: Level) -> Matrix:
     from qrcode.util import QRData
 
     if not text or not ALPHABET.issuperset(text):
-        raise PaperError(
-            "a code holds digits, capitals and ' $%*+-./:' only, got another character or nothing"
-        )
+        raise PaperError("a code holds digits, capitals and ' $%*+-./:' only, got another character or nothing")
     code = QRCode(error_correction={"M": ERROR_CORRECT_M, "Q": ERROR_CORRECT_Q}[level], border=0)
     code.add_data(QRData(text, mode=_ALPHANUMERIC), optimize=0)
     try:

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker process as seen from its parent: started, asked, timed, killed, started again.
+
+Rules:
+
+1. Starting does not wait, so that the worker's imports overlap with the caller's work.
+2. Every answer must arrive within the time limit; one that is late, malformed or out of turn ends the worker.
+3. A question that was not answered to its end ends the worker too, so that no stale answer is ever read.
+4. Answers are untrusted: their types, sizes and order are checked here.
+
+It reads no file and names no source; ``scan`` does.
+"""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from os import environ
+from pathlib import Path
+from typing import Any
+
+from breakglass_shamir.paper import frames
+
+_BOOT = (
+    "import sys; sys.path += sys.argv[3:]; from breakglass_shamir.paper.worker import main; "
+    "main(int(sys.argv[1]), float(sys.argv[2]))"
+)
+"""What the worker runs; without ``site`` it starts in half the time, so it is told the parent's path."""
+
+_KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH",)
+"""A Python built with a shared library may not start without it."""
+
+_START_UP_S = 15.0
+"""Allowed on top of the first answer's time, for a cold disk."""
+
+VARIANTS = frozenset({"plain", "unsharp", "local contrast", "even light", "upscaled"})
+"""The names a worker may give."""
+
+
+class DecoderLost(Exception):
+    """The worker is gone; the text says why. Never leaves ``scan``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The file could be opened and has this many pages."""
+
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The file cannot be read, and why."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found on one page: pairs of text and variant."""
+
+    page: int
+    codes: tuple[tuple[str, str], ...] = field(repr=False)
+    problem: str
+
+
+Answer = Opened | Refused | Looked
+
+
+class Decoder:
+    """One worker process at a time."""
+
+    def __init__(self, timeout_s: float, memory_bytes: int) -> None:
+        self._timeout_s = timeout_s
+        self._memory_bytes = memory_bytes
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._deadline = 0.0
+        self._fresh = False
+
+    def start(self) -> None:
+        """Start a worker unless one lives; return at once."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={name: environ[name] for name in _KEPT_ENVIRONMENT if name in environ},
+            )
+        self._socket, self._fresh = ours, True
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the living worker."""
+        return self._process.pid if self._process is not None else None
+
+    def ask(self, data: bytes, *, first: int, last: int, thorough: bool) -> Iterator[Answer]:
+        """Have one file read.
+
+        Args:
+            data: the file, at most ``frames.LARGEST_FILE_BYTES``.
+            first: first page, from 1.
+            last: last page, or 0 for all.
+            thorough: look again with variants.
+
+        Yields:
+            ``Refused``; or ``Opened`` and then one ``Looked`` per page.
+
+        Raises:
+            DecoderLost: the worker crashed, hung or talked nonsense; the next question gets a new one.
+        """
+        finished = False
+        try:
+            self._send(frames.message(first=first, last=last, thorough=thorough) + frames.frame(data))
+            for answer in self._answers(first):
+                finished = isinstance(answer, Refused)
+                yield answer
+            finished = True
+        except TimeoutError:
+            raise DecoderLost(f"the decoder took longer than {self._timeout_s:g} s and was stopped") from None
+        except (EOFError, OSError):
+            raise DecoderLost(self._epitaph()) from None
+        except (ValueError, KeyError, TypeError):
+            raise DecoderLost("the decoder gave an answer that makes no sense and was stopped") from None
+        finally:
+            if not finished:
+                self.close()
+
+    def close(self) -> None:
+        """Kill the worker, if any."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._socket is not None:
+            self._socket.close()
+        self._process = self._socket = None
+
+    def _command(self) -> list[str]:
+        paths = [str(Path(__file__).resolve().parents[2]), *(path for path in sys.path if Path(path).is_absolute())]
+        limits = [str(self._memory_bytes), str(self._timeout_s)]
+        return [sys.executable, "-I", "-S", "-c", _BOOT, *limits, *paths]
+
+    def _send(self, payload: bytes) -> None:
+        """Send a question to a living worker, within the time limit."""
+        self.start()
+        assert self._socket is not None  # noqa: S101 - start() made it
+        self._socket.settimeout(self._patience())
+        self._socket.sendall(payload)
+
+    def _answers(self, expected_page: int) -> Iterator[Answer]:
+        """Receive and check answers up to the end of the file."""
+        message = self._next()
+        if "refused" in message:
+            yield Refused(_sentence(message["refused"]))
+            return
+        yield Opened(_count(message["pages"]))
+        while "end" not in (message := self._next()):
+            if message["page"] != expected_page:
+                raise ValueError("out of turn")
+            yield Looked(expected_page, _codes(message["codes"]), _sentence(message["problem"]))
+            expected_page += 1
+
+    def _next(self) -> dict[str, Any]:
+        """Receive one message within the time limit, which begins now."""
+        self._deadline = time.monotonic() + self._patience()
+        message = frames.read_message(self._receive)
+        self._fresh = False
+        return message
+
+    def _receive(self, count: int) -> bytes:
+        assert self._socket is not None  # noqa: S101 - only closed between questions
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        return self._socket.recv(count)
+
+    def _patience(self) -> float:
+        """Return how long the worker may take to react, seconds."""
+        return self._timeout_s + (_START_UP_S if self._fresh else 0)
+
+    def _epitaph(self) -> str:
+        """Say how the worker ended."""
+        assert self._process is not None  # noqa: S101 - it was asked
+        try:
+            code = self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            return "the decoder stopped answering"
+        if code == -signal.SIGXCPU:
+            return f"the decoder took longer than {self._timeout_s:g} s and was stopped"
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return f"the decoder crashed on it ({cause})"
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError("not a count")
+    return value
+
+
+def _sentence(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 200 or not (value.isascii() and (value.isprintable())):
+        raise ValueError("not a sentence")
+    return value
+
+
+def _codes(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, list) or len(value) > frames.MOST_CODES:
+        raise ValueError("not a list of codes")
+    for text, variant in value:
+        if not isinstance(text, str) or len(text) > frames.LONGEST_TEXT or variant not in VARIANTS:
+            raise ValueError("not a code")
+    return tuple((text, variant) for text, variant in value)
