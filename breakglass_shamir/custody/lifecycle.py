@@ -123,6 +123,11 @@ def _recovered(s: SetState, body: records.Recovered, record: Record, _d: bytes) 
     return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch}, current=s.current or epoch.epoch_id)
 
 
+def _proven(s: SetState, body: records.Proven, _r: Record, _d: bytes) -> SetState:
+    epoch = _good_epoch(s, body.epoch_id, ())
+    return _with_epoch(s, replace(epoch, proven=epoch.proven or body.result == "accepted"))
+
+
 def _read_back(s: SetState, body: records.ReadBack, _r: Record, _d: bytes) -> SetState:
     epoch = _good_epoch(s, body.epoch_id, body.sheets)
     return _with_epoch(s, replace(epoch, read_back=epoch.read_back | set(body.sheets)))
@@ -212,10 +217,11 @@ def _deferred(s: SetState, body: records.Deferred, record: Record, _d: bytes) ->
 
 
 def _abandoned(s: SetState, body: records.Abandoned, record: Record, _d: bytes) -> SetState:
-    if body.epoch_id != s.prepared or s.applying:
+    never_in_force = body.epoch_id == s.current and not s.epochs[s.current].proven and not (s.opening or s.past)
+    if s.applying or not (body.epoch_id == s.prepared or never_in_force):
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
     gone = replace(s.epochs[body.epoch_id], status=EpochStatus.ABANDONED, since=record.time)
-    return replace(_with_epoch(s, gone), prepared="")
+    return replace(_with_epoch(s, gone), prepared="", current="" if never_in_force else s.current)
 
 
 def _countersigned(s: SetState, body: records.Countersigned, record: Record, _d: bytes) -> SetState:
@@ -249,9 +255,10 @@ def _old_dead(s: SetState, body: records.OldDead, record: Record, _d: bytes) -> 
         raise IllegalState("nothing is being applied")
     opening = _opening(s, record)
     old = replace(s.epochs[s.current], status=EpochStatus.VOID, since=record.time)
+    new = replace(s.epochs[s.prepared], proven=True)
     debts = tuple(debt for debt in s.debts if debt.kind != ROTATION)
     return replace(
-        _with_epoch(s, old), current=s.prepared, prepared="", applying=False, debts=debts,
+        _with_epoch(_with_epoch(s, old), new), current=s.prepared, prepared="", applying=False, debts=debts,
         opening=replace(opening, rotated=True),
     )  # fmt: skip
 
@@ -313,6 +320,7 @@ def _epoch(s: SetState, body: records.Issued, record: Record) -> EpochState:
         body.custodians,
         EpochStatus.GOOD,
         record.time,
+        proven=body.proven == "accepted",
     )
 
 
@@ -340,6 +348,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.PolicyAdopted: _policy_adopted,
     records.Issued: _issued,
     records.Recovered: _recovered,
+    records.Proven: _proven,
     records.ReadBack: _read_back,
     records.Acknowledged: _acknowledged,
     records.SheetVoided: _sheet_voided,

@@ -87,6 +87,15 @@ class Recovered(Body, frozen=True, tag="recovered"):
     """False: nothing outside the paper vouches for it."""
 
 
+class Proven(Body, frozen=True, tag="proven"):
+    """The target was asked about an epoch's credential outside a rotation."""
+
+    epoch_id: str
+    result: str
+    """``accepted``, ``refused`` or ``unknown``."""
+    detail: str
+
+
 class ReadBack(Body, frozen=True, tag="read-back"):
     """Printed sheets were scanned and verified against the envelope."""
 
@@ -231,7 +240,7 @@ class Settled(Body, frozen=True, tag="settled"):
 
 
 AnyBody = (
-    LedgerStarted | LedgerMoved | PolicyAdopted | Issued | Recovered | ReadBack | Acknowledged | SheetVoided
+    LedgerStarted | LedgerMoved | PolicyAdopted | Issued | Recovered | Proven | ReadBack | Acknowledged | SheetVoided
     | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned
     | Countersigned | Applying | Applied | OldDead | Closed | Settled
 )  # fmt: skip

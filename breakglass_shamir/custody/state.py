@@ -76,6 +76,9 @@ class EpochState:
     since: str
     """Wall-clock time of the status."""
 
+    proven: bool = False
+    """Whether the target ever accepted its credential."""
+
     recovered: bool = False
     read_back: frozenset[str] = frozenset()
     acknowledged: Mapping[str, str] = field(default_factory=dict)

@@ -19,8 +19,6 @@ NOTHING_FOUND = (
 )
 """What to say of a page without a code."""
 
-_PROGRESS = frozenset({Verdict.ACCEPTED, Verdict.UNKNOWN, Verdict.WAITING, Verdict.ENVELOPE})
-
 
 def scan_paths(pool: Pool, paths: Iterable[Path], scanner: Scanner, desk: Desk) -> None:
     """Read every path into the pool.

@@ -13,22 +13,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.connectors.base import CheckResult
+from breakglass_shamir.connectors.base import CheckResult, Connector
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.credential import Credential, generate
 from breakglass_shamir.custody.policy import Policy
-from breakglass_shamir.custody.record import PolicyAdopted
+from breakglass_shamir.custody.record import Abandoned, PolicyAdopted, Proven
+from breakglass_shamir.custody.state import EpochState
 from breakglass_shamir.errors import (
     BreakglassError,
     ConnectorError,
     FileExists,
     InvalidInput,
+    PaperError,
     UnknownSet,
 )
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations.readback import read_back_folder
+from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.sheets import (
     Epoch,
@@ -53,32 +55,104 @@ class SplitResult:
     sealed: bool
 
 
-def split(recorder: Recorder, source: str, secret: Secret, printing: Printing, scanner: Scanner) -> SplitResult:
+def split(
+    recorder: Recorder,
+    source: str,
+    secret: Secret | None,
+    printing: Printing,
+    scanner: Scanner,
+    *,
+    current: Secret | None = None,
+) -> SplitResult:
     """Put a credential on paper.
+
+    Args:
+        recorder: of the ledger.
+        source: the policy file's text.
+        secret: the credential; None: one is generated, and the target is changed to it.
+        printing: where the sheets go.
+        scanner: reads them back.
+        current: what opens the target now, when one is generated.
 
     Raises:
         InvalidPolicy: the policy file does not describe a set.
         FileExists: the set, or one of the files, is there already.
-        ConnectorError: the target refuses this credential.
-        PaperError: a file could not be written or does not read back.
+        ConnectorError: the target refuses this credential, or could not be changed.
+        PaperError: a file could not be written or does not read back, or nobody confirmed in time.
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
     policy = policies.parse(source)
     recorder.set_name = policy.name
     _refuse_existing(recorder)
-    credential = describe(policy, secret)
-    proven = prove(recorder, policy, secret)
+    in_force = secret or current
+    if in_force is None:
+        raise InvalidInput("expected the current credential, so that the target can be changed to a generated one")
+    proven = prove(recorder, policy, in_force)
+    if secret is None:
+        secret, proven = generate(policy.rotation.length, policy.rotation.alphabet), "unproven"
     warning = folder_warning(printing.out)
     if warning:
         recorder.desk.warn(warning)
-    epoch = seal_epoch(policy, source, credential, recorder.ledger.checkpoint(), 1, NO_PREDECESSOR)
+    number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
+    credential = describe(policy, secret)
+    epoch = seal_epoch(policy, source, credential, recorder.ledger.checkpoint(), number, NO_PREDECESSOR)
     files = print_epoch(epoch, printing, scanner)
     _record(recorder, epoch, proven, files)
     recorder.desk.say(f"{len(files)} files written to {printing.out} and read back")
     if printing.readback is not None:
         read_back_folder(recorder, _id(epoch), printing.readback, scanner, printing.timeout_s)
+    if in_force is current:
+        _put_in_force(recorder, policy, current, secret, printing)
     state = recorder.set_state.current_epoch
-    return SplitResult(policy.name, 1, state.short_id, tuple(files), proven, state.sealed)
+    word = "accepted" if state.proven else "unproven"
+    return SplitResult(policy.name, number, state.short_id, tuple(files), word, state.sealed)
+
+
+def _epochs(recorder: Recorder) -> Sequence[EpochState]:
+    known = recorder.state.sets.get(recorder.set_name)
+    return tuple(known.epochs.values()) if known else ()
+
+
+def _put_in_force(recorder: Recorder, policy: Policy, current: Secret, new: Secret, printing: Printing) -> None:
+    """Change the target to a generated credential, once its sheets are in their custodians' hands.
+
+    Raises:
+        PaperError: nobody confirmed in time; the target is unchanged and the epoch abandoned.
+        ConnectorError: the target could not be changed.
+    """
+    epoch_id = recorder.set_state.current
+    connector = connector_for(policy.target.uri, policy.target.account)
+    try:
+        wait_for_custodians(recorder, epoch_id, printing.acknowledged, printing.timeout_s)
+        connector.rotate(current, new)
+    except PaperError:
+        recorder.append(Abandoned(epoch_id=epoch_id, reason="never applied"))
+        raise
+    except ConnectorError as error:
+        _after_failure(recorder, connector, current, new, error)
+    check = connector.check(new)
+    recorder.append(Proven(epoch_id=epoch_id, result=check.result, detail=check.detail))
+
+
+def _after_failure(
+    recorder: Recorder, connector: Connector, current: Secret, new: Secret, error: ConnectorError
+) -> None:
+    """Find out which credential lives: the new one first, then the current one.
+
+    Raises:
+        ConnectorError: the new one does not.
+    """
+    if connector.check(new).result is CheckResult.ACCEPTED:
+        return
+    if connector.check(current).result is CheckResult.ACCEPTED:
+        recorder.append(Abandoned(epoch_id=recorder.set_state.current, reason="the target was not changed"))
+        raise ConnectorError(
+            f"the target was not changed: {error}", hint="the current credential still works"
+        ) from error
+    raise ConnectorError(
+        f"neither the current nor the new credential could be proven to work: {error}",
+        hint="keep the sheets and the current credential, and look at the target",
+    ) from error
 
 
 def describe(policy: Policy, secret: Secret) -> Credential:
