@@ -41,7 +41,7 @@ MAX_TREE_SIZE = 2**63 - 1
 """Largest tree size read: a signed 64-bit integer, as stores count."""
 
 _LINE_START = "\u2014 "
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +111,7 @@ def open_note(note: str, name: str, public: bytes) -> str:
     """
     text, lines = _take_apart(note)
     key_id = _key_id(name, public)
-    ours = [
-        signature
-        for signer, signer_id, signature in _signatures(lines)
-        if (signer, signer_id) == (name, key_id)
-    ]
+    ours = [signature for signer, signer_id, signature in _signatures(lines) if (signer, signer_id) == (name, key_id)]
     if not ours:
         raise InvalidSignature(f"expected a signature by {verifier_key(name, public)}, got none")
     for signature in ours:

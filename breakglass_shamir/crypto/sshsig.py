@@ -106,9 +106,7 @@ def verify(armored: str, message: bytes, namespace: str, public: bytes) -> None:
     if claimed.namespace != namespace:
         raise InvalidSignature(f"expected namespace {namespace!a}, got {claimed.namespace!a}")
     if claimed.key_blob != _key_blob(public):
-        raise InvalidSignature(
-            f"expected a signature by {fingerprint(public)}, got one by {claimed.fingerprint}"
-        )
+        raise InvalidSignature(f"expected a signature by {fingerprint(public)}, got one by {claimed.fingerprint}")
     if claimed.hash_name != HASH.decode():
         raise InvalidSignature(f"expected hash {HASH.decode()}, got {claimed.hash_name!a}")
     signature = _value_of_type(claimed.signature_blob, "signature")
@@ -206,7 +204,7 @@ def _split(data: bytes) -> list[bytes]:
     while position < len(data):
         start = position + 4
         position = start + int.from_bytes(data[position:start], "big")
-        if position > len(data) or start > len(data):
+        if position > len(data):
             raise InvalidSignature("an SSH string is longer than what holds it")
         strings.append(data[start:position])
     return strings

@@ -235,6 +235,8 @@ def test_hashes_of_another_length_cannot_move_a_boundary() -> None:
     left, right = LEAVES[:2]
     with pytest.raises(InvalidProof, match="32 bytes"):
         merkle.verify_inclusion(0, 2, left[:-1], [left[-1:] + right], ROOTS[2])
+    with pytest.raises(InvalidProof, match="32 bytes"):
+        merkle.verify_consistency(1, 2, [left[-1:] + right], left[:-1], ROOTS[2])
 
 
 @given(growths())
@@ -247,11 +249,7 @@ def test_a_proof_that_climbs_above_its_root_is_refused(sizes: tuple[int, int]) -
 
     inclusion = merkle.inclusion_proof(size1 - 1, size2, STORE.get)
     with pytest.raises(InvalidProof):
-        merkle.verify_inclusion(
-            size1 - 1, size2, LEAVES[size1 - 1], [*inclusion, above], lifted(ROOTS[size2])
-        )
+        merkle.verify_inclusion(size1 - 1, size2, LEAVES[size1 - 1], [*inclusion, above], lifted(ROOTS[size2]))
     consistency = merkle.consistency_proof(size1, size2, STORE.get)
     with pytest.raises(InvalidProof):
-        merkle.verify_consistency(
-            size1, size2, [*consistency, above], lifted(ROOTS[size1]), lifted(ROOTS[size2])
-        )
+        merkle.verify_consistency(size1, size2, [*consistency, above], lifted(ROOTS[size1]), lifted(ROOTS[size2]))

@@ -29,9 +29,7 @@ def test_a_checkpoint_survives_its_text(size: int, root: bytes) -> None:
     assert note.Checkpoint.from_text(checkpoint.to_text()) == checkpoint
 
 
-@given(
-    st.text(st.sampled_from("ab1 0=+\n\r\t\u2003/-"), max_size=20) | st.text(max_size=20), st.integers(0, 60)
-)
+@given(st.text(st.sampled_from("ab1 0=+\n\r\t\u2003/-"), max_size=20) | st.text(max_size=20), st.integers(0, 60))
 def test_whatever_is_accepted_writes_itself_the_same(inserted: str, at: int) -> None:
     text = TEXT[:at] + inserted + TEXT[at:]
     try:
@@ -65,6 +63,7 @@ ROOT_LINE = base64.b64encode(bytes(32)).decode()
         f"{NAME}\n5\n{base64.b64encode(bytes(31)).decode()}\n",
         f"{NAME}\n5\n{ROOT_LINE}\nextension\n",
         f"{NAME}\n5\n{ROOT_LINE}\n\n",
+        f"{NAME}\n5\n{ROOT_LINE}\nx",
     ],
 )
 def test_any_other_spelling_of_a_checkpoint_is_refused(text: str) -> None:
@@ -125,6 +124,7 @@ def test_too_many_signatures_are_refused() -> None:
         NOTE + "trailing\n",
         NOTE.replace("\n", "\r\n"),
         NOTE.replace("\u2014 ", "- "),
+        NOTE.replace("\u2014 ", ""),
         NOTE.replace("\u2014 ", "\u2014  "),
         NOTE.replace("\n\n", "\n"),
         NOTE[:-2] + "A\n",

@@ -68,9 +68,7 @@ def test_a_drill_signature_never_passes_for_a_quorum() -> None:
 
 def test_relabelling_the_namespace_does_not_help() -> None:
     drill = blob_of(sshsig.sign(SEED, MESSAGE, sshsig.DRILL_NAMESPACE))
-    relabelled = drill.replace(
-        strings(sshsig.DRILL_NAMESPACE.encode()), strings(sshsig.QUORUM_NAMESPACE.encode())
-    )
+    relabelled = drill.replace(strings(sshsig.DRILL_NAMESPACE.encode()), strings(sshsig.QUORUM_NAMESPACE.encode()))
     with pytest.raises(InvalidSignature, match="does not verify"):
         sshsig.verify(armored(relabelled), MESSAGE, sshsig.QUORUM_NAMESPACE, PUBLIC)
 
@@ -84,9 +82,7 @@ def test_another_key_or_message_is_refused() -> None:
 
 def test_naming_another_key_as_signer_does_not_help() -> None:
     with pytest.raises(InvalidSignature, match="does not verify"):
-        sshsig.verify(
-            armored(blob_of(SIGNED).replace(PUBLIC, STRANGER)), MESSAGE, sshsig.RECORD_NAMESPACE, STRANGER
-        )
+        sshsig.verify(armored(blob_of(SIGNED).replace(PUBLIC, STRANGER)), MESSAGE, sshsig.RECORD_NAMESPACE, STRANGER)
 
 
 @given(st.integers(0, 8 * len(blob_of(SIGNED)) - 1))
