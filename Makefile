@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything runs in .venv, which the first target makes and later ones reuse (.ci/setup has the rules).
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+
+# Debian packages: what the program runs at run time, and what the tests check it against.
+RUNTIME_PACKAGES := openssh-client
+TEST_PACKAGES := $(RUNTIME_PACKAGES) openssl poppler-utils ssss
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean setup-runtime setup-dev
+
+help:  ## show these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: setup-runtime  ## the whole life of a set, on this machine and nothing else
+	$(VENV)/bin/breakglass demo
+
+test: setup-dev  ## every test but the benchmarks
+	$(PY) -m pytest -n 2 --ignore=tests/benchmarks
+
+check: setup-dev  ## format, lint, types, layers
+	$(PY) -m ruff format --check
+	$(PY) -m ruff check
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+bench: setup-dev  ## measure against what else there is; writes bench-results.md
+	$(PY) -m tests.benchmarks
+
+clean:  ## remove what these targets made
+	rm -rf $(VENV) build dist bench-results.md
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+setup-runtime:
+	@PYTHON='$(PYTHON)' .ci/setup runtime $(RUNTIME_PACKAGES)
+
+setup-dev:
+	@PYTHON='$(PYTHON)' .ci/setup dev $(TEST_PACKAGES)
