@@ -9,6 +9,9 @@ PY := $(VENV)/bin/python
 RUNTIME_PACKAGES := openssh-client
 TEST_PACKAGES := $(RUNTIME_PACKAGES) openssl poppler-utils ssss
 
+# Test folders whose files import their neighbours by bare name, as pytest and a script's own folder let them.
+NEIGHBOURS := tests/servers:tests/vectors
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench clean setup-runtime setup-dev
 
@@ -24,7 +27,7 @@ test: setup-dev  ## every test but the benchmarks
 check: setup-dev  ## format, lint, types, layers
 	$(PY) -m ruff format --check
 	$(PY) -m ruff check
-	$(PY) -m mypy
+	MYPYPATH=$(NEIGHBOURS) $(PY) -m mypy --explicit-package-bases
 	$(VENV)/bin/lint-imports
 
 bench: setup-dev  ## measure against what else there is; writes bench-results.md
