@@ -36,7 +36,7 @@ _KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH",)
 _START_UP_S = 15.0
 """Allowed on top of the first answer's time, for a cold disk."""
 
-VARIANTS = frozenset({"plain", "unsharp", "local contrast", "even light", "upscaled"})
+VARIANTS = frozenset({"plain", "unsharp", "local contrast", "even light", "upscaled", "deblurred", "denoised"})
 """The names a worker may give."""
 
 

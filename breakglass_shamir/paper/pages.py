@@ -134,8 +134,8 @@ def _grey(picture: Image.Image) -> Image.Image:
         coloured = picture.convert("RGBA")
         paper = Image.new("RGBA", coloured.size, (255, 255, 255, 255))
         picture = Image.alpha_composite(paper, coloured)
-    if picture.mode.startswith("I;16"):
-        return picture.point([value >> 8 for value in range(65536)], "L")
+    if picture.mode.startswith("I"):
+        return picture.convert("I").point([value >> 8 for value in range(65536)], "L")
     return picture.convert("L")
 
 

@@ -49,7 +49,7 @@ class ScannedCode:
 
     Attributes:
         text: what it says; it may be a share, so it is in no repr.
-        variant: the look that found it: ``plain``, ``unsharp``, ``local contrast``, ``even light``, ``upscaled``.
+        variant: the look that found it, one of ``decoder.VARIANTS``.
     """
 
     text: str = field(repr=False)

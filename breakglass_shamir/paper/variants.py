@@ -38,12 +38,14 @@ Variant = Callable[[Image.Image], Image.Image]
 
 def variants(plain: Image.Image) -> Iterator[tuple[str, Image.Image]]:
     """Yield name and picture of each variant, made only when asked for."""
-    yield "unsharp", plain.filter(ImageFilter.UnsharpMask(radius=2, percent=200, threshold=2))
+    yield "unsharp", plain.filter(ImageFilter.UnsharpMask(radius=1.2, percent=400, threshold=0))
     yield "local contrast", stretched(plain)
     yield "even light", evened(plain)
     if plain.width * plain.height <= LARGEST_DOUBLED_PIXELS:
         double = plain.resize((2 * plain.width, 2 * plain.height), Image.Resampling.BICUBIC)
         yield "upscaled", double.filter(ImageFilter.GaussianBlur(1.2))
+    yield "deblurred", plain.filter(ImageFilter.UnsharpMask(radius=4, percent=500, threshold=0))
+    yield "denoised", plain.filter(ImageFilter.GaussianBlur(1.5))
 
 
 def evened(plain: Image.Image) -> Image.Image:

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is printed reads back, says what a custodian needs, and gives away nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pypdfium2
+import pytest
+import zxingcpp
+from PIL import Image
+
+from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.paper.front import FIELD_MM
+from breakglass_shamir.paper.layout import PAPER_SIZES_MM, Paper
+from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.sheet import SheetContent, render
+
+Make = Callable[..., SheetContent]
+Some = Callable[[int], str]
+Rasterise = Callable[..., list[Image.Image]]
+
+DPI = 300
+LONG_NAME = "Стокгольм-production-database-cluster-eu-north-1-primary-writer"
+LONG_OWNER = (
+    "Königlich-Bayerische Wasserversorgungs- und Abwasserentsorgungsgesellschaft mbH, Abteilung "
+    "Informationssicherheit, Leitstelle Nord, +49 89 000000"
+)
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "two levels": {
+        "group": 2,
+        "group_count": 2,
+        "member": 1,
+        "number": 4,
+        "needed": "2 of 3 sheets of group 1 and 1 of 2 sheets of group 2, or all three sheets of group 3",
+    },
+    "long names": {
+        "set_name": LONG_NAME,
+        "custodian": "Dr. Aikaterini Παπαδοπούλου-Vandenberghe, deputy head of infrastructure and operations",
+        "belongs_to": LONG_OWNER,
+        "bag_serial": "TEB-0123456789-ABCDEFGHIJ",
+        "number": 12,
+        "total": 20,
+        "epoch": 112,
+    },
+    "no core, no tool": {"core_lines": (), "recovery_tool": "", "recovery_sha256": "", "custodian": ""},
+}
+
+
+@pytest.fixture(params=["a4", "letter"])
+def paper(request: pytest.FixtureRequest) -> Paper:
+    chosen: Paper = request.param
+    return chosen
+
+
+def texts_of(pdf: bytes) -> list[str]:
+    document = pypdfium2.PdfDocument(pdf)
+    return [" ".join(page.get_textpage().get_text_range().split()) for page in document]
+
+
+def scanned(scanner: Scanner, pdf: bytes) -> list[str]:
+    return [code.text for page in scanner.read_bytes(pdf, "sheet.pdf") for code in page.codes]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_reads_back(make: Make, scanner: Scanner, paper: Paper, layout: str) -> None:
+    sheet = make(**LAYOUTS[layout])
+    codes = scanned(scanner, render(sheet, paper))
+    assert sorted(codes) == sorted([sheet.share_code, sheet.share_code, *sheet.envelope_codes])
+
+
+@pytest.mark.parametrize(("characters", "codes", "pages"), [(1100, 1, 2), (1800, 4, 4), (3300, 3, 5)])
+def test_large_envelopes_continue_on_further_pages(
+    make: Make, some: Some, scanner: Scanner, paper: Paper, characters: int, codes: int, pages: int
+) -> None:
+    parts = (f"BGE1:{index}/{codes}:K3D9:{some(characters)}" for index in range(1, codes + 1))
+    sheet = make(envelope_codes=tuple(parts), core_lines=(), core_omitted=True)
+    pdf = render(sheet, paper)
+    assert sorted(scanned(scanner, pdf)) == sorted([sheet.share_code, sheet.share_code, *sheet.envelope_codes])
+    words = texts_of(pdf)
+    assert len(words) == pages
+    assert "too long to be typed" in words[1]
+    assert all(codes == 1 or f"ENVELOPE CODE {index} of {codes}" in " ".join(words) for index in range(1, codes + 1))
+
+
+def test_codes_are_large_enough_far_apart_and_the_share_is_below_the_fold(
+    make: Make, rasterise: Rasterise, paper: Paper
+) -> None:
+    front = rasterise(render(make(), paper), DPI)[0]
+    found = zxingcpp.read_barcodes(front)
+    sides = {code.text[:4]: (code.position.top_right.x - code.position.top_left.x) / DPI * 25.4 for code in found}
+    assert sides["BGS1"] / 41 >= 0.75
+    assert sides["BGE1"] / 85 >= 0.74
+    shares = [code.position for code in found if code.text.startswith("BGS1:")]
+    corners = [(place.top_left.x / DPI * 25.4, place.top_left.y / DPI * 25.4) for place in shares]
+    assert abs(corners[0][0] - corners[1][0]) > 100
+    assert abs(corners[0][1] - corners[1][1]) > 30
+    fold = PAPER_SIZES_MM[paper][1] - FIELD_MM
+    assert min(y for _, y in corners) > fold
+    assert max(code.position.bottom_left.y for code in found if code.text[:4] == "BGE1") / DPI * 25.4 < fold
+
+
+def test_the_sheet_says_what_a_custodian_needs(make: Make, paper: Paper) -> None:
+    sheet = make(bag_serial="TEB-0099184")
+    front, back = texts_of(render(sheet, paper))
+    for words in ("prod-db", "Epoch 3", "7Q2M-K9XD-0BWE", "2 of 5", "Opening takes any 3 of these 5 sheets."):
+        assert words in front
+    for words in ("When you are called", "Never", "Maria Lindqvist", "TEB-0099184", "recover.py 0.1.0", "5f" * 32):
+        assert words in front
+    for number, line in enumerate(sheet.share_lines, start=1):
+        assert f"{number} {' '.join(line.split())}" in front
+    for number, line in enumerate(sheet.core_lines, start=1):
+        assert f"{number} {' '.join(line.split())}" in back
+    assert not any(" ".join(line.split()) in back for line in sheet.share_lines)
+
+
+def test_the_drill_card_is_plainly_different(make: Make, scanner: Scanner, paper: Paper) -> None:
+    card = make(kind="drill", envelope_codes=(), core_lines=(), set_name=LONG_NAME, belongs_to=LONG_OWNER)
+    pdf = render(card, paper)
+    (words,) = texts_of(pdf)
+    assert "DRILL" in words
+    assert "opens nothing" in words
+    assert "OUTSIDE the tamper-evident bag" in words
+    assert "SECRET" not in words
+    assert scanned(scanner, pdf) == [card.share_code]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_text_leaves_the_page_or_touches_another(make: Make, paper: Paper, layout: str) -> None:
+    document = pypdfium2.PdfDocument(render(make(**LAYOUTS[layout]), paper))
+    for page in document:
+        width, height = page.get_size()
+        words = page.get_textpage()
+        boxes = [words.get_rect(index) for index in range(words.count_rects())]
+        assert len(boxes) > 10
+        assert all(left > 20 and right < width - 20 for left, _, right, _ in boxes)
+        assert all(bottom > 12 and top < height - 12 for _, bottom, _, top in boxes)
+        assert not [pair for pair in _pairs(boxes) if _overlap(*pair)]
+
+
+def _pairs(boxes: list[Any]) -> list[tuple[Any, Any]]:
+    return [(one, other) for index, one in enumerate(boxes) for other in boxes[index + 1 :]]
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    """Tell whether two ink boxes (left, bottom, right, top) overlap by more than a point."""
+    across: float = min(one[2], other[2]) - max(one[0], other[0])
+    down: float = min(one[3], other[3]) - max(one[1], other[1])
+    return across > 1 and down > 1
+
+
+def test_no_secret_outside_what_is_drawn(make: Make) -> None:
+    sheet = make()
+    pdf = render(sheet, "a4")
+    secrets = [sheet.share_code, sheet.share_code[5:], *sheet.share_lines]
+    assert not any(secret.encode() in pdf for secret in secrets)
+    metadata = pypdfium2.PdfDocument(pdf).get_metadata_dict(skip_empty=True)
+    assert metadata["Title"] == "Break-glass sheet"
+    assert metadata["Producer"] == metadata["Author"] == metadata["Creator"] == "breakglass-shamir"
+    assert not any(word in " ".join(metadata.values()) for word in ("prod-db", "7Q2M", "Maria", *secrets))
+
+
+def test_no_secret_in_a_repr_or_an_error(make: Make) -> None:
+    sheet = make()
+    assert sheet.share_code[5:15] not in repr(sheet)
+    assert sheet.share_lines[0][:4] not in repr(sheet)
+    with pytest.raises(InvalidInput) as caught:
+        render(make(share_lines=("SECRET!",) * 4), "a4")
+    assert "SECRET" not in str(caught.value)
+
+
+def test_the_same_content_gives_the_same_bytes(make: Make) -> None:
+    assert render(make(), "a4") == render(make(), "a4")
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "named"),
+    [
+        ("set_name", "データベース", "U\\+30C7"),
+        ("custodian", "محمد", "U\\+0645"),
+        ("belongs_to", "a\u202eb", "U\\+202E"),
+        ("needed", "any 3\nof 5", "U\\+000A"),
+        ("custodian", "x\u0331", "U\\+0331"),
+        ("bag_serial", "\U0001f512", "U\\+1F512"),
+    ],
+)
+def test_a_character_that_cannot_be_printed_is_named(make: Make, field: str, text: str, named: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{field} .*{named}"):
+        render(make(**{field: text}), "a4")
+
+
+def test_a_decomposed_name_is_composed(make: Make) -> None:
+    assert "José" in texts_of(render(make(custodian="Jose\u0301"), "a4"))[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"set_name": "x" * 300},
+        {"belongs_to": "word " * 200},
+        {"share_lines": ("ABCD",)},
+        {"share_lines": ("ABCD " * 10,) * 4},
+        {"share_code": "BGS1:abc"},
+        {"envelope_codes": ()},
+        {"envelope_codes": ("BGE1:A",), "kind": "drill", "core_lines": ()},
+        {"core_omitted": True},
+        {"core_lines": ("ABCD",) * 60},
+        {"number": 6},
+        {"member": 0},
+        {"epoch": 0},
+    ],
+)
+def test_what_cannot_be_printed_is_refused(make: Make, changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        render(make(**changes), "letter")
