@@ -159,9 +159,7 @@ def put_in_place(copy: Path, original: KeyFile) -> None:
     _dress(copy, original.path)
     _flush(copy)
     if read_key_file(original.path) != original:
-        raise ConnectorError(
-            "the key file was changed by somebody else during the rotation; nothing was replaced"
-        )
+        raise ConnectorError("the key file was changed by somebody else during the rotation; nothing was replaced")
     copy.rename(original.path)
     try:
         _flush(original.path.parent)

@@ -22,9 +22,7 @@ from breakglass_shamir.errors import ConnectorError
 
 _MAGIC = b"openssh-key-v1\0"
 _CIPHER = re.compile(r"[a-z0-9][a-z0-9@.-]*")
-_OPENSSH = re.compile(
-    rb"-----BEGIN OPENSSH PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----"
-)
+_OPENSSH = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----")
 _PEM = re.compile(rb"-----BEGIN (?:RSA|EC|DSA) PRIVATE KEY-----\s+")
 _PKCS8 = re.compile(rb"-----BEGIN (ENCRYPTED )?PRIVATE KEY-----\s+")
 
@@ -81,9 +79,7 @@ def _openssh_format(body: bytes) -> KeyFormat:
         return KeyFormat("OpenSSH", protected=False)
     name = cipher.decode("ascii", errors="replace")
     if kdf != b"bcrypt" or not _CIPHER.fullmatch(name):
-        raise ConnectorError(
-            "private key file names an unknown KDF or cipher: expected bcrypt and a cipher's name"
-        )
+        raise ConnectorError("private key file names an unknown KDF or cipher: expected bcrypt and a cipher's name")
     return KeyFormat("OpenSSH", protected=True, cipher=name, rounds=rounds)
 
 

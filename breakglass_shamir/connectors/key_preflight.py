@@ -35,9 +35,7 @@ def require_passphrase(credential: Secret) -> None:
             f"not a passphrase: expected 1 to {ssh_keygen.PASSPHRASE_MAX_BYTES} bytes, got {len(value)}"
         )
     if any(byte in value for byte in b"\0\r\n"):
-        raise ConnectorError(
-            "not a passphrase: it holds a line break or a NUL byte, where ssh-keygen stops reading"
-        )
+        raise ConnectorError("not a passphrase: it holds a line break or a NUL byte, where ssh-keygen stops reading")
 
 
 def new_passphrase_problems(new: Secret | None) -> list[str]:
@@ -49,9 +47,7 @@ def new_passphrase_problems(new: Secret | None) -> list[str]:
     except ConnectorError as error:
         return [f"the new credential is {error}"]
     if len(new) < NEW_PASSPHRASE_MIN_BYTES:
-        return [
-            f"the new credential is too short: expected {NEW_PASSPHRASE_MIN_BYTES}+ bytes, got {len(new)}"
-        ]
+        return [f"the new credential is too short: expected {NEW_PASSPHRASE_MIN_BYTES}+ bytes, got {len(new)}"]
     return []
 
 
@@ -106,9 +102,7 @@ def key_notes(key: key_file.KeyFile) -> list[str]:
     """Return what an operator should know about this key, though it stands against nothing."""
     notes = []
     if b"Proc-Type: 4,ENCRYPTED" in key.content:
-        notes.append(
-            "the key is in the old PEM format, which protects a weak passphrase badly; the format is kept"
-        )
+        notes.append("the key is in the old PEM format, which protects a weak passphrase badly; the format is kept")
     if key_file.leftovers(key.path):
         notes.append("an interrupted rotation left a copy beside the key; the next rotation removes it")
     return notes

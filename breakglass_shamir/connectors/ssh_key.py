@@ -139,9 +139,7 @@ def _open(path: Path, passphrase: Secret, lock: int | None = None) -> _Opening:
     if run.status is None:
         return _Opening(Check(CheckResult.UNKNOWN, "ssh-keygen did not answer in time"))
     if run.status == 0 and run.unread:
-        raise ConnectorError(
-            "the key is not protected by a passphrase", hint="protect it with: ssh-keygen -p -f FILE"
-        )
+        raise ConnectorError("the key is not protected by a passphrase", hint="protect it with: ssh-keygen -p -f FILE")
     received = run.given == 1 and not run.unread
     if run.status == 0 and received:
         public_key = b" ".join(run.output.split()[:2])
@@ -149,9 +147,7 @@ def _open(path: Path, passphrase: Secret, lock: int | None = None) -> _Opening:
             Check(CheckResult.ACCEPTED, "ssh-keygen asked for the passphrase and opened the key"), public_key
         )
     if run.status > 0 and received and _INCORRECT in run.complaint:
-        return _Opening(
-            Check(CheckResult.REFUSED, "ssh-keygen asked for the passphrase and called it incorrect")
-        )
+        return _Opening(Check(CheckResult.REFUSED, "ssh-keygen asked for the passphrase and called it incorrect"))
     return _Opening(Check(CheckResult.UNKNOWN, f"ssh-keygen gave no verdict: {run.complaint}"))
 
 
@@ -160,9 +156,7 @@ def _change_copy(copy: Path, form: KeyFormat, old: Secret, new: Secret, lock: in
     before = _open(copy, old, lock)
     if before.check.result is not CheckResult.ACCEPTED:
         raise ConnectorError(f"unchanged: the old credential did not open the key: {before.check.detail}")
-    run = ssh_keygen.run_ssh_keygen(
-        ["-p", *form.keeping_arguments(), "-f", str(copy)], [old, new, new], [lock]
-    )
+    run = ssh_keygen.run_ssh_keygen(["-p", *form.keeping_arguments(), "-f", str(copy)], [old, new, new], [lock])
     if run.status != 0 or run.given != 3 or run.unread:
         raise ConnectorError(f"unchanged: ssh-keygen could not change the copy: {run.complaint}")
     after = _open(copy, new, lock)

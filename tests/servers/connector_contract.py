@@ -85,18 +85,14 @@ class ConnectorContract:
         assert stage.connector.check(stage.right).result is CheckResult.ACCEPTED
         assert stage.connector.check(stage.new).result is CheckResult.REFUSED
 
-    def test_a_target_out_of_reach_is_never_a_dead_credential(
-        self, unreachable: Connector, stage: Stage
-    ) -> None:
+    def test_a_target_out_of_reach_is_never_a_dead_credential(self, unreachable: Connector, stage: Stage) -> None:
         try:
             answer = unreachable.check(stage.right)
         except ConnectorError:
             return
         assert answer.result is CheckResult.UNKNOWN
 
-    def test_a_target_out_of_reach_is_not_rotated_and_not_ready(
-        self, unreachable: Connector, stage: Stage
-    ) -> None:
+    def test_a_target_out_of_reach_is_not_rotated_and_not_ready(self, unreachable: Connector, stage: Stage) -> None:
         with pytest.raises(ConnectorError):
             unreachable.rotate(stage.right, stage.new)
         try:

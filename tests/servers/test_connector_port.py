@@ -120,9 +120,7 @@ def test_the_built_in_connector_needs_no_metadata_and_nobody_elses_modules() -> 
         "import sys; from breakglass_shamir.connectors import connector_for; connector_for('ssh-key:///k');"
         "print([m for m in ('importlib.metadata', 'difflib', 'psycopg') if m in sys.modules])"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=SOURCE
-    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=SOURCE)
     assert told.stdout.strip() == "[]"
 
 

@@ -60,9 +60,7 @@ class TestSshKeyHoldsToTheContract(ConnectorContract):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rotation_keeps_key_format_cipher_and_rounds(
-    tmp_path: Path, old: Secret, new: Secret, kind: str
-) -> None:
+def test_rotation_keeps_key_format_cipher_and_rounds(tmp_path: Path, old: Secret, new: Secret, kind: str) -> None:
     path = make_key(tmp_path, old, kind, rounds=3)
     before, public = key_format(path.read_bytes()), path.with_suffix(".pub").read_bytes()
     connector(path).rotate(old, new)
@@ -87,9 +85,7 @@ def test_a_passphrase_arrives_byte_for_byte(tmp_path: Path, old: Secret, value: 
 
 
 @pytest.mark.parametrize("value", [b"", b"two\nlines", b"line\r", b"nul\0byte", b"x" * 1024])
-def test_what_can_be_no_passphrase_is_an_error_and_no_refusal(
-    tmp_path: Path, old: Secret, value: bytes
-) -> None:
+def test_what_can_be_no_passphrase_is_an_error_and_no_refusal(tmp_path: Path, old: Secret, value: bytes) -> None:
     path = make_key(tmp_path, old)
     with pytest.raises(ConnectorError, match="not a passphrase"):
         connector(path).check(Secret(value))
@@ -97,6 +93,12 @@ def test_what_can_be_no_passphrase_is_an_error_and_no_refusal(
         connector(path).rotate(old, Secret(value))
     assert connector(path).preflight(Secret(value)).problems
     assert opens(path, old)
+
+
+def test_a_wrong_old_passphrase_is_named_as_the_reason(tmp_path: Path, old: Secret, new: Secret) -> None:
+    path = make_key(tmp_path, old)
+    with pytest.raises(ConnectorError, match="unchanged: the old credential did not open the key"):
+        connector(path).rotate(passphrase(), new)
 
 
 def test_a_new_passphrase_needs_five_bytes_and_a_difference(tmp_path: Path, old: Secret) -> None:
@@ -109,9 +111,7 @@ def test_a_new_passphrase_needs_five_bytes_and_a_difference(tmp_path: Path, old:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_key_without_passphrase_accepts_nothing(
-    tmp_path: Path, old: Secret, new: Secret, kind: str
-) -> None:
+def test_a_key_without_passphrase_accepts_nothing(tmp_path: Path, old: Secret, new: Secret, kind: str) -> None:
     path = make_key(tmp_path, None, kind)
     with pytest.raises(ConnectorError, match="not protected"):
         connector(path).check(old)
@@ -195,9 +195,7 @@ def test_owner_mode_and_attributes_stay(tmp_path: Path, old: Secret, new: Secret
     assert after.st_mtime > 1
 
 
-def test_a_second_hard_link_would_keep_the_old_passphrase_alive(
-    tmp_path: Path, old: Secret, new: Secret
-) -> None:
+def test_a_second_hard_link_would_keep_the_old_passphrase_alive(tmp_path: Path, old: Secret, new: Secret) -> None:
     path = make_key(tmp_path, old)
     (tmp_path / "other").hardlink_to(path)
     with pytest.raises(ConnectorError, match="hard link"):

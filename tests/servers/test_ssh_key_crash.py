@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promise 4 on a key file: whatever is killed, full, changed or broken, the old or the new one opens it."""
 
+import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -118,9 +120,7 @@ def test_an_orphaned_ssh_keygen_keeps_the_folder_locked(
     tmp_path: Path, path: Path, old: Secret, new: Secret, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = tmp_path / "bin"
-    replace_ssh_keygen(
-        monkeypatch, slow, f'case $1 in -p) touch {tmp_path}/begun; sleep 1.5;; esac; exec "$REAL" "$@"'
-    )
+    replace_ssh_keygen(monkeypatch, slow, f'case $1 in -p) touch {tmp_path}/begun; sleep 1.5;; esac; exec "$REAL" "$@"')
     monkeypatch.undo()
     child = start(path, old, new, f"{slow}:/usr/bin:/bin")
     wait_for((tmp_path / "begun").exists)
@@ -136,14 +136,10 @@ def test_an_orphaned_ssh_keygen_keeps_the_folder_locked(
     assert names(path.parent) == ["id", "id.pub"]
 
 
-def test_a_stale_copy_is_gone_before_the_old_passphrase_is_called_dead(
-    path: Path, old: Secret, new: Secret
-) -> None:
+def test_a_stale_copy_is_gone_before_the_old_passphrase_is_called_dead(path: Path, old: Secret, new: Secret) -> None:
     stale = path.with_name(".id.breakglass-0123456789abcdef")
     stale.write_bytes(path.read_bytes())
-    near = [
-        path.with_name(name) for name in (".id.breakglass-", ".id2.breakglass-0123456789abcdef", ".id.bak")
-    ]
+    near = [path.with_name(name) for name in (".id.breakglass-", ".id2.breakglass-0123456789abcdef", ".id.bak")]
     for file in near:
         file.write_text("somebody else's")
     assert connector(path).check(old).result is CheckResult.ACCEPTED
@@ -229,6 +225,18 @@ def test_another_key_under_the_new_passphrase_never_replaces_the_key(
     assert path.read_bytes() == before
 
 
+def test_a_copy_that_the_old_passphrase_still_opens_never_replaces_the_key(
+    tmp_path: Path, path: Path, old: Secret, new: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, runs, kept = path.read_bytes(), tmp_path / "runs", tmp_path / "kept"
+    third = f'echo >>{runs}; if [ $(wc -l <{runs}) = 3 ]; then cp {kept} "$KEY"; fi'
+    script = f'case $1 in -p) cp "$KEY" {kept};; -y) {third};; esac; exec "$REAL" "$@"'
+    replace_ssh_keygen(monkeypatch, tmp_path / "bin", script)
+    with pytest.raises(ConnectorError, match="the old credential was not refused"):
+        connector(path).rotate(old, new)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     "change", ["chmod 0400 ORIGINAL", 'printf "\n" >>ORIGINAL', "cp -p ORIGINAL NEXT; mv NEXT ORIGINAL"]
 )
@@ -240,6 +248,51 @@ def test_a_key_changed_by_somebody_else_meanwhile_is_left_alone(
         connector(path).rotate(old, new)
     assert opens(path, old)
     assert not hidden(path)
+
+
+def test_the_old_file_is_never_written_to(path: Path, old: Secret, new: Secret) -> None:
+    before = path.read_bytes()
+    with path.open("rb") as held:
+        connector(path).rotate(old, new)
+        assert held.read() == before
+    assert path.read_bytes() != before
+
+
+def test_the_copy_is_on_the_disk_before_the_rename_and_the_rename_after_it(
+    path: Path, old: Secret, new: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[str, int]] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def note_flush(descriptor: int) -> None:
+        steps.append(("flush", os.fstat(descriptor).st_ino))
+        fsync(descriptor)
+
+    def note_rename(source: Path, goal: Path) -> Path:
+        steps.append(("rename", source.stat().st_ino))
+        return rename(source, goal)
+
+    monkeypatch.setattr(os, "fsync", note_flush)
+    monkeypatch.setattr(Path, "rename", note_rename)
+    connector(path).rotate(old, new)
+    file, folder = path.stat().st_ino, path.parent.stat().st_ino
+    assert steps == [("flush", file), ("rename", file), ("flush", folder)]
+
+
+@pytest.mark.parametrize("folder_fails", [False, True])
+def test_a_failed_flush_says_which_passphrase_is_in_place(
+    path: Path, old: Secret, new: Secret, monkeypatch: pytest.MonkeyPatch, folder_fails: bool
+) -> None:
+    def fail(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) == folder_fails:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(ConnectorError) as caught:
+        connector(path).rotate(old, new)
+    assert ("the change is in place" in str(caught.value)) == folder_fails
+    assert opens(path, new if folder_fails else old)
+    assert names(path.parent) == ["id", "id.pub"]
 
 
 @pytest.fixture
