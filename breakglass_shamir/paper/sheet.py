@@ -10,6 +10,8 @@ Rules:
 It does not print, name or store files.
 """
 
+from functools import lru_cache
+
 from breakglass_shamir.paper import qr
 from breakglass_shamir.paper.back import draw_back, draw_codes, pages_for
 from breakglass_shamir.paper.content import SheetContent, checked
@@ -46,7 +48,7 @@ def render(content: SheetContent, paper: Paper) -> bytes:
 
 def _draw_live(page: Page, content: SheetContent) -> None:
     """Draw the front, the back and the pages of further codes."""
-    codes = tuple(qr.modules(code, "M") for code in content.envelope_codes)
+    codes = tuple(_envelope_modules(code) for code in content.envelope_codes)
     heading(page, content, "Break-glass sheet")
     placed = 1 if draw_front(page, content, codes[0]) else 0
     further = pages_for(page, codes[placed:])
@@ -60,6 +62,12 @@ def _draw_live(page: Page, content: SheetContent) -> None:
         _begin(page, content, "Break-glass sheet, envelope", number, count)
         own = tuple(codes[placed + index] for index in indexes)
         draw_codes(page, own, placed + indexes[0] + 1, len(codes))
+
+
+@lru_cache(maxsize=32)
+def _envelope_modules(code: str) -> qr.Matrix:
+    """Encode an envelope code; kept, since it is public and the same on every sheet of an epoch."""
+    return qr.modules(code, "M")
 
 
 def _begin(page: Page, content: SheetContent, kicker: str, number: int, count: int) -> None:
