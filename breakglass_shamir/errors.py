@@ -123,9 +123,7 @@ class GateClosed(RefusedError):
     id = "gate-closed"
 
     def __init__(self, gate: str, message: str, *, hint: str = "") -> None:
-        super().__init__(
-            message, hint=hint or f"an emergency may pass with --override {gate} --override-reason R"
-        )
+        super().__init__(message, hint=hint or f"an emergency may pass with --override {gate} --override-reason R")
         self.gate = gate
 
 
@@ -260,9 +258,7 @@ class LedgerUnwritable(IntegrityError):
     """A record could not be made durable; nothing was revealed."""
 
     id = "ledger-unwritable"
-    default_hint = (
-        "write the record elsewhere with --record-to PATH (a USB stick), or free space and try again"
-    )
+    default_hint = "write the record elsewhere with --record-to PATH (a USB stick), or free space and try again"
 
 
 class LedgerBusy(IntegrityError):

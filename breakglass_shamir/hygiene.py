@@ -79,9 +79,7 @@ def harden_process() -> list[str]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-        warnings.append(
-            "this process could not be made undumpable; other programs of this user may read its memory"
-        )
+        warnings.append("this process could not be made undumpable; other programs of this user may read its memory")
     if not _lock_memory(libc) and _has_swap():
         warnings.append(
             "memory could not be locked and this machine has swap: a secret may reach the disk; "

@@ -23,9 +23,7 @@ def encrypt(key: bytes, nonce: bytes, header: bytes, plaintext: Secret) -> bytes
 
     padded = plaintext.reveal() + b"\x80"
     padded += bytes(-len(padded) % PAD_BLOCK_BYTES)
-    body, tag = (
-        AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES).update(header).encrypt_and_digest(padded)
-    )
+    body, tag = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES).update(header).encrypt_and_digest(padded)
     return body + tag
 
 

@@ -125,9 +125,7 @@ def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> None:
     from Crypto.Signature import eddsa
 
     if len(public) != PUBLIC_KEY_BYTES or len(signature) != SIGNATURE_BYTES:
-        raise InvalidSignature(
-            f"expected a 32-byte key and 64-byte signature, got {len(public)} and {len(signature)}"
-        )
+        raise InvalidSignature(f"expected a 32-byte key and 64-byte signature, got {len(public)} and {len(signature)}")
     try:
         eddsa.new(eddsa.import_public_key(public), "rfc8032").verify(message, signature)
     except ValueError:

@@ -45,9 +45,7 @@ def split(secret: Secret, threshold: int, members: int) -> list[Secret]:
     if len(secret) != SECRET_BYTES:
         raise InvalidStructure(f"expected a secret of {SECRET_BYTES} bytes, got {len(secret)}")
     whole = secret.reveal()
-    halves = [
-        Shamir.split(threshold, members, half, ssss=True) for half in (whole[:HALF_BYTES], whole[HALF_BYTES:])
-    ]
+    halves = [Shamir.split(threshold, members, half, ssss=True) for half in (whole[:HALF_BYTES], whole[HALF_BYTES:])]
     values = [Secret(low + high) for (_, low), (_, high) in zip(*halves, strict=True)]
     _prove(secret, threshold, values)
     return values

@@ -74,6 +74,9 @@ class Known:
     number: int
     envelope: Envelope
     openable: bool
+    good: bool
+    """Whether its sheets count at all: neither void nor abandoned."""
+
     state: str
     """In words, when it is not openable: ``void since 2026-01-01``."""
 
@@ -125,12 +128,13 @@ def known_epochs(state: LedgerState) -> dict[bytes, Known]:
 
 def _known(s: SetState, epoch_id: str) -> Known:
     epoch = s.epochs[epoch_id]
-    if epoch.status is EpochStatus.GOOD:
+    good = epoch.status is EpochStatus.GOOD
+    if good:
         words = "" if s.openable(epoch_id) else "printed but not yet in force"
     else:
         words = f"{epoch.status} since {epoch.since[:16].replace('T', ' ')}"
     voided = {read_seat(seat): reason for seat, reason in epoch.voided.items()}
-    return Known(s.name, epoch.number, epoch.envelope, s.openable(epoch_id), words, voided)
+    return Known(s.name, epoch.number, epoch.envelope, s.openable(epoch_id), good, words, voided)
 
 
 class Pool:
@@ -142,7 +146,7 @@ class Pool:
         *,
         set_name: str = "",
         kind: Kind = Kind.LIVE,
-        any_state: bool = False,
+        in_custody: bool = False,
     ) -> None:
         """Start empty.
 
@@ -150,12 +154,12 @@ class Pool:
             known: the ledger's epochs, by epoch id.
             set_name: only this set counts; empty: the sheets say which.
             kind: live, or drill for a rehearsal.
-            any_state: accept shares of an epoch that is not openable (to read sheets back).
+            in_custody: to read sheets back; a printed epoch counts before it is in force.
         """
         self._known = known
         self._set_name = set_name
         self._kind = kind
-        self._any_state = any_state
+        self._in_custody = in_custody
         self._envelopes = EnvelopeReader()
         self._buckets: dict[bytes, _Bucket] = {}
         for epoch_id, epoch in known.items():
@@ -277,7 +281,7 @@ class Pool:
         name = f"sheet {sheet} of {known.set_name}, epoch {known.number}"
         if self._set_name and known.set_name != self._set_name:
             return Answer(Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id)
-        if not known.openable and not self._any_state:
+        if not (known.good if self._in_custody else known.openable):
             return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         reason = known.voided.get((found.group, found.member))
         if reason is not None:

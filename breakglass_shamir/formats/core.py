@@ -139,9 +139,7 @@ def from_lines(rows: dict[int, str]) -> Core:
         data = _from_symbols(_symbols(rows, count))
         if data is not None:
             return Core.from_bytes(data)
-    raise MalformedText(
-        "the typed lines of the envelope could not be repaired: check the lines that were not accepted"
-    )
+    raise MalformedText("the typed lines of the envelope could not be repaired: check the lines that were not accepted")
 
 
 def _symbols(rows: dict[int, str], count: int) -> str:
@@ -155,9 +153,7 @@ def _symbols(rows: dict[int, str], count: int) -> str:
 def _from_symbols(symbols: str) -> bytes | None:
     """Repair whole lines, ``?`` where unreadable; None when no amount of padding fits."""
     code = text.decode(symbols.replace(text.UNREADABLE, "0"))
-    erased = {
-        byte for i, s in enumerate(symbols) if s == text.UNREADABLE for byte in (i * 5 // 8, (i * 5 + 4) // 8)
-    }
+    erased = {byte for i, s in enumerate(symbols) if s == text.UNREADABLE for byte in (i * 5 // 8, (i * 5 + 4) // 8)}
     for padding in range(min(text.LINE_BYTES, len(code))):
         data = _unblock(code, erased, len(code) - padding)
         if data is not None:
@@ -177,9 +173,7 @@ def _unblock(code: bytes, erased: Iterable[int], length: int) -> bytes | None:
         inside = [i - start for i in erasures if start <= i < min(start + size, length)]
         try:
             pieces.append(
-                parity.repair(code[start : min(start + size, length)], inside).codeword[
-                    : -parity.PARITY_BYTES
-                ]
+                parity.repair(code[start : min(start + size, length)], inside).codeword[: -parity.PARITY_BYTES]
             )
         except MalformedText:
             return None

@@ -145,9 +145,7 @@ class Envelope:
         try:
             ed25519_verify(self.set_public_key, _SIGNED_LABEL + self._signed_part(), self.signature)
         except InvalidSignature:
-            raise InvalidEnvelope(
-                "the envelope's signature does not hold: it was damaged or forged"
-            ) from None
+            raise InvalidEnvelope("the envelope's signature does not hold: it was damaged or forged") from None
 
     def check_share(self, share: Share) -> None:
         """Verify one share alone against its commitment.
@@ -163,9 +161,7 @@ class Envelope:
         except InvalidStructure:
             raise MixedShares(f"share {share.public_id} does not exist in this epoch") from None
         if not share.matches(self.commitments[index]):
-            raise ShareMismatch(
-                f"share {share.public_id} is not the one that was printed: it was altered or misread"
-            )
+            raise ShareMismatch(f"share {share.public_id} is not the one that was printed: it was altered or misread")
 
     def to_codes(self) -> tuple[str, ...]:
         """Return the texts of the envelope's QR codes: one, or several ``BGE1:i/n:hash4:``."""

@@ -49,9 +49,7 @@ def repair(codeword: bytes, erased: Sequence[int] = ()) -> Repaired:
         MalformedText: more damage than the parity can repair.
     """
     if len(set(erased)) > PARITY_BYTES:
-        raise MalformedText(
-            f"too much is unreadable: {len(set(erased))} bytes, at most {PARITY_BYTES} can be repaired"
-        )
+        raise MalformedText(f"too much is unreadable: {len(set(erased))} bytes, at most {PARITY_BYTES} can be repaired")
     try:
         _, whole, _ = _codec().decode(codeword, erase_pos=sorted(set(erased)))
     except (reedsolo.ReedSolomonError, ZeroDivisionError):

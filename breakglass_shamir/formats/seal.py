@@ -99,9 +99,7 @@ def seal(facts: Facts, plaintext: Secret) -> Sealed:
         InvalidStructure: plaintext too long, or the shares do not recombine.
     """
     if len(plaintext) > MAX_PLAINTEXT_BYTES:
-        raise InvalidStructure(
-            f"expected a plaintext of at most {MAX_PLAINTEXT_BYTES} bytes, got {len(plaintext)}"
-        )
+        raise InvalidStructure(f"expected a plaintext of at most {MAX_PLAINTEXT_BYTES} bytes, got {len(plaintext)}")
     with (
         Secret(keys.random_bytes(keys.MASTER_BYTES)) as master,
         keys.set_key_seed(master, facts.kind) as set_key,
@@ -200,9 +198,7 @@ def _combine(core: Core, shares: dict[Seat, Share]) -> Secret:
     complete = core.structure.complete_groups(shares)
     threshold = core.structure.group_threshold
     if len(complete) < threshold:
-        raise InsufficientShares(
-            f"no quorum yet: expected {core.structure.in_words()}, got {len(shares)} sheets"
-        )
+        raise InsufficientShares(f"no quorum yet: expected {core.structure.in_words()}, got {len(shares)} sheets")
     points = [(number, _group_secret(core, number, shares)) for number in complete[:threshold]]
     return points[0][1] if threshold == 1 else shamir.combine(points, threshold)
 

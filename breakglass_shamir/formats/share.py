@@ -76,9 +76,7 @@ class Share:
             raise MalformedText(f"expected a share of {SHARE_BYTES} bytes, got {len(data)}")
         version, kind = data[0] >> 4, data[0] & 15
         if version != VERSION or kind not in list(Kind):
-            raise UnsupportedVersion(
-                f"expected a share of version {VERSION}, got version {version} kind {kind}"
-            )
+            raise UnsupportedVersion(f"expected a share of version {VERSION}, got version {version} kind {kind}")
         group, member = data[9], data[10]
         if not group or not member:
             raise MalformedText(f"expected group and member from 1, got {group}.{member}")

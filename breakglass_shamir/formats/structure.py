@@ -53,9 +53,7 @@ class Structure:
                 f"expected a group threshold from 1 to {len(self.groups)}, got {self.group_threshold}"
             )
         if self.smallest_coalition < 2:
-            raise InvalidStructure(
-                "one person alone could open this: expected a coalition of 2 or more sheets"
-            )
+            raise InvalidStructure("one person alone could open this: expected a coalition of 2 or more sheets")
 
     def _check_groups(self) -> None:
         if not 1 <= len(self.groups) <= MAX_GROUPS:

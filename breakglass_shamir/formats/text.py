@@ -110,9 +110,7 @@ def to_lines(data: bytes, first_number: int) -> tuple[str, ...]:
     """
     symbols = encode(data)
     rows = [symbols[i : i + LINE_CHARACTERS] for i in range(0, len(symbols), LINE_CHARACTERS)]
-    return tuple(
-        f"{group(row)}  {check_character(row, number)}" for number, row in enumerate(rows, first_number)
-    )
+    return tuple(f"{group(row)}  {check_character(row, number)}" for number, row in enumerate(rows, first_number))
 
 
 def read_line(text: str) -> tuple[str, int | None]:
@@ -127,9 +125,7 @@ def read_line(text: str) -> tuple[str, int | None]:
     """
     symbols = normalise(text)
     if len(symbols) != LINE_CHARACTERS + 1:
-        raise MalformedText(
-            f"expected {LINE_CHARACTERS} characters and a check character, got {len(symbols)} in all"
-        )
+        raise MalformedText(f"expected {LINE_CHARACTERS} characters and a check character, got {len(symbols)} in all")
     for position, symbol in enumerate(symbols, 1):
         if symbol != UNREADABLE:
             _value(symbol, position)

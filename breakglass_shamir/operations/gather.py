@@ -20,8 +20,10 @@ NOTHING_FOUND = (
 """What to say of a page without a code."""
 
 
-def scan_paths(pool: Pool, paths: Iterable[Path], scanner: Scanner, desk: Desk) -> None:
-    """Read every path into the pool.
+def scan_paths(
+    pool: Pool, paths: Iterable[Path], scanner: Scanner, desk: Desk, *, enough: Callable[[], bool] = lambda: False
+) -> None:
+    """Read paths into the pool, all of them or until it is enough.
 
     Raises:
         InvalidInput: a path does not exist.
@@ -31,6 +33,8 @@ def scan_paths(pool: Pool, paths: Iterable[Path], scanner: Scanner, desk: Desk) 
             raise InvalidInput(f"expected a scan at {path}, found nothing there")
         for page in scanner.read_path(path):
             add_page(pool, page, desk)
+            if enough():
+                return
 
 
 def type_lines(pool: Pool, lines: Iterable[str], source: str, desk: Desk) -> None:

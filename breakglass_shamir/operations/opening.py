@@ -12,7 +12,7 @@ Rules:
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -250,9 +250,17 @@ def _require_both(recorder: Recorder, pool: Pool) -> None:
 def _gather(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
     known = quorum.known_epochs(recorder.state)
     pool = Pool(known, set_name=recorder.set_name)
-    gather.scan_paths(pool, sources.scans, scanner, recorder.desk)
     gather.type_lines(pool, sources.typed, "typed text", recorder.desk)
+    state = recorder.state.sets.get(recorder.set_name)
+    enough = _both(pool, state) if state and state.applying else pool.complete
+    gather.scan_paths(pool, sources.scans, scanner, recorder.desk, enough=enough)
     return pool
+
+
+def _both(pool: Pool, state: SetState) -> Callable[[], bool]:
+    """While the target is being changed, go on until both quorums are there."""
+    structures = [state.epochs[epoch_id].envelope.core for epoch_id in (state.current, state.prepared)]
+    return lambda: all(core.structure.is_quorum(pool.have(core.epoch_id)) for core in structures)
 
 
 def _witness(recorder: Recorder, found: Quorum) -> str:

@@ -134,11 +134,9 @@ def _still_missing(name: str, epoch: EpochState) -> str:
 
 
 def _pool(recorder: Recorder) -> Pool:
-    good = {epoch.envelope.core.epoch_id for epoch in good_epochs(recorder.set_state)}
-    known = {epoch_id: known for epoch_id, known in known_epochs(recorder.state).items() if epoch_id in good}
-    if not known:
+    if not good_epochs(recorder.set_state):
         raise IllegalState(f"set {recorder.set_name} has no epoch to confirm")
-    return Pool(known, set_name=recorder.set_name, any_state=True)
+    return Pool(known_epochs(recorder.state), set_name=recorder.set_name, in_custody=True)
 
 
 def _record(recorder: Recorder, pool: Pool, epoch: EpochState) -> None:

@@ -234,7 +234,7 @@ def _verify_all(epoch: Epoch, files: Sequence[Path], scanner: Scanner) -> None:
 def _verify(path: Path, expected: set[str], scanner: Scanner) -> None:
     """Compare what a file reads back as with what was meant: nothing missing, nothing more."""
     found: set[str] = set()
-    for page in scanner.read_path(path):
+    for page in scanner.read_once(path):
         if page.problem:
             raise PaperError(f"{page.source} does not read back: {page.problem}")
         found |= {code.text for code in page.codes}

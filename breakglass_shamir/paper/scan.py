@@ -130,6 +130,14 @@ class Scanner:
                 yield ScannedPage(shown_name(path.name), (), "the folder holds no files")
         yield from self._read_all((file.name, partial(_read_file, file)) for file in files)
 
+    def read_once(self, path: Path) -> Iterator[ScannedPage]:
+        """Give every page of a file just written its plain look and no other, pages without a code included."""
+        for answer in self._look(partial(_read_file, path), first=1, last=0, thorough=False):
+            if isinstance(answer, Refused):
+                yield ScannedPage(shown_name(path.name), (), answer.problem)
+            elif isinstance(answer, Looked):
+                yield _page(shown_name(path.name), 1, answer)
+
     def read_bytes(self, data: bytes, source: str) -> Iterator[ScannedPage]:
         """Read one picture or PDF from memory; ``source`` is its name for people."""
         yield from self._read_all([(source, lambda: data)])

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``audit``: list, verify and export records."""
+
+from pathlib import Path
+
+import click
+
+from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
+from breakglass_shamir.cli.terminal import Terminal
+
+
+@click.group()
+def audit() -> None:
+    """For auditors: what happened, and whether the log holds."""
+
+
+@audit.command("list")
+@pass_terminal
+def list_(terminal: Terminal) -> None:
+    """List every record, oldest first."""
+    from breakglass_shamir.operations import audit as operation
+
+    with recorder(terminal) as opened:
+        found = list(operation.lines(opened.ledger))
+    rows = [(str(one.seq), one.time, one.set_name, one.opening, one.type, one.summary) for one in found]
+    terminal.table({"records": found}, ("NO", "TIME", "SET", "OPENING", "RECORD", "WHAT"), rows)
+
+
+@audit.command()
+@pass_terminal
+def verify(terminal: Terminal) -> None:
+    """Verify every record, signature and checkpoint; names the first that does not hold."""
+    from breakglass_shamir.operations import audit as operation
+
+    with recorder(terminal) as opened:
+        report = operation.verify(opened.ledger)
+    document = {"records": report.records, "root": report.root, "clock_steps_back": report.clock_steps_back}
+    lines = [f"all {report.records} records hold", f"tree root {report.root.hex()}"]
+    lines += [f"the clock was set back before record {seq}" for seq in report.clock_steps_back]
+    terminal.result(document, lines)
+
+
+@audit.command()
+@click.argument("identifier", metavar="ID")
+@click.option("--out", type=PATH, required=True, help="A new folder.")
+@pass_terminal
+def export(terminal: Terminal, identifier: str, out: Path) -> None:
+    """Export a record (its number) or an opening (the beginning of its id) for ssh-keygen to verify."""
+    from breakglass_shamir.operations import audit as operation
+
+    with recorder(terminal) as opened:
+        files = operation.export(opened.ledger, identifier, out)
+    terminal.result({"out": out, "files": files}, [f"{len(files)} files in {out}; check them with: sh {out}/verify.sh"])

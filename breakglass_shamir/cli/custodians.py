@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``confirm``, ``ack``, ``void``: what happens to printed sheets."""
+
+from pathlib import Path
+
+import click
+
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder
+from breakglass_shamir.cli.terminal import Terminal
+
+
+@click.command()
+@click.argument("name")
+@click.argument("scans", type=PATH, nargs=-1, required=True, metavar="SCAN...")
+@pass_terminal
+def confirm(terminal: Terminal, name: str, scans: tuple[Path, ...]) -> None:
+    """Read printed sheets back; with all of them verified the epoch is sealed."""
+    from breakglass_shamir.operations import readback
+    from breakglass_shamir.paper.scan import Scanner
+
+    harden(terminal)
+    with Scanner() as scanner, recorder(terminal, name) as opened:
+        epoch = readback.confirm(opened, scans, scanner)
+    document = {"set": name, "epoch": epoch.number, "epoch_id": epoch.short_id, "sealed": epoch.sealed}
+    terminal.result(
+        document, [f"sealed: all {len(epoch.seats)} sheets of {name}, epoch {epoch.number}, were read back"]
+    )
+
+
+@click.command()
+@click.argument("name")
+@click.argument("sheet")
+@click.option("--bag", default="", help="Serial of the tamper-evident bag.")
+@pass_terminal
+def ack(terminal: Terminal, name: str, sheet: str, bag: str) -> None:
+    """Record that the custodian of SHEET (3, or 2.3 for group 2) holds it."""
+    from breakglass_shamir.operations import custodians
+
+    with recorder(terminal, name) as opened:
+        seat = custodians.seat(sheet)
+        custodian = custodians.acknowledge(opened, seat, bag)
+    document = {"set": name, "sheet": seat, "custodian": custodian, "bag": bag}
+    terminal.result(document, [f"acknowledged: {custodian or 'the custodian'} holds sheet {seat} of {name}"])
+
+
+@click.command()
+@click.argument("name")
+@click.argument("sheet")
+@click.option("--reason", required=True, help="What happened to it.")
+@pass_terminal
+def void(terminal: Terminal, name: str, sheet: str, reason: str) -> None:
+    """Record that SHEET is lost or was seen: it counts no more."""
+    from breakglass_shamir.operations import custodians
+
+    with recorder(terminal, name) as opened:
+        seat = custodians.seat(sheet)
+        left = custodians.void(opened, seat, reason)
+    lines = [f"void: sheet {seat} of {name}; rotate soon"]
+    if left < 0:
+        terminal.warn(f"too many sheets of {name} are void: perhaps no quorum is left; rotate now while one is")
+    else:
+        lines.append(f"{left} more may be lost before no quorum is left")
+    terminal.result({"set": name, "sheet": seat, "losses_left": left}, lines)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every way a command can end, as an exit code and, where it failed, a sentence and a hint.
+
+No traceback reaches the screen: an unexpected error names its class and place in our code, never its text,
+which might hold a secret.
+"""
+
+import itertools
+import sys
+import traceback
+
+import click
+
+from breakglass_shamir.errors import BreakglassError
+
+UNEXPECTED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def guarded(command: click.Command) -> int:
+    """Run a command; returns the exit code."""
+    try:
+        returned = command.main(standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return int(exit_.exit_code)
+    except BreakglassError as error:
+        return _say(error.id, str(error), error.hint, error.exit_code)
+    except click.UsageError as error:
+        hint = f"see: {error.ctx.command_path} --help" if error.ctx else ""
+        return _say("usage", _lower(error.format_message()), hint, USAGE)
+    except click.ClickException as error:
+        return _say("usage", _lower(error.format_message()), "", USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted", "interrupted; what was recorded stands", "see: breakglass status", INTERRUPTED)
+    except Exception as error:
+        return _say("unexpected", _place(error), "please report it; what was recorded stands", UNEXPECTED)
+    return returned if isinstance(returned, int) else 0
+
+
+def _say(identifier: str, message: str, hint: str, code: int) -> int:
+    """Print one failure, for people or as JSON."""
+    if _wants_json():
+        import json
+
+        document = {"error": {"id": identifier, "message": message, "hint": hint}, "exit": code}
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return code
+    click.echo(f"breakglass: {message}", err=True)
+    if hint:
+        click.echo(f"  hint: {hint}", err=True)
+    return code
+
+
+def _wants_json() -> bool:
+    """Tell whether ``--json`` stands among the options before the command."""
+    for word in sys.argv[1:]:
+        if word == "--json":
+            return True
+        if not word.startswith("-") and word not in _home_values():
+            return False
+    return False
+
+
+def _home_values() -> list[str]:
+    words = sys.argv[1:]
+    return [value for option, value in itertools.pairwise(words) if option == "--home"]
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "breakglass_shamir" in frame.filename] or list(frames)
+    where = f" at {ours[-1].filename.rpartition('breakglass_shamir')[2].lstrip('/')}:{ours[-1].lineno}" if ours else ""
+    return f"unexpected {type(error).__name__}{where}"
+
+
+def _lower(message: str) -> str:
+    text = message.rstrip(".")
+    return text[:1].lower() + text[1:]

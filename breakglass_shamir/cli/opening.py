@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``recombine``, ``close``, ``cancel``: one opening."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from breakglass_shamir.cli.printing import printing_of, printing_options
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_lines, recorder
+from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.errors import InvalidInput, NoHome
+
+if TYPE_CHECKING:
+    from breakglass_shamir.custody.gates import Request
+    from breakglass_shamir.operations.recombine import OpeningResult, Use
+
+CLASSIFICATIONS = click.Choice(["emergency", "drill", "misuse"])
+"""What a use was."""
+
+_BUILT_IN_USE_S = 3600
+
+
+class TakesCommand(click.Command):
+    """A command whose ``--exec`` takes the rest of the line."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Cut the line at ``--exec``."""
+        if "--exec" in args:
+            at = args.index("--exec")
+            ctx.meta["command"] = tuple(args[at + 1 :])
+            args = args[: at + 1]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=TakesCommand)
+@click.argument("name", required=False, default="")
+@click.option("--class", "incident_class", help="Incident class, from the policy's list.")
+@click.option("--ticket", help="The incident's ticket.")
+@click.option("--reason", help="Why, in words.")
+@click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
+@click.option("--use-for", help="How long the use may take, such as 30m. Default: what the policy allows.")
+@click.option("--debt", "debts", multiple=True, metavar="ID", help="An open debt that this opening knows of.")
+@click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
+@click.option("--typed", metavar="FILE|-", help="Share texts, a line each, as a keyboard scanner types them.")
+@click.option("--exec", "execute", is_flag=True, help="Give the credential to the command that follows.")
+@click.option("--show", is_flag=True, help="Show the credential on the screen, for a while.")
+@click.option("--no-reveal", is_flag=True, help="Let the connector log in; nobody sees the credential.")
+@click.option("--as", "classification", type=CLASSIFICATIONS, help="What the use was. Default: emergency.")
+@click.option("--defer", metavar="DURATION", help="Put the rotation off, where the policy allows.")
+@click.option("--defer-reason", default="", help="Why.")
+@click.option("--override", "gates", multiple=True, metavar="GATE", help="Pass this failed check; it is recorded.")
+@click.option("--override-reason", default="", help="Why.")
+@click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
+@printing_options
+@pass_terminal
+@click.pass_context
+def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: Any) -> None:
+    """Open a set: declare, scan a quorum of sheets, use the credential, rotate it.
+
+    Nothing is revealed before a signed record of it is on disk. Without --out for the new sheets the rotation
+    stays owed, and the exit code is 7. --exec takes the rest of the line as its command, which gets the
+    credential on standard input and on the descriptor numbered by BREAKGLASS_FD.
+    """
+    from breakglass_shamir.operations import recombine as operation
+    from breakglass_shamir.operations.opening import Overrides, Sources
+    from breakglass_shamir.paper.scan import Scanner
+
+    harden(terminal)
+    with ExitStack() as stack:
+        scanner = stack.enter_context(Scanner())
+        scanner.start()
+        opened = stack.enter_context(_ledger(terminal, name, options["record_to"]))
+        request = _request(terminal, opened.state.sets.get(name), options)
+        overrides = Overrides(frozenset(options["gates"]), options["override_reason"])
+        typed = read_lines(options["typed"]) if options["typed"] else ()
+        sources = Sources(_scans(terminal, options), typed)
+        use = _use(terminal, ctx.meta.get("command", ()), options)
+        printing = printing_of(*(options[key] for key in ("out", "paper", "readback", "timeout", "acks")))
+        found = operation.recombine(opened, request, overrides, sources, use, printing, scanner)
+    terminal.result(found, _lines(found))
+
+
+@click.command()
+@click.argument("name")
+@click.option("--as", "classification", type=CLASSIFICATIONS, required=True, help="What the use was.")
+@pass_terminal
+def close(terminal: Terminal, name: str, classification: str) -> None:
+    """End the use of NAME, so that its rotation applies."""
+    from breakglass_shamir.operations import recombine as operation
+
+    with recorder(terminal, name) as opened:
+        identifier = operation.close(opened, classification)
+    document = {"set": name, "opening": identifier, "classification": classification}
+    terminal.result(document, [f"the use of opening {identifier} is over ({classification}); its rotation may apply"])
+
+
+@click.command()
+@click.argument("name")
+@click.option("--reason", required=True, help="Why it is withdrawn.")
+@pass_terminal
+def cancel(terminal: Terminal, name: str, reason: str) -> None:
+    """Withdraw a declaration that was not opened."""
+    from breakglass_shamir.operations import rotate as operation
+
+    with recorder(terminal, name) as opened:
+        identifier = operation.cancel(opened, reason)
+    terminal.result({"set": name, "opening": identifier}, [f"cancelled: opening {identifier} of {name}"])
+
+
+def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
+    """Open the ledger; a machine that has none begins one, since the sheets alone must suffice."""
+    import socket
+
+    from breakglass_shamir.ledger import home
+
+    try:
+        home.open_home(terminal.home).close()
+    except NoHome:
+        home.create(terminal.home, socket.gethostname()).close()
+        terminal.warn(f"this machine had no ledger; a new one begins in {terminal.home}")
+    return recorder(terminal, name, record_to=record_to)
+
+
+def _request(terminal: Terminal, state: Any, options: dict[str, Any]) -> "Request":
+    """Put the declaration together, asking for what is missing."""
+    from breakglass_shamir.custody import policy as policies
+    from breakglass_shamir.custody.gates import Request
+
+    policy = policies.parse(state.policy_source) if state and state.policy_source else None
+    listed = f" ({', '.join(policy.declaration.classes)})" if policy else ""
+    officers = options["officers"] or _ask_officers(terminal)
+    return Request(
+        purpose="emergency",
+        incident_class=terminal.ask(options["incident_class"], "--class", f"Incident class{listed}"),
+        ticket=terminal.ask(options["ticket"], "--ticket", "Ticket"),
+        reason=terminal.ask(options["reason"], "--reason", "Reason, in words"),
+        officers=officers,
+        mode=_mode(options),
+        use_for_s=_use_for_s(options["use_for"], policy.declaration.use_for.seconds if policy else _BUILT_IN_USE_S),
+        debts=options["debts"],
+    )
+
+
+def _ask_officers(terminal: Terminal) -> tuple[str, ...]:
+    said = terminal.ask(None, "--officer", "Officers who take part, separated by commas")
+    return tuple(name.strip() for name in said.split(",") if name.strip())
+
+
+def _use_for_s(written: str | None, allowed_s: int) -> int:
+    from breakglass_shamir.custody.policy import Duration
+
+    return Duration.parse(written).seconds if written else allowed_s
+
+
+def _scans(terminal: Terminal, options: dict[str, Any]) -> tuple[Path, ...]:
+    if options["scans"] or options["typed"]:
+        return tuple(options["scans"])
+    return (Path(terminal.ask(None, "--scan or --typed", "Folder or file with the scanned sheets")),)
+
+
+def _mode(options: dict[str, Any]) -> str:
+    """Return the one way of revealing that was asked for.
+
+    Raises:
+        InvalidInput: none, or several, or no screen to show on.
+    """
+    names = {"execute": "exec", "show": "show", "no_reveal": "no-reveal"}
+    chosen = [word for option, word in names.items() if options[option]]
+    if len(chosen) != 1:
+        raise InvalidInput(f"expected one of --exec, --show and --no-reveal, got {len(chosen)}")
+    if chosen == ["show"]:
+        from breakglass_shamir.cli import reveal_screen
+
+        reveal_screen.require()
+    return chosen[0]
+
+
+def _use(terminal: Terminal, command: tuple[str, ...], options: dict[str, Any]) -> "Use":
+    from breakglass_shamir.custody.policy import Duration
+    from breakglass_shamir.custody.record import check_human_text
+    from breakglass_shamir.operations.recombine import Use
+
+    defer_s = Duration.parse(options["defer"]).seconds if options["defer"] else 0
+    if defer_s:
+        check_human_text("reason with --defer-reason", options["defer_reason"])
+    return Use(command, terminal.command_output, options["classification"] or "", defer_s, options["defer_reason"])
+
+
+def _lines(found: "OpeningResult") -> list[str]:
+    return [
+        f"opening {found.opening[:12]} of {found.set_name}: {found.outcome}",
+        f"rotated: epoch {found.epoch} is in force, every earlier sheet is void",
+        *(f"owed: {debt}" for debt in found.debts),
+    ]

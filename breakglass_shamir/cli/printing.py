@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of every command that prints sheets."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from breakglass_shamir.cli.session import PATH
+from breakglass_shamir.errors import InvalidInput
+
+Command = Callable[..., Any]
+
+
+def printing_options(command: Command) -> Command:
+    """Add ``--out``, ``--paper``, ``--readback``, ``--timeout`` and ``--ack``."""
+    for option in reversed(
+        (
+            click.option("--out", type=PATH, help="Folder for the sheets: one PDF each, mode 0600."),
+            click.option("--paper", type=click.Choice(["a4", "letter"]), default="a4", show_default=True),
+            click.option("--readback", type=PATH, help="Folder where a scanner drops scans of the printed sheets."),
+            click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds to wait for people."),
+            click.option("--ack", "acks", multiple=True, metavar="SHEET", help="This sheet's custodian takes it now."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def printing_of(
+    out: Path | None, paper: Literal["a4", "letter"], readback: Path | None, timeout: float, acks: tuple[str, ...]
+) -> Any:
+    """Return a :class:`~breakglass_shamir.operations.sheets.Printing`, or None without a folder."""
+    from breakglass_shamir.operations.custodians import seat
+    from breakglass_shamir.operations.sheets import Printing
+
+    if readback is not None and not readback.is_dir():
+        raise InvalidInput(
+            f"expected a folder at {readback} for --readback", hint="make it, then point the scanner at it"
+        )
+    return None if out is None else Printing(out, paper, readback, timeout, tuple(seat(ack) for ack in acks))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``rotate`` and ``settle``: what ends a debt."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from breakglass_shamir.cli.printing import printing_of, printing_options
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder
+from breakglass_shamir.cli.terminal import Terminal
+
+
+@click.command()
+@click.argument("name")
+@click.option("--scan", "scans", type=PATH, multiple=True, required=True, help="Picture, PDF or folder of sheets.")
+@click.option("--reason", default="planned rotation", show_default=True, help="Why, in words.")
+@click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
+@printing_options
+@pass_terminal
+def rotate(
+    terminal: Terminal, /, name: str, scans: tuple[Path, ...], reason: str, officers: tuple[str, ...], **options: Any
+) -> None:
+    """Start or resume the rotation of NAME; this is what settles a rotation debt.
+
+    Nobody sees the credential. When an earlier run was interrupted while it changed the target, scan the old
+    and the new sheets together.
+    """
+    from breakglass_shamir.operations import rotate as operation
+    from breakglass_shamir.operations.opening import Sources
+    from breakglass_shamir.paper.scan import Scanner
+
+    harden(terminal)
+    printing = printing_of(**options)
+    with Scanner() as scanner, recorder(terminal, name) as opened:
+        scanner.start()
+        found = operation.rotate(opened, Sources(scans), printing, scanner, reason=reason, officers=officers)
+    lines = [
+        f"rotated: epoch {found.epoch} of {name} is in force, every earlier sheet is void",
+        *(f"owed: {debt}" for debt in found.debts),
+    ]
+    terminal.result(found, lines)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("debt")
+@click.option("--officer", "officers", multiple=True, required=True, help="Who looked at it; once for each.")
+@click.option("--reason", required=True, help="What was found.")
+@pass_terminal
+def settle(terminal: Terminal, name: str, debt: str, officers: tuple[str, ...], reason: str) -> None:
+    """Settle the DEBT of an overridden check; a rotation debt is settled by rotating only."""
+    from breakglass_shamir.operations import rotate as operation
+
+    with recorder(terminal, name) as opened:
+        operation.settle(opened, debt, reason, officers)
+    terminal.result({"set": name, "debt": debt}, [f"settled: {debt} of {name}"])

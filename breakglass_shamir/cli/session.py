@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands share: hardening, the ledger, the scanner, and reading their inputs."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.hygiene import Secret, harden_process
+from breakglass_shamir.ledger import home
+from breakglass_shamir.operations.recorder import Recorder
+
+MAX_INPUT_BYTES = 64 * 1024
+"""Largest credential or policy that is read; the credential's own limit is far below."""
+
+PATH = click.Path(path_type=Path)
+"""A path that may not exist yet; the use case says what is wrong with it."""
+
+pass_terminal = click.make_pass_decorator(Terminal)
+"""Gives a command the terminal."""
+
+
+@contextmanager
+def recorder(terminal: Terminal, set_name: str = "", *, record_to: Path | None = None) -> Iterator[Recorder]:
+    """Open the ledger for a command; closes whichever ledger is in use at the end."""
+    opened = Recorder(home.open_home(terminal.home), terminal, record_to=record_to)
+    opened.set_name = set_name
+    try:
+        yield opened
+    finally:
+        opened.ledger.close()
+
+
+def harden(terminal: Terminal) -> None:
+    """Harden the process before a secret enters it."""
+    for warning in harden_process():
+        terminal.warn(warning)
+
+
+def read_secret(source: str, *, raw: bool) -> Secret:
+    """Read a credential from a file, or from standard input when the name is ``-``.
+
+    Raises:
+        InvalidInput: not readable, too large, empty, or ended by a stray newline.
+    """
+    from breakglass_shamir.operations.split import clean_secret
+
+    return clean_secret(_read(source), raw=raw)
+
+
+def read_text(path: Path) -> str:
+    """Read a policy file.
+
+    Raises:
+        InvalidInput: not readable, too large, or not UTF-8.
+    """
+    try:
+        return _read(str(path)).decode()
+    except UnicodeDecodeError:
+        raise InvalidInput(f"expected UTF-8 text in {path}") from None
+
+
+def read_lines(source: str) -> tuple[str, ...]:
+    """Read typed share texts, a line each.
+
+    Raises:
+        InvalidInput: not readable, or too large.
+    """
+    return tuple(_read(source).decode("utf-8", errors="replace").splitlines())
+
+
+def _read(source: str) -> bytes:
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+        else:
+            with Path(source).open("rb") as file:
+                data = file.read(MAX_INPUT_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(f"{source} could not be read: {error.strerror}") from None
+    if len(data) > MAX_INPUT_BYTES:
+        raise InvalidInput(f"expected at most {MAX_INPUT_BYTES} bytes in {source}")
+    return data

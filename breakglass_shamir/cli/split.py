@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``split``: the first epoch of a set."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from breakglass_shamir.cli.printing import printing_of, printing_options
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_secret, read_text, recorder
+from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.hygiene import Secret
+
+
+@click.command()
+@click.argument("policy", type=PATH)
+@click.option("--credential-from", metavar="FILE|-", help="The credential, exactly these bytes; - is standard input.")
+@click.option("--raw", is_flag=True, help="A newline at the end belongs to the credential.")
+@click.option("--generate", "generated", is_flag=True, help="Make a new credential and change the target to it.")
+@click.option("--current-from", metavar="FILE|-", help="With --generate: what opens the target now.")
+@printing_options
+@pass_terminal
+def split(
+    terminal: Terminal, /, policy: Path, credential_from: str | None, raw: bool, generated: bool,
+    current_from: str | None, **options: Any,
+) -> None:  # fmt: skip
+    """Put a credential on paper under the quorum of POLICY.
+
+    Writes one PDF per sheet and one per drill card, and reads each back. The epoch stays issued until every
+    printed sheet was scanned: with --readback, or later with confirm.
+    """
+    from breakglass_shamir.operations import split as operation
+    from breakglass_shamir.paper.scan import Scanner
+
+    harden(terminal)
+    printing = printing_of(**options)
+    if printing is None:
+        raise InvalidInput("expected a folder for the sheets", hint="name it with --out DIR")
+    source = read_text(policy)
+    secret, current = _secrets(terminal, credential_from, current_from, raw=raw, generated=generated)
+    with Scanner() as scanner, recorder(terminal) as opened:
+        found = operation.split(opened, source, secret, printing, scanner, current=current)
+    lines = [
+        f"set {found.set_name}, epoch {found.epoch} ({found.epoch_id}), credential {found.proven}",
+        *(f"  {path}" for path in found.files),
+        "sealed: every printed sheet was read back" if found.sealed else _next(found.set_name),
+    ]
+    terminal.result(found, lines)
+
+
+def _next(name: str) -> str:
+    return f"next: print the sheets, scan what came out, and run: breakglass confirm {name} SCAN..."
+
+
+def _secrets(
+    terminal: Terminal, credential_from: str | None, current_from: str | None, *, raw: bool, generated: bool
+) -> tuple[Secret | None, Secret | None]:
+    """Return the credential to keep and the one in force now; the first is None when one is generated."""
+    if generated and credential_from is not None:
+        raise InvalidInput("expected either --credential-from or --generate, got both")
+    if not generated and current_from is not None:
+        raise InvalidInput("--current-from goes with --generate")
+    if generated:
+        question, option, source = "Credential that opens the target now", "--current-from", current_from
+    else:
+        question, option, source = "Credential to put on paper", "--credential-from or --generate", credential_from
+    secret = Secret(terminal.ask_secret(question, option)) if source is None else read_secret(source, raw=raw)
+    return (None, secret) if generated else (secret, None)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only place that prints.
+
+The rules of the screen:
+
+1. Results go to standard output; progress, warnings and questions to standard error, so that a pipe gets
+   results only. With ``--json`` standard output holds one JSON document and nothing else.
+2. A secret is shown in one place only: the alternate screen of ``--show``, which is cleared afterwards and
+   leaves nothing in the scroll-back.
+3. Nobody is asked anything when there is no terminal; what is missing is then a usage error that names the
+   option.
+4. Text from outside (file names, set names) is printed with control characters taken out.
+"""
+
+import dataclasses
+import json
+import os
+import select
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.quorum import Answer, Verdict
+from breakglass_shamir.errors import InvalidInput
+
+HOME_VARIABLE = "BREAKGLASS_HOME"
+"""Environment variable with the home folder."""
+
+_GOOD = frozenset({Verdict.ACCEPTED, Verdict.ENVELOPE, Verdict.SEEN})
+_CLASSIFICATIONS = ("emergency", "drill", "misuse")
+
+
+class Terminal:
+    """The people in the room, at a terminal or behind a pipe; implements the desk of the use cases."""
+
+    def __init__(self, home: Path | None, *, as_json: bool, color: bool) -> None:
+        self.home = home or _default_home()
+        self.as_json = as_json
+        self._color = color and "NO_COLOR" not in os.environ and sys.stderr.isatty()
+
+    @property
+    def command_output(self) -> int | None:
+        """Where a command that is given the credential writes: not into our JSON."""
+        return 2 if self.as_json else None
+
+    def say(self, line: str) -> None:
+        """Tell how far things are."""
+        click.echo(f"  {clean(line)}", err=True)
+
+    def warn(self, line: str) -> None:
+        """Tell something that a person should not miss."""
+        click.echo(self._style(f"! {clean(line)}", "yellow"), err=True)
+
+    def answer(self, source: str, answer: Answer) -> None:
+        """Tell at once what a scan turned out to be."""
+        good = answer.verdict in _GOOD
+        mark = self._style("+" if good else "-", "green" if good else "red")
+        click.echo(f"{mark} {clean(source)}: {clean(answer.message)}", err=True)
+
+    def has_sheet(self, sheet: str, custodian: str) -> bool:
+        """Ask whether the custodian holds the new sheet."""
+        if not interactive():
+            return False
+        return click.confirm(f"Does {clean(custodian) or 'the custodian'} hold the new sheet {sheet}?", err=True)
+
+    def show(self, credential: Credential, seconds: int) -> None:
+        """Show the credential on the alternate screen, count down, clear."""
+        from breakglass_shamir.cli import reveal_screen
+
+        reveal_screen.show(credential, seconds)
+
+    def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
+        """Wait for ``emergency``, ``drill`` or ``misuse`` to be typed, a close from elsewhere, or the deadline."""
+        if not interactive():
+            return ""
+        words = ", ".join(_CLASSIFICATIONS)
+        click.echo(f"When the use is over, type what it was ({words}) and press Enter.", err=True)
+        while seconds_left() > 0 and not ended():
+            ready, _, _ = select.select([sys.stdin], [], [], 1.0)
+            said = sys.stdin.readline().strip().lower() if ready else ""
+            if said in _CLASSIFICATIONS:
+                return said
+            if said:
+                click.echo(f"expected one of {words}", err=True)
+        return ""
+
+    def result(self, document: Any, lines: Sequence[str]) -> None:
+        """Print a command's result: the lines, or the document as JSON."""
+        if self.as_json:
+            click.echo(json.dumps(_plain(document), ensure_ascii=False, indent=2))
+            return
+        for line in lines:
+            click.echo(clean(line))
+
+    def table(self, document: Any, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table, or the document as JSON."""
+        if self.as_json:
+            self.result(document, ())
+            return
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*head, box=SIMPLE_HEAD, pad_edge=False)
+        for row in rows:
+            table.add_row(*(clean(cell) for cell in row))
+        console = Console(no_color=not self._color, highlight=False, markup=False)
+        if not sys.stdout.isatty():
+            console.width = 200
+        console.print(table)
+
+    def ask(self, value: str | None, option: str, question: str) -> str:
+        """Return a value, asking for it when it is missing and somebody is there.
+
+        Raises:
+            InvalidInput: nobody is there to ask.
+        """
+        if value is not None:
+            return value
+        if not interactive():
+            raise InvalidInput(f"expected {option}, got none", hint="give it as an option, or use a terminal")
+        answer = click.prompt(question, err=True)
+        return str(answer)
+
+    def ask_secret(self, question: str, option: str) -> bytes:
+        """Ask for a credential twice, without showing it.
+
+        Raises:
+            InvalidInput: nobody is there to ask.
+        """
+        if not interactive():
+            raise InvalidInput(f"expected {option}, got none", hint="give it as an option, or use a terminal")
+        return str(click.prompt(question, hide_input=True, confirmation_prompt=True, err=True)).encode()
+
+    def _style(self, text: str, colour: str) -> str:
+        return click.style(text, fg=colour) if self._color else text
+
+
+def interactive() -> bool:
+    """Tell whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def clean(text: str) -> str:
+    """Take control characters out of text from outside."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _plain(value: Any) -> Any:
+    """Turn results into what JSON knows."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _default_home() -> Path:
+    named = os.environ.get(HOME_VARIABLE)
+    if named:
+        return Path(named)
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "breakglass"
