@@ -200,7 +200,7 @@ class EnvelopeReader:
             MalformedText: not an envelope's text.
             InvalidEnvelope, UnsupportedVersion: complete, but it does not hold.
         """
-        body = code.strip()
+        body = code.strip(text.WHITE_SPACE)
         if not body.isascii() or body[: len(PREFIX)].upper() != PREFIX:
             raise MalformedText(f"expected an ASCII text that begins with {PREFIX}")
         fields = body[len(PREFIX) :].split(":")

@@ -35,9 +35,12 @@ GROUP_CHARACTERS = 4
 MAX_LINE_NUMBER = 31
 """The check character can bind line numbers 0 to 31; 0 is not used."""
 
+WHITE_SPACE = " \t\r\n\v\f"
+"""What is dropped wherever it stands; other control characters are refused."""
+
 _VALUES = {symbol: value for value, symbol in enumerate(ALPHABET)}
 _LOOK_ALIKES = str.maketrans({"I": "1", "L": "1", "O": "0"})
-_IGNORED = str.maketrans("", "", " \t\r\n\v\f-")
+_IGNORED = str.maketrans("", "", WHITE_SPACE + "-")
 
 
 def encode(data: bytes) -> str:
@@ -87,7 +90,7 @@ def strip_prefix(text: str, prefix: str) -> str:
     """
     if not text.isascii():
         raise MalformedText("expected ASCII characters only, got others")
-    bare = text.strip()
+    bare = text.strip(WHITE_SPACE)
     if bare[: len(prefix)].upper() != prefix:
         raise MalformedText(f"expected a text that begins with {prefix}")
     return normalise(bare[len(prefix) :])

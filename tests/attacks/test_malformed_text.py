@@ -52,7 +52,7 @@ def test_every_truncation(read: Read, good: str) -> None:
 
 
 @pytest.mark.parametrize(("read", "good"), READERS)
-@pytest.mark.parametrize("garbage", ["0", "00000000", "A" * 5000, ":", "=", "\x00", "é", "\u200b", "?"])
+@pytest.mark.parametrize("garbage", ["0", "00000000", "A" * 5000, ":", "=", "\x00", "\x1c", "é", "\u200b", "?"])
 def test_trailing_garbage(read: Read, good: str, garbage: str) -> None:
     with pytest.raises((MalformedText, InvalidEnvelope)):
         read(good + garbage)
