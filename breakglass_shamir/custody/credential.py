@@ -72,7 +72,7 @@ class Credential:
             raise InvalidInput(f"expected a credential of 1 to {MAX_SECRET_BYTES} bytes, got {len(self.secret)}")
         for name in ("account", "target", "ca_fingerprint", "hint"):
             if not _fits(getattr(self, name)):
-                raise InvalidInput(f"expected a {name} of at most {MAX_FIELD_BYTES} bytes of UTF-8")
+                raise InvalidInput(f"expected {name} of at most {MAX_FIELD_BYTES} bytes of UTF-8")
         if self.totp_seed is not None and not 1 <= len(self.totp_seed) <= MAX_FIELD_BYTES:
             raise InvalidInput(f"expected a TOTP seed of 1 to {MAX_FIELD_BYTES} bytes")
 
