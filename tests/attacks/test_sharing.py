@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from Crypto.Protocol import SecretSharing
 
-from breakglass_shamir.crypto import keys, shamir
+from breakglass_shamir.crypto import cipher, keys, shamir
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.errors import (
     DuplicateShare,
@@ -95,6 +95,33 @@ def test_a_fault_in_one_dealt_share_stops_the_dealing(monkeypatch: pytest.Monkey
     for threshold, members in ((2, 3), (5, 9)):
         with pytest.raises(InvalidStructure, match="do not print"):
             shamir.split(MASTER, threshold, members)
+
+
+@pytest.mark.parametrize("structure", [TWO_OF_THREE, TWO_LEVELS])
+def test_an_epoch_that_would_not_open_again_is_not_handed_out(
+    structure: Structure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = cipher.encrypt
+
+    def faulty(key: bytes, nonce: bytes, header: bytes, plaintext: Secret) -> bytes:
+        return honest(key, nonce, header, Secret(plaintext.reveal()[:-1]))
+
+    monkeypatch.setattr(cipher, "encrypt", faulty)
+    with pytest.raises(InvalidStructure, match="do not print"):
+        deal(structure)
+
+
+def test_a_faulty_mask_stops_the_dealing(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = keys.group_mask
+    masks = itertools.count()
+
+    def faulty(value: Secret, kind: Kind, epoch_id: bytes, group: int, member: int) -> bytes:
+        mask = honest(value, kind, epoch_id, group, member)
+        return mask if next(masks) else bytes(32)
+
+    monkeypatch.setattr(keys, "group_mask", faulty)
+    with pytest.raises(UnconfirmedMaster):
+        deal(TWO_LEVELS)
 
 
 def test_too_few_sheets(sealed: Sealed) -> None:

@@ -108,6 +108,10 @@ def _core_lines(epochs: list[Epoch]) -> Iterator[Vector]:
     yield bad("two lines lost", kind, {"lines": [None, None, *whole[2:]]}, "malformed-text")
     extra = f"{text.group('0' * 24)}  {text.check_character('0' * 24, 5 + len(whole))}"
     yield bad("a line too many", kind, {"lines": [*whole, extra]}, "malformed-text")
+    padded = list(epochs[2].core.to_lines())
+    row = text.read_line(padded[-1])[0][:-1] + "1"
+    padded[-1] = f"{text.group(row)}  {text.check_character(row, 4 + len(padded))}"
+    yield bad("padding that is not zero", kind, {"lines": padded}, "malformed-text")
 
 
 def _commitments(epochs: list[Epoch]) -> Iterator[Vector]:
