@@ -267,8 +267,9 @@ class Pool:
         bucket.shares[seat] = found
         repaired = f", {len(read.repaired)} characters repaired" if read.repaired else ""
         progress = self._progress(bucket)
+        word = "verified" if self._in_custody else "accepted"
         name = f"sheet {sheet} of {envelope.set_name}, epoch {envelope.core.epoch}"
-        message = f"{name}: accepted{repaired} ({progress})"
+        message = f"{name}: {word}{repaired} ({progress})"
         if found.epoch_id not in self._known:
             return Answer(Verdict.UNKNOWN, f"{message}; this terminal does not know the set", sheet, found.epoch_id)
         return Answer(Verdict.ACCEPTED, message, sheet, found.epoch_id)
@@ -299,6 +300,8 @@ class Pool:
     def _progress(self, bucket: _Bucket) -> str:
         assert bucket.envelope is not None  # noqa: S101 - the callers look first
         structure = bucket.envelope.core.structure
+        if self._in_custody:
+            return f"{len(bucket.shares)} of {structure.sheets} sheets"
         rows = []
         for number, group in enumerate(structure.groups, 1):
             held = len([seat for seat in bucket.shares if seat[0] == number])
