@@ -3,6 +3,7 @@
 
 import shutil
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def demo(terminal: Terminal, keep: Path | None) -> None:
     def narrate(sentence: str) -> None:
         said.append(sentence)
         if not terminal.as_json:
-            click.echo(f"\n{clean(sentence)}")
+            click.echo("\n" + textwrap.fill(clean(sentence), 96))
 
     def detail(line: str) -> None:
         if not terminal.as_json:
