@@ -43,7 +43,7 @@ class TakesCommand(click.Command):
 @click.option("--use-for", help="How long the use may take, such as 30m. Default: what the policy allows.")
 @click.option("--debt", "debts", multiple=True, metavar="ID", help="An open debt that this opening knows of.")
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
-@click.option("--typed", metavar="FILE|-", help="Share texts, a line each, as a keyboard scanner types them.")
+@click.option("--typed", metavar="FILE|-", help="Typed lines, or code texts from a scanner that types.")
 @click.option("--exec", "execute", is_flag=True, help="Give the credential to the command that follows.")
 @click.option("--show", is_flag=True, help="Show the credential on the screen, for a while.")
 @click.option("--no-reveal", is_flag=True, help="Let the connector log in; nobody sees the credential.")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From paper to a pool: read scans, answer each at once, wait for sheets in a folder.
 
+A share may be typed by its four lines in any order; one of the four may be missing at the end of the input.
+
 Rule: nothing a scan holds ends the reading; what it was is said, and the next one is read.
 """
 
@@ -9,8 +11,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from breakglass_shamir.custody.quorum import Answer, Pool, Verdict
-from breakglass_shamir.errors import BreakglassError, InvalidInput
-from breakglass_shamir.formats.share import PREFIX
+from breakglass_shamir.errors import InvalidInput, MalformedText, SharesError
+from breakglass_shamir.formats import share, text
+from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
+from breakglass_shamir.formats.share import PREFIX, TEXT_LINES
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.paper.scan import ScannedPage, Scanner, wait_for_files
 
@@ -38,10 +42,42 @@ def scan_paths(
 
 
 def type_lines(pool: Pool, lines: Iterable[str], source: str, desk: Desk) -> None:
-    """Take share and envelope texts as a keyboard scanner types them, one to a line."""
+    """Take what a keyboard gives: whole code texts, or the numbered lines of a share, each answered at once."""
+    rows: dict[int, str] = {}
     for number, line in enumerate(lines, 1):
-        if line.strip():
-            desk.answer(f"{source} line {number}", pool.add(line))
+        place = f"{source} line {number}"
+        if line.strip()[: len(PREFIX)].upper() in (PREFIX, ENVELOPE_PREFIX):
+            desk.answer(place, pool.add(line))
+        elif line.strip():
+            _take_row(rows, line, place, desk)
+        if len(rows) == TEXT_LINES:
+            _add_typed_share(pool, rows, place, desk)
+            rows.clear()
+    if rows:
+        _add_typed_share(pool, rows, source, desk)
+
+
+def _take_row(rows: dict[int, str], line: str, place: str, desk: Desk) -> None:
+    """Put one typed line where its check character says it belongs."""
+    try:
+        symbols, proven = text.read_line(line)
+    except MalformedText as error:
+        desk.answer(place, Answer(Verdict.DAMAGED, f"not a line of a share: {error}"))
+        return
+    number = proven if proven is not None else min(set(range(1, TEXT_LINES + 1)) - set(rows))
+    if not 1 <= number <= TEXT_LINES:
+        desk.answer(place, Answer(Verdict.DAMAGED, "the check character does not fit: type this line again"))
+        return
+    rows[number] = symbols
+    desk.answer(place, Answer(Verdict.SEEN, f"line {number} of a share: read"))
+
+
+def _add_typed_share(pool: Pool, rows: dict[int, str], place: str, desk: Desk) -> None:
+    try:
+        answer = pool.add_share(share.from_lines(rows))
+    except SharesError as error:
+        answer = Answer(Verdict.DAMAGED, f"the lines do not make a share: {error}")
+    desk.answer(place, answer)
 
 
 def add_page(pool: Pool, page: ScannedPage, desk: Desk) -> list[Answer]:
@@ -87,8 +123,3 @@ def watch(
         if enough() or time.monotonic() > deadline:
             break
     return read
-
-
-def in_words(error: BreakglassError) -> str:
-    """Return an error and its hint as one sentence, for a record or a line."""
-    return f"{error}; {error.hint}" if error.hint else str(error)

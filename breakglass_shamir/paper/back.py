@@ -42,7 +42,8 @@ def draw_back(page: Page, content: SheetContent) -> None:
     if pitch < _SMALLEST_PITCH_MM:
         raise InvalidInput(f"{len(content.core_lines)} core lines do not fit one page", hint="set core_omitted")
     style = Style("mono-bold", min(15.5, pitch * 2))
-    typed_lines(page, MARGIN_MM + 1, y, content.core_lines, style=style, pitch=pitch)
+    first = len(content.share_lines) + 1
+    typed_lines(page, MARGIN_MM + 1, y, content.core_lines, style=style, pitch=pitch, first=first)
 
 
 def _explanation(content: SheetContent) -> str:
@@ -52,10 +53,11 @@ def _explanation(content: SheetContent) -> str:
             "This credential is too long to be typed, so its envelope is not printed here as lines. Opening "
             "it takes a readable envelope code from any one sheet of this epoch, and a camera or scanner."
         )
-    last = len(content.core_lines)
+    first = len(content.share_lines) + 1
+    last = first + len(content.core_lines) - 1
     return (
-        f"When no envelope code can be scanned, type lines 1 to {last} in this order after the share lines "
-        "of the front. They are the core of the envelope, the same on every sheet of this epoch, and not "
+        f"When no envelope code can be scanned, type lines {first} to {last} in this order after the share "
+        "lines of the front. They are the core of the envelope, the same on every sheet of this epoch, and not "
         "secret. Small letters will do, spaces do not matter, the last character of a line checks it. For a "
         "character you cannot read type ?"
     )
