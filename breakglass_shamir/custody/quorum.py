@@ -29,6 +29,7 @@ from breakglass_shamir.errors import (
     MissingEnvelope,
     MixedShares,
     ShareMismatch,
+    VoidShare,
 )
 from breakglass_shamir.formats import seal, share, text
 from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
@@ -162,6 +163,7 @@ class Pool:
         self._in_custody = in_custody
         self._envelopes = EnvelopeReader()
         self._buckets: dict[bytes, _Bucket] = {}
+        self._void: dict[bytes, Known] = {}
         for epoch_id, epoch in known.items():
             self._buckets[epoch_id] = _Bucket(epoch.envelope)
 
@@ -218,7 +220,10 @@ class Pool:
             raise self._insufficient(wanted)
         found, bucket = complete[0]
         if bucket.conflict:
-            raise EnvelopeConflict(f"two different valid envelopes carry the epoch id {text.short_id(found)}")
+            raise EnvelopeConflict(
+                f"two different valid envelopes carry the epoch id {text.short_id(found)}",
+                hint="somebody with a quorum signed the second one; keep the page, and scan again without it",
+            )
         assert bucket.envelope is not None  # noqa: S101 - _is_quorum requires it
         return Quorum(bucket.envelope, tuple(bucket.shares.values()), found in self._known)
 
@@ -283,6 +288,7 @@ class Pool:
         if self._set_name and known.set_name != self._set_name:
             return Answer(Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id)
         if not (known.good if self._in_custody else known.openable):
+            self._void[found.epoch_id] = known
             return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         reason = known.voided.get((found.group, found.member))
         if reason is not None:
@@ -317,6 +323,8 @@ class Pool:
                 f"no quorum: expected {best.envelope.core.structure.in_words()}, got {self._progress(best)}",
                 hint="bring more sheets of the same set and epoch, and scan them all in one go",
             )
+        if self._void:
+            return self._only_void()
         if any(bucket.waiting for bucket in wanted.values()):
             return MissingEnvelope(
                 "shares were read, but no envelope: its code is the large one on every sheet",
@@ -326,3 +334,11 @@ class Pool:
             "no quorum: no share that counts was read",
             hint="scan the sheets flat and in even light, one page at a time",
         )
+
+    def _only_void(self) -> VoidShare:
+        """Say that every sheet was of an epoch that opens nothing, and which sheets to bring."""
+        said = ", ".join(f"epoch {known.number} of {known.set_name} is {known.state}" for known in self._void.values())
+        names = {known.set_name for known in self._void.values()}
+        living = [k for k in self._known.values() if k.openable and k.set_name in names]
+        hint = "; ".join(f"bring the sheets of epoch {known.number} of {known.set_name}" for known in living)
+        return VoidShare(f"these sheets open nothing: {said}", hint=hint)

@@ -25,6 +25,12 @@ from breakglass_shamir.ledger.store import Ledger
 SHORTEST_ID = 6
 """Hexadecimal digits of an opening id that a person must give."""
 
+_SHOWN = (
+    "purpose", "incident_class", "ticket", "officers", "reason", "gate", "problem", "error", "message", "outcome",
+    "classification", "sheet", "sheets", "mode", "program", "scope", "debt", "terminal", "epoch", "result",
+)  # fmt: skip
+"""Fields of records that a list shows, in this order."""
+
 _README = """Exported records of one breakglass ledger.
 
 Each NNNNNN.json is one record, byte for byte as it was signed. NNNNNN.json.sig is the signature of the
@@ -60,15 +66,12 @@ def lines(ledger: Ledger) -> Iterator[Line]:
 def summary(entry: Entry) -> str:
     """Say what a record means in a few words."""
     body = entry.record.body
-    shown = ("purpose", "incident_class", "ticket", "officers", "reason", "gate", "problem", "error", "message",
-             "outcome", "classification", "sheet", "sheets", "mode", "program", "scope", "debt", "terminal",
-             "epoch", "proven")  # fmt: skip
     parts = []
-    for name in shown:
+    for name in _SHOWN:
         value = getattr(body, name, "")
         if value:
             words = ", ".join(value) if isinstance(value, tuple) else str(value)
-            parts.append(f"{name} {words}")
+            parts.append(f"{name.replace('_', ' ')} {words}")
     return "; ".join(parts)
 
 

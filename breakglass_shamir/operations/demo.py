@@ -9,7 +9,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.credential import Credential, generate
 from breakglass_shamir.custody.gates import Request
 from breakglass_shamir.custody.quorum import Answer
-from breakglass_shamir.errors import ConnectorError, InsufficientShares
+from breakglass_shamir.errors import ConnectorError, InsufficientShares, VoidShare
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
@@ -162,9 +161,12 @@ class Demo:
         check = connector_for(f"ssh-key://{self._key}").check(self._old)
         self.detail(f"old passphrase: {check.result}: {check.detail}")
         recorder.opening = ""
-        with suppress(InsufficientShares):
+        try:
             self._open(recorder, sorted((self.folder / "scans-1").iterdir())[:3], scanner, None)
-            raise ConnectorError("void sheets opened the set; they must not")
+        except VoidShare as error:
+            self.narrate(f"Refused: {error}.")
+            return
+        raise ConnectorError("void sheets opened the set; they must not")
 
     def _audit(self, recorder: Recorder) -> None:
         self.narrate("The auditor checks every record, then the opening's signatures with ssh-keygen alone:")

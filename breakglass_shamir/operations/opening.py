@@ -30,8 +30,8 @@ from breakglass_shamir.custody.record import (
     Refused,
     check_human_text,
 )
-from breakglass_shamir.custody.state import Phase, SetState
-from breakglass_shamir.errors import BreakglassError, GateClosed, InsufficientShares, InvalidInput, UnknownEpoch
+from breakglass_shamir.custody.state import Opening, Phase, SetState
+from breakglass_shamir.errors import BreakglassError, GateClosed, InsufficientShares, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations import gather
@@ -104,7 +104,7 @@ def open_set(
     _check_overrides(request, overrides)
     pool: Pool | None = None
     if not _knows(recorder):
-        pool = _identify(recorder, overrides, sources, scanner)
+        pool = _identify(recorder, sources, scanner)
     _declare(recorder, request, overrides)
     try:
         pool = pool or _gather(recorder, sources, scanner)
@@ -125,13 +125,13 @@ def _knows(recorder: Recorder) -> bool:
     return bool(recorder.set_name) and recorder.set_name in recorder.state.sets
 
 
-def _identify(recorder: Recorder, overrides: Overrides, sources: Sources, scanner: Scanner) -> Pool:
+def _identify(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
     """Let the sheets say which set; take a set that this ledger does not know from its sheets."""
     pool = _gather(recorder, sources, scanner)
     try:
         found = pool.quorum()
-        if not found.known:
-            _recover(recorder, found, overrides)
+        if found.envelope.set_name not in recorder.state.sets:
+            _recover(recorder, found)
     except BreakglassError as error:
         _record_refusal(recorder, "identify", error)
         raise
@@ -139,19 +139,10 @@ def _identify(recorder: Recorder, overrides: Overrides, sources: Sources, scanne
     return pool
 
 
-def _recover(recorder: Recorder, found: Quorum, overrides: Overrides) -> None:
-    """Take an unknown epoch into the ledger.
-
-    Raises:
-        UnknownEpoch: the ledger knows the set, with another epoch, and the gate was not overridden.
-    """
+def _recover(recorder: Recorder, found: Quorum) -> None:
+    """Take an epoch that only its sheets vouch for into the ledger, and say so."""
     envelope = found.envelope
     recorder.set_name = envelope.set_name
-    if recorder.set_name in recorder.state.sets and "epoch" not in overrides.gates:
-        raise UnknownEpoch(
-            f"these sheets are of epoch {envelope.core.epoch} of {envelope.set_name}, which this ledger does not know",
-            hint="another terminal may have rotated it; an emergency passes with --override epoch",
-        )
     recorder.append(
         Recovered(
             epoch=envelope.core.epoch,
@@ -171,7 +162,7 @@ def _declare(recorder: Recorder, request: Request, overrides: Overrides) -> None
     """Record the declaration, or go on under the one that says the same and still holds."""
     state = recorder.refresh()
     under_way = state.opening
-    if under_way and under_way.phase is Phase.DECLARED and _same(under_way.declared, request):
+    if under_way and _still_holds(under_way, request):
         recorder.opening = under_way.id
         return
     policy = policies.parse(state.policy_source) if state.policy_source else None
@@ -194,7 +185,11 @@ def _declare(recorder: Recorder, request: Request, overrides: Overrides) -> None
     recorder.desk.say(f"declared: opening {recorder.opening[:12]} of {recorder.set_name}")
 
 
-def _same(declared: Declared, request: Request) -> bool:
+def _still_holds(under_way: Opening, request: Request) -> bool:
+    """Tell whether the declaration under way says the same and is not stale, so that a next try goes on under it."""
+    declared = under_way.declared
+    if under_way.phase is not Phase.DECLARED or under_way.at.seconds_until(clock.now()) > declared.valid_for_s:
+        return False
     said = (declared.purpose, declared.incident_class, declared.ticket, declared.reason, declared.officers)
     asked = (request.purpose, request.incident_class, request.ticket, request.reason, request.officers)
     return said == asked
@@ -206,15 +201,20 @@ def _combine(
     if both:
         _require_both(recorder, pool)
     found = pool.quorum()
-    if not found.known and found.epoch_id not in recorder.set_state.epochs:
-        _recover(recorder, found, overrides)
     state = recorder.refresh()
     problems = gates.before_opening(state, clock.now(), recorder.state.last)
+    unknown = found.epoch_id not in state.epochs
+    if unknown:
+        number = found.envelope.core.epoch
+        problems.append(Problem("epoch", f"this ledger does not know epoch {number} of {state.name} on these sheets"))
     witnessed = _witness(recorder, found)
     if witnessed == "inconsistent":
         problems.append(Problem("witness", "the sheets remember another history of this ledger"))
     _stop_at(recorder, problems, overrides)
     _record_overrides(recorder, problems, overrides)
+    if unknown:
+        _recover(recorder, found)
+    state = recorder.set_state
     unsealed = found.unseal()
     credential = Credential.from_bytes(unsealed.plaintext)
     unsealed.plaintext.wipe()
