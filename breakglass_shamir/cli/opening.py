@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.printing import printing_of, printing_options
+from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_lines, recorder
 from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import InvalidInput, NoHome
@@ -20,6 +20,7 @@ CLASSIFICATIONS = click.Choice(["emergency", "drill", "misuse"])
 """What a use was."""
 
 _BUILT_IN_USE_S = 3600
+_ASKED_MODES = ("show", "no-reveal")
 
 
 class TakesCommand(click.Command):
@@ -72,11 +73,12 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         scanner = stack.enter_context(Scanner())
         scanner.start()
         opened = stack.enter_context(_ledger(terminal, name, options["record_to"]))
-        request = _request(terminal, opened.state.sets.get(name), options)
+        request = _request(terminal, _likely_set(opened.state.sets, name), options)
         overrides = Overrides(frozenset(options["gates"]), options["override_reason"])
         typed = read_lines(options["typed"]) if options["typed"] else ()
         sources = Sources(_scans(terminal, options), typed)
         use = _use(terminal, ctx.meta.get("command", ()), options)
+        ask_for_folders(terminal, options)
         printing = printing_of(*(options[key] for key in ("out", "paper", "readback", "timeout", "acks")))
         found = operation.recombine(opened, request, overrides, sources, use, printing, scanner)
     terminal.result(found, _lines(found))
@@ -123,6 +125,11 @@ def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
     return recorder(terminal, name, record_to=record_to)
 
 
+def _likely_set(sets: Any, name: str) -> Any:
+    """Return the set's state, so that its policy's words can be shown when something is asked."""
+    return sets.get(name) if name or len(sets) != 1 else next(iter(sets.values()))
+
+
 def _request(terminal: Terminal, state: Any, options: dict[str, Any]) -> "Request":
     """Put the declaration together, asking for what is missing."""
     from breakglass_shamir.custody import policy as policies
@@ -130,14 +137,13 @@ def _request(terminal: Terminal, state: Any, options: dict[str, Any]) -> "Reques
 
     policy = policies.parse(state.policy_source) if state and state.policy_source else None
     listed = f" ({', '.join(policy.declaration.classes)})" if policy else ""
-    officers = options["officers"] or _ask_officers(terminal)
     return Request(
         purpose="emergency",
         incident_class=terminal.ask(options["incident_class"], "--class", f"Incident class{listed}"),
         ticket=terminal.ask(options["ticket"], "--ticket", "Ticket"),
         reason=terminal.ask(options["reason"], "--reason", "Reason, in words"),
-        officers=officers,
-        mode=_mode(options),
+        officers=options["officers"] or _ask_officers(terminal),
+        mode=_mode(terminal, options),
         use_for_s=_use_for_s(options["use_for"], policy.declaration.use_for.seconds if policy else _BUILT_IN_USE_S),
         debts=options["debts"],
     )
@@ -160,7 +166,7 @@ def _scans(terminal: Terminal, options: dict[str, Any]) -> tuple[Path, ...]:
     return (Path(terminal.ask(None, "--scan or --typed", "Folder or file with the scanned sheets")),)
 
 
-def _mode(options: dict[str, Any]) -> str:
+def _mode(terminal: Terminal, options: dict[str, Any]) -> str:
     """Return the one way of revealing that was asked for.
 
     Raises:
@@ -168,6 +174,9 @@ def _mode(options: dict[str, Any]) -> str:
     """
     names = {"execute": "exec", "show": "show", "no_reveal": "no-reveal"}
     chosen = [word for option, word in names.items() if options[option]]
+    if not chosen:
+        wanted = "--exec, --show or --no-reveal"
+        chosen = [word for word in [terminal.ask(None, wanted, "Use it how (show, no-reveal)")] if word in _ASKED_MODES]
     if len(chosen) != 1:
         raise InvalidInput(f"expected one of --exec, --show and --no-reveal, got {len(chosen)}")
     if chosen == ["show"]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import click
 
 from breakglass_shamir.cli.session import PATH
+from breakglass_shamir.cli.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 
 Command = Callable[..., Any]
@@ -40,3 +41,14 @@ def printing_of(
             f"expected a folder at {readback} for --readback", hint="make it, then point the scanner at it"
         )
     return None if out is None else Printing(out, paper, readback, timeout, tuple(seat(ack) for ack in acks))
+
+
+def ask_for_folders(terminal: Terminal, options: dict[str, Any]) -> None:
+    """Ask where the new sheets go, when somebody is there and no option says it; an empty answer leaves it open."""
+    if options["out"] is not None or not interactive():
+        return
+    out = terminal.ask_optional("Folder for the new sheets (empty: leave the rotation owed)")
+    if out:
+        options["out"] = Path(out)
+        back = terminal.ask_optional("Folder where a scanner drops scans of them (empty: confirm from elsewhere)")
+        options["readback"] = Path(back) if back else options["readback"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from breakglass_shamir.cli.printing import printing_of, printing_options
+from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder
 from breakglass_shamir.cli.terminal import Terminal
 
@@ -31,6 +31,7 @@ def rotate(
     from breakglass_shamir.paper.scan import Scanner
 
     harden(terminal)
+    ask_for_folders(terminal, options)
     printing = printing_of(**options)
     with Scanner() as scanner, recorder(terminal, name) as opened:
         scanner.start()

@@ -126,6 +126,10 @@ class Terminal:
         answer = click.prompt(question, err=True)
         return str(answer)
 
+    def ask_optional(self, question: str) -> str:
+        """Ask for something that may be left empty."""
+        return str(click.prompt(question, default="", show_default=False, err=True)).strip()
+
     def ask_secret(self, question: str, option: str) -> bytes:
         """Ask for a credential twice, without showing it.
 
