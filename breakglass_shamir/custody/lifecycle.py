@@ -8,21 +8,23 @@ Rules:
 1. The state is a pure function of the records; the ledger applies each before it stores it, so an illegal
    step is refused by name and never recorded.
 2. One opening per set at a time. A new declaration names the one it supersedes.
-3. ``opened`` creates the rotation debt; only ``old-dead`` settles it.
+3. ``opened`` names a quorum and creates the rotation debt; only the proven death of what was opened settles it.
 4. ``applying`` needs the use ended, every new sheet read back and a quorum of them acknowledged.
 5. An epoch is void from ``old-dead`` on; until then its sheets open. A prepared epoch opens only while the
    target is being changed.
-6. ``refused`` may be recorded at any time and changes nothing.
+6. An epoch that is void or abandoned stays in the state, so that nothing brings it back.
+7. ``refused`` may be recorded at any time and changes nothing.
 
 What policy demands of people is not here; ``gates.py`` has that.
 """
 
 import base64
-import binascii
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.record import Record
@@ -37,8 +39,10 @@ from breakglass_shamir.custody.state import (
     Phase,
     SetState,
     read_seat,
+    write_seat,
 )
 from breakglass_shamir.errors import (
+    BreakglassError,
     IllegalState,
     InvalidEnvelope,
     InvalidPolicy,
@@ -59,11 +63,14 @@ def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
     """Add up records, given as exact bytes and parsed form, from the first one on.
 
     Raises:
-        IllegalState, InvalidRecord: with the record's number.
+        InvalidRecord: the first that contradicts itself or may not follow, with its number.
     """
     state = LedgerState()
-    for data, record in entries:
-        state = apply(state, data, record)
+    for number, (data, record) in enumerate(entries):
+        try:
+            state = apply(state, data, record)
+        except BreakglassError as error:
+            raise InvalidRecord(f"record {number}: {error}") from error
     return state
 
 
@@ -74,9 +81,12 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         IllegalState: the record may not follow.
         InvalidRecord: the record contradicts itself.
     """
+    first = state.last is None
     state = replace(state, last=Moment.of(record))
     body = record.body
     if isinstance(body, records.LedgerStarted):
+        if not first:
+            raise IllegalState("a ledger starts once, with its first record")
         return replace(state, terminal=body.terminal, public_key=body.public_key)
     if isinstance(body, records.Refused | records.LedgerMoved):
         return state
@@ -101,17 +111,17 @@ def _policy_adopted(s: SetState, body: records.PolicyAdopted, _r: Record, _d: by
 
 def _issued(s: SetState, body: records.Issued, record: Record, _d: bytes) -> SetState:
     epoch = _epoch(s, body, record)
-    if not s.current:
-        if body.predecessor:
-            raise IllegalState("the first epoch of a set has no predecessor")
-        return replace(s, epochs={epoch.epoch_id: epoch}, current=epoch.epoch_id)
-    if not _opening(s, record).was_opened:
+    if not s.current and body.predecessor:
+        raise IllegalState("the first epoch of a set has no predecessor")
+    if s.current and not _opening(s, record).was_opened:
         raise IllegalState(f"set {s.name} already has an epoch; a new one is made by a rotation")
     if s.prepared or s.applying:
         raise IllegalState(f"set {s.name} already has a prepared epoch; it is applied or abandoned first")
-    if body.predecessor != s.current or epoch.number <= max(e.number for e in s.epochs.values()):
+    highest = max((e.number for e in s.epochs.values()), default=0)
+    if body.predecessor != s.current or epoch.number <= highest:
         raise IllegalState("a new epoch follows the current one and has a higher number than any before")
-    return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch}, prepared=epoch.epoch_id)
+    known = _with_epoch(s, epoch)
+    return replace(known, prepared=epoch.epoch_id) if s.current else replace(known, current=epoch.epoch_id)
 
 
 def _recovered(s: SetState, body: records.Recovered, record: Record, _d: bytes) -> SetState:
@@ -179,10 +189,13 @@ def _opened(s: SetState, body: records.Opened, record: Record, _d: bytes) -> Set
         raise IllegalState("this opening was opened already; declare another")
     if not s.openable(body.epoch_id):
         raise IllegalState("this epoch is not the living one")
+    epoch = _good_epoch(s, body.epoch_id, body.sheets)
+    if not epoch.envelope.core.structure.is_quorum([read_seat(sheet) for sheet in body.sheets]):
+        raise IllegalState(f"the sheets named are no quorum of epoch {epoch.number}")
     moment = Moment.of(record)
     debt = Debt(
         f"{ROTATION}-{opening.id[:8]}", ROTATION, opening.id, moment, _rotation_deadline_s(s),
-        f"rotate: the credential of epoch {s.epochs[body.epoch_id].number} was opened",
+        f"rotate: the credential of epoch {epoch.number} was opened",
     )  # fmt: skip
     opening = replace(opening, phase=Phase.OPEN, epoch_id=body.epoch_id, opened_at=moment)
     return replace(s, opening=opening, debts=(*s.debts, debt))
@@ -217,16 +230,19 @@ def _deferred(s: SetState, body: records.Deferred, record: Record, _d: bytes) ->
 
 
 def _abandoned(s: SetState, body: records.Abandoned, record: Record, _d: bytes) -> SetState:
-    never_in_force = body.epoch_id == s.current and not s.epochs[s.current].proven and not (s.opening or s.past)
-    if s.applying or not (body.epoch_id == s.prepared or never_in_force):
+    epoch = s.epochs.get(body.epoch_id)
+    never_in_force = body.epoch_id == s.current and not (s.opening or s.past)
+    if epoch is None or s.applying or not (body.epoch_id == s.prepared or never_in_force):
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
-    gone = replace(s.epochs[body.epoch_id], status=EpochStatus.ABANDONED, since=record.time)
+    if never_in_force and (epoch.proven or epoch.recovered):
+        raise IllegalState("only a prepared epoch that was never applied can be abandoned")
+    gone = replace(epoch, status=EpochStatus.ABANDONED, since=record.time)
     return replace(_with_epoch(s, gone), prepared="", current="" if never_in_force else s.current)
 
 
 def _countersigned(s: SetState, body: records.Countersigned, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
-    if not opening.was_opened or body.epoch_id != s.prepared:
+    if not (opening.was_opened and s.prepared) or body.epoch_id != s.prepared:
         raise IllegalState("only a quorum of the old epoch countersigns the prepared one")
     if s.epochs[body.epoch_id].envelope_sha256 != body.envelope_sha256:
         raise InvalidRecord("the countersigned envelope is not the prepared one")
@@ -236,7 +252,7 @@ def _countersigned(s: SetState, body: records.Countersigned, record: Record, _d:
 def _applying(s: SetState, body: records.Applying, record: Record, _d: bytes) -> SetState:
     if not _opening(s, record).use_ended:
         raise IllegalState("the use has not ended: the target is changed after it")
-    if body.old_epoch_id != s.current or body.new_epoch_id != s.prepared:
+    if not s.prepared or (body.old_epoch_id, body.new_epoch_id) != (s.current, s.prepared):
         raise IllegalState("only the prepared epoch can follow the current one")
     new = s.epochs[s.prepared]
     if not s.applying and not (new.sealed and new.quorum_acknowledged):
@@ -254,13 +270,18 @@ def _old_dead(s: SetState, body: records.OldDead, record: Record, _d: bytes) -> 
     if not s.applying or (body.old_epoch_id, body.new_epoch_id) != (s.current, s.prepared):
         raise IllegalState("nothing is being applied")
     opening = _opening(s, record)
-    old = replace(s.epochs[s.current], status=EpochStatus.VOID, since=record.time)
     new = replace(s.epochs[s.prepared], proven=True)
-    debts = tuple(debt for debt in s.debts if debt.kind != ROTATION)
-    return replace(
-        _with_epoch(_with_epoch(s, old), new), current=s.prepared, prepared="", applying=False, debts=debts,
-        opening=replace(opening, rotated=True),
-    )  # fmt: skip
+    for epoch_id in {s.current, opening.epoch_id} - {s.prepared}:
+        s = _with_epoch(s, replace(s.epochs[epoch_id], status=EpochStatus.VOID, since=record.time))
+    s = replace(_with_epoch(s, new), current=s.prepared, prepared="", applying=False)
+    return replace(s, debts=_still_owed(s), opening=replace(opening, rotated=True))
+
+
+def _still_owed(s: SetState) -> tuple[Debt, ...]:
+    """Leave out the rotations of epochs that are dead; what was opened and may still be alive stays owed."""
+    opened = {one.id: one.epoch_id for one in (*s.past, s.active_opening)}
+    alive = {epoch_id for epoch_id, epoch in s.epochs.items() if epoch.status is EpochStatus.GOOD}
+    return tuple(debt for debt in s.debts if debt.kind != ROTATION or opened[debt.opening] in alive)
 
 
 def _closed(s: SetState, body: records.Closed, record: Record, _d: bytes) -> SetState:
@@ -310,8 +331,10 @@ def _epoch(s: SetState, body: records.Issued, record: Record) -> EpochState:
     envelope = _envelope(body, s.name)
     if envelope.predecessor.hex() != (body.predecessor or bytes(8).hex()):
         raise InvalidRecord("the envelope names another predecessor than its record")
-    if set(map(read_seat, body.custodians)) != set(envelope.core.structure.seats()):
+    if set(body.custodians) != set(map(write_seat, envelope.core.structure.seats())):
         raise InvalidRecord("custodians and sheets do not match")
+    if _salted_digest(body) != envelope.policy_digest:
+        raise InvalidRecord("the policy's digest is not the one in the envelope")
     return EpochState(
         body.epoch,
         envelope,
@@ -324,12 +347,26 @@ def _epoch(s: SetState, body: records.Issued, record: Record) -> EpochState:
     )
 
 
+def _salted_digest(body: records.Issued) -> bytes:
+    try:
+        salt, digest = bytes.fromhex(body.policy_salt), bytes.fromhex(body.policy_digest)
+    except ValueError:
+        return b""
+    return hashlib.sha256(salt + digest).digest()
+
+
 def _envelope(body: records.Issued | records.Recovered, name: str) -> Envelope:
     """Parse a record's envelope and hold it against what the record says of it."""
     try:
-        envelope = Envelope.from_bytes(base64.b64decode(body.envelope, validate=True))
-    except (InvalidEnvelope, UnsupportedVersion, InvalidStructure, binascii.Error) as error:
+        data = base64.b64decode(body.envelope, validate=True)
+    except ValueError:
+        raise InvalidRecord("the record's envelope is not base64") from None
+    try:
+        envelope = Envelope.from_bytes(data)
+    except (InvalidEnvelope, UnsupportedVersion, InvalidStructure) as error:
         raise InvalidRecord(f"the record's envelope does not hold: {error}") from None
+    if envelope.core.kind is not Kind.LIVE:
+        raise InvalidRecord(f"expected a live envelope, got one of a {envelope.core.kind.word}")
     core, public = envelope.core, envelope.set_public_key.hex()
     claimed = (body.epoch, body.epoch_id, body.set_public_key, body.envelope_sha256, name)
     found = (core.epoch, core.epoch_id.hex(), public, envelope.digest.hex(), envelope.set_name)

@@ -9,13 +9,14 @@ Rules:
    a signature over a record covers the checkpoint it was made at, and cannot be used in another place.
 3. What belongs to an opening names it by the SHA-256 of its ``declared`` record.
 4. Control and bidirectional characters in text are refused: a record must read the same to everybody.
+5. What could not be read back is never written: one such record would lock everybody out of the log.
 
 This module does not decide whether a record is legal; ``lifecycle.py`` does.
 """
 
 import hashlib
 import unicodedata
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import rfc8785
@@ -27,6 +28,8 @@ VERSION = 1
 
 MAX_RECORD_BYTES = 256 * 1024
 """No record of ours comes near; a larger one is refused before it is parsed."""
+
+_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
@@ -262,7 +265,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """SHA-256 of the record before, hexadecimal; empty for the first."""
     root: str
     """Root of the Merkle tree over the records before this one, hexadecimal."""
-    time: str
+    time: Annotated[str, msgspec.Meta(pattern=_TIME)]
     """Wall-clock time, UTC, RFC 3339 with seconds; informs, decides nothing."""
     boot: str
     """Identifies one run of the operating system."""
@@ -277,11 +280,16 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """Serialise, once.
 
         Raises:
-            InvalidInput: text that a record must not hold.
+            InvalidInput: text that a record must not hold, or more than could be read back.
         """
         tree = msgspec.to_builtins(self)
         _check_text(tree)
-        return rfc8785.dumps(tree)
+        try:
+            data = rfc8785.dumps(tree)
+            parse(data)
+        except (InvalidRecord, rfc8785.CanonicalizationError) as error:
+            raise InvalidInput(f"this cannot be recorded: {error}") from None
+        return data
 
 
 def parse(data: bytes) -> Record:
@@ -310,7 +318,7 @@ def from_bytes(data: bytes) -> Record:
     record = parse(data)
     try:
         canonical = record.to_bytes()
-    except (InvalidInput, rfc8785.CanonicalizationError) as error:
+    except InvalidInput as error:
         raise InvalidRecord(f"not a record: {error}") from None
     if canonical != data:
         raise InvalidRecord("the record is not in canonical form")

@@ -7,7 +7,8 @@ Rules:
    is a lock-out.
 2. ``create`` never touches a folder that has a ledger.
 3. ``move`` is for the night when the ledger cannot be written: it copies ledger and key to, say, a USB stick
-   and goes on there. There is one log before and after; the old copy must not be written any more.
+   and goes on there. There is one log before and after; the old copy must not be written any more. A move that
+   failed leaves nothing that stops the next one into the same folder.
 """
 
 import os
@@ -78,7 +79,7 @@ def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
         raise FileExists(f"a ledger is already in {target}", hint=f"use it: breakglass --home {target}")
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_new(target / KEY_NAME, (ledger.path.parent / KEY_NAME).read_bytes())
+        _copy_key(ledger.path.parent / KEY_NAME, target / KEY_NAME)
         ledger.copy_to(target / FILE_NAME)
         _sync_folder(target)
     except OSError as error:
@@ -96,6 +97,13 @@ def _existing_or_new_key(home: Path) -> Secret:
     seed = Secret(keys.random_bytes(32))
     _write_new(path, keys.seed_to_pem(seed))
     return seed
+
+
+def _copy_key(source: Path, target: Path) -> None:
+    """Copy the key, unless a move that failed halfway did."""
+    pem = source.read_bytes()
+    if not (target.exists() and target.read_bytes() == pem):
+        _write_new(target, pem)
 
 
 def _write_new(path: Path, data: bytes) -> None:

@@ -27,7 +27,15 @@ from breakglass_shamir.custody import lifecycle
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.record import AnyBody, Record
 from breakglass_shamir.custody.state import LedgerState
-from breakglass_shamir.errors import IllegalState, InvalidSignature, LedgerBusy, LedgerUnwritable, NoHome
+from breakglass_shamir.errors import (
+    FileExists,
+    IllegalState,
+    InvalidRecord,
+    InvalidSignature,
+    LedgerBusy,
+    LedgerUnwritable,
+    NoHome,
+)
 from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
@@ -41,6 +49,8 @@ BUSY_TIMEOUT_S = 5.0
 
 SCHEMA_VERSION = 1
 """PRAGMA user_version."""
+
+_DAMAGED_HINT = "keep the file for the auditor and begin a new home: breakglass --home DIR init"
 
 _SCHEMA = """
 CREATE TABLE records (
@@ -67,7 +77,7 @@ CREATE TRIGGER nodes_no_delete BEFORE DELETE ON nodes
 """
 
 _SELECT_FROM = """
-SELECT data, terminal_signature, quorum_signature, checkpoint FROM records WHERE seq >= ? ORDER BY seq
+SELECT seq, data, terminal_signature, quorum_signature, checkpoint FROM records WHERE seq >= ? ORDER BY seq
 """
 
 
@@ -104,7 +114,8 @@ class Ledger:
 
         Raises:
             NoHome: there is no such file.
-            InvalidRecord, IllegalState: what is stored does not add up.
+            InvalidRecord: what is stored does not add up, with the record's number.
+            LedgerUnwritable: the file is damaged.
         """
         if not path.is_file():
             raise NoHome(f"expected a ledger at {path}, found none")
@@ -130,7 +141,10 @@ class Ledger:
     def catch_up(self) -> LedgerState:
         """Add up the records that other processes stored meanwhile."""
         for entry in self.entries(self._size):
-            self._advance(entry.data, entry.record)
+            try:
+                self._advance(entry.data, entry.record)
+            except (IllegalState, InvalidRecord) as error:
+                raise InvalidRecord(f"record {self._size}: {error}", hint=_DAMAGED_HINT) from error
         return self._state
 
     def entries(self, start: int = 0) -> Iterator[Entry]:
@@ -138,10 +152,16 @@ class Ledger:
 
         Raises:
             InvalidRecord: stored bytes are not a record.
+            LedgerUnwritable: the file is damaged.
         """
-        rows = self._connection.execute(_SELECT_FROM, (start,))
-        for data, terminal_signature, quorum_signature, checkpoint in rows:
-            yield Entry(data, records.parse(data), terminal_signature, quorum_signature, checkpoint)
+        with _durably():
+            rows = self._connection.execute(_SELECT_FROM, (start,))
+            for seq, data, terminal_signature, quorum_signature, checkpoint in rows:
+                try:
+                    record = records.parse(data)
+                except InvalidRecord as error:
+                    raise InvalidRecord(f"record {seq}: {error}", hint=_DAMAGED_HINT) from error
+                yield Entry(data, record, terminal_signature, quorum_signature, checkpoint)
 
     def node(self, level: int, position: int) -> bytes:
         """Return a stored tree node."""
@@ -190,11 +210,21 @@ class Ledger:
         return entry
 
     def copy_to(self, path: Path) -> None:
-        """Copy the database to another file, which must not exist.
+        """Copy the database to another file; a copy that failed is removed.
 
         Raises:
+            FileExists: the file is there already.
             LedgerUnwritable: it could not be written.
         """
+        if path.exists():
+            raise FileExists(f"a ledger is already at {path}")
+        try:
+            self._copy(path)
+        except LedgerUnwritable:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _copy(self, path: Path) -> None:
         with _durably():
             target = _connect(path, "rwc")
             try:
@@ -291,7 +321,7 @@ def _open_existing(path: Path) -> sqlite3.Connection:
         return connection
     raise LedgerUnwritable(
         f"the ledger {path} could not be read: it is damaged or not ours",
-        hint="keep the file for the auditor and begin a new home: breakglass --home DIR init",
+        hint=_DAMAGED_HINT,
     )
 
 

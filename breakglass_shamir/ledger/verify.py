@@ -2,8 +2,8 @@
 """Does a log hold? Every record, from the first on, named where it does not.
 
 What is checked, in this order, for each record: canonical bytes, number, log id, hash of the one before, tree
-root, terminal signature, that the step was legal, quorum signature where one is due, checkpoint. At the end:
-the stored tree nodes.
+root, terminal signature, that the step was legal, that a start names the key that signs, quorum signature
+where one is due, checkpoint. At the end: the stored tree nodes.
 
 What it cannot see by itself: a tail that was cut off together with its checkpoints. Receipts and printed
 sheets remember that.
@@ -74,6 +74,7 @@ class _Walk:
             if self.state.last is not None and record.time < self.state.last.time:
                 self.back.append(self.size)
             self.state = lifecycle.apply(self.state, entry.data, record)
+            self._check_start(record)
             self._check_quorum(entry, record)
             self._check_checkpoint(entry)
         except IllegalState as error:
@@ -88,6 +89,12 @@ class _Walk:
         for name, wanted, got in zip(names, expected, found, strict=True):
             if wanted != got:
                 raise InvalidRecord(f"expected {name} {wanted or 'none'}, got {got or 'none'}")
+
+    def _check_start(self, record: Record) -> None:
+        if not isinstance(record.body, records.LedgerStarted):
+            return
+        if record.body.public_key.split()[:2] != sshsig.public_line(self.public_key, "terminal").split()[:2]:
+            raise InvalidRecord("the ledger's start names another key than the one that signs it")
 
     def _check_quorum(self, entry: Entry, record: Record) -> None:
         if not isinstance(record.body, records.QUORUM_SIGNED):
