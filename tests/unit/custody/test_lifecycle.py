@@ -667,5 +667,5 @@ def test_the_records_alone_make_the_state() -> None:
         pairs.append((record.to_bytes(), record))
         book.add(body)
     assert lifecycle.replay(pairs) == book.state
-    with pytest.raises(InvalidRecord, match="record 6: the use has not ended|record 6: there is no use to close"):
+    with pytest.raises(InvalidRecord, match="record 6: there is no use to close"):
         lifecycle.replay([*pairs, pairs[-1]])
