@@ -182,7 +182,7 @@ class UseEnded(Body, frozen=True, tag="use-ended"):
 
     outcome: str
     classification: str
-    """``emergency``, ``drill`` or ``misuse``."""
+    """``emergency``, ``drill`` or ``misuse``; ``rotation`` where the credential was not revealed."""
 
 
 class Deferred(Body, frozen=True, tag="deferred"):

@@ -43,7 +43,7 @@ def rotate(
     request = opening.check_request(_request(state, reason, officers))
     opened = opening.open_set(recorder, request, Overrides(), sources, scanner, "", both=resumed)
     try:
-        recorder.append(UseEnded(outcome="not revealed", classification="drill"))
+        recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
         policy, source = opening.policy_of(recorder.set_state, opened.credential)
         rotation = Rotation(recorder, policy, source, opened.credential, opened.set_key)
         if resumed:
