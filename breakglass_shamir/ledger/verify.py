@@ -67,6 +67,7 @@ class _Walk:
 
     def step(self, entry: Entry) -> None:
         """Verify one entry against everything before it."""
+        number = self.size
         try:
             record = records.from_bytes(entry.data)
             self._check_place(record)
@@ -78,13 +79,13 @@ class _Walk:
             self._check_quorum(entry, record)
             self._check_checkpoint(entry)
         except IllegalState as error:
-            raise InvalidRecord(f"record {self.size}: an illegal step: {error}") from error
+            raise InvalidRecord(f"record {number}: an illegal step: {error}") from error
         except BreakglassError as error:
-            raise type(error)(f"record {self.size}: {error}") from error
+            raise type(error)(f"record {number}: {error}") from error
 
     def _check_place(self, record: Record) -> None:
-        expected = (self.size, log_id(self.public_key).hex(), self.previous, self.tree.root().hex())
-        found = (record.seq, record.log, record.previous, record.root)
+        expected = (str(self.size), log_id(self.public_key).hex(), self.previous, self.tree.root().hex())
+        found = (str(record.seq), record.log, record.previous, record.root)
         names = ("number", "log id", "hash of the record before", "tree root")
         for name, wanted, got in zip(names, expected, found, strict=True):
             if wanted != got:

@@ -103,7 +103,8 @@ def tamper(home: Path, *statements: tuple[str, Sequence[object]]) -> None:
 
 def field(home: Path, column: str, seq: int) -> bytes | str:
     connection = sqlite3.connect(home / FILE_NAME)
-    (value,) = connection.execute(f"SELECT {column} FROM records WHERE seq = ?", (seq,)).fetchone()
+    connection.row_factory = sqlite3.Row
+    value = connection.execute("SELECT * FROM records WHERE seq = ?", (seq,)).fetchone()[column]
     connection.close()
     assert isinstance(value, bytes | str)
     return value
@@ -121,7 +122,7 @@ def found(home: Path, *statements: tuple[str, Sequence[object]]) -> IntegrityErr
 
 
 def set_column(column: str, value: object, seq: int) -> tuple[str, Sequence[object]]:
-    return f"UPDATE records SET {column} = ? WHERE seq = ?", (value, seq)
+    return f"UPDATE records SET {column} = ? WHERE seq = ?", (value, seq)  # noqa: S608 - the tests name the column
 
 
 def test_an_untouched_log_holds(home: Path) -> None:
