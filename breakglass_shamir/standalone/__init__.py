@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recovery program that an organisation keeps for the day when this toolkit is gone."""
