@@ -179,22 +179,10 @@ class ShareMismatch(SharesError):
     id = "share-mismatch"
 
 
-class DrillShare(SharesError):
-    """A drill share where a live one is needed, or the reverse."""
-
-    id = "drill-share"
-
-
 class VoidShare(SharesError):
     """A sheet of an epoch, or a single sheet, that was voided."""
 
     id = "void-share"
-
-
-class UnknownEpoch(SharesError):
-    """A share or envelope of an epoch this ledger does not know."""
-
-    id = "unknown-epoch"
 
 
 class InvalidEnvelope(SharesError):
@@ -219,12 +207,6 @@ class DecryptionFailed(SharesError):
     """The credential's authentication tag or padding does not hold."""
 
     id = "decryption-failed"
-
-
-class UnreadableScan(SharesError):
-    """A picture or page could not be read, or holds no code of ours."""
-
-    id = "unreadable-scan"
 
 
 # --- integrity -------------------------------------------------------------------------------------------
