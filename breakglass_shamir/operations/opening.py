@@ -281,9 +281,20 @@ def _stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrid
     """
     for problem in problems:
         if problem.gate not in overrides.gates:
-            error = GateClosed(problem.gate, problem.text)
+            error = GateClosed(problem.gate, problem.text, hint=_way_out(recorder, problem.gate))
             _record_refusal(recorder, problem.gate, error)
             raise error
+
+
+def _way_out(recorder: Recorder, gate: str) -> str:
+    """Say how an opening that stands in the way is ended; empty: the override is the only way."""
+    under_way = recorder.set_state.opening
+    if gate != "under-way" or under_way is None:
+        return ""
+    word = "emergency" if under_way.declared.purpose == "emergency" else "drill"
+    ended = f"close NAME --as {word}" if under_way.was_opened else "cancel NAME --reason R"
+    way = f"if nobody works on it any more: breakglass {ended}".replace("NAME", recorder.set_name)
+    return f"{way}; an emergency may pass with --override {gate} --override-reason R"
 
 
 def _record_overrides(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides) -> None:
