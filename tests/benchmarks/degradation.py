@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much of a damaged sheet is still read: our chain beside what a user would pick instead, in one run.
+
+    python -m tests.benchmarks.degradation [--quick] [--sheets N] [TABLE.md]
+
+Rules:
+
+1. Every decoder gets the same grey pictures, made from whole sheets by seeded damage, in the same process.
+2. A sheet counts as read when its share and its envelope were; in brackets, when at least its share was.
+3. What a decoder says that was not printed is counted as wrong.
+4. A decoder that is not installed has a column that says so (extra ``bench``).
+5. Times are wall clock on a machine that both processes share: compare them within a run only.
+
+It asserts nothing.
+"""
+
+import argparse
+import io
+import random
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import pypdfium2
+from PIL import Image
+
+from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.sheet import SheetContent, render
+from tests.unit.paper.damage import DAMAGES, PRINT_DPI
+
+PROCESSES: Final = 2
+"""Pictures are made and read in so many processes at once."""
+
+SHEETS, QUICK_SHEETS = 6, 1
+"""Sheets per damage and strength."""
+
+ENVELOPE_CHARACTERS: Final = 670
+"""An envelope of five sheets: version 17."""
+
+CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+Reader = Callable[[Image.Image], set[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one decoder made of one picture."""
+
+    damage: str
+    strength: int
+    reader: str
+    share: bool
+    envelope: bool
+    wrong: int
+    seconds: float
+
+    @property
+    def read(self) -> bool:
+        """Whether both were read."""
+        return self.share and self.envelope
+
+
+# --- decoders --------------------------------------------------------------------------------------------
+
+
+def ours() -> Reader:
+    """Return this project's chain, its worker process included."""
+    scanner = Scanner(timeout_s=60)
+    scanner.start()
+
+    def read(picture: Image.Image) -> set[str]:
+        buffer = io.BytesIO()
+        picture.save(buffer, "TIFF")
+        return {code.text for page in scanner.read_bytes(buffer.getvalue(), "sheet") for code in page.codes}
+
+    return read
+
+
+def plain() -> Reader:
+    """Return zxing-cpp as it comes, but told to look for QR codes only."""
+    import zxingcpp
+
+    formats = zxingcpp.barcode_formats_from_str("QRCode")
+    return lambda picture: {code.text for code in zxingcpp.read_barcodes(picture, formats=formats)}
+
+
+def zbar() -> Reader:
+    """Return zbar."""
+    from pyzbar import pyzbar
+
+    kinds = [pyzbar.ZBarSymbol.QRCODE]
+    return lambda picture: {code.data.decode(errors="replace") for code in pyzbar.decode(picture, symbols=kinds)}
+
+
+def opencv() -> Reader:
+    """Return OpenCV's own detector."""
+    import cv2
+    import numpy as np
+
+    cv2.setNumThreads(1)
+    detector = cv2.QRCodeDetector()
+
+    def read(picture: Image.Image) -> set[str]:
+        _, texts, _, _ = detector.detectAndDecodeMulti(np.asarray(picture))
+        return {text for text in texts if text}
+
+    return read
+
+
+READERS: Final[dict[str, Callable[[], Reader]]] = {
+    "breakglass": ours,
+    "zxing-cpp": plain,
+    "zbar": zbar,
+    "OpenCV": opencv,
+}
+
+
+@cache
+def readers() -> dict[str, Reader]:
+    """Make every decoder that is installed, once per process."""
+    made: dict[str, Reader] = {}
+    for name, make in READERS.items():
+        try:
+            made[name] = make()
+        except ImportError:
+            continue
+    return made
+
+
+# --- sheets ----------------------------------------------------------------------------------------------
+
+
+@cache
+def sheet(seed: int) -> tuple[SheetContent, Image.Image]:
+    """Return a sheet with random texts, and its front as printed."""
+    chance = random.Random(seed)
+
+    def some(count: int) -> str:
+        return "".join(chance.choice(CROCKFORD) for _ in range(count))
+
+    content = SheetContent(
+        kind="live",
+        set_name="prod-db",
+        epoch=1,
+        epoch_id="7Q2M-K9XD-0BWE",
+        group=1,
+        group_count=1,
+        member=2,
+        number=2,
+        total=5,
+        needed="any 3 of these 5 sheets",
+        share_code="BGS1:" + some(96),
+        share_lines=tuple(" ".join(some(4) for _ in range(6)) + "  " + some(1) for _ in range(4)),
+        envelope_codes=("BGE1:" + some(ENVELOPE_CHARACTERS),),
+        core_lines=(),
+        core_omitted=True,
+        custodian="Maria Lindqvist",
+        belongs_to="Example Water Works, IT operations",
+        printed_on="2026-11-23",
+        bag_serial="",
+        recovery_tool="recover.py 0.1.0",
+        recovery_sha256="5f" * 32,
+    )
+    document = pypdfium2.PdfDocument(render(content, "a4"))
+    front = document[0].render(scale=PRINT_DPI / 72, grayscale=True).to_pil()
+    document.close()
+    return content, front
+
+
+def run_one(task: tuple[str, int, int]) -> list[Outcome]:
+    """Damage one sheet and show it to every decoder."""
+    damage, strength, seed = task
+    content, front = sheet(seed)
+    picture = DAMAGES[damage](front, random.Random(f"{damage} {strength} {seed}"), strength)
+    printed = {content.share_code, *content.envelope_codes}
+    outcomes = []
+    for name, read in readers().items():
+        started = time.perf_counter()
+        texts = read(picture)
+        seconds = time.perf_counter() - started
+        share, envelope = content.share_code in texts, content.envelope_codes[0] in texts
+        outcomes.append(Outcome(damage, strength, name, share, envelope, len(texts - printed), seconds))
+    return outcomes
+
+
+# --- tables ----------------------------------------------------------------------------------------------
+
+
+def tables(outcomes: list[Outcome]) -> Iterator[str]:
+    """Yield the lines of the result in Markdown."""
+    yield from success(outcomes)
+    yield ""
+    yield from summary(outcomes)
+
+
+def success(outcomes: list[Outcome]) -> Iterator[str]:
+    """Yield sheets read, and in brackets those whose share was, per damage and strength."""
+    cells: dict[tuple[str, int], dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
+    for outcome in outcomes:
+        cells[outcome.damage, outcome.strength][outcome.reader].append(outcome)
+    yield "| damage | strength | sheets | " + " | ".join(READERS) + " |"
+    yield "|---|---|---|" + "---|" * len(READERS)
+    for (damage, strength), by_reader in cells.items():
+        count = len(next(iter(by_reader.values())))
+        results = " | ".join(_cell(by_reader[name]) for name in READERS)
+        yield f"| {damage} | {('ordinary', 'severe')[strength]} | {count} | {results} |"
+
+
+def summary(outcomes: list[Outcome]) -> Iterator[str]:
+    """Yield totals, times and what was recovered."""
+    by_reader = {name: [outcome for outcome in outcomes if outcome.reader == name] for name in READERS}
+    yield "| all | " + " | ".join(READERS) + " |"
+    yield "|---|" + "---|" * len(READERS)
+    rows: dict[str, Callable[[list[Outcome]], str]] = {
+        "sheets read": lambda own: f"{sum(o.read for o in own)} of {len(own)}",
+        "share read": lambda own: f"{sum(o.share for o in own)} of {len(own)}",
+        "wrong texts": lambda own: str(sum(o.wrong for o in own)),
+        "per picture, median": lambda own: f"{statistics.median(o.seconds for o in own) * 1000:.0f} ms",
+        "per picture, 95 %": lambda own: f"{percentile([o.seconds for o in own], 95) * 1000:.0f} ms",
+        "12-megapixel photograph, median": lambda own: _photograph(own, 50),
+        "12-megapixel photograph, 95 %": lambda own: _photograph(own, 95),
+    }
+    for name, figure in rows.items():
+        cells = (figure(own) if own else "not installed" for own in by_reader.values())
+        yield f"| {name} | " + " | ".join(cells) + " |"
+    missed = [not outcome.read for outcome in by_reader["zxing-cpp"]]
+    saved = sum(own.read and miss for own, miss in zip(by_reader["breakglass"], missed, strict=True))
+    yield ""
+    yield f"Of {sum(missed)} sheets that zxing-cpp alone misses, the chain reads {saved}."
+
+
+def percentile(values: list[float], rank: int) -> float:
+    """Return the value that ``rank`` percent do not exceed."""
+    return sorted(values)[max(0, -(-len(values) * rank // 100) - 1)]
+
+
+def _cell(own: list[Outcome]) -> str:
+    if not own:
+        return "not installed"
+    return f"{sum(outcome.read for outcome in own)} ({sum(outcome.share for outcome in own)})"
+
+
+def _photograph(own: list[Outcome], rank: int) -> str:
+    photographs = [outcome.seconds for outcome in own if outcome.damage == "phone"]
+    return f"{percentile(photographs, rank) * 1000:.0f} ms" if photographs else "-"
+
+
+def main() -> None:
+    """Run it and write the tables."""
+    parser = argparse.ArgumentParser(description="sheets read per damage and decoder")
+    parser.add_argument("--quick", action="store_true", help="one sheet per damage and strength")
+    parser.add_argument("--sheets", type=int, default=SHEETS, help="sheets per damage and strength")
+    parser.add_argument("table", nargs="?", type=Path, help="file for the tables; standard output without")
+    options = parser.parse_args()
+    sheets = QUICK_SHEETS if options.quick else options.sheets
+    tasks = list(product(DAMAGES, (0, 1), range(sheets)))
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        outcomes = [outcome for some in pool.map(run_one, tasks, chunksize=1) for outcome in some]
+    text = "\n".join(tables(outcomes)) + "\n"
+    if options.table:
+        options.table.write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
