@@ -836,18 +836,20 @@ def read_credential(plaintext: bytes) -> Credential:
     altered = Refused("decryption-failed", "the credential is not as it must be")
     later = Refused("unsupported-version", "the credential is of another version")
     if plaintext[:1] != b"\x01":
-        raise later if plaintext else altered
+        raise later
     fields: dict[int, bytes] = {}
-    offset, last = 1, 0
+    offset = 1
     while offset < len(plaintext):
-        tag, length = plaintext[offset], int.from_bytes(plaintext[offset + 1 : offset + 3], "big")
-        value = plaintext[offset + 3 : offset + 3 + length]
-        if tag > TAG_TOTP:
-            raise later
-        limit = {TAG_KIND: 1, TAG_SECRET: SECRET_BYTES_MAX}.get(tag, FIELD_BYTES_MAX)
-        if tag <= last or not 1 <= length <= limit or len(value) != length:
+        tag, end = plaintext[offset], offset + 3 + int.from_bytes(plaintext[offset + 1 : offset + 3], "big")
+        value = plaintext[offset + 3 : end]
+        if tag <= max(fields, default=0) or not value or end > len(plaintext):
             raise altered
-        fields[tag], last, offset = value, tag, offset + 3 + length
+        fields[tag], offset = value, end
+    if max(fields, default=0) > TAG_TOTP:
+        raise later
+    limits = {TAG_KIND: 1, TAG_SECRET: SECRET_BYTES_MAX}
+    if any(len(value) > limits.get(tag, FIELD_BYTES_MAX) for tag, value in fields.items()):
+        raise altered
     if TAG_SECRET not in fields or fields.get(TAG_KIND, b"\x00")[0] not in CREDENTIAL_KINDS:
         raise altered
     try:
