@@ -5,7 +5,8 @@ Rules:
 
 1. One transaction per record: record, signatures, tree nodes, checkpoint. ``synchronous=FULL`` and WAL, so a
    committed record survives a power cut.
-2. Triggers refuse UPDATE and DELETE on everything stored.
+2. Triggers refuse UPDATE, DELETE and REPLACE on everything stored. They stop mistakes, not a raw connection that
+   drops them; against that stands the verification.
 3. A record is applied to the state before it is stored; an illegal one is refused and leaves no trace.
 4. Two processes never interleave: each append takes the write lock first, then catches up with what the
    other stored.
@@ -70,9 +71,14 @@ CREATE TRIGGER records_no_update BEFORE UPDATE ON records
   BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
 CREATE TRIGGER records_no_delete BEFORE DELETE ON records
   BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
+CREATE TRIGGER records_no_replace BEFORE INSERT ON records WHEN EXISTS (SELECT 1 FROM records WHERE seq = NEW.seq)
+  BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
 CREATE TRIGGER nodes_no_update BEFORE UPDATE ON nodes
   BEGIN SELECT RAISE(ABORT, 'nodes are append-only'); END;
 CREATE TRIGGER nodes_no_delete BEFORE DELETE ON nodes
+  BEGIN SELECT RAISE(ABORT, 'nodes are append-only'); END;
+CREATE TRIGGER nodes_no_replace BEFORE INSERT ON nodes
+  WHEN EXISTS (SELECT 1 FROM nodes WHERE level = NEW.level AND position = NEW.position)
   BEGIN SELECT RAISE(ABORT, 'nodes are append-only'); END;
 """
 

@@ -92,7 +92,7 @@ def home(whole: Path, tmp_path: Path) -> Path:
 def tamper(home: Path, *statements: tuple[str, Sequence[object]]) -> None:
     connection = sqlite3.connect(home / FILE_NAME)
     triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
-    assert len(triggers) == 4
+    assert len(triggers) == 6
     for (name,) in triggers:
         connection.execute(f"DROP TRIGGER {name}")
     for statement, values in statements:
