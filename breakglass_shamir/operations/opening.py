@@ -226,7 +226,21 @@ def _combine(
         set_key=unsealed.set_key,
     )  # fmt: skip
     recorder.desk.say(f"opened: sheets {', '.join(found.sheets)}; recorded before anything is revealed")
+    if state.applying and not both:
+        _warn_of_two_credentials(recorder, found)
     return OpenedSet(credential, unsealed.set_key, found, pool)
+
+
+def _warn_of_two_credentials(recorder: Recorder, found: Quorum) -> None:
+    """Say that the other epoch's credential may be the living one."""
+    state = recorder.set_state
+    numbers = {epoch_id: state.epochs[epoch_id].number for epoch_id in (state.current, state.prepared)}
+    mine = numbers.pop(found.epoch_id, found.envelope.core.epoch)
+    other = " or ".join(str(number) for number in numbers.values())
+    recorder.desk.warn(
+        f"the target was being changed when a rotation was interrupted: this is the credential of epoch {mine}; "
+        f"if the target refuses it, open again with the sheets of epoch {other} alone"
+    )
 
 
 def _require_both(recorder: Recorder, pool: Pool) -> None:

@@ -191,9 +191,11 @@ def _rotate(
     Raises:
         RotationDue: it was put off, there is no place, or a step failed; the debt stands in the ledger.
     """
-    name = recorder.set_name
+    name, interrupted = recorder.set_name, recorder.set_state.applying
     hint = f"settle it with: breakglass rotate {name} --scan PATH... --out DIR"
-    if deferred or printing is None:
+    if interrupted:
+        hint = f"go on with the old and the new sheets together: breakglass rotate {name} --scan PATH..."
+    if deferred or printing is None or interrupted:
         raise RotationDue(f"the credential of {name} was opened and its rotation is owed", hint=hint)
     policy, source = opening.policy_of(recorder.set_state, opened.credential)
     rotation = Rotation(recorder, policy, source, opened.credential, opened.set_key)
