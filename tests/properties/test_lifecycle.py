@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promises of the life of a set, over thousands of steps in any order, legal and not, with real records.
+
+The model beside it remembers what a person would: what was opened, what was proven dead, what was given up.
+"""
+
+import base64
+import functools
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody import lifecycle
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.state import EpochStatus, LedgerState, Phase, SetState
+from breakglass_shamir.errors import IllegalState, InvalidRecord
+from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope
+from breakglass_shamir.formats.seal import Facts, seal
+from breakglass_shamir.formats.structure import Group, Structure
+from breakglass_shamir.hygiene import Secret
+
+SOURCE = """
+name = "prod-db"
+target = {uri = "ssh-key:///srv/key"}
+quorum = {groups = [{threshold = 2, custodians = ["Ana", "Ben", "Cem"]}]}
+declaration = {classes = ["idp-outage"]}
+"""
+
+SEATS = ("1.1", "1.2", "1.3")
+NOWHERE = "00" * 8
+ELSEWHERE = "ff" * 32
+
+
+@functools.cache
+def deal(number: int, predecessor: str = "", branch: str = "ours") -> Envelope:
+    """Return an envelope; the same one for the same place in a chain, so that few are made."""
+    digest = policies.salted_digest(branch.encode().ljust(16), SOURCE)
+    checkpoint = Checkpoint(bytes(8), 0, bytes(32))
+    before = bytes.fromhex(predecessor) or NO_PREDECESSOR
+    facts = Facts(Kind.LIVE, "prod-db", number, Structure(1, (Group(2, 3),)), digest, checkpoint, before)
+    return seal(facts, Secret(b"tinned beans")).envelope
+
+
+def issued(envelope: Envelope, proven: str) -> records.Issued:
+    before = envelope.predecessor
+    return records.Issued(
+        epoch=envelope.core.epoch, epoch_id=envelope.core.epoch_id.hex(),
+        predecessor="" if before == NO_PREDECESSOR else before.hex(), set_public_key=envelope.set_public_key.hex(),
+        envelope=base64.b64encode(envelope.to_bytes()).decode(), envelope_sha256=envelope.digest.hex(),
+        drill_envelope="", drill_set_public_key="", custodians=dict.fromkeys(SEATS, "Ana"),
+        policy_digest=policies.digest(SOURCE).hex(), policy_salt=b"ours".ljust(16).hex(), proven=proven,
+    )  # fmt: skip
+
+
+def recovered(envelope: Envelope) -> records.Recovered:
+    return records.Recovered(
+        epoch=envelope.core.epoch, epoch_id=envelope.core.epoch_id.hex(), pinned=False,
+        set_public_key=envelope.set_public_key.hex(), envelope_sha256=envelope.digest.hex(),
+        envelope=base64.b64encode(envelope.to_bytes()).decode(),
+    )  # fmt: skip
+
+
+class Life(RuleBasedStateMachine):
+    """One set, from its policy on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = LedgerState()
+        self.pairs: list[tuple[bytes, Record]] = []
+        self.opening = ""
+        self.use_ended: set[str] = set()
+        self.revealed: dict[str, str] = {}
+        self.over: set[str] = set()
+
+    @initialize(learned=st.booleans(), proven=st.sampled_from(["accepted", "unproven"]))
+    def begin(self, learned: bool, proven: str) -> None:
+        if learned:
+            self.must(recovered(deal(1, branch="theirs")))
+        self.must(records.PolicyAdopted(source=SOURCE, digest=policies.digest(SOURCE).hex()))
+        if not learned:
+            self.must(issued(deal(1), proven))
+
+    # --- the machinery -----------------------------------------------------------------------------------
+
+    @property
+    def of_set(self) -> SetState:
+        return self.state.of("prod-db")
+
+    def must(self, body: AnyBody) -> None:
+        assert self.try_to(body), f"a legal step was refused: {body}"
+
+    def try_to(self, body: AnyBody, opening: str | None = None) -> bool:
+        """Apply a record; tell whether it was legal."""
+        count = len(self.pairs)
+        time = f"2026-01-01T00:{count // 60:02d}:{count % 60:02d}Z"
+        record = Record(
+            v=1, log=NOWHERE, seq=count, previous="", root="", time=time,
+            boot="b", uptime_ms=count * 1000, set="prod-db", opening=self.opening if opening is None else opening,
+            body=body,
+        )  # fmt: skip
+        data = record.to_bytes()
+        before = repr(self.state)
+        try:
+            after = lifecycle.apply(self.state, data, records.from_bytes(data))
+        except (IllegalState, InvalidRecord):
+            assert repr(self.state) == before
+            return False
+        assert repr(self.state) == before
+        self.check_step(body, record)
+        self.state = after
+        self.pairs.append((data, record))
+        self.remember(body, record, records.digest(data))
+        return True
+
+    def check_step(self, body: AnyBody, record: Record) -> None:
+        """Hold an accepted step against what the model remembers."""
+        if isinstance(body, records.Applying):
+            assert record.opening in self.use_ended
+        if isinstance(body, records.Opened):
+            assert body.epoch_id not in self.over
+        if isinstance(body, records.Abandoned):
+            assert body.epoch_id not in self.revealed.values()
+        if isinstance(body, records.Closed):
+            assert record.opening in self.use_ended
+
+    def remember(self, body: AnyBody, record: Record, digest: str) -> None:
+        if isinstance(body, records.Declared):
+            self.opening = digest
+        if isinstance(body, records.Opened):
+            self.revealed[record.opening] = body.epoch_id
+        if isinstance(body, records.UseEnded):
+            self.use_ended.add(record.opening)
+        if isinstance(body, records.Abandoned):
+            self.over.add(body.epoch_id)
+        if isinstance(body, records.OldDead):
+            self.over.add(body.old_epoch_id)
+            self.over |= {self.revealed[record.opening]} - {body.new_epoch_id}
+
+    def ids(self) -> list[str]:
+        return [*self.of_set.epochs, NOWHERE, ""]
+
+    # --- the way a set should go -------------------------------------------------------------------------
+
+    @rule(purpose=st.sampled_from(["emergency", "drill", "rotation"]), supersede=st.booleans())
+    def declare(self, purpose: str, supersede: bool) -> None:
+        before = self.of_set.opening.id if self.of_set.opening and supersede else ""
+        self.try_to(
+            records.Declared(
+                purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason=f"r{len(self.pairs)}",
+                officers=("Dee", "Eli"), valid_for_s=1800, use_for_s=3600, debts=(), supersedes=before,
+            ),
+            opening="",
+        )  # fmt: skip
+
+    @precondition(lambda self: self.of_set.opening and self.of_set.opening.phase is Phase.DECLARED)
+    @rule(data=st.data())
+    def open(self, data: st.DataObject) -> None:
+        good = [epoch_id for epoch_id in self.of_set.epochs if self.of_set.openable(epoch_id)]
+        if not good:
+            return
+        epoch_id = data.draw(st.sampled_from(good))
+        sheets = [seat for seat in SEATS if seat not in self.of_set.epochs[epoch_id].voided]
+        body = self.opened(epoch_id, tuple(sheets))
+        if len(sheets) >= 2:
+            self.must(body)
+        else:
+            assert not self.try_to(body)
+
+    def opened(self, epoch_id: str, sheets: tuple[str, ...]) -> records.Opened:
+        return records.Opened(
+            epoch_id=epoch_id, sheets=sheets, mode="show", program="", witnessed="consistent", pinned=True
+        )
+
+    @rule()
+    def use(self) -> None:
+        self.try_to(records.InUse())
+
+    @rule(classification=st.sampled_from(["emergency", "drill", "misuse"]))
+    def end_use(self, classification: str) -> None:
+        self.try_to(records.UseEnded(outcome="done", classification=classification))
+
+    @rule(proven=st.sampled_from(["accepted", "unproven"]))
+    def prepare(self, proven: str) -> None:
+        number = 1 + max(epoch.number for epoch in self.of_set.epochs.values())
+        self.try_to(issued(deal(number, self.of_set.current), proven))
+
+    @precondition(lambda self: self.of_set.prepared)
+    @rule()
+    def countersign(self) -> None:
+        sha256 = self.of_set.epochs[self.of_set.prepared].envelope_sha256
+        self.try_to(records.Countersigned(epoch_id=self.of_set.prepared, envelope_sha256=sha256))
+
+    @precondition(lambda self: self.of_set.prepared)
+    @rule(sheets=st.sets(st.sampled_from(SEATS), min_size=1))
+    def take_into_custody(self, sheets: set[str]) -> None:
+        new = self.of_set.prepared
+        for sheet in sorted(sheets):
+            self.try_to(records.ReadBack(epoch_id=new, sheets=(sheet,)))
+            self.try_to(records.Acknowledged(epoch_id=new, sheet=sheet, custodian="Ana", bag=""))
+
+    @rule()
+    def go_on(self) -> None:
+        """Take the next step of a rotation, whichever it is, so that long lives are reached."""
+        state = self.of_set
+        if state.opening is None:
+            self.declare("emergency", True)
+        elif state.opening.rotated:
+            self.must(records.Closed(classification="emergency"))
+        elif state.opening.phase is Phase.DECLARED:
+            self.try_to(self.opened(state.current, SEATS)) or self.try_to(self.opened(state.current, SEATS[:2]))
+        elif not state.prepared:
+            self.prepare("unproven")
+        else:
+            self.take_into_custody(set(SEATS))
+            self.try_to(records.UseEnded(outcome="done", classification="emergency"))
+            self.apply()
+
+    @rule()
+    def apply(self) -> None:
+        old, new = self.of_set.current, self.of_set.prepared
+        if self.try_to(records.Applying(old_epoch_id=old, new_epoch_id=new)):
+            self.must(records.Applied(new_epoch_id=new))
+
+    @rule()
+    def prove(self) -> None:
+        old, new = self.of_set.current, self.of_set.prepared
+        self.try_to(records.OldDead(old_epoch_id=old, new_epoch_id=new, proofs=("p",), scope="s"))
+
+    @rule()
+    def close(self) -> None:
+        self.try_to(records.Closed(classification="drill"))
+
+    @rule()
+    def cancel(self) -> None:
+        self.try_to(records.Cancelled(reason="r"))
+
+    @rule(for_s=st.integers(0, 10**6))
+    def defer(self, for_s: int) -> None:
+        self.try_to(records.Deferred(for_s=for_s, reason="r"))
+
+    # --- and every way it should not ---------------------------------------------------------------------
+
+    @rule(data=st.data())
+    def anything_with_any_epoch(self, data: st.DataObject) -> None:
+        one, two = (data.draw(st.sampled_from(self.ids())) for _ in range(2))
+        sheet = data.draw(st.sampled_from([*SEATS, "1.4", ""]))
+        bodies: list[AnyBody] = [
+            self.opened(one, (sheet, "1.2")),
+            records.Abandoned(epoch_id=one, reason="r"),
+            records.Countersigned(epoch_id=one, envelope_sha256=ELSEWHERE),
+            records.Applying(old_epoch_id=one, new_epoch_id=two),
+            records.Applied(new_epoch_id=one),
+            records.OldDead(old_epoch_id=one, new_epoch_id=two, proofs=(), scope=""),
+            records.Proven(epoch_id=one, result="accepted", detail=""),
+            records.ReadBack(epoch_id=one, sheets=(sheet,)),
+            records.Acknowledged(epoch_id=one, sheet=sheet, custodian="Ana", bag=""),
+        ]
+        self.try_to(data.draw(st.sampled_from(bodies)), data.draw(st.sampled_from([self.opening, "", ELSEWHERE])))
+
+    @precondition(lambda self: len(self.pairs) % 5 == 0)
+    @rule(data=st.data())
+    def lose_a_sheet(self, data: st.DataObject) -> None:
+        one, sheet = data.draw(st.sampled_from(self.ids())), data.draw(st.sampled_from(SEATS))
+        self.try_to(records.SheetVoided(epoch_id=one, sheet=sheet, reason="lost"))
+
+    @rule(data=st.data())
+    def bring_any_envelope_back(self, data: st.DataObject) -> None:
+        envelope = data.draw(st.sampled_from([epoch.envelope for epoch in self.of_set.epochs.values()]))
+        assert not self.try_to(issued(envelope, "accepted"))
+        assert not self.try_to(recovered(envelope))
+
+    @precondition(lambda self: len(self.pairs) % 7 == 0)
+    @rule(number=st.integers(1, 4))
+    def learn_from_foreign_sheets(self, number: int) -> None:
+        self.try_to(recovered(deal(number, branch="theirs")))
+
+    @rule(gate=st.sampled_from(["ticket", "clock", "rotation"]))
+    def override(self, gate: str) -> None:
+        self.try_to(records.Overridden(gate=gate, problem="p", reason="r"))
+
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        debts = [debt.id for debt in self.of_set.debts] or ["none"]
+        owed = self.of_set.rotation_debts
+        self.try_to(records.Settled(debt=data.draw(st.sampled_from(debts)), reason="r", officers=("Dee",)))
+        assert self.of_set.rotation_debts == owed
+
+    # --- what always holds -------------------------------------------------------------------------------
+
+    @invariant()
+    def what_was_opened_and_may_live_is_owed_a_rotation(self) -> None:
+        if "prod-db" not in self.state.sets:
+            return
+        owed = {debt.opening for debt in self.of_set.rotation_debts}
+        for opening, epoch_id in self.revealed.items():
+            if epoch_id not in self.over:
+                assert opening in owed
+
+    @invariant()
+    def nothing_that_is_over_opens(self) -> None:
+        if "prod-db" not in self.state.sets:
+            return
+        for epoch_id in self.over:
+            assert not self.of_set.openable(epoch_id)
+            assert self.of_set.epochs[epoch_id].status is not EpochStatus.GOOD
+
+    @invariant()
+    def some_printed_quorum_opens_or_nothing_was_ever_in_force(self) -> None:
+        if "prod-db" not in self.state.sets:
+            return
+        state = self.of_set
+        if state.current:
+            assert state.openable(state.current)
+        else:
+            assert all(epoch_id in self.over for epoch_id in state.epochs)
+        if state.applying:
+            assert state.openable(state.prepared)
+
+    @invariant()
+    def a_prepared_epoch_follows_the_current_one(self) -> None:
+        if "prod-db" in self.state.sets and self.of_set.prepared:
+            new = self.of_set.epochs[self.of_set.prepared]
+            assert (new.status, new.predecessor) == (EpochStatus.GOOD, self.of_set.current)
+        elif "prod-db" in self.state.sets:
+            assert not self.of_set.applying
+
+    @invariant()
+    def at_most_one_opening_is_under_way(self) -> None:
+        if "prod-db" in self.state.sets and self.of_set.opening:
+            assert self.of_set.opening.id not in [past.id for past in self.of_set.past]
+            assert all(past.outcome for past in self.of_set.past)
+
+    def teardown(self) -> None:
+        assert lifecycle.replay(self.pairs) == self.state
+
+
+LifeTest: Any = Life.TestCase
+LifeTest.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+
+
+def test_the_model_reaches_every_phase() -> None:
+    """A machine that never got anywhere would prove nothing."""
+    life = Life()
+    life.begin(learned=False, proven="accepted")
+    seen = {life.of_set.phase}
+    for _ in range(40):
+        life.go_on()
+        seen.add(life.of_set.phase)
+        if life.of_set.phase is Phase.APPLYING:
+            life.prove()
+            seen.add(life.of_set.phase)
+    assert seen >= {Phase.ISSUED, Phase.DECLARED, Phase.OPEN, Phase.APPLYING, Phase.OLD_DEAD, Phase.SEALED}
+    assert len(life.of_set.epochs) > 4
+    life.teardown()
+
+
+@pytest.mark.parametrize("steps", [1, 5, 9])
+def test_a_cut_at_any_record_is_a_state_too(steps: int) -> None:
+    life = Life()
+    life.begin(learned=False, proven="accepted")
+    for _ in range(steps):
+        life.go_on()
+    for cut in range(len(life.pairs)):
+        lifecycle.replay(life.pairs[:cut])
