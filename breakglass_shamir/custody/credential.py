@@ -5,8 +5,8 @@ Rules:
 
 1. The plaintext is a version byte and fields of tag (1), length (2) and value, tags strictly ascending
    (spec: docs/spec/5-plaintext.md); strict both ways, so one credential has one plaintext.
-2. Every field but kind and secret may be absent. A plaintext with a tag this release does not know is
-   refused, not half understood.
+2. Every field but kind and secret may be absent. A plaintext with a tag below 128 that this release does not
+   know is refused, not half understood; tags from 128 on are left out by a reader that does not know them.
 3. ``repr`` shows neither the secret nor the second factor's seed.
 """
 
@@ -30,6 +30,12 @@ MAX_FIELD_BYTES = 512
 
 UNAMBIGUOUS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 """Default alphabet of generated credentials: letters and digits that are not mistaken for each other."""
+
+LAST_KNOWN_TAG = 7
+"""Tags above this, below 128, belong to a later release and are refused."""
+
+FIRST_OPTIONAL_TAG = 128
+"""Tags from here on may be ignored by a reader that does not know them."""
 
 MIN_ENTROPY_BITS = 80
 """A generated credential must not be weaker than this."""
@@ -96,7 +102,7 @@ class Credential:
             DecryptionFailed: it is not a plaintext.
         """
         fields = _read_fields(plaintext.reveal())
-        if any(tag > 7 for tag in fields):
+        if any(LAST_KNOWN_TAG < tag < FIRST_OPTIONAL_TAG for tag in fields):
             raise UnsupportedVersion("the credential has fields that this release does not know")
         try:
             account, target, ca_fingerprint, hint = (fields.get(tag, b"").decode() for tag in (3, 4, 5, 6))

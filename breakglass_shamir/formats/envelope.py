@@ -220,8 +220,8 @@ class EnvelopeReader:
     def _add_part(self, fields: Sequence[str]) -> Envelope | None:
         number, count = _part_numbers(fields)
         tag = text.normalise(fields[1])
-        if len(tag) != _HASH_CHARACTERS:
-            raise MalformedText(f"expected {_HASH_CHARACTERS} characters of hash, got {len(tag)}")
+        if len(tag) != _HASH_CHARACTERS or not set(tag) <= set(text.ALPHABET):
+            raise MalformedText(f"expected {_HASH_CHARACTERS} base32 characters of hash, got {tag[:8]!r}")
         parts = self._parts.setdefault((tag, count), {})
         parts[number] = text.decode(text.normalise(fields[2]))
         if len(parts) < count:

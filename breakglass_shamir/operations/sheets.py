@@ -10,6 +10,8 @@ Rules:
 """
 
 import base64
+import functools
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +34,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.folders import on_memory
 from breakglass_shamir.paper.scan import Scanner
 from breakglass_shamir.paper.sheet import Paper, SheetContent, render
+from breakglass_shamir.standalone import recover
 
 SALT_BYTES = 16
 """Salt of the policy digest in the envelope."""
@@ -197,9 +200,15 @@ def _content(epoch: Epoch, share: Share, kind: Literal["live", "drill"]) -> Shee
         belongs_to=epoch.policy.belongs_to,
         printed_on=datetime.now(UTC).date().isoformat(),
         bag_serial="",
-        recovery_tool="",
-        recovery_sha256="",
+        recovery_tool=f"recover.py {recover.VERSION}",
+        recovery_sha256=_recovery_digest(),
     )
+
+
+@functools.cache
+def _recovery_digest() -> str:
+    """Return the SHA-256 of the standalone recovery tool as it ships here, hexadecimal."""
+    return hashlib.sha256(Path(recover.__file__).read_bytes()).hexdigest()
 
 
 def _make_folder(folder: Path) -> None:

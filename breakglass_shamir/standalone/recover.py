@@ -818,6 +818,7 @@ def repair_core(received: bytes, erased: set[int], padding: int) -> bytes | None
 
 TEXT_TAGS = {3: "account", 4: "target", 5: "ca_fingerprint", 6: "hint"}
 TAG_KIND, TAG_SECRET, TAG_TOTP = 1, 2, 7
+TAG_OPTIONAL = 128  # tags from here on may be ignored by who does not know them
 SECRET_BYTES_MAX, FIELD_BYTES_MAX = 4096, 512
 
 
@@ -845,8 +846,9 @@ def read_credential(plaintext: bytes) -> Credential:
         if tag <= max(fields, default=0) or not value or end > len(plaintext):
             raise altered
         fields[tag], offset = value, end
-    if max(fields, default=0) > TAG_TOTP:
+    if any(TAG_TOTP < tag < TAG_OPTIONAL for tag in fields):
         raise later
+    fields = {tag: value for tag, value in fields.items() if tag < TAG_OPTIONAL}
     limits = {TAG_KIND: 1, TAG_SECRET: SECRET_BYTES_MAX}
     if any(len(value) > limits.get(tag, FIELD_BYTES_MAX) for tag, value in fields.items()):
         raise altered

@@ -38,6 +38,7 @@ def _several_codes(epoch: Epoch) -> Iterator[Vector]:
         ("number above the count", "1/", "9/"),
         ("a hash of three characters", tag, tag[:3]),
         ("no hash", f":{tag}:", ":"),
+        ("a hash outside the alphabet", tag, "U" + tag[1:]),
     ):
         changed = codes[0].replace(old, new, 1) if old != "1/" else codes[0].replace(":1/", f":{new}", 1)
         yield bad(name, kind, {"codes": [changed, *codes[1:]]}, "malformed-text")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of
 
 from breakglass_shamir.crypto import shamir
+from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.formats.structure import Group, Structure
@@ -19,9 +20,15 @@ def plaintexts(epochs: list[Epoch]) -> Iterator[Vector]:
         given = {"plaintext": epoch.credential.to_bytes().reveal().hex()}
         yield good(f"credential of {epoch.name}", "read-credential", given, credential_of(epoch.credential))
     kind, secret = bytes.fromhex("01000101"), bytes.fromhex("02000178")
+    plain, later = b"\x01" + kind + secret, b"\x80\x00\x01x" + b"\xff\x02\x01" + bytes(513)
+    output = credential_of(Credential.from_bytes(Secret(plain)))
+    yield good(
+        "later fields that a reader may do without", "read-credential", {"plaintext": (plain + later).hex()}, output
+    )
     for name, body, error in (
         ("version 2", b"\x02" + kind + secret, "unsupported-version"),
         ("a tag of a later release", b"\x01" + kind + secret + b"\x08\x00\x01x", "unsupported-version"),
+        ("tag 127", b"\x01" + kind + secret + b"\x7f\x00\x01x", "unsupported-version"),
         ("no secret", b"\x01" + kind, "decryption-failed"),
         ("no kind", b"\x01" + secret, "decryption-failed"),
         ("kind 6", b"\x01\x01\x00\x01\x06" + secret, "decryption-failed"),

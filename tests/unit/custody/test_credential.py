@@ -30,10 +30,7 @@ KIND, SECRET = (1, b"\x01"), (2, b"x")
 
 def test_bytes_are_laid_out_as_specified() -> None:
     made = Credential(Secret(b"hunter2"), account="root")
-    assert (
-        made.to_bytes().reveal()
-        == b"\x01" + b"\x01\x00\x01\x01" + b"\x02\x00\x07hunter2" + b"\x03\x00\x04root"
-    )
+    assert made.to_bytes().reveal() == b"\x01" + b"\x01\x00\x01\x01" + b"\x02\x00\x07hunter2" + b"\x03\x00\x04root"
 
 
 def test_every_field_survives() -> None:
@@ -69,6 +66,13 @@ def test_another_version_or_tag_is_refused_not_half_understood() -> None:
     for other in (plaintext(KIND, SECRET, version=2), plaintext(KIND, SECRET, (8, b"x")), Secret(b"")):
         with pytest.raises(UnsupportedVersion):
             Credential.from_bytes(other)
+
+
+def test_a_later_field_that_a_reader_may_do_without_is_left_out() -> None:
+    known = Credential.from_bytes(plaintext(KIND, SECRET))
+    assert Credential.from_bytes(plaintext(KIND, SECRET, (128, b"x"), (255, bytes(600)))) == known
+    with pytest.raises(UnsupportedVersion):
+        Credential.from_bytes(plaintext(KIND, SECRET, (127, b"x")))
 
 
 def test_every_truncation_is_refused() -> None:
