@@ -3,15 +3,20 @@
 
 import hashlib
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import rfc8785
 
+from breakglass_shamir.crypto.keys import ed25519_public
+from breakglass_shamir.crypto.merkle import leaf_hash
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.record import AnyBody, Record, check_human_text, from_bytes, parse
 from breakglass_shamir.errors import InvalidInput, InvalidRecord
+from breakglass_shamir.hygiene import Secret
 
 
 def make(body: AnyBody | None = None, **changes: Any) -> Record:
@@ -183,3 +188,32 @@ def test_what_a_person_gave_is_trimmed_or_refused() -> None:
     for character in [*UNCLEAN, "\n", "\t"]:
         with pytest.raises(InvalidInput, match="the reason has control or text-direction characters"):
             check_human_text("reason", f"it{character}is")
+
+
+SPECIFICATION = (Path(__file__).resolve().parents[3] / "docs" / "spec" / "7-records.md").read_text()
+
+
+def test_the_specification_lists_every_record_type_with_its_fields() -> None:
+    section = SPECIFICATION.partition("## Record types")[2].partition("## Life of a set")[0]
+    rows = [row.split("|") for row in section.splitlines() if row.startswith("| `")]
+    said = {row[1].strip(" `"): re.findall(r"`(\w+)` ([\w\[\]]+)", row[2]) for row in rows}
+    words = {str: "string", int: "integer", bool: "boolean", tuple[str, ...]: "[string]", dict[str, str]: "object"}
+    meant = {
+        str(body.__struct_config__.tag): [(f.name, words[f.type]) for f in msgspec.structs.fields(body)]
+        for body in AnyBody.__args__
+    }
+    assert said == meant
+
+
+def test_the_specification_has_a_rule_for_every_record_type() -> None:
+    section = SPECIFICATION.partition("## Life of a set")[2]
+    rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
+    ruled = {name for row in rows for name in re.findall("`([a-z-]+)`", row)}
+    assert ruled == {body.__struct_config__.tag for body in AnyBody.__args__}
+
+
+def test_the_specification_shows_the_right_hashes() -> None:
+    public = ed25519_public(Secret(b"k" * 32))
+    for shown in (records.digest(CANONICAL), leaf_hash(CANONICAL).hex(), public.hex(), f"{len(CANONICAL)} bytes"):
+        assert shown in SPECIFICATION
+    assert f"breakglass-shamir.log/{hashlib.sha256(public).hexdigest()[:16]}" in SPECIFICATION
