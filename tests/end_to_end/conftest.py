@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.life import Life, restore
+from tests.end_to_end.life import Life
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,20 +28,17 @@ def fresh(tmp_path: Path) -> Life:
 
 
 @pytest.fixture(scope="session")
-def sealed_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Life, Path]:
-    """A sealed set of 2 of 3, and a copy of its folder."""
-    folder = tmp_path_factory.mktemp("sealed") / "life"
-    life = Life(folder)
+def sealed_once(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """A sealed set of 2 of 3 that remembers this moment."""
+    life = Life(tmp_path_factory.mktemp("sealed") / "life")
     life.begin()
     life.seal()
-    backup = folder.parent / "backup"
-    restore(folder, backup)
-    return life, backup
+    life.keep()
+    return life
 
 
 @pytest.fixture
-def life(sealed_once: tuple[Life, Path]) -> Life:
+def life(sealed_once: Life) -> Life:
     """A sealed set of 2 of 3: sheets in ``sheets-1``, scans in ``scans-1``."""
-    life, backup = sealed_once
-    restore(backup, life.folder)
-    return life
+    sealed_once.restore()
+    return sealed_once

@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
 import threading
 import time
@@ -130,6 +129,7 @@ class Life:
 
     quorum: str = groups_text((2, CUSTODIANS[:3]))
     rotation: str = ""
+    backup: Path | None = None
 
     @property
     def key(self) -> Path:
@@ -160,6 +160,17 @@ class Life:
         self.ok("split", self.policy, "--credential-from", "-", "--out", self.sheets(1), stdin=self.secret.reveal())
         self.scan(1)
         self.ok("confirm", NAME, self.scans(1))
+
+    def keep(self) -> None:
+        """Remember the folder as it is."""
+        self.backup = self.folder.parent / "backup"
+        shutil.copytree(self.folder, self.backup)
+
+    def restore(self) -> None:
+        """Put the folder back as it was remembered."""
+        assert self.backup is not None
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self.backup, self.folder)
 
     def sheets(self, number: int) -> Path:
         """Return the folder of a printing."""
@@ -330,14 +341,3 @@ def wait_until(condition: Any, what: str, limit_s: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited {limit_s} s for {what}"
         time.sleep(0.02)
-
-
-def restore(backup: Path, folder: Path) -> None:
-    """Put a folder back as it was."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(backup, folder, symlinks=True)
-
-
-def python() -> str:
-    """Return the interpreter of these tests."""
-    return sys.executable

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Promise 4 on the whole program: killed at any step, the set opens from paper and the rotation comes to its end.
+
+Each row of the matrix is one boundary (see ``crash_driver``). After the kill, and before anything is tried
+again: the ledger verifies, nothing was revealed without its record, and what the printed sheets hold opens the
+key. Then the program is asked, and its hints are followed to the letter, until the rotation is proven.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from breakglass_shamir.connectors import key_file
+from tests.end_to_end.life import DECLARATION, NAME, TIME_LIMIT_S, Done, Life, secrets_on_paper
+
+DRIVER = Path(__file__).with_name("crash_driver.py")
+REPOSITORY = Path(__file__).parents[2]
+
+SLICES = 4
+"""Each test takes every fourth boundary, so that workers share the matrix."""
+
+FEWEST_BOUNDARIES = {"recombine": 55, "rotate": 50}
+"""Fewer than these, and the driver has lost hold of the steps."""
+
+MOST_HINTS = 4
+"""Steps people take to bring a set back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one kill."""
+
+    number: int
+    step: str
+    lives: str
+    """Which credential opened the key right after it."""
+
+    hints: tuple[str, ...]
+    """What people were told, and did."""
+
+    def __str__(self) -> str:
+        return f"{self.number:4}  {self.step:40} {self.lives:4} {' > '.join(self.hints)}"
+
+
+class Crash:
+    """One life, one kill, one way back."""
+
+    def __init__(self, life: Life, operation: str) -> None:
+        self.life = life
+        self.operation = operation
+        self.journal = life.folder / "journal"
+        self.marker = life.folder / "revealed"
+
+    def kill_at(self, boundary: int | str) -> bool:
+        """Run the operation up to a boundary, by number or name; tells whether there was one."""
+        ended = self._driven(str(boundary), 2, self._command())
+        if ended.exit == 0:
+            return False
+        assert ended.exit == -signal.SIGKILL, ended.err
+        return True
+
+    def step(self) -> str:
+        """Return the boundary at which it ended."""
+        return self.journal.read_text().splitlines()[-1]
+
+    def look(self) -> str:
+        """Hold the promises right after the kill; returns which credential lives."""
+        kinds = self.life.kinds()
+        if self.marker.exists():
+            assert "opened" in kinds
+            assert self.marker.read_bytes() == self.life.secret.reveal()
+        if self.life.opens(self.life.secret):
+            return "old"
+        assert any(map(self.life.opens, secrets_on_paper(self.life.sheets(2))))
+        assert "applying" in kinds
+        return "new"
+
+    def bring_back(self) -> tuple[str, ...]:
+        """Do what the program says until the rotation is proven; returns what it said."""
+        said: list[str] = []
+        scans = [1]
+        for attempt in range(MOST_HINTS):
+            options = ["--scan", *_joined("--scan", [str(self.life.scans(n)) for n in scans])]
+            command = ["rotate", NAME, *options, *map(str, self.life.rotating(3 + attempt))]
+            done = self._driven("none", 3 + attempt, command)
+            if done.exit == 0:
+                return (*said, "rotate")
+            hint = done.err.rpartition("hint: ")[2].strip()
+            said.append(hint)
+            scans = self._follow(hint, scans)
+        pytest.fail(f"still not rotated after: {said}")
+
+    def proven(self) -> None:
+        """Hold that the set is whole again: one living credential, on paper, its old one dead."""
+        status = self.life.status()
+        assert (status["phase"], status["debts"], status["due"]) == ("sealed", [], [])
+        alive = [n for n in range(1, 7) if any(map(self.life.opens, secrets_on_paper(self.life.sheets(n))))]
+        assert len(alive) == 1
+        assert alive != [1]
+        assert not self.life.opens(self.life.secret)
+        assert key_file.leftovers(self.life.key) == []
+        self.life.entries()
+
+    def _follow(self, hint: str, scans: list[int]) -> list[int]:
+        """Do what a hint says; returns which scans to bring next time."""
+        for word, arguments in (("close", ["--as", "emergency"]), ("cancel", ["--reason", "it was interrupted"])):
+            if f"breakglass {word} {NAME}" in hint:
+                self.life.ok(word, NAME, *arguments)
+                return scans
+        if "both sets of sheets" in hint:
+            self.life.scan(2)
+            return [1, 2]
+        if "bring the sheets of epoch 2" in hint:
+            self.life.scan(2)
+            return [2]
+        pytest.fail(f"nobody could follow this hint: {hint}")
+
+    def _command(self) -> list[str]:
+        rest = ["--scan", str(self.life.scans(1)), *map(str, self.life.rotating(2))]
+        if self.operation == "rotate":
+            return ["rotate", NAME, *rest]
+        return ["recombine", NAME, *DECLARATION, *rest, "--exec", "sh", "-c", f"cat > {self.marker}"]
+
+    def _driven(self, boundary: str, printing: int, command: list[str]) -> Done:
+        readback = self.life.folder / f"readback-{printing}"
+        driver = [DRIVER, self.journal, boundary, self.life.sheets(printing), readback]
+        done = subprocess.run(
+            [sys.executable, *map(str, driver), "--home", str(self.life.home), *command],
+            capture_output=True, stdin=subprocess.DEVNULL, text=True, cwd=self.life.folder,
+            env=self.life.environment(PYTHONPATH=str(REPOSITORY)), timeout=TIME_LIMIT_S, check=False,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+def _joined(word: str, values: list[str]) -> list[str]:
+    """Put a word between values."""
+    return [part for value in values for part in (word, value)][1:]
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("first", range(SLICES))
+@pytest.mark.parametrize("operation", ["recombine", "rotate"])
+def test_a_kill_at_any_step_locks_nobody_out(life: Life, operation: str, first: int, tmp_path: Path) -> None:
+    table = tmp_path / "matrix.txt"
+    rows: list[Row] = []
+    number = first
+    while True:
+        life.restore()
+        crash = Crash(life, operation)
+        if not crash.kill_at(number):
+            break
+        step, lives = crash.step(), crash.look()
+        row = Row(number, step, lives, crash.bring_back())
+        crash.proven()
+        rows.append(row)
+        with table.open("a") as file:
+            file.write(f"{row}\n")
+        number += SLICES
+    assert number >= FEWEST_BOUNDARIES[operation], table.read_text()
+    assert len(table.read_text().splitlines()) == len(rows) == (number - first) // SLICES
+    assert rows[0].lives == "old"
+    assert rows[-1].lives == "new"
+
+
+def test_nothing_else_of_a_killed_run_goes_on(life: Life) -> None:
+    crash = Crash(life, "rotate")
+    assert crash.kill_at(12)
+    mine = str(crash.life.folder).encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        assert mine not in line or int(process.name) == os.getpid()

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An emergency while a rotation is interrupted: two credentials, and only the target knows which one lives."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.life import DECLARATION, NAME, Done, Life, secrets_on_paper
+from tests.end_to_end.test_crash_matrix import Crash
+
+BEFORE, AFTER = "before connector.rotate", "after connector.rotate"
+
+
+def interrupt(life: Life, step: str) -> Life:
+    """Kill a rotation at a named step, and scan the new sheets."""
+    assert Crash(life, "rotate").kill_at(step)
+    life.scan(2)
+    return life
+
+
+def emergency(life: Life, *scans: int, more: tuple[str | Path, ...] = ()) -> Done:
+    """Open with the sheets of some printings; the credential goes to ``got``."""
+    words = [word for number in scans for word in ("--scan", life.scans(number))]
+    debts = [word for debt in life.status()["debts"] for word in ("--debt", debt["id"])]
+    return life.run(
+        "recombine", NAME, *DECLARATION, *debts, *words, *more, "--exec", "sh", "-c", f"cat > {life.folder}/got"
+    )
+
+
+@pytest.mark.parametrize(("step", "living", "other"), [(BEFORE, 1, 2), (AFTER, 2, 1)])
+def test_either_quorum_opens_and_is_told_of_the_other(life: Life, step: str, living: int, other: int) -> None:
+    interrupt(life, step)
+    tried = emergency(life, other)
+    assert tried.exit == 7, tried.err
+    assert f"open again with the sheets of epoch {living} alone" in tried.err
+    assert "the old and the new sheets together: breakglass rotate" in tried.err
+    opened = emergency(life, living)
+    assert opened.exit == 7, opened.err
+    (secret,) = secrets_on_paper(life.sheets(living))
+    assert (life.folder / "got").read_bytes() == secret.reveal()
+    assert life.opens(secret)
+
+
+def test_a_new_printing_is_not_begun_before_the_interrupted_one_is_settled(life: Life) -> None:
+    interrupt(life, AFTER)
+    done = emergency(life, 2, more=tuple(life.rotating(3)))
+    assert done.exit == 7, done.err
+    assert not life.sheets(3).exists()
+
+
+def test_a_use_of_the_new_credential_is_still_owed_when_the_interrupted_rotation_is_done(life: Life) -> None:
+    interrupt(life, AFTER)
+    emergency(life, 2)
+    done = life.run("rotate", NAME, "--scan", life.scans(1), "--scan", life.scans(2))
+    assert done.exit == 0, done.err
+    assert [debt["kind"] for debt in life.status()["debts"]] == ["rotation"]
