@@ -22,12 +22,15 @@ from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
 
+_QUORUM_NAMESPACES = (sshsig.QUORUM_NAMESPACE, "recovery@breakglass-shamir")
+"""What a set key may sign: records, and what recover.py writes (docs/spec/8-recovery.md)."""
+
 SHORTEST_ID = 6
 """Hexadecimal digits of an opening id that a person must give."""
 
 _SHOWN = (
     "purpose", "incident_class", "ticket", "officers", "reason", "gate", "problem", "error", "message", "outcome",
-    "classification", "sheet", "sheets", "mode", "program", "scope", "debt", "terminal", "epoch", "result",
+    "classification", "sheet", "sheets", "custodian", "bag", "mode", "program", "scope", "debt", "terminal", "epoch", "proven", "result",
 )  # fmt: skip
 """Fields of records that a list shows, in this order."""
 
@@ -163,7 +166,7 @@ def _allowed_signers(ledger: Ledger) -> str:
     for set_state in ledger.state.sets.values():
         for epoch in set_state.epochs.values():
             name = _quorum_principal(epoch.envelope.core.epoch_id)
-            rows.append(sshsig.allowed_signer(name, epoch.envelope.set_public_key, [sshsig.QUORUM_NAMESPACE]))
+            rows.append(sshsig.allowed_signer(name, epoch.envelope.set_public_key, _QUORUM_NAMESPACES))
     return "\n".join(row.rstrip("\n") for row in rows) + "\n"
 
 

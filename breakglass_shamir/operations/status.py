@@ -33,6 +33,9 @@ class SetStatus:
     losses_left: int
     """How many more sheets may be lost before no quorum is left; negative: none is left."""
 
+    prepared: str
+    """The next epoch, printed but not yet in force, and how far it is; empty where there is none."""
+
     opening: str
     due: tuple[str, ...]
     """What somebody should do, one sentence each."""
@@ -64,10 +67,19 @@ def _status(s: SetState, now: Moment) -> SetStatus:
         acknowledged=len(epoch.acknowledged),
         voided=len(epoch.voided),
         losses_left=left,
-        opening=s.opening.short_id if s.opening else "",
+        prepared=_prepared(s),
+        opening=s.opening.id if s.opening else "",
         due=tuple(_due(s, left, now)),
         debts=tuple(_debt(debt, now) for debt in s.debts),
     )
+
+
+def _prepared(s: SetState) -> str:
+    if not s.prepared:
+        return ""
+    epoch = s.epochs[s.prepared]
+    progress = f"{len(epoch.read_back)} of {len(epoch.seats)} sheets read back, {len(epoch.acknowledged)} held"
+    return f"epoch {epoch.number} ({epoch.short_id}): {progress}"
 
 
 def _debt(debt: Debt, now: Moment) -> DebtStatus:
@@ -77,7 +89,9 @@ def _debt(debt: Debt, now: Moment) -> DebtStatus:
 
 def _due(s: SetState, left: int, now: Moment) -> list[str]:
     epoch = s.current_epoch
-    due = [debt.what for debt in s.debts]
+    due = list(dict.fromkeys(debt.what for debt in s.debts))
+    if s.prepared:
+        due.append(f"rotate: {_prepared(s)}")
     if left < 0:
         due.insert(0, "too many sheets are void: perhaps no quorum is left; rotate now while one is")
     elif epoch.voided:

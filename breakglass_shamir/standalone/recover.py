@@ -7,7 +7,7 @@ only, for a machine without a network and without the toolkit. It needs no insta
 
     python3 -I -S recover.py                       ask and answer at the terminal
     python3 -I -S recover.py FILE...               read what was typed or scanned into files
-    scanner | python3 -I -S recover.py --officer "Maria Lindqvist" --ticket INC-7 --reason "LDAP down" --out FILE
+    scanner | python3 -I -S recover.py --officer "head of security" --ticket INC-7 --reason "LDAP down" --out FILE
 
 How to use it: scan or type what is printed on the sheets, in any order, one code or line at a time. ``BGS1:`` codes
 are shares, ``BGE1:`` codes the envelope (any one sheet's copy), lines 1 to 4 a share, lines 5 and up the envelope's

@@ -163,7 +163,7 @@ def sheet(seed: int) -> tuple[SheetContent, Image.Image]:
         envelope_codes=("BGE1:" + some(ENVELOPE_CHARACTERS),),
         core_lines=(),
         core_omitted=True,
-        custodian="Maria Lindqvist",
+        custodian="head of security",
         belongs_to="Example Water Works, IT operations",
         printed_on="2026-11-23",
         bag_serial="",

@@ -33,9 +33,9 @@ PROGRAM = REPOSITORY / "breakglass_shamir" / "standalone" / "recover.py"
 VECTORS = REPOSITORY / "tests" / "vectors"
 WHO = (
     "--officer",
-    "Maria Lindqvist",
+    "head of security",
     "--officer",
-    "Jörg Ång",
+    "Büro Süd",
     "--ticket",
     "INC-7",
     "--reason",
@@ -306,7 +306,7 @@ def test_the_record_has_every_field_in_canonical_form(tmp_path: Path) -> None:
         "set_public_key": epoch["set_public_key"],
         "envelope_sha256": epoch["sha256"],
         "sheets": ["1.1", "1.2", "2.1"],
-        "officers": ["Maria Lindqvist", "Jörg Ång"],
+        "officers": ["head of security", "Büro Süd"],
         "ticket": "INC-7",
         "reason": 'the "directory" is down',
         "tool": program.TOOL,
@@ -448,7 +448,7 @@ def test_a_person_at_the_terminal_is_asked_and_no_mistake_ends_the_session(tmp_p
     terminal.expect("seen already", texts(PLAIN, 2)[0])
     terminal.expect("type open> ", "open")
     terminal.expect("who is there? name and surname: ", "")
-    terminal.expect("who is there? name and surname: ", "Maria Lindqvist")
+    terminal.expect("who is there? name and surname: ", "head of security")
     terminal.expect("who else? (empty: nobody) ", "x" * 300)
     terminal.expect("who else? (empty: nobody) ", "")
     terminal.expect("incident or ticket: ", "INC-7")
@@ -462,7 +462,7 @@ def test_a_person_at_the_terminal_is_asked_and_no_mistake_ends_the_session(tmp_p
     terminal.expect("correct horse battery staple")
     terminal.expect("replace it")
     assert terminal.close() == 0
-    assert json.loads((tmp_path / "use.json").read_bytes())["officers"] == ["Maria Lindqvist"]
+    assert json.loads((tmp_path / "use.json").read_bytes())["officers"] == ["head of security"]
 
 
 def test_an_interruption_reveals_nothing(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def make(some: Callable[[int], str], line: Callable[[], str]) -> Make:
         envelope_codes=("BGE1:" + some(670),),
         core_lines=tuple(line() for _ in range(16)),
         core_omitted=False,
-        custodian="Maria Lindqvist",
+        custodian="head of security",
         belongs_to="Example Water Works, IT operations",
         printed_on="2026-11-23",
         bag_serial="",
