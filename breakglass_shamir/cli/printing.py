@@ -40,6 +40,8 @@ def printing_of(
         raise InvalidInput(
             f"expected a folder at {readback} for --readback", hint="make it, then point the scanner at it"
         )
+    if out is not None and readback is not None and out.resolve() == readback.resolve():
+        raise InvalidInput("expected --readback to be another folder than --out: what lands there is deleted")
     return None if out is None else Printing(out, paper, readback, timeout, tuple(seat(ack) for ack in acks))
 
 

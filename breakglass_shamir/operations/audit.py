@@ -30,7 +30,8 @@ SHORTEST_ID = 6
 
 _SHOWN = (
     "purpose", "incident_class", "ticket", "officers", "reason", "gate", "problem", "error", "message", "outcome",
-    "classification", "sheet", "sheets", "custodian", "bag", "mode", "program", "scope", "debt", "terminal", "epoch", "proven", "result",
+    "classification", "sheet", "sheets", "custodian", "bag", "mode", "program", "scope", "debt", "terminal", "epoch",
+    "proven", "result",
 )  # fmt: skip
 """Fields of records that a list shows, in this order."""
 

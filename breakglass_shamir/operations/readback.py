@@ -4,7 +4,8 @@
 Rules:
 
 1. A sheet counts when its share matches its commitment in the epoch's envelope.
-2. What landed in a readback folder is deleted once it was verified; what was not verified stays for a look.
+2. A scan in a readback folder is deleted once its sheet was verified; everything else there is left alone.
+   A copy of a sheet's own file is no scan.
 3. Sheets may be confirmed a few at a time; the record names each.
 """
 
@@ -18,7 +19,7 @@ from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, w
 from breakglass_shamir.errors import IllegalState, InsufficientShares, PaperError
 from breakglass_shamir.operations import gather
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sheets import remove
+from breakglass_shamir.operations.sheets import Printing, remove
 from breakglass_shamir.paper.scan import Scanner
 
 
@@ -47,28 +48,32 @@ def confirm(recorder: Recorder, paths: Iterable[Path], scanner: Scanner) -> Epoc
     return epoch
 
 
-def read_back_folder(recorder: Recorder, epoch_id: str, folder: Path, scanner: Scanner, timeout_s: float) -> None:
-    """Wait until every sheet of an epoch has landed in a folder.
+def read_back_folder(
+    recorder: Recorder, epoch_id: str, printing: Printing, scanner: Scanner, printed: Sequence[Path]
+) -> None:
+    """Wait until every sheet of an epoch has landed in the readback folder, where there is one.
 
     Raises:
         PaperError: the time is over and sheets are missing; those read are recorded.
     """
+    if printing.readback is None:
+        return
     pool = _pool(recorder)
     epoch = recorder.set_state.epochs[epoch_id]
     wanted, core_id = len(epoch.seats), epoch.envelope.core.epoch_id
-    recorder.desk.say(f"waiting for scans of {wanted} sheets in {folder}")
-    read = gather.watch(
-        pool, folder, scanner, recorder.desk,
-        enough=lambda: len(pool.have(core_id)) == wanted, timeout_s=timeout_s,
+    recorder.desk.say(f"waiting for scans of {wanted} sheets in {printing.readback}")
+    verified = gather.watch(
+        pool, printing.readback, scanner, recorder.desk,
+        enough=lambda: len(pool.have(core_id)) == wanted, timeout_s=printing.timeout_s, printed=printed,
     )  # fmt: skip
     _record(recorder, pool, epoch)
+    remove(verified)
     epoch = recorder.set_state.epochs[epoch_id]
     if not epoch.sealed:
         raise PaperError(
             f"not read back in time: sheets {', '.join(unread(epoch))} of epoch {epoch.number}",
             hint=f"scan them and run: breakglass confirm {recorder.set_name} SCAN...",
         )
-    remove(read)
 
 
 def wait_for_custodians(
@@ -93,7 +98,10 @@ def wait_for_custodians(
         if epoch.sealed and epoch.quorum_acknowledged:
             return
         if time.monotonic() > deadline:
-            raise PaperError(_still_missing(recorder.set_name, epoch), hint="finish it with: breakglass rotate")
+            raise PaperError(
+                _still_missing(recorder.set_name, epoch),
+                hint="the target is unchanged; confirm and acknowledge within the time next time",
+            )
         time.sleep(poll_s)
 
 

@@ -20,6 +20,7 @@ from breakglass_shamir.errors import (
     BreakglassError,
     IllegalState,
     InvalidInput,
+    LedgerBusy,
     LedgerUnwritable,
     RotationDue,
 )
@@ -158,13 +159,15 @@ def _record_use(recorder: Recorder, record: InUse) -> None:
     """Record that the use begins; the opening is on record already, so a failure here only warns."""
     try:
         recorder.append(record)
-    except LedgerUnwritable as error:
+    except (LedgerUnwritable, LedgerBusy) as error:
         recorder.desk.warn(f"the beginning of the use could not be recorded: {error}")
 
 
 def _end_use(recorder: Recorder, outcome: str, classification: str) -> str:
     word = classification if classification in CLASSIFICATIONS else "drill"
-    recorder.refresh()
+    if _closed_elsewhere(recorder)():
+        recorder.desk.say("the use was closed from elsewhere")
+        return outcome
     recorder.append(UseEnded(outcome=outcome, classification=word))
     recorder.desk.say(f"the use has ended: {outcome}")
     return outcome
@@ -202,7 +205,7 @@ def _rotate(
     try:
         new = rotation.prepare(printing, scanner)
         rotation.finish(new, printing)
-    except (LedgerUnwritable, IllegalState):
+    except (LedgerUnwritable, LedgerBusy, IllegalState):
         raise
     except BreakglassError as error:
         recorder.append(Refused(stage="rotate", error=error.id, message=str(error)))

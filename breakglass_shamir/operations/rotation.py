@@ -16,6 +16,7 @@ The credential's text is in memory only, and in the sheets.
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from breakglass_shamir.connectors.base import Check, CheckResult, Connector
 from breakglass_shamir.connectors.registry import connector_for
@@ -30,7 +31,7 @@ from breakglass_shamir.custody.record import (
     OldDead,
     Refused,
 )
-from breakglass_shamir.errors import BreakglassError, ConnectorError, LedgerUnwritable
+from breakglass_shamir.errors import BreakglassError, ConnectorError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.recorder import Recorder
@@ -61,10 +62,8 @@ class Rotation:
             self.recorder.append(Abandoned(epoch_id=state.prepared, reason="prepared by a run that ended"))
         new = self._new_credential()
         self._preflight(new.secret)
-        self._print(new, printing, scanner)
-        prepared = self.recorder.set_state.prepared
-        if printing.readback is not None:
-            read_back_folder(self.recorder, prepared, printing.readback, scanner, printing.timeout_s)
+        files = self._print(new, printing, scanner)
+        read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, files)
         return new
 
     def finish(self, new: Credential, printing: Printing) -> None:
@@ -110,7 +109,7 @@ class Rotation:
                 "the target will refuse a rotation: " + "; ".join(filter(None, (*found.problems, until)))
             )
 
-    def _print(self, new: Credential, printing: Printing, scanner: Scanner) -> None:
+    def _print(self, new: Credential, printing: Printing, scanner: Scanner) -> list[Path]:
         state, ledger = self.recorder.set_state, self.recorder.ledger
         warning = folder_warning(printing.out)
         if warning:
@@ -124,11 +123,12 @@ class Rotation:
             self.recorder.append(record)
             countersigned = Countersigned(epoch_id=record.epoch_id, envelope_sha256=record.envelope_sha256)
             self.recorder.append(countersigned, set_key=self.set_key)
-        except LedgerUnwritable:
+        except BreakglassError:
             remove(files)
             raise
         self.recorder.desk.say(f"epoch {number}: {len(files)} files written to {printing.out} and read back")
         self.recorder.desk.say("keep the old and the new sheets together until the rotation is closed")
+        return files
 
     def _change(self, connector: Connector, new: Credential, *, resumed: bool) -> None:
         """Change the target, unless an interrupted run did."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.connectors.base import CheckResult, Connector
+from breakglass_shamir.connectors.base import Check, CheckResult, Connector
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.credential import Credential, generate
@@ -25,8 +25,6 @@ from breakglass_shamir.errors import (
     ConnectorError,
     FileExists,
     InvalidInput,
-    PaperError,
-    UnknownSet,
 )
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
@@ -88,6 +86,12 @@ def split(
     if in_force is None:
         raise InvalidInput("expected the current credential, so that the target can be changed to a generated one")
     proven = prove(recorder, policy, in_force)
+    if _epochs(recorder) and proven != "accepted":
+        raise FileExists(
+            f"set {policy.name} is in this ledger already, and this credential could not be proven to be another one",
+            hint="let the target be reached, or open it with its sheets",
+        )
+    _replace_unproven(recorder)
     if secret is None:
         secret, proven = generate(policy.rotation.length, policy.rotation.alphabet), "unproven"
     warning = folder_warning(printing.out)
@@ -99,10 +103,10 @@ def split(
     files = print_epoch(epoch, printing, scanner)
     _record(recorder, epoch, proven, files)
     recorder.desk.say(f"{len(files)} files written to {printing.out} and read back")
-    if printing.readback is not None:
-        read_back_folder(recorder, _id(epoch), printing.readback, scanner, printing.timeout_s)
     if in_force is current:
-        _put_in_force(recorder, policy, current, secret, printing)
+        _put_in_force(recorder, policy, current, secret, printing, scanner, files)
+    else:
+        read_back_folder(recorder, _id(epoch), printing, scanner, files)
     state = recorder.set_state.current_epoch
     word = "accepted" if state.proven else "unproven"
     return SplitResult(policy.name, number, state.short_id, tuple(files), word, state.sealed)
@@ -113,7 +117,10 @@ def _epochs(recorder: Recorder) -> Sequence[EpochState]:
     return tuple(known.epochs.values()) if known else ()
 
 
-def _put_in_force(recorder: Recorder, policy: Policy, current: Secret, new: Secret, printing: Printing) -> None:
+def _put_in_force(
+    recorder: Recorder, policy: Policy, current: Secret, new: Secret, printing: Printing, scanner: Scanner,
+    files: Sequence[Path],
+) -> None:  # fmt: skip
     """Change the target to a generated credential, once its sheets are in their custodians' hands.
 
     Raises:
@@ -123,14 +130,17 @@ def _put_in_force(recorder: Recorder, policy: Policy, current: Secret, new: Secr
     epoch_id = recorder.set_state.current
     connector = connector_for(policy.target.uri, policy.target.account)
     try:
+        read_back_folder(recorder, epoch_id, printing, scanner, files)
         wait_for_custodians(recorder, epoch_id, printing.acknowledged, printing.timeout_s)
-        connector.rotate(current, new)
-    except PaperError:
+    except BaseException:
         recorder.append(Abandoned(epoch_id=epoch_id, reason="never applied"))
+        recorder.desk.warn("the target is unchanged; these sheets open nothing: destroy them")
         raise
+    try:
+        connector.rotate(current, new)
     except ConnectorError as error:
         _after_failure(recorder, connector, current, new, error)
-    check = connector.check(new)
+    check = _ask(connector, new)
     recorder.append(Proven(epoch_id=epoch_id, result=check.result, detail=check.detail))
 
 
@@ -139,20 +149,31 @@ def _after_failure(
 ) -> None:
     """Find out which credential lives: the new one first, then the current one.
 
+    The epoch is abandoned only when its credential is refused; an unclear answer leaves it as it is.
+
     Raises:
-        ConnectorError: the new one does not.
+        ConnectorError: the new one does not live, or that is not clear.
     """
-    if connector.check(new).result is CheckResult.ACCEPTED:
+    found = _ask(connector, new).result
+    if found is CheckResult.ACCEPTED:
         return
-    if connector.check(current).result is CheckResult.ACCEPTED:
+    if found is CheckResult.REFUSED and _ask(connector, current).result is CheckResult.ACCEPTED:
         recorder.append(Abandoned(epoch_id=recorder.set_state.current, reason="the target was not changed"))
         raise ConnectorError(
-            f"the target was not changed: {error}", hint="the current credential still works"
+            f"the target was not changed: {error}", hint="the current credential still works; destroy the new sheets"
         ) from error
     raise ConnectorError(
-        f"neither the current nor the new credential could be proven to work: {error}",
+        f"it is not clear whether the target was changed: {error}",
         hint="keep the sheets and the current credential, and look at the target",
     ) from error
+
+
+def _ask(connector: Connector, secret: Secret) -> Check:
+    """Check, with an error taken for *unknown*."""
+    try:
+        return connector.check(secret)
+    except ConnectorError as error:
+        return Check(CheckResult.UNKNOWN, str(error))
 
 
 def describe(policy: Policy, secret: Secret) -> Credential:
@@ -200,15 +221,29 @@ def clean_secret(data: bytes, *, raw: bool) -> Secret:
 
 
 def _refuse_existing(recorder: Recorder) -> None:
-    try:
-        exists = bool(recorder.set_state.current)
-    except UnknownSet:
+    """Refuse a set that is in the ledger, unless an interrupted split left it without a credential that ever worked.
+
+    Raises:
+        FileExists: a new epoch is a rotation's work.
+    """
+    known = recorder.state.sets.get(recorder.set_name)
+    if known is None or not known.current:
         return
-    if exists:
+    epoch = known.current_epoch
+    if epoch.proven or epoch.recovered or known.opening or known.past:
         raise FileExists(
             f"set {recorder.set_name} is in this ledger already",
             hint="a new epoch of it is made by: breakglass rotate",
         )
+
+
+def _replace_unproven(recorder: Recorder) -> None:
+    """Abandon an epoch whose credential never worked, now that another one is proven to."""
+    known = recorder.state.sets.get(recorder.set_name)
+    if known is not None and known.current:
+        number = known.current_epoch.number
+        recorder.append(Abandoned(epoch_id=known.current, reason="never proven; another credential is"))
+        recorder.desk.warn(f"epoch {number} never worked and is abandoned: destroy its sheets")
 
 
 def _record(recorder: Recorder, epoch: Epoch, proven: str, files: Sequence[Path]) -> None:

@@ -98,6 +98,8 @@ def _due(s: SetState, left: int, now: Moment) -> list[str]:
         due.append(f"rotate: {len(epoch.voided)} sheets of epoch {epoch.number} are void")
     if not epoch.sealed and not epoch.recovered:
         due.append(f"confirm: {len(epoch.read_back)} of {len(epoch.seats)} sheets were read back")
+    if not (epoch.proven or epoch.recovered):
+        due.append(f"prove: the target never accepted the credential of epoch {epoch.number}; rotate, or split again")
     if s.opening and s.opening.opened_at and s.opening.phase in (Phase.OPEN, Phase.IN_USE):
         used_s = s.opening.opened_at.seconds_until(now)
         if used_s > s.opening.declared.use_for_s:
