@@ -3,10 +3,10 @@
 
     python crash_driver.py JOURNAL BOUNDARY SHEETS READBACK COMMAND...
 
-A boundary is the instant before and after each step that outlives the process: a record inserted and
-committed, a file written, the target asked to change, its file put in place, the command that is given the
-credential. Each one passed is written to the journal; at BOUNDARY, a number or a name, the process ends without a
-chance to clean up.
+A boundary is the instant before and after each step that outlives the process: a record made durable (and one
+inside, where it is inserted but not committed), a file written, the target asked to change, its file put in
+place, the command that is given the credential. Each one passed is written to the journal; at BOUNDARY, a number
+or a name, the process ends without a chance to clean up.
 The people are played too: the sheets are scanned the moment somebody waits for the scans.
 """
 
@@ -20,6 +20,7 @@ from typing import Any
 
 from breakglass_shamir.cli import main
 from breakglass_shamir.connectors import base, key_file
+from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations import gather, reveal, sheets
 from tests.end_to_end.life import scan_folder
@@ -55,11 +56,21 @@ class Boundaries:
 
         setattr(owner, name, wrapped)
 
+    def inside_records(self) -> None:
+        """Put a boundary between a record's insertion and its commit."""
+        inner = Ledger._insert
+
+        def wrapped(ledger: Ledger, entry: Entry) -> None:
+            inner(ledger, entry)
+            self.passed(f"inside record {entry.record.body.__struct_config__.tag}")
+
+        Ledger._insert = wrapped  # type: ignore[method-assign, assignment]
+
 
 def install(boundaries: Boundaries, printed: Path, readback: Path) -> None:
     """Wrap every step, and scan what was printed when it is waited for."""
     boundaries.wrap(Ledger, "append", lambda _ledger, body: f"record {body.__struct_config__.tag}")
-    boundaries.wrap(Ledger, "_insert", lambda _ledger, entry: f"insert {entry.record.body.__struct_config__.tag}")
+    boundaries.inside_records()
     boundaries.wrap(sheets, "_write", lambda path, _pdf: f"write {path.name}")
     boundaries.wrap(base.Connector, "rotate", lambda *_: "connector.rotate")
     boundaries.wrap(key_file, "put_in_place", lambda *_: "put the key in place")

@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 import threading
 import time
@@ -130,6 +131,8 @@ class Life:
     quorum: str = groups_text((2, CUSTODIANS[:3]))
     rotation: str = ""
     backup: Path | None = None
+    more: dict[str, str] = field(default_factory=dict)
+    """More of the environment of every command."""
 
     @property
     def key(self) -> Path:
@@ -191,17 +194,24 @@ class Life:
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of a command."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-        return {**kept, "HOME": str(self.folder), "TERM": "dumb", **more}
+        return {**kept, "HOME": str(self.folder), "TERM": "dumb", **self.more, **more}
 
     def command(self, *args: str | Path) -> list[str]:
         """Return the command line of the program at this home."""
         return [str(PROGRAM), "--home", str(self.home), *map(str, args)]
 
-    def run(self, *args: str | Path, stdin: bytes = b"", time_limit_s: float = TIME_LIMIT_S) -> Done:
+    def run(self, *args: str | Path, stdin: bytes = b"") -> Done:
         """Run a command without a terminal."""
+        return self._run(self.command(*args), stdin)
+
+    def script(self, script: Path, *args: str | Path, stdin: bytes = b"") -> Done:
+        """Run a command through a script that does something to the program first."""
+        return self._run([sys.executable, str(script), *self.command(*args)[1:]], stdin)
+
+    def _run(self, command: Sequence[str], stdin: bytes) -> Done:
         done = subprocess.run(
-            self.command(*args), input=stdin, capture_output=True, env=self.environment(),
-            cwd=self.folder, timeout=time_limit_s, check=False,
+            command, input=stdin, capture_output=True, env=self.environment(), cwd=self.folder,
+            timeout=TIME_LIMIT_S, check=False,
         )  # fmt: skip
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -230,11 +240,11 @@ class Life:
         with office(self.sheets(number), self.folder / f"readback-{number}", sheets):
             yield
 
-    def rotated(self, *args: str | Path, number: int = 2, sheets: int = 3) -> Done:
-        """Run a command with a printing that is read back; keeps scans of it for later."""
+    def rotated(self, *args: str | Path, number: int = 2, sheets: int = 3, last: tuple[str, ...] = ()) -> Done:
+        """Run a command with a printing that is read back, ``last`` words at its end; keeps scans for later."""
         options = self.rotating(number)
         with self.office(number, sheets):
-            done = self.run(*args, *options)
+            done = self.run(*args, *options, *last)
         if self.sheets(number).is_dir():
             self.scan(number)
         return done
