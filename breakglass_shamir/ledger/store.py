@@ -317,8 +317,17 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _open_existing(path: Path) -> sqlite3.Connection:
-    """Open for writing where possible, else for reading, even on a read-only file system."""
+    """Open for writing where possible, else for reading, even on a read-only file system.
+
+    Never without the newest records: where their ``-wal`` file cannot be read, it says so.
+    """
+    recent = path.with_name(path.name + "-wal")
     for mode in ("rw", "ro", "ro&immutable=1"):
+        if "immutable" in mode and recent.exists() and recent.stat().st_size:
+            raise LedgerUnwritable(
+                f"the ledger {path} has newer records in {recent.name}, which cannot be read where it is",
+                hint="copy the whole home to a place that can be written, and name it with --home",
+            )
         try:
             connection = _connect(path, mode)
             connection.execute("SELECT count(*) FROM records").fetchone()

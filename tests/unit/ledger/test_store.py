@@ -223,31 +223,48 @@ with Ledger.open(Path(sys.argv[2]), Secret(b"k" * 32)) as ledger:
 
 
 @pytest.fixture
-def read_only(ledger: Ledger) -> Iterator[Path]:
-    """A ledger of two records in a folder where nobody but root may write."""
-    for _ in range(2):
-        ledger.append(NOTE)
-    ledger.close()
+def read_only() -> Iterator[Path]:
+    """A folder that is to be closed to everybody but root."""
     folder = Path(tempfile.mkdtemp(prefix="breakglass-read-only-"))
-    copy = folder / FILE_NAME
-    copy.write_bytes(ledger.path.read_bytes())
-    copy.chmod(0o444)
-    folder.chmod(0o555)
-    yield copy
+    yield folder
     folder.chmod(0o755)
     shutil.rmtree(folder)
 
 
-def test_a_file_that_may_only_be_read_is_read_and_verified(read_only: Path, tmp_path: Path) -> None:
-    """In a process of its own that gives up root, who may write everything."""
-    run = subprocess.run(
-        [sys.executable, "-c", READ_ONLY, str(tmp_path / "warm.sqlite"), str(read_only)],
+def read_as_nobody(folder: Path, warm: Path) -> "subprocess.CompletedProcess[str]":
+    """Read the ledger in a process of its own that gives up root, who may write everything."""
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    return subprocess.run(
+        [sys.executable, "-c", READ_ONLY, str(warm), str(folder / FILE_NAME)],
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def test_a_file_that_may_only_be_read_is_read_and_verified(ledger: Ledger, read_only: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        ledger.append(NOTE)
+    ledger.close()
+    shutil.copy(ledger.path, read_only)
+    run = read_as_nobody(read_only, tmp_path / "warm.sqlite")
     lines = run.stdout.splitlines()
     assert (run.returncode, len(lines)) == (0, 3), run.stderr
     assert (lines[0], lines[2]) == ("2", "2")
     assert lines[1].startswith("unwritable the ledger could not be written")
+
+
+def test_a_file_that_may_only_be_read_never_hides_its_newest_records(
+    ledger: Ledger, read_only: Path, tmp_path: Path
+) -> None:
+    ledger.append(NOTE)
+    ledger._connection.execute("PRAGMA wal_checkpoint(FULL)")
+    ledger.append(NOTE)
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{ledger.path}{suffix}", read_only)
+    run = read_as_nobody(read_only, tmp_path / "warm.sqlite")
+    assert run.returncode != 0
+    assert f"has newer records in {FILE_NAME}-wal, which cannot be read where it is" in run.stderr
 
 
 def test_closing_wipes_the_key(tmp_path: Path) -> None:
