@@ -270,6 +270,8 @@ def _old_dead(s: SetState, body: records.OldDead, record: Record, _d: bytes) -> 
     if not s.applying or (body.old_epoch_id, body.new_epoch_id) != (s.current, s.prepared):
         raise IllegalState("nothing is being applied")
     opening = _opening(s, record)
+    if not opening.use_ended:
+        raise IllegalState("the use has not ended: the old credential is proven dead after it")
     new = replace(s.epochs[s.prepared], proven=True)
     for epoch_id in {s.current, opening.epoch_id} - {s.prepared}:
         s = _with_epoch(s, replace(s.epochs[epoch_id], status=EpochStatus.VOID, since=record.time))

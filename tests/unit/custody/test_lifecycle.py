@@ -554,6 +554,15 @@ def test_nothing_is_applied_or_dead_that_was_not_begun() -> None:
     at_applying().refuse(swapped, "nothing is being applied")
 
 
+def test_an_opening_that_opened_nothing_proves_no_death() -> None:
+    book = at_applying()
+    book.add(declared(supersedes=book.opening))
+    message = "the use has not ended: the old credential is proven dead after it"
+    book.refuse(OLD_DEAD, message)
+    book.add(opened(ONE)).refuse(OLD_DEAD, message)
+    assert book.add(USE_ENDED).add(OLD_DEAD).set.current == TWO
+
+
 def test_the_proven_death_of_the_old_one_voids_it_and_settles_the_debt() -> None:
     book = at_old_dead()
     assert (book.set.current, book.set.prepared, book.set.applying, book.set.debts) == (TWO, "", False, ())
