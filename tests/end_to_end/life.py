@@ -193,7 +193,7 @@ class Life:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of a command."""
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "TMPDIR") if name in os.environ}
         return {**kept, "HOME": str(self.folder), "TERM": "dumb", **self.more, **more}
 
     def command(self, *args: str | Path) -> list[str]:
