@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 
 # Debian packages: what the program runs at run time, and what the tests check it against.
 RUNTIME_PACKAGES := openssh-client
-TEST_PACKAGES := $(RUNTIME_PACKAGES) openssl poppler-utils ssss tmux
+TEST_PACKAGES := $(RUNTIME_PACKAGES) openssl poppler-utils printer-driver-cups-pdf ssss tmux
 
 # Test folders whose files import their neighbours by bare name, as pytest and a script's own folder let them.
 NEIGHBOURS := tests/servers:tests/vectors
