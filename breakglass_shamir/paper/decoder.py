@@ -36,8 +36,26 @@ _KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH",)
 _START_UP_S = 15.0
 """Allowed on top of the first answer's time, for a cold disk."""
 
-VARIANTS = frozenset({"plain", "unsharp", "local contrast", "even light", "upscaled", "deblurred", "denoised"})
+VARIANTS = frozenset(
+    {
+        "plain",
+        "threshold",
+        "reduced",
+        "denoised",
+        "even light",
+        "deblurred",
+        "unsharp",
+        "grain",
+        "local contrast",
+        "tile",
+        "upscaled",
+    }
+)
 """The names a worker may give."""
+
+
+Found = tuple[str, str, float | None]
+"""A code's text, the variant that found it, and the part of its error correction that its damage used."""
 
 
 class DecoderLost(Exception):
@@ -60,10 +78,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found on one page: pairs of text and variant."""
+    """What was found on one page."""
 
     page: int
-    codes: tuple[tuple[str, str], ...] = field(repr=False)
+    codes: tuple[Found, ...] = field(repr=False)
     problem: str
 
 
@@ -213,10 +231,12 @@ def _sentence(value: object) -> str:
     return value
 
 
-def _codes(value: object) -> tuple[tuple[str, str], ...]:
+def _codes(value: object) -> tuple[Found, ...]:
     if not isinstance(value, list) or len(value) > frames.MOST_CODES:
         raise ValueError("not a list of codes")
-    for text, variant in value:
+    for text, variant, used in value:
         if not isinstance(text, str) or len(text) > frames.LONGEST_TEXT or variant not in VARIANTS:
             raise ValueError("not a code")
-    return tuple((text, variant) for text, variant in value)
+        if used is not None and not (isinstance(used, float) and 0 <= used <= 1):
+            raise ValueError("not a part of a budget")
+    return tuple((text, variant, used) for text, variant, used in value)

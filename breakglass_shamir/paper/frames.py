@@ -4,8 +4,9 @@
 A frame is a length of 4 bytes, big-endian, and that many bytes. A request is two frames, a JSON task and the
 file's bytes. Its answer is a count of the file's pages, a result per page asked for, and the end:
 
-    {"pages": 3}  {"page": 1, "codes": [[text, variant], ...], "problem": ""}  ...  {"end": true}
+    {"pages": 3}  {"page": 1, "codes": [[text, variant, used], ...], "problem": ""}  ...  {"end": true}
 
+where ``used`` is the part of a code's error correction that its damage used, or null;
 or ``{"refused": sentence}`` when the file cannot be opened. Both sides bound what they read; the parent treats
 every answer as untrusted, since a decoder that was taken over writes it.
 

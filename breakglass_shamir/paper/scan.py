@@ -26,8 +26,9 @@ from typing import Self
 from breakglass_shamir.paper.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
 from breakglass_shamir.paper.folder import visible_files, wait_for_files
 from breakglass_shamir.paper.frames import ENVELOPE_PREFIX, LARGEST_FILE_BYTES, MOST_PAGES, SHARE_PREFIX
+from breakglass_shamir.paper.health import Health, health
 
-__all__ = ["ScannedCode", "ScannedPage", "Scanner", "wait_for_files"]
+__all__ = ["Health", "ScannedCode", "ScannedPage", "Scanner", "wait_for_files"]
 
 MOST_LOSSES = 3
 """Crashes and hangs after which the rest of a file is given up."""
@@ -50,10 +51,12 @@ class ScannedCode:
     Attributes:
         text: what it says; it may be a share, so it is in no repr.
         variant: the look that found it, one of ``decoder.VARIANTS``.
+        health: how worn the print is; None where it is not one of ours or cannot be told.
     """
 
     text: str = field(repr=False)
     variant: str
+    health: Health | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class Scanner:
                 yield ScannedPage(name, (), answer.problem)
             else:
                 heads = _heads(answer)
-                known = frozenset(text for text, _ in answer.codes) if heads else frozenset[str]()
+                known = frozenset(text for text, *_ in answer.codes) if heads else frozenset[str]()
                 if heads or answer.problem:
                     yield _page(name, pages, answer)
                 reading.envelope_seen |= ENVELOPE_PREFIX in heads
@@ -227,16 +230,18 @@ def _is_showable(character: str) -> bool:
 
 def _heads(looked: Looked) -> set[str]:
     """Return which of our prefixes are on a page."""
-    return {text[:_PREFIX_CHARACTERS].upper() for text, _ in looked.codes} & {SHARE_PREFIX, ENVELOPE_PREFIX}
+    return {text[:_PREFIX_CHARACTERS].upper() for text, *_ in looked.codes} & {SHARE_PREFIX, ENVELOPE_PREFIX}
 
 
 def _has_numbered_part(looked: Looked) -> bool:
     """Tell whether a page holds one of several envelope codes, as pages without a share do."""
-    return any(_NUMBERED_PART.match(text) for text, _ in looked.codes)
+    return any(_NUMBERED_PART.match(text) for text, *_ in looked.codes)
 
 
 def _page(name: str, pages: int, looked: Looked) -> ScannedPage:
-    codes = tuple(ScannedCode(text, variant) for text, variant in looked.codes)
+    codes = tuple(
+        ScannedCode(text, variant, None if used is None else health(used)) for text, variant, used in looked.codes
+    )
     return ScannedPage(_source(name, looked.page, pages), codes, looked.problem)
 
 

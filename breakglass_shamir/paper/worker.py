@@ -27,13 +27,21 @@ from PIL import Image
 
 from breakglass_shamir.hygiene import harden_process
 from breakglass_shamir.paper import frames
+from breakglass_shamir.paper.health import used_budget
 from breakglass_shamir.paper.pages import Pages, RefusedPicture, open_pages
 
 _QR_ONLY = zxingcpp.barcode_formats_from_str("QRCode")
 """All formats cost ten times the time."""
 
-Code = list[str]
-"""Text and variant, as they are sent."""
+_BINARIZERS = {
+    "local": zxingcpp.Binarizer.LocalAverage,
+    "global": zxingcpp.Binarizer.GlobalHistogram,
+    "fixed": zxingcpp.Binarizer.FixedThreshold,
+}
+"""What ``variants`` calls a threshold."""
+
+Code = tuple[str, str, float | None]
+"""Text, variant and used error correction, as they are sent."""
 
 
 def main(memory_bytes: int, seconds_per_page: float) -> None:
@@ -86,30 +94,37 @@ def _page_answer(pages: Pages, number: int, *, thorough: bool) -> bytes:
 
 def _thorough(pages: Pages, number: int) -> list[Code]:
     """Look again and again until a share and an envelope are there; keep what each look adds."""
-    from breakglass_shamir.paper.variants import variants
+    from breakglass_shamir.paper.variants import looks
 
     plain = pages.picture(number, fine=True)
     codes = _decode(plain, "plain")
-    if _is_complete(codes):
-        return codes
-    for name, picture in variants(plain):
-        known = {text for text, _ in codes}
-        codes += [code for code in _decode(picture, name) if code[0] not in known]
-        if _is_complete(codes):
-            break
+    for look in looks(plain):
+        for threshold in look.thresholds:
+            if _is_complete(codes):
+                return codes
+            known = {text for text, *_ in codes}
+            codes += [code for code in _decode(look.picture, look.variant, threshold) if code[0] not in known]
     return codes
 
 
 def _is_complete(codes: list[Code]) -> bool:
     """Tell whether both a share and an envelope are among the codes."""
-    heads = {text[:5].upper() for text, _ in codes}
+    heads = {text[:5].upper() for text, *_ in codes}
     return {frames.SHARE_PREFIX, frames.ENVELOPE_PREFIX} <= heads
 
 
-def _decode(picture: Image.Image, variant: str) -> list[Code]:
+def _decode(picture: Image.Image, variant: str, threshold: str = "local") -> list[Code]:
     """Return the QR codes of one picture."""
-    found = zxingcpp.read_barcodes(picture, formats=_QR_ONLY)
-    return [[code.text, variant] for code in found if code.text and len(code.text) <= frames.LONGEST_TEXT]
+    found = zxingcpp.read_barcodes(picture, formats=_QR_ONLY, binarizer=_BINARIZERS[threshold])
+    return [
+        (code.text, variant, used_budget(code, picture) if _is_ours(code.text) else None)
+        for code in found
+        if code.text and len(code.text) <= frames.LONGEST_TEXT
+    ]
+
+
+def _is_ours(text: str) -> bool:
+    return text[:5].upper() in {frames.SHARE_PREFIX, frames.ENVELOPE_PREFIX}
 
 
 def _grant(seconds: float) -> None:

@@ -18,6 +18,8 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from breakglass_shamir.paper.health import projection
+
 PRINT_DPI: Final = 300
 """Resolution of the page as printed."""
 
@@ -225,27 +227,11 @@ def tilted(page: Image.Image, chance: Random, lean: float, size: Size) -> Image.
     ]
     around = page.resize((round(across), round(down)), Image.Resampling.BOX) if scale < 1 else page
     edge = ((0, 0), (around.width, 0), (around.width, around.height), (0, around.height))
-    coefficients = projection(corners, edge)
+    coefficients = projection(tuple(corners), edge)
     shown = around.transform(size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC, fillcolor=_DESK)
     mask = Image.new("L", size, 0)
     ImageDraw.Draw(mask).polygon(corners, fill=255)
     return Image.composite(shown, Image.new("L", size, _DESK), mask)
-
-
-def projection(source: list[tuple[float, float]], target: tuple[tuple[float, float], ...]) -> tuple[float, ...]:
-    """Return the eight coefficients that take each source point to its target point."""
-    rows: list[list[float]] = []
-    for (x, y), (u, v) in zip(source, target, strict=True):
-        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y, u], [0, 0, 0, x, y, 1, -v * x, -v * y, v]]
-    for index in range(8):
-        pivot = max(range(index, 8), key=lambda row: abs(rows[row][index]))
-        rows[index], rows[pivot] = rows[pivot], rows[index]
-        rows[index] = [value / rows[index][index] for value in rows[index]]
-        for other in range(8):
-            if other != index:
-                factor = rows[other][index]
-                rows[other] = [a - factor * b for a, b in zip(rows[other], rows[index], strict=True)]
-    return tuple(row[8] for row in rows)
 
 
 def bend(picture: Image.Image, chance: Random, cell: int, lean: float) -> Image.Image:

@@ -48,7 +48,10 @@ END = frames.message(end=True)
 
 
 def test_honest_answers_pass() -> None:
-    assert asked(OPENED, page(codes=[["BGS1:A", "plain"]]), END) == [Opened(1), Looked(1, (("BGS1:A", "plain"),), "")]
+    assert asked(OPENED, page(codes=[["BGS1:A", "plain", 0.25], ["X", "plain", None]]), END) == [
+        Opened(1),
+        Looked(1, (("BGS1:A", "plain", 0.25), ("X", "plain", None)), ""),
+    ]
     assert asked(frames.message(refused="the file is empty")) == [Refused("the file is empty")]
 
 
@@ -64,12 +67,15 @@ def test_honest_answers_pass() -> None:
         (frames.message(refused="\x1b[2J"),),
         (frames.message(refused="x" * 500),),
         (OPENED, page(2)),
-        (OPENED, page(codes=[["A", "magic"]])),
-        (OPENED, page(codes=[["A", ["plain"]]])),
-        (OPENED, page(codes=[["A"]])),
-        (OPENED, page(codes=[[1, "plain"]])),
-        (OPENED, page(codes=[["A" * 8000, "plain"]])),
-        (OPENED, page(codes=[["A", "plain"]] * 100)),
+        (OPENED, page(codes=[["A", "magic", None]])),
+        (OPENED, page(codes=[["A", ["plain"], None]])),
+        (OPENED, page(codes=[["A", "plain"]])),
+        (OPENED, page(codes=[["A", "plain", "0.5"]])),
+        (OPENED, page(codes=[["A", "plain", 1.5]])),
+        (OPENED, page(codes=[["A", "plain", float("nan")]])),
+        (OPENED, page(codes=[[1, "plain", None]])),
+        (OPENED, page(codes=[["A" * 8000, "plain", None]])),
+        (OPENED, page(codes=[["A", "plain", None]] * 100)),
         (OPENED, page(problem=3)),
     ],
 )

@@ -237,7 +237,7 @@ class CrashingDecoder:
         for page in range(first, (last or self.pages) + 1):
             if page in self.crashes:
                 raise DecoderLost("the decoder crashed on it (SIGSEGV)")
-            yield Looked(page, ((f"BGS1:{page}", "plain"), ("BGE1:A", "plain")), "")
+            yield Looked(page, ((f"BGS1:{page}", "plain", 0.0), ("BGE1:A", "plain", 0.0)), "")
 
 
 @pytest.mark.parametrize(
@@ -329,4 +329,4 @@ def test_control_characters_of_a_file_name_are_not_shown(scanner: Scanner, front
 def test_no_repr_shows_a_text() -> None:
     page = ScannedPage("scan.png", (ScannedCode("BGS1:SECRET", "plain"),), "")
     assert "SECRET" not in repr(page)
-    assert "SECRET" not in repr(Looked(1, (("BGS1:SECRET", "plain"),), ""))
+    assert "SECRET" not in repr(Looked(1, (("BGS1:SECRET", "plain", 0.0),), ""))
