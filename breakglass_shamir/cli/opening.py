@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_lines, recorder
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import InvalidInput, NoHome
 
@@ -44,7 +44,7 @@ class TakesCommand(click.Command):
 @click.option("--use-for", help="How long the use may take, such as 30m. Default: what the policy allows.")
 @click.option("--debt", "debts", multiple=True, metavar="ID", help="An open debt that this opening knows of.")
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
-@click.option("--typed", metavar="FILE|-", help="Typed lines, or code texts from a scanner that types.")
+@click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each.")
 @click.option("--exec", "execute", is_flag=True, help="Give the credential to the command that follows.")
 @click.option("--show", is_flag=True, help="Show the credential on the screen, for a while.")
 @click.option("--no-reveal", is_flag=True, help="Let the connector log in; nobody sees the credential.")
@@ -65,7 +65,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
     credential on standard input and on the descriptor numbered by BREAKGLASS_FD.
     """
     from breakglass_shamir.operations import recombine as operation
-    from breakglass_shamir.operations.opening import Overrides, Sources
+    from breakglass_shamir.operations.opening import Overrides
     from breakglass_shamir.paper.scan import Scanner
 
     harden(terminal)
@@ -75,8 +75,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         opened = stack.enter_context(_ledger(terminal, name, options["record_to"]))
         request = _request(terminal, _likely_set(opened.state.sets, name), options)
         overrides = Overrides(frozenset(options["gates"]), options["override_reason"])
-        typed = read_lines(options["typed"]) if options["typed"] else ()
-        sources = Sources(_scans(terminal, options), typed)
+        sources = sheets_from(terminal, options["scans"], options["typed"])
         use = _use(terminal, ctx.meta.get("command", ()), options)
         ask_for_folders(terminal, options)
         printing = printing_of(*(options[key] for key in ("out", "paper", "readback", "timeout", "acks")))
@@ -158,12 +157,6 @@ def _use_for_s(written: str | None, allowed_s: int) -> int:
     from breakglass_shamir.custody.policy import Duration
 
     return Duration.parse(written).seconds if written else allowed_s
-
-
-def _scans(terminal: Terminal, options: dict[str, Any]) -> tuple[Path, ...]:
-    if options["scans"] or options["typed"]:
-        return tuple(options["scans"])
-    return (Path(terminal.ask(None, "--scan or --typed", "Folder or file with the scanned sheets")),)
 
 
 def _mode(terminal: Terminal, options: dict[str, Any]) -> str:

@@ -17,7 +17,8 @@ from breakglass_shamir.errors import InvalidInput
 TERMINAL = Path("/dev/tty")
 """The controlling terminal (tty(4))."""
 
-_ENTER, _LEAVE = "\x1b[?1049h\x1b[2J\x1b[H", "\x1b[2J\x1b[3J\x1b[H\x1b[?1049l"
+ENTER, LEAVE = "\x1b[?1049h\x1b[2J\x1b[H", "\x1b[2J\x1b[3J\x1b[H\x1b[?1049l"
+"""Switch to the alternate screen, and back with everything on it cleared."""
 
 
 def require() -> None:
@@ -38,12 +39,12 @@ def show(credential: Credential, seconds: int) -> None:
     with TERMINAL.open("w") as screen:
         previous = signal.signal(signal.SIGTERM, _leave_on_signal)
         try:
-            screen.write(_ENTER + _body(credential))
+            screen.write(ENTER + _body(credential))
             _count_down(screen, seconds)
         except KeyboardInterrupt:
             pass
         finally:
-            screen.write(_LEAVE)
+            screen.write(LEAVE)
             screen.flush()
             signal.signal(signal.SIGTERM, previous)
 

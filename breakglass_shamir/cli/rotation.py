@@ -7,35 +7,37 @@ from typing import Any
 import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal
 
 
 @click.command()
 @click.argument("name")
-@click.option("--scan", "scans", type=PATH, multiple=True, required=True, help="Picture, PDF or folder of sheets.")
+@click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
+@click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each.")
 @click.option("--reason", default="planned rotation", show_default=True, help="Why, in words.")
 @click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
 @printing_options
 @pass_terminal
 def rotate(
-    terminal: Terminal, /, name: str, scans: tuple[Path, ...], reason: str, officers: tuple[str, ...], **options: Any
-) -> None:
+    terminal: Terminal, /, name: str, scans: tuple[Path, ...], typed: str | None, reason: str,
+    officers: tuple[str, ...], **options: Any,
+) -> None:  # fmt: skip
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
     Nobody sees the credential. When an earlier run was interrupted while it changed the target, scan the old
     and the new sheets together.
     """
     from breakglass_shamir.operations import rotate as operation
-    from breakglass_shamir.operations.opening import Sources
     from breakglass_shamir.paper.scan import Scanner
 
     harden(terminal)
+    sources = sheets_from(terminal, scans, typed)
     ask_for_folders(terminal, options)
     printing = printing_of(**options)
     with Scanner() as scanner, recorder(terminal, name) as opened:
         scanner.start()
-        found = operation.rotate(opened, Sources(scans), printing, scanner, reason=reason, officers=officers)
+        found = operation.rotate(opened, sources, printing, scanner, reason=reason, officers=officers)
     lines = [
         f"rotated: epoch {found.epoch} of {name} is in force, every earlier sheet is void",
         *(f"owed: {debt}" for debt in found.debts),

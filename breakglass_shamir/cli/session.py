@@ -5,14 +5,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.cli.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
 from breakglass_shamir.operations.recorder import Recorder
+
+if TYPE_CHECKING:
+    from breakglass_shamir.operations.opening import Sources
 
 MAX_INPUT_BYTES = 64 * 1024
 """Largest credential or policy that is read; the credential's own limit is far below."""
@@ -71,6 +75,26 @@ def read_lines(source: str) -> tuple[str, ...]:
         InvalidInput: not readable, or too large.
     """
     return tuple(_read(source).decode("utf-8", errors="replace").splitlines())
+
+
+def sheets_from(terminal: Terminal, scans: tuple[Path, ...], typed: str | None) -> "Sources":
+    """Say where the sheets come from; asks when no option says it and somebody is there.
+
+    ``--typed -`` at a terminal, and an empty answer, let people type line by line.
+
+    Raises:
+        InvalidInput: neither is given and nobody can be asked, or the typed lines cannot be read.
+    """
+    from breakglass_shamir.operations.opening import Sources
+
+    if typed == "-" and interactive():
+        return Sources(scans, asks=True)
+    if scans or typed:
+        return Sources(scans, read_lines(typed) if typed else ())
+    if not interactive():
+        raise InvalidInput("expected --scan or --typed, got none", hint="give it as an option, or use a terminal")
+    path = terminal.ask_optional("Folder or file with the scanned sheets (empty: type their lines)")
+    return Sources((Path(path),) if path else (), asks=True)
 
 
 def _read(source: str) -> bytes:

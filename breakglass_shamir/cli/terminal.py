@@ -5,8 +5,8 @@ The rules of the screen:
 
 1. Results go to standard output; progress, warnings and questions to standard error, so that a pipe gets
    results only. With ``--json`` standard output holds one JSON document and nothing else.
-2. A secret is shown in one place only: the alternate screen of ``--show``, which is cleared afterwards and
-   leaves nothing in the scroll-back.
+2. A secret is shown on the alternate screen only, of ``--show`` and of typed entry, which is cleared afterwards
+   and leaves nothing in the scroll-back.
 3. Nobody is asked anything when there is no terminal; what is missing is then a usage error that names the
    option.
 4. Text from outside (file names, set names) is printed with control characters taken out.
@@ -17,7 +17,8 @@ import json
 import os
 import select
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from breakglass_shamir.errors import InvalidInput
 HOME_VARIABLE = "BREAKGLASS_HOME"
 """Environment variable with the home folder."""
 
-_GOOD = frozenset({Verdict.ACCEPTED, Verdict.ENVELOPE, Verdict.SEEN})
+_GOOD = frozenset({Verdict.ACCEPTED, Verdict.ENVELOPE, Verdict.SEEN, Verdict.UNVERIFIED, Verdict.LINE})
+_TAKEN = frozenset({Verdict.ACCEPTED, Verdict.ENVELOPE, Verdict.UNVERIFIED, Verdict.UNKNOWN, Verdict.WAITING})
 _CLASSIFICATIONS = ("emergency", "drill", "misuse")
 
 
@@ -41,6 +43,8 @@ class Terminal:
         self.home = home or _default_home()
         self.as_json = as_json
         self._color = color and "NO_COLOR" not in os.environ and sys.stderr.isatty()
+
+        self._typed: list[tuple[str, Answer]] | None = None
 
     @property
     def command_output(self) -> int | None:
@@ -57,9 +61,39 @@ class Terminal:
 
     def answer(self, source: str, answer: Answer) -> None:
         """Tell at once what a scan turned out to be."""
+        if self._typed is not None and answer.verdict in _TAKEN:
+            self._typed.append((source, answer))
         good = answer.verdict in _GOOD
         mark = self._style("+" if good else "-", "green" if good else "red")
         click.echo(f"{mark} {clean(source)}: {clean(answer.message)}", err=True)
+
+    @contextmanager
+    def typing(self) -> Iterator[None]:
+        """Let people type on a screen that is cleared afterwards, and say again what was taken."""
+        from breakglass_shamir.cli import typing_screen
+
+        if not interactive():
+            yield
+            return
+        self._typed = []
+        try:
+            with typing_screen.alternate():
+                yield
+        finally:
+            taken, self._typed = self._typed, None
+            for source, answer in taken:
+                self.answer(source, answer)
+
+    def type_line(self, prompt: str) -> str | None:
+        """Ask for one line of a sheet."""
+        from breakglass_shamir.cli import typing_screen
+
+        return typing_screen.read_line(prompt) if interactive() else None
+
+    def name_set(self) -> str:
+        """Ask what the set is called."""
+        question = "The typed lines do not carry the set's name. What is it? It stands on top of every sheet"
+        return self.ask_optional(question) if interactive() else ""
 
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet."""

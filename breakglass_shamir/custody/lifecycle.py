@@ -24,9 +24,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.crypto.keys import Kind, epoch_id_of
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.record import Record
 from breakglass_shamir.custody.state import (
     ROTATION,
@@ -50,6 +51,7 @@ from breakglass_shamir.errors import (
     InvalidStructure,
     UnsupportedVersion,
 )
+from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import Envelope
 
 DEFAULT_DEADLINE_S = 86_400
@@ -92,7 +94,7 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         return state
     current = state.sets.get(record.set)
     if current is None:
-        if not isinstance(body, records.PolicyAdopted | records.Recovered):
+        if not isinstance(body, records.PolicyAdopted | records.Recovered | records.RecoveredCore):
             raise IllegalState(f"set {record.set} is not in this ledger")
         current = SetState(record.set)
     changed = _RULES[type(body)](current, body, record, data)
@@ -127,7 +129,16 @@ def _issued(s: SetState, body: records.Issued, record: Record, _d: bytes) -> Set
 def _recovered(s: SetState, body: records.Recovered, record: Record, _d: bytes) -> SetState:
     envelope = _envelope(body, s.name)
     sha256, predecessor, good = body.envelope_sha256, envelope.predecessor.hex(), EpochStatus.GOOD
-    epoch = EpochState(body.epoch, envelope, sha256, predecessor, {}, good, record.time, recovered=True)
+    return _learned(s, EpochState(body.epoch, envelope, sha256, predecessor, {}, good, record.time, recovered=True))
+
+
+def _recovered_core(s: SetState, body: records.RecoveredCore, record: Record, _d: bytes) -> SetState:
+    found = _core(body)
+    return _learned(s, EpochState(body.epoch, found, "", "", {}, EpochStatus.GOOD, record.time, recovered=True))
+
+
+def _learned(s: SetState, epoch: EpochState) -> SetState:
+    """Take an epoch that only its sheets vouch for."""
     if epoch.epoch_id in s.epochs:
         raise IllegalState("this epoch is in the ledger already")
     return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch}, current=s.current or epoch.epoch_id)
@@ -377,6 +388,23 @@ def _envelope(body: records.Issued | records.Recovered, name: str) -> Envelope:
     return envelope
 
 
+def _core(body: records.RecoveredCore) -> ConfirmedCore:
+    """Parse a record's core and hold it against what the record says of it."""
+    try:
+        core = Core.from_bytes(base64.b64decode(body.core, validate=True))
+        public = bytes.fromhex(body.set_public_key)
+    except ValueError:
+        raise InvalidRecord("the record's core or key is not text of its encoding") from None
+    except (InvalidEnvelope, UnsupportedVersion) as error:
+        raise InvalidRecord(f"the record's core does not hold: {error}") from None
+    if core.kind is not Kind.LIVE:
+        raise InvalidRecord(f"expected a live core, got one of a {core.kind.word}")
+    claimed = (body.epoch, body.epoch_id, body.set_public_key)
+    if claimed != (core.epoch, epoch_id_of(public).hex(), public.hex()) or epoch_id_of(public) != core.epoch_id:
+        raise InvalidRecord("the record and its core do not agree")
+    return ConfirmedCore(core, public)
+
+
 def _rotation_deadline_s(s: SetState) -> int:
     if not s.policy_source:
         return DEFAULT_DEADLINE_S
@@ -387,6 +415,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.PolicyAdopted: _policy_adopted,
     records.Issued: _issued,
     records.Recovered: _recovered,
+    records.RecoveredCore: _recovered_core,
     records.Proven: _proven,
     records.ReadBack: _read_back,
     records.Acknowledged: _acknowledged,

@@ -2,7 +2,8 @@
 """From a heap of untrusted scans to a quorum.
 
 :class:`Pool` takes texts in any order and answers each at once; :meth:`Pool.quorum` is the only way to a
-:class:`Quorum`, and a quorum holds only shares that match their commitments.
+:class:`Quorum`, and a quorum holds only shares that match their commitments or, where only a typed core is
+there, that combine to the key the epoch id names.
 
 Rules:
 
@@ -12,26 +13,34 @@ Rules:
 3. Surplus shares help; a wrong share among right ones is named and left out.
 4. Two valid envelopes under one epoch id are an integrity error.
 5. A share of another kind, a void epoch or a voided sheet never counts.
+6. A core without proofs never stands against an envelope or against what the ledger pins: one that differs is
+   named and left out, and is an integrity error only if it opens too.
+7. A share that can be read in several ways names no set; it counts once something confirms one reading.
 
 This module does not decide whether an unknown epoch may be opened; it only tells them apart.
 """
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody.bucket import Bucket, Readings
+from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.state import EpochStatus, LedgerState, SetState, read_seat
 from breakglass_shamir.errors import (
     BreakglassError,
+    DecryptionFailed,
     EnvelopeConflict,
     InsufficientShares,
     MissingEnvelope,
     MixedShares,
     ShareMismatch,
+    UnconfirmedMaster,
     VoidShare,
 )
 from breakglass_shamir.formats import seal, share, text
+from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
 from breakglass_shamir.formats.envelope import Envelope, EnvelopeReader
 from breakglass_shamir.formats.share import PREFIX as SHARE_PREFIX
@@ -46,6 +55,7 @@ class Verdict(enum.StrEnum):
     SEEN = "seen already"
     ENVELOPE = "envelope"
     WAITING = "waiting for an envelope"
+    UNVERIFIED = "not verified before a quorum is there"
     UNKNOWN = "unknown set"
     OTHER_SET = "another set"
     VOID = "void"
@@ -55,6 +65,9 @@ class Verdict(enum.StrEnum):
     DAMAGED = "damaged"
     CONFLICT = "conflicting envelope"
     FOREIGN = "not ours"
+    LINE = "typed line"
+    UNSURE = "typed line that does not check"
+    ASKED = "question"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,8 @@ class Answer:
     message: str
     sheet: str = ""
     epoch_id: bytes = b""
+    read: ReadShare | None = field(default=None, repr=False)
+    """The reading of a share that was taken, so that its repairs can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +88,9 @@ class Known:
 
     set_name: str
     number: int
-    envelope: Envelope
+    envelope: Envelope | ConfirmedCore
+    """What the ledger pins; a core where the set was only ever typed."""
+
     openable: bool
     good: bool
     """Whether its sheets count at all: neither void nor abandoned."""
@@ -87,16 +104,22 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """Verified shares that satisfy the structure, and their envelope."""
+    """Verified shares that satisfy the structure, and what they open."""
 
-    envelope: Envelope
+    core: Core
     shares: tuple[Share, ...] = field(repr=False)
     known: bool
+    set_name: str
+    """Empty where only the core of an unknown set was there: no name stands in it."""
+
+    set_public_key: bytes
+    envelope: Envelope | None
+    """None where only the core was there: nothing but the epoch id vouches for it."""
 
     @property
     def epoch_id(self) -> str:
         """The epoch id, hexadecimal."""
-        return self.envelope.core.epoch_id.hex()
+        return self.core.epoch_id.hex()
 
     @property
     def sheets(self) -> tuple[str, ...]:
@@ -105,17 +128,7 @@ class Quorum:
 
     def unseal(self) -> seal.Unsealed:
         """Combine, confirm and decrypt; see :func:`breakglass_shamir.formats.seal.unseal`."""
-        return seal.unseal(self.envelope.core, self.shares)
-
-
-@dataclass(slots=True)
-class _Bucket:
-    """What was scanned of one epoch."""
-
-    envelope: Envelope | None = None
-    shares: dict[Seat, Share] = field(default_factory=dict, repr=False)
-    waiting: list[ReadShare] = field(default_factory=list, repr=False)
-    conflict: bool = False
+        return seal.unseal(self.core, self.shares)
 
 
 def known_epochs(state: LedgerState) -> dict[bytes, Known]:
@@ -138,6 +151,12 @@ def _known(s: SetState, epoch_id: str) -> Known:
     return Known(s.name, epoch.number, epoch.envelope, s.openable(epoch_id), good, words, voided)
 
 
+_OVERRIDE_VOID = "an emergency may pass with --override void --override-reason R"
+_NO_ENVELOPE = "no envelope of its set yet: scan an envelope code from any sheet"
+_ALTERED = "the sheets combine, but the typed envelope is not the one that was printed: a line of it is wrong"
+_NOT_COMBINING = "enough sheets, but they do not combine: one of them, or a typed line of the envelope, is wrong"
+
+
 class Pool:
     """Collects scans until they make a quorum."""
 
@@ -148,6 +167,7 @@ class Pool:
         set_name: str = "",
         kind: Kind = Kind.LIVE,
         in_custody: bool = False,
+        void_too: bool = False,
     ) -> None:
         """Start empty.
 
@@ -156,16 +176,20 @@ class Pool:
             set_name: only this set counts; empty: the sheets say which.
             kind: live, or drill for a rehearsal.
             in_custody: to read sheets back; a printed epoch counts before it is in force.
+            void_too: an emergency overrides that sheets or their epoch were voided.
         """
         self._known = known
         self._set_name = set_name
         self._kind = kind
         self._in_custody = in_custody
+        self._void_too = void_too
         self._envelopes = EnvelopeReader()
-        self._buckets: dict[bytes, _Bucket] = {}
+        self._buckets: dict[bytes, Bucket] = {}
+        self._undecided: list[Readings] = []
         self._void: dict[bytes, Known] = {}
         for epoch_id, epoch in known.items():
-            self._buckets[epoch_id] = _Bucket(epoch.envelope)
+            pinned = epoch.envelope
+            self._buckets[epoch_id] = Bucket(pinned) if isinstance(pinned, Envelope) else Bucket(pinned=pinned)
 
     def add(self, code: str) -> Answer:
         """Take one scanned or typed text and say what it is. Never raises for what was scanned."""
@@ -179,28 +203,48 @@ class Pool:
             return Answer(Verdict.DAMAGED, f"a code of ours, but damaged: {error}")
         return Answer(Verdict.FOREIGN, "a code that is not one of ours")
 
-    def add_share(self, read: ReadShare) -> Answer:
-        """Take one share, as read."""
+    def add_share(self, read: ReadShare, *others: ReadShare) -> Answer:
+        """Take one share, as read, with the other ways in which it may be read.
+
+        A provisional reading, or one of several, counts once a commitment or a quorum confirms it.
+        """
+        readings = tuple(one for one in (read, *others) if one.share.kind is self._kind)
+        if not readings:
+            return self._wrong_kind(read.share)
+        if read.provisional or others:
+            return self._add_undecided(readings)
         found = read.share
-        if found.kind is not self._kind:
-            return self._wrong_kind(found)
-        known = self._known.get(found.epoch_id)
-        refusal = self._refusal(known, found)
-        if refusal is not None:
-            return refusal
-        bucket = self._buckets.setdefault(found.epoch_id, _Bucket())
-        if bucket.envelope is None:
-            return self._wait(bucket, read)
-        return self._check(bucket, read)
+        return self._refusal(found) or self._place(self._buckets.setdefault(found.epoch_id, Bucket()), readings)
+
+    def add_core(self, core: Core) -> Answer:
+        """Take a core without proofs, as it is typed."""
+        name = f"the envelope's lines, epoch {core.epoch} of {self._name(core.epoch_id)}"
+        if core.kind is not self._kind:
+            return Answer(Verdict.DRILL, f"{name}, are {core.kind.word}: not what is needed here")
+        bucket = self._buckets.setdefault(core.epoch_id, Bucket())
+        if core == bucket.core or core in bucket.cores:
+            return Answer(Verdict.SEEN, f"{name}: known", epoch_id=core.epoch_id)
+        bucket.cores.append(core)
+        if bucket.envelope or bucket.pinned:
+            message = f"{name}, differ from the envelope already known; they are left out"
+            return Answer(Verdict.CONFLICT, message, epoch_id=core.epoch_id)
+        bucket.waiting += self._decided(core.epoch_id)
+        rival = ", and differ from those typed before: the shares will tell which are right" if bucket.cores[1:] else ""
+        message = f"{name}: read{rival}; without the envelope code only a quorum can verify them"
+        return self._with_cores(bucket, core.epoch_id, Answer(Verdict.ENVELOPE, message, epoch_id=core.epoch_id))
 
     def have(self, epoch_id: bytes) -> tuple[Seat, ...]:
         """Return the seats of an epoch whose shares were accepted."""
         bucket = self._buckets.get(epoch_id)
         return tuple(sorted(bucket.shares)) if bucket else ()
 
+    def lacks_envelope(self) -> bool:
+        """Tell whether shares were read of which nothing is there that opens with them."""
+        return bool(self._undecided) or any(b.waiting and b.core is None for b in self._buckets.values())
+
     def complete(self) -> bool:
         """Tell whether a quorum is there."""
-        return any(self._is_quorum(bucket) for bucket in self._buckets.values())
+        return any(bucket.is_quorum() for bucket in self._buckets.values())
 
     def quorum(self, epoch_id: bytes | None = None) -> Quorum:
         """Return the quorum; a known epoch comes before an unknown one.
@@ -211,21 +255,26 @@ class Pool:
         Raises:
             InsufficientShares: with what is there and what is needed.
             MissingEnvelope: shares but no envelope.
+            UnconfirmedMaster, DecryptionFailed: only a typed core, and the shares do not confirm it.
             EnvelopeConflict: two valid envelopes under one epoch id.
         """
-        wanted = {epoch_id: self._buckets.get(epoch_id, _Bucket())} if epoch_id else self._buckets
-        complete = [(e, b) for e, b in wanted.items() if self._is_quorum(b)]
-        complete.sort(key=lambda pair: pair[0] not in self._known)
+        wanted = {epoch_id: self._buckets.get(epoch_id, Bucket())} if epoch_id else self._buckets
+        complete = [(e, b) for e, b in wanted.items() if b.is_quorum()]
+        complete.sort(key=lambda pair: (pair[0] not in self._known, pair[1].envelope is None))
         if not complete:
             raise self._insufficient(wanted)
         found, bucket = complete[0]
-        if bucket.conflict:
+        if bucket.conflict or bucket.sealed_twice():
             raise EnvelopeConflict(
                 f"two different valid envelopes carry the epoch id {text.short_id(found)}",
                 hint="somebody with a quorum signed the second one; keep the page, and scan again without it",
             )
-        assert bucket.envelope is not None  # noqa: S101 - _is_quorum requires it
-        return Quorum(bucket.envelope, tuple(bucket.shares.values()), found in self._known)
+        core = bucket.core
+        assert core is not None  # noqa: S101 - is_quorum() requires it
+        known = self._known.get(found)
+        name = known.set_name if known else bucket.envelope.set_name if bucket.envelope else ""
+        shares = tuple(bucket.shares.values())
+        return Quorum(core, shares, known is not None, name, bucket.set_public_key, bucket.envelope)
 
     def _add_envelope(self, code: str) -> Answer:
         envelope = self._envelopes.add(code)
@@ -235,58 +284,127 @@ class Pool:
         name = f"the envelope of {envelope.set_name}, epoch {envelope.core.epoch}"
         if envelope.core.kind is not self._kind:
             return Answer(Verdict.DRILL, f"{name}, is {envelope.core.kind.word}: not what is needed here")
-        bucket = self._buckets.setdefault(epoch_id, _Bucket())
-        if bucket.envelope is None:
-            bucket.envelope = envelope
-            wrong = [a.message for a in self._recheck(bucket) if a.verdict is not Verdict.ACCEPTED]
+        bucket = self._buckets.setdefault(epoch_id, Bucket())
+        pinned = bucket.pinned and (bucket.pinned.core, bucket.pinned.set_public_key)
+        if bucket.envelope is None and pinned in (None, (envelope.core, envelope.set_public_key)):
+            sheets = bucket.take_envelope(envelope) + self._decided(epoch_id)
+            wrong = [
+                a.message for a in (self._place(bucket, one) for one in sheets) if a.verdict is not Verdict.ACCEPTED
+            ]
+            if any(core != envelope.core for core in bucket.cores):
+                wrong.append("the lines typed before differ from it and are left out")
             return Answer(Verdict.ENVELOPE, "; ".join([f"{name}: read", *wrong]), epoch_id=epoch_id)
-        if bucket.envelope.to_bytes() != envelope.to_bytes():
+        if bucket.envelope is None or bucket.envelope.to_bytes() != envelope.to_bytes():
             bucket.conflict = True
             return Answer(Verdict.CONFLICT, f"{name}, differs from the one already known", epoch_id=epoch_id)
         return Answer(Verdict.SEEN, f"{name}: known", epoch_id=epoch_id)
 
-    def _recheck(self, bucket: _Bucket) -> list[Answer]:
-        waiting, bucket.waiting = bucket.waiting, []
-        return [self._check(bucket, read) for read in waiting]
+    def _decided(self, epoch_id: bytes) -> list[Readings]:
+        """Take out the shares that may be of an epoch now that something can confirm them."""
+        mine = [one for one in self._undecided if any(read.share.epoch_id == epoch_id for read in one)]
+        self._undecided = [one for one in self._undecided if one not in mine]
+        return mine
 
-    def _wait(self, bucket: _Bucket, read: ReadShare) -> Answer:
-        if any(other.share == read.share for other in bucket.waiting):
+    def _add_undecided(self, readings: Readings) -> Answer:
+        """Take a share that can be read in several ways, or in none for certain."""
+        able = [
+            (read, bucket) for read in readings if (bucket := self._buckets.get(read.share.epoch_id)) and bucket.core
+        ]
+        if able:
+            read, bucket = next((pair for pair in able if pair[1].holding(pair[:1])), able[0])
+            ordered = (read, *(other for other in readings if other is not read))
+            return self._refusal(read.share) or self._place(bucket, ordered)
+        if readings in self._undecided:
             return Answer(Verdict.SEEN, "seen already")
-        bucket.waiting.append(read)
-        name = "a share" if read.provisional else f"share {read.share.public_id}"
-        return Answer(Verdict.WAITING, f"{name}, but no envelope of its set yet: scan an envelope code from any sheet")
+        self._undecided.append(readings)
+        return Answer(Verdict.WAITING, f"a share, but {_NO_ENVELOPE}")
 
-    def _check(self, bucket: _Bucket, read: ReadShare) -> Answer:
-        """Hold a share against its envelope's commitment."""
-        found, envelope = read.share, bucket.envelope
-        assert envelope is not None  # noqa: S101 - the callers look first
-        if self._set_name and envelope.set_name != self._set_name:
-            return Answer(Verdict.OTHER_SET, f"a sheet of {envelope.set_name}: another set, not {self._set_name}")
+    def _place(self, bucket: Bucket, readings: Readings) -> Answer:
+        """Put a share into its bucket and say what became of it."""
+        if bucket.envelope is not None or bucket.confirmed is not None:
+            return self._check(bucket, readings)
+        if any(_same(readings, other) for other in bucket.waiting):
+            return Answer(Verdict.SEEN, "seen already")
+        bucket.waiting.append(readings)
+        found = readings[0].share
+        if bucket.core is None:
+            return Answer(Verdict.WAITING, f"share {found.public_id}, but {_NO_ENVELOPE}", read=readings[0])
+        sheet = f"{found.group}.{found.member}"
+        message = (
+            f"sheet {sheet} of {self._name(found.epoch_id)}, epoch {bucket.core.epoch}: read{_repairs(readings[0])}"
+        )
+        answer = Answer(Verdict.UNVERIFIED, message, sheet, found.epoch_id, readings[0])
+        return self._with_cores(bucket, found.epoch_id, answer)
+
+    def _with_cores(self, bucket: Bucket, epoch_id: bytes, answer: Answer) -> Answer:
+        """Look for a quorum that confirms a typed core, and add to an answer what came of it."""
+        wrong = bucket.try_cores()
+        core = bucket.core
+        if bucket.confirmed is not None:
+            right = ", ".join(f"{group}.{member}" for group, member in sorted(bucket.shares))
+            stranger = [] if epoch_id in self._known else ["this terminal does not know the set"]
+            rows = [
+                f"sheets {right} open it",
+                *stranger,
+                *(f"share {share.public_id} is wrong and left out" for share in wrong),
+            ]
+            verdict = Verdict.ACCEPTED if epoch_id in self._known else Verdict.UNKNOWN
+            return replace(answer, verdict=verdict, message="; ".join([answer.message, *rows]))
+        if core is None or not bucket.waiting:
+            return answer
+        note = "" if answer.verdict is Verdict.ENVELOPE else ", verified when a quorum is there"
+        if core.structure.is_quorum(bucket.seats()):
+            note = f"; {_ALTERED if bucket.altered else _NOT_COMBINING}"
+        return replace(answer, message=f"{answer.message}{note} ({self._progress(bucket)})")
+
+    def _check(self, bucket: Bucket, readings: Readings) -> Answer:
+        """Hold a share against its envelope's commitment, or against the quorum that confirmed a core."""
+        core, known = bucket.core, self._known.get(readings[0].share.epoch_id)
+        assert core is not None  # noqa: S101 - the callers look first
+        set_name = known.set_name if known else bucket.envelope.set_name if bucket.envelope else ""
+        if self._set_name and set_name and set_name != self._set_name:
+            return Answer(Verdict.OTHER_SET, f"a sheet of {set_name}: another set, not {self._set_name}")
+        read = bucket.holding(readings)
+        if read is None:
+            return self._wrong(bucket, readings[0].share)
+        found = read.share
         seat, sheet = (found.group, found.member), f"{found.group}.{found.member}"
-        try:
-            envelope.check_share(found)
-        except (ShareMismatch, MixedShares) as error:
-            return Answer(Verdict.WRONG, f"{error}; it is left out", sheet, found.epoch_id)
         if seat in bucket.shares:
             return Answer(Verdict.SEEN, f"sheet {sheet}: seen already", sheet, found.epoch_id)
         bucket.shares[seat] = found
-        repaired = f", {len(read.repaired)} characters repaired" if read.repaired else ""
-        progress = self._progress(bucket)
+        if bucket.envelope is None:
+            bucket.waiting.append(readings)
         word = "verified" if self._in_custody else "accepted"
-        name = f"sheet {sheet} of {envelope.set_name}, epoch {envelope.core.epoch}"
-        message = f"{name}: {word}{repaired} ({progress})"
-        if found.epoch_id not in self._known:
-            return Answer(Verdict.UNKNOWN, f"{message}; this terminal does not know the set", sheet, found.epoch_id)
-        return Answer(Verdict.ACCEPTED, message, sheet, found.epoch_id)
+        name = f"sheet {sheet} of {set_name or self._name(found.epoch_id)}, epoch {core.epoch}"
+        message = f"{name}: {word}{_repairs(read)} ({self._progress(bucket)})"
+        if known is None:
+            message = f"{message}; this terminal does not know the set"
+            return Answer(Verdict.UNKNOWN, message, sheet, found.epoch_id, read)
+        return Answer(Verdict.ACCEPTED, message, sheet, found.epoch_id, read)
 
-    def _refusal(self, known: Known | None, found: Share) -> Answer | None:
+    def _wrong(self, bucket: Bucket, found: Share) -> Answer:
+        """Say why a share does not hold."""
+        problem = f"share {found.public_id} does not combine with the sheets that open: it was altered or misread"
+        if bucket.envelope is not None:
+            try:
+                bucket.envelope.check_share(found)
+            except (ShareMismatch, MixedShares) as error:
+                problem = str(error)
+        elif not bucket.uses_group(found.group):
+            problem = f"share {found.public_id} is not needed, and nothing can verify it"
+        return Answer(Verdict.WRONG, f"{problem}; it is left out", f"{found.group}.{found.member}", found.epoch_id)
+
+    def _refusal(self, found: Share) -> Answer | None:
         """Say why a share of a known epoch does not count, or None when it does."""
+        known = self._known.get(found.epoch_id)
         if known is None:
             return None
         sheet = f"{found.group}.{found.member}"
         name = f"sheet {sheet} of {known.set_name}, epoch {known.number}"
         if self._set_name and known.set_name != self._set_name:
             return Answer(Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id)
+        if self._void_too:
+            return None
         if not (known.good if self._in_custody else known.openable):
             self._void[found.epoch_id] = known
             return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
@@ -300,40 +418,53 @@ class Pool:
             return Answer(Verdict.DRILL, "a drill code, not the live one: the live code is on the sheet in the bag")
         return Answer(Verdict.LIVE, "a live code in a drill: put the sheet back into its bag, it was exposed")
 
-    def _is_quorum(self, bucket: _Bucket) -> bool:
-        return bucket.envelope is not None and bucket.envelope.core.structure.is_quorum(bucket.shares)
+    def _name(self, epoch_id: bytes) -> str:
+        """Name a set by what the ledger or the envelope calls it, else by its epoch id."""
+        known, bucket = self._known.get(epoch_id), self._buckets.get(epoch_id)
+        envelope = bucket.envelope if bucket else None
+        return known.set_name if known else envelope.set_name if envelope else f"set {text.short_id(epoch_id)}"
 
-    def _progress(self, bucket: _Bucket) -> str:
-        assert bucket.envelope is not None  # noqa: S101 - the callers look first
-        structure = bucket.envelope.core.structure
+    def _progress(self, bucket: Bucket) -> str:
+        assert bucket.core is not None  # noqa: S101 - the callers look first
+        structure = bucket.core.structure
+        seats = bucket.shares if bucket.envelope or bucket.confirmed else bucket.seats()
         if self._in_custody:
             return f"{len(bucket.shares)} of {structure.sheets} sheets"
         rows = []
         for number, group in enumerate(structure.groups, 1):
-            held = len([seat for seat in bucket.shares if seat[0] == number])
+            held = len([seat for seat in seats if seat[0] == number])
             rows.append(f"{held} of {group.threshold}" + (f" in group {number}" if len(structure.groups) > 1 else ""))
         return ", ".join(rows)
 
-    def _insufficient(self, wanted: Mapping[bytes, _Bucket]) -> BreakglassError:
-        partly = [bucket for bucket in wanted.values() if bucket.envelope and bucket.shares]
+    def _insufficient(self, wanted: Mapping[bytes, Bucket]) -> BreakglassError:
+        partly = [bucket for bucket in wanted.values() if bucket.core and bucket.seats()]
         if partly:
-            best = max(partly, key=lambda bucket: len(bucket.shares))
-            assert best.envelope is not None  # noqa: S101 - filtered above
-            return InsufficientShares(
-                f"no quorum: expected {best.envelope.core.structure.in_words()}, got {self._progress(best)}",
-                hint="bring more sheets of the same set and epoch, and scan them all in one go",
-            )
+            return self._not_enough(max(partly, key=lambda bucket: len(bucket.seats())))
         if self._void:
             return self._only_void()
-        if any(bucket.waiting for bucket in wanted.values()):
+        if self._undecided or any(bucket.waiting for bucket in wanted.values()):
             return MissingEnvelope(
                 "shares were read, but no envelope: its code is the large one on every sheet",
-                hint="scan the large code of any sheet, closer and in better light",
+                hint="scan the large code of any sheet, closer and in better light, or type the lines on its back",
             )
         return InsufficientShares(
             "no quorum: no share that counts was read",
             hint="scan the sheets flat and in even light, one page at a time",
         )
+
+    def _not_enough(self, best: Bucket) -> BreakglassError:
+        """Say what is missing of the epoch of which most was read."""
+        assert best.core is not None  # noqa: S101 - the caller filtered
+        structure = best.core.structure
+        if best.envelope is not None or not structure.is_quorum(best.seats()):
+            return InsufficientShares(
+                f"no quorum: expected {structure.in_words()}, got {self._progress(best)}",
+                hint="bring more sheets of the same set and epoch, and scan them all in one go",
+            )
+        hint = "scan an envelope code, so that the wrong sheet can be named, or type the lines again"
+        if best.altered:
+            return DecryptionFailed(_ALTERED, hint="type the lines of the envelope again, or scan an envelope code")
+        return UnconfirmedMaster(_NOT_COMBINING, hint=hint)
 
     def _only_void(self) -> VoidShare:
         """Say that every sheet was of an epoch that opens nothing, and which sheets to bring."""
@@ -341,4 +472,13 @@ class Pool:
         names = {known.set_name for known in self._void.values()}
         living = [k for k in self._known.values() if k.openable and k.set_name in names]
         hint = "; ".join(f"bring the sheets of epoch {known.number} of {known.set_name}" for known in living)
-        return VoidShare(f"these sheets open nothing: {said}", hint=hint)
+        return VoidShare(f"these sheets open nothing: {said}", hint=hint or _OVERRIDE_VOID)
+
+
+def _repairs(read: ReadShare) -> str:
+    return f", {len(read.repaired)} characters repaired" if read.repaired else ""
+
+
+def _same(readings: Readings, other: Readings) -> bool:
+    """Tell whether two sheets are the same reading of one share."""
+    return [read.share for read in readings] == [read.share for read in other]

@@ -90,6 +90,17 @@ class Recovered(Body, frozen=True, tag="recovered"):
     """False: nothing outside the paper vouches for it."""
 
 
+class RecoveredCore(Body, frozen=True, tag="recovered-core"):
+    """A set that this terminal learned from typed lines alone: no envelope, so no commitments and no name."""
+
+    epoch: int
+    epoch_id: str
+    set_public_key: str
+    """Derived from the combined master; its hash is the epoch id."""
+    core: str
+    """Base64 of the envelope's core; public."""
+
+
 class Proven(Body, frozen=True, tag="proven"):
     """The target was asked about an epoch's credential outside a rotation."""
 
@@ -243,9 +254,9 @@ class Settled(Body, frozen=True, tag="settled"):
 
 
 AnyBody = (
-    LedgerStarted | LedgerMoved | PolicyAdopted | Issued | Recovered | Proven | ReadBack | Acknowledged | SheetVoided
-    | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned
-    | Countersigned | Applying | Applied | OldDead | Closed | Settled
+    LedgerStarted | LedgerMoved | PolicyAdopted | Issued | Recovered | RecoveredCore | Proven | ReadBack
+    | Acknowledged | SheetVoided | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded
+    | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead | Closed | Settled
 )  # fmt: skip
 """Every record type."""
 

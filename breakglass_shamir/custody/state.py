@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.record import Declared, Record
 from breakglass_shamir.errors import IllegalState, UnknownSet
 from breakglass_shamir.formats import text
@@ -68,8 +69,12 @@ class EpochState:
     """One generation of a set."""
 
     number: int
-    envelope: Envelope
+    envelope: Envelope | ConfirmedCore
+    """What the ledger pins; a core where the sheets were only ever typed."""
+
     envelope_sha256: str
+    """Empty for a core."""
+
     predecessor: str
     custodians: Mapping[str, str]
     status: EpochStatus

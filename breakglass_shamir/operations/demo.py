@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,6 +92,18 @@ class Demo:
     def answer(self, source: str, answer: Answer) -> None:
         """Pass on what a scan was."""
         self.detail(f"{source}: {answer.message}")
+
+    def typing(self) -> AbstractContextManager[None]:
+        """Nobody types."""
+        return nullcontext()
+
+    def type_line(self, prompt: str) -> str | None:
+        """Nobody types."""
+        return None
+
+    def name_set(self) -> str:
+        """Nobody is asked."""
+        return ""
 
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Every custodian is here and takes the sheet."""

@@ -6,6 +6,7 @@ too. Nothing here prints, and a use case never does.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from breakglass_shamir.custody.credential import Credential
@@ -23,6 +24,15 @@ class Desk(Protocol):
 
     def answer(self, source: str, answer: Answer) -> None:
         """Tell at once what a scan turned out to be."""
+
+    def typing(self) -> AbstractContextManager[None]:
+        """Keep what people type inside off the screen afterwards: it is secret."""
+
+    def type_line(self, prompt: str) -> str | None:
+        """Ask for one line of a sheet; None when nobody types any more."""
+
+    def name_set(self) -> str:
+        """Ask what the set is called; an empty string when nobody can be asked."""
 
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet; False when nobody can be asked."""

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """From paper to a pool: read scans, answer each at once, wait for sheets in a folder.
 
-A share may be typed by its four lines in any order; one of the four may be missing at the end of the input.
+What is typed, at a prompt or in a file, goes line by line through ``custody/typing.py``.
 
 Rule: nothing a scan holds ends the reading; what it was is said, and the next one is read.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from breakglass_shamir.custody.quorum import Answer, Pool, Verdict
-from breakglass_shamir.errors import InvalidInput, MalformedText, SharesError
-from breakglass_shamir.formats import share, text
-from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
-from breakglass_shamir.formats.share import PREFIX, TEXT_LINES
+from breakglass_shamir.custody.typing import TypedEntry
+from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.formats.share import PREFIX
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.paper.scan import ScannedPage, Scanner, wait_for_files
 
@@ -22,6 +22,11 @@ NOTHING_FOUND = (
     "no code found; try again with more light, the page flat and closer, or the other copy of the code on the sheet"
 )
 """What to say of a page without a code."""
+
+NOT_A_SCAN = "this is the file itself, not a scan of the printed page: print it and scan the paper"
+"""What to say of a copy of a sheet's file."""
+
+_VERIFIED = frozenset({Verdict.ACCEPTED, Verdict.SEEN})
 
 
 def scan_paths(
@@ -35,49 +40,38 @@ def scan_paths(
     for path in paths:
         if not path.exists():
             raise InvalidInput(f"expected a scan at {path}, found nothing there")
-        for page in scanner.read_path(path):
+        for page in _worth_a_word(scanner.read_path(path)):
             add_page(pool, page, desk)
             if enough():
                 return
 
 
 def type_lines(pool: Pool, lines: Iterable[str], source: str, desk: Desk) -> None:
-    """Take what a keyboard gives: whole code texts, or the numbered lines of a share, each answered at once."""
-    rows: dict[int, str] = {}
+    """Take what was typed beforehand, each line answered; a question is answered as its message says."""
+    entry = TypedEntry(pool, asks=False)
     for number, line in enumerate(lines, 1):
-        place = f"{source} line {number}"
-        if line.strip()[: len(PREFIX)].upper() in (PREFIX, ENVELOPE_PREFIX):
-            desk.answer(place, pool.add(line))
-        elif line.strip():
-            _take_row(rows, line, place, desk)
-        if len(rows) == TEXT_LINES:
-            _add_typed_share(pool, rows, place, desk)
-            rows.clear()
-    if rows:
-        _add_typed_share(pool, rows, source, desk)
+        _tell(desk, f"{source} line {number}", entry.take(line))
+        if entry.done:
+            return
+    _tell(desk, source, entry.finish())
 
 
-def _take_row(rows: dict[int, str], line: str, place: str, desk: Desk) -> None:
-    """Put one typed line where its check character says it belongs."""
-    try:
-        symbols, proven = text.read_line(line)
-    except MalformedText as error:
-        desk.answer(place, Answer(Verdict.DAMAGED, f"not a line of a share: {error}"))
-        return
-    number = proven if proven is not None else min(set(range(1, TEXT_LINES + 1)) - set(rows))
-    if not 1 <= number <= TEXT_LINES:
-        desk.answer(place, Answer(Verdict.DAMAGED, "the check character does not fit: type this line again"))
-        return
-    rows[number] = symbols
-    desk.answer(place, Answer(Verdict.SEEN, f"line {number} of a share: read"))
+def type_in(pool: Pool, desk: Desk, *, enough: Callable[[], bool]) -> None:
+    """Let people type, each line answered at once, until it is enough or they say that it is all.
+
+    Nothing typed is ever written down: what was accepted is in the pool, and gone with this process.
+    """
+    entry = TypedEntry(pool)
+    with desk.typing():
+        while not entry.done and not enough():
+            prompt = entry.prompt
+            line = desk.type_line(prompt)
+            _tell(desk, prompt, entry.finish() if line is None else entry.take(line))
 
 
-def _add_typed_share(pool: Pool, rows: dict[int, str], place: str, desk: Desk) -> None:
-    try:
-        answer = pool.add_share(share.from_lines(rows))
-    except SharesError as error:
-        answer = Answer(Verdict.DAMAGED, f"the lines do not make a share: {error}")
-    desk.answer(place, answer)
+def _tell(desk: Desk, source: str, answers: Iterable[Answer]) -> None:
+    for answer in answers:
+        desk.answer(source, answer)
 
 
 def add_page(pool: Pool, page: ScannedPage, desk: Desk) -> list[Answer]:
@@ -102,11 +96,21 @@ def watch(
     *,
     enough: Callable[[], bool],
     timeout_s: float,
+    printed: Iterable[Path] = (),
 ) -> list[Path]:
     """Read what lands in a folder until it is enough or the time is over.
 
+    Args:
+        pool: what the scans are held against.
+        folder: where they land.
+        scanner: reads them.
+        desk: hears the answers.
+        enough: tells when to stop.
+        timeout_s: how long to wait at most.
+        printed: the files that were printed; a copy of one is not a scan of its page.
+
     Returns:
-        The files that were read.
+        The files that held a verified sheet.
 
     Raises:
         InvalidInput: there is no such folder.
@@ -114,12 +118,35 @@ def watch(
     if not folder.is_dir():
         raise InvalidInput(f"expected a folder to read scans from, got {folder}")
     deadline = time.monotonic() + timeout_s
-    read: list[Path] = []
+    originals = {_digest(path) for path in printed}
+    verified: list[Path] = []
     for path in wait_for_files(folder):
-        if path is not None:
-            read.append(path)
-            for page in scanner.read_path(path):
-                add_page(pool, page, desk)
+        if path is not None and _digest(path) in originals:
+            desk.answer(path.name, Answer(Verdict.FOREIGN, NOT_A_SCAN))
+        elif path is not None:
+            pages = _worth_a_word(scanner.read_path(path))
+            answers = [answer for page in pages for answer in add_page(pool, page, desk)]
+            if any(answer.sheet and answer.verdict in _VERIFIED for answer in answers):
+                verified.append(path)
         if enough() or time.monotonic() > deadline:
             break
-    return read
+    return verified
+
+
+def _worth_a_word(pages: Iterable[ScannedPage]) -> Iterator[ScannedPage]:
+    """Leave out pages without a code in a file that gave one: they are the backs of sheets."""
+    fruitful: set[str] = set()
+    for page in pages:
+        file, _, number = page.source.rpartition(" page ")
+        if page.codes:
+            fruitful.add(file)
+        if page.codes or page.problem or not number or file not in fruitful:
+            yield page
+
+
+def _digest(path: Path) -> bytes:
+    """Return the SHA-256 of a file; of one that is gone, nothing."""
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError:
+        return b""

@@ -8,7 +8,8 @@ Rules:
 3. The ``opened`` record, signed by terminal and set key, is durable before :func:`open_set` returns; whoever
    calls it may reveal, nobody else can.
 4. A terminal that does not know the set takes it from the sheets, and says UNPINNED on screen and in the
-   record.
+   record. Of sheets whose envelope was only typed it takes the core, says that no envelope was verified, and
+   needs the set's name from people.
 """
 
 import base64
@@ -27,11 +28,13 @@ from breakglass_shamir.custody.record import (
     Opened,
     Overridden,
     Recovered,
+    RecoveredCore,
     Refused,
     check_human_text,
 )
 from breakglass_shamir.custody.state import Opening, Phase, SetState
 from breakglass_shamir.errors import BreakglassError, GateClosed, InsufficientShares, InvalidInput
+from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations import gather
@@ -48,7 +51,10 @@ class Sources:
 
     scans: tuple[Path, ...] = ()
     typed: tuple[str, ...] = field(default=(), repr=False)
-    """Texts as a keyboard scanner types them; secret."""
+    """Lines typed beforehand; secret."""
+
+    asks: bool = False
+    """Whether people are asked to type what the others did not give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,31 +136,49 @@ def _identify(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
     pool = _gather(recorder, sources, scanner)
     try:
         found = pool.quorum()
-        if found.envelope.set_name not in recorder.state.sets:
+        recorder.set_name = found.set_name or _named_by_people(recorder)
+        if recorder.set_name not in recorder.state.sets:
             _recover(recorder, found)
     except BreakglassError as error:
         _record_refusal(recorder, "identify", error)
         raise
-    recorder.set_name = found.envelope.set_name
     return pool
+
+
+def _named_by_people(recorder: Recorder) -> str:
+    """Return the set's name where no sheet says it: the typed lines carry none.
+
+    Raises:
+        InvalidInput: nobody said it, or it cannot be a set's name.
+    """
+    name = recorder.set_name or recorder.desk.name_set()
+    if not is_set_name(name):
+        raise InvalidInput(
+            "expected the set's name: the typed lines do not carry it", hint="it stands on top of every sheet; name it"
+        )
+    return name
 
 
 def _recover(recorder: Recorder, found: Quorum) -> None:
     """Take an epoch that only its sheets vouch for into the ledger, and say so."""
-    envelope = found.envelope
-    recorder.set_name = envelope.set_name
-    recorder.append(
-        Recovered(
-            epoch=envelope.core.epoch,
-            epoch_id=envelope.core.epoch_id.hex(),
-            set_public_key=envelope.set_public_key.hex(),
-            envelope=base64.b64encode(envelope.to_bytes()).decode(),
-            envelope_sha256=envelope.digest.hex(),
-            pinned=False,
-        )
-    )
+    envelope, public, known_by = found.envelope, found.set_public_key.hex(), "sheets"
+    if envelope is None:
+        known_by = "typed lines"
+        core = base64.b64encode(found.core.to_bytes()).decode()
+        number, epoch_id = found.core.epoch, found.epoch_id
+        recorder.append(RecoveredCore(epoch=number, epoch_id=epoch_id, set_public_key=public, core=core))
+        recorder.desk.warn("unverified envelope: its signature, name and checkpoint were not there to be checked")
+    else:
+        encoded, sha256 = base64.b64encode(envelope.to_bytes()).decode(), envelope.digest.hex()
+        recorder.append(
+            Recovered(
+                epoch=envelope.core.epoch, epoch_id=found.epoch_id, set_public_key=public, envelope=encoded,
+                envelope_sha256=sha256, pinned=False,
+            )
+        )  # fmt: skip
+    name = recorder.set_name
     recorder.desk.warn(
-        f"UNPINNED: this terminal learned the set {envelope.set_name} from its sheets; nothing else vouches for them"
+        f"UNPINNED: this terminal learned the set {name} from its {known_by}; nothing else vouches for them"
     )
 
 
@@ -205,7 +229,7 @@ def _combine(
     problems = gates.before_opening(state, clock.now(), recorder.state.last)
     unknown = found.epoch_id not in state.epochs
     if unknown:
-        number = found.envelope.core.epoch
+        number = found.core.epoch
         problems.append(Problem("epoch", f"this ledger does not know epoch {number} of {state.name} on these sheets"))
     witnessed = _witness(recorder, found)
     if witnessed == "inconsistent":
@@ -235,7 +259,7 @@ def _warn_of_two_credentials(recorder: Recorder, found: Quorum) -> None:
     """Say that the other epoch's credential may be the living one."""
     state = recorder.set_state
     numbers = {epoch_id: state.epochs[epoch_id].number for epoch_id in (state.current, state.prepared)}
-    mine = numbers.pop(found.epoch_id, found.envelope.core.epoch)
+    mine = numbers.pop(found.epoch_id, found.core.epoch)
     other = " or ".join(str(number) for number in numbers.values())
     recorder.desk.warn(
         f"the target was being changed when a rotation was interrupted: this is the credential of epoch {mine}; "
@@ -268,6 +292,8 @@ def _gather(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
     state = recorder.state.sets.get(recorder.set_name)
     enough = _both(pool, state) if state and state.applying else pool.complete
     gather.scan_paths(pool, sources.scans, scanner, recorder.desk, enough=enough)
+    if sources.asks:
+        gather.type_in(pool, recorder.desk, enough=enough)
     return pool
 
 
@@ -279,6 +305,8 @@ def _both(pool: Pool, state: SetState) -> Callable[[], bool]:
 
 def _witness(recorder: Recorder, found: Quorum) -> str:
     """Hold the checkpoint on the sheets against this ledger."""
+    if found.envelope is None:
+        return "unwitnessed"
     printed, ledger = found.envelope.checkpoint, recorder.ledger
     if printed.log_id != ledger.log_id:
         return "unwitnessed"

@@ -75,7 +75,8 @@ def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
     assert sorted(body.__struct_config__.tag for body in AnyBody.__args__) == [
         "abandoned", "acknowledged", "applied", "applying", "cancelled", "closed", "countersigned", "declared",
         "deferred", "in-use", "issued", "ledger-moved", "ledger-started", "old-dead", "opened", "overridden",
-        "policy-adopted", "proven", "read-back", "recovered", "refused", "settled", "sheet-voided", "use-ended",
+        "policy-adopted", "proven", "read-back", "recovered", "recovered-core", "refused", "settled", "sheet-voided",
+            "use-ended",
     ]  # fmt: skip
 
 
