@@ -237,16 +237,29 @@ class InvalidRecord(IntegrityError):
 
 
 class LedgerUnwritable(IntegrityError):
-    """A record could not be made durable; nothing was revealed."""
+    """A record could not be made durable."""
 
     id = "ledger-unwritable"
-    default_hint = "write the record elsewhere with --record-to PATH (a USB stick), or free space and try again"
+    default_hint = "make room, or make the place writable, and try again"
 
 
 class LedgerBusy(IntegrityError):
     """Another process holds the ledger's write lock for too long."""
 
     id = "ledger-busy"
+    default_hint = "wait for the other program or end it, and try again"
+
+
+class LedgerElsewhere(IntegrityError):
+    """This ledger was moved; it goes on in another place and is not written here any more."""
+
+    id = "ledger-elsewhere"
+
+
+class KeyMismatch(IntegrityError):
+    """The terminal key is not the one that began the ledger."""
+
+    id = "key-mismatch"
 
 
 # --- target ----------------------------------------------------------------------------------------------

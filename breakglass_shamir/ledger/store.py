@@ -10,14 +10,18 @@ Rules:
 3. A record is applied to the state before it is stored; an illegal one is refused and leaves no trace.
 4. Two processes never interleave: each append takes the write lock first, then catches up with what the
    other stored.
-5. Whatever keeps a record from being durable is a :class:`LedgerUnwritable`, and the caller reveals nothing.
+5. Whatever keeps a record from being durable is a :class:`LedgerUnwritable` or a :class:`LedgerBusy`. What that
+   means for the credential is for the caller to say; this module does not know whether it was revealed.
+6. A ledger is opened with the key that began it or not at all: one record of another log would spoil it for good.
+7. Where the file ``MOVED`` lies beside it, the ledger goes on in another place and nothing is appended here.
 
 It signs with the terminal key, and with a set key when a quorum is at hand; it keeps no set key.
 """
 
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,7 +37,9 @@ from breakglass_shamir.errors import (
     IllegalState,
     InvalidRecord,
     InvalidSignature,
+    KeyMismatch,
     LedgerBusy,
+    LedgerElsewhere,
     LedgerUnwritable,
     NoHome,
 )
@@ -45,12 +51,16 @@ from breakglass_shamir.ledger.entry import Entry, log_id, origin
 FILE_NAME = "ledger.sqlite"
 """The database, inside the home folder."""
 
+MOVED_NAME = "MOVED"
+"""Beside a database that goes on elsewhere; it says where."""
+
 BUSY_TIMEOUT_S = 5.0
 """How long an append waits for another process."""
 
 SCHEMA_VERSION = 1
 """PRAGMA user_version."""
 
+_BUSY = "another program is writing to this ledger and does not finish"
 _DAMAGED_HINT = "keep the file for the auditor and begin a new home: breakglass --home DIR init"
 
 _SCHEMA = """
@@ -108,10 +118,15 @@ class Ledger:
             LedgerUnwritable: it could not be made.
         """
         with _durably():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = _connect(path, "rwc")
-            connection.executescript(
-                f"PRAGMA journal_mode=WAL; PRAGMA user_version={SCHEMA_VERSION}; BEGIN; {_SCHEMA} COMMIT;"
-            )
+            try:
+                connection.executescript(
+                    f"PRAGMA journal_mode=WAL; PRAGMA user_version={SCHEMA_VERSION}; BEGIN; {_SCHEMA} COMMIT;"
+                )
+            except sqlite3.Error:
+                connection.close()
+                raise
         return cls(connection, path, terminal_key)
 
     @classmethod
@@ -121,12 +136,18 @@ class Ledger:
         Raises:
             NoHome: there is no such file.
             InvalidRecord: what is stored does not add up, with the record's number.
-            LedgerUnwritable: the file is damaged.
+            KeyMismatch: another key began it.
+            LedgerUnwritable, LedgerBusy: the file is damaged, or held by another program.
         """
         if not path.is_file():
             raise NoHome(f"expected a ledger at {path}, found none")
         ledger = cls(_open_existing(path), path, terminal_key)
-        ledger.catch_up()
+        try:
+            ledger.catch_up()
+            ledger._check_start()
+        except BaseException:
+            ledger._connection.close()
+            raise
         return ledger
 
     @property
@@ -153,7 +174,7 @@ class Ledger:
                 raise InvalidRecord(f"record {self._size}: {error}", hint=_DAMAGED_HINT) from error
         return self._state
 
-    def entries(self, start: int = 0) -> Iterator[Entry]:
+    def entries(self, start: int = 0) -> Generator[Entry]:
         """Yield stored entries from number ``start`` on.
 
         Raises:
@@ -200,10 +221,12 @@ class Ledger:
         Raises:
             IllegalState: the record may not follow; nothing was stored.
             LedgerUnwritable, LedgerBusy: it could not be made durable.
+            LedgerElsewhere: the ledger was moved meanwhile.
         """
         with _durably():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                refuse_moved(self.path.parent)
                 self.catch_up()
                 entry, state = self._make(body, set_name, opening, set_key)
                 self._insert(entry)
@@ -226,12 +249,24 @@ class Ledger:
             raise FileExists(f"a ledger is already at {path}")
         try:
             self._copy(path)
-        except LedgerUnwritable:
+        except (LedgerUnwritable, LedgerBusy):
             path.unlink(missing_ok=True)
             raise
 
+    def settle(self) -> None:
+        """Put every record into the one file, so that it can be renamed.
+
+        Raises:
+            LedgerUnwritable, LedgerBusy: it could not be done.
+        """
+        with _durably():
+            (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LedgerBusy(f"another program has {self.path} open and does not finish")
+
     def _copy(self, path: Path) -> None:
         with _durably():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             target = _connect(path, "rwc")
             try:
                 self._connection.backup(target)
@@ -251,6 +286,22 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _check_start(self) -> None:
+        """Refuse a log that does not begin with its start, or that another key began."""
+        with closing(self.entries()) as entries:
+            first = next(entries, None)
+        if first is None:
+            return
+        try:
+            body = check_first(first.record)
+        except InvalidRecord as error:
+            raise InvalidRecord(f"record 0: {error}", hint=error.hint) from error
+        if first.record.log != self.log_id.hex() or sshsig.public_of_line(body.public_key) != self.public_key:
+            raise KeyMismatch(
+                f"the terminal key beside {self.path} is not the one that began this ledger",
+                hint="put its own key back; where that is lost, keep the ledger for the auditor and begin a new home",
+            )
 
     def _make(self, body: AnyBody, set_name: str, opening: str, set_key: Secret | None) -> tuple[Entry, LedgerState]:
         moment = clock.now()
@@ -300,19 +351,67 @@ class Ledger:
         self._last_digest = records.digest(data)
 
 
+def check_first(record: Record) -> records.LedgerStarted:
+    """Return what the first record of a log says.
+
+    Raises:
+        InvalidRecord: it is not the start of a log.
+    """
+    if not isinstance(record.body, records.LedgerStarted):
+        raise InvalidRecord("expected the start of a ledger, got another record", hint=_DAMAGED_HINT)
+    return record.body
+
+
+def has_no_record(path: Path) -> bool:
+    """Tell whether a file is what an interrupted start leaves behind: nothing, or a ledger without any record."""
+    recent = path.with_name(path.name + "-wal")
+    if path.stat().st_size == 0:
+        return not (recent.exists() and recent.stat().st_size)
+    try:
+        with closing(_connect(path, "ro")) as connection:
+            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if "records" not in names:
+                return not names
+            return bool(connection.execute("SELECT count(*) FROM records").fetchone() == (0,))
+    except sqlite3.Error:
+        return False
+
+
+def refuse_moved(folder: Path) -> None:
+    """Refuse a home whose ledger went on in another place.
+
+    Raises:
+        LedgerElsewhere: saying where.
+    """
+    note = folder / MOVED_NAME
+    try:
+        place = note.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return
+    raise LedgerElsewhere(
+        f"the ledger in {folder} was moved and goes on in {place}",
+        hint=f"use: breakglass --home {place} ..., or remove the file {note} when that place is lost",
+    )
+
+
 def signing_epoch_key(state: LedgerState, set_name: str) -> bytes:
     """Return the set public key that signs for the opening under way, 32 bytes."""
     opening = state.of(set_name).active_opening
     return state.of(set_name).epochs[opening.epoch_id].envelope.set_public_key
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, probe: str = "SELECT 1") -> sqlite3.Connection:
+    """Connect, and close again what does not answer a probe."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
     )  # fmt: skip
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA fullfsync=ON")
+    try:
+        for statement in ("PRAGMA synchronous=FULL", "PRAGMA fullfsync=ON", probe):
+            connection.execute(statement).fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -329,9 +428,10 @@ def _open_existing(path: Path) -> sqlite3.Connection:
                 hint="copy the whole home to a place that can be written, and name it with --home",
             )
         try:
-            connection = _connect(path, mode)
-            connection.execute("SELECT count(*) FROM records").fetchone()
-        except sqlite3.Error:
+            connection = _connect(path, mode, "SELECT count(*) FROM records")
+        except sqlite3.Error as error:
+            if _is_busy(error):
+                raise LedgerBusy(_BUSY) from error
             continue
         return connection
     raise LedgerUnwritable(
@@ -346,8 +446,15 @@ def _durably() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise LedgerBusy("another program is writing to this ledger and does not finish") from error
-        raise LedgerUnwritable(f"the ledger could not be written ({error}); nothing was revealed") from error
+        if _is_busy(error):
+            raise LedgerBusy(_BUSY) from error
+        raise LedgerUnwritable(f"the ledger could not be written ({error})") from error
     except sqlite3.DatabaseError as error:
-        raise LedgerUnwritable(f"the ledger is damaged ({error}); nothing was revealed") from error
+        raise LedgerUnwritable(f"the ledger is damaged ({error})") from error
+    except OSError as error:
+        raise LedgerUnwritable(f"the ledger could not be written ({error.strerror})") from error
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Tell whether another program is in the way, and nothing else."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

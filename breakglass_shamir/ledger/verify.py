@@ -2,8 +2,8 @@
 """Does a log hold? Every record, from the first on, named where it does not.
 
 What is checked, in this order, for each record: canonical bytes, number, log id, hash of the one before, tree
-root, terminal signature, that the step was legal, that a start names the key that signs, quorum signature
-where one is due, checkpoint. At the end: the stored tree nodes.
+root, terminal signature, that the step was legal, that the first and no other is a start, that it names the key
+that signs, quorum signature where one is due, checkpoint. At the end: the stored tree nodes.
 
 What it cannot see by itself: a tail that was cut off together with its checkpoints. Receipts and printed
 sheets remember that.
@@ -26,7 +26,7 @@ from breakglass_shamir.errors import (
     InvalidSignature,
 )
 from breakglass_shamir.ledger.entry import Entry, log_id, origin
-from breakglass_shamir.ledger.store import Ledger, signing_epoch_key
+from breakglass_shamir.ledger.store import Ledger, check_first, signing_epoch_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ def verify(ledger: Ledger) -> Report:
     walk = _Walk(ledger.public_key)
     for entry in ledger.entries():
         walk.step(entry)
+    if not walk.size:
+        raise InvalidRecord("expected the start of a ledger, got an empty one")
     _check_nodes(ledger, walk.size)
     return Report(walk.size, walk.tree.root(), walk.state, tuple(walk.back))
 
@@ -92,9 +94,9 @@ class _Walk:
                 raise InvalidRecord(f"expected {name} {wanted or 'none'}, got {got or 'none'}")
 
     def _check_start(self, record: Record) -> None:
-        if not isinstance(record.body, records.LedgerStarted):
+        if self.size:
             return
-        if sshsig.public_of_line(record.body.public_key) != self.public_key:
+        if sshsig.public_of_line(check_first(record).public_key) != self.public_key:
             raise InvalidRecord("the ledger's start names another key than the one that signs it")
 
     def _check_quorum(self, entry: Entry, record: Record) -> None:

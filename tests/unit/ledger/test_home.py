@@ -1,19 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """A home has a ledger and a key; both move together, and nothing is overwritten."""
 
+import signal
+import sqlite3
 import stat
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.errors import FileExists, InvalidInput, InvalidSignature, LedgerUnwritable, NoHome
+from breakglass_shamir.errors import (
+    FileExists,
+    InvalidInput,
+    InvalidSignature,
+    LedgerElsewhere,
+    LedgerUnwritable,
+    NoHome,
+)
+from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.ledger.home import KEY_NAME, create, move, open_home
-from breakglass_shamir.ledger.store import FILE_NAME, Ledger
+from breakglass_shamir.ledger.store import FILE_NAME, MOVED_NAME, Ledger
 from breakglass_shamir.ledger.verify import verify
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 NOTE = records.Refused(stage="open", error="insufficient-shares", message="no quorum")
 
 
@@ -122,3 +136,112 @@ def test_a_place_that_cannot_be_written_either(tmp_path: Path) -> None:
             move(ledger, tmp_path / "file" / "stick", "r")
         ledger.append(NOTE)
     assert homes.KEY_NAME == "terminal-key.pem"
+
+
+def test_a_moved_ledger_is_not_for_everybody_to_read(tmp_path: Path) -> None:
+    (tmp_path / "stick").mkdir(mode=0o755)
+    with create(tmp_path / "home", "north") as ledger, move(ledger, tmp_path / "stick", "r"):
+        assert stat.S_IMODE((tmp_path / "stick" / FILE_NAME).stat().st_mode) == 0o600
+
+
+def test_a_home_whose_ledger_moved_says_where_and_is_written_no_more(tmp_path: Path) -> None:
+    with create(tmp_path / "home", "north") as ledger, create(tmp_path / "other", "south"):
+        move(ledger, tmp_path / "stick", "r").close()
+        for refused in (lambda: open_home(tmp_path / "home"), lambda: ledger.append(NOTE)):
+            with pytest.raises(LedgerElsewhere, match=f"goes on in {tmp_path / 'stick'}") as said:
+                refused()
+            assert said.value.exit_code == 5
+            assert f"breakglass --home {tmp_path / 'stick'}" in said.value.hint
+            assert str(tmp_path / "home" / MOVED_NAME) in said.value.hint
+        assert ledger.size == 1
+    (tmp_path / "home" / MOVED_NAME).unlink()
+    open_home(tmp_path / "home").close()
+
+
+def test_a_reason_that_names_any_path_can_be_recorded(tmp_path: Path) -> None:
+    with (
+        create(tmp_path / "home", "north") as ledger,
+        move(ledger, tmp_path / "stick", "full: a\nb\u202e\udcff") as moved,
+    ):
+        (entry,) = moved.entries(1)
+        assert entry.record.body == records.LedgerMoved(reason="full: a?b??")
+
+
+def left_empty(path: Path) -> None:
+    path.touch()
+
+
+def left_without_tables(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=1")
+    connection.close()
+
+
+def left_without_records(path: Path) -> None:
+    Ledger.create(path, Secret(b"k" * 32)).close()
+
+
+@pytest.mark.parametrize("leave", [left_empty, left_without_tables, left_without_records])
+def test_what_an_interrupted_start_left_is_no_home_and_stops_none(
+    tmp_path: Path, leave: Callable[[Path], None]
+) -> None:
+    leave(tmp_path / FILE_NAME)
+    with pytest.raises(NoHome):
+        open_home(tmp_path)
+    with create(tmp_path, "north") as ledger:
+        assert verify(ledger).records == 1
+    assert {path.name for path in tmp_path.iterdir()} == {FILE_NAME, KEY_NAME}
+
+
+def test_the_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    before = (tmp_path / FILE_NAME).read_bytes()
+    with pytest.raises(FileExists):
+        create(tmp_path, "north")
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+
+
+CREATE = """
+import os, signal, sys
+from pathlib import Path
+from breakglass_shamir.ledger import home, store
+die_at = int(sys.argv[2])
+calls = 0
+def trace(frame, event, argument):
+    global calls
+    if event == "line" and frame.f_code.co_filename in (home.__file__, store.__file__):
+        calls += 1
+        if calls == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return trace
+sys.settrace(trace)
+home.create(Path(sys.argv[1]), "north").close()
+sys.settrace(None)
+print(calls)
+"""
+
+
+def test_a_start_that_is_killed_anywhere_leaves_a_whole_home_or_none(tmp_path: Path) -> None:
+    def run(folder: Path, die_at: int) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-c", CREATE, str(folder), str(die_at)]
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    lines = int(run(tmp_path / "whole", 0).stdout)
+    for die_at in range(1, lines, max(1, lines // 16)):
+        folder = tmp_path / str(die_at)
+        assert run(folder, die_at).returncode == -signal.SIGKILL
+        try:
+            ledger = open_home(folder)
+        except NoHome:
+            ledger = create(folder, "north")
+        with ledger:
+            assert verify(ledger).records == 1
+
+
+def test_a_folder_that_cannot_be_named_is_said(tmp_path: Path) -> None:
+    for folder in (tmp_path / ("x" * 300), tmp_path / "a" / ("y" * 5000)):
+        for call in (open_home, lambda home: create(home, "north")):
+            with pytest.raises(InvalidInput, match="cannot be used as a home: File name too long"):
+                call(folder)

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.crypto import merkle, sshsig
+from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.errors import (
     FileExists,
     IllegalState,
     InvalidInput,
+    InvalidRecord,
+    KeyMismatch,
     LedgerBusy,
     LedgerUnwritable,
     NoHome,
@@ -30,11 +32,18 @@ from breakglass_shamir.ledger.verify import verify
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NOTE = records.Refused(stage="open", error="insufficient-shares", message="no quorum")
-START = records.LedgerStarted(terminal="north", public_key="ssh-ed25519 AAAA", software="x")
 
 
 def key() -> Secret:
     return Secret(b"k" * 32)
+
+
+def start_of(secret: Secret) -> records.LedgerStarted:
+    line = sshsig.public_line(keys.ed25519_public(secret), "north")
+    return records.LedgerStarted(terminal="north", public_key=line, software="x")
+
+
+START = start_of(key())
 
 
 @pytest.fixture
@@ -71,18 +80,19 @@ def test_a_connection_that_flushes_before_it_says_done(ledger: Ledger) -> None:
 
 
 def test_two_handles_catch_up_with_each_other(ledger: Ledger) -> None:
+    ledger.append(START)
     with Ledger.open(ledger.path, key()) as other:
         entries = [one.append(NOTE) for one in (ledger, other, other, ledger)]
-        assert [entry.record.seq for entry in entries] == [0, 1, 2, 3]
-        assert ledger.size == 4
-        assert other.size == 3
+        assert [entry.record.seq for entry in entries] == [1, 2, 3, 4]
+        assert ledger.size == 5
+        assert other.size == 4
         other.catch_up()
-        assert (other.size, other.state) == (4, ledger.state)
-        assert verify(other).records == 4
+        assert (other.size, other.state) == (5, ledger.state)
+        assert verify(other).records == 5
 
 
 def test_an_illegal_record_leaves_no_trace(ledger: Ledger) -> None:
-    ledger.append(NOTE)
+    ledger.append(START)
     before = ledger.state
     with pytest.raises(IllegalState, match="set prod-db is not in this ledger"):
         ledger.append(records.InUse(), set_name="prod-db")
@@ -98,7 +108,7 @@ def test_what_could_not_be_read_back_leaves_no_trace(ledger: Ledger) -> None:
         with pytest.raises(InvalidInput):
             ledger.append(records.Refused(stage="open", error="x", message=message))
     assert list(ledger.entries()) == []
-    ledger.append(NOTE)
+    ledger.append(START)
     with Ledger.open(ledger.path, key()) as again:
         assert again.size == 1
 
@@ -117,7 +127,7 @@ def test_what_could_not_be_read_back_leaves_no_trace(ledger: Ledger) -> None:
     ],
 )
 def test_the_triggers_refuse_to_change_what_is_stored(ledger: Ledger, statement: str) -> None:
-    entry = ledger.append(NOTE)
+    entry = ledger.append(START)
     for connection in (ledger._connection, sqlite3.connect(ledger.path)):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             connection.execute(statement)
@@ -148,13 +158,13 @@ def test_a_file_that_is_no_ledger_is_said_with_what_to_do(tmp_path: Path, conten
 
 
 def test_a_full_disk_is_said_and_nothing_is_stored(ledger: Ledger) -> None:
-    ledger.append(NOTE)
+    ledger.append(START)
     pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
     ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(LedgerUnwritable, match="nothing was revealed") as refused:
+    with pytest.raises(LedgerUnwritable, match="could not be written") as refused:
         for _ in range(100):
             ledger.append(records.Refused(stage="open", error="x", message="m" * 3000))
-    assert "--record-to" in refused.value.hint
+    assert "revealed" not in str(refused.value)
     ledger._connection.execute("PRAGMA max_page_count = 100000")
     ledger.append(NOTE)
     assert verify(ledger).records == ledger.size
@@ -172,8 +182,39 @@ def test_a_writer_that_does_not_finish_is_said(ledger: Ledger, monkeypatch: pyte
     other.close()
 
 
-def test_a_copy_is_the_same_log_and_goes_on(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_file_held_by_another_program_is_busy_not_damaged(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
+    ledger.append(START)
+    ledger.close()
+    other = sqlite3.connect(ledger.path, isolation_level=None)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerBusy, match="another program") as refused:
+        Ledger.open(ledger.path, key())
+    assert "try again" in refused.value.hint
+    other.close()
+    Ledger.open(ledger.path, key()).close()
+
+
+def test_another_key_opens_no_ledger_and_spoils_nothing(ledger: Ledger) -> None:
+    ledger.append(START)
+    with pytest.raises(KeyMismatch, match="is not the one that began this ledger") as refused:
+        Ledger.open(ledger.path, Secret(b"x" * 32))
+    assert (refused.value.exit_code, "put its own key back" in refused.value.hint) == (5, True)
     ledger.append(NOTE)
+    assert verify(ledger).records == 2
+
+
+def test_a_log_that_does_not_begin_with_its_start_is_refused(ledger: Ledger) -> None:
+    ledger.append(NOTE)
+    with pytest.raises(InvalidRecord, match="record 0: expected the start of a ledger"):
+        Ledger.open(ledger.path, key())
+    with pytest.raises(InvalidRecord, match="record 0: expected the start of a ledger"):
+        verify(ledger)
+
+
+def test_a_copy_is_the_same_log_and_goes_on(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append(START)
     ledger.copy_to(tmp_path / "copy.sqlite")
     with Ledger.open(tmp_path / "copy.sqlite", key()) as copy:
         assert (copy.size, copy.root_at(1), copy.state) == (1, ledger.root_at(1), ledger.state)
@@ -198,15 +239,17 @@ def test_a_copy_never_overwrites(ledger: Ledger, tmp_path: Path) -> None:
 READ_ONLY = """
 import os, sys
 from pathlib import Path
-from breakglass_shamir.custody.record import Refused
+from breakglass_shamir.crypto import keys, sshsig
+from breakglass_shamir.custody.record import LedgerStarted, Refused
 from breakglass_shamir.errors import LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.verify import verify
 
 note = Refused(stage="s", error="e", message="m")
+line = sshsig.public_line(keys.ed25519_public(Secret(b"k" * 32)), "north")
 with Ledger.create(Path(sys.argv[1]), Secret(b"k" * 32)) as ledger:
-    ledger.append(note)
+    ledger.append(LedgerStarted(terminal="north", public_key=line, software="x"))
     verify(ledger)
 if os.geteuid() == 0:
     os.setgroups([])
@@ -243,8 +286,8 @@ def read_as_nobody(folder: Path, warm: Path) -> "subprocess.CompletedProcess[str
 
 
 def test_a_file_that_may_only_be_read_is_read_and_verified(ledger: Ledger, read_only: Path, tmp_path: Path) -> None:
-    for _ in range(2):
-        ledger.append(NOTE)
+    ledger.append(START)
+    ledger.append(NOTE)
     ledger.close()
     shutil.copy(ledger.path, read_only)
     run = read_as_nobody(read_only, tmp_path / "warm.sqlite")
@@ -257,7 +300,7 @@ def test_a_file_that_may_only_be_read_is_read_and_verified(ledger: Ledger, read_
 def test_a_file_that_may_only_be_read_never_hides_its_newest_records(
     ledger: Ledger, read_only: Path, tmp_path: Path
 ) -> None:
-    ledger.append(NOTE)
+    ledger.append(START)
     ledger._connection.execute("PRAGMA wal_checkpoint(FULL)")
     ledger.append(NOTE)
     for suffix in ("", "-wal"):
