@@ -25,6 +25,9 @@ PLAIN_DPI, FINE_DPI = 200, 300
 EXIF_ORIENTATION = 0x0112
 """Tag number, Exif 3.0 section 4.6.5."""
 
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+"""What telephones write into the file type box, ISO/IEC 23008-12 annex B."""
+
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -63,12 +66,14 @@ def open_pages(data: bytes) -> Pages:
         return _PdfPages(data)
     opener = _opener(data)
     if opener is None:
-        raise RefusedPicture("not a picture: expected JPEG, PNG, TIFF, WebP or PDF" if data else "the file is empty")
+        raise RefusedPicture(
+            "not a picture: expected JPEG, PNG, TIFF, WebP, HEIC or PDF" if data else "the file is empty"
+        )
     return _PicturePages(opener, data)
 
 
 class _PicturePages:
-    """A JPEG, PNG, WebP, or a TIFF of one or more frames."""
+    """A JPEG, PNG, WebP, HEIC or grey PGM, or a TIFF of one or more frames."""
 
     def __init__(self, opener: Any, data: bytes) -> None:
         self._picture: ImageFile.ImageFile = opener(io.BytesIO(data))
@@ -125,7 +130,28 @@ def _opener(data: bytes) -> Any:
         from PIL.WebPImagePlugin import WebPImageFile
 
         return WebPImageFile
+    if data.startswith(b"P5"):
+        from PIL.PpmImagePlugin import PpmImageFile
+
+        return PpmImageFile
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return _heic_opener()
     return None
+
+
+def _heic_opener() -> Any:
+    """Return the plugin for what telephones save; it comes with an extra.
+
+    Raises:
+        RefusedPicture: the extra is not installed.
+    """
+    try:
+        from pillow_heif.as_plugin import HeifImageFile
+    except ImportError:
+        raise RefusedPicture(
+            "a HEIC photograph: save it as JPEG, or install the extra breakglass-shamir[heic]"
+        ) from None
+    return HeifImageFile
 
 
 def _grey(picture: Image.Image) -> Image.Image:

@@ -4,6 +4,7 @@
 import io
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from breakglass_shamir.paper import frames
 from breakglass_shamir.paper.decoder import Answer, DecoderLost, Looked, Opened
+from breakglass_shamir.paper.pages import RefusedPicture, open_pages
 from breakglass_shamir.paper.scan import ScannedCode, ScannedPage, Scanner, shown_name
 from breakglass_shamir.paper.sheet import SheetContent, render
 
@@ -49,6 +51,19 @@ def test_picture_formats(scanner: Scanner, front: Image.Image, kind: str, option
     (page,) = scanner.read_bytes(encoded(front, kind, **options), "scan")
     assert kinds([page]) == ["BGE1", "BGS1", "BGS1"]
     assert page.source == "scan"
+
+
+def test_what_telephones_save(scanner: Scanner, front: Image.Image) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed (extra heic)")
+    buffer = io.BytesIO()
+    heif.from_pillow(front.convert("RGB")).save(buffer, quality=60)
+    assert kinds(list(scanner.read_bytes(buffer.getvalue(), "IMG_0042.HEIC"))) == ["BGE1", "BGS1", "BGS1"]
+
+
+def test_without_the_extra_a_telephone_photograph_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif.as_plugin", None)
+    with pytest.raises(RefusedPicture, match=r"save it as JPEG, or install the extra .*\[heic\]"):
+        open_pages(b"\0\0\0\x18ftypheic" + bytes(90))
 
 
 @pytest.mark.parametrize("mode", ["1", "RGB", "RGBA", "P", "CMYK", "I;16"])
@@ -172,6 +187,9 @@ def test_decompression_bombs_are_refused(scanner: Scanner) -> None:
         (b"\x89PNG\r\n\x1a\n" + b"\xff" * 500, "damaged"),
         (b"\xff\xd8\xff\xe0" + b"\x00" * 500, "damaged"),
         (b"II*\0" + b"\xff" * 500, "damaged"),
+        (b"\0\0\0\x18ftypheic" + b"\xff" * 90, "damaged"),
+        (b"P5 9999999 9999999 255\n", "too large"),
+        (b"P5 -1", "damaged"),
         (b"RIFF\xff\xff\x00\x00WEBP" + b"\xff" * 50, "damaged"),
         (b"%PDF-1.7\n" + b"x" * 500, "damaged"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
