@@ -135,11 +135,11 @@ class Scanner:
 
     def read_once(self, path: Path) -> Iterator[ScannedPage]:
         """Give every page of a file just written its plain look and no other, pages without a code included."""
-        for answer in self._look(partial(_read_file, path), first=1, last=0, thorough=False):
-            if isinstance(answer, Refused):
-                yield ScannedPage(shown_name(path.name), (), answer.problem)
-            elif isinstance(answer, Looked):
-                yield _page(shown_name(path.name), 1, answer)
+        yield from self._look_once(shown_name(path.name), partial(_read_file, path))
+
+    def read_frame(self, data: bytes, source: str) -> Iterator[ScannedPage]:
+        """Give a picture from a camera, of which many follow, its plain look and no other."""
+        yield from self._look_once(shown_name(source), lambda: data)
 
     def read_bytes(self, data: bytes, source: str) -> Iterator[ScannedPage]:
         """Read one picture or PDF from memory; ``source`` is its name for people."""
@@ -153,6 +153,13 @@ class Scanner:
         for rest in reading.unfinished:
             if not (rest.has_share and reading.envelope_seen):
                 yield from self._second_look(rest)
+
+    def _look_once(self, name: str, read: Read) -> Iterator[ScannedPage]:
+        for answer in self._look(read, first=1, last=0, thorough=False):
+            if isinstance(answer, Refused):
+                yield ScannedPage(name, (), answer.problem)
+            elif isinstance(answer, Looked):
+                yield _page(name, 1, answer)
 
     def _first_look(self, name: str, read: Read, reading: _Reading) -> Iterator[ScannedPage]:
         pages = 1
