@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``recombine``, ``close``, ``cancel``: one opening."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal
-from breakglass_shamir.errors import InvalidInput, NoHome
+from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
 
 if TYPE_CHECKING:
     from breakglass_shamir.custody.gates import Request
@@ -30,7 +31,8 @@ class TakesCommand(click.Command):
         """Cut the line at ``--exec``."""
         if "--exec" in args:
             at = args.index("--exec")
-            ctx.meta["command"] = tuple(args[at + 1 :])
+            command = args[at + 1 :]
+            ctx.meta["command"] = tuple(command[1:] if command[:1] == ["--"] else command)
             args = args[: at + 1]
         return super().parse_args(ctx, args)
 
@@ -72,6 +74,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
     with ExitStack() as stack:
         scanner = stack.enter_context(Scanner())
         scanner.start()
+        stack.enter_context(_naming_record_to())
         opened = stack.enter_context(_ledger(terminal, name, options["record_to"]))
         request = _request(terminal, _likely_set(opened.state.sets, name), options)
         overrides = Overrides(frozenset(options["gates"]), options["override_reason"])
@@ -110,18 +113,65 @@ def cancel(terminal: Terminal, name: str, reason: str) -> None:
     terminal.result({"set": name, "opening": identifier}, [f"cancelled: opening {identifier} of {name}"])
 
 
-def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
-    """Open the ledger; a machine that has none begins one, since the sheets alone must suffice."""
-    import socket
+@contextmanager
+def _naming_record_to() -> Iterator[None]:
+    """Name the way out that this command has where no record can be made."""
+    try:
+        yield
+    except (LedgerUnwritable, LedgerBusy) as error:
+        error.hint = "write the record elsewhere with --record-to PATH (a USB stick), or " + error.hint
+        raise
 
+
+def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
+    """Open the ledger; a machine that has none begins one, since the sheets alone must suffice.
+
+    Where it can be neither opened nor begun, one begins where ``--record-to`` says.
+    """
+    try:
+        _open_or_begin(terminal)
+    except (IntegrityError, InvalidInput) as error:
+        if record_to is None:
+            raise
+        _begin_instead(terminal, record_to, error)
+        record_to = None
+    return recorder(terminal, name, record_to=record_to)
+
+
+def _open_or_begin(terminal: Terminal) -> None:
     from breakglass_shamir.ledger import home
 
     try:
         home.open_home(terminal.home).close()
     except NoHome:
-        home.create(terminal.home, socket.gethostname()).close()
+        home.create(terminal.home, _machine()).close()
         terminal.warn(f"this machine had no ledger; a new one begins in {terminal.home}")
-    return recorder(terminal, name, record_to=record_to)
+
+
+def _begin_instead(terminal: Terminal, record_to: Path, problem: BreakglassError) -> None:
+    """Take the ledger in another folder, or begin one there that says why; the sheets alone suffice for it."""
+    from breakglass_shamir.ledger import home
+    from breakglass_shamir.operations.recorder import warn_of_memory
+
+    try:
+        home.open_home(record_to).close()
+        begins = "the one"
+    except NoHome:
+        reason = f"the ledger in {terminal.home} could not be used: {problem}"
+        home.create(record_to, _machine(), instead_because=reason).close()
+        begins = "a new one"
+    terminal.warn(
+        f"the ledger in {terminal.home} cannot be used ({problem}); {begins} in {record_to} is used: keep the old one "
+        f"for the auditor, and from now on use: breakglass --home {record_to} ..."
+    )
+    warn_of_memory(terminal, record_to)
+    terminal.home = record_to
+
+
+def _machine() -> str:
+    import socket
+
+    return socket.gethostname() or "unnamed"
 
 
 def _likely_set(sets: Any, name: str) -> Any:

@@ -24,13 +24,14 @@ from pathlib import Path
 from breakglass_shamir import __version__
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.custody.record import LedgerMoved, LedgerStarted, check_human_text
-from breakglass_shamir.errors import FileExists, InvalidInput, LedgerUnwritable, NoHome
+from breakglass_shamir.errors import FileExists, InvalidInput, InvalidSignature, LedgerUnwritable, NoHome
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.store import FILE_NAME, MOVED_NAME, Ledger, has_no_record, refuse_moved
 
 KEY_NAME = "terminal-key.pem"
 """The terminal's Ed25519 key, PKCS #8."""
 
+_KEY_HINT = "restore it, or begin a new home: breakglass --home DIR init"
 _UNFINISHED_NAME = FILE_NAME + ".new"
 _BESIDE = ("", "-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, after the database itself."""
@@ -83,9 +84,13 @@ def open_home(home: Path) -> Ledger:
     except OSError as error:
         raise LedgerUnwritable(
             f"the terminal key {home / KEY_NAME} could not be read: {error.strerror}",
-            hint="restore it, or begin a new home: breakglass --home DIR init",
+            hint=_KEY_HINT,
         ) from error
-    return Ledger.open(home / FILE_NAME, keys.seed_from_pem(pem))
+    try:
+        seed = keys.seed_from_pem(pem)
+    except InvalidSignature as error:
+        raise InvalidSignature(f"the terminal key {home / KEY_NAME} cannot be used: {error}", hint=_KEY_HINT) from error
+    return Ledger.open(home / FILE_NAME, seed)
 
 
 def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
@@ -105,6 +110,8 @@ def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
             _place(target, lambda path: _continue(ledger, path, pem, reason))
     except OSError as error:
         raise LedgerUnwritable(f"{target} could not be written either: {error.strerror}") from error
+    except LedgerUnwritable as error:
+        raise LedgerUnwritable(f"{target} could not be written either: {error}") from error
     with suppress(OSError):
         _write_new(old / MOVED_NAME, f"{target.absolute()}\n".encode(errors="replace"))
         _sync_folder(old)

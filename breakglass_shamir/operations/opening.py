@@ -13,7 +13,8 @@ Rules:
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,7 +34,14 @@ from breakglass_shamir.custody.record import (
     check_human_text,
 )
 from breakglass_shamir.custody.state import Opening, Phase, SetState
-from breakglass_shamir.errors import BreakglassError, GateClosed, InsufficientShares, InvalidInput
+from breakglass_shamir.errors import (
+    BreakglassError,
+    GateClosed,
+    InsufficientShares,
+    InvalidInput,
+    LedgerBusy,
+    LedgerUnwritable,
+)
 from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
@@ -80,6 +88,16 @@ class OpenedSet:
         self.set_key.wipe()
 
 
+@contextmanager
+def _nothing_revealed() -> Iterator[None]:
+    """Say of a record that could not be made what only the time before the reveal allows to say."""
+    try:
+        yield
+    except (LedgerUnwritable, LedgerBusy) as error:
+        raise type(error)(f"{error}; nothing was revealed", hint=error.hint) from error
+
+
+@_nothing_revealed()
 def open_set(
     recorder: Recorder,
     request: Request,
@@ -105,7 +123,7 @@ def open_set(
         GateClosed: a check failed and was not overridden.
         InsufficientShares, MissingEnvelope, UnconfirmedMaster, DecryptionFailed: no quorum that opens.
         EnvelopeConflict: two valid envelopes under one epoch id.
-        LedgerUnwritable: a record could not be made durable; nothing was revealed.
+        LedgerUnwritable, LedgerBusy: a record could not be made durable; nothing was revealed.
     """
     _check_overrides(request, overrides)
     pool: Pool | None = None

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Appends the records of one use case, and moves the ledger when it cannot be written.
 
-Rule: no record, no way on. With ``--record-to`` the ledger is copied there once and goes on there; without it
-the error reaches the officer before anything is revealed.
+Rule: no record, no way on. With ``--record-to`` the ledger is copied there once and goes on there, whatever keeps
+it from being written where it is: a full disk, or another program that holds it. Without it the error reaches
+the officer.
 """
 
 from pathlib import Path
 
 from breakglass_shamir.custody.record import AnyBody
 from breakglass_shamir.custody.state import LedgerState, SetState
-from breakglass_shamir.errors import LedgerUnwritable
+from breakglass_shamir.errors import LedgerBusy, LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.desk import Desk
+from breakglass_shamir.operations.folders import on_memory
 
 
 class Recorder:
@@ -46,12 +48,12 @@ class Recorder:
         """Make a record durable, here or where ``--record-to`` says.
 
         Raises:
-            LedgerUnwritable: neither place could be written.
+            LedgerUnwritable, LedgerBusy: neither place could be written.
             IllegalState: the record may not follow.
         """
         try:
             return self._append(body, set_key)
-        except LedgerUnwritable as error:
+        except (LedgerUnwritable, LedgerBusy) as error:
             if self._record_to is None:
                 raise
             self._move(str(error))
@@ -68,3 +70,10 @@ class Recorder:
             f"the ledger could not be written and goes on in {target}; "
             f"from now on use: breakglass --home {target} ..., and write to the old one no more"
         )
+        warn_of_memory(self.desk, target)
+
+
+def warn_of_memory(desk: Desk, home: Path) -> None:
+    """Say when a ledger is where it does not outlive this machine."""
+    if on_memory(home):
+        desk.warn(f"{home} is in memory only: copy the whole folder to a disk or a stick before this machine stops")
