@@ -15,6 +15,9 @@ from breakglass_shamir.errors import BreakglassError
 
 UNEXPECTED, USAGE, INTERRUPTED = 1, 2, 130
 
+_NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click 8.2 and later raise for a group without a command; earlier ones print the help themselves."""
+
 
 def guarded(command: click.Command) -> int:
     """Run a command; returns the exit code."""
@@ -25,8 +28,7 @@ def guarded(command: click.Command) -> int:
     except BreakglassError as error:
         return _say(error.id, str(error), error.hint, error.exit_code)
     except click.UsageError as error:
-        hint = f"see: {error.ctx.command_path} --help" if error.ctx else ""
-        return _say("usage", _lower(error.format_message()), hint, USAGE)
+        return _usage(error)
     except click.ClickException as error:
         return _say("usage", _lower(error.format_message()), "", USAGE)
     except (KeyboardInterrupt, click.Abort):
@@ -34,6 +36,17 @@ def guarded(command: click.Command) -> int:
     except Exception as error:
         return _say("unexpected", _place(error), "please report it; what was recorded stands", UNEXPECTED)
     return returned if isinstance(returned, int) else 0
+
+
+def _usage(error: click.UsageError) -> int:
+    """Say what is wrong with the line; a group without a command gets its help."""
+    hint = f"see: {error.ctx.command_path} --help" if error.ctx else ""
+    if not isinstance(error, _NO_COMMAND) or error.ctx is None:
+        return _say("usage", _lower(error.format_message()), hint, USAGE)
+    if _wants_json():
+        return _say("usage", "expected a command, got none", hint, USAGE)
+    click.echo(error.ctx.get_help(), err=True)
+    return USAGE
 
 
 def _say(identifier: str, message: str, hint: str, code: int) -> int:
