@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from breakglass_shamir import __version__
+from breakglass_shamir.cli.values import PATH
 
 COMMANDS = {
     "init": "home",
@@ -49,7 +50,7 @@ class Commands(click.Group):
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--home", type=click.Path(path_type=Path), help="The folder with ledger and terminal key.")
+@click.option("--home", type=PATH, help="The folder with ledger and terminal key.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.option("--no-color", is_flag=True, help="No colour, whatever the terminal can.")
 @click.version_option(__version__, prog_name="breakglass", message="%(prog)s %(version)s")
@@ -66,6 +67,7 @@ def breakglass(ctx: click.Context, home: Path | None, as_json: bool, no_color: b
 
 def main() -> None:
     """Run the program and exit with one of its documented codes."""
-    from breakglass_shamir.cli import failure
+    from breakglass_shamir.cli import failure, streams
 
-    sys.exit(failure.guarded(breakglass))
+    streams.occupy_closed()
+    sys.exit(streams.finish(failure.guarded(breakglass)))

@@ -22,7 +22,7 @@ def list_(terminal: Terminal) -> None:
 
     with recorder(terminal) as opened:
         found = list(operation.lines(opened.ledger))
-    rows = [(str(one.seq), one.time, one.set_name, one.opening, one.type, one.summary) for one in found]
+    rows = [(str(one.seq), one.time, one.set_name, one.opening[:12], one.type, one.summary) for one in found]
     terminal.table({"records": found}, ("NO", "TIME", "SET", "OPENING", "RECORD", "WHAT"), rows)
 
 

@@ -8,6 +8,7 @@ which might hold a secret.
 import itertools
 import sys
 import traceback
+from contextlib import suppress
 
 import click
 
@@ -55,12 +56,21 @@ def _say(identifier: str, message: str, hint: str, code: int) -> int:
         import json
 
         document = {"error": {"id": identifier, "message": message, "hint": hint}, "exit": code}
-        click.echo(json.dumps(document, ensure_ascii=False))
+        with suppress(OSError):
+            click.echo(json.dumps(document, ensure_ascii=False))
         return code
-    click.echo(f"breakglass: {message}", err=True)
-    if hint:
-        click.echo(f"  hint: {hint}", err=True)
+    with suppress(OSError):
+        click.echo(f"breakglass: {_clean(message)}", err=True)
+        if hint:
+            click.echo(f"  hint: {_clean(hint)}", err=True)
     return code
+
+
+def _clean(text: str) -> str:
+    """Take control characters out, but leave the line ends of what click says."""
+    from breakglass_shamir.cli.terminal import clean
+
+    return "\n".join(clean(line) for line in text.split("\n"))
 
 
 def _wants_json() -> bool:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 CLASSIFICATIONS = click.Choice(["emergency", "drill", "misuse"])
 """What a use was."""
 
-_BUILT_IN_USE_S = 3600
 _ASKED_MODES = ("show", "no-reveal")
 
 
@@ -97,7 +96,9 @@ def close(terminal: Terminal, name: str, classification: str) -> None:
     with recorder(terminal, name) as opened:
         identifier = operation.close(opened, classification)
     document = {"set": name, "opening": identifier, "classification": classification}
-    terminal.result(document, [f"the use of opening {identifier} is over ({classification}); its rotation may apply"])
+    terminal.result(
+        document, [f"the use of opening {identifier[:12]} is over ({classification}); its rotation may apply"]
+    )
 
 
 @click.command()
@@ -110,7 +111,7 @@ def cancel(terminal: Terminal, name: str, reason: str) -> None:
 
     with recorder(terminal, name) as opened:
         identifier = operation.cancel(opened, reason)
-    terminal.result({"set": name, "opening": identifier}, [f"cancelled: opening {identifier} of {name}"])
+    terminal.result({"set": name, "opening": identifier}, [f"cancelled: opening {identifier[:12]} of {name}"])
 
 
 @contextmanager
@@ -193,7 +194,7 @@ def _request(terminal: Terminal, state: Any, options: dict[str, Any]) -> "Reques
         reason=terminal.ask(options["reason"], "--reason", "Reason, in words"),
         officers=options["officers"] or _ask_officers(terminal),
         mode=_mode(terminal, options),
-        use_for_s=_use_for_s(options["use_for"], policy.declaration.use_for.seconds if policy else _BUILT_IN_USE_S),
+        use_for_s=_use_for_s(options["use_for"]),
         debts=options["debts"],
     )
 
@@ -203,10 +204,11 @@ def _ask_officers(terminal: Terminal) -> tuple[str, ...]:
     return tuple(name.strip() for name in said.split(",") if name.strip())
 
 
-def _use_for_s(written: str | None, allowed_s: int) -> int:
+def _use_for_s(written: str | None) -> int:
+    """Return the seconds asked for; 0 for as long as the policy allows."""
     from breakglass_shamir.custody.policy import Duration
 
-    return Duration.parse(written).seconds if written else allowed_s
+    return Duration.parse(written).seconds if written else 0
 
 
 def _mode(terminal: Terminal, options: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import click
 
 from breakglass_shamir.cli.session import PATH
 from breakglass_shamir.cli.terminal import Terminal, interactive
+from breakglass_shamir.cli.values import SECONDS
 from breakglass_shamir.errors import InvalidInput
 
 Command = Callable[..., Any]
@@ -21,7 +22,9 @@ def printing_options(command: Command) -> Command:
             click.option("--out", type=PATH, help="Folder for the sheets: one PDF each, mode 0600."),
             click.option("--paper", type=click.Choice(["a4", "letter"]), default="a4", show_default=True),
             click.option("--readback", type=PATH, help="Folder where a scanner drops scans of the printed sheets."),
-            click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds to wait for people."),
+            click.option(
+                "--timeout", type=SECONDS, default=600.0, show_default=True, help="Seconds to wait for people."
+            ),
             click.option("--ack", "acks", multiple=True, metavar="SHEET", help="This sheet's custodian takes it now."),
         )
     ):

@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The alternate screen that shows a credential and then forgets it.
 
-Written to the controlling terminal itself, never to a pipe; cleared on every way out, a signal included.
+Written to the controlling terminal itself, never to a pipe, and keys are read there too; cleared on every way out.
+
+1. Enter, the end of the input and Ctrl-C clear the screen, and the use goes on.
+2. A signal that ends the program, the hang-up of the terminal included, clears it first.
+3. What would stop the program or leave a core file is ignored meanwhile: the secret would stay on the screen.
+4. Keys typed before the secret was there do not count: one of them would clear it unseen.
 """
 
+import os
+import select
 import signal
-import sys
+import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from breakglass_shamir.cli.terminal import clean
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.errors import InvalidInput
 
@@ -19,6 +29,11 @@ TERMINAL = Path("/dev/tty")
 
 ENTER, LEAVE = "\x1b[?1049h\x1b[2J\x1b[H", "\x1b[2J\x1b[3J\x1b[H\x1b[?1049l"
 """Switch to the alternate screen, and back with everything on it cleared."""
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_IGNORED = (signal.SIGTSTP, signal.SIGQUIT)
+_LONGEST_LINE = 4096
+"""Bytes of a line that a terminal hands over at once (termios(3))."""
 
 
 def require() -> None:
@@ -34,26 +49,57 @@ def require() -> None:
         raise InvalidInput("expected a terminal for --show, got none", hint="use --exec or --no-reveal") from None
 
 
+class _Ended(KeyboardInterrupt):
+    """A signal asked the program to end."""
+
+
 def show(credential: Credential, seconds: int) -> None:
-    """Show for a while, count down, clear. Enter or Ctrl-C clears at once."""
-    with TERMINAL.open("w") as screen:
-        previous = signal.signal(signal.SIGTERM, _leave_on_signal)
+    """Show for a while, count down, clear. Enter or Ctrl-C clears at once.
+
+    Raises:
+        KeyboardInterrupt: a signal asks the program to end; the screen is clear.
+    """
+    descriptor = os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    with suppress(OSError), os.fdopen(descriptor, "w", errors="backslashreplace") as screen, _signals():
         try:
+            with suppress(termios.error):
+                termios.tcflush(descriptor, termios.TCIFLUSH)
             screen.write(ENTER + _body(credential))
-            _count_down(screen, seconds)
+            _count_down(screen, descriptor, seconds)
+        except _Ended:
+            raise
         except KeyboardInterrupt:
             pass
         finally:
-            screen.write(LEAVE)
-            screen.flush()
-            signal.signal(signal.SIGTERM, previous)
+            for number in (signal.SIGINT, *_ENDING):
+                signal.signal(number, signal.SIG_IGN)
+            with suppress(OSError):
+                screen.write(LEAVE)
+                screen.flush()
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Answer every signal that can be answered, as long as the secret is on the screen."""
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING, *_IGNORED)}
+    try:
+        for number in _IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        for number in _ENDING:
+            signal.signal(number, _end)
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _body(credential: Credential) -> str:
     rows = [
-        ("account", credential.account),
-        ("target", credential.target),
+        ("account", clean(credential.account)),
+        ("target", clean(credential.target)),
         ("secret", _readable(credential.secret.reveal())),
+        ("hint", clean(credential.hint)),
+        ("TOTP", "a seed for one-time codes is kept with it; only --exec gives it out" if credential.totp_seed else ""),
     ]
     shown = "\r\n".join(f"  {name:8} {value}" for name, value in rows if value)
     return f"\r\n  BREAK-GLASS CREDENTIAL\r\n\r\n{shown}\r\n\r\n"
@@ -68,18 +114,16 @@ def _readable(secret: bytes) -> str:
     return text if text.isprintable() else f"(hexadecimal) {secret.hex(' ')}"
 
 
-def _count_down(screen: TextIO, seconds: int) -> None:
-    import select
-
+def _count_down(screen: TextIO, descriptor: int, seconds: int) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         screen.write(f"\r  this screen clears itself in {int(left) + 1:4} s; Enter clears it now ")
         screen.flush()
-        ready, _, _ = select.select([sys.stdin], [], [], min(1.0, left))
+        ready, _, _ = select.select([descriptor], [], [], min(1.0, left))
         if ready:
-            sys.stdin.readline()
+            os.read(descriptor, _LONGEST_LINE)
             return
 
 
-def _leave_on_signal(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise _Ended

@@ -17,16 +17,17 @@ from breakglass_shamir.cli.terminal import Terminal
 @click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each.")
 @click.option("--reason", default="planned rotation", show_default=True, help="Why, in words.")
 @click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
+@click.option("--attest-old-dead", "attest", is_flag=True, help="Two officers vouch for it; it stays a debt.")
 @printing_options
 @pass_terminal
 def rotate(
     terminal: Terminal, /, name: str, scans: tuple[Path, ...], typed: str | None, reason: str,
-    officers: tuple[str, ...], **options: Any,
+    officers: tuple[str, ...], attest: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
     Nobody sees the credential. When an earlier run was interrupted while it changed the target, scan the old
-    and the new sheets together.
+    and the new sheets together. Where the old sheets are gone, --attest-old-dead goes on with the new ones.
     """
     from breakglass_shamir.operations import rotate as operation
     from breakglass_shamir.paper.scan import Scanner
@@ -37,7 +38,7 @@ def rotate(
     printing = printing_of(**options)
     with Scanner() as scanner, recorder(terminal, name) as opened:
         scanner.start()
-        found = operation.rotate(opened, sources, printing, scanner, reason=reason, officers=officers)
+        found = operation.rotate(opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest)
     lines = [
         f"rotated: epoch {found.epoch} of {name} is in force, every earlier sheet is void",
         *(f"owed: {debt}" for debt in found.debts),

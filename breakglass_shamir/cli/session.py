@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from breakglass_shamir.cli import values
 from breakglass_shamir.cli.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MAX_INPUT_BYTES = 64 * 1024
 """Largest credential or policy that is read; the credential's own limit is far below."""
 
-PATH = click.Path(path_type=Path)
+PATH = values.PATH
 """A path that may not exist yet; the use case says what is wrong with it."""
 
 pass_terminal = click.make_pass_decorator(Terminal)
@@ -99,6 +100,8 @@ def sheets_from(terminal: Terminal, scans: tuple[Path, ...], typed: str | None) 
 
 def _read(source: str) -> bytes:
     try:
+        if source == "-" and sys.stdin is None:
+            raise InvalidInput("expected standard input, got none: it is closed")
         if source == "-":
             data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
         else:

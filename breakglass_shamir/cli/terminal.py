@@ -10,6 +10,7 @@ The rules of the screen:
 3. Nobody is asked anything when there is no terminal; what is missing is then a usage error that names the
    option.
 4. Text from outside (file names, set names) is printed with control characters taken out.
+5. A standard error that is broken or full stops nothing; a standard output that is ends with exit code 1.
 """
 
 import dataclasses
@@ -17,13 +18,15 @@ import json
 import os
 import select
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
+from breakglass_shamir.cli.streams import LOST_RESULT, is_terminal
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.quorum import Answer, Verdict
 from breakglass_shamir.errors import InvalidInput
@@ -31,7 +34,7 @@ from breakglass_shamir.errors import InvalidInput
 HOME_VARIABLE = "BREAKGLASS_HOME"
 """Environment variable with the home folder."""
 
-_GOOD = frozenset({Verdict.ACCEPTED, Verdict.ENVELOPE, Verdict.SEEN, Verdict.UNVERIFIED, Verdict.LINE})
+_GOOD = frozenset({Verdict.ACCEPTED, Verdict.ENVELOPE, Verdict.SEEN, Verdict.UNKNOWN, Verdict.UNVERIFIED, Verdict.LINE})
 _TAKEN = frozenset({Verdict.ACCEPTED, Verdict.ENVELOPE, Verdict.UNVERIFIED, Verdict.UNKNOWN, Verdict.WAITING})
 _CLASSIFICATIONS = ("emergency", "drill", "misuse")
 
@@ -42,7 +45,7 @@ class Terminal:
     def __init__(self, home: Path | None, *, as_json: bool, color: bool) -> None:
         self.home = home or _default_home()
         self.as_json = as_json
-        self._color = color and "NO_COLOR" not in os.environ and sys.stderr.isatty()
+        self._color = color and "NO_COLOR" not in os.environ and is_terminal(sys.stderr)
 
         self._typed: list[tuple[str, Answer]] | None = None
 
@@ -53,11 +56,11 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Tell how far things are."""
-        click.echo(f"  {clean(line)}", err=True)
+        _tell(f"  {clean(line)}")
 
     def warn(self, line: str) -> None:
         """Tell something that a person should not miss."""
-        click.echo(self._style(f"! {clean(line)}", "yellow"), err=True)
+        _tell(self._style(f"! {clean(line)}", "yellow"))
 
     def answer(self, source: str, answer: Answer) -> None:
         """Tell at once what a scan turned out to be."""
@@ -65,7 +68,7 @@ class Terminal:
             self._typed.append((source, answer))
         good = answer.verdict in _GOOD
         mark = self._style("+" if good else "-", "green" if good else "red")
-        click.echo(f"{mark} {clean(source)}: {clean(answer.message)}", err=True)
+        _tell(f"{mark} {clean(source)}: {clean(answer.message)}")
 
     @contextmanager
     def typing(self) -> Iterator[None]:
@@ -115,7 +118,10 @@ class Terminal:
         click.echo(f"When the use is over, type what it was ({words}) and press Enter.", err=True)
         while seconds_left() > 0 and not ended():
             ready, _, _ = select.select([sys.stdin], [], [], 1.0)
-            said = sys.stdin.readline().strip().lower() if ready else ""
+            line = sys.stdin.readline() if ready else "\n"
+            if not line:
+                time.sleep(1.0)  # nobody types any more; the close may still come from elsewhere
+            said = line.strip().lower()
             if said in _CLASSIFICATIONS:
                 return said
             if said:
@@ -124,11 +130,10 @@ class Terminal:
 
     def result(self, document: Any, lines: Sequence[str]) -> None:
         """Print a command's result: the lines, or the document as JSON."""
-        if self.as_json:
-            click.echo(json.dumps(_plain(document), ensure_ascii=False, indent=2))
-            return
-        for line in lines:
-            click.echo(clean(line))
+        text = json.dumps(_plain(document), ensure_ascii=False, indent=2) if self.as_json else ""
+        with self._printing():
+            for line in [text] if self.as_json else map(clean, lines):
+                click.echo(line)
 
     def table(self, document: Any, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table, or the document as JSON."""
@@ -143,9 +148,10 @@ class Terminal:
         for row in rows:
             table.add_row(*(clean(cell) for cell in row))
         console = Console(no_color=not self._color, highlight=False, markup=False)
-        if not sys.stdout.isatty():
+        if not is_terminal(sys.stdout):
             console.width = 200
-        console.print(table)
+        with self._printing():
+            console.print(table)
 
     def ask(self, value: str | None, option: str, question: str) -> str:
         """Return a value, asking for it when it is missing and somebody is there.
@@ -174,13 +180,28 @@ class Terminal:
             raise InvalidInput(f"expected {option}, got none", hint="give it as an option, or use a terminal")
         return str(click.prompt(question, hide_input=True, confirmation_prompt=True, err=True)).encode()
 
+    @contextmanager
+    def _printing(self) -> Iterator[None]:
+        """End with exit code 1 where a result cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            self.warn(f"the result could not be printed ({error.strerror}); what was recorded stands")
+            raise click.exceptions.Exit(LOST_RESULT) from None
+
     def _style(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour) if self._color else text
 
 
 def interactive() -> bool:
     """Tell whether somebody can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def _tell(line: str) -> None:
+    """Write to standard error where that is possible; nothing depends on it."""
+    with suppress(OSError):
+        click.echo(line, err=True)
 
 
 def clean(text: str) -> str:
@@ -191,7 +212,8 @@ def clean(text: str) -> str:
 def _plain(value: Any) -> Any:
     """Turn results into what JSON knows."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        named = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {"set" if name == "set_name" else name: _plain(item) for name, item in named.items()}
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

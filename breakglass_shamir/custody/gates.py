@@ -28,6 +28,7 @@ GATES = {
     "clock": "this machine's clock is behind the last record",
     "witness": "the sheets' checkpoint is not consistent with this ledger",
     "epoch": "the sheets are of an epoch this ledger does not know",
+    "void": "the sheets, or their epoch, were voided",
 }
 """Every gate and what it stands for."""
 
@@ -58,13 +59,23 @@ class Problem:
     text: str
 
 
-def before_declaring(policy: Policy | None, state: SetState, request: Request, now: Moment) -> list[Problem]:
-    """Return what stands against a declaration; without a policy the built-in rules hold."""
+def before_declaring(
+    policy: Policy | None, state: SetState, request: Request, now: Moment, *, goes_on: bool = False
+) -> list[Problem]:
+    """Return what stands against a declaration; without a policy the built-in rules hold.
+
+    Args:
+        policy: the set's, or None.
+        state: of the set.
+        request: what is asked for.
+        now: this moment.
+        goes_on: the declaration under way says the same and is gone on under; what it owes by itself is its own.
+    """
     found = [
         *_by_policy(policy, request),
         _officers(policy, request),
-        _debts(state, request.debts),
-        _under_way(state, now),
+        _debts(state, request.debts, state.opening.id if goes_on and state.opening else None),
+        None if goes_on else _under_way(state, now),
     ]
     return [problem for problem in found if problem is not None]
 
@@ -111,8 +122,8 @@ def _officers(policy: Policy | None, request: Request) -> Problem | None:
     return None
 
 
-def _debts(state: SetState, named: Sequence[str]) -> Problem | None:
-    unnamed = [debt.id for debt in state.debts if debt.id not in named]
+def _debts(state: SetState, named: Sequence[str], own: str | None) -> Problem | None:
+    unnamed = [debt.id for debt in state.debts if debt.id not in named and debt.opening != own]
     if unnamed:
         return Problem("debt", f"this set owes {', '.join(unnamed)}; name each with --debt ID")
     return None

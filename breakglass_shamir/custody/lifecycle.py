@@ -28,6 +28,7 @@ from breakglass_shamir.crypto.keys import Kind, epoch_id_of
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.gates import GATES
 from breakglass_shamir.custody.record import Record
 from breakglass_shamir.custody.state import (
     ROTATION,
@@ -178,6 +179,8 @@ def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) 
 
 def _overridden(s: SetState, body: records.Overridden, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
+    if body.gate not in GATES:
+        raise IllegalState(f"expected a gate of {', '.join(GATES)}, got {body.gate}")
     if opening.declared.purpose != "emergency":
         raise IllegalState("only an emergency may override a check")
     debt = Debt(
@@ -198,9 +201,7 @@ def _opened(s: SetState, body: records.Opened, record: Record, _d: bytes) -> Set
     opening = _opening(s, record)
     if opening.phase is not Phase.DECLARED:
         raise IllegalState("this opening was opened already; declare another")
-    if not s.openable(body.epoch_id):
-        raise IllegalState("this epoch is not the living one")
-    epoch = _good_epoch(s, body.epoch_id, body.sheets)
+    epoch = _opened_epoch(s, opening, body)
     if not epoch.envelope.core.structure.is_quorum([read_seat(sheet) for sheet in body.sheets]):
         raise IllegalState(f"the sheets named are no quorum of epoch {epoch.number}")
     moment = Moment.of(record)
@@ -209,7 +210,33 @@ def _opened(s: SetState, body: records.Opened, record: Record, _d: bytes) -> Set
         f"rotate: the credential of epoch {epoch.number} was opened",
     )  # fmt: skip
     opening = replace(opening, phase=Phase.OPEN, epoch_id=body.epoch_id, opened_at=moment)
-    return replace(s, opening=opening, debts=(*s.debts, debt))
+    if not s.applying and body.epoch_id != s.current:
+        s = _made_current(s, epoch, record)
+    owed = any(_epoch_of(s, other) == body.epoch_id for other in s.rotation_debts)
+    return replace(s, opening=opening, debts=s.debts if owed else (*s.debts, debt))
+
+
+def _made_current(s: SetState, epoch: EpochState, record: Record) -> SetState:
+    """Take the epoch that opened for the living one; what was prepared to follow another follows nothing now."""
+    if s.prepared:
+        s = _with_epoch(s, replace(s.epochs[s.prepared], status=EpochStatus.ABANDONED, since=record.time))
+    return replace(_with_epoch(s, replace(epoch, status=EpochStatus.GOOD)), current=epoch.epoch_id, prepared="")
+
+
+def _opened_epoch(s: SetState, opening: Opening, body: records.Opened) -> EpochState:
+    """Return the epoch that a quorum opened; one that is void only where an emergency overrode that by name."""
+    epoch = s.epochs.get(body.epoch_id)
+    if epoch is not None and any(debt.kind == "void" and debt.opening == opening.id for debt in s.debts):
+        return epoch
+    if not s.openable(body.epoch_id):
+        raise IllegalState("this epoch is not the living one")
+    return _good_epoch(s, body.epoch_id, body.sheets)
+
+
+def _epoch_of(s: SetState, debt: Debt) -> str:
+    """Return the epoch whose opening made a debt."""
+    openings = (*s.past, *filter(None, [s.opening]))
+    return next((opening.epoch_id for opening in openings if opening.id == debt.opening), "")
 
 
 def _in_use(s: SetState, _b: records.InUse, record: Record, _d: bytes) -> SetState:
@@ -233,7 +260,7 @@ def _deferred(s: SetState, body: records.Deferred, record: Record, _d: bytes) ->
         raise IllegalState("there is no rotation to defer")
     debts = tuple(
         replace(debt, deadline_s=body.for_s, since=Moment.of(record), what=f"{debt.what}; deferred: {body.reason}")
-        if debt.kind == ROTATION and debt.opening == opening.id
+        if debt.kind == ROTATION and _epoch_of(s, debt) == opening.epoch_id
         else debt
         for debt in s.debts
     )
@@ -287,14 +314,20 @@ def _old_dead(s: SetState, body: records.OldDead, record: Record, _d: bytes) -> 
     for epoch_id in {s.current, opening.epoch_id} - {s.prepared}:
         s = _with_epoch(s, replace(s.epochs[epoch_id], status=EpochStatus.VOID, since=record.time))
     s = replace(_with_epoch(s, new), current=s.prepared, prepared="", applying=False)
-    return replace(s, debts=_still_owed(s), opening=replace(opening, rotated=True))
+    owed = _still_owed(s)
+    if body.attested_by:
+        what = "review: the death of the old credential was attested, not proven"
+        debt = Debt(
+            f"old-unproven-{record.seq}", "old-unproven", opening.id, Moment.of(record), REVIEW_DEADLINE_S, what
+        )
+        owed = (*owed, debt)
+    return replace(s, debts=owed, opening=replace(opening, rotated=True))
 
 
 def _still_owed(s: SetState) -> tuple[Debt, ...]:
     """Leave out the rotations of epochs that are dead; what was opened and may still be alive stays owed."""
-    opened = {one.id: one.epoch_id for one in (*s.past, s.active_opening)}
     alive = {epoch_id for epoch_id, epoch in s.epochs.items() if epoch.status is EpochStatus.GOOD}
-    return tuple(debt for debt in s.debts if debt.kind != ROTATION or opened[debt.opening] in alive)
+    return tuple(debt for debt in s.debts if debt.kind != ROTATION or _epoch_of(s, debt) in alive)
 
 
 def _closed(s: SetState, body: records.Closed, record: Record, _d: bytes) -> SetState:

@@ -21,7 +21,7 @@ This module does not decide whether an unknown epoch may be opened; it only tell
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.crypto.keys import Kind
@@ -167,6 +167,7 @@ class Pool:
         set_name: str = "",
         kind: Kind = Kind.LIVE,
         in_custody: bool = False,
+        also: Collection[bytes] = (),
         void_too: bool = False,
     ) -> None:
         """Start empty.
@@ -176,12 +177,14 @@ class Pool:
             set_name: only this set counts; empty: the sheets say which.
             kind: live, or drill for a rehearsal.
             in_custody: to read sheets back; a printed epoch counts before it is in force.
+            also: epochs that count although they are not in force.
             void_too: an emergency overrides that sheets or their epoch were voided.
         """
         self._known = known
         self._set_name = set_name
         self._kind = kind
         self._in_custody = in_custody
+        self._also = also
         self._void_too = void_too
         self._envelopes = EnvelopeReader()
         self._buckets: dict[bytes, Bucket] = {}
@@ -405,7 +408,7 @@ class Pool:
             return Answer(Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id)
         if self._void_too:
             return None
-        if not (known.good if self._in_custody else known.openable):
+        if not (found.epoch_id in self._also or (known.good if self._in_custody else known.openable)):
             self._void[found.epoch_id] = known
             return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         reason = known.voided.get((found.group, found.member))

@@ -237,6 +237,8 @@ class OldDead(Body, frozen=True, tag="old-dead"):
     new_epoch_id: str
     proofs: tuple[str, ...]
     scope: str
+    attested_by: tuple[str, ...] = ()
+    """Officers who vouch that the old credential is dead where nobody can ask the target; leaves a debt."""
 
 
 class Closed(Body, frozen=True, tag="closed"):

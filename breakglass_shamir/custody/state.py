@@ -219,11 +219,11 @@ class SetState:
         return tuple(debt for debt in self.debts if debt.kind == ROTATION)
 
     def openable(self, epoch_id: str) -> bool:
-        """Whether a quorum of this epoch may open: alive, or perhaps alive while the target is changed."""
+        """Whether a quorum of this epoch may open: everything that may be alive; not what was never applied."""
         epoch = self.epochs.get(epoch_id)
         if epoch is None or epoch.status is not EpochStatus.GOOD:
             return False
-        return epoch_id == self.current or epoch.recovered or (self.applying and epoch_id == self.prepared)
+        return epoch_id != self.prepared or self.applying
 
 
 @dataclass(frozen=True, slots=True)

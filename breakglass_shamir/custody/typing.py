@@ -10,7 +10,8 @@ Rules:
    expected; typed again, it takes the place of what was read before. Nothing is changed silently.
 2. A number that is filled with other characters is asked about: another share, or the same line once more?
 3. A share is handed over with its fourth line, or with three of them when the person says that there are no
-   more. A core is handed over as soon as its lines hold together up to the last one.
+   more. A repair that changes a line which checks waits for that word too: the line may be another sheet's.
+   A core is handed over as soon as its lines hold together up to the last one.
 4. An empty line ends the share or core; ``back`` takes the last line back; ``done`` is all.
 5. Where nobody can be asked, a line that is filled already begins the next share.
 
@@ -225,9 +226,17 @@ class TypedEntry:
             return line.claimed if 1 <= line.claimed <= MAX_LINE_NUMBER else None
         expected = self._block.expected()
         proven = line.proven
-        if not proven or not self._plausible(proven):
+        if not proven or not self._plausible(proven) or self._is_slip(proven, line, expected):
             return expected
         return proven
+
+    def _is_slip(self, proven: int, line: TypedLine, expected: int) -> bool:
+        """Tell whether a number that is filled by an unlike line is made up: a new share begins with line 1."""
+        block = self._core if self._core.holds(proven) else self._share
+        there = block.lines.get(proven)
+        if there is None or there.proven != proven or proven in block.unexpected or expected in self._block.lines:
+            return False
+        return proven != block.first and not there.is_like(line)
 
     def _plausible(self, proven: int) -> bool:
         """Tell whether a number can come now: no core line in the middle of a share, which a slip would fake."""
@@ -350,7 +359,8 @@ class TypedEntry:
         rows, answer = self._share.rows(), None
         doubtful = [n for n in rows if n in self._share.doubtful() or n in self._share.unexpected]
         for used, readings in typed_line.ways_to_read(rows, doubtful):
-            if not ended and (len(readings) > 1 or len(used) < len(rows)):
+            certain = len(readings) == 1 and len(used) == len(rows)
+            if not ended and not (certain and typed_line.keeps(self._share.lines, readings[0].share.to_lines(), 1)):
                 break
             answer = self._pool.add_share(*readings)
             if answer.verdict is not Verdict.WRONG:

@@ -64,7 +64,7 @@ def lines(ledger: Ledger) -> Iterator[Line]:
         record = entry.record
         kind = record.body.__struct_config__.tag
         opening = record.opening or (entry.digest if kind == "declared" else "")
-        yield Line(record.seq, record.time, record.set, opening[:12], str(kind), summary(entry))
+        yield Line(record.seq, record.time, record.set, opening, str(kind), summary(entry))
 
 
 def summary(entry: Entry) -> str:

@@ -13,11 +13,14 @@ Rules:
 """
 
 import base64
+import enum
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from breakglass_shamir.connectors.base import CheckResult
+from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody import gates, quorum
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.credential import Credential
@@ -33,7 +36,7 @@ from breakglass_shamir.custody.record import (
     Refused,
     check_human_text,
 )
-from breakglass_shamir.custody.state import Opening, Phase, SetState
+from breakglass_shamir.custody.state import EpochStatus, Moment, Opening, Phase, SetState
 from breakglass_shamir.errors import (
     BreakglassError,
     GateClosed,
@@ -53,6 +56,18 @@ DEFAULT_VALID_FOR_S = 1800
 """How long a declaration holds where no policy says otherwise."""
 
 
+DEFAULT_USE_FOR_S = 3600
+"""How long a use may take where no policy says otherwise."""
+
+
+class Wanted(enum.Enum):
+    """Which sheets must be there while a rotation is interrupted and either credential may live."""
+
+    LIVING = enum.auto()
+    BOTH = enum.auto()
+    NEW = enum.auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where the sheets are read from."""
@@ -63,6 +78,9 @@ class Sources:
 
     asks: bool = False
     """Whether people are asked to type what the others did not give."""
+
+    also: tuple[str, ...] = ()
+    """Epochs that count although they are not in force, hexadecimal: the prepared one of a rotation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +124,7 @@ def open_set(
     scanner: Scanner,
     program: str,
     *,
-    both: bool = False,
+    wanted: Wanted = Wanted.LIVING,
 ) -> OpenedSet:
     """Open a set by quorum and record.
 
@@ -117,7 +135,7 @@ def open_set(
         sources: the sheets.
         scanner: reads them.
         program: what the credential will be given to, for the record.
-        both: a rotation was interrupted, and a quorum of the old and one of the new sheets must be there.
+        wanted: which sheets must be there while a rotation is interrupted.
 
     Raises:
         GateClosed: a check failed and was not overridden.
@@ -125,14 +143,15 @@ def open_set(
         EnvelopeConflict: two valid envelopes under one epoch id.
         LedgerUnwritable, LedgerBusy: a record could not be made durable; nothing was revealed.
     """
-    _check_overrides(request, overrides)
+    overrides = _check_overrides(request, overrides)
     pool: Pool | None = None
+    last = recorder.state.last
     if not _knows(recorder):
         pool = _identify(recorder, sources, scanner)
     _declare(recorder, request, overrides)
     try:
-        pool = pool or _gather(recorder, sources, scanner)
-        return _combine(recorder, request, overrides, program, pool, both=both)
+        pool = pool or _gather(recorder, sources, scanner, overrides)
+        return _combine(recorder, request, overrides, program, pool, last, wanted)
     except BreakglassError as error:
         _record_refusal(recorder, "open", error)
         raise
@@ -146,7 +165,8 @@ def policy_of(state: SetState, opened: Credential) -> tuple[Policy, str]:
 
 
 def _knows(recorder: Recorder) -> bool:
-    return bool(recorder.set_name) and recorder.set_name in recorder.state.sets
+    known = recorder.state.sets.get(recorder.set_name)
+    return known is not None and bool(known.current)
 
 
 def _identify(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
@@ -155,7 +175,7 @@ def _identify(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
     try:
         found = pool.quorum()
         recorder.set_name = found.set_name or _named_by_people(recorder)
-        if recorder.set_name not in recorder.state.sets:
+        if not _knows(recorder):
             _recover(recorder, found)
     except BreakglassError as error:
         _record_refusal(recorder, "identify", error)
@@ -204,12 +224,19 @@ def _declare(recorder: Recorder, request: Request, overrides: Overrides) -> None
     """Record the declaration, or go on under the one that says the same and still holds."""
     state = recorder.refresh()
     under_way = state.opening
-    if under_way and _still_holds(under_way, request):
-        recorder.opening = under_way.id
-        return
     policy = policies.parse(state.policy_source) if state.policy_source else None
-    problems = gates.before_declaring(policy, state, request, clock.now())
-    _stop_at(recorder, problems, overrides)
+    if not request.use_for_s:
+        request = replace(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
+    goes_on = under_way is not None and _still_holds(under_way, request)
+    problems = gates.before_declaring(policy, state, request, clock.now(), goes_on=goes_on)
+    if under_way is not None and goes_on:
+        overridden = {debt.kind for debt in state.debts if debt.opening == under_way.id}
+        problems = [problem for problem in problems if problem.gate not in overridden]
+    _stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
+    if under_way is not None and goes_on:
+        recorder.opening = under_way.id
+        _record_overrides(recorder, problems, overrides)
+        return
     declared = Declared(
         purpose=request.purpose,
         incident_class=request.incident_class,
@@ -232,19 +259,23 @@ def _still_holds(under_way: Opening, request: Request) -> bool:
     declared = under_way.declared
     if under_way.phase is not Phase.DECLARED or under_way.at.seconds_until(clock.now()) > declared.valid_for_s:
         return False
-    said = (declared.purpose, declared.incident_class, declared.ticket, declared.reason, declared.officers)
-    asked = (request.purpose, request.incident_class, request.ticket, request.reason, request.officers)
-    return said == asked
+    names = ("purpose", "incident_class", "ticket", "reason", "officers", "use_for_s", "debts")
+    return all(getattr(declared, name) == getattr(request, name) for name in names)
 
 
 def _combine(
-    recorder: Recorder, request: Request, overrides: Overrides, program: str, pool: Pool, *, both: bool
+    recorder: Recorder,
+    request: Request,
+    overrides: Overrides,
+    program: str,
+    pool: Pool,
+    last: Moment | None,
+    wanted: Wanted,
 ) -> OpenedSet:
-    if both:
-        _require_both(recorder, pool)
-    found = pool.quorum()
+    found = _quorum(recorder, pool, wanted)
     state = recorder.refresh()
-    problems = gates.before_opening(state, clock.now(), recorder.state.last)
+    problems = gates.before_opening(state, clock.now(), last)
+    problems += _void(state, found)
     unknown = found.epoch_id not in state.epochs
     if unknown:
         number = found.core.epoch
@@ -252,7 +283,7 @@ def _combine(
     witnessed = _witness(recorder, found)
     if witnessed == "inconsistent":
         problems.append(Problem("witness", "the sheets remember another history of this ledger"))
-    _stop_at(recorder, problems, overrides)
+    _stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
     _record_overrides(recorder, problems, overrides)
     if unknown:
         _recover(recorder, found)
@@ -268,7 +299,7 @@ def _combine(
         set_key=unsealed.set_key,
     )  # fmt: skip
     recorder.desk.say(f"opened: sheets {', '.join(found.sheets)}; recorded before anything is revealed")
-    if state.applying and not both:
+    if state.applying and wanted is Wanted.LIVING:
         _warn_of_two_credentials(recorder, found)
     return OpenedSet(credential, unsealed.set_key, found, pool)
 
@@ -283,6 +314,51 @@ def _warn_of_two_credentials(recorder: Recorder, found: Quorum) -> None:
         f"the target was being changed when a rotation was interrupted: this is the credential of epoch {mine}; "
         f"if the target refuses it, open again with the sheets of epoch {other} alone"
     )
+
+
+def _quorum(recorder: Recorder, pool: Pool, wanted: Wanted) -> Quorum:
+    """Return the quorum to open: while the target is being changed, the one whose credential lives."""
+    state = recorder.set_state
+    if not state.applying:
+        return pool.quorum()
+    old, new = bytes.fromhex(state.current), bytes.fromhex(state.prepared)
+    if wanted is Wanted.BOTH:
+        _require_both(recorder, pool)
+        return pool.quorum(old)
+    if wanted is Wanted.NEW:
+        return pool.quorum(new)
+    try:
+        found = pool.quorum(new)
+        pool.quorum(old)
+    except InsufficientShares:
+        return pool.quorum()
+    return found if _lives(recorder, found) else pool.quorum(old)
+
+
+def _lives(recorder: Recorder, found: Quorum) -> bool:
+    """Ask the target whether a quorum's credential works; nothing of it leaves this program."""
+    unsealed = found.unseal()
+    credential = Credential.from_bytes(unsealed.plaintext)
+    unsealed.wipe()
+    policy, _ = policy_of(recorder.set_state, credential)
+    try:
+        check = connector_for(policy.target.uri, policy.target.account).check(credential.secret)
+    except BreakglassError:
+        return False
+    finally:
+        credential.secret.wipe()
+    return check.result is CheckResult.ACCEPTED
+
+
+def _void(state: SetState, found: Quorum) -> list[Problem]:
+    """Name what is void among the sheets of a quorum that an override let in."""
+    epoch = state.epochs.get(found.epoch_id)
+    if epoch is None:
+        return []
+    sheets = [sheet for sheet in found.sheets if sheet in epoch.voided]
+    if epoch.status is not EpochStatus.GOOD or not state.openable(found.epoch_id):
+        return [Problem("void", f"epoch {epoch.number} of {state.name} is {epoch.status} since {epoch.since}")]
+    return [Problem("void", f"sheets {', '.join(sheets)} were voided")] if sheets else []
 
 
 def _require_both(recorder: Recorder, pool: Pool) -> None:
@@ -303,12 +379,15 @@ def _require_both(recorder: Recorder, pool: Pool) -> None:
             ) from error
 
 
-def _gather(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
+def _gather(recorder: Recorder, sources: Sources, scanner: Scanner, overrides: Overrides | None = None) -> Pool:
     known = quorum.known_epochs(recorder.state)
-    pool = Pool(known, set_name=recorder.set_name)
+    void_too = overrides is not None and "void" in overrides.gates
+    also = [bytes.fromhex(epoch_id) for epoch_id in sources.also]
+    pool = Pool(known, set_name=recorder.set_name, also=also, void_too=void_too)
     gather.type_lines(pool, sources.typed, "typed text", recorder.desk)
     state = recorder.state.sets.get(recorder.set_name)
-    enough = _both(pool, state) if state and state.applying else pool.complete
+    between = state is not None and (state.applying or bool(sources.also))
+    enough = _both(pool, state) if state is not None and between else pool.complete
     gather.scan_paths(pool, sources.scans, scanner, recorder.desk, enough=enough)
     if sources.asks:
         gather.type_in(pool, recorder.desk, enough=enough)
@@ -333,7 +412,7 @@ def _witness(recorder: Recorder, found: Quorum) -> str:
     return "consistent"
 
 
-def _stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides) -> None:
+def _stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides, *, emergency: bool) -> None:
     """Refuse at the first problem that is not overridden, recording the refusal.
 
     Raises:
@@ -341,20 +420,21 @@ def _stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrid
     """
     for problem in problems:
         if problem.gate not in overrides.gates:
-            error = GateClosed(problem.gate, problem.text, hint=_way_out(recorder, problem.gate))
+            error = GateClosed(problem.gate, problem.text, hint=_way_out(recorder, problem.gate, emergency=emergency))
             _record_refusal(recorder, problem.gate, error)
             raise error
 
 
-def _way_out(recorder: Recorder, gate: str) -> str:
+def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
     """Say how an opening that stands in the way is ended; empty: the override is the only way."""
     under_way = recorder.set_state.opening
+    override = f"an emergency may pass with --override {gate} --override-reason R"
     if gate != "under-way" or under_way is None:
-        return ""
+        return override if emergency else f"a rotation overrides nothing; {override}: breakglass recombine"
     word = "emergency" if under_way.declared.purpose == "emergency" else "drill"
     ended = f"close NAME --as {word}" if under_way.was_opened else "cancel NAME --reason R"
     way = f"if nobody works on it any more: breakglass {ended}".replace("NAME", recorder.set_name)
-    return f"{way}; an emergency may pass with --override {gate} --override-reason R"
+    return f"{way}; {override}" if emergency else way
 
 
 def _record_overrides(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides) -> None:
@@ -371,14 +451,20 @@ def _record_refusal(recorder: Recorder, stage: str, error: BreakglassError) -> N
         recorder.desk.warn(f"this refusal could not be recorded: {failure}")
 
 
-def _check_overrides(request: Request, overrides: Overrides) -> None:
+def _check_overrides(request: Request, overrides: Overrides) -> Overrides:
+    """Return the overrides with their reason trimmed.
+
+    Raises:
+        InvalidInput: an unknown gate, no reason in words, or no emergency.
+    """
     unknown = sorted(overrides.gates - set(gates.GATES))
     if unknown:
         raise InvalidInput(f"expected gates of {', '.join(gates.GATES)}, got {', '.join(unknown)}")
-    if overrides.gates and not overrides.reason.strip():
-        raise InvalidInput("expected a reason with --override", hint="say it with --override-reason R")
     if overrides.gates and request.purpose != "emergency":
         raise InvalidInput(f"only an emergency may override a check, this is a {request.purpose}")
+    if not overrides.gates:
+        return overrides
+    return replace(overrides, reason=check_human_text("reason in --override-reason", overrides.reason))
 
 
 def check_request(request: Request) -> Request:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.gates import Request
-from breakglass_shamir.custody.record import Deferred, InUse, Refused, UseEnded
+from breakglass_shamir.custody.record import Closed, Deferred, InUse, Refused, UseEnded
 from breakglass_shamir.custody.state import Phase
 from breakglass_shamir.errors import (
     BreakglassError,
@@ -130,7 +130,7 @@ def _show(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> 
     policy, _ = opening.policy_of(recorder.set_state, opened.credential)
     _record_use(recorder, InUse())
     recorder.desk.show(opened.credential, policy.reveal.show_for.seconds)
-    said = recorder.desk.until_use_ends(_closed_elsewhere(recorder), _seconds_left(recorder, request))
+    said = recorder.desk.until_use_ends(_closed_elsewhere(recorder), _seconds_left(recorder))
     if _closed_elsewhere(recorder)():
         return "the use was closed from elsewhere"
     outcome = "shown on the screen; " + ("the officers ended the use" if said else "the time was over")
@@ -145,9 +145,9 @@ def _closed_elsewhere(recorder: Recorder) -> Callable[[], bool]:
     return closed
 
 
-def _seconds_left(recorder: Recorder, request: Request) -> Callable[[], int]:
-    started = clock.now()
-    return lambda: request.use_for_s - started.seconds_until(clock.now())
+def _seconds_left(recorder: Recorder) -> Callable[[], int]:
+    started, allowed_s = clock.now(), recorder.set_state.active_opening.declared.use_for_s
+    return lambda: allowed_s - started.seconds_until(clock.now())
 
 
 def _log_in(recorder: Recorder, opened: OpenedSet) -> str:
@@ -219,7 +219,7 @@ def _rotate(
 
 
 def close(recorder: Recorder, classification: str) -> str:
-    """End the use of the opening under way, so that its rotation applies; returns its short id.
+    """End the use of the opening under way, so that its rotation applies; returns its id.
 
     Raises:
         IllegalState: there is no use to close.
@@ -228,8 +228,11 @@ def close(recorder: Recorder, classification: str) -> str:
     if classification not in CLASSIFICATIONS:
         raise InvalidInput(f"expected one of {', '.join(CLASSIFICATIONS)}, got {classification!r}")
     under_way = recorder.set_state.active_opening
+    recorder.opening = under_way.id
+    if under_way.rotated:
+        recorder.append(Closed(classification=classification))
+        return under_way.id
     if under_way.phase is Phase.DECLARED:
         raise IllegalState("nothing was opened yet", hint="withdraw the declaration with: breakglass cancel")
-    recorder.opening = under_way.id
     recorder.append(UseEnded(outcome="closed by the officers", classification=classification))
-    return under_way.short_id
+    return under_way.id

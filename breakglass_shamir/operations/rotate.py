@@ -5,16 +5,21 @@ Rules:
 
 1. A rotation is an opening with the purpose ``rotation``: declared, recorded, never revealed. Its checks are
    hard; it overrides nothing.
-2. When the target may already have been changed, the new sheets *and* the old ones are needed: the new
+2. Sheets of a prepared epoch that are scanned together with the old ones are used; without them the prepared
+   epoch is abandoned, which is said, and another is printed.
+3. When the target may already have been changed, the new sheets *and* the old ones are needed: the new
    credential is probed first, and the old one must be proven dead.
+4. Where the old sheets are gone or the target cannot be asked about the old credential, two officers may
+   attest that it is dead, if the new one is accepted. That is recorded as attested and stays a debt.
 """
 
+from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.gates import Request
-from breakglass_shamir.custody.record import UseEnded
+from breakglass_shamir.custody.record import Cancelled, Settled, UseEnded, check_human_text
 from breakglass_shamir.custody.state import SetState
-from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
 from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.opening import OpenedSet, Overrides, Sources
+from breakglass_shamir.operations.opening import OpenedSet, Overrides, Sources, Wanted
 from breakglass_shamir.operations.recombine import OpeningResult, result
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import Rotation
@@ -24,51 +29,69 @@ from breakglass_shamir.paper.scan import Scanner
 PLANNED_USE_S = 3600
 """How long a planned rotation may take."""
 
+ATTESTING_OFFICERS = 2
+"""Officers who must attest that an old credential is dead."""
+
 
 def rotate(
-    recorder: Recorder, sources: Sources, printing: Printing | None, scanner: Scanner, *, reason: str,
+    recorder: Recorder,
+    sources: Sources,
+    printing: Printing | None,
+    scanner: Scanner,
+    *,
+    reason: str,
     officers: tuple[str, ...] = (),
-) -> OpeningResult:  # fmt: skip
+    attest: bool = False,
+) -> OpeningResult:
     """Rotate a set's credential.
+
+    Args:
+        recorder: at the set.
+        sources: the sheets; old, or old and new.
+        printing: where new sheets go; may be absent when none are needed.
+        scanner: reads them.
+        reason: why, in words.
+        officers: who takes part.
+        attest: the officers vouch that the old credential is dead, where the target cannot be asked.
 
     Raises:
         InsufficientShares: no quorum, or one of the two quorums that a resumed rotation needs is missing.
         InvalidInput: a rotation that prints needs a folder.
+        IllegalState: there is nothing to attest.
         ConnectorError, PaperError: a step failed; the debt stays.
     """
     state = recorder.set_state
-    resumed = state.applying
-    if printing is None and not resumed:
-        raise InvalidInput("expected a folder for the new sheets", hint="name it with --out DIR")
-    request = opening.check_request(_request(state, reason, officers))
-    opened = opening.open_set(recorder, request, Overrides(), sources, scanner, "", both=resumed)
+    resumed, request = state.applying, opening.check_request(_request(state, reason, officers))
+    _check(state, printing, request.officers, attest=attest)
+    also = (state.prepared,) if state.prepared else ()
+    sources = Sources(sources.scans, sources.typed, sources.asks, also)
+    wanted = (Wanted.NEW if attest else Wanted.BOTH) if resumed else Wanted.LIVING
+    opened = opening.open_set(recorder, request, Overrides(), sources, scanner, "", wanted=wanted)
     try:
         recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
         policy, source = opening.policy_of(recorder.set_state, opened.credential)
         rotation = Rotation(recorder, policy, source, opened.credential, opened.set_key)
-        if resumed:
-            _resume(recorder, rotation, opened)
+        if attest:
+            rotation.attest(request.officers, request.reason)
+        elif resumed:
+            rotation.apply(_prepared(recorder, opened))
         else:
-            assert printing is not None  # noqa: S101 - refused above
-            new = rotation.prepare(printing, scanner)
-            rotation.finish(new, printing)
+            _start(recorder, rotation, opened, printing, scanner)
     finally:
         opened.wipe()
     return result(recorder, "not revealed")
 
 
 def cancel(recorder: Recorder, reason: str) -> str:
-    """Withdraw a declaration that was not opened; returns its short id.
+    """Withdraw a declaration that was not opened; returns its id.
 
     Raises:
         IllegalState: there is none, or it was opened.
     """
-    from breakglass_shamir.custody.record import Cancelled, check_human_text
-
     under_way = recorder.set_state.active_opening
     recorder.opening = under_way.id
     recorder.append(Cancelled(reason=check_human_text("reason", reason)))
-    return under_way.short_id
+    return under_way.id
 
 
 def settle(recorder: Recorder, debt: str, reason: str, officers: tuple[str, ...]) -> None:
@@ -78,8 +101,6 @@ def settle(recorder: Recorder, debt: str, reason: str, officers: tuple[str, ...]
         IllegalState: no such debt, or one that only a rotation settles.
         InvalidInput: no officer, or a reason of empty words.
     """
-    from breakglass_shamir.custody.record import Settled, check_human_text
-
     if not officers:
         raise InvalidInput("expected at least one officer who looked at it", hint="name them with --officer")
     said = check_human_text("reason", reason)
@@ -92,11 +113,48 @@ def _request(state: SetState, reason: str, officers: tuple[str, ...]) -> Request
     return Request("rotation", "rotation", "none", reason, officers, "no-reveal", PLANNED_USE_S, debts)
 
 
-def _resume(recorder: Recorder, rotation: Rotation, opened: OpenedSet) -> None:
-    """Go on with a change that may or may not have reached the target."""
-    from breakglass_shamir.custody.credential import Credential
+def _check(state: SetState, printing: Printing | None, officers: tuple[str, ...], *, attest: bool) -> None:
+    """Refuse before anything is declared."""
+    if attest and not state.applying:
+        raise IllegalState("nothing is being applied, so there is no death to attest: rotate without --attest-old-dead")
+    if attest and len({name.casefold() for name in officers}) < ATTESTING_OFFICERS:
+        raise InvalidInput(
+            f"expected {ATTESTING_OFFICERS} different officers who attest", hint="name each with --officer"
+        )
+    if printing is None and not state.prepared:
+        raise InvalidInput("expected a folder for the new sheets", hint="name it with --out DIR")
 
+
+def _start(
+    recorder: Recorder, rotation: Rotation, opened: OpenedSet, printing: Printing | None, scanner: Scanner
+) -> None:
+    """Go on with the prepared epoch if its sheets were scanned too, else print another."""
     state = recorder.set_state
-    new = opened.pool.quorum(bytes.fromhex(state.prepared)).unseal()
-    rotation.apply(Credential.from_bytes(new.plaintext))
+    if state.prepared:
+        try:
+            new = _prepared(recorder, opened)
+        except InsufficientShares:
+            number = state.epochs[state.prepared].number
+            if printing is None:
+                raise InvalidInput(
+                    f"expected a folder for new sheets, or a quorum of epoch {number} scanned as well",
+                    hint="name the folder with --out DIR",
+                ) from None
+            recorder.desk.warn(f"epoch {number} was prepared and is abandoned: collect its sheets and destroy them")
+        else:
+            rotation.finish(new, printing)
+            return
+    assert printing is not None  # noqa: S101 - refused above
+    rotation.finish(rotation.prepare(printing, scanner), printing)
+
+
+def _prepared(recorder: Recorder, opened: OpenedSet) -> Credential:
+    """Return the prepared epoch's credential from its own sheets.
+
+    Raises:
+        InsufficientShares: no quorum of them was scanned.
+    """
+    new = opened.pool.quorum(bytes.fromhex(recorder.set_state.prepared)).unseal()
+    credential = Credential.from_bytes(new.plaintext)
     new.wipe()
+    return credential

@@ -35,7 +35,14 @@ from breakglass_shamir.errors import BreakglassError, ConnectorError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sheets import Printing, folder_warning, print_epoch, remove, seal_epoch
+from breakglass_shamir.operations.sheets import (
+    DEFAULT_TIMEOUT_S,
+    Printing,
+    folder_warning,
+    print_epoch,
+    remove,
+    seal_epoch,
+)
 from breakglass_shamir.paper.scan import Scanner
 
 
@@ -66,7 +73,30 @@ class Rotation:
         read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, files)
         return new
 
-    def finish(self, new: Credential, printing: Printing) -> None:
+    def attest(self, officers: tuple[str, ...], reason: str) -> None:
+        """Close an interrupted rotation whose old credential nobody can ask about; ``old`` is the new credential.
+
+        Raises:
+            ConnectorError: the target does not accept the new credential.
+        """
+        state = self.recorder.refresh()
+        check = _ask(self._connector(), self.old.secret)
+        if check.result is not CheckResult.ACCEPTED:
+            raise ConnectorError(
+                f"expected the target to accept the new credential, got {check.result}: {check.detail}",
+                hint="an old credential can be attested dead only while the new one is accepted",
+            )
+        self.recorder.append(Applying(old_epoch_id=state.current, new_epoch_id=state.prepared))
+        proofs = (f"new: {check.result}: {check.detail}", f"old: attested dead, not proven: {reason}")
+        scope = self._connector().scope
+        dead = OldDead(
+            old_epoch_id=state.current, new_epoch_id=state.prepared, proofs=proofs, scope=scope, attested_by=officers
+        )
+        self.recorder.append(dead)
+        self.recorder.append(Closed(classification=self.recorder.set_state.active_opening.classification))
+        self.recorder.desk.warn("the death of the old credential is attested, not proven; that stays a debt")
+
+    def finish(self, new: Credential, printing: Printing | None) -> None:
         """Apply the prepared epoch, prove it, close the opening.
 
         Raises:
@@ -74,7 +104,8 @@ class Rotation:
             ConnectorError: the target was not changed, or the proof does not hold; the debt stays.
         """
         state = self.recorder.set_state
-        wait_for_custodians(self.recorder, state.prepared, printing.acknowledged, printing.timeout_s)
+        known, timeout_s = (printing.acknowledged, printing.timeout_s) if printing else ((), DEFAULT_TIMEOUT_S)
+        wait_for_custodians(self.recorder, state.prepared, known, timeout_s)
         self.apply(new)
 
     def apply(self, new: Credential) -> None:

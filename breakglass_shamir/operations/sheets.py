@@ -39,6 +39,9 @@ from breakglass_shamir.standalone import recover
 SALT_BYTES = 16
 """Salt of the policy digest in the envelope."""
 
+DEFAULT_TIMEOUT_S = 600.0
+"""How long to wait for people with scans and sheets."""
+
 MAX_TYPED_SECRET_BYTES = 128
 """Above this the envelope's core is not printed for typing."""
 
@@ -87,7 +90,7 @@ class Printing:
     out: Path
     paper: Paper = "a4"
     readback: Path | None = None
-    timeout_s: float = 600.0
+    timeout_s: float = DEFAULT_TIMEOUT_S
     acknowledged: tuple[str, ...] = ()
     """Sheets whose custodians are known to hold them the moment they are printed."""
 

@@ -327,10 +327,10 @@ class Life(RuleBasedStateMachine):
     def what_was_opened_and_may_live_is_owed_a_rotation(self) -> None:
         if "prod-db" not in self.state.sets:
             return
-        owed = {debt.opening for debt in self.of_set.rotation_debts}
-        for opening, epoch_id in self.revealed.items():
+        owed = {self.revealed[debt.opening] for debt in self.of_set.rotation_debts}
+        for epoch_id in self.revealed.values():
             if epoch_id not in self.over:
-                assert opening in owed
+                assert epoch_id in owed
 
     @invariant()
     def nothing_that_is_over_opens(self) -> None:

@@ -591,13 +591,14 @@ def test_a_new_credential_that_was_opened_while_it_was_applied_is_owed_its_own_r
 def test_a_recovered_epoch_that_was_opened_and_rotated_is_void() -> None:
     newer = deal(7)
     book = at_issued().add(recovered(newer)).add(declared()).add(opened(id_of(newer))).add(USE_ENDED)
-    following = deal(8, FIRST.envelope.core.epoch_id)
-    eight = id_of(following)
+    following = deal(8, newer.envelope.core.epoch_id)
+    seven, eight = id_of(newer), id_of(following)
+    assert book.set.current == seven
     book.add(issued(following)).add(read_back(eight)).add(ack(eight, "1.1")).add(ack(eight, "1.2"))
-    book.add(records.Applying(old_epoch_id=ONE, new_epoch_id=eight))
-    book.add(records.OldDead(old_epoch_id=ONE, new_epoch_id=eight, proofs=(), scope=""))
-    assert not book.set.openable(id_of(newer))
-    assert not book.set.openable(ONE)
+    book.add(records.Applying(old_epoch_id=seven, new_epoch_id=eight))
+    book.add(records.OldDead(old_epoch_id=seven, new_epoch_id=eight, proofs=(), scope=""))
+    assert not book.set.openable(seven)
+    assert book.set.openable(ONE), "nobody proved the epoch before it dead"
     assert book.set.debts == ()
 
 
