@@ -18,9 +18,8 @@ from breakglass_shamir.cli.reveal_screen import ENTER, LEAVE
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 SHOW = """
-import fcntl, os, sys, termios
+import fcntl, sys, termios
 fcntl.ioctl(int(sys.argv[1]), termios.TIOCSCTTY, 0)
-os.close(int(sys.argv[1]))
 from breakglass_shamir.cli import reveal_screen
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.hygiene import Secret

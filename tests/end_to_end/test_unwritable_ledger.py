@@ -20,6 +20,10 @@ def be_root() -> None:
         pytest.skip("only root can mount")
 
 
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True)
+
+
 @pytest.fixture
 def mounted(life: Life, need: Callable[[str], str]) -> Iterator[Callable[[str], None]]:
     """A function that puts the home on a small disk of its own and remounts it with some options."""
@@ -34,7 +38,7 @@ def mounted(life: Life, need: Callable[[str], str]) -> Iterator[Callable[[str], 
     try:
         for path in kept.iterdir():
             shutil.copy2(path, life.home)
-        yield lambda options: subprocess.run([mount, "-o", f"remount,{options}", str(life.home)], check=True)
+        yield lambda options: _run([mount, "-o", f"remount,{options}", str(life.home)])
     finally:
         subprocess.run([umount, "-l", str(life.home)], check=True)
 
