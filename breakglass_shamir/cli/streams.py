@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Standard input, output and error that are closed, broken or full: none of them stops an opening.
+
+Rules:
+
+1. A descriptor that was closed when we started is taken by the null device, so that no file of ours gets its
+   number and is written to by somebody who means the screen.
+2. What was told on standard error and could not be written is lost, and nothing else follows from it.
+3. A result that could not be written ends with exit code 1; what was recorded stands.
+"""
+
+import os
+import sys
+from typing import TextIO
+
+LOST_RESULT = 1
+"""Exit code when the result could not be written."""
+
+
+def occupy_closed() -> None:
+    """Give the null device every standard descriptor that is closed."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a stream is there and is a terminal."""
+    try:
+        return stream is not None and stream.isatty()
+    except (OSError, ValueError):
+        return False
+
+
+def finish(code: int) -> int:
+    """Flush at the end; returns the exit code, which says when the result was lost.
+
+    What cannot be flushed goes to the null device, or the interpreter would complain about it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            _drop(stream)
+            code = code or (LOST_RESULT if stream is sys.stdout else 0)
+    return code
+
+
+def _drop(stream: TextIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kinds of values that options take, refused with a sentence where nothing could be done with them."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class _AnyPath(click.Path):
+    """A path that may not exist yet; the use case says what is wrong with what is there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what can be no path on this machine: too long, or with a null character."""
+        converted = super().convert(value, param, ctx)
+        try:
+            os.lstat(converted)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            pass
+        except (OSError, ValueError) as error:
+            self.fail(f"this can be no path: {getattr(error, 'strerror', None) or error}", param, ctx)
+        return converted
+
+
+class _Seconds(click.FloatRange):
+    """A time in seconds: a number that is not negative and has an end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is no length of time."""
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"expected a number of seconds, got {value}", param, ctx)
+        return seconds
+
+
+PATH = _AnyPath(path_type=Path)
+"""A path."""
+
+SECONDS = _Seconds(min=0)
+"""A length of time in seconds."""
