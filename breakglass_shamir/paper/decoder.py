@@ -47,6 +47,7 @@ VARIANTS = frozenset(
         "unsharp",
         "grain",
         "local contrast",
+        "repaired",
         "tile",
         "upscaled",
     }

@@ -21,6 +21,8 @@ from typing import Literal
 
 from PIL import Image, ImageChops, ImageFilter
 
+from breakglass_shamir.paper.finders import repaired
+
 MOST_PIXELS = 6_000_000
 """An A4 page at 250 dpi; more makes a second look slower, and reads no more."""
 
@@ -73,6 +75,8 @@ def looks(plain: Image.Image) -> Iterator[Look]:
     yield Look("unsharp", _sharpened(plain, 1.2, 400), ("fixed", "local"))
     yield Look("grain", _sharpened(plain.filter(ImageFilter.GaussianBlur(1)), 3, 800), ("fixed", "local"))
     yield Look("local contrast", stretched(plain), ("global",))
+    for code in repaired(even):
+        yield Look("repaired", code, ("local", "fixed"))
     for tile in _tiles(plain):
         yield Look("tile", tile, ("local",))
     if plain.width * plain.height <= LARGEST_DOUBLED_PIXELS:

@@ -30,8 +30,8 @@ from breakglass_shamir.paper import frames
 from breakglass_shamir.paper.health import used_budget
 from breakglass_shamir.paper.pages import Pages, RefusedPicture, open_pages
 
-_QR_ONLY = zxingcpp.barcode_formats_from_str("QRCode")
-"""All formats cost ten times the time."""
+_QR_ONLY = zxingcpp.barcode_formats_from_str("QRCodeModel2")
+"""All formats cost ten times the time, and noise now and then looks like a Micro QR code."""
 
 _BINARIZERS = {
     "local": zxingcpp.Binarizer.LocalAverage,

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A blot on one finder pattern, which no error correction covers, does not cost a code."""
+
+import io
+from collections.abc import Callable
+from random import Random
+
+import pytest
+import zxingcpp
+from PIL import Image, ImageDraw
+
+from breakglass_shamir.paper import qr
+from breakglass_shamir.paper.finders import MOST_FINDERS, finders, repaired
+from breakglass_shamir.paper.scan import Scanner
+from tests.unit.paper.damage import grain
+
+MODULE = 6
+"""Pixels."""
+
+MARGIN = 60
+CORNERS = {"upper left": (0, 0), "upper right": (1, 0), "lower left": (0, 1)}
+
+
+@pytest.fixture
+def page(some: Callable[[int], str]) -> Image.Image:
+    """Two codes on white paper."""
+    paper = Image.new("L", (700, 1000), 255)
+    for text, level, top in (("BGS1:" + some(96), "Q", 60), ("BGE1:" + some(300), "M", 500)):
+        matrix = qr.modules(text, "Q" if level == "Q" else "M")
+        code = Image.new("L", (len(matrix), len(matrix)))
+        code.putdata([0 if dark else 255 for row in matrix for dark in row])
+        paper.paste(code.resize((code.width * MODULE, code.height * MODULE), Image.Resampling.NEAREST), (MARGIN, top))
+    return paper
+
+
+def blotted(page: Image.Image, corner: str, top: int, modules: int) -> Image.Image:
+    """Blot out one finder pattern of the code that begins at ``top``."""
+    page, side = page.copy(), modules * MODULE
+    x, y = (MARGIN + CORNERS[corner][0] * (side - 7 * MODULE), top + CORNERS[corner][1] * (side - 7 * MODULE))
+    ImageDraw.Draw(page).ellipse((x - 5, y - 5, x + 7 * MODULE + 5, y + 7 * MODULE + 5), fill=20)
+    return page
+
+
+def read(scanner: Scanner, picture: Image.Image) -> set[tuple[str, str]]:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return {(c.text[:4], c.variant) for found in scanner.read_bytes(buffer.getvalue(), "x") for c in found.codes}
+
+
+@pytest.mark.parametrize("angle", [0, 4, 90])
+@pytest.mark.parametrize("corner", CORNERS)
+def test_a_blotted_finder_pattern_is_repaired(scanner: Scanner, page: Image.Image, corner: str, angle: int) -> None:
+    picture = blotted(page, corner, 60, 41).rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+    formats = zxingcpp.barcode_formats_from_str("QRCodeModel2")
+    assert {code.text[:4] for code in zxingcpp.read_barcodes(picture, formats=formats)} == {"BGE1"}
+    assert read(scanner, picture) == {("BGE1", "plain"), ("BGS1", "repaired")}
+
+
+def test_every_finder_pattern_is_found_once_and_complete_codes_are_left_alone(page: Image.Image) -> None:
+    assert len(finders(page)) == 6
+    assert not list(repaired(page))
+
+
+def test_noise_and_a_page_full_of_patterns_end_soon() -> None:
+    noise = grain(Image.new("L", (900, 900), 128), Random(1), 120)
+    assert len(finders(noise)) < MOST_FINDERS
+    crowded = Image.new("L", (900, 900), 255)
+    pen = ImageDraw.Draw(crowded)
+    for x in range(0, 880, 40):
+        for y in range(0, 880, 40):
+            for inset, level in ((0, 0), (4, 255), (8, 0)):
+                pen.rectangle((x + inset, y + inset, x + 27 - inset, y + 27 - inset), fill=level)
+    assert len(finders(crowded)) == MOST_FINDERS
+    assert sum(1 for _ in repaired(crowded)) < 60
