@@ -2,6 +2,7 @@
 """``--record-to`` helps whenever the ledger stands in the way: held, damaged, unreadable, or impossible to make."""
 
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.operations.folders import on_memory
 from tests.end_to_end.life import DECLARATION, NAME, Life
 
 COMMAND = ("--exec", "sh", "-c", "cat > got")
@@ -100,3 +102,12 @@ def test_a_double_dash_before_the_command_is_no_part_of_it(life: Life) -> None:
     done = life.recombine("--exec", "--", "sh", "-c", "cat > got")
     assert done.exit == 7, done.err
     assert (life.folder / "got").read_bytes() == life.secret.reveal()
+
+
+@pytest.mark.skipif(not on_memory(Path("/dev/shm")), reason="no memory file system at /dev/shm")
+def test_a_place_in_memory_is_warned_of(life: Life) -> None:
+    damaged(life.home)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        done = life.recombine("--record-to", Path(folder) / "stick", "--no-reveal")
+    assert done.exit == 7, done.err
+    assert "is in memory only" in done.err
