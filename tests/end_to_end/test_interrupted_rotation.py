@@ -54,3 +54,37 @@ def test_a_use_of_the_new_credential_is_still_owed_when_the_interrupted_rotation
     done = life.run("rotate", NAME, "--scan", life.scans(1), "--scan", life.scans(2))
     assert done.exit == 0, done.err
     assert [debt["kind"] for debt in life.status()["debts"]] == ["rotation"]
+
+
+LIARS = {
+    "takes anything": "SshKeyConnector._check = lambda *_: Check(CheckResult.ACCEPTED, 'it takes anything')",
+    "changes nothing": "SshKeyConnector._rotate = lambda *_: None",
+    "cannot tell": "SshKeyConnector._check = lambda *_: Check(CheckResult.UNKNOWN, 'timed out')",
+}
+"""What a target may do that must not be taken for a proof."""
+
+
+@pytest.mark.parametrize("liar", LIARS)
+def test_no_rotation_is_done_before_the_old_credential_is_proven_dead(life: Life, liar: str) -> None:
+    script = life.folder / "liar.py"
+    script.write_text(
+        "from breakglass_shamir.cli import main\n"
+        "from breakglass_shamir.connectors.base import Check, CheckResult\n"
+        "from breakglass_shamir.connectors.ssh_key import SshKeyConnector\n"
+        f"{LIARS[liar]}\n"
+        "main()\n"
+    )
+    with life.office(2):
+        done = life.script(script, "rotate", NAME, "--scan", life.scans(1), *life.rotating(2))
+    assert done.exit == 6, done.err
+    assert "the rotation is not proven" in done.err
+    assert "keep both sets of sheets together" in done.err
+    assert "old-dead" not in life.kinds()
+    status = life.status()
+    assert status["phase"] == "applying"
+    assert [debt["kind"] for debt in status["debts"]] == ["rotation"]
+    life.scan(2)
+    resumed = life.run("rotate", NAME, "--scan", life.scans(1), "--scan", life.scans(2))
+    assert resumed.exit == 0, resumed.err
+    assert not life.opens(life.secret)
+    assert life.run("status").exit == 0
