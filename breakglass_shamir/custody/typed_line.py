@@ -133,6 +133,8 @@ def ways_to_place(lines: Mapping[int, TypedLine], unexpected: Set[int], *, final
     A line that does not check may be left out. One that came out of turn may carry a number that a slip made
     up, and is left out too. Once no more lines come, each is tried in the places where one is missing.
     """
+    if not lines:
+        return
     rows = {number: line.row for number, line in sorted(lines.items())}
     doubtful = {number for number, line in lines.items() if line.proven != number}
     reach = min(rows) + len(rows) + _GAP_LINES

@@ -165,7 +165,7 @@ class TypedEntry:
             choice = _CHOICES.get(said.lower()) if said else self._question.default
             if choice is not None:
                 return self._decide(choice)
-            return [*self._decide(self._question.default), *self.take(words)]
+            return [*self._decide(self._implied(said)), *self.take(words)]
         if not said:
             return self._end_block()
         if said.lower() == BACK:
@@ -421,6 +421,16 @@ class TypedEntry:
         answers = self._hand_over(asked.block, final=True) if choice == _NEW else []
         asked.block.remove(asked.number)
         return [*answers, *self._put(asked.block, asked.number, asked.line, again=None)]
+
+    def _implied(self, said: str) -> str:
+        """Return the choice that the next line makes: the same line typed again takes the one in question back."""
+        assert self._question is not None  # noqa: S101 - the caller looked
+        try:
+            line = typed_line.read(said)
+        except MalformedText:
+            return self._question.default
+        again = line.proven != self._question.number and line.is_like(self._question.line)
+        return _KEEP if again else self._question.default
 
     def _take_back(self) -> Answer:
         if not self._steps:
