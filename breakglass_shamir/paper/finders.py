@@ -61,14 +61,20 @@ class Finder:
         """Return the distance of the centres, pixels."""
         return math.hypot(self.x - other.x, self.y - other.y)
 
+    def enlarged(self, scale: float) -> "Finder":
+        """Return where it is in a picture so many times as large."""
+        return Finder((self.x + 0.5) * scale - 0.5, (self.y + 0.5) * scale - 0.5, self.module * scale)
 
-def repaired(picture: Image.Image) -> Iterator[Image.Image]:
+
+def repaired(picture: Image.Image, small: Image.Image) -> Iterator[Image.Image]:
     """Yield the surroundings of each possible code with its three finder patterns painted.
 
     Args:
         picture: grey and evenly lit.
+        small: the same, or reduced; searched instead.
     """
-    alone = _without_complete(finders(picture))
+    scale = picture.width / small.width
+    alone = [finder.enlarged(scale) for finder in _without_complete(finders(small))]
     pairs = [(one, two) for index, one in enumerate(alone) for two in alone[index + 1 :] if _alike(one, two)]
     for one, two in pairs[:MOST_PAIRS]:
         for third in _thirds(one, two):

@@ -32,6 +32,9 @@ LARGEST_DOUBLED_PIXELS = 3_000_000
 _REDUCED_PIXELS = 500_000
 """An A4 page at 75 dpi, two pixels a module: noise and blur are gone, and so is nearly all the time."""
 
+_SEARCHED_PIXELS = 2_000_000
+"""An A4 page at 145 dpi: finder patterns are looked for in Python, and noise makes many of them."""
+
 _TILE, _TILE_STEP = 0.6, 0.4
 """Side of a tile and distance to the next, in parts of the picture's side."""
 
@@ -75,7 +78,7 @@ def looks(plain: Image.Image) -> Iterator[Look]:
     yield Look("unsharp", _sharpened(plain, 1.2, 400), ("fixed", "local"))
     yield Look("grain", _sharpened(plain.filter(ImageFilter.GaussianBlur(1)), 3, 800), ("fixed", "local"))
     yield Look("local contrast", stretched(plain), ("global",))
-    for code in repaired(even):
+    for code in repaired(even, _at_most(even, _SEARCHED_PIXELS)):
         yield Look("repaired", code, ("local", "fixed"))
     for tile in _tiles(plain):
         yield Look("tile", tile, ("local",))

@@ -40,7 +40,7 @@ from tests.unit.paper.damage import DAMAGES, PRINT_DPI
 PROCESSES: Final = 2
 """Pictures are made and read in so many processes at once."""
 
-SHEETS, QUICK_SHEETS = 6, 1
+SHEETS, QUICK_SHEETS = 5, 1
 """Sheets per damage and strength."""
 
 ENVELOPE_CHARACTERS: Final = 670

@@ -58,7 +58,7 @@ def test_a_blotted_finder_pattern_is_repaired(scanner: Scanner, page: Image.Imag
 
 def test_every_finder_pattern_is_found_once_and_complete_codes_are_left_alone(page: Image.Image) -> None:
     assert len(finders(page)) == 6
-    assert not list(repaired(page))
+    assert not list(repaired(page, page))
 
 
 def test_noise_and_a_page_full_of_patterns_end_soon() -> None:
@@ -71,4 +71,4 @@ def test_noise_and_a_page_full_of_patterns_end_soon() -> None:
             for inset, level in ((0, 0), (4, 255), (8, 0)):
                 pen.rectangle((x + inset, y + inset, x + 27 - inset, y + 27 - inset), fill=level)
     assert len(finders(crowded)) == MOST_FINDERS
-    assert sum(1 for _ in repaired(crowded)) < 60
+    assert sum(1 for _ in repaired(crowded, crowded)) < 60
