@@ -83,9 +83,7 @@ def test_another_version_suite_or_kind_is_refused(position: int) -> None:
         Core.from_bytes(bytes(data))
 
 
-@pytest.mark.parametrize(
-    "structure", ["0101" + "0103", "0101" + "0403", "0201" + "0203", "0100", "0111" + "0203" * 17]
-)
+@pytest.mark.parametrize("structure", ["0101" + "0103", "0101" + "0403", "0201" + "0203", "0100", "0111" + "0203" * 17])
 def test_an_impossible_structure_is_refused(structure: str) -> None:
     data = PLAIN.to_bytes()
     with pytest.raises(InvalidEnvelope, match="structure"):

@@ -14,9 +14,7 @@ from breakglass_shamir.hygiene import Secret
 CHECKPOINT = Checkpoint(b"log-id-8", 41, bytes(range(32)))
 
 
-def facts(
-    name: str = "prod-db", epoch: int = 1, digest: bytes = bytes(32), log_id: bytes = b"log-id-8"
-) -> Facts:
+def facts(name: str = "prod-db", epoch: int = 1, digest: bytes = bytes(32), log_id: bytes = b"log-id-8") -> Facts:
     checkpoint = Checkpoint(log_id, 41, bytes(32))
     return Facts(Kind.LIVE, name, epoch, Structure(1, (Group(2, 3),)), digest, checkpoint)
 
@@ -59,9 +57,7 @@ def test_code_numbers_have_one_spelling(codes: tuple[str, ...], numbers: str) ->
         EnvelopeReader().add(codes[0].replace("1/3", numbers))
 
 
-@pytest.mark.parametrize(
-    "code", ["BGE1:1/2:ABC:00", "BGE1:1/2:ABCDE:00", "BGE1:1/2::00", "BGE1:1/2:ABCD:00:00"]
-)
+@pytest.mark.parametrize("code", ["BGE1:1/2:ABC:00", "BGE1:1/2:ABCDE:00", "BGE1:1/2::00", "BGE1:1/2:ABCD:00:00"])
 def test_a_code_has_a_hash_of_four_characters_and_nothing_else(code: str) -> None:
     with pytest.raises(MalformedText):
         EnvelopeReader().add(code)
@@ -90,9 +86,7 @@ def test_names_that_an_envelope_carries(name: str) -> None:
     assert Envelope.from_bytes(envelope.to_bytes()).set_name == name
 
 
-@pytest.mark.parametrize(
-    "name", ["", "x" * 65, "a\nb", "a\x00", "a\x7f", "a\u0085", "a\u2028", "a\u202eb", "\ud800"]
-)
+@pytest.mark.parametrize("name", ["", "x" * 65, "a\nb", "a\x00", "a\x7f", "a\u0085", "a\u2028", "a\u202eb", "\ud800"])
 def test_names_that_no_envelope_carries(name: str) -> None:
     with pytest.raises(InvalidInput, match="set name"):
         facts(name=name)

@@ -56,9 +56,7 @@ def test_another_version_or_kind_is_refused(first: int) -> None:
         Share.from_bytes(bytes([first]) + SHARE.to_bytes()[1:])
 
 
-@pytest.mark.parametrize(
-    "rows", [{}, {1: ROWS[1], 2: ROWS[2]}, {**ROWS, 1: ROWS[1][:16]}, {**ROWS, 4: ROWS[4] * 2}]
-)
+@pytest.mark.parametrize("rows", [{}, {1: ROWS[1], 2: ROWS[2]}, {**ROWS, 1: ROWS[1][:16]}, {**ROWS, 4: ROWS[4] * 2}])
 def test_too_few_or_misshapen_lines_are_refused(rows: dict[int, str]) -> None:
     with pytest.raises(MalformedText):
         share.from_lines(rows)
