@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from breakglass_shamir.crypto import keys
+from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody import confirm, lifecycle, record
 from breakglass_shamir.custody.confirm import MAX_TRIES, ConfirmedCore
@@ -84,7 +84,7 @@ def second_sealing() -> Core:
     master_key = seals._combine(CORE, {(s.group, s.member): s for s in FIRST.shares})
     other = replace(CORE, epoch=7, ciphertext=b"")
     key, nonce = keys.credential_key(master_key, Kind.LIVE)
-    return replace(other, ciphertext=seals.cipher.encrypt(key, nonce, other.header(), Secret(b"mine")))
+    return replace(other, ciphertext=cipher.encrypt(key, nonce, other.header(), Secret(b"mine")))
 
 
 # --- enough right shares ---------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_a_wrong_share_first_among_many_does_not_use_up_the_tries(monkeypatch: p
         tried += 1
         return unseal(*args)
 
-    monkeypatch.setattr(confirm.seal, "unseal", counted)
+    monkeypatch.setattr(seals, "unseal", counted)
     options = {(one.group, one.member): [one] for one in (wrong(made.shares[0]), *made.shares[1:])}
     assert confirm.confirm(made.envelope.core, options) is not None
     assert tried <= 20
@@ -235,7 +235,7 @@ def test_the_search_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         tried += 1
         raise UnconfirmedMaster("no")
 
-    monkeypatch.setattr(confirm.seal, "unseal", refuse)
+    monkeypatch.setattr(seals, "unseal", refuse)
     options = {(one.group, one.member): [one] for one in made.shares}
     assert confirm.confirm(made.envelope.core, options) is None
     assert tried == MAX_TRIES

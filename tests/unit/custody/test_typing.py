@@ -97,6 +97,7 @@ def test_four_lines_are_a_share_and_every_line_is_answered() -> None:
         answers += entry.take(line)
     assert prompts == [f"share 1, line {number}" for number in range(1, 5)]
     assert messages(answers) == [*RIGHT, "sheet 1.1 of prod-db, epoch 1: accepted (1 of 2)"]
+    assert [answer.verdict for answer in answers] == [*[Verdict.LINE] * 4, Verdict.ACCEPTED]
     assert entry.prompt == "share 2, line 1"
     type_all(entry, SHARES[2])
     assert pool.quorum().sheets == ("1.1", "1.3")
