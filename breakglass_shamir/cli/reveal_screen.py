@@ -99,7 +99,7 @@ def _body(credential: Credential) -> str:
         ("target", clean(credential.target)),
         ("secret", _readable(credential.secret.reveal())),
         ("hint", clean(credential.hint)),
-        ("TOTP", "a seed for one-time codes is kept with it; only --exec gives it out" if credential.totp_seed else ""),
+        ("TOTP", "a seed for one-time codes is kept with it" if credential.totp_seed else ""),
     ]
     shown = "\r\n".join(f"  {name:8} {value}" for name, value in rows if value)
     return f"\r\n  BREAK-GLASS CREDENTIAL\r\n\r\n{shown}\r\n\r\n"
