@@ -63,7 +63,7 @@ def confirm(core: Core, options: Options) -> Confirmed | None:
     Raises:
         DecryptionFailed: shares do combine, but this core is not the one that was printed.
     """
-    for shares in itertools.islice(_quorums(core, options), MAX_TRIES):
+    for shares in _quorums(core, options):
         public = _public_key(core, shares)
         if public is not None:
             return Confirmed(ConfirmedCore(core, public), shares)
@@ -104,7 +104,7 @@ def _public_key(core: Core, shares: Iterable[Share]) -> bytes | None:
 
 
 def _quorums(core: Core, options: Options) -> Iterator[tuple[Share, ...]]:
-    """Yield smallest quorums, those that leave out different sheets early."""
+    """Yield smallest quorums, those that leave out different sheets early, MAX_TRIES at most."""
     complete = core.structure.complete_groups(options)
     choices = list(itertools.combinations(complete, core.structure.group_threshold))
     for chosen in choices:

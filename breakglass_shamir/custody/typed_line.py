@@ -121,8 +121,9 @@ def ways_to_read(rows: Rows, doubtful: Sequence[int]) -> Iterator[tuple[Rows, tu
         found = _from_lines(used)
         if found is not None and not found.provisional:
             yield used, (found,)
-    for used in fewer[: len(doubtful)] or fewer or [rows]:
-        several = [one for one in [_from_lines(used), *share.candidates(used)] if one is not None]
+    for used in (rows, *(fewer[: len(doubtful)] or fewer)):
+        more = share.candidates(used) if len(used) < TEXT_LINES else []
+        several = [one for one in [_from_lines(used), *more] if one is not None]
         if several:
             yield used, tuple(several)
 

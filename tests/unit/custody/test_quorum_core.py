@@ -219,6 +219,13 @@ def test_a_wrong_share_in_each_of_two_groups() -> None:
     assert pool_of(made.envelope.core, shares)[0].quorum().unseal().plaintext == SECRET
 
 
+def test_wrong_shares_in_two_large_groups_do_not_use_up_the_tries() -> None:
+    made = deal(Structure(2, (Group(5, 12), Group(5, 12))))
+    shares = [wrong(one) if one.member == 5 else one for one in made.shares]
+    options = {(one.group, one.member): [one] for one in shares}
+    assert confirm.confirm(made.envelope.core, options) is not None
+
+
 def test_two_values_for_one_seat_are_both_tried() -> None:
     shares = [wrong(FIRST.shares[0]), FIRST.shares[0], FIRST.shares[1]]
     pool, answers = pool_of(CORE, shares)
@@ -379,7 +386,9 @@ def test_an_envelope_code_takes_the_place_of_the_lines() -> None:
     (code,) = FIRST.envelope.to_codes()
     for known in ({}, pinned()):
         pool, _ = pool_of(CORE, FIRST.shares, Pool(known))
-        assert pool.add(code).verdict is Verdict.ENVELOPE
+        answer = pool.add(code)
+        assert answer.verdict is Verdict.ENVELOPE
+        assert "seen already" not in answer.message
         assert pool.quorum().envelope == FIRST.envelope
         assert pool.quorum().sheets == ("1.1", "1.2", "1.3")
     pool, _ = pool_of(altered(CORE), FIRST.shares)
@@ -451,6 +460,13 @@ def test_a_recovered_core_begins_a_set_that_can_be_opened() -> None:
         ({"epoch_id": "00" * 8}, "the record and its core do not agree"),
         ({"set_public_key": "00" * 32}, "the record and its core do not agree"),
         ({"set_public_key": FIRST.envelope.set_public_key.hex().upper()}, "the record and its core do not agree"),
+        (
+            {
+                "epoch_id": deal(number=2).envelope.core.epoch_id.hex(),
+                "set_public_key": deal(number=2).envelope.set_public_key.hex(),
+            },
+            "the record and its core do not agree",
+        ),
         ({"set_public_key": "no"}, "the record's core or key is not text of its encoding"),
         ({"core": "é"}, "the record's core or key is not text of its encoding"),
         ({"core": ""}, "the record's core does not hold"),
