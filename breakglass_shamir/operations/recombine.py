@@ -35,9 +35,6 @@ from breakglass_shamir.paper.scan import Scanner
 CLASSIFICATIONS = ("emergency", "drill", "misuse")
 """What a closed opening was."""
 
-RECORD_ELSEWHERE = "record it in another place with --record-to PATH (a USB stick), or make room, and try again"
-"""What to do when the ledger cannot be written."""
-
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -87,10 +84,7 @@ def recombine(
     """
     request = opening.check_request(request)
     program = reveal.find_program(use.command) if request.mode == "exec" else ""
-    try:
-        opened = opening.open_set(recorder, request, overrides, sources, scanner, program)
-    except LedgerUnwritable as error:
-        raise LedgerUnwritable(f"{error}; nothing was revealed", hint=RECORD_ELSEWHERE) from error
+    opened = opening.open_set(recorder, request, overrides, sources, scanner, program)
     try:
         outcome = _use(recorder, request, use, opened)
         _defer(recorder, use, opened)
