@@ -233,8 +233,9 @@ def test_two_values_for_one_seat_are_both_tried() -> None:
     assert f"share {SHORT} 1.1 is wrong and left out" in answers[-1].message
 
 
-def test_the_search_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = deal(Structure(1, (Group(10, 20),)))
+@pytest.mark.parametrize("structure", [Structure(1, (Group(10, 20),)), Structure(2, (Group(5, 12), Group(5, 12)))])
+def test_the_search_is_bounded(structure: Structure, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = deal(structure)
     tried = 0
 
     def refuse(*_: Any) -> None:
