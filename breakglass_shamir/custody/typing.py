@@ -153,10 +153,15 @@ class TypedEntry:
         if self._question is not None:
             return f"new, replace or keep ({self._question.default})"
         number = self._block.expected()
-        if self._block is self._core:
-            return f"envelope, line {number}"
-        begins = not self._share.lines and self._pool.lacks_envelope()
-        return f"share {self._shares + 1}, line {number}" + (f" (or envelope, line {self._core.expected()})" * begins)
+        again = [n for n in self._block.doubtful() if n == self._block.latest != number]
+        line = f"{self.place}, line {number}" + (f" (or {again[0]} again)" if again else "")
+        begins = not self._share.lines and self._block is self._share and self._pool.lacks_envelope()
+        return f"{line} (or envelope, line {self._core.expected()})" if begins else line
+
+    @property
+    def place(self) -> str:
+        """What is being typed: ``share 2``, or the envelope."""
+        return "envelope" if self._block is self._core else f"share {self._shares + 1}"
 
     def take(self, words: str) -> list[Answer]:
         """Take one line and answer it."""

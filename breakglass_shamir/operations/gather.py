@@ -64,9 +64,8 @@ def type_in(pool: Pool, desk: Desk, *, enough: Callable[[], bool]) -> None:
     entry = TypedEntry(pool)
     with desk.typing():
         while not entry.done and not enough():
-            prompt = entry.prompt
-            line = desk.type_line(prompt)
-            _tell(desk, prompt, entry.finish() if line is None else entry.take(line))
+            place, line = entry.place, desk.type_line(entry.prompt)
+            _tell(desk, place, entry.finish() if line is None else entry.take(line))
 
 
 def _tell(desk: Desk, source: str, answers: Iterable[Answer]) -> None:

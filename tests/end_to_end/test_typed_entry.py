@@ -257,6 +257,7 @@ def test_a_person_types_two_sheets_at_a_terminal(
     assert blank.received.read_bytes() == life.secret.reveal()
     assert f"UNPINNED: this terminal learned the set {NAME}" in terminal.everything()
     assert "sheets 1.1, 1.2 open it" in terminal.everything()
+    assert "Folder or file with the scanned sheets" in terminal.everything()
     for line in (*one, *paper.shares[1]):
         assert line[:14] not in terminal.everything()
 

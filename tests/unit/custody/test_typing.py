@@ -96,6 +96,7 @@ def test_four_lines_are_a_share_and_every_line_is_answered() -> None:
         prompts.append(entry.prompt)
         answers += entry.take(line)
     assert prompts == [f"share 1, line {number}" for number in range(1, 5)]
+    assert entry.place == "share 2"
     assert messages(answers) == [*RIGHT, "sheet 1.1 of prod-db, epoch 1: accepted (1 of 2)"]
     assert [answer.verdict for answer in answers] == [*[Verdict.LINE] * 4, Verdict.ACCEPTED]
     assert entry.prompt == "share 2, line 1"
@@ -172,7 +173,7 @@ def test_the_same_slip_twice_is_kept_as_it_was_read() -> None:
     entry.take(typed)
     message = "line 2 of the share does not check, as before; it is kept as it was read, go on"
     assert messages(entry.take(typed)) == [message]
-    assert entry.prompt == "share 1, line 3"
+    assert entry.prompt == "share 1, line 3 (or 2 again)"
 
 
 def test_a_line_typed_right_later_takes_the_place_of_the_doubtful_one() -> None:
