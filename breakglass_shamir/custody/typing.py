@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.custody import typed_line
 from breakglass_shamir.custody.quorum import Answer, Pool, Verdict
+from breakglass_shamir.custody.typed_block import Block
 from breakglass_shamir.custody.typed_line import FEWEST_SHARE_LINES, TypedLine
 from breakglass_shamir.errors import MalformedText, SharesError
 from breakglass_shamir.formats import core as cores
@@ -40,75 +41,17 @@ _CHOICES = {word: choice for choice in (_NEW, _REPLACE, _KEEP) for word in (choi
 _MOST_LOST_CORE_LINES = 2
 
 
-@dataclass(slots=True)
-class _Block:
-    """The lines of one share, or of one core."""
-
-    name: str
-    first: int
-    last: int
-    lines: dict[int, TypedLine] = field(default_factory=dict, repr=False)
-    unexpected: set[int] = field(default_factory=set)
-    """Numbers that came out of turn: proven, but one slip in thirty proves a wrong number."""
-
-    lost: set[int] = field(default_factory=set)
-    latest: int = 0
-    turn: int = 0
-    """The latest line that came in turn."""
-
-    def holds(self, number: int) -> bool:
-        return self.first <= number <= self.last
-
-    def doubtful(self) -> list[int]:
-        """Return the numbers of lines that do not check."""
-        return [number for number, line in self.lines.items() if line.proven != number]
-
-    def expected(self) -> int:
-        """Return the number of the line to come: after the last in turn, else the first missing or in doubt."""
-        after = [*range(self.turn + 1, self.last + 1), *range(self.first, self.last + 1)]
-        missing = (n for n in after if self.holds(n) and n not in self.lines and n not in self.lost)
-        return next(missing, next(iter(self.doubtful()), self.first))
-
-    def rows(self, *, without: set[int] | None = None) -> dict[int, str]:
-        return {n: line.row for n, line in sorted(self.lines.items()) if n not in (without or set())}
-
-    def put(self, number: int, line: TypedLine, *, expected: bool) -> None:
-        self.remove(number)
-        self.lines[number] = line
-        self.latest = number
-        if expected:
-            self.turn = number
-        else:
-            self.unexpected.add(number)
-
-    def lose(self, number: int) -> None:
-        self.remove(number)
-        self.lost.add(number)
-        self.latest = self.turn = number
-
-    def remove(self, number: int) -> None:
-        self.lines.pop(number, None)
-        self.lost.discard(number)
-        self.unexpected.discard(number)
-
-    def clear(self) -> None:
-        self.lines.clear()
-        self.unexpected.clear()
-        self.lost.clear()
-        self.latest = self.turn = 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Step:
     """One line that was put somewhere, so that it can be taken back."""
 
-    block: _Block
+    block: Block
     number: int
     latest: int
     turn: int
     """Where the block was before."""
 
-    current: _Block
+    current: Block
     """The block that was being typed before."""
 
 
@@ -116,7 +59,7 @@ class _Step:
 class _Question:
     """A line whose number is filled with other characters."""
 
-    block: _Block
+    block: Block
     number: int
     line: TypedLine = field(repr=False)
 
@@ -137,8 +80,8 @@ class TypedEntry:
         """
         self._pool = pool
         self._asks = asks
-        self._share = _Block("share", 1, TEXT_LINES)
-        self._core = _Block("envelope", cores.FIRST_LINE, MAX_LINE_NUMBER)
+        self._share = Block("share", 1, TEXT_LINES)
+        self._core = Block("envelope", cores.FIRST_LINE, MAX_LINE_NUMBER)
         self._block = self._share
         self._steps: list[_Step] = []
         self._known: dict[int, set[str]] = {}
@@ -249,7 +192,7 @@ class TypedEntry:
             return True
         return len(self._share.lines) >= FEWEST_SHARE_LINES and proven == self._core.expected()
 
-    def _put(self, block: _Block, number: int, line: TypedLine, *, again: TypedLine | None) -> list[Answer]:
+    def _put(self, block: Block, number: int, line: TypedLine, *, again: TypedLine | None) -> list[Answer]:
         """Put a line in its place, or ask when another one is there."""
         there = block.lines.get(number)
         if there is not None and there.proven == number and number not in block.unexpected and not line.lost:
@@ -276,7 +219,7 @@ class TypedEntry:
             self._core.lines.update({n: other for n, other in self._handed.items() if n != number})
             self._handed = {}
 
-    def _put_again(self, block: _Block, number: int, line: TypedLine, there: TypedLine) -> list[Answer]:
+    def _put_again(self, block: Block, number: int, line: TypedLine, there: TypedLine) -> list[Answer]:
         """Take a line whose number is filled by one that checks."""
         name = f"line {number} of the {block.name}"
         if there.row == line.row:
@@ -286,7 +229,7 @@ class TypedEntry:
         self._question = _Question(block, number, line)
         return [self._ask()] if self._asks else [self._ask(), *self._decide(self._question.default)]
 
-    def _about(self, block: _Block, number: int, line: TypedLine, expected: int, again: TypedLine | None) -> Answer:
+    def _about(self, block: Block, number: int, line: TypedLine, expected: int, again: TypedLine | None) -> Answer:
         """Word what a line turned out to be."""
         name = f"line {number} of the {block.name}"
         unreadable = line.unreadable()
@@ -305,7 +248,7 @@ class TypedEntry:
         verdict = Verdict.LINE if block is self._block else Verdict.UNSURE
         return Answer(verdict, f"{name}: read; line {expected} was expected: if you typed that one, type it again")
 
-    def _after(self, block: _Block) -> list[Answer]:
+    def _after(self, block: Block) -> list[Answer]:
         """Hand a share or core over as soon as it is complete."""
         if block is self._share:
             lost = len(block.lines) == FEWEST_SHARE_LINES and bool(block.lost)
@@ -326,7 +269,7 @@ class TypedEntry:
             return [Answer(Verdict.UNSURE, message)]
         return self._hand_over(block, ended=True)
 
-    def _hand_over(self, block: _Block, *, ended: bool = False, final: bool = False) -> list[Answer]:
+    def _hand_over(self, block: Block, *, ended: bool = False, final: bool = False) -> list[Answer]:
         """Give a block to the pool; lines that make nothing stay to be typed again, unless this is final."""
         if block is self._core:
             found = self._read_core(final=True)
@@ -443,7 +386,7 @@ class TypedEntry:
         step = self._undo()
         return Answer(Verdict.LINE, f"line {step.number} of the {step.block.name}: taken back")
 
-    def _forget(self, block: _Block) -> None:
+    def _forget(self, block: Block) -> None:
         """Empty a block; what was handed over cannot be taken back."""
         block.clear()
         self._steps = [step for step in self._steps if step.block is not block]
