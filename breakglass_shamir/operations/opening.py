@@ -6,7 +6,7 @@ Rules:
 1. The declaration is durable before the first scan, unless only the sheets can say which set it is.
 2. Every gate that fails is refused by name and recorded, or passed by its override, recorded and owed.
 3. The ``opened`` record, signed by terminal and set key, is durable before :func:`open_set` returns; whoever
-   calls it may reveal, nobody else can.
+   calls it may reveal, nobody else can. No connector is within reach here.
 4. A terminal that does not know the set takes it from the sheets, and says UNPINNED on screen and in the
    record. Of sheets whose envelope was only typed it takes the core, says that no envelope was verified, and
    needs the set's name from people.
@@ -19,8 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from breakglass_shamir.connectors.base import CheckResult
-from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody import gates, quorum
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.credential import Credential
@@ -317,7 +315,10 @@ def _warn_of_two_credentials(recorder: Recorder, found: Quorum) -> None:
 
 
 def _quorum(recorder: Recorder, pool: Pool, wanted: Wanted) -> Quorum:
-    """Return the quorum to open: while the target is being changed, the one whose credential lives."""
+    """Return the quorum to open: while the target is being changed, the new one where both are there.
+
+    Which of the two credentials lives only the target knows, and it is not asked: nothing leaves before the record.
+    """
     state = recorder.set_state
     if not state.applying:
         return pool.quorum()
@@ -328,26 +329,9 @@ def _quorum(recorder: Recorder, pool: Pool, wanted: Wanted) -> Quorum:
     if wanted is Wanted.NEW:
         return pool.quorum(new)
     try:
-        found = pool.quorum(new)
-        pool.quorum(old)
+        return pool.quorum(new)
     except InsufficientShares:
         return pool.quorum()
-    return found if _lives(recorder, found) else pool.quorum(old)
-
-
-def _lives(recorder: Recorder, found: Quorum) -> bool:
-    """Ask the target whether a quorum's credential works; nothing of it leaves this program."""
-    unsealed = found.unseal()
-    credential = Credential.from_bytes(unsealed.plaintext)
-    unsealed.wipe()
-    policy, _ = policy_of(recorder.set_state, credential)
-    try:
-        check = connector_for(policy.target.uri, policy.target.account).check(credential.secret)
-    except BreakglassError:
-        return False
-    finally:
-        credential.secret.wipe()
-    return check.result is CheckResult.ACCEPTED
 
 
 def _void(state: SetState, found: Quorum) -> list[Problem]:

@@ -41,6 +41,27 @@ def test_either_quorum_opens_and_is_told_of_the_other(life: Life, step: str, liv
     assert life.opens(secret)
 
 
+def test_no_target_hears_a_credential_before_the_record_when_both_quorums_are_there(life: Life) -> None:
+    interrupt(life, AFTER)
+    asked, script = life.folder / "asked", life.folder / "listen.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from breakglass_shamir.cli import main\n"
+        "from breakglass_shamir.connectors.ssh_key import SshKeyConnector\n"
+        f"SshKeyConnector._check = lambda *_: Path({str(asked)!r}).touch()\n"
+        "main()\n"
+    )
+    debts = [word for debt in life.status()["debts"] for word in ("--debt", debt["id"])]
+    scans = ("--scan", life.scans(1), "--scan", life.scans(2))
+    command = ("--exec", "sh", "-c", f"cat > {life.folder}/got")
+    opened = life.script(script, "recombine", NAME, *DECLARATION, *debts, *scans, *command)
+    assert opened.exit == 7, opened.err
+    assert not asked.exists()
+    assert "open again with the sheets of epoch 1 alone" in opened.err
+    (secret,) = secrets_on_paper(life.sheets(2))
+    assert (life.folder / "got").read_bytes() == secret.reveal()
+
+
 def test_a_new_printing_is_not_begun_before_the_interrupted_one_is_settled(life: Life) -> None:
     interrupt(life, AFTER)
     done = emergency(life, 2, more=tuple(life.rotating(3)))
