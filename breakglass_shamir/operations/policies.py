@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from string import Template
 
-from breakglass_shamir.connectors.registry import known_schemes
+from breakglass_shamir.connectors.registry import connector_for, known_schemes
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.errors import InvalidInput
 
@@ -74,8 +74,10 @@ def check(source: str) -> PolicyAnswers:
 
     Raises:
         InvalidPolicy: it does not describe a set.
+        InvalidInput: no connector takes its target.
     """
     policy = policies.parse(source)
+    connector_for(policy.target.uri, policy.target.account)
     structure = policy.structure
     return PolicyAnswers(
         policy.name,

@@ -93,10 +93,14 @@ def wait_for_custodians(
     """
     deadline = time.monotonic() + timeout_s
     _ask(recorder, epoch_id, known)
+    said = False
     while True:
         epoch = recorder.refresh().epochs[epoch_id]
         if epoch.sealed and epoch.quorum_acknowledged:
             return
+        if not said:
+            recorder.desk.say(_waits_for(recorder.set_name, epoch, timeout_s))
+            said = True
         if time.monotonic() > deadline:
             raise PaperError(
                 _still_missing(recorder.set_name, epoch),
@@ -130,6 +134,11 @@ def _ask(recorder: Recorder, epoch_id: str, known: Sequence[str]) -> None:
             continue
         if seat in known or recorder.desk.has_sheet(seat, epoch.custodians.get(seat, "")):
             acknowledge(recorder, seat, "", epoch_id=epoch_id)
+
+
+def _waits_for(name: str, epoch: EpochState, timeout_s: float) -> str:
+    scans = "" if epoch.sealed else f"breakglass confirm {name} SCAN...; "
+    return f"waiting {timeout_s:.0f} s for what people do from another window: {scans}breakglass ack {name} SHEET"
 
 
 def _still_missing(name: str, epoch: EpochState) -> str:
