@@ -31,7 +31,7 @@ from breakglass_shamir.ledger.verify import verify
 SOURCE = """
 name = "prod-db"
 target = {uri = "ssh-key:///srv/key"}
-quorum = {groups = [{threshold = 2, custodians = ["Ana", "Ben", "Cem"]}]}
+quorum = {groups = [{threshold = 2, custodians = ["North", "South", "East"]}]}
 declaration = {classes = ["idp-outage"]}
 """
 
@@ -58,14 +58,14 @@ def issued(made: Sealed) -> records.Issued:
         epoch=envelope.core.epoch, epoch_id=id_of(made), predecessor="" if before == NO_PREDECESSOR else before.hex(),
         set_public_key=envelope.set_public_key.hex(), envelope=base64.b64encode(envelope.to_bytes()).decode(),
         envelope_sha256=envelope.digest.hex(), drill_envelope="", drill_set_public_key="",
-        custodians={"1.1": "Ana", "1.2": "Ben", "1.3": "Cem"}, policy_digest=policies.digest(SOURCE).hex(),
+        custodians={"1.1": "North", "1.2": "South", "1.3": "East"}, policy_digest=policies.digest(SOURCE).hex(),
         policy_salt=bytes(16).hex(), proven="accepted",
     )  # fmt: skip
 
 
 def declared(supersedes: str = "") -> records.Declared:
     return records.Declared(
-        purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Dee", "Eli"),
+        purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Duty", "IT"),
         valid_for_s=1800, use_for_s=3600, debts=(), supersedes=supersedes,
     )  # fmt: skip
 
@@ -265,7 +265,7 @@ def test_a_quorum_of_a_void_epoch_signs_nothing_any_more(desk: Desk) -> None:
     desk.append(issued(new))
     desk.append(records.ReadBack(epoch_id=new_id, sheets=("1.1", "1.2", "1.3")))
     for sheet in ("1.1", "1.2"):
-        desk.append(records.Acknowledged(epoch_id=new_id, sheet=sheet, custodian="Ana", bag=""))
+        desk.append(records.Acknowledged(epoch_id=new_id, sheet=sheet, custodian="North", bag=""))
     desk.append(records.UseEnded(outcome="done", classification="emergency"))
     desk.append(records.Applying(old_epoch_id=old_id, new_epoch_id=new_id))
     desk.append(records.OldDead(old_epoch_id=old_id, new_epoch_id=new_id, proofs=(), scope=""))

@@ -34,7 +34,7 @@ from breakglass_shamir.ledger.verify import verify
 SOURCE = """
 name = "prod-db"
 target = {uri = "ssh-key:///srv/key"}
-quorum = {groups = [{threshold = 2, custodians = ["Ana", "Ben", "Cem"]}]}
+quorum = {groups = [{threshold = 2, custodians = ["North", "South", "East"]}]}
 declaration = {classes = ["idp-outage"]}
 """
 
@@ -55,12 +55,12 @@ def fill(ledger: Ledger) -> None:
     issued = records.Issued(
         epoch=1, epoch_id=epoch_id, predecessor="", set_public_key=envelope.set_public_key.hex(),
         envelope=base64.b64encode(envelope.to_bytes()).decode(), envelope_sha256=envelope.digest.hex(),
-        drill_envelope="", drill_set_public_key="", custodians={"1.1": "Ana", "1.2": "Ben", "1.3": "Cem"},
+        drill_envelope="", drill_set_public_key="", custodians={"1.1": "North", "1.2": "South", "1.3": "East"},
         policy_digest=policies.digest(SOURCE).hex(), policy_salt=bytes(16).hex(), proven="accepted",
     )  # fmt: skip
     ledger.append(issued, set_name="prod-db")
     declared = records.Declared(
-        purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Dee", "Eli"),
+        purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Duty", "IT"),
         valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
     )  # fmt: skip
     opening = ledger.append(declared, set_name="prod-db").digest

@@ -48,7 +48,7 @@ TIME_LIMIT_S = 60.0
 NAME = "recovery-key"
 """The set."""
 
-CUSTODIANS = ("Ada", "Berta", "Cem", "Dora", "Egon", "Frida", "Gero", "Hana", "Ivo")
+CUSTODIANS = ("North", "South", "East", "West", "Egon", "Frida", "Gero", "Hana", "Ivo")
 
 DECLARATION = (
     "--class", "idp-outage", "--ticket", "INC-1234", "--reason", "nobody can log in",

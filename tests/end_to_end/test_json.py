@@ -20,7 +20,7 @@ def test_every_success_is_one_document(fresh: Life) -> None:
     fresh.scan(1)
     assert document("status", exit_code=7)["due"] is True
     assert document("confirm", NAME, fresh.scans(1))["sealed"] is True
-    assert document("ack", NAME, "1", "--bag", "B-1")["custodian"] == "Ada"
+    assert document("ack", NAME, "1", "--bag", "B-1")["custodian"] == "North"
     assert document("status")["due"] is False
     assert "records" in document("audit", "list")
     assert document("audit", "verify")["records"] == 5

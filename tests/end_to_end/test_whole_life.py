@@ -103,7 +103,7 @@ def test_a_wrong_current_credential_changes_and_keeps_nothing(fresh: Life) -> No
 
 
 def test_a_custodian_after_the_other_confirms_acknowledges_and_loses(life: Life) -> None:
-    assert "Berta holds sheet 1.2" in life.ok("ack", NAME, "2", "--bag", "B-77").out
+    assert "South holds sheet 1.2" in life.ok("ack", NAME, "2", "--bag", "B-77").out
     assert life.status()["acknowledged"] == 1
     assert "0 more may be lost" in life.ok("void", NAME, "1.3", "--reason", "found open on a desk").out
     assert life.run("status").exit == 7

@@ -30,7 +30,7 @@ from breakglass_shamir.hygiene import Secret
 SOURCE = """
 name = "prod-db"
 target = {uri = "ssh-key:///srv/key"}
-quorum = {groups = [{threshold = 2, custodians = ["Ana", "Ben", "Cem"]}]}
+quorum = {groups = [{threshold = 2, custodians = ["North", "South", "East"]}]}
 declaration = {classes = ["idp-outage"]}
 """
 
@@ -55,7 +55,7 @@ def issued(envelope: Envelope, proven: str) -> records.Issued:
         epoch=envelope.core.epoch, epoch_id=envelope.core.epoch_id.hex(),
         predecessor="" if before == NO_PREDECESSOR else before.hex(), set_public_key=envelope.set_public_key.hex(),
         envelope=base64.b64encode(envelope.to_bytes()).decode(), envelope_sha256=envelope.digest.hex(),
-        drill_envelope="", drill_set_public_key="", custodians=dict.fromkeys(SEATS, "Ana"),
+        drill_envelope="", drill_set_public_key="", custodians=dict.fromkeys(SEATS, "North"),
         policy_digest=policies.digest(SOURCE).hex(), policy_salt=b"ours".ljust(16).hex(), proven=proven,
     )  # fmt: skip
 
@@ -170,7 +170,7 @@ class Life(RuleBasedStateMachine):
         self.try_to(
             records.Declared(
                 purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason=f"r{len(self.pairs)}",
-                officers=("Dee", "Eli"), valid_for_s=1800, use_for_s=3600, debts=(), supersedes=before,
+                officers=("Duty", "Second"), valid_for_s=1800, use_for_s=3600, debts=(), supersedes=before,
             ),
             opening="",
         )  # fmt: skip
@@ -219,7 +219,7 @@ class Life(RuleBasedStateMachine):
         new = self.of_set.prepared
         for sheet in sorted(sheets):
             self.try_to(records.ReadBack(epoch_id=new, sheets=(sheet,)))
-            self.try_to(records.Acknowledged(epoch_id=new, sheet=sheet, custodian="Ana", bag=""))
+            self.try_to(records.Acknowledged(epoch_id=new, sheet=sheet, custodian="North", bag=""))
 
     @rule()
     def go_on(self) -> None:
@@ -287,7 +287,7 @@ class Life(RuleBasedStateMachine):
             records.OldDead(old_epoch_id=one, new_epoch_id=two, proofs=(), scope=""),
             records.Proven(epoch_id=one, result="accepted", detail=""),
             records.ReadBack(epoch_id=one, sheets=(sheet,)),
-            records.Acknowledged(epoch_id=one, sheet=sheet, custodian="Ana", bag=""),
+            records.Acknowledged(epoch_id=one, sheet=sheet, custodian="North", bag=""),
         ]
         self.try_to(data.draw(st.sampled_from(bodies)), data.draw(st.sampled_from([self.opening, "", ELSEWHERE])))
 
@@ -318,7 +318,7 @@ class Life(RuleBasedStateMachine):
     def settle(self, data: st.DataObject) -> None:
         debts = [debt.id for debt in self.of_set.debts] or ["none"]
         owed = self.of_set.rotation_debts
-        self.try_to(records.Settled(debt=data.draw(st.sampled_from(debts)), reason="r", officers=("Dee",)))
+        self.try_to(records.Settled(debt=data.draw(st.sampled_from(debts)), reason="r", officers=("Duty",)))
         assert self.of_set.rotation_debts == owed
 
     # --- what always holds -------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ name = "prod-db"
 target = {uri = "ssh-key:///srv/key"}
 [[quorum.groups]]
 threshold = 2
-custodians = ["Ana", "Ben", "Cem"]
+custodians = ["North", "South", "East"]
 [declaration]
 classes = ["idp-outage", "mfa-outage"]
 ticket = "INC-[0-9]{4}"
@@ -25,7 +25,7 @@ use_for = "1h"
 modes = ["exec", "no-reveal"]
 """)
 
-FINE = Request("emergency", "idp-outage", "INC-1234", "it is down", ("Dee", "Eli"), "exec", 3600)
+FINE = Request("emergency", "idp-outage", "INC-1234", "it is down", ("Duty", "Second"), "exec", 3600)
 NOBODY = SetState("prod-db")
 
 
@@ -39,7 +39,7 @@ NOW = at(10_000)
 def declared(**changes: Any) -> Declared:
     fields: dict[str, Any] = {
         "purpose": "emergency", "incident_class": "idp-outage", "ticket": "INC-1234", "reason": "r",
-        "officers": ("Dee", "Eli"), "valid_for_s": 1800, "use_for_s": 3600, "debts": (), "supersedes": "",
+        "officers": ("Duty", "Second"), "valid_for_s": 1800, "use_for_s": 3600, "debts": (), "supersedes": "",
     }  # fmt: skip
     return Declared(**{**fields, **changes})
 
@@ -66,10 +66,10 @@ def test_nothing_stands_against_a_declaration_by_the_policy() -> None:
         ("class", {"incident_class": "IDP-outage"}, "expected a class of idp-outage, mfa-outage, got 'IDP-outage'"),
         ("ticket", {"ticket": "INC-12345"}, "expected a ticket like INC-[0-9]{4}, got 'INC-12345'"),
         ("ticket", {"ticket": "INC-1234\n"}, r"expected a ticket like INC-[0-9]{4}, got 'INC-1234\n'"),
-        ("officers", {"officers": ("Dee",)}, "expected 2 different officers, got Dee"),
+        ("officers", {"officers": ("Duty",)}, "expected 2 different officers, got Duty"),
         ("officers", {"officers": ()}, "expected 2 different officers, got none"),
-        ("officers", {"officers": ("Dee", "DEE")}, "expected 2 different officers, got Dee, DEE"),
-        ("officers", {"officers": ("Dee", "Eli", "Dee")}, "expected 2 different officers, got Dee, Eli, Dee"),
+        ("officers", {"officers": ("Duty", "DUTY")}, "expected 2 different officers, got Duty, DUTY"),
+        ("officers", {"officers": ("Duty", "Second", "Duty")}, "expected 2 different officers, got Duty, Second, Duty"),
         ("duration", {"use_for_s": 3601}, "expected a use of at most 1h, got 3601 s"),
         ("mode", {"mode": "show"}, "expected one of exec, no-reveal, got show"),
     ],
@@ -87,8 +87,8 @@ def test_every_closed_gate_is_named_at_once() -> None:
 def test_without_a_policy_two_officers_are_enough() -> None:
     loose = replace(FINE, incident_class="anything", ticket="?", mode="show", use_for_s=10**6)
     assert problems(loose, policy=False) == []
-    one = replace(loose, officers=("Dee",))
-    assert problems(one, policy=False) == [Problem("officers", "expected 2 different officers, got Dee")]
+    one = replace(loose, officers=("Duty",))
+    assert problems(one, policy=False) == [Problem("officers", "expected 2 different officers, got Duty")]
 
 
 def test_a_planned_rotation_needs_no_incident_and_no_officers() -> None:

@@ -27,7 +27,7 @@ name = "prod-db"
 target = {uri = "ssh-key:///srv/key"}
 [[quorum.groups]]
 threshold = 2
-custodians = ["Ana", "Ben", "Cem"]
+custodians = ["North", "South", "East"]
 [declaration]
 classes = ["idp-outage"]
 [rotation]
@@ -61,7 +61,7 @@ def issued(made: Sealed, **changes: Any) -> records.Issued:
         "envelope_sha256": envelope.digest.hex(),
         "drill_envelope": base64.b64encode(drill.to_bytes()).decode(),
         "drill_set_public_key": drill.set_public_key.hex(),
-        "custodians": dict(zip(SEATS, ("Ana", "Ben", "Cem"), strict=True)),
+        "custodians": dict(zip(SEATS, ("North", "South", "East"), strict=True)),
         "policy_digest": policies.digest(SOURCE).hex(),
         "policy_salt": SALT.hex(),
         "proven": "accepted",
@@ -83,7 +83,7 @@ def adopted(**changes: Any) -> records.PolicyAdopted:
 
 def declared(purpose: str = "emergency", supersedes: str = "") -> records.Declared:
     return records.Declared(
-        purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Dee", "Eli"),
+        purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Duty", "Second"),
         valid_for_s=1800, use_for_s=3600, debts=(), supersedes=supersedes,
     )  # fmt: skip
 
@@ -149,7 +149,7 @@ CLOSED = records.Closed(classification="emergency")
 
 
 def ack(epoch_id: str, sheet: str) -> records.Acknowledged:
-    return records.Acknowledged(epoch_id=epoch_id, sheet=sheet, custodian="Ana", bag="")
+    return records.Acknowledged(epoch_id=epoch_id, sheet=sheet, custodian="North", bag="")
 
 
 def read_back(epoch_id: str, sheets: tuple[str, ...] = SEATS) -> records.ReadBack:
@@ -269,7 +269,7 @@ def test_the_first_epoch_is_current_and_proven_if_the_target_took_it() -> None:
         ({"set_public_key": "00" * 32}, "the record and its envelope do not agree"),
         ({"envelope_sha256": "00" * 32}, "the record and its envelope do not agree"),
         ({"predecessor": TWO}, "the envelope names another predecessor than its record"),
-        ({"custodians": {"1.1": "Ana"}}, "custodians and sheets do not match"),
+        ({"custodians": {"1.1": "North"}}, "custodians and sheets do not match"),
         ({"custodians": {"1.1": "a", "1.2": "b", "1.3": "c", "1.4": "d"}}, "custodians and sheets do not match"),
         ({"custodians": {"01.1": "a", "1.2": "b", "1.3": "c"}}, "custodians and sheets do not match"),
         ({"custodians": {"one": "a", "1.2": "b", "1.3": "c"}}, "custodians and sheets do not match"),
@@ -408,7 +408,7 @@ def test_an_overridden_check_is_a_debt_until_people_settled_it() -> None:
     (debt,) = book.set.debts
     assert (debt.id, debt.kind, debt.deadline_s) == ("ticket-4", "ticket", 7 * 86400)
     assert debt.what == "review the overridden check ticket: no ticket"
-    settled = records.Settled(debt="ticket-4", reason="looked at it", officers=("Dee",))
+    settled = records.Settled(debt="ticket-4", reason="looked at it", officers=("Duty",))
     assert book.add(settled).set.debts == ()
     book.refuse(settled, "set prod-db has no debt ticket-4")
 
@@ -435,7 +435,7 @@ def test_an_opening_owes_a_rotation_from_its_first_record_on() -> None:
     book = at_open()
     (debt,) = book.set.debts
     assert (debt.id, debt.kind, debt.deadline_s) == (f"rotation-{book.opening[:8]}", "rotation", 7200)
-    settled = records.Settled(debt=debt.id, reason="never mind", officers=("Dee",))
+    settled = records.Settled(debt=debt.id, reason="never mind", officers=("Duty",))
     book.refuse(settled, "a rotation debt is settled by a proven rotation only")
 
 

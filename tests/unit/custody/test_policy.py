@@ -19,14 +19,14 @@ uri = "ssh-key:///srv/key"
 [quorum]
 [[quorum.groups]]
 threshold = 2
-custodians = ["Ana", "Ben", "Cem"]
+custodians = ["North", "South", "East"]
 
 [declaration]
 classes = ["idp-outage"]
 """
 
 TWO_GROUPS = PLAIN.replace(
-    "[declaration]", '[[quorum.groups]]\nthreshold = 1\ncustodians = ["Dee", "Eli"]\n\n[declaration]'
+    "[declaration]", '[[quorum.groups]]\nthreshold = 1\ncustodians = ["Duty", "Second"]\n\n[declaration]'
 )
 
 
@@ -49,7 +49,7 @@ def test_a_plain_policy_has_the_documented_defaults() -> None:
     assert policy.reveal.modes == ("exec", "show", "no-reveal")
     assert str(policy.reveal.show_for) == "1m"
     assert (str(policy.rotation.deadline), policy.rotation.may_defer, policy.rotation.length) == ("1d", False, 24)
-    assert policy.custodian((1, 2)) == "Ben"
+    assert policy.custodian((1, 2)) == "South"
 
 
 def test_several_groups_are_all_needed_unless_the_policy_says_how_many() -> None:
@@ -111,10 +111,10 @@ def test_several_groups_are_all_needed_unless_the_policy_says_how_many() -> None
             "quorum: one person alone could open this: expected a coalition of 2 or more sheets",
         ),
         ("[quorum]", "[quorum]\ngroup_threshold = 2", "quorum: expected a group threshold from 1 to 1, got 2"),
-        ('"Ana", "Ben", "Cem"', "", "quorum.groups[0].custodians: expected `array` of length >= 1"),
-        ('"Ben"', '"Ana"', "quorum.groups[0].custodians: the same custodian twice in one group"),
-        ('"Ben"', '" "', "quorum.groups[0].custodians: expected printable names"),
-        ('"Ben"', '"B\\u202een"', "quorum.groups[0].custodians: expected printable names"),
+        ('"North", "South", "East"', "", "quorum.groups[0].custodians: expected `array` of length >= 1"),
+        ('"South"', '"North"', "quorum.groups[0].custodians: the same custodian twice in one group"),
+        ('"South"', '" "', "quorum.groups[0].custodians: expected printable names"),
+        ('"South"', '"B\\u202een"', "quorum.groups[0].custodians: expected printable names"),
     ],
 )  # fmt: skip
 def test_every_error_names_the_key_and_what_was_expected(old: str, new: str, message: str) -> None:
@@ -135,16 +135,16 @@ def test_what_is_not_toml_is_refused_with_its_place() -> None:
 
 def test_one_person_with_a_sheet_in_each_needed_group_is_refused() -> None:
     alone = changed(
-        'threshold = 2\ncustodians = ["Ana", "Ben", "Cem"]', 'threshold = 1\ncustodians = ["Ana"]', TWO_GROUPS
+        'threshold = 2\ncustodians = ["North", "South", "East"]', 'threshold = 1\ncustodians = ["North"]', TWO_GROUPS
     )
-    assert refusal(changed('"Dee"', '"Ana"', alone)) == (
-        "quorum: 'Ana' alone could open this set, by holding a sheet in each group"
+    assert refusal(changed('"Duty"', '"North"', alone)) == (
+        "quorum: 'North' alone could open this set, by holding a sheet in each group"
     )
     policies.parse(alone)
 
 
 def test_a_person_in_two_groups_is_fine_where_that_opens_nothing() -> None:
-    assert policies.parse(changed('"Dee"', '"Ana"', TWO_GROUPS)).structure.smallest_coalition == 3
+    assert policies.parse(changed('"Duty"', '"North"', TWO_GROUPS)).structure.smallest_coalition == 3
 
 
 def test_more_sheets_than_the_format_holds_are_refused() -> None:

@@ -62,7 +62,7 @@ def test_every_record_type_survives() -> None:
 
 
 def sample(kind: Any) -> Any:
-    samples = {str: "text", int: 7, bool: False, tuple[str, ...]: ("a", "b"), dict[str, str]: {"1.1": "Ana"}}
+    samples = {str: "text", int: 7, bool: False, tuple[str, ...]: ("a", "b"), dict[str, str]: {"1.1": "North"}}
     return samples[kind]
 
 
@@ -154,8 +154,8 @@ def test_control_and_bidirectional_characters_are_refused_wherever_they_stand(ch
     text = f"a{character}b"
     bodies: list[AnyBody] = [
         records.Cancelled(reason=text),
-        records.Settled(debt="x-1", reason="r", officers=("Dee", text)),
-        msgspec.structs.replace(issued(), custodians={text: "Ana"}),
+        records.Settled(debt="x-1", reason="r", officers=("Duty", text)),
+        msgspec.structs.replace(issued(), custodians={text: "North"}),
         msgspec.structs.replace(issued(), custodians={"1.1": text}),
     ]
     for body in bodies:

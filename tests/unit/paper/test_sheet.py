@@ -36,7 +36,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     },
     "long names": {
         "set_name": LONG_NAME,
-        "custodian": "Dr. Aikaterini Παπαδοπούλου-Vandenberghe, deputy head of infrastructure and operations",
+        "custodian": "Διεύθυνση Υποδομών, deputy head of infrastructure and operations at both sites, first floor",
         "belongs_to": LONG_OWNER,
         "bag_serial": "TEB-0123456789-ABCDEFGHIJ",
         "number": 12,
