@@ -266,9 +266,17 @@ class KeyMismatch(IntegrityError):
 
 
 class ConnectorError(TargetError):
-    """The only exception that leaves a connector; the cause is chained, no secret is in its text."""
+    """The only exception that leaves a connector; the cause is chained, no secret is in its text.
+
+    Attributes:
+        rejected: the target's own rules do not take the new credential, and it surely changed nothing.
+    """
 
     id = "connector"
+
+    def __init__(self, message: str, *, hint: str = "", rejected: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.rejected = rejected
 
 
 class PaperError(TargetError):

@@ -7,80 +7,41 @@ Rules:
 2. Public methods wrap private ones: whatever goes wrong inside, only :class:`ConnectorError` comes out, with
    its cause chained, and the whole chain is withheld if its text holds a secret of that call.
 3. ``check`` says *refused* only when the target itself rejected this credential. A time-out, a lock-out, an
-   expiry, a missing target: *unknown*. An epoch is called dead on the strength of a *refused*.
+   expiry, a missing target: *unknown*. An epoch is called dead on the strength of a *refused*. One call is one
+   attempt per method of login: nothing is repeated, so that asking locks nobody out. What is locked, expired or
+   throttled already is *unknown* and ``blocked``.
 4. ``rotate`` is conditional on the old credential and all or nothing: after an error the old one still works,
-   unless the message says that the change is in place.
+   unless the message says that the change is in place. Where the target rejected the new credential by its own
+   rules, and so surely changed nothing, the error is ``rejected``; after a time-out or a lost connection never.
+5. What a target cannot tell it does not pretend to: ``abilities`` names what there is beyond the three
+   questions that every connector answers, and the rest raises.
+6. No call waits longer than ``time_limit_s`` for one answer of the target.
 
 What it does not do: it makes no credential, reads no ledger or policy, prints nothing, and has no clock of
 its own. Which endpoints are asked, in which order, and what follows is decided in ``operations``.
 """
 
 import contextlib
-import enum
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, TypeVar
-from urllib.parse import quote_from_bytes, urlsplit
+from urllib.parse import urlsplit
 
+from breakglass_shamir.connectors.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.guard import presentable
+from breakglass_shamir.connectors.options import COMMON_OPTIONS, NO_OPTIONS, check_names, time_limit_s
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
-LEAK_MIN_BYTES = 4
-"""Shorter secrets are not searched for in error texts: they would match any text."""
+__all__ = ["ABILITIES", "Check", "CheckResult", "Connector", "Login", "Preflight", "scheme_of"]
+
+ABILITIES = frozenset({"logins_since", "password_changed_at", "end_sessions"})
+"""What a connector may offer beyond preflight, check and rotate."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _T = TypeVar("_T")
-
-
-class CheckResult(enum.StrEnum):
-    """What a target says to a credential."""
-
-    ACCEPTED = "accepted"
-    """The target asked for it and let it in."""
-
-    REFUSED = "refused"
-    """The target asked for it and rejected it for what it is."""
-
-    UNKNOWN = "unknown"
-    """Anything else; never a proof that the credential is dead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The answer of one check.
-
-    Attributes:
-        result: accepted, refused or unknown.
-        detail: one sentence for people and records; holds no secret.
-    """
-
-    result: CheckResult
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Preflight:
-    """What a target says before anything is printed.
-
-    Attributes:
-        problems: what would make ``rotate`` fail, one sentence each; empty when nothing is known to.
-        notes: what an operator should know, one sentence each.
-        min_age_until: the target takes no change before this instant (with a time zone); None if it does.
-        scope: what a rotation reaches, for the record.
-    """
-
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-    min_age_until: datetime | None
-    scope: str
-
-    @property
-    def ready(self) -> bool:
-        """Tell whether nothing known stands against a rotation now."""
-        return not self.problems and self.min_age_until is None
 
 
 class Connector(ABC):
@@ -92,26 +53,36 @@ class Connector(ABC):
         scheme: scheme of its target URIs, lower case.
         grace_window_s: how long the target may still accept an old credential after a change, in seconds.
         scope: what a rotation reaches, as the record says it.
+        abilities: which of :data:`ABILITIES` it has.
+        option_names: options it takes beside :data:`~breakglass_shamir.connectors.options.COMMON_OPTIONS`.
         target: the URI this one was made for.
         account: the account at the target; empty where a target has none.
+        options: what the policy says beside the target, by name; holds no secret.
+        time_limit_s: longest time one question to the target may take, in seconds.
     """
 
     scheme: ClassVar[str]
     grace_window_s: ClassVar[int]
     scope: ClassVar[str]
+    abilities: ClassVar[frozenset[str]] = frozenset()
+    option_names: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, target: str, account: str = "") -> None:
+    def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
         """Bind to a target without touching it.
 
         Raises:
-            InvalidInput: the URI is malformed, of another scheme, or carries a password.
+            InvalidInput: the URI is malformed, of another scheme, or carries a password; an unknown option, or
+                one with a value that makes no sense.
         """
         scheme = scheme_of(target)
         if scheme != self.scheme:
             raise InvalidInput(f"target has the wrong scheme: expected {self.scheme}, got {scheme}")
         _refuse_password(target)
+        check_names(self.scheme, options, COMMON_OPTIONS | self.option_names)
         self.target = target
         self.account = account
+        self.options = dict(options)
+        self.time_limit_s = time_limit_s(options)
 
     def preflight(self, new: Secret | None) -> Preflight:
         """Find out what stands against a rotation, changing nothing.
@@ -136,9 +107,47 @@ class Connector(ABC):
         """Replace the old credential by the new one, on condition that the old one is accepted.
 
         Raises:
-            ConnectorError: it was not replaced, unless the message says that the change is in place.
+            ConnectorError: it was not replaced, unless the message says that the change is in place; ``rejected``
+                when the target's rules do not take this new credential and nothing was changed.
         """
         self._guarded("rotate", [old, new], lambda: self._rotate(old, new))
+
+    def logins_since(self, since: datetime) -> tuple[Login, ...]:
+        """Return the account's logins and attempts that the target remembers, oldest first.
+
+        Args:
+            since: the first instant that counts, with a time zone.
+
+        Raises:
+            ConnectorError: the target cannot tell, or could not be asked.
+        """
+        return self._able("logins_since", [], lambda: self._logins_since(since))
+
+    def password_changed_at(self, credential: Secret | None = None) -> datetime | None:
+        """Return when the account's credential was last changed, by the target's clock; None if it does not know.
+
+        Args:
+            credential: the one in force, for targets that tell only who logs in; None where it is not at hand.
+
+        Raises:
+            ConnectorError: the target cannot tell, tells only who logs in, or could not be asked.
+        """
+        given = [credential] if credential else []
+        return self._able("password_changed_at", given, lambda: self._password_changed_at(credential))
+
+    def end_sessions(self, credential: Secret) -> int:
+        """End every session of the account, whatever credential began it, but not those of other accounts.
+
+        Args:
+            credential: the one in force.
+
+        Returns:
+            How many were ended.
+
+        Raises:
+            ConnectorError: the target cannot do it, or could not be asked.
+        """
+        return self._able("end_sessions", [credential], lambda: self._end_sessions(credential))
 
     @abstractmethod
     def _preflight(self, new: Secret | None) -> Preflight:
@@ -152,12 +161,30 @@ class Connector(ABC):
     def _rotate(self, old: Secret, new: Secret) -> None:
         """Do the work of :meth:`rotate`; may raise anything."""
 
+    def _logins_since(self, since: datetime) -> tuple[Login, ...]:
+        """Do the work of :meth:`logins_since`; may raise anything."""
+        raise NotImplementedError
+
+    def _password_changed_at(self, credential: Secret | None) -> datetime | None:
+        """Do the work of :meth:`password_changed_at`; may raise anything."""
+        raise NotImplementedError
+
+    def _end_sessions(self, credential: Secret) -> int:
+        """Do the work of :meth:`end_sessions`; may raise anything."""
+        raise NotImplementedError
+
+    def _able(self, ability: str, secrets: Sequence[Secret], call: Callable[[], _T]) -> _T:
+        """Run what not every connector has."""
+        if ability not in self.abilities:
+            raise ConnectorError(f"{self.scheme} {ability.replace('_', ' ')}: not supported by this connector")
+        return self._guarded(ability.replace("_", " "), secrets, call)
+
     def _guarded(self, step: str, secrets: Sequence[Secret], call: Callable[[], _T]) -> _T:
         """Run one private method so that only a :class:`ConnectorError` without secrets comes out."""
         try:
             return call()
         except Exception as error:
-            failure = _presentable(f"{self.scheme} {step}", error, secrets)
+            failure = presentable(f"{self.scheme} {step}", error, secrets)
         # Raised here, not in the handler, so that a withheld error is not its context either.
         raise failure
 
@@ -187,40 +214,3 @@ def _refuse_password(target: str) -> None:
             "target is malformed or carries a password",
             hint="targets are printed and recorded; leave the password out",
         )
-
-
-def _presentable(step: str, error: Exception, secrets: Sequence[Secret]) -> ConnectorError:
-    """Make the error that may leave: the same, one that wraps it, or one that withholds it."""
-    text = "\n".join(_chain_text(error))
-    if any(form in text for secret in secrets for form in _printed_forms(secret)):
-        kind = type(error).__name__
-        return ConnectorError(f"{step} failed with {kind}, whose text is withheld: it held the credential")
-    if isinstance(error, ConnectorError):
-        return error
-    failure = ConnectorError(f"{step} failed: {type(error).__name__}: {error}")
-    failure.__cause__ = error
-    return failure
-
-
-def _chain_text(error: BaseException | None) -> list[str]:
-    """Return what ``repr`` shows of an error and of everything chained to it, displayed or not."""
-    texts: list[str] = []
-    pending: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while pending:
-        one = pending.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        texts.append(f"{one}\n{one!r}\n{vars(one)!r}")
-        pending += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
-    return texts
-
-
-def _printed_forms(secret: Secret) -> set[str]:
-    """Return how a secret could look inside a text."""
-    if len(secret) < LEAK_MIN_BYTES:
-        return set()
-    value = secret.reveal()
-    plain = value.decode("utf-8", errors="replace")
-    return {plain, repr(plain)[1:-1], repr(value)[2:-1], quote_from_bytes(value), value.hex()}

@@ -12,9 +12,10 @@ What it does not do: it makes no connection and keeps no connector.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from breakglass_shamir.connectors.base import Connector, scheme_of
+from breakglass_shamir.connectors.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 
 ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
@@ -26,21 +27,22 @@ BUILT_IN = {
 """Scheme to ``module:class`` of what ships here."""
 
 
-def connector_for(target: str, account: str = "") -> Connector:
+def connector_for(target: str, account: str = "", options: Mapping[str, str] = NO_OPTIONS) -> Connector:
     """Make the connector for a target, without touching the target.
 
     Args:
         target: URI such as ``ssh-key:///root/.ssh/id_ed25519``.
         account: account at the target; empty where it has none.
+        options: what the policy says beside the target.
 
     Raises:
-        InvalidInput: no connector of that scheme, or it does not take this target.
+        InvalidInput: no connector of that scheme, or it does not take this target or these options.
         ConnectorError: the connector is there but could not be loaded.
     """
     scheme = scheme_of(target)
     location = BUILT_IN.get(scheme)
     found = _load(scheme, lambda: _built_in(location)) if location else _offered(scheme)
-    return found(target, account)
+    return found(target, account, options=options)
 
 
 def known_schemes() -> tuple[str, ...]:

@@ -13,6 +13,7 @@ What it does not do: it touches no ``.pub`` file, no ``authorized_keys`` and no 
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +22,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from breakglass_shamir.connectors import key_file, key_preflight, ssh_keygen
 from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Preflight
 from breakglass_shamir.connectors.key_format import KeyFormat, key_format
+from breakglass_shamir.connectors.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -65,8 +67,8 @@ class SshKeyConnector(Connector):
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = "this file"
 
-    def __init__(self, target: str, account: str = "") -> None:
-        super().__init__(target, account)
+    def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
+        super().__init__(target, account, options=options)
         self._path = _path_of(target)
 
     def remove_leftovers(self) -> int:

@@ -17,16 +17,23 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.connectors.base import CheckResult, Connector
-from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.connectors.base import ABILITIES, CheckResult, Connector
+from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
 WATCH_PAUSE_S = 0.001
 """Pause between two looks at all processes."""
+
+CLOCK_SLACK = timedelta(seconds=2)
+"""How far a target may round the times it tells."""
+
+PATIENCE_S = 10.0
+"""How long a target may take to write a login down, or to end a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +45,15 @@ class Stage:
         right: the credential the target has now.
         wrong: one it does not have.
         new: one it could have next.
+        log_in: begins a session of the account by other means than the connector, with the credential it is
+            given, and returns a question: is that session still alive? Only for targets with sessions to end.
     """
 
     connector: Connector
     right: Secret
     wrong: Secret
     new: Secret
+    log_in: Callable[[Secret], Callable[[], bool]] | None = None
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -100,6 +110,59 @@ class ConnectorContract:
         except ConnectorError:
             return
 
+    def test_abilities_are_the_ones_the_port_knows(self, stage: Stage) -> None:
+        assert stage.connector.abilities <= ABILITIES
+
+    def test_what_the_target_cannot_do_is_said(self, stage: Stage) -> None:
+        connector = stage.connector
+        calls: dict[str, Callable[[], object]] = {
+            "logins_since": lambda: connector.logins_since(datetime.now(UTC)),
+            "password_changed_at": lambda: connector.password_changed_at(stage.right),
+            "end_sessions": lambda: connector.end_sessions(stage.right),
+        }
+        for ability in ABILITIES - connector.abilities:
+            with pytest.raises(ConnectorError, match="not supported"):
+                calls[ability]()
+
+    def test_an_option_nobody_knows_is_refused(self, stage: Stage) -> None:
+        connector = stage.connector
+        with pytest.raises(InvalidInput, match="no_such_option"):
+            type(connector)(connector.target, connector.account, options={"no_such_option": "x"})
+
+    def test_a_login_is_found_among_the_logins(self, stage: Stage) -> None:
+        connector = stage.connector
+        needs(connector, "logins_since")
+        began = datetime.now(UTC) - CLOCK_SLACK
+        assert connector.check(stage.right).result is CheckResult.ACCEPTED
+        assert eventually(lambda: any(login.accepted for login in connector.logins_since(began)))
+        logins = connector.logins_since(began)
+        assert {login.account for login in logins} == {connector.account}
+        assert [login.at for login in logins] == sorted(login.at for login in logins)
+        assert all(login.at >= began for login in logins)
+        assert_no_secret(repr(logins).encode(), stage.secrets)
+
+    def test_no_login_is_found_where_none_was(self, stage: Stage) -> None:
+        needs(stage.connector, "logins_since")
+        assert stage.connector.logins_since(datetime.now(UTC) + timedelta(hours=1)) == ()
+
+    def test_the_target_says_when_its_credential_changed(self, stage: Stage) -> None:
+        needs(stage.connector, "password_changed_at")
+        began = datetime.now(UTC) - CLOCK_SLACK
+        stage.connector.rotate(stage.right, stage.new)
+        changed = stage.connector.password_changed_at(stage.new)
+        assert changed is not None
+        assert began <= changed <= datetime.now(UTC) + CLOCK_SLACK
+
+    def test_sessions_of_the_old_credential_are_ended(self, stage: Stage) -> None:
+        needs(stage.connector, "end_sessions")
+        assert stage.log_in is not None, "the stage of a connector that ends sessions can begin one"
+        alive = stage.log_in(stage.right)
+        stage.connector.rotate(stage.right, stage.new)
+        assert alive(), "a session that is gone anyway shows nothing"
+        assert stage.connector.end_sessions(stage.new) >= 1
+        assert eventually(lambda: not alive())
+        assert stage.connector.check(stage.new).result is CheckResult.ACCEPTED
+
     def test_no_secret_in_any_text(self, stage: Stage, unreachable: Connector) -> None:
         texts = [
             repr(stage.connector),
@@ -120,6 +183,22 @@ class ConnectorContract:
             stage.connector.check(stage.new)
         assert seen
         assert_no_secret(b"\n".join(seen), stage.secrets)
+
+
+def needs(connector: Connector, ability: str) -> None:
+    """Skip what a connector does not offer."""
+    if ability not in connector.abilities:
+        pytest.skip(f"{connector.scheme} does not offer {ability}")
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Ask until it holds or patience ends."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return holds()
 
 
 def error_text(call: Callable[[], object]) -> str:

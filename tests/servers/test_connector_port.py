@@ -4,6 +4,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -15,10 +16,13 @@ from breakglass_shamir.connectors import (
     Check,
     CheckResult,
     Connector,
+    Login,
     Preflight,
     connector_for,
     known_schemes,
 )
+from breakglass_shamir.connectors.options import admin_secret, check_admin, time_limit_s, tls
+from breakglass_shamir.connectors.registry import BUILT_IN
 from breakglass_shamir.connectors.ssh_key import SshKeyConnector
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -33,6 +37,7 @@ class Faulty(Connector):
     scheme = "faulty"
     grace_window_s = 0
     scope = "nothing"
+    abilities = frozenset({"logins_since", "password_changed_at", "end_sessions"})
     failure: Exception = RuntimeError("link down")
 
     def _preflight(self, new: Secret | None) -> Preflight:
@@ -47,6 +52,15 @@ class Faulty(Connector):
     def _rotate(self, old: Secret, new: Secret) -> None:
         raise self.failure
 
+    def _logins_since(self, since: datetime) -> tuple[Login, ...]:
+        raise self.failure
+
+    def _password_changed_at(self, credential: Secret | None) -> datetime | None:
+        raise self.failure
+
+    def _end_sessions(self, credential: Secret) -> int:
+        raise self.failure
+
 
 def faulty(failure: Exception) -> Faulty:
     connector = Faulty("faulty:x")
@@ -59,10 +73,13 @@ def calls(connector: Connector) -> list[Callable[[], object]]:
         lambda: connector.preflight(LEAKY),
         lambda: connector.check(LEAKY),
         lambda: connector.rotate(Secret(b"something else"), LEAKY),
+        lambda: connector.password_changed_at(LEAKY),
+        lambda: connector.end_sessions(LEAKY),
+        lambda: connector.logins_since(datetime.now(UTC)),
     ]
 
 
-@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("which", range(6))
 def test_only_connector_errors_come_out_with_their_cause(which: int) -> None:
     with pytest.raises(ConnectorError, match=r"faulty .* failed") as caught:
         calls(faulty(KeyError("boom")))[which]()
@@ -78,7 +95,7 @@ def test_an_interrupt_is_not_held_back() -> None:
         Stopped("faulty:x").rotate(LEAKY, LEAKY)
 
 
-@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("which", range(5))
 @pytest.mark.parametrize(
     "failure",
     [
@@ -158,7 +175,7 @@ def test_another_package_can_offer_a_connector(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "someones_package", sys.modules[__name__])
     offer(monkeypatch, "faulty", "someones_package:Faulty")
     assert type(connector_for("faulty:x")).__name__ == "Faulty"
-    assert known_schemes() == ("faulty", "ssh-key")
+    assert known_schemes() == tuple(sorted({"faulty", *BUILT_IN}))
 
 
 def test_another_package_cannot_replace_a_built_in_connector(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,3 +188,79 @@ def test_a_broken_offer_is_a_connector_error(monkeypatch: pytest.MonkeyPatch, va
     offer(monkeypatch, "broken", value)
     with pytest.raises(ConnectorError, match="broken"):
         connector_for("broken:x")
+
+
+def test_a_rejection_stays_one_when_its_text_is_withheld() -> None:
+    failure = ConnectorError(f"too weak: {LEAKY.reveal().decode()}", rejected=True)
+    with pytest.raises(ConnectorError, match="withheld") as caught:
+        faulty(failure).rotate(Secret(b"something else"), LEAKY)
+    assert caught.value.rejected
+
+
+def test_an_error_is_no_rejection_unless_it_says_so() -> None:
+    with pytest.raises(ConnectorError) as caught:
+        faulty(TimeoutError("no answer")).rotate(LEAKY, LEAKY)
+    assert not caught.value.rejected
+
+
+def test_what_a_connector_does_not_have_is_said() -> None:
+    bound = connector_for("ssh-key:///k")
+    with pytest.raises(ConnectorError, match="end sessions: not supported"):
+        bound.end_sessions(LEAKY)
+
+
+def test_a_credential_that_breaks_the_targets_rules_is_not_ready() -> None:
+    assert Preflight((), (), None, "all").ready
+    assert not Preflight((), (), None, "all", unfit=("it was used before",)).ready
+
+
+def test_options_reach_the_connector() -> None:
+    assert connector_for("ssh-key:///k", options={"time_limit": "2.5"}).time_limit_s == 2.5
+    with pytest.raises(InvalidInput, match=r"does not know the option ca: expected one of time_limit"):
+        connector_for("ssh-key:///k", options={"ca": "/etc/ca.pem"})
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "601", "1e9", "nan", "inf", "ten"])
+def test_a_time_limit_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="time_limit"):
+        time_limit_s({"time_limit": text})
+
+
+def test_tls_is_verified_unless_somebody_says_off() -> None:
+    assert (tls({}).verify, tls({}).ca) == (True, None)
+    assert tls({"ca": "/etc/ca.pem"}).ca == Path("/etc/ca.pem")
+    assert not tls({"tls": "off"}).verify
+
+
+@pytest.mark.parametrize("options", [{"tls": "no"}, {"ca": "ca.pem"}, {"tls": "off", "ca": "/etc/ca.pem"}])
+def test_a_confused_protection_is_refused(options: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput):
+        tls(options)
+
+
+@pytest.mark.parametrize("options", [{"admin": "/bin/x"}, {"admin_account": "x"}, {"admin": "x", "admin_account": "y"}])
+def test_half_an_administrator_is_refused(options: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput):
+        check_admin(options)
+
+
+def program(folder: Path, body: str) -> str:
+    path = folder / "admin"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_administrators_secret_is_what_the_program_prints(tmp_path: Path) -> None:
+    told = admin_secret({"admin": program(tmp_path, "echo 'pear tree '"), "admin_account": "root"})
+    assert told == Secret(b"pear tree ")
+    assert admin_secret({}) is None
+
+
+@pytest.mark.parametrize("body", ["exit 0", "echo pear-tree; exit 1", "exec /no/such/program"])
+def test_an_administrators_program_that_fails_is_a_connector_error_without_its_output(
+    tmp_path: Path, body: str
+) -> None:
+    text = error_text(lambda: admin_secret({"admin": program(tmp_path, body), "admin_account": "root"}))
+    assert "option admin" in text
+    assert "pear" not in text

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a target answers: to a check, to a preflight, and when asked who logged in.
+
+Plain values for people, records and the engine. None of them ever holds a secret.
+"""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class CheckResult(enum.StrEnum):
+    """What a target says to a credential."""
+
+    ACCEPTED = "accepted"
+    """The target asked for it and let it in."""
+
+    REFUSED = "refused"
+    """The target asked for it and rejected it for what it is."""
+
+    UNKNOWN = "unknown"
+    """Anything else; never a proof that the credential is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The answer of one check.
+
+    Attributes:
+        result: accepted, refused or unknown.
+        detail: one sentence for people and records; holds no secret.
+        blocked: the account is locked out, expired or throttled there; goes with *unknown*. Whoever sees it
+            asks nothing more in this run, because each further attempt makes it worse.
+    """
+
+    result: CheckResult
+    detail: str
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What a target says before anything is printed.
+
+    Attributes:
+        problems: what would make ``rotate`` fail, one sentence each; empty when nothing is known to.
+        notes: what an operator should know, one sentence each.
+        min_age_until: the target takes no change before this instant (with a time zone); None if it does.
+        scope: what a rotation reaches, for the record.
+        unfit: what the target's own rules (length, classes of characters, history) say against this very
+            credential, one sentence each; another one may do. Empty when nothing was asked or nothing is.
+    """
+
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    min_age_until: datetime | None
+    scope: str
+    unfit: tuple[str, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether nothing known stands against a rotation now."""
+        return not self.problems and not self.unfit and self.min_age_until is None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One login, or attempt at one, that the target itself remembers.
+
+    Attributes:
+        at: when, with a time zone, by the target's clock.
+        account: the account that was named.
+        source: where it came from, as the target says it: an address, a host, a terminal; empty if unknown.
+        accepted: whether it was let in.
+        detail: what else the target says, one sentence; holds no secret.
+    """
+
+    at: datetime
+    account: str
+    source: str
+    accepted: bool
+    detail: str = ""
