@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ed25519 signatures in OpenSSH's format, so that an auditor needs only ``ssh-keygen -Y verify``.
+"""Signatures in OpenSSH's format, so that an auditor needs only ``ssh-keygen -Y verify``.
 
 Source: OpenSSH PROTOCOL.sshsig, version 1; RFC 4251 section 5 for the strings, RFC 8709 for the key.
 
@@ -11,8 +11,8 @@ Rules:
    has one text only and can be compared and counted by its bytes.
 3. Namespaces keep uses apart. A signature is good for one namespace, one key and one message.
 
-It does not verify other key types (RSA, ECDSA, FIDO2): :func:`parse` shows their key and namespace, and
-``ssh-keygen`` verifies them. It reads no key files and knows nothing of who a key belongs to.
+What is signed here is signed with Ed25519, and :func:`verify` takes nothing else. People bring keys of other types
+(``ssh_key.py``); :func:`verify_by` takes those. It reads no key files and knows nothing of who a key belongs to.
 """
 
 import base64
@@ -21,7 +21,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from breakglass_shamir.crypto import ssh_wire as wire
 from breakglass_shamir.crypto.keys import PUBLIC_KEY_BYTES, ed25519_public, ed25519_sign, ed25519_verify
+from breakglass_shamir.crypto.ssh_key import SshKey
 from breakglass_shamir.errors import InvalidInput, InvalidSignature
 from breakglass_shamir.hygiene import Secret
 
@@ -76,7 +78,7 @@ class UntrustedSignature:
     @property
     def fingerprint(self) -> str:
         """The claimed key as ``ssh-keygen -l`` prints it; distinct keys are counted by it."""
-        return _fingerprint(self.key_blob)
+        return wire.fingerprint(self.key_blob)
 
 
 def sign(seed: Secret, message: bytes, namespace: str) -> str:
@@ -92,8 +94,8 @@ def sign(seed: Secret, message: bytes, namespace: str) -> str:
     """
     _check_name("namespace", namespace)
     signature = ed25519_sign(seed, _signed_data(message, namespace))
-    fields = (_key_blob(ed25519_public(seed)), namespace.encode(), b"", HASH, _join(KEY_TYPE, signature))
-    return _armor(MAGIC + VERSION + _join(*fields))
+    fields = (_key_blob(ed25519_public(seed)), namespace.encode(), b"", HASH, wire.join(KEY_TYPE, signature))
+    return _armor(MAGIC + VERSION + wire.join(*fields))
 
 
 def verify(armored: str, message: bytes, namespace: str, public: bytes) -> None:
@@ -102,15 +104,19 @@ def verify(armored: str, message: bytes, namespace: str, public: bytes) -> None:
     Raises:
         InvalidSignature: not canonical, another namespace, key or hash, or it does not verify.
     """
-    claimed = parse(armored)
-    if claimed.namespace != namespace:
-        raise InvalidSignature(f"expected namespace {namespace!a}, got {claimed.namespace!a}")
-    if claimed.key_blob != _key_blob(public):
-        raise InvalidSignature(f"expected a signature by {fingerprint(public)}, got one by {claimed.fingerprint}")
-    if claimed.hash_name != HASH.decode():
-        raise InvalidSignature(f"expected hash {HASH.decode()}, got {claimed.hash_name!a}")
+    claimed = _claimed(armored, namespace, _key_blob(public))
     signature = _value_of_type(claimed.signature_blob, "signature")
     ed25519_verify(public, _signed_data(message, namespace), signature)
+
+
+def verify_by(key: SshKey, armored: str, message: bytes, namespace: str) -> None:
+    """Verify that a person's key, of whatever type, signed this message in this namespace.
+
+    Raises:
+        InvalidSignature: not canonical, another namespace, key or hash, or it does not verify.
+    """
+    claimed = _claimed(armored, namespace, key.blob)
+    key.verify(_signed_data(message, namespace), claimed.signature_blob)
 
 
 def parse(armored: str) -> UntrustedSignature:
@@ -123,7 +129,7 @@ def parse(armored: str) -> UntrustedSignature:
     head = MAGIC + VERSION
     if not blob.startswith(head):
         raise InvalidSignature("expected an SSH signature of version 1")
-    fields = _split(blob[len(head) :])
+    fields = wire.split(blob[len(head) :])
     if len(fields) != 5:
         raise InvalidSignature(f"expected 5 fields in the SSH signature, got {len(fields)}")
     key_blob, namespace, reserved, hash_name, signature_blob = fields
@@ -161,16 +167,24 @@ def public_of_line(line: str) -> bytes:
     fields = line.split(maxsplit=2)
     if len(fields) < 2 or fields[0] != KEY_TYPE.decode():
         raise InvalidSignature(f"expected a public key line that begins with {KEY_TYPE.decode()}")
-    return _raw_key(_decode64(fields[1]))
+    return _raw_key(wire.decode64(fields[1]))
 
 
 def fingerprint(public: bytes) -> str:
     """Return ``SHA256:...`` of a raw 32-byte key, as ``ssh-keygen -l`` prints it."""
-    return _fingerprint(_key_blob(public))
+    return wire.fingerprint(_key_blob(public))
 
 
-def allowed_signer(principal: str, public: bytes, namespaces: Sequence[str]) -> str:
+def allowed_signer(
+    principal: str, public: bytes | SshKey, namespaces: Sequence[str], options: Sequence[str] = ()
+) -> str:
     """Return one line of an ``allowed_signers`` file (ssh-keygen(1)), without newline.
+
+    Args:
+        principal: who; no pattern.
+        public: a raw 32-byte Ed25519 key, or a person's key.
+        namespaces: what the key may sign.
+        options: more options of the line, such as ``valid-after="20260101000000Z"``, taken as they are.
 
     Raises:
         InvalidInput: no namespace, or a name that would be read as a pattern, a list or a comment.
@@ -180,7 +194,21 @@ def allowed_signer(principal: str, public: bytes, namespaces: Sequence[str]) -> 
         raise InvalidInput("expected at least one namespace for an allowed signer")
     for namespace in namespaces:
         _check_name("namespace", namespace)
-    return f'{principal} namespaces="{",".join(namespaces)}" {_key_text(public)}'
+    said = ",".join([f'namespaces="{",".join(namespaces)}"', *options])
+    return f"{principal} {said} {public.line if isinstance(public, SshKey) else _key_text(public)}"
+
+
+def _claimed(armored: str, namespace: str, key_blob: bytes) -> UntrustedSignature:
+    """Take a signature apart and hold its claims against what is expected; it is still not verified."""
+    claimed = parse(armored)
+    if claimed.namespace != namespace:
+        raise InvalidSignature(f"expected namespace {namespace!a}, got {claimed.namespace!a}")
+    if claimed.key_blob != key_blob:
+        expected = wire.fingerprint(key_blob)
+        raise InvalidSignature(f"expected a signature by {expected}, got one by {claimed.fingerprint}")
+    if claimed.hash_name != HASH.decode():
+        raise InvalidSignature(f"expected hash {HASH.decode()}, got {claimed.hash_name!a}")
+    return claimed
 
 
 def _check_name(what: str, name: str) -> None:
@@ -189,29 +217,11 @@ def _check_name(what: str, name: str) -> None:
 
 
 def _signed_data(message: bytes, namespace: str) -> bytes:
-    return MAGIC + _join(namespace.encode(), b"", HASH, hashlib.sha512(message).digest())
-
-
-def _join(*strings: bytes) -> bytes:
-    """Concatenate SSH strings: a 32-bit big-endian length each, then the bytes."""
-    return b"".join(len(string).to_bytes(4, "big") + string for string in strings)
-
-
-def _split(data: bytes) -> list[bytes]:
-    """Undo :func:`_join`; nothing may be left over."""
-    strings = []
-    position = 0
-    while position < len(data):
-        start = position + 4
-        position = start + int.from_bytes(data[position:start], "big")
-        if position > len(data):
-            raise InvalidSignature("an SSH string is longer than what holds it")
-        strings.append(data[start:position])
-    return strings
+    return MAGIC + wire.join(namespace.encode(), b"", HASH, hashlib.sha512(message).digest())
 
 
 def _value_of_type(blob: bytes, what: str) -> bytes:
-    fields = _split(blob)
+    fields = wire.split(blob)
     if len(fields) != 2 or fields[0] != KEY_TYPE:
         raise InvalidSignature(f"expected an SSH {what} of type {KEY_TYPE.decode()}")
     return fields[1]
@@ -225,15 +235,11 @@ def _raw_key(blob: bytes) -> bytes:
 
 
 def _key_blob(public: bytes) -> bytes:
-    return _join(KEY_TYPE, public)
+    return wire.join(KEY_TYPE, public)
 
 
 def _key_text(public: bytes) -> str:
     return f"{KEY_TYPE.decode()} {base64.b64encode(_key_blob(public)).decode()}"
-
-
-def _fingerprint(blob: bytes) -> str:
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def _ascii(field: bytes) -> str:
@@ -252,18 +258,7 @@ def _armor(blob: bytes) -> str:
 def _dearmor(armored: str) -> bytes:
     if not (armored.startswith(_BEGIN) and armored.endswith(_END)):
         raise InvalidSignature("expected an armored SSH signature and nothing around it")
-    blob = _decode64(armored[len(_BEGIN) : -len(_END)].replace("\n", ""))
+    blob = wire.decode64(armored[len(_BEGIN) : -len(_END)].replace("\n", ""))
     if _armor(blob) != armored:
         raise InvalidSignature("the SSH signature is not in its canonical armor")
     return blob
-
-
-def _decode64(text: str) -> bytes:
-    """Decode base64; what does not re-encode to the same text is refused."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except ValueError:
-        data = b""
-    if not data or base64.b64encode(data).decode() != text:
-        raise InvalidSignature("expected canonical base64")
-    return data

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import rfc8785
 
-from breakglass_shamir.crypto import merkle, sshsig
+from breakglass_shamir.crypto import merkle, ssh_key, sshsig
 from breakglass_shamir.errors import InvalidProof, InvalidSignature
 
 JCS_CASES = ["arrays", "french", "structures", "unicode", "values", "weird"]
@@ -99,6 +99,27 @@ def test_other_key_types_are_shown_but_never_verified_as_ours(vectors: Path, nam
     assert (claimed.key_blob, claimed.namespace) == (public_blob, "unittest")
     with pytest.raises(InvalidSignature):
         sshsig.public_key_of(signature)
+
+
+@pytest.mark.parametrize("name", ["ed25519", "ecdsa", "rsa", "ed25519_sk", "ecdsa_sk"])
+def test_keys_that_people_bring_verify(vectors: Path, name: str) -> None:
+    folder = vectors / "sshsig"
+    key = ssh_key.from_line((folder / f"{name}.pub").read_text())
+    signature, message = (folder / f"{name}.sig").read_text(), (folder / "signed-data").read_bytes()
+    sshsig.verify_by(key, signature, message, "unittest")
+    for other, namespace in ((message + b"\n", "unittest"), (message, "other")):
+        with pytest.raises(InvalidSignature):
+            sshsig.verify_by(key, signature, other, namespace)
+
+
+def test_what_is_not_taken_says_so(vectors: Path) -> None:
+    folder = vectors / "sshsig"
+    with pytest.raises(InvalidSignature, match="expected a public key line that begins with one of ssh-ed25519, "):
+        ssh_key.from_line((folder / "mldsa44-ed25519.pub").read_text())
+    browser = ssh_key.from_line((folder / "ecdsa_sk_webauthn.pub").read_text())
+    signature, message = (folder / "ecdsa_sk_webauthn.sig").read_text(), (folder / "signed-data").read_bytes()
+    with pytest.raises(InvalidSignature, match="expected a signature of type sk-ecdsa-sha2-nistp256@"):
+        sshsig.verify_by(browser, signature, message, "unittest")
 
 
 @pytest.mark.parametrize("name", SSHSIG_NAMES)
