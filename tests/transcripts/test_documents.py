@@ -28,13 +28,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import click
 import msgspec
 import pytest
 
 from breakglass_shamir import cli, errors
-from breakglass_shamir.custody import gates, policy, record
+from breakglass_shamir.custody import gates, policy, record, sinks
 from breakglass_shamir.formats import share
 from breakglass_shamir.paper.scan import Scanner
 from breakglass_shamir.paper.simulate import scanned
@@ -374,10 +375,25 @@ def test_every_policy_key_is_in_the_operators_guide() -> None:
         "declaration": policy.Declaration,
         "reveal": policy.Reveal,
         "rotation": policy.Rotation,
+        "custodians": policy.Custodian,
+        "sites": policy.Site,
+        "officers": policy.Officer,
+        "drills": policy.Drills,
+        "alerts": policy.Alerts,
     }
     keys = [f"{table}.{one.name}" for table, kind in tables.items() for one in msgspec.structs.fields(kind)]
     keys += [one.name for one in msgspec.structs.fields(policy.Policy) if one.name not in tables]
     assert [key for key in keys if f"| `{key}` |" not in text] == []
+
+
+def test_every_alert_sink_and_its_keys_are_in_the_operators_guide() -> None:
+    text = (DOCS / "guide-operator.md").read_text()
+    for sink in get_args(sinks.AnySink):
+        row = re.search(rf"^\| `{sink.__struct_config__.tag}` \| (.*)$", text.partition("### Alert sinks")[2], re.M)
+        assert row, f"{sink.__name__} has no row"
+        required, others = row[1].split("|")[:2]
+        for one in msgspec.structs.fields(sink):
+            assert one.name == "name" or f"`{one.encode_name}`" in (required if one.required else others), one
 
 
 @pytest.mark.parametrize("document", EVERYTHING, ids=_name)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of a policy file, typed. Every key, its bounds and its default stand here and nowhere else.
+
+What holds between keys is not here; ``policy_rules.py`` has that.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
+
+from breakglass_shamir.custody.credential import UNAMBIGUOUS
+from breakglass_shamir.custody.duration import Duration
+from breakglass_shamir.custody.sinks import AnySink
+from breakglass_shamir.custody.table import Table
+from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
+from breakglass_shamir.formats.structure import Group, Seat, Structure
+
+RevealMode = Literal["exec", "show", "no-reveal"]
+"""How a credential may leave the program."""
+
+CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file"]
+"""What the secret bytes are."""
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+"""A probability."""
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+
+
+class Target(Table, frozen=True):
+    """Where the credential opens."""
+
+    uri: Annotated[str, msgspec.Meta(min_length=3, max_length=400)]
+    account: Annotated[str, msgspec.Meta(max_length=120)] = ""
+    second_account: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """Where another way in is kept, should this credential fail; printed for the officers when it does."""
+
+    kind: CredentialKindName = "password"
+    options: dict[str, Annotated[str, msgspec.Meta(max_length=2000)]] = msgspec.field(default_factory=dict)
+    """What this connector needs beyond the URI; its page says which names it takes."""
+
+
+class CustodianGroup(Table, frozen=True):
+    """A group of custodians, one sheet each, of whom ``threshold`` are needed."""
+
+    threshold: Annotated[int, msgspec.Meta(ge=1, le=255)]
+    custodians: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=255)]
+    name: Annotated[str, msgspec.Meta(max_length=60)] = ""
+
+
+class Quorum(Table, frozen=True):
+    """Groups, and how many of them are needed."""
+
+    groups: Annotated[tuple[CustodianGroup, ...], msgspec.Meta(min_length=1, max_length=16)]
+    group_threshold: Annotated[int, msgspec.Meta(ge=1, le=16)] | None = None
+    """Default: all groups."""
+
+
+class Custodian(Table, frozen=True):
+    """What is known of one custodian beyond the place in a group."""
+
+    name: _Name
+    site: Annotated[str, msgspec.Meta(max_length=120)] = ""
+    """Where the sheet is kept; one of the sites."""
+
+    availability: Share | None = None
+    """How likely this custodian comes when called, given that the site can be reached."""
+
+
+class Site(Table, frozen=True):
+    """A place where sheets are kept."""
+
+    name: _Name
+    availability: Share | None = None
+    """How likely the place can be reached."""
+
+
+class Officer(Table, frozen=True):
+    """Somebody who takes part in openings and signs with a key of their own."""
+
+    name: _Name
+    keys: Annotated[tuple[str, ...], msgspec.Meta(max_length=20)] = ()
+    """SSH public keys, one line each."""
+
+    valid_from: date | None = None
+    valid_until: date | None = None
+    """The last day."""
+
+    revoked: tuple[Annotated[str, msgspec.Meta(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")], ...] = ()
+    """Fingerprints of keys that count no more, as ``ssh-keygen -l`` prints them."""
+
+
+class Declaration(Table, frozen=True):
+    """When and how an emergency may be declared."""
+
+    classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    """The closed list of incident classes."""
+
+    ticket: str = r"\S+"
+    """Regular expression that the whole ticket must match."""
+
+    officers: Annotated[int, msgspec.Meta(ge=1, le=20)] = 2
+    """Officers who must be named."""
+
+    signatures: Annotated[int, msgspec.Meta(ge=0, le=20)] = 0
+    """Different officers' keys that must sign the declaration."""
+
+    valid_for: Duration = Duration(1800)
+    """How long after the declaration the sheets may be combined."""
+
+    use_for: Duration = Duration(3600)
+    """Longest use; an opening may ask for less."""
+
+
+class Reveal(Table, frozen=True):
+    """How the credential may leave the program."""
+
+    modes: Annotated[tuple[RevealMode, ...], msgspec.Meta(min_length=1)] = ("exec", "show", "no-reveal")
+    show_for: Duration = Duration(60)
+    """How long ``--show`` keeps the credential on the screen."""
+
+
+class Rotation(Table, frozen=True):
+    """What follows a use."""
+
+    deadline: Duration = Duration(86400)
+    may_defer: bool = False
+    """Whether a quorum may put the rotation off; otherwise a deferred one is overdue at once."""
+
+    length: Annotated[int, msgspec.Meta(ge=8, le=512)] = 24
+    alphabet: str = UNAMBIGUOUS
+    must_contain: Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=200)], ...],
+                            msgspec.Meta(max_length=20)] = ()  # fmt: skip
+    """Sets of characters, of each of which a generated credential holds one or more; ``A-Z`` is a range."""
+
+    must_avoid: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """Characters a generated credential never holds."""
+
+    max_age: Duration = Duration(365 * 86400)
+    """When a credential that was never used is due for rotation all the same."""
+
+    endpoints: Annotated[tuple[Annotated[str, msgspec.Meta(min_length=3, max_length=400)], ...],
+                         msgspec.Meta(max_length=50)] = ()  # fmt: skip
+    """Where a rotation is proven; default: the target's URI alone."""
+
+    end_sessions: bool = True
+    """Whether a rotation ends the sessions that are still logged in, where the connector can."""
+
+
+class Drills(Table, frozen=True):
+    """How often each drill is due."""
+
+    roll_call: Duration = Duration(90 * 86400)
+    rehearsal: Duration = Duration(90 * 86400)
+    access: Duration = Duration(365 * 86400)
+
+
+class Alerts(Table, frozen=True):
+    """Who is told."""
+
+    sinks: Annotated[tuple[AnySink, ...], msgspec.Meta(max_length=20)] = ()
+    budget: Duration = Duration(5)
+    """How long an opening waits for its alerts to go out."""
+
+    require_ack: bool = False
+    """Whether an opening waits until one sink has taken the alert; a gate that an emergency may override."""
+
+    name_people: bool = False
+    """Whether an alert names officers and custodians."""
+
+    repeat: Duration = Duration(3600)
+    """How often an alert about something overdue is repeated."""
+
+
+class Policy(Table, frozen=True):
+    """The whole file."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME_BYTES)]
+    target: Target
+    quorum: Quorum
+    declaration: Declaration
+    belongs_to: Annotated[str, msgspec.Meta(max_length=120)] = ""
+    """Whom a found sheet belongs to, as printed on it."""
+
+    custodians: Annotated[tuple[Custodian, ...], msgspec.Meta(max_length=255)] = ()
+    sites: Annotated[tuple[Site, ...], msgspec.Meta(max_length=255)] = ()
+    officers: Annotated[tuple[Officer, ...], msgspec.Meta(max_length=100)] = ()
+    reveal: Reveal = Reveal()
+    rotation: Rotation = Rotation()
+    drills: Drills = Drills()
+    alerts: Alerts = Alerts()
+
+    @property
+    def structure(self) -> Structure:
+        """The quorum structure that is sealed."""
+        groups = tuple(Group(group.threshold, len(group.custodians)) for group in self.quorum.groups)
+        return Structure(self.quorum.group_threshold or len(groups), groups)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Where a rotation is proven, as URIs."""
+        return self.rotation.endpoints or (self.target.uri,)
+
+    def custodian(self, seat: Seat) -> str:
+        """Return who keeps the sheet of a seat."""
+        return self.quorum.groups[seat[0] - 1].custodians[seat[1] - 1]
+
+    def details(self, custodian: str) -> Custodian:
+        """Return what the policy says of a custodian; where it says nothing, nothing but the name."""
+        return next((one for one in self.custodians if one.name == custodian), Custodian(name=custodian))

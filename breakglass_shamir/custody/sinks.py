@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where alerts go: the ``[[alerts.sinks]]`` of a policy, one table per sink, told apart by ``type``.
+
+Rules:
+
+1. A secret is never in the policy: it is the path of a file that only the terminal's user can read.
+2. Every path is absolute, so that a timer and a person at a shell mean the same file.
+3. A sink's ``name`` is unique in a policy; deliveries are counted by it.
+
+What a sink sends, and how it retries, is not here.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from breakglass_shamir.custody.duration import Duration
+from breakglass_shamir.custody.table import Path, Table
+
+Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+"""A host name or an address, IPv6 without brackets."""
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+"""A TCP or UDP port."""
+
+WebUrl = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^https?://[^/\s]+")]
+"""Where an HTTP sink posts to."""
+
+Address = Annotated[str, msgspec.Meta(max_length=254, pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
+"""One mail address."""
+
+Facility = Literal[
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+    "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+]  # fmt: skip
+"""RFC 5424, section 6.2.1."""
+
+
+class Sink(Table, frozen=True):
+    """What every sink has."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+
+
+class SyslogSink(Sink, frozen=True, tag_field="type", tag="syslog"):
+    """RFC 5424 over UDP (RFC 5426), TCP (RFC 6587, octet counting) or TLS (RFC 5425)."""
+
+    host: Host
+    port: Port | None = None
+    """Default: 514 for ``udp``, 601 for ``tcp``, 6514 for ``tls``."""
+
+    transport: Literal["udp", "tcp", "tls"] = "tls"
+    facility: Facility = "authpriv"
+    ca: Path | None = None
+    """Certificates to trust; default: the system's."""
+
+    cert: Path | None = None
+    """The terminal's own certificate, where the collector asks for one; with ``key``."""
+
+    key: Path | None = None
+
+
+class WebhookSink(Sink, frozen=True, tag_field="type", tag="webhook"):
+    """A POST signed as Standard Webhooks do."""
+
+    url: WebUrl
+    secret_file: Path
+    """Holds the signing secret, ``whsec_`` and base64."""
+
+    ca: Path | None = None
+
+
+class SplunkSink(Sink, frozen=True, tag_field="type", tag="splunk"):
+    """Splunk's HTTP Event Collector."""
+
+    url: WebUrl
+    """The collector's address, with or without ``/services/collector``."""
+
+    token_file: Path
+    channel: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")] | None = None
+    """GUID of the request channel; needed for ``ack``."""
+
+    ack: bool = False
+    """Whether an alert counts as delivered only when the indexer acknowledged it."""
+
+    index: Annotated[str, msgspec.Meta(max_length=80)] = ""
+    ca: Path | None = None
+
+
+class PagerDutySink(Sink, frozen=True, tag_field="type", tag="pagerduty"):
+    """PagerDuty Events API v2."""
+
+    routing_key_file: Path
+    url: WebUrl = "https://events.pagerduty.com/v2/enqueue"
+    ca: Path | None = None
+
+
+class SlackSink(Sink, frozen=True, tag_field="type", tag="slack"):
+    """An incoming webhook of Slack, or of what speaks its format; the address itself is the secret."""
+
+    url_file: Path
+    ca: Path | None = None
+
+
+class SmtpSink(Sink, frozen=True, tag_field="type", tag="smtp", rename={"from_": "from"}):
+    """Mail, one message an alert."""
+
+    host: Host
+    from_: Address
+    to: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1, max_length=50)]
+    port: Port | None = None
+    """Default: 587 with ``starttls``, 465 with ``tls``, else 25."""
+
+    encryption: Literal["starttls", "tls", "none"] = "starttls"
+    user: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    password_file: Path | None = None
+    ca: Path | None = None
+
+
+class JournaldSink(Sink, frozen=True, tag_field="type", tag="journald"):
+    """The machine's own journal."""
+
+    identifier: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "breakglass"
+    """``SYSLOG_IDENTIFIER`` of the entries."""
+
+
+class ExecSink(Sink, frozen=True, tag_field="type", tag="exec"):
+    """A program that gets one alert as JSON on standard input."""
+
+    argv: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=50)]
+    """The program, by absolute path, and its arguments; no shell."""
+
+    timeout: Duration = Duration(10)
+
+
+class FileSink(Sink, frozen=True, tag_field="type", tag="file"):
+    """JSON lines appended to a file, for a collector that reads files."""
+
+    path: Path
+
+
+AnySink = (
+    SyslogSink | WebhookSink | SplunkSink | PagerDutySink | SlackSink | SmtpSink | JournaldSink | ExecSink | FileSink
+)
+"""Every sink there is."""
