@@ -84,16 +84,19 @@ class Connector(ABC):
         self.options = dict(options)
         self.time_limit_s = time_limit_s(options)
 
-    def preflight(self, new: Secret | None) -> Preflight:
+    def preflight(self, new: Secret | None, current: Secret | None = None) -> Preflight:
         """Find out what stands against a rotation, changing nothing.
 
         Args:
             new: the credential to be, for the target's own rules; None asks about everything else.
+            current: the one in force, for targets that tell their rules only who logs in; None where it is not at
+                hand, and then the answer covers less.
 
         Raises:
             ConnectorError: even that could not be found out.
         """
-        return self._guarded("preflight", [new] if new else [], lambda: self._preflight(new))
+        given = [secret for secret in (new, current) if secret]
+        return self._guarded("preflight", given, lambda: self._preflight_as(new, current))
 
     def check(self, credential: Secret) -> Check:
         """Ask the target whether it accepts a credential.
@@ -152,6 +155,10 @@ class Connector(ABC):
     @abstractmethod
     def _preflight(self, new: Secret | None) -> Preflight:
         """Do the work of :meth:`preflight`; may raise anything."""
+
+    def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
+        """Do the work of :meth:`preflight` where the target tells more who logs in; may raise anything."""
+        return self._preflight(new)
 
     @abstractmethod
     def _check(self, credential: Secret) -> Check:

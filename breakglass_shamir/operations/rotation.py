@@ -131,7 +131,7 @@ class Rotation:
         return replace(self.old, secret=generate(rules.length, rules.alphabet))
 
     def _preflight(self, new: Secret) -> None:
-        found = self._connector().preflight(new)
+        found = self._connector().preflight(new, self.old.secret)
         for note in found.notes:
             self.recorder.desk.say(note)
         if not found.ready:

@@ -78,10 +78,10 @@ class ConnectorContract:
         assert stage.connector.check(stage.wrong).result is CheckResult.REFUSED
 
     def test_preflight_finds_nothing_against_a_good_rotation(self, stage: Stage) -> None:
-        found = stage.connector.preflight(stage.new)
-        assert found.problems == ()
-        assert found.ready
-        assert found.scope == stage.connector.scope
+        for found in (stage.connector.preflight(stage.new), stage.connector.preflight(stage.new, stage.right)):
+            assert found.problems == ()
+            assert found.ready
+            assert found.scope == stage.connector.scope
 
     def test_rotation_makes_the_new_one_work_and_the_old_one_dead(self, stage: Stage) -> None:
         stage.connector.rotate(stage.right, stage.new)
@@ -168,6 +168,7 @@ class ConnectorContract:
             repr(stage.connector),
             repr(vars(stage.connector)),
             repr(stage.connector.preflight(stage.new)),
+            repr(stage.connector.preflight(stage.new, stage.right)),
             repr(stage.connector.check(stage.right)),
             repr(stage.connector.check(stage.wrong)),
             error_text(lambda: stage.connector.rotate(stage.wrong, stage.new)),
