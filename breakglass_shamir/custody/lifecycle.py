@@ -15,7 +15,7 @@ Rules:
 6. An epoch that is void or abandoned stays in the state, so that nothing brings it back.
 7. ``refused`` may be recorded at any time and changes nothing.
 
-What policy demands of people is not here; ``gates.py`` has that.
+What policy demands of people is not here; ``gates.py`` has that. ``drill_rules.py`` has the rules of drills.
 """
 
 import base64
@@ -25,6 +25,7 @@ from dataclasses import replace
 from typing import Any
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
+from breakglass_shamir.custody import drill_rules, history
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.confirm import ConfirmedCore
@@ -99,6 +100,7 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
             raise IllegalState(f"set {record.set} is not in this ledger")
         current = SetState(record.set)
     changed = _RULES[type(body)](current, body, record, data)
+    changed = replace(changed, history=history.follow(changed.history, body, Moment.of(record)))
     return replace(state, sets={**state.sets, record.set: changed})
 
 
@@ -250,6 +252,7 @@ def _use_ended(s: SetState, body: records.UseEnded, record: Record, _d: bytes) -
     opening = _opening(s, record)
     if opening.phase not in (Phase.OPEN, Phase.IN_USE):
         raise IllegalState("there is no use to close")
+    drill_rules.check_classification(opening, body.classification)
     opening = replace(opening, phase=Phase.ROTATION_DUE, classification=body.classification)
     return replace(s, opening=opening)
 
@@ -334,6 +337,7 @@ def _closed(s: SetState, body: records.Closed, record: Record, _d: bytes) -> Set
     opening = _opening(s, record)
     if not opening.rotated:
         raise IllegalState("an opening closes when its rotation is proven, not before")
+    drill_rules.check_classification(opening, body.classification)
     return _ended(replace(s, opening=replace(opening, classification=body.classification)), "closed")
 
 
@@ -390,6 +394,7 @@ def _epoch(s: SetState, body: records.Issued, record: Record) -> EpochState:
         EpochStatus.GOOD,
         record.time,
         proven=body.proven == "accepted",
+        drill_envelope=body.drill_envelope,
     )
 
 
@@ -467,4 +472,9 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.OldDead: _old_dead,
     records.Closed: _closed,
     records.Settled: _settled,
+    records.RollCall: drill_rules.roll_call,
+    records.Rehearsed: drill_rules.rehearsed,
+    records.DrillEnded: drill_rules.drill_ended,
+    records.Destroyed: drill_rules.destroyed,
+    records.Noted: drill_rules.noted,
 }

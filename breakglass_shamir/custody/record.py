@@ -255,15 +255,90 @@ class Settled(Body, frozen=True, tag="settled"):
     officers: tuple[str, ...]
 
 
+class RollCall(Body, frozen=True, tag="roll-call"):
+    """One sheet was looked at, in its custodian's hands or by a scan of it alone; no quorum was there."""
+
+    epoch_id: str
+    sheet: str
+    custodian: str
+    level: str
+    """``seal``: nothing was opened; ``live``: the sheet itself was scanned and held against its commitment."""
+
+    bag: str
+    """The serial found, or the new bag's where the sheet was scanned; empty: none."""
+
+    health: str
+    """``fresh``, ``worn`` or ``replace``; empty where no code was graded."""
+
+    used_percent: int
+    """Error-correction budget that damage has used, worst code."""
+
+    result: str
+    """``pass``, ``warning`` or ``fail``."""
+
+    reasons: tuple[str, ...]
+
+
+class Rehearsed(Body, frozen=True, tag="rehearsed"):
+    """A quorum of drill cards combined. Also signed by the drill set key, which never counts for a live quorum."""
+
+    epoch_id: str
+    """The live epoch whose drill cards they are."""
+
+    sheets: tuple[str, ...]
+    live: tuple[str, ...]
+    """Live sheets that were among the scans: named, and not used."""
+
+    steps_ms: dict[str, int]
+    """Step to milliseconds since the declaration: ``first-scan``, ``quorum``, ``confirmed``, ``alert-acknowledged``."""
+
+    result: str
+    reasons: tuple[str, ...]
+
+
+class DrillEnded(Body, frozen=True, tag="drill-ended"):
+    """What a drill showed: an access drill at its end, or a rehearsal that found no quorum."""
+
+    drill: str
+    """``rehearsal`` or ``access``."""
+
+    epoch_id: str
+    login: str
+    """What the target said to the credential; empty where it was not asked."""
+
+    steps_ms: dict[str, int]
+    result: str
+    reasons: tuple[str, ...]
+
+
+class Destroyed(Body, frozen=True, tag="destroyed"):
+    """Sheets that open nothing any more were destroyed before witnesses."""
+
+    epoch_id: str
+    sheets: tuple[str, ...]
+    witnesses: tuple[str, ...]
+
+
+class Noted(Body, frozen=True, tag="noted"):
+    """A line of a ceremony's protocol, as people wrote it down."""
+
+    text: str
+    by: str
+
+
 AnyBody = (
     LedgerStarted | LedgerMoved | PolicyAdopted | Issued | Recovered | RecoveredCore | Proven | ReadBack
     | Acknowledged | SheetVoided | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded
     | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead | Closed | Settled
+    | RollCall | Rehearsed | DrillEnded | Destroyed | Noted
 )  # fmt: skip
 """Every record type."""
 
 QUORUM_SIGNED = (Opened, Deferred, Countersigned)
 """Record types that only a quorum could make: the set key signs them too."""
+
+DRILL_SIGNED = (Rehearsed,)
+"""Record types that only a quorum of drill cards could make: the drill set key signs them, in its own namespace."""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

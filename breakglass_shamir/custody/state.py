@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.history import History
 from breakglass_shamir.custody.record import Declared, Record
 from breakglass_shamir.errors import IllegalState, UnknownSet
 from breakglass_shamir.formats import text
@@ -85,6 +86,9 @@ class EpochState:
     """Whether the target ever accepted its credential."""
 
     recovered: bool = False
+    drill_envelope: str = ""
+    """Of its drill cards, base64; unverified until it is used; empty: there are none."""
+
     read_back: frozenset[str] = frozenset()
     acknowledged: Mapping[str, str] = field(default_factory=dict)
     voided: Mapping[str, str] = field(default_factory=dict)
@@ -175,6 +179,8 @@ class SetState:
     opening: Opening | None = None
     past: tuple[Opening, ...] = ()
     debts: tuple[Debt, ...] = ()
+    history: History = field(default_factory=History)
+    """What drills and custody have shown."""
 
     @property
     def current_epoch(self) -> EpochState:

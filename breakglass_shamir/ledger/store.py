@@ -30,6 +30,7 @@ from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, sign_note
 from breakglass_shamir.custody import lifecycle
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.drill_rules import drill_envelope
 from breakglass_shamir.custody.record import AnyBody, Record
 from breakglass_shamir.custody.state import LedgerState
 from breakglass_shamir.errors import (
@@ -319,14 +320,15 @@ class Ledger:
     def _sign_as_quorum(
         self, body: AnyBody, data: bytes, state: LedgerState, set_name: str, set_key: Secret | None
     ) -> str:
-        if not isinstance(body, records.QUORUM_SIGNED):
+        due = signature_due(state, set_name, body)
+        if due is None:
             return ""
         if set_key is None:
             raise IllegalState("this record needs a quorum's signature")
-        expected = signing_epoch_key(state, set_name)
+        expected, namespace = due
         if keys.ed25519_public(set_key) != expected:
             raise InvalidSignature("the quorum's key is not the one of the epoch that was opened")
-        return sshsig.sign(set_key, data, sshsig.QUORUM_NAMESPACE)
+        return sshsig.sign(set_key, data, namespace)
 
     def _sign_checkpoint(self, data: bytes) -> str:
         fresh = {(level, position): value for level, position, value in self._nodes_for(data)}
@@ -392,6 +394,22 @@ def refuse_moved(folder: Path) -> None:
         f"the ledger in {folder} was moved and goes on in {place}",
         hint=f"use: breakglass --home {place} ..., or remove the file {note} when that place is lost",
     )
+
+
+def signature_due(state: LedgerState, set_name: str, body: AnyBody) -> tuple[bytes, str] | None:
+    """Return whose signature a record needs beside the terminal's, and in which namespace; None: nobody's.
+
+    Args:
+        state: with the record applied.
+        set_name: the record's set.
+        body: what it says.
+    """
+    if isinstance(body, records.QUORUM_SIGNED):
+        return signing_epoch_key(state, set_name), sshsig.QUORUM_NAMESPACE
+    if isinstance(body, records.DRILL_SIGNED):
+        epoch = state.of(set_name).epochs[body.epoch_id]
+        return drill_envelope(epoch, set_name).set_public_key, sshsig.DRILL_NAMESPACE
+    return None
 
 
 def signing_epoch_key(state: LedgerState, set_name: str) -> bytes:

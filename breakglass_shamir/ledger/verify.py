@@ -26,7 +26,7 @@ from breakglass_shamir.errors import (
     InvalidSignature,
 )
 from breakglass_shamir.ledger.entry import Entry, log_id, origin
-from breakglass_shamir.ledger.store import Ledger, check_first, signing_epoch_key
+from breakglass_shamir.ledger.store import Ledger, check_first, signature_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,13 @@ class _Walk:
             raise InvalidRecord("the ledger's start names another key than the one that signs it")
 
     def _check_quorum(self, entry: Entry, record: Record) -> None:
-        if not isinstance(record.body, records.QUORUM_SIGNED):
+        due = signature_due(self.state, record.set, record.body)
+        if due is None:
             if entry.quorum_signature:
                 raise InvalidSignature("a quorum's signature on a record that needs none")
             return
-        public = signing_epoch_key(self.state, record.set)
-        sshsig.verify(entry.quorum_signature, entry.data, sshsig.QUORUM_NAMESPACE, public)
+        public, namespace = due
+        sshsig.verify(entry.quorum_signature, entry.data, namespace, public)
 
     def _check_checkpoint(self, entry: Entry) -> None:
         self.tree.append(merkle.leaf_hash(entry.data))

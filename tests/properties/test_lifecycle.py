@@ -37,15 +37,16 @@ declaration = {classes = ["idp-outage"]}
 SEATS = ("1.1", "1.2", "1.3")
 NOWHERE = "00" * 8
 ELSEWHERE = "ff" * 32
+CONTRARY = {("emergency", "drill"), ("drill", "emergency")}
 
 
 @functools.cache
-def deal(number: int, predecessor: str = "", branch: str = "ours") -> Envelope:
+def deal(number: int, predecessor: str = "", branch: str = "ours", kind: Kind = Kind.LIVE) -> Envelope:
     """Return an envelope; the same one for the same place in a chain, so that few are made."""
     digest = policies.salted_digest(branch.encode().ljust(16), SOURCE)
     checkpoint = Checkpoint(bytes(8), 0, bytes(32))
     before = bytes.fromhex(predecessor) or NO_PREDECESSOR
-    facts = Facts(Kind.LIVE, "prod-db", number, Structure(1, (Group(2, 3),)), digest, checkpoint, before)
+    facts = Facts(kind, "prod-db", number, Structure(1, (Group(2, 3),)), digest, checkpoint, before)
     return seal(facts, Secret(b"tinned beans")).envelope
 
 
@@ -55,7 +56,8 @@ def issued(envelope: Envelope, proven: str) -> records.Issued:
         epoch=envelope.core.epoch, epoch_id=envelope.core.epoch_id.hex(),
         predecessor="" if before == NO_PREDECESSOR else before.hex(), set_public_key=envelope.set_public_key.hex(),
         envelope=base64.b64encode(envelope.to_bytes()).decode(), envelope_sha256=envelope.digest.hex(),
-        drill_envelope="", drill_set_public_key="", custodians=dict.fromkeys(SEATS, "North"),
+        drill_envelope=base64.b64encode(deal(envelope.core.epoch, kind=Kind.DRILL).to_bytes()).decode(),
+        drill_set_public_key="", custodians=dict.fromkeys(SEATS, "North"),
         policy_digest=policies.digest(SOURCE).hex(), policy_salt=b"ours".ljust(16).hex(), proven=proven,
     )  # fmt: skip
 
@@ -94,6 +96,7 @@ class Life(RuleBasedStateMachine):
         self.use_ended: set[str] = set()
         self.revealed: dict[str, str] = {}
         self.over: set[str] = set()
+        self.purposes: dict[str, str] = {}
 
     @initialize(learned=st.booleans(), proven=st.sampled_from(["accepted", "unproven"]))
     def begin(self, learned: bool, proven: str) -> None:
@@ -145,10 +148,16 @@ class Life(RuleBasedStateMachine):
             assert body.epoch_id not in self.revealed.values()
         if isinstance(body, records.Closed):
             assert record.opening in self.use_ended
+        if isinstance(body, records.UseEnded | records.Closed):
+            assert (self.purposes[record.opening], body.classification) not in CONTRARY
+        if isinstance(body, records.Rehearsed):
+            assert self.purposes[record.opening] == "drill"
+            assert record.opening not in self.revealed
 
     def remember(self, body: AnyBody, record: Record, digest: str) -> None:
         if isinstance(body, records.Declared):
             self.opening = digest
+            self.purposes[digest] = body.purpose
         if isinstance(body, records.Opened):
             self.revealed[record.opening] = body.epoch_id
         if isinstance(body, records.UseEnded):
@@ -228,15 +237,20 @@ class Life(RuleBasedStateMachine):
         if state.opening is None:
             self.declare("emergency", True)
         elif state.opening.rotated:
-            self.must(records.Closed(classification="emergency"))
+            self.must(records.Closed(classification=self.fitting()))
         elif state.opening.phase is Phase.DECLARED:
             self.try_to(self.opened(state.current, SEATS)) or self.try_to(self.opened(state.current, SEATS[:2]))
         elif not state.prepared:
             self.prepare("unproven")
         else:
             self.take_into_custody(set(SEATS))
-            self.try_to(records.UseEnded(outcome="done", classification="emergency"))
+            self.try_to(records.UseEnded(outcome="done", classification=self.fitting()))
             self.apply()
+
+    def fitting(self) -> str:
+        """Return a classification that the opening under way may be given."""
+        assert self.of_set.opening is not None
+        return "drill" if self.of_set.opening.declared.purpose == "drill" else "emergency"
 
     @rule()
     def apply(self) -> None:
@@ -320,6 +334,46 @@ class Life(RuleBasedStateMachine):
         owed = self.of_set.rotation_debts
         self.try_to(records.Settled(debt=data.draw(st.sampled_from(debts)), reason="r", officers=("Duty",)))
         assert self.of_set.rotation_debts == owed
+
+    @rule(
+        sheet=st.sampled_from([*SEATS, "1.4"]), result=st.sampled_from(["pass", "warning", "fail"]), old=st.booleans()
+    )
+    def call_the_roll(self, sheet: str, result: str, old: bool) -> None:
+        epoch_id = next(iter(self.of_set.epochs)) if old else self.of_set.current
+        reasons = () if result == "pass" else ("r",)
+        self.try_to(
+            records.RollCall(
+                epoch_id=epoch_id, sheet=sheet, custodian="North", level="seal", bag="B-1", health="", used_percent=0,
+                result=result, reasons=reasons,
+            ),
+            opening="",
+        )  # fmt: skip
+
+    @rule(sheets=st.sets(st.sampled_from(SEATS)), result=st.sampled_from(["pass", "fail"]))
+    def rehearse(self, sheets: set[str], result: str) -> None:
+        """A drill opens nothing and owes nothing, whenever it is recorded."""
+        before = (self.of_set.current, self.of_set.prepared, self.of_set.applying, self.of_set.debts)
+        reasons = () if result == "pass" else ("r",)
+        self.try_to(
+            records.Rehearsed(
+                epoch_id=self.of_set.current, sheets=tuple(sorted(sheets)), live=(), steps_ms={"quorum": 1},
+                result=result, reasons=reasons,
+            )
+        )  # fmt: skip
+        self.try_to(
+            records.DrillEnded(
+                drill="rehearsal", epoch_id=self.of_set.current, login="", steps_ms={}, result=result, reasons=reasons
+            )
+        )
+        assert (self.of_set.current, self.of_set.prepared, self.of_set.applying, self.of_set.debts) == before
+
+    @rule(sheet=st.sampled_from(SEATS))
+    def destroy(self, sheet: str) -> None:
+        epoch_id = next(iter(self.of_set.epochs))
+        body = records.Destroyed(epoch_id=epoch_id, sheets=(sheet,), witnesses=("Duty", "Second"))
+        if self.try_to(body, opening=""):
+            epoch = self.of_set.epochs[epoch_id]
+            assert epoch.status is not EpochStatus.GOOD or sheet in epoch.voided
 
     # --- what always holds -------------------------------------------------------------------------------
 

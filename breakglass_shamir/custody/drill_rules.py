@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which records of drills and ceremonies may follow, and what they change; part of ``lifecycle.py``'s table.
+
+Rules:
+
+1. A drill never counts as an emergency, nor the reverse: an opening that was declared as the one is not
+   closed as the other.
+2. A rehearsal ends its declaration and opens nothing: its purpose is ``drill``, and nothing was combined but
+   drill cards of an epoch that is good.
+3. A roll-call names one sheet. That of a void sheet can only fail.
+4. Sheets are destroyed only when they open nothing: their epoch is over, or they were voided one by one.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+
+from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.history import RESULTS
+from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.state import EpochState, EpochStatus, Opening, Phase, SetState, read_seat
+from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecord
+from breakglass_shamir.formats.envelope import Envelope
+
+LEVELS = ("seal", "live")
+"""How closely a roll-call looked."""
+
+HEALTH_WORDS = ("", "fresh", "worn", "replace")
+"""What a roll-call may say of the print; empty: it was not looked at."""
+
+DRILLS = ("rehearsal", "access")
+"""Drills that are declared."""
+
+WITNESSES = 2
+"""Different people who must vouch that a sheet was destroyed."""
+
+CONTRARY = frozenset({("emergency", "drill"), ("drill", "emergency")})
+"""Purpose and classification that exclude each other."""
+
+
+def drill_envelope(epoch: EpochState, name: str) -> Envelope:
+    """Return the envelope of an epoch's drill cards.
+
+    Raises:
+        IllegalState: this ledger has none for the epoch.
+        InvalidRecord: what it has is not the drill of this epoch.
+    """
+    if not epoch.drill_envelope:
+        raise IllegalState(
+            f"epoch {epoch.number} has no drill cards that this ledger knows",
+            hint="a set that was learned from its sheets gets drill cards with its next epoch: breakglass rotate",
+        )
+    try:
+        found = Envelope.from_bytes(base64.b64decode(epoch.drill_envelope, validate=True))
+    except (ValueError, BreakglassError) as error:
+        raise InvalidRecord(f"the drill envelope of epoch {epoch.number} does not hold: {error}") from None
+    mine = (Kind.DRILL, epoch.number, epoch.envelope.core.structure, name)
+    if (found.core.kind, found.core.epoch, found.core.structure, found.set_name) != mine:
+        raise InvalidRecord(f"the drill envelope of epoch {epoch.number} is not of its drill cards")
+    return found
+
+
+def check_classification(opening: Opening, classification: str) -> None:
+    """Refuse to close a drill as an emergency, or an emergency as a drill.
+
+    Raises:
+        IllegalState: naming what it was declared as.
+    """
+    purpose = opening.declared.purpose
+    if (purpose, classification) in CONTRARY:
+        raise IllegalState(
+            f"opening {opening.short_id} was declared as {_with_article(purpose)} and is not closed as "
+            f"{_with_article(classification)}",
+            hint=f"close it as {purpose}, or as misuse",
+        )
+
+
+def roll_call(s: SetState, body: records.RollCall, _r: Record, _d: bytes) -> SetState:
+    """Take a look at one sheet."""
+    epoch = _good(s, body.epoch_id)
+    _check_seats(epoch, (body.sheet,))
+    if body.sheet in epoch.voided and body.result != "fail":
+        raise IllegalState(f"sheet {body.sheet} of epoch {epoch.number} is void")
+    if body.level not in LEVELS or body.health not in HEALTH_WORDS or not 0 <= body.used_percent <= 100:
+        raise InvalidRecord("the roll-call's level, health or percentage is none there is")
+    _check_result(body.result, body.reasons)
+    return s
+
+
+def rehearsed(s: SetState, body: records.Rehearsed, record: Record, _d: bytes) -> SetState:
+    """End a declaration in which a quorum of drill cards combined."""
+    opening = _drill(s, record)
+    if opening is not s.opening or opening.phase is not Phase.DECLARED:
+        raise IllegalState("a rehearsal is declared, and opens nothing")
+    epoch = _good(s, body.epoch_id)
+    _check_seats(epoch, body.sheets)
+    if not epoch.envelope.core.structure.is_quorum([read_seat(sheet) for sheet in body.sheets]):
+        raise IllegalState(f"the drill cards named are no quorum of epoch {epoch.number}")
+    drill_envelope(epoch, s.name)
+    _check_result(body.result, body.reasons)
+    _check_steps(body.steps_ms)
+    return _over(s, opening, "rehearsed")
+
+
+def drill_ended(s: SetState, body: records.DrillEnded, record: Record, _d: bytes) -> SetState:
+    """Take the result of a drill; one that opened nothing is over with it."""
+    opening = _drill(s, record)
+    if body.drill not in DRILLS:
+        raise InvalidRecord(f"expected a drill of {', '.join(DRILLS)}, got {body.drill[:20]!r}")
+    if opening.was_opened and body.drill == "rehearsal":
+        raise IllegalState("a rehearsal opens nothing, and this drill opened the set")
+    if body.drill == "access" and not opening.was_opened and body.result != "fail":
+        raise IllegalState("an access drill that opened nothing failed")
+    _check_result(body.result, body.reasons)
+    _check_steps(body.steps_ms)
+    return _over(s, opening, "ended") if opening is s.opening and not opening.was_opened else s
+
+
+def destroyed(s: SetState, body: records.Destroyed, _r: Record, _d: bytes) -> SetState:
+    """Take the witnessed end of sheets that open nothing."""
+    epoch = s.epochs.get(body.epoch_id)
+    if epoch is None:
+        raise IllegalState("this epoch is unknown")
+    _check_seats(epoch, body.sheets)
+    living = [sheet for sheet in body.sheets if epoch.status is EpochStatus.GOOD and sheet not in epoch.voided]
+    if living:
+        raise IllegalState(f"sheets {', '.join(living)} of epoch {epoch.number} still open: they are not destroyed")
+    gone = s.history.destroyed.get(body.epoch_id, frozenset())
+    again = [sheet for sheet in body.sheets if sheet in gone]
+    if again or not body.sheets:
+        raise IllegalState(f"sheets {', '.join(again) or 'none'} of epoch {epoch.number} are destroyed already")
+    if len({name.casefold() for name in body.witnesses}) < WITNESSES:
+        raise IllegalState(f"expected {WITNESSES} different witnesses of the destruction")
+    return s
+
+
+def noted(s: SetState, _b: records.Noted, _r: Record, _d: bytes) -> SetState:
+    """Take a line of a protocol; nothing follows from it."""
+    return s
+
+
+def _drill(s: SetState, record: Record) -> Opening:
+    """Return the opening a record belongs to, which must have been declared as a drill."""
+    openings = (*s.past, *filter(None, [s.opening]))
+    found = next((opening for opening in openings if opening.id == record.opening), None)
+    if found is None or found.declared.purpose != "drill":
+        raise IllegalState(f"the record belongs to no drill of set {s.name}")
+    return found
+
+
+def _over(s: SetState, opening: Opening, outcome: str) -> SetState:
+    ended = replace(opening, outcome=outcome, classification="drill")
+    return replace(s, opening=None, past=(*s.past, ended))
+
+
+def _good(s: SetState, epoch_id: str) -> EpochState:
+    epoch = s.epochs.get(epoch_id)
+    if epoch is None or epoch.status is not EpochStatus.GOOD:
+        raise IllegalState("this epoch is void, abandoned or unknown")
+    return epoch
+
+
+def _check_seats(epoch: EpochState, sheets: tuple[str, ...]) -> None:
+    for sheet in sheets:
+        if sheet not in epoch.seats:
+            raise IllegalState(f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}")
+
+
+def _check_result(result: str, reasons: tuple[str, ...]) -> None:
+    if result not in RESULTS:
+        raise InvalidRecord(f"expected a result of {', '.join(RESULTS)}, got {result[:20]!r}")
+    if (result == "pass") == bool(reasons):
+        raise InvalidRecord("a drill that passed has no reasons, any other has")
+
+
+def _check_steps(steps_ms: Mapping[str, int]) -> None:
+    if any(milliseconds < 0 for milliseconds in steps_ms.values()):
+        raise InvalidRecord("a step of the drill took less than no time")
+
+
+def _with_article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"

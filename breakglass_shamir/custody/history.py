@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What drills and custody have shown so far: which sheet was looked at when, and when the credential last worked.
+
+Rules:
+
+1. It is a pure function of the records, kept beside the life of the set; it refuses nothing and opens nothing.
+2. A sheet counts as verified from its read-back on, and again at each roll-call that did not fail. One that
+   failed stays failed until a later one passes.
+3. A change of custodian makes the roll-call of that sheet due, and the rehearsal.
+
+What is due, and when, is ``due.py``; which record may follow, ``lifecycle.py``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import RollCall
+
+if TYPE_CHECKING:
+    from breakglass_shamir.custody.state import Moment
+
+RESULTS = ("pass", "warning", "fail")
+"""What a drill may show."""
+
+STATUS_IDS = {"pass": 1, "warning": 2, "fail": 3}
+"""The same as ``compliance.status_id`` of an OCSF Compliance Finding (class 2003)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetHistory:
+    """What is known of one sheet."""
+
+    verified: "Moment | None" = None
+    """When it was last read back, acknowledged, or passed a roll-call."""
+
+    bag: str = ""
+    """Serial of the bag it should be in; empty: none was recorded."""
+
+    moved: "Moment | None" = None
+    """When it changed hands, unless a roll-call came after."""
+
+    roll_call: RollCall | None = None
+    """The last one."""
+
+    roll_called: "Moment | None" = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last roll-call failed."""
+        return self.roll_call is not None and self.roll_call.result == "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class DrillResult:
+    """The last drill of a kind."""
+
+    at: "Moment"
+    result: str
+    reasons: tuple[str, ...]
+    passed: "Moment | None"
+    """When one last did not fail; this one, or an earlier one."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What drills and custody of one set have shown."""
+
+    began: Mapping[str, "Moment"] = field(default_factory=dict)
+    """Epoch id to when this ledger learned of it."""
+
+    sheets: Mapping[tuple[str, str], SheetHistory] = field(default_factory=dict)
+    """By epoch id and seat."""
+
+    rehearsal: DrillResult | None = None
+    access: DrillResult | None = None
+    login: "Moment | None" = None
+    """When the target last accepted the credential in force."""
+
+    people_changed: "Moment | None" = None
+    """When a sheet last changed hands."""
+
+    destroyed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Epoch id to seats whose sheets are destroyed."""
+
+    def sheet(self, epoch_id: str, seat: str) -> SheetHistory:
+        """Return what is known of a sheet."""
+        return self.sheets.get((epoch_id, seat), SheetHistory())
+
+
+def follow(known: History, body: records.AnyBody, at: "Moment") -> History:
+    """Return the history after one more record."""
+    match body:
+        case records.Issued():
+            known = _began(known, body.epoch_id, at)
+            return replace(known, login=at) if body.proven == "accepted" else known
+        case records.Recovered() | records.RecoveredCore():
+            return _began(known, body.epoch_id, at)
+        case records.ReadBack():
+            for seat in body.sheets:
+                known = _put(known, body.epoch_id, seat, replace(known.sheet(body.epoch_id, seat), verified=at))
+            return known
+        case records.Acknowledged():
+            before = known.sheet(body.epoch_id, body.sheet)
+            return _put(known, body.epoch_id, body.sheet, replace(before, verified=at, bag=body.bag))
+        case records.RollCall():
+            return _roll_call(known, body, at)
+        case records.Rehearsed():
+            return replace(known, rehearsal=_result(known.rehearsal, body, at))
+        case records.DrillEnded():
+            return _drill_ended(known, body, at)
+        case records.Proven(result="accepted") | records.OldDead():
+            return replace(known, login=at)
+        case records.Destroyed():
+            gone = known.destroyed.get(body.epoch_id, frozenset()) | set(body.sheets)
+            return replace(known, destroyed={**known.destroyed, body.epoch_id: gone})
+        case _:
+            return known
+
+
+def _began(known: History, epoch_id: str, at: "Moment") -> History:
+    return replace(known, began={**known.began, epoch_id: at})
+
+
+def _put(known: History, epoch_id: str, seat: str, sheet: SheetHistory) -> History:
+    return replace(known, sheets={**known.sheets, (epoch_id, seat): sheet})
+
+
+def _roll_call(known: History, body: RollCall, at: "Moment") -> History:
+    before = known.sheet(body.epoch_id, body.sheet)
+    after = replace(before, roll_call=body, roll_called=at)
+    if body.result != "fail":
+        after = replace(after, verified=at, moved=None, bag=body.bag or before.bag)
+    return _put(known, body.epoch_id, body.sheet, after)
+
+
+def _drill_ended(known: History, body: records.DrillEnded, at: "Moment") -> History:
+    if body.drill == "rehearsal":
+        return replace(known, rehearsal=_result(known.rehearsal, body, at))
+    login = at if body.login == "accepted" else known.login
+    return replace(known, access=_result(known.access, body, at), login=login)
+
+
+def _result(before: DrillResult | None, body: records.Rehearsed | records.DrillEnded, at: "Moment") -> DrillResult:
+    passed = at if body.result != "fail" else before.passed if before else None
+    return DrillResult(at, body.result, body.reasons, passed)
