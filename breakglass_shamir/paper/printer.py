@@ -30,38 +30,16 @@ CUPS handed all of it over, not that paper came out: that is what reading the sh
 ``PreserveJobHistory No`` a finished job is gone before it can be asked about, and that is an error.
 """
 
-import http.client
-import os
-import pwd
 import re
-import shutil
-import socket
-import struct
-import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 from breakglass_shamir.errors import PaperError
+from breakglass_shamir.paper import ipp
+from breakglass_shamir.paper.cups_programs import find_program, run
 
 __all__ = ["Printer", "printers"]
-
-SYSTEM_PATH = "/usr/bin:/bin"
-"""Where lp and lpstat are looked for; the caller's PATH is not trusted."""
-
-CALL_LIMIT_S = 20.0
-"""Longest time for one call of a program or one answer of the server."""
-
-FILTERS_END_S = 5.0
-"""Longest time for the filters of a cancelled job to end by themselves."""
-
-POLL_S = 0.2
-"""Time between two looks at a job."""
-
-COMPLAINT_MAX_CHARS = 200
-"""Longest part of a message of CUPS that is repeated to people."""
 
 SAME_SIZE_POINTS = 2.0
 """Difference up to which a page counts as being of a paper size."""
@@ -88,19 +66,6 @@ _CUT_OFF_HINT = (
 _ACCEPTING = re.compile(r"^(\S+) (?:not )?accepting requests", re.MULTILINE)
 _REQUEST_ID = re.compile(r"request id is \S+-(\d+) ")
 
-# IPP: operations, tags and values (RFC 8010 section 3.5, RFC 8011 sections 4 and 5).
-_CANCEL_JOB, _GET_JOB, _GET_JOBS, _GET_PRINTER = 0x08, 0x09, 0x0A, 0x0B
-_GROUP_OPERATION, _GROUP_END, _LAST_GROUP = 0x01, 0x03, 0x0F
-_INTEGER, _BOOLEAN, _NAME, _KEYWORD, _URI, _CHARSET, _LANGUAGE = 0x21, 0x22, 0x42, 0x44, 0x45, 0x47, 0x48
-_JOB_HELD, _JOB_PROCESSING, _JOB_COMPLETED = 4, 5, 9
-_PRINTER_PROCESSING, _PRINTER_STOPPED = 4, 5
-_NOT_FOUND = 0x0406
-_LAST_SUCCESS = 0x00FF
-_JOB_ENDS = {_JOB_HELD: "is held", 6: "was stopped", 7: "was cancelled", 8: "was aborted"}
-
-Values = dict[str, tuple[bytes, ...]]
-"""Attributes of one group of an IPP answer."""
-
 
 def printers() -> tuple[str, ...]:
     """Return the names of the queues of the CUPS server, sorted.
@@ -108,7 +73,7 @@ def printers() -> tuple[str, ...]:
     Raises:
         PaperError: the CUPS commands are missing, or the server does not answer.
     """
-    code, output, complaint = _run("lpstat", ("-a",))
+    code, output, complaint = run("lpstat", ("-a",))
     if code != 0 and "No destinations added" not in complaint:
         raise PaperError(f"the print server does not answer: {complaint}", hint="start CUPS, or print from files")
     return tuple(sorted(_ACCEPTING.findall(output)))
@@ -130,10 +95,10 @@ class Printer:
         if name not in known:
             there = f"there are: {', '.join(known)}" if known else "CUPS has none"
             raise PaperError(f"no printer is called {name!r}; {there}", hint="lpstat -a lists them")
-        _find_program("lp")
+        find_program("lp")
         self.name: Final = name
         self._timeout_s = timeout_s
-        self._server = _Server(name)
+        self._server = ipp.Server(name)
 
     def print_pdf(self, pdf: bytes, title: str) -> None:
         """Print one PDF at its own size and wait until CUPS calls it completed; leave no job behind.
@@ -160,7 +125,7 @@ class Printer:
 
     def _refuse_stopped(self) -> None:
         state, reasons = self._server.printer_state()
-        if state == _PRINTER_STOPPED:
+        if state == ipp.PRINTER_STOPPED:
             raise PaperError(
                 f"the printer {self.name} is stopped{reasons}", hint=f"start it with: cupsenable {self.name}"
             )
@@ -183,7 +148,7 @@ class Printer:
     def _hand_over(self, pdf: bytes, title: str, media: str, deadline: float) -> int:
         options = [part for option in (f"media={media}", *_AS_IT_IS) for part in ("-o", option)]
         command = ("-d", self.name, "-t", title, "-n", "1", *options, "-")
-        code, output, complaint = _run("lp", command, given=pdf, limit_s=max(deadline - time.monotonic(), 0.1))
+        code, output, complaint = run("lp", command, given=pdf, limit_s=max(deadline - time.monotonic(), 0.1))
         accepted = _REQUEST_ID.search(output)
         if code != 0 or accepted is None:
             raise PaperError(f"the printer {self.name} does not take the sheet: {complaint}")
@@ -197,17 +162,17 @@ class Printer:
         """
         while True:
             state, told = self._server.job_state(job)
-            if state == _JOB_COMPLETED:
+            if state == ipp.JOB_COMPLETED:
                 return
-            if state in _JOB_ENDS:
-                raise PaperError(f"job {self.name}-{job} {_JOB_ENDS[state]}{told}", hint=_CUT_OFF_HINT)
+            if state in ipp.JOB_ENDS:
+                raise PaperError(f"job {self.name}-{job} {ipp.JOB_ENDS[state]}{told}", hint=_CUT_OFF_HINT)
             stopped, reasons = self._server.printer_state()
-            if stopped == _PRINTER_STOPPED:
+            if stopped == ipp.PRINTER_STOPPED:
                 raise PaperError(f"the printer {self.name} stopped{reasons}", hint=_CUT_OFF_HINT)
-            if time.monotonic() + POLL_S > deadline:
+            if time.monotonic() + ipp.POLL_S > deadline:
                 late = f"{self.name} did not print the sheet within {self._timeout_s:g} s{reasons or told}"
                 raise PaperError(late, hint=_CUT_OFF_HINT)
-            time.sleep(POLL_S)
+            time.sleep(ipp.POLL_S)
 
     def _purge(self, jobs: Sequence[int], outcome: str) -> None:
         """Delete jobs and their documents.
@@ -223,180 +188,6 @@ class Printer:
                     f"{outcome}; the document of job {self.name}-{job} may still be in the spool folder: {error}",
                     hint=f"remove it: cancel -x {self.name}-{job}, then look into /var/spool/cups as root",
                 ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """An IPP response: its status, and the attributes of each group after the operation's."""
-
-    status: int
-    message: str
-    groups: tuple[Values, ...]
-
-
-class _Server:
-    """The few IPP operations that are needed, on the server that ``lp`` uses, about one queue."""
-
-    def __init__(self, queue: str) -> None:
-        code, place, complaint = _run("lpstat", ("-H",))
-        if code != 0 or not place.strip():
-            raise PaperError(f"the print server is not known: {complaint}")
-        self._place = place.strip()
-        self._user = _user_name()
-        self._printer = f"ipp://localhost/printers/{quote(queue, safe='')}"
-
-    def job_state(self, job: int) -> tuple[int, str]:
-        """Return a job's state, and what CUPS tells about it."""
-        answer = self._ask(_GET_JOB, job, ("job-state", "job-printer-state-message"))
-        if answer.status == _NOT_FOUND:
-            raise PaperError(
-                f"the print server has forgotten job {job}, so that nobody knows whether it was printed",
-                hint="set PreserveJobHistory in cupsd.conf to Yes; finished jobs are purged anyway",
-            )
-        values = _only(answer)
-        return _number(values, "job-state"), _told(values.get("job-printer-state-message", ()))
-
-    def printer_state(self) -> tuple[int, str]:
-        """Return the queue's state, and the reasons it gives."""
-        wanted = ("printer-state", "printer-state-reasons", "printer-state-message")
-        values = _only(self._ask(_GET_PRINTER, None, wanted))
-        reasons = [reason for reason in values.get("printer-state-reasons", ()) if reason not in {b"none", b"paused"}]
-        return _number(values, "printer-state"), _told((*reasons, *values.get("printer-state-message", ())))
-
-    def own_jobs(self, title: str) -> set[int]:
-        """Return this user's jobs with a title, finished or not."""
-        mine = ((_BOOLEAN, "my-jobs", b"\x01"), (_KEYWORD, "which-jobs", b"all"))
-        answer = self._ask(_GET_JOBS, None, ("job-id", "job-name"), *mine)
-        named = (group for group in answer.groups if group.get("job-name") == (title.encode(errors="replace"),))
-        return {_number(group, "job-id") for group in named}
-
-    def purge(self, job: int) -> None:
-        """Cancel a job if it is not over, delete it with its document, and see that it is gone."""
-        self._end(job)
-        limit = time.monotonic() + CALL_LIMIT_S
-        while (answer := self._ask(_CANCEL_JOB, job, (), (_BOOLEAN, "purge-job", b"\x01"))).status != _NOT_FOUND:
-            if answer.status > _LAST_SUCCESS:
-                raise _refusal(answer)
-            if time.monotonic() > limit:
-                raise PaperError("the print server still lists it")
-            time.sleep(POLL_S)
-
-    def _end(self, job: int) -> None:
-        """Let a job that runs end by itself: purging at once kills its filters, which then leave all their files."""
-        (values, *_) = self._ask(_GET_JOB, job, ("job-state",)).groups or ({},)
-        if _number(values, "job-state") != _JOB_PROCESSING or self._ask(_CANCEL_JOB, job, ()).status > _LAST_SUCCESS:
-            return
-        limit = time.monotonic() + FILTERS_END_S
-        while self.printer_state()[0] == _PRINTER_PROCESSING and time.monotonic() < limit:
-            time.sleep(POLL_S)
-
-    def _ask(self, operation: int, job: int | None, wanted: Sequence[str], *more: tuple[int, str, bytes]) -> _Answer:
-        """Send one request and decode its answer."""
-        attributes = [
-            (_CHARSET, "attributes-charset", b"utf-8"),
-            (_LANGUAGE, "attributes-natural-language", b"en"),
-            (_URI, "printer-uri", self._printer.encode()),
-            *([] if job is None else [(_INTEGER, "job-id", struct.pack(">i", job))]),
-            (_NAME, "requesting-user-name", self._user.encode()),
-            *more,
-            *((_KEYWORD, "" if at else "requested-attributes", name.encode()) for at, name in enumerate(wanted)),
-        ]
-        path = "/jobs/" if operation == _CANCEL_JOB else "/"
-        try:
-            return _decode(self._post(path, _encode(operation, attributes)))
-        except (OSError, http.client.HTTPException, struct.error, LookupError, ValueError) as error:
-            raise PaperError(f"the print server at {self._place} does not answer as it should: {error}") from error
-
-    def _post(self, path: str, body: bytes) -> bytes:
-        headers = {"Content-Type": "application/ipp"}
-        connection: http.client.HTTPConnection
-        if self._place.startswith("/"):
-            connection = _LocalConnection(self._place)
-            # The server compares this name with the socket's peer; over a network it would prove nothing.
-            headers["Authorization"] = f"PeerCred {self._user}"
-        else:
-            host, _, port = self._place.rpartition(":")
-            connection = http.client.HTTPConnection(host, int(port), timeout=CALL_LIMIT_S)
-        try:
-            connection.request("POST", path, body, headers)
-            with connection.getresponse() as response:
-                if response.status != http.client.OK:
-                    raise http.client.HTTPException(f"{response.status} {_shown(response.reason)}")
-                return response.read()
-        finally:
-            connection.close()
-
-
-class _LocalConnection(http.client.HTTPConnection):
-    """HTTP over the server's own socket file."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=CALL_LIMIT_S)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket file."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(CALL_LIMIT_S)
-        self.sock.connect(self._path)
-
-
-def _encode(operation: int, attributes: Sequence[tuple[int, str, bytes]]) -> bytes:
-    """Build an IPP 1.1 request; an attribute without a name is a further value of the one before it."""
-    parts = [struct.pack(">BBHIB", 1, 1, operation, 1, _GROUP_OPERATION)]
-    for tag, name, value in attributes:
-        parts.append(struct.pack(">BH", tag, len(name)) + name.encode() + struct.pack(">H", len(value)) + value)
-    return b"".join([*parts, bytes([_GROUP_END])])
-
-
-def _decode(body: bytes) -> _Answer:
-    """Read an IPP response: groups of attributes, each a name with one or more values."""
-    _, status, _ = struct.unpack_from(">HHI", body)
-    groups: list[Values] = []
-    name, at = "", 8
-    while body[at] != _GROUP_END:
-        tag, at = body[at], at + 1
-        if tag <= _LAST_GROUP:
-            groups.append({})
-            continue
-        label, at = _field(body, at)
-        value, at = _field(body, at)
-        name = label.decode() or name
-        groups[-1][name] = (*groups[-1].get(name, ()), value)
-    message = groups[0].get("status-message", (b"",))[0]
-    return _Answer(status, _shown(message.decode(errors="replace")), tuple(groups[1:]))
-
-
-def _field(body: bytes, at: int) -> tuple[bytes, int]:
-    """Return a field that its length precedes, and where the next one begins."""
-    (length,) = struct.unpack_from(">H", body, at)
-    start = at + 2
-    return body[start : start + length], start + length
-
-
-def _only(answer: _Answer) -> Values:
-    if answer.status > _LAST_SUCCESS or not answer.groups:
-        raise _refusal(answer)
-    return answer.groups[0]
-
-
-def _refusal(answer: _Answer) -> PaperError:
-    return PaperError(f"the print server refuses: {answer.message or hex(answer.status)}")
-
-
-def _number(values: Values, name: str) -> int:
-    return int.from_bytes(values[name][0], "big") if name in values else 0
-
-
-def _told(texts: Sequence[bytes]) -> str:
-    """Return what CUPS tells as the tail of a sentence, or nothing."""
-    told = ", ".join(dict.fromkeys(filter(None, (_shown(text.decode(errors="replace")) for text in texts))))
-    return f": {told}" if told else ""
-
-
-def _shown(text: str) -> str:
-    """Return foreign text that is safe to show: one line, printable, not endless."""
-    return "".join(filter(str.isprintable, text)).strip()[:COMPLAINT_MAX_CHARS]
 
 
 def _media(pdf: bytes) -> str:
@@ -416,51 +207,3 @@ def _media(pdf: bytes) -> str:
         if sizes and all(abs(a - b) < SAME_SIZE_POINTS for size in sizes for a, b in zip(size, wanted, strict=True)):
             return _MEDIA[paper]
     raise PaperError("expected every page in A4 or in Letter, upright")
-
-
-def _user_name() -> str:
-    """Return the name under which lp submits when the environment names none."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return "unknown"
-
-
-def _find_program(name: str) -> str:
-    found = shutil.which(name, path=SYSTEM_PATH)
-    if found is None:
-        raise PaperError(f"{name} not found in {SYSTEM_PATH}", hint="install the CUPS client commands (cups-client)")
-    return found
-
-
-def _run(
-    name: str, arguments: Sequence[str], *, given: bytes = b"", limit_s: float = CALL_LIMIT_S
-) -> tuple[int, str, str]:
-    """Run a CUPS command in a clean environment.
-
-    Returns:
-        Exit code, standard output, and the last line of its standard error.
-
-    Raises:
-        PaperError: it is missing, could not be started, or did not end in time.
-    """
-    environment = {"PATH": SYSTEM_PATH, "LC_ALL": "C"}
-    if "CUPS_SERVER" in os.environ:
-        environment["CUPS_SERVER"] = os.environ["CUPS_SERVER"]
-    try:
-        done = subprocess.run(
-            [_find_program(name), *arguments],
-            input=given,
-            capture_output=True,
-            timeout=limit_s,
-            check=False,
-            env=environment,
-            cwd="/",
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise PaperError(f"{name} did not end within {limit_s:.0f} s") from error
-    except (OSError, ValueError) as error:
-        raise PaperError(f"{name} could not be run: {error}") from error
-    complaint = _shown(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
-    return done.returncode, done.stdout.decode(errors="replace"), complaint or "no message"

@@ -19,7 +19,7 @@ import zxingcpp
 from cups_server import DEBIAN_PPD, CupsServer
 
 from breakglass_shamir.errors import PaperError
-from breakglass_shamir.paper import printer as module
+from breakglass_shamir.paper import cups_programs
 from breakglass_shamir.paper.layout import Paper
 from breakglass_shamir.paper.printer import Printer, printers
 from breakglass_shamir.paper.scan import Scanner
@@ -257,7 +257,7 @@ def test_a_server_without_printers_says_so(start: Callable[..., CupsServer], mon
 
 
 def test_missing_commands_are_named(cups: CupsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SYSTEM_PATH", "/nonexistent")
+    monkeypatch.setattr(cups_programs, "SYSTEM_PATH", "/nonexistent")
     with pytest.raises(PaperError, match="lpstat not found"):
         Printer("PDF")
 
