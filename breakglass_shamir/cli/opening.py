@@ -61,8 +61,8 @@ class TakesCommand(click.Command):
 def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: Any) -> None:
     """Open a set: declare, scan a quorum of sheets, use the credential, rotate it.
 
-    Nothing is revealed before a signed record of it is on disk. Without --out for the new sheets the rotation
-    stays owed, and the exit code is 7. --exec takes the rest of the line as its command, which gets the
+    Nothing is revealed before a signed record of it is on disk. Without --out or --printer for the new sheets
+    the rotation stays owed, and the exit code is 7. --exec takes the rest of the line as its command, which gets the
     credential on standard input and on the descriptor numbered by BREAKGLASS_FD.
     """
     from breakglass_shamir.operations import recombine as operation
@@ -80,7 +80,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         sources = sheets_from(terminal, options["scans"], options["typed"])
         use = _use(terminal, ctx.meta.get("command", ()), options)
         ask_for_folders(terminal, options)
-        printing = printing_of(*(options[key] for key in ("out", "paper", "readback", "timeout", "acks")))
+        printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
         found = operation.recombine(opened, request, overrides, sources, use, printing, scanner)
     terminal.result(found, _lines(found))
 

@@ -16,10 +16,11 @@ Command = Callable[..., Any]
 
 
 def printing_options(command: Command) -> Command:
-    """Add ``--out``, ``--paper``, ``--readback``, ``--timeout`` and ``--ack``."""
+    """Add ``--out``, ``--printer``, ``--paper``, ``--readback``, ``--timeout`` and ``--ack``."""
     for option in reversed(
         (
             click.option("--out", type=PATH, help="Folder for the sheets: one PDF each, mode 0600."),
+            click.option("--printer", metavar="NAME", help="CUPS printer instead of a folder: no file is written."),
             click.option("--paper", type=click.Choice(["a4", "letter"]), default="a4", show_default=True),
             click.option("--readback", type=PATH, help="Folder where a scanner drops scans of the printed sheets."),
             click.option(
@@ -33,24 +34,35 @@ def printing_options(command: Command) -> Command:
 
 
 def printing_of(
-    out: Path | None, paper: Literal["a4", "letter"], readback: Path | None, timeout: float, acks: tuple[str, ...]
-) -> Any:
-    """Return a :class:`~breakglass_shamir.operations.sheets.Printing`, or None without a folder."""
+    out: Path | None, printer: str | None, paper: Literal["a4", "letter"], readback: Path | None, timeout: float,
+    acks: tuple[str, ...],
+) -> Any:  # fmt: skip
+    """Return a :class:`~breakglass_shamir.operations.sheets.Printing`, or None without a folder or printer."""
     from breakglass_shamir.operations.custodians import seat
     from breakglass_shamir.operations.sheets import Printing
 
+    if out is not None and printer:
+        raise InvalidInput("expected either --out or --printer, got both")
+    if printer == "":
+        raise InvalidInput("expected a printer's name with --printer", hint="lpstat -a lists them")
+    _check_readback(out, readback)
+    if out is None and not printer:
+        return None
+    return Printing(out, paper, readback, timeout, tuple(seat(ack) for ack in acks), printer or "")
+
+
+def _check_readback(out: Path | None, readback: Path | None) -> None:
     if readback is not None and not readback.is_dir():
         raise InvalidInput(
             f"expected a folder at {readback} for --readback", hint="make it, then point the scanner at it"
         )
     if out is not None and readback is not None and out.resolve() == readback.resolve():
         raise InvalidInput("expected --readback to be another folder than --out: what lands there is deleted")
-    return None if out is None else Printing(out, paper, readback, timeout, tuple(seat(ack) for ack in acks))
 
 
 def ask_for_folders(terminal: Terminal, options: dict[str, Any]) -> None:
     """Ask where the new sheets go, when somebody is there and no option says it; an empty answer leaves it open."""
-    if options["out"] is not None or not interactive():
+    if options["out"] is not None or options["printer"] or not interactive():
         return
     out = terminal.ask_optional("Folder for the new sheets (empty: leave the rotation owed)")
     if out:

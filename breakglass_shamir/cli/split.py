@@ -2,7 +2,7 @@
 """``split``: the first epoch of a set."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_secr
 from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
+
+if TYPE_CHECKING:
+    from breakglass_shamir.operations.split import SplitResult
 
 
 @click.command()
@@ -27,8 +30,9 @@ def split(
 ) -> None:  # fmt: skip
     """Put a credential on paper under the quorum of POLICY.
 
-    Writes one PDF per sheet and one per drill card, and reads each back. The epoch stays issued until every
-    printed sheet was scanned: with --readback, or later with confirm.
+    Writes one PDF per sheet and one per drill card, and reads each back; with --printer each is printed as a job
+    of its own, and no file is written. The epoch stays issued until every printed sheet was scanned: with
+    --readback, or later with confirm.
     """
     from breakglass_shamir.operations import split as operation
     from breakglass_shamir.paper.scan import Scanner
@@ -36,7 +40,7 @@ def split(
     harden(terminal)
     printing = printing_of(**options)
     if printing is None:
-        raise InvalidInput("expected a folder for the sheets", hint="name it with --out DIR")
+        raise InvalidInput("expected a place for the sheets", hint="name it with --out DIR or --printer NAME")
     source = read_text(policy)
     secret, current = _secrets(terminal, credential_from, current_from, raw=raw, generated=generated)
     with Scanner() as scanner, recorder(terminal) as opened:
@@ -44,13 +48,14 @@ def split(
     lines = [
         f"set {found.set_name}, epoch {found.epoch} ({found.epoch_id}), credential {found.proven}",
         *(f"  {path}" for path in found.files),
-        "sealed: every printed sheet was read back" if found.sealed else _next(found.set_name),
+        "sealed: every printed sheet was read back" if found.sealed else _next(found),
     ]
     terminal.result(found, lines)
 
 
-def _next(name: str) -> str:
-    return f"next: print the sheets, scan what came out, and run: breakglass confirm {name} SCAN..."
+def _next(found: "SplitResult") -> str:
+    first = "" if found.printer else "print the sheets, "
+    return f"next: {first}scan what came out, and run: breakglass confirm {found.set_name} SCAN..."
 
 
 def _secrets(

@@ -104,6 +104,13 @@ class Terminal:
             return False
         return click.confirm(f"Does {clean(custodian) or 'the custodian'} hold the new sheet {sheet}?", err=True)
 
+    def print_again(self, document: str, problem: str) -> bool:
+        """Ask whether to try a document again that was not printed."""
+        if not interactive():
+            return False
+        self.warn(f"{document} was not printed: {problem}")
+        return click.confirm("Try again, once the printer is ready?", default=True, err=True)
+
     def show(self, credential: Credential, seconds: int) -> None:
         """Show the credential on the alternate screen, count down, clear."""
         from breakglass_shamir.cli import reveal_screen

@@ -110,6 +110,10 @@ class Demo:
         self.detail(f"the custodian ({custodian}) takes the new sheet {sheet}")
         return True
 
+    def print_again(self, document: str, problem: str) -> bool:
+        """Nothing is printed on a printer."""
+        return False
+
     def show(self, credential: Credential, seconds: int) -> None:
         """Refuse: the demonstration shows no credential."""
         raise ConnectorError("the demonstration shows no credential")
@@ -208,7 +212,7 @@ class Demo:
         credential = Credential(Secret(b"of another set"))
         checkpoint = recorder.ledger.checkpoint()
         epoch = seal_epoch(policies.parse(source), source, credential, checkpoint, 1, NO_PREDECESSOR)
-        files = print_epoch(epoch, Printing(self.folder / "other-set"), scanner)
+        files = print_epoch(epoch, Printing(self.folder / "other-set"), scanner, self).files
         target = self.folder / "foreign.jpg"
         target.write_bytes(scanned(files[0].read_bytes(), seed=7))
         return target

@@ -37,6 +37,9 @@ class Desk(Protocol):
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet; False when nobody can be asked."""
 
+    def print_again(self, document: str, problem: str) -> bool:
+        """Ask whether a document that was not printed is tried again; False when nobody can be asked."""
+
     def show(self, credential: Credential, seconds: int) -> None:
         """Show the credential for a while, then take it off the screen for good."""
 

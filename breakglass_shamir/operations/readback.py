@@ -18,8 +18,9 @@ from breakglass_shamir.custody.record import ReadBack
 from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, write_seat
 from breakglass_shamir.errors import IllegalState, InsufficientShares, PaperError
 from breakglass_shamir.operations import gather
+from breakglass_shamir.operations.outlet import remove
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sheets import Printing, remove
+from breakglass_shamir.operations.sheets import Printing
 from breakglass_shamir.paper.scan import Scanner
 
 

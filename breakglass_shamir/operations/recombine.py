@@ -22,11 +22,13 @@ from breakglass_shamir.errors import (
     InvalidInput,
     LedgerBusy,
     LedgerUnwritable,
+    PaperError,
     RotationDue,
 )
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations import opening, reveal
 from breakglass_shamir.operations.opening import OpenedSet, Overrides, Sources
+from breakglass_shamir.operations.outlet import check_printer
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import Rotation
 from breakglass_shamir.operations.sheets import Printing
@@ -84,6 +86,7 @@ def recombine(
     """
     request = opening.check_request(request)
     program = reveal.find_program(use.command) if request.mode == "exec" else ""
+    _look_for_printer(recorder, printing)
     opened = opening.open_set(recorder, request, overrides, sources, scanner, program)
     try:
         outcome = _use(recorder, request, use, opened)
@@ -92,6 +95,14 @@ def recombine(
     finally:
         opened.wipe()
     return result(recorder, outcome)
+
+
+def _look_for_printer(recorder: Recorder, printing: Printing | None) -> None:
+    """Warn early of a printer that is not there; it stops no opening, and is asked again when it is needed."""
+    try:
+        check_printer(printing.printer if printing else "")
+    except PaperError as error:
+        recorder.desk.warn(f"the new sheets cannot be printed now: {error}; the opening goes on")
 
 
 def result(recorder: Recorder, outcome: str) -> OpeningResult:

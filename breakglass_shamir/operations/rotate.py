@@ -20,6 +20,7 @@ from breakglass_shamir.custody.state import SetState
 from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
 from breakglass_shamir.operations import opening
 from breakglass_shamir.operations.opening import OpenedSet, Overrides, Sources, Wanted
+from breakglass_shamir.operations.outlet import check_printer
 from breakglass_shamir.operations.recombine import OpeningResult, result
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import Rotation
@@ -122,7 +123,9 @@ def _check(state: SetState, printing: Printing | None, officers: tuple[str, ...]
             f"expected {ATTESTING_OFFICERS} different officers who attest", hint="name each with --officer"
         )
     if printing is None and not state.prepared:
-        raise InvalidInput("expected a folder for the new sheets", hint="name it with --out DIR")
+        raise InvalidInput("expected a place for the new sheets", hint="name it with --out DIR or --printer NAME")
+    if printing is not None:
+        check_printer(printing.printer)
 
 
 def _start(
@@ -137,8 +140,8 @@ def _start(
             number = state.epochs[state.prepared].number
             if printing is None:
                 raise InvalidInput(
-                    f"expected a folder for new sheets, or a quorum of epoch {number} scanned as well",
-                    hint="name the folder with --out DIR",
+                    f"expected a place for new sheets, or a quorum of epoch {number} scanned as well",
+                    hint="name it with --out DIR or --printer NAME",
                 ) from None
             recorder.desk.warn(f"epoch {number} was prepared and is abandoned: collect its sheets and destroy them")
         else:

@@ -38,9 +38,7 @@ from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.sheets import (
     DEFAULT_TIMEOUT_S,
     Printing,
-    folder_warning,
     print_epoch,
-    remove,
     seal_epoch,
 )
 from breakglass_shamir.paper.scan import Scanner
@@ -140,26 +138,23 @@ class Rotation:
                 "the target will refuse a rotation: " + "; ".join(filter(None, (*found.problems, until)))
             )
 
-    def _print(self, new: Credential, printing: Printing, scanner: Scanner) -> list[Path]:
+    def _print(self, new: Credential, printing: Printing, scanner: Scanner) -> tuple[Path, ...]:
         state, ledger = self.recorder.set_state, self.recorder.ledger
-        warning = folder_warning(printing.out)
-        if warning:
-            self.recorder.desk.warn(warning)
         number = max(epoch.number for epoch in state.epochs.values()) + 1
         predecessor = bytes.fromhex(state.current)
         epoch = seal_epoch(self.policy, self.source, new, ledger.checkpoint(), number, predecessor)
-        files = print_epoch(epoch, printing, scanner)
+        printed = print_epoch(epoch, printing, scanner, self.recorder.desk)
         try:
             record = epoch.record("unproven")
             self.recorder.append(record)
             countersigned = Countersigned(epoch_id=record.epoch_id, envelope_sha256=record.envelope_sha256)
             self.recorder.append(countersigned, set_key=self.set_key)
         except BreakglassError:
-            remove(files)
+            printed.withdraw(self.recorder.desk)
             raise
-        self.recorder.desk.say(f"epoch {number}: {len(files)} files written to {printing.out} and read back")
+        self.recorder.desk.say(f"epoch {number}: {printed.where}")
         self.recorder.desk.say("keep the old and the new sheets together until the rotation is closed")
-        return files
+        return printed.files
 
     def _change(self, connector: Connector, new: Credential, *, resumed: bool) -> None:
         """Change the target, unless an interrupted run did."""

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making an epoch's paper: seal, render, write, and read every written file back.
+"""Making an epoch's paper: seal it, draw every sheet and drill card, and put them out (see ``outlet``).
 
 Rules:
 
-1. A file is new or the whole step is refused; mode 0600; nothing half-written stays behind.
-2. Each file is rasterised and decoded before the step reports success: both share codes, the envelope, and no
-   code of the other kind.
-3. Live and drill are sealed apart, under independent masters.
+1. Everything is drawn before anything leaves: a name that cannot be printed is refused with nothing written.
+2. Live and drill are sealed apart, under independent masters.
 """
 
 import base64
 import functools
 import hashlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,13 +22,14 @@ from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.policy import Policy
 from breakglass_shamir.custody.record import Issued
 from breakglass_shamir.custody.state import write_seat
-from breakglass_shamir.errors import FileExists, InvalidInput, PaperError
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations.folders import on_memory
+from breakglass_shamir.operations import outlet
+from breakglass_shamir.operations.desk import Desk
+from breakglass_shamir.operations.outlet import Document, Printed
 from breakglass_shamir.paper.scan import Scanner
 from breakglass_shamir.paper.sheet import Paper, SheetContent, render
 from breakglass_shamir.standalone import recover
@@ -87,12 +85,17 @@ class Epoch:
 class Printing:
     """Where the sheets go and how they come back."""
 
-    out: Path
+    out: Path | None = None
+    """Folder for files; None where a printer takes them."""
+
     paper: Paper = "a4"
     readback: Path | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
     acknowledged: tuple[str, ...] = ()
     """Sheets whose custodians are known to hold them the moment they are printed."""
+
+    printer: str = ""
+    """CUPS queue that prints them, each as a job of its own."""
 
 
 def seal_epoch(
@@ -118,58 +121,31 @@ def seal_epoch(
     return Epoch(policy, source, live, drill, salt, predecessor, typed)
 
 
-def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner) -> list[Path]:
-    """Write every sheet and drill card and read each file back.
-
-    Returns:
-        The files, live sheets first.
+def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) -> Printed:
+    """Put every sheet and drill card out, live sheets first, and read each back.
 
     Raises:
         FileExists: a file is already there; nothing was written.
-        PaperError: a file could not be written or does not read back; what was written is removed.
-        InvalidInput: a name has a character that cannot be printed; nothing was written.
+        PaperError: a document could not be put out or does not read back; files that were written are removed.
+        InvalidInput: a name has a character that cannot be printed; nothing left this program.
     """
-    rendered = {printing.out / name: pdf for name, pdf in _render_all(epoch, printing.paper)}
-    taken = [path.name for path in rendered if path.exists()]
-    if taken:
-        raise FileExists(f"{', '.join(taken)} in {printing.out} would be overwritten", hint="choose another --out")
-    written: list[Path] = []
-    try:
-        _make_folder(printing.out)
-        for path, pdf in rendered.items():
-            written.append(path)
-            _write(path, pdf)
-        _verify_all(epoch, written, scanner)
-    except BaseException:
-        remove(written)
-        raise
-    return written
+    documents = list(_documents(epoch, printing.paper))
+    if printing.out is None:
+        return outlet.to_printer(documents, printing.printer, scanner, desk)
+    return outlet.to_folder(documents, printing.out, scanner, desk)
 
 
-def remove(paths: Sequence[Path]) -> None:
-    """Remove files that must not stay."""
-    for path in paths:
-        path.unlink(missing_ok=True)
-
-
-def folder_warning(folder: Path) -> str:
-    """Say why a folder is a poor place for sheets, or nothing when it is a good one."""
-    if on_memory(folder):
-        return ""
-    return (
-        f"{folder} is on a disk: shares written there can be found later. Use a folder on a memory file system "
-        "(/dev/shm), or wipe the disk"
+def _documents(epoch: Epoch, paper: Paper) -> Iterator[Document]:
+    envelope = frozenset(epoch.live.envelope.to_codes())
+    kinds: tuple[tuple[Sealed, Literal["live", "drill"], str, frozenset[str]], ...] = (
+        (epoch.live, "live", "sheet", envelope),
+        (epoch.drill, "drill", "drill card", frozenset()),
     )
-
-
-def _render_all(epoch: Epoch, paper: Paper) -> Iterator[tuple[str, bytes]]:
-    kinds: tuple[tuple[Sealed, Literal["live", "drill"]], ...] = (
-        (epoch.live, "live"),
-        (epoch.drill, "drill"),
-    )
-    for sealed, kind in kinds:
+    for sealed, kind, word, more in kinds:
         for share in sealed.shares:
-            yield _file_name(epoch, share), render(_content(epoch, share, kind), paper)
+            pdf = render(_content(epoch, share, kind), paper)
+            what = f"{word} {share.group}.{share.member}"
+            yield Document(_file_name(epoch, share), what, pdf, more | {share.to_text()})
 
 
 def _file_name(epoch: Epoch, share: Share) -> str:
@@ -212,56 +188,3 @@ def _content(epoch: Epoch, share: Share, kind: Literal["live", "drill"]) -> Shee
 def _recovery_digest() -> str:
     """Return the SHA-256 of the standalone recovery tool as it ships here, hexadecimal."""
     return hashlib.sha256(Path(recover.__file__).read_bytes()).hexdigest()
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise PaperError(f"the folder {folder} could not be made: {error.strerror}") from error
-
-
-def _write(path: Path, pdf: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pdf)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise PaperError(
-            f"{path.name} could not be written: {error.strerror}", hint="free space or another --out"
-        ) from error
-
-
-def _verify_all(epoch: Epoch, files: Sequence[Path], scanner: Scanner) -> None:
-    shares = [*epoch.live.shares, *epoch.drill.shares]
-    for path, share in zip(files, shares, strict=True):
-        expected = {share.to_text()}
-        if share.kind is Kind.LIVE:
-            expected |= set(epoch.live.envelope.to_codes())
-        _verify(path, expected, scanner)
-
-
-def _verify(path: Path, expected: set[str], scanner: Scanner) -> None:
-    """Compare what a file reads back as with what was meant: nothing missing, nothing more."""
-    found: set[str] = set()
-    for page in scanner.read_once(path):
-        if page.problem:
-            raise PaperError(f"{page.source} does not read back: {page.problem}")
-        found |= {code.text for code in page.codes}
-    if found != expected:
-        raise PaperError(f"{path.name} does not read back as it was meant: do not use it")
-
-
-def check_out(folder: Path | None) -> Path:
-    """Return the folder for sheets.
-
-    Raises:
-        InvalidInput: none was named, or it is a file.
-    """
-    if folder is None:
-        raise InvalidInput("expected a folder for the sheets", hint="name it with --out DIR")
-    if folder.exists() and not folder.is_dir():
-        raise InvalidInput(f"expected a folder for the sheets, got the file {folder}")
-    return folder

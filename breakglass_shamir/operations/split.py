@@ -5,7 +5,8 @@ Rules:
 
 1. The credential is proven by the connector first; one the target refuses is not printed. A target that
    cannot be asked leaves the epoch ``unproven``.
-2. The record comes after the files were read back; when it cannot be made durable, the files are removed.
+2. The record comes after the sheets were put out; when it cannot be made durable, files are removed, and of
+   paper that came out people are told.
 3. Without a readback the epoch stays *issued* until ``confirm``.
 """
 
@@ -28,16 +29,10 @@ from breakglass_shamir.errors import (
 )
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.outlet import Printed, check_printer
 from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sheets import (
-    Epoch,
-    Printing,
-    folder_warning,
-    print_epoch,
-    remove,
-    seal_epoch,
-)
+from breakglass_shamir.operations.sheets import Epoch, Printing, print_epoch, seal_epoch
 from breakglass_shamir.paper.scan import Scanner
 
 
@@ -51,6 +46,8 @@ class SplitResult:
     files: tuple[Path, ...]
     proven: str
     sealed: bool
+    printer: str = ""
+    """The printer that took the sheets; empty where they are files."""
 
 
 def split(
@@ -80,6 +77,7 @@ def split(
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
     policy = policies.parse(source)
+    check_printer(printing.printer)
     recorder.set_name = policy.name
     _refuse_existing(recorder)
     in_force = secret or current
@@ -94,22 +92,19 @@ def split(
     _replace_unproven(recorder)
     if secret is None:
         secret, proven = generate(policy.rotation.length, policy.rotation.alphabet), "unproven"
-    warning = folder_warning(printing.out)
-    if warning:
-        recorder.desk.warn(warning)
     number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
     credential = describe(policy, secret)
     epoch = seal_epoch(policy, source, credential, recorder.ledger.checkpoint(), number, NO_PREDECESSOR)
-    files = print_epoch(epoch, printing, scanner)
-    _record(recorder, epoch, proven, files)
-    recorder.desk.say(f"{len(files)} files written to {printing.out} and read back")
+    printed = print_epoch(epoch, printing, scanner, recorder.desk)
+    _record(recorder, epoch, proven, printed)
+    recorder.desk.say(printed.where)
     if in_force is current:
-        _put_in_force(recorder, policy, current, secret, printing, scanner, files)
+        _put_in_force(recorder, policy, current, secret, printing, scanner, printed.files)
     else:
-        read_back_folder(recorder, _id(epoch), printing, scanner, files)
+        read_back_folder(recorder, _id(epoch), printing, scanner, printed.files)
     state = recorder.set_state.current_epoch
     word = "accepted" if state.proven else "unproven"
-    return SplitResult(policy.name, number, state.short_id, tuple(files), word, state.sealed)
+    return SplitResult(policy.name, number, state.short_id, printed.files, word, state.sealed, printing.printer)
 
 
 def _epochs(recorder: Recorder) -> Sequence[EpochState]:
@@ -246,13 +241,13 @@ def _replace_unproven(recorder: Recorder) -> None:
         recorder.desk.warn(f"epoch {number} never worked and is abandoned: destroy its sheets")
 
 
-def _record(recorder: Recorder, epoch: Epoch, proven: str, files: Sequence[Path]) -> None:
+def _record(recorder: Recorder, epoch: Epoch, proven: str, printed: Printed) -> None:
     try:
         digest = policies.digest(epoch.source).hex()
         recorder.append(PolicyAdopted(source=epoch.source, digest=digest))
         recorder.append(epoch.record(proven))
     except BreakglassError:
-        remove(files)
+        printed.withdraw(recorder.desk)
         raise
 
 

@@ -11,19 +11,26 @@ Rules:
    that one constant is changed, no other byte.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import stat
 import subprocess
+import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 DEBIAN_CUPS = Path("/usr/lib/cups")
 DEBIAN_CUPS_PDF = DEBIAN_CUPS / "backend/cups-pdf"
 DEBIAN_PPD = Path("/usr/share/ppd/cups-pdf/CUPS-PDF_noopt.ppd")
 
 START_LIMIT_S = 10.0
+
+PROGRAMS = ("lp", "lpstat", "/usr/sbin/cupsd", "/usr/sbin/lpadmin", "/usr/lib/cups/filter/pdftopdf", "gs")
+"""What Debian's printer-driver-cups-pdf brings or needs."""
 
 SETTINGS = """\
 {sockets}
@@ -224,3 +231,22 @@ class CupsServer:
         environment = {"CUPS_SERVER": str(self._socket), "LC_ALL": "C", "PATH": "/usr/bin:/bin"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
         assert done.returncode == 0, done.stderr
+
+
+@contextlib.contextmanager
+def starting(need: Callable[[str], str]) -> Iterator[Callable[..., CupsServer]]:
+    """Yield a function that starts a server; all of them are stopped and removed at the end."""
+    for program in PROGRAMS:
+        need(program)
+    if not DEBIAN_PPD.exists():
+        need("printer-driver-cups-pdf")
+    with contextlib.ExitStack() as ends:
+
+        def begin(**settings: Any) -> CupsServer:
+            folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="cups-")))
+            server = CupsServer(folder, **settings)
+            ends.callback(server.stop)
+            server.start()
+            return server
+
+        yield begin

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sheets go to a real CUPS server, come out readable at their own size, and leave nothing in its spool."""
 
-import contextlib
 import random
 import re
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +14,7 @@ from typing import Any
 import pypdfium2
 import pytest
 import zxingcpp
-from cups_server import DEBIAN_PPD, CupsServer
+from cups_server import CupsServer, starting
 
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.paper import cups_programs
@@ -27,9 +25,6 @@ from breakglass_shamir.paper.sheet import SheetContent, render
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 TITLE = "page"
-
-PROGRAMS = ("lp", "lpstat", "/usr/sbin/cupsd", "/usr/sbin/lpadmin", "/usr/lib/cups/filter/pdftopdf", "gs")
-"""What Debian's printer-driver-cups-pdf brings or needs."""
 
 
 def some(count: int) -> str:
@@ -65,25 +60,6 @@ def sheet_of(**changes: Any) -> SheetContent:
         recovery_sha256="",
     )
     return replace(sheet, **changes)
-
-
-@contextlib.contextmanager
-def starting(need: Callable[[str], str]) -> Iterator[Callable[..., CupsServer]]:
-    """Yield a function that starts a server; all of them are stopped and removed at the end."""
-    for program in PROGRAMS:
-        need(program)
-    if not DEBIAN_PPD.exists():
-        need("printer-driver-cups-pdf")
-    with contextlib.ExitStack() as ends:
-
-        def begin(**settings: Any) -> CupsServer:
-            folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="cups-")))
-            server = CupsServer(folder, **settings)
-            ends.callback(server.stop)
-            server.start()
-            return server
-
-        yield begin
 
 
 @pytest.fixture

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an epoch's paper leaves this program: one file per sheet in a folder, or a printer, one job at a time.
+
+Rules:
+
+1. Every document is decoded before it counts: all codes that were meant, and none of the other kind.
+2. A file is new or the whole step is refused; mode 0600; nothing half-written stays behind.
+3. To a printer a document goes from memory; this program writes none. A job ends before the next begins.
+4. What cannot be finished is withdrawn: files are removed, and of pages that came out people are told.
+
+It does not know what a sheet says; ``sheets`` does.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from breakglass_shamir.errors import FileExists, PaperError
+from breakglass_shamir.operations.desk import Desk
+from breakglass_shamir.operations.folders import on_memory
+from breakglass_shamir.paper.scan import ScannedPage, Scanner
+
+if TYPE_CHECKING:
+    from breakglass_shamir.paper.printer import Printer
+
+SPOOL = Path("/var/spool/cups")
+"""Where CUPS keeps a document while it is printed, unless its ``RequestRoot`` says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One sheet or drill card, drawn."""
+
+    name: str
+    """File name."""
+
+    what: str
+    """What people call it: ``sheet 1.2``, ``drill card 1.2``."""
+
+    pdf: bytes = field(repr=False)
+    codes: frozenset[str] = field(repr=False)
+    """The texts of its codes; secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What became of an epoch's documents."""
+
+    files: tuple[Path, ...]
+    """Live sheets first; empty when a printer took them."""
+
+    documents: tuple[str, ...]
+    """What people call them."""
+
+    where: str
+    """In words: ``10 files written to sheets and read back``."""
+
+    def withdraw(self, desk: Desk) -> None:
+        """Take back what must not stay; of paper that came out, say so."""
+        remove(self.files)
+        if not self.files and self.documents:
+            desk.warn(_destroy(self.documents))
+
+
+def to_folder(documents: Sequence[Document], folder: Path, scanner: Scanner, desk: Desk) -> Printed:
+    """Write every document as a file and read each file back.
+
+    Raises:
+        FileExists: a file is already there; nothing was written.
+        PaperError: a file could not be written or does not read back; what was written is removed.
+    """
+    taken = [document.name for document in documents if (folder / document.name).exists()]
+    if taken:
+        raise FileExists(f"{', '.join(taken)} in {folder} would be overwritten", hint="choose another --out")
+    for warning in folder_warnings(folder):
+        desk.warn(warning)
+    written: list[Path] = []
+    try:
+        _make_folder(folder)
+        for document in documents:
+            written.append(folder / document.name)
+            _write(written[-1], document.pdf)
+        for path, document in zip(written, documents, strict=True):
+            _verify(path.name, scanner.read_once(path), document.codes)
+    except BaseException:
+        remove(written)
+        raise
+    what = tuple(document.what for document in documents)
+    return Printed(tuple(written), what, f"{len(written)} files written to {folder} and read back")
+
+
+def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, desk: Desk) -> Printed:
+    """Print every document as a job of its own, each over before the next begins.
+
+    Raises:
+        PaperError: a document does not read back and none was printed; or a job failed, and people did not want
+            it tried again.
+    """
+    from breakglass_shamir.paper.printer import Printer
+
+    for document in documents:
+        _verify(document.what, scanner.read_frame(document.pdf, document.what), document.codes)
+    queue, done = Printer(printer), list[str]()
+    warning = spool_warning()
+    if warning:
+        desk.warn(warning)
+    for number, document in enumerate(documents, start=1):
+        _print(queue, document, f"document {number} of {len(documents)}", done, desk)
+        done.append(document.what)
+        desk.say(f"{document.what}: printed ({number} of {len(documents)})")
+    return Printed((), tuple(done), f"{len(done)} documents printed on {printer}, each read back before")
+
+
+def check_printer(name: str) -> None:
+    """See that a printer is there; an empty name asks for none.
+
+    Raises:
+        PaperError: CUPS has no such printer, or does not answer.
+    """
+    if name:
+        from breakglass_shamir.paper.printer import Printer
+
+        Printer(name)
+
+
+def folder_warnings(folder: Path) -> list[str]:
+    """Say why a folder is a poor place for sheets."""
+    together = (
+        f"all sheets land in {folder}: whoever can read it holds a quorum. Print them, hand them out, "
+        "then remove the files"
+    )
+    if on_memory(folder):
+        return [together]
+    disk = (
+        f"{folder} is on a disk: shares written there can be found later. Use a folder on a memory file system "
+        "(/dev/shm), or wipe the disk"
+    )
+    return [disk, together]
+
+
+def spool_warning() -> str:
+    """Say why this machine's print spool is a poor place for sheets, or nothing."""
+    if not SPOOL.is_dir() or on_memory(SPOOL):
+        return ""
+    return (
+        f"CUPS keeps each sheet in {SPOOL}, which is on a disk, until it is printed; deleted is not overwritten. "
+        "Mount a memory file system there"
+    )
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files that must not stay."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _print(queue: "Printer", document: Document, title: str, done: Sequence[str], desk: Desk) -> None:
+    """Print one document, as often as people ask for it."""
+    while True:
+        try:
+            queue.print_pdf(document.pdf, title)
+        except PaperError as error:
+            if desk.print_again(document.what, str(error)):
+                continue
+            rest = _destroy((*done, f"perhaps {document.what}"))
+            raise PaperError(f"{document.what} was not printed: {error}; {rest}", hint=error.hint) from error
+        else:
+            return
+
+
+def _destroy(documents: Sequence[str]) -> str:
+    return f"destroy whatever came out, it carries shares and counts for nothing: {', '.join(documents)}"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PaperError(f"the folder {folder} could not be made: {error.strerror}") from error
+
+
+def _write(path: Path, pdf: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pdf)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise PaperError(
+            f"{path.name} could not be written: {error.strerror}", hint="free space or another --out"
+        ) from error
+
+
+def _verify(name: str, pages: Iterable[ScannedPage], expected: frozenset[str]) -> None:
+    """Compare what a document reads back as with what was meant: nothing missing, nothing more."""
+    found: set[str] = set()
+    for page in pages:
+        if page.problem:
+            raise PaperError(f"{page.source} does not read back: {page.problem}")
+        found |= {code.text for code in page.codes}
+    if found != expected:
+        raise PaperError(f"{name} does not read back as it was meant: do not use it")
