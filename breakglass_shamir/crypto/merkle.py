@@ -67,11 +67,15 @@ def root(size: int, get: GetNode) -> bytes:
 class RootBuilder:
     """Computes roots of a growing stream of leaf hashes, keeping only the O(log n) right edge."""
 
-    __slots__ = ("_edge", "_size")
+    __slots__ = ("_edge", "_size", "completed")
 
     def __init__(self) -> None:
-        self._edge: dict[Node, bytes] = {}
+        self._edge: list[bytes] = []
+        """Roots of the complete subtrees from left to right, largest first."""
+
         self._size = 0
+        self.completed: list[list[bytes]] | None = None
+        """Where set, every node that is completed is added to the list of its level."""
 
     @property
     def size(self) -> int:
@@ -80,17 +84,30 @@ class RootBuilder:
 
     def append(self, leaf: bytes) -> None:
         """Add one 32-byte leaf hash."""
-        *_, (level, index, value) = new_nodes(self._size, leaf, self._take)
-        self._edge[level, index] = value
+        edge, value, index, level = self._edge, leaf, self._size, 0
+        self._complete(0, leaf)
+        while index & 1:
+            value = hashlib.sha256(_NODE_PREFIX + edge.pop() + value).digest()
+            index, level = index >> 1, level + 1
+            self._complete(level, value)
+        edge.append(value)
         self._size += 1
 
     def root(self) -> bytes:
         """Return the 32-byte root over all leaves so far."""
-        return root(self._size, lambda level, index: self._edge[level, index])
+        if not self._edge:
+            return EMPTY_ROOT
+        value = self._edge[-1]
+        for left in self._edge[-2::-1]:
+            value = _node_hash(left, value)
+        return value
 
-    def _take(self, level: int, index: int) -> bytes:
-        """Hand out a left sibling, which is inside a larger complete subtree from now on."""
-        return self._edge.pop((level, index))
+    def _complete(self, level: int, value: bytes) -> None:
+        if self.completed is None:
+            return
+        if level == len(self.completed):
+            self.completed.append([])
+        self.completed[level].append(value)
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:

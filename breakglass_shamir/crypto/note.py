@@ -19,11 +19,11 @@ It does not judge whether a checkpoint is newer than, or consistent with, anothe
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from breakglass_shamir.crypto.keys import ed25519_public, ed25519_sign, ed25519_verify
+from breakglass_shamir.crypto.keys import SIGNATURE_BYTES, ed25519_public, ed25519_sign, ed25519_verify
 from breakglass_shamir.crypto.merkle import HASH_BYTES
 from breakglass_shamir.errors import InvalidProof, InvalidSignature
 from breakglass_shamir.hygiene import Secret
@@ -100,6 +100,28 @@ def sign_note(text: str, name: str, seed: Secret) -> str:
     _check_text(text)
     signature = _key_id(name, ed25519_public(seed)) + ed25519_sign(seed, text.encode())
     return f"{text}\n{_LINE_START}{name} {_encode64(signature)}\n"
+
+
+def outline(name: str, public: bytes) -> Callable[[int, str], tuple[str, int]]:
+    """Return a function that says how every checkpoint by this name and key begins, and its length in characters.
+
+    The function takes tree size and root, base64. What begins so and is as long is of this form; whether its
+    signature verifies is another question.
+
+    Raises:
+        InvalidProof: the name is not a key name.
+    """
+    _check_name(name)
+    signature = _encode64(_key_id(name, public) + bytes(SIGNATURE_BYTES))
+    fixed = KEY_ID_BYTES * 4 // 3
+    tail = f"\n{_LINE_START}{name} {signature[:fixed]}"
+    rest = len(signature) - fixed + 1
+
+    def form(size: int, root: str) -> tuple[str, int]:
+        beginning = f"{name}\n{size}\n{root}\n{tail}"
+        return beginning, len(beginning) + rest
+
+    return form
 
 
 def open_note(note: str, name: str, public: bytes) -> str:

@@ -22,7 +22,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from breakglass_shamir.crypto import ssh_wire as wire
-from breakglass_shamir.crypto.keys import PUBLIC_KEY_BYTES, ed25519_public, ed25519_sign, ed25519_verify
+from breakglass_shamir.crypto.keys import (
+    PUBLIC_KEY_BYTES,
+    SIGNATURE_BYTES,
+    ed25519_public,
+    ed25519_sign,
+    ed25519_verify,
+)
 from breakglass_shamir.crypto.ssh_key import SshKey
 from breakglass_shamir.errors import InvalidInput, InvalidSignature
 from breakglass_shamir.hygiene import Secret
@@ -117,6 +123,17 @@ def verify_by(key: SshKey, armored: str, message: bytes, namespace: str) -> None
     """
     claimed = _claimed(armored, namespace, key.blob)
     key.verify(_signed_data(message, namespace), claimed.signature_blob)
+
+
+def outline(public: bytes, namespace: str) -> tuple[str, int]:
+    """Return how every signature by a raw 32-byte key in a namespace begins, and its length in characters.
+
+    What begins so and is as long is of this form, by this key; whether it verifies is another question.
+    """
+    fields = (_key_blob(public), namespace.encode(), b"", HASH, wire.join(KEY_TYPE, bytes(SIGNATURE_BYTES)))
+    blob = MAGIC + VERSION + wire.join(*fields)
+    armored, fixed = _armor(blob), (len(blob) - SIGNATURE_BYTES) * 4 // 3
+    return armored[: len(_BEGIN) + fixed + fixed // LINE_CHARACTERS], len(armored)
 
 
 def parse(armored: str) -> UntrustedSignature:

@@ -9,7 +9,8 @@ Rules:
    step is refused by name and never recorded.
 2. One opening per set at a time. A new declaration names the one it supersedes.
 3. ``opened`` names a quorum and creates the rotation debt; only the proven death of what was opened settles it.
-4. ``applying`` needs the use ended, every new sheet read back and a quorum of them acknowledged.
+4. ``applying`` needs the use ended, the new envelope countersigned by the old quorum, every new sheet read back
+   and a quorum of them acknowledged.
 5. An epoch is void from ``old-dead`` on; until then its sheets open. A prepared epoch opens only while the
    target is being changed.
 6. An epoch that is void or abandoned stays in the state, so that nothing brings it back.
@@ -62,6 +63,9 @@ DEFAULT_DEADLINE_S = 86_400
 REVIEW_DEADLINE_S = 7 * 86_400
 """How long people have to look at an overridden check."""
 
+PAST_KEPT = 16
+"""Openings that are over and stay in the state, so that it does not grow with the log."""
+
 
 def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
     """Add up records, given as exact bytes and parsed form, from the first one on.
@@ -94,6 +98,8 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         return replace(state, terminal=body.terminal, public_key=body.public_key)
     if isinstance(body, records.Refused | records.LedgerMoved):
         return state
+    if isinstance(body, records.Heartbeat):
+        return _heartbeat(state, body)
     current = state.sets.get(record.set)
     if current is None:
         if not isinstance(body, records.PolicyAdopted | records.Recovered | records.RecoveredCore):
@@ -102,6 +108,12 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
     changed = _RULES[type(body)](current, body, record, data)
     changed = replace(changed, history=history.follow(changed.history, body, Moment.of(record)))
     return replace(state, sets={**state.sets, record.set: changed})
+
+
+def _heartbeat(state: LedgerState, body: records.Heartbeat) -> LedgerState:
+    if body.every_s < 0:
+        raise InvalidRecord(f"expected a heartbeat's interval of 0 or more seconds, got {body.every_s}")
+    return replace(state, beat_every_s=body.every_s)
 
 
 def _policy_adopted(s: SetState, body: records.PolicyAdopted, _r: Record, _d: bytes) -> SetState:
@@ -132,7 +144,8 @@ def _issued(s: SetState, body: records.Issued, record: Record, _d: bytes) -> Set
 def _recovered(s: SetState, body: records.Recovered, record: Record, _d: bytes) -> SetState:
     envelope = _envelope(body, s.name)
     sha256, predecessor, good = body.envelope_sha256, envelope.predecessor.hex(), EpochStatus.GOOD
-    return _learned(s, EpochState(body.epoch, envelope, sha256, predecessor, {}, good, record.time, recovered=True))
+    epoch = EpochState(body.epoch, envelope, sha256, predecessor, {}, good, record.time, recovered=True)
+    return _learned(s, epoch)
 
 
 def _recovered_core(s: SetState, body: records.RecoveredCore, record: Record, _d: bytes) -> SetState:
@@ -145,6 +158,16 @@ def _learned(s: SetState, epoch: EpochState) -> SetState:
     if epoch.epoch_id in s.epochs:
         raise IllegalState("this epoch is in the ledger already")
     return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch}, current=s.current or epoch.epoch_id)
+
+
+def _pinned(s: SetState, body: records.Pinned, _r: Record, _d: bytes) -> SetState:
+    epoch = s.epochs.get(body.epoch_id)
+    if epoch is None or not epoch.recovered:
+        raise IllegalState("only an epoch that was learned from its sheets is pinned by a receipt")
+    found = (epoch.envelope.set_public_key.hex(), epoch.envelope_sha256)
+    if found != (body.set_public_key, body.envelope_sha256):
+        raise InvalidRecord("the receipt pins another key or envelope than this ledger holds")
+    return _with_epoch(s, replace(epoch, pinned=True))
 
 
 def _proven(s: SetState, body: records.Proven, _r: Record, _d: bytes) -> SetState:
@@ -173,10 +196,9 @@ def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) 
     under_way = s.opening.id if s.opening else ""
     if body.supersedes != under_way:
         raise IllegalState("another opening of this set is under way")
-    past = s.past
     if s.opening:
-        past = (*past, replace(s.opening, outcome="superseded"))
-    return replace(s, opening=Opening(records.digest(data), body, Moment.of(record)), past=past)
+        s = _ended(s, "superseded")
+    return replace(s, opening=Opening(records.digest(data), body, Moment.of(record)))
 
 
 def _overridden(s: SetState, body: records.Overridden, record: Record, _d: bytes) -> SetState:
@@ -287,7 +309,7 @@ def _countersigned(s: SetState, body: records.Countersigned, record: Record, _d:
         raise IllegalState("only a quorum of the old epoch countersigns the prepared one")
     if s.epochs[body.epoch_id].envelope_sha256 != body.envelope_sha256:
         raise InvalidRecord("the countersigned envelope is not the prepared one")
-    return s
+    return _with_epoch(s, replace(s.epochs[body.epoch_id], countersigned=True))
 
 
 def _applying(s: SetState, body: records.Applying, record: Record, _d: bytes) -> SetState:
@@ -296,6 +318,8 @@ def _applying(s: SetState, body: records.Applying, record: Record, _d: bytes) ->
     if not s.prepared or (body.old_epoch_id, body.new_epoch_id) != (s.current, s.prepared):
         raise IllegalState("only the prepared epoch can follow the current one")
     new = s.epochs[s.prepared]
+    if not s.applying and not new.countersigned:
+        raise IllegalState("the old epoch's quorum did not countersign the new envelope")
     if not s.applying and not (new.sealed and new.quorum_acknowledged):
         raise IllegalState("the new sheets are not all read back, or no quorum of them is acknowledged")
     return replace(s, applying=True)
@@ -351,7 +375,10 @@ def _settled(s: SetState, body: records.Settled, _r: Record, _d: bytes) -> SetSt
 
 
 def _ended(s: SetState, outcome: str) -> SetState:
-    return replace(s, opening=None, past=(*s.past, replace(s.active_opening, outcome=outcome)))
+    past = (*s.past, replace(s.active_opening, outcome=outcome))
+    owing = {debt.opening for debt in s.debts}
+    kept = (*(one for one in past[:-PAST_KEPT] if one.id in owing), *past[-PAST_KEPT:])
+    return replace(s, opening=None, past=kept)
 
 
 def _opening(s: SetState, record: Record) -> Opening:
@@ -454,6 +481,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.Issued: _issued,
     records.Recovered: _recovered,
     records.RecoveredCore: _recovered_core,
+    records.Pinned: _pinned,
     records.Proven: _proven,
     records.ReadBack: _read_back,
     records.Acknowledged: _acknowledged,

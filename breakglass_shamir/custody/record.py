@@ -51,6 +51,13 @@ class LedgerMoved(Body, frozen=True, tag="ledger-moved"):
     reason: str
 
 
+class Heartbeat(Body, frozen=True, tag="heartbeat"):
+    """The terminal is alive; a longer silence than it promised stands out."""
+
+    every_s: int
+    """Seconds until the next one is due; 0: none is promised any more."""
+
+
 class PolicyAdopted(Body, frozen=True, tag="policy-adopted"):
     """A policy file, whole, so that the terminal can work from the ledger alone."""
 
@@ -99,6 +106,21 @@ class RecoveredCore(Body, frozen=True, tag="recovered-core"):
     """Derived from the combined master; its hash is the epoch id."""
     core: str
     """Base64 of the envelope's core; public."""
+
+
+class Pinned(Body, frozen=True, tag="pinned"):
+    """A receipt from outside vouches for an epoch that this terminal learned from its sheets."""
+
+    epoch_id: str
+    set_public_key: str
+    envelope_sha256: str
+    """Of the envelope that the receipt names; empty where only the key could be compared."""
+    log: str
+    """Log id of the ledger that gave the receipt."""
+    size: int
+    """Records in that ledger at the time."""
+    receipt_sha256: str
+    """SHA-256 of the receipt's signed statement, with its signature."""
 
 
 class Proven(Body, frozen=True, tag="proven"):
@@ -327,8 +349,8 @@ class Noted(Body, frozen=True, tag="noted"):
 
 
 AnyBody = (
-    LedgerStarted | LedgerMoved | PolicyAdopted | Issued | Recovered | RecoveredCore | Proven | ReadBack
-    | Acknowledged | SheetVoided | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded
+    LedgerStarted | LedgerMoved | Heartbeat | PolicyAdopted | Issued | Recovered | RecoveredCore | Pinned | Proven
+    | ReadBack | Acknowledged | SheetVoided | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded
     | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead | Closed | Settled
     | RollCall | Rehearsed | DrillEnded | Destroyed | Noted
 )  # fmt: skip
@@ -380,6 +402,12 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return data
 
 
+_DECODER = msgspec.json.Decoder(Record)
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_LARGEST = 2**53 - 1
+"""Largest integer of RFC 8785."""
+
+
 def parse(data: bytes) -> Record:
     """Parse a stored record, without asking whether its bytes are canonical.
 
@@ -389,7 +417,7 @@ def parse(data: bytes) -> Record:
     if len(data) > MAX_RECORD_BYTES:
         raise InvalidRecord(f"expected a record of at most {MAX_RECORD_BYTES} bytes, got {len(data)}")
     try:
-        record = msgspec.json.decode(data, type=Record)
+        record = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidRecord(f"not a record: {error}") from None
     if record.v != VERSION:
@@ -404,6 +432,8 @@ def from_bytes(data: bytes) -> Record:
         InvalidRecord: not a record, of an unknown type or version, or not in canonical form.
     """
     record = parse(data)
+    if _is_plainly_canonical(data, record):
+        return record
     try:
         canonical = record.to_bytes()
     except InvalidInput as error:
@@ -411,6 +441,34 @@ def from_bytes(data: bytes) -> Record:
     if canonical != data:
         raise InvalidRecord("the record is not in canonical form")
     return record
+
+
+_TEXT_FIELDS = (str, bool, tuple[str, ...], dict[str, str])
+
+
+def _numbers_in(body: type[Body]) -> tuple[str, ...] | None:
+    """Return a record type's integer fields; None where a field is of another kind than text or integer."""
+    kinds = {field.name: field.type for field in msgspec.structs.fields(body)}
+    if any(kind is not int and kind not in _TEXT_FIELDS for kind in kinds.values()):
+        return None
+    return tuple(name for name, kind in kinds.items() if kind is int)
+
+
+_NUMBERS: dict[type, tuple[str, ...] | None] = {body: _numbers_in(body) for body in AnyBody.__args__}
+
+
+def _is_plainly_canonical(data: bytes, record: Record) -> bool:
+    """Tell quickly of most records that they are canonical; False says nothing.
+
+    In printable ASCII without escapes, with small integers, RFC 8785 is sorted keys without white space, and that
+    msgspec writes forty times as fast.
+    """
+    if not data.isascii() or b"\\" in data or b"\x7f" in data or _ENCODER.encode(record) != data:
+        return False
+    numbers = _NUMBERS[type(record.body)]
+    if numbers is None or not (abs(record.seq) <= _LARGEST and abs(record.uptime_ms) <= _LARGEST):
+        return False
+    return all(abs(getattr(record.body, name)) <= _LARGEST for name in numbers)
 
 
 def digest(data: bytes) -> str:

@@ -89,6 +89,12 @@ class EpochState:
     drill_envelope: str = ""
     """Of its drill cards, base64; unverified until it is used; empty: there are none."""
 
+    pinned: bool = False
+    """Whether a receipt from outside vouches for one that was recovered."""
+
+    countersigned: bool = False
+    """Whether the quorum of its predecessor vouched for it in this ledger."""
+
     read_back: frozenset[str] = frozenset()
     acknowledged: Mapping[str, str] = field(default_factory=dict)
     voided: Mapping[str, str] = field(default_factory=dict)
@@ -178,6 +184,8 @@ class SetState:
     applying: bool = False
     opening: Opening | None = None
     past: tuple[Opening, ...] = ()
+    """The last few openings that are over, and any older one that still owes something; the log has them all."""
+
     debts: tuple[Debt, ...] = ()
     history: History = field(default_factory=History)
     """What drills and custody have shown."""
@@ -240,6 +248,8 @@ class LedgerState:
     public_key: str = ""
     sets: Mapping[str, SetState] = field(default_factory=dict)
     last: Moment | None = None
+    beat_every_s: int = 0
+    """Within how many seconds the last heartbeat promised the next one; 0: nothing was promised."""
 
     def of(self, name: str) -> SetState:
         """Return a set.

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.record import Record
+from breakglass_shamir.errors import InvalidRecord
+from breakglass_shamir.ledger.connection import DAMAGED_HINT
 
 LOG_ID_BYTES = 8
 """Length of a log id."""
 
 ORIGIN_PREFIX = "breakglass-shamir.log/"
 """A checkpoint's origin is this and the log id in hexadecimal."""
+
+StoredRow = tuple[int, bytes, str, str, str]
+"""Number, record, terminal's signature, quorum's signature, checkpoint, as they lie in the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,20 @@ class Entry:
     def digest(self) -> str:
         """SHA-256 of the record, hexadecimal."""
         return records.digest(self.data)
+
+
+def entry_of(row: StoredRow) -> Entry:
+    """Read a stored row, without asking whether it holds.
+
+    Raises:
+        InvalidRecord: its bytes are not a record; with its number.
+    """
+    seq, data, terminal_signature, quorum_signature, checkpoint = row
+    try:
+        record = records.parse(data)
+    except InvalidRecord as error:
+        raise InvalidRecord(f"record {seq}: {error}", hint=DAMAGED_HINT) from error
+    return Entry(data, record, terminal_signature, quorum_signature, checkpoint)
 
 
 def log_id(public_key: bytes) -> bytes:

@@ -26,6 +26,7 @@ from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.custody.record import LedgerMoved, LedgerStarted, check_human_text
 from breakglass_shamir.errors import FileExists, InvalidInput, InvalidSignature, LedgerUnwritable, NoHome
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger.schema import Beside
 from breakglass_shamir.ledger.store import FILE_NAME, MOVED_NAME, Ledger, has_no_record, refuse_moved
 
 KEY_NAME = "terminal-key.pem"
@@ -37,13 +38,14 @@ _BESIDE = ("", "-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, after the database itself."""
 
 
-def create(home: Path, terminal: str, *, instead_because: str = "") -> Ledger:
+def create(home: Path, terminal: str, *, instead_because: str = "", beside: Beside | None = None) -> Ledger:
     """Make a home: a key, a ledger, and its first record.
 
     Args:
         home: the folder.
         terminal: the terminal's name.
         instead_because: why this one begins while another cannot be used; a second record says it.
+        beside: tables that are filled in the transaction of each record that follows.
 
     Raises:
         FileExists: there is a ledger already.
@@ -64,11 +66,15 @@ def create(home: Path, terminal: str, *, instead_because: str = "") -> Ledger:
         raise LedgerUnwritable(
             f"the home {home} could not be made: {error.strerror}", hint="choose another --home, or make room"
         ) from error
-    return open_home(home)
+    return open_home(home, beside)
 
 
-def open_home(home: Path) -> Ledger:
+def open_home(home: Path, beside: Beside | None = None) -> Ledger:
     """Open the ledger of a home.
+
+    Args:
+        home: the folder.
+        beside: tables that are filled in the transaction of each record.
 
     Raises:
         NoHome: there is none.
@@ -90,7 +96,7 @@ def open_home(home: Path) -> Ledger:
         seed = keys.seed_from_pem(pem)
     except InvalidSignature as error:
         raise InvalidSignature(f"the terminal key {home / KEY_NAME} cannot be used: {error}", hint=_KEY_HINT) from error
-    return Ledger.open(home / FILE_NAME, seed)
+    return Ledger.open(home / FILE_NAME, seed, beside)
 
 
 def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
@@ -115,7 +121,7 @@ def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
     with suppress(OSError):
         _write_new(old / MOVED_NAME, f"{target.absolute()}\n".encode(errors="replace"))
         _sync_folder(old)
-    return open_home(target)
+    return open_home(target, ledger.beside)
 
 
 def _has_ledger(home: Path) -> bool:

@@ -3,8 +3,8 @@
 
 Rules:
 
-1. One transaction per record: record, signatures, tree nodes, checkpoint. ``synchronous=FULL`` and WAL, so a
-   committed record survives a power cut.
+1. One transaction per record: record, signatures, tree nodes, checkpoint, and the rows that are kept beside it.
+   ``synchronous=FULL`` and WAL, so a committed record survives a power cut.
 2. Triggers refuse UPDATE, DELETE and REPLACE on everything stored. They stop mistakes, not a raw connection that
    drops them; against that stands the verification.
 3. A record is applied to the state before it is stored; an illegal one is refused and leaves no trace.
@@ -14,6 +14,8 @@ Rules:
    means for the credential is for the caller to say; this module does not know whether it was revealed.
 6. A ledger is opened with the key that began it or not at all: one record of another log would spoil it for good.
 7. Where the file ``MOVED`` lies beside it, the ledger goes on in another place and nothing is appended here.
+8. Rows beside a record never keep it from being stored: where they cannot be made, the record stands without them
+   and ``beside_problem`` says why; whoever owns them makes them up from the records.
 
 It signs with the terminal key, and with a set key when a quorum is at hand; it keeps no set key.
 """
@@ -47,7 +49,9 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.ledger.entry import Entry, log_id, origin
+from breakglass_shamir.ledger.connection import DAMAGED_HINT, connect, durably, open_existing
+from breakglass_shamir.ledger.entry import Entry, StoredRow, entry_of, log_id, origin
+from breakglass_shamir.ledger.schema import SCHEMA, SCHEMA_VERSION, SELECT_FROM, SELECT_LEVEL, Beside
 
 FILE_NAME = "ledger.sqlite"
 """The database, inside the home folder."""
@@ -55,55 +59,17 @@ FILE_NAME = "ledger.sqlite"
 MOVED_NAME = "MOVED"
 """Beside a database that goes on elsewhere; it says where."""
 
-BUSY_TIMEOUT_S = 5.0
-"""How long an append waits for another process."""
-
-SCHEMA_VERSION = 1
-"""PRAGMA user_version."""
-
-_BUSY = "another program is writing to this ledger and does not finish"
-_DAMAGED_HINT = "keep the file for the auditor and begin a new home: breakglass --home DIR init"
-
-_SCHEMA = """
-CREATE TABLE records (
-  seq INTEGER PRIMARY KEY,
-  data BLOB NOT NULL,
-  terminal_signature TEXT NOT NULL,
-  quorum_signature TEXT NOT NULL,
-  checkpoint TEXT NOT NULL
-) STRICT;
-CREATE TABLE nodes (
-  level INTEGER NOT NULL,
-  position INTEGER NOT NULL,
-  hash BLOB NOT NULL,
-  PRIMARY KEY (level, position)
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER records_no_update BEFORE UPDATE ON records
-  BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
-CREATE TRIGGER records_no_delete BEFORE DELETE ON records
-  BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
-CREATE TRIGGER records_no_replace BEFORE INSERT ON records WHEN EXISTS (SELECT 1 FROM records WHERE seq = NEW.seq)
-  BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
-CREATE TRIGGER nodes_no_update BEFORE UPDATE ON nodes
-  BEGIN SELECT RAISE(ABORT, 'nodes are append-only'); END;
-CREATE TRIGGER nodes_no_delete BEFORE DELETE ON nodes
-  BEGIN SELECT RAISE(ABORT, 'nodes are append-only'); END;
-CREATE TRIGGER nodes_no_replace BEFORE INSERT ON nodes
-  WHEN EXISTS (SELECT 1 FROM nodes WHERE level = NEW.level AND position = NEW.position)
-  BEGIN SELECT RAISE(ABORT, 'nodes are append-only'); END;
-"""
-
-_SELECT_FROM = """
-SELECT seq, data, terminal_signature, quorum_signature, checkpoint FROM records WHERE seq >= ? ORDER BY seq
-"""
-
 
 class Ledger:
     """An open ledger; a context manager that closes it."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, terminal_key: Secret) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, terminal_key: Secret, beside: Beside | None = None
+    ) -> None:
         """Use :meth:`create` or :meth:`open` instead."""
         self.path = path
+        self.beside = beside
+        self.beside_problem = ""
         self._connection = connection
         self._key = terminal_key
         self.public_key = keys.ed25519_public(terminal_key)
@@ -118,12 +84,12 @@ class Ledger:
         Raises:
             LedgerUnwritable: it could not be made.
         """
-        with _durably():
+        with durably():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = _connect(path, "rwc")
+            connection = connect(path, "rwc")
             try:
                 connection.executescript(
-                    f"PRAGMA journal_mode=WAL; PRAGMA user_version={SCHEMA_VERSION}; BEGIN; {_SCHEMA} COMMIT;"
+                    f"PRAGMA journal_mode=WAL; PRAGMA user_version={SCHEMA_VERSION}; BEGIN; {SCHEMA} COMMIT;"
                 )
             except sqlite3.Error:
                 connection.close()
@@ -131,8 +97,13 @@ class Ledger:
         return cls(connection, path, terminal_key)
 
     @classmethod
-    def open(cls, path: Path, terminal_key: Secret) -> "Ledger":
+    def open(cls, path: Path, terminal_key: Secret, beside: Beside | None = None) -> "Ledger":
         """Open a database file and add up its records; a read-only one can be read.
+
+        Args:
+            path: the file.
+            terminal_key: the key that began it.
+            beside: tables that are filled in the transaction of each record.
 
         Raises:
             NoHome: there is no such file.
@@ -142,7 +113,7 @@ class Ledger:
         """
         if not path.is_file():
             raise NoHome(f"expected a ledger at {path}, found none")
-        ledger = cls(_open_existing(path), path, terminal_key)
+        ledger = cls(open_existing(path), path, terminal_key, beside)
         try:
             ledger.catch_up()
             ledger._check_start()
@@ -172,7 +143,7 @@ class Ledger:
             try:
                 self._advance(entry.data, entry.record)
             except (IllegalState, InvalidRecord) as error:
-                raise InvalidRecord(f"record {self._size}: {error}", hint=_DAMAGED_HINT) from error
+                raise InvalidRecord(f"record {self._size}: {error}", hint=DAMAGED_HINT) from error
         return self._state
 
     def entries(self, start: int = 0) -> Generator[Entry]:
@@ -182,14 +153,17 @@ class Ledger:
             InvalidRecord: stored bytes are not a record.
             LedgerUnwritable: the file is damaged.
         """
-        with _durably():
-            rows = self._connection.execute(_SELECT_FROM, (start,))
-            for seq, data, terminal_signature, quorum_signature, checkpoint in rows:
-                try:
-                    record = records.parse(data)
-                except InvalidRecord as error:
-                    raise InvalidRecord(f"record {seq}: {error}", hint=_DAMAGED_HINT) from error
-                yield Entry(data, record, terminal_signature, quorum_signature, checkpoint)
+        for row in self.rows(start):
+            yield entry_of(row)
+
+    def rows(self, start: int = 0) -> Generator[StoredRow]:
+        """Yield what is stored, unread: number, record, terminal's and quorum's signature, checkpoint.
+
+        Raises:
+            LedgerUnwritable: the file is damaged.
+        """
+        with durably():
+            yield from self._connection.execute(SELECT_FROM, (start,))
 
     def node(self, level: int, position: int) -> bytes:
         """Return a stored tree node."""
@@ -198,9 +172,28 @@ class Ledger:
         ).fetchone()
         return bytes(row[0]) if row else b""
 
-    def nodes(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield every stored tree node: level, position, hash."""
-        yield from self._connection.execute("SELECT level, position, hash FROM nodes")
+    @contextmanager
+    def snapshot(self) -> Iterator[int]:
+        """Read one state of the file, whatever others append meanwhile; gives the number of records in it."""
+        with durably():
+            self._connection.execute("BEGIN")
+        try:
+            with durably():
+                (count,) = self._connection.execute("SELECT count(*) FROM records").fetchone()
+            yield count
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def nodes(self, level: int) -> Generator[tuple[bytes]]:
+        """Yield the stored hashes of one level of the tree, by position."""
+        with durably():
+            yield from self._connection.execute(SELECT_LEVEL, (level,))
+
+    def node_levels(self) -> dict[int, tuple[int, int, int]]:
+        """Return how many nodes are stored at each level, and their lowest and highest position."""
+        query = "SELECT level, count(*), min(position), max(position) FROM nodes GROUP BY level"
+        with durably():
+            return {level: (count, low, high) for level, count, low, high in self._connection.execute(query)}
 
     def checkpoint(self) -> PrintedCheckpoint:
         """Return the tree as it stands, in the form a sheet witnesses."""
@@ -224,20 +217,31 @@ class Ledger:
             LedgerUnwritable, LedgerBusy: it could not be made durable.
             LedgerElsewhere: the ledger was moved meanwhile.
         """
-        with _durably():
+        with self.transaction():
+            refuse_moved(self.path.parent)
+            self.catch_up()
+            entry, state = self._make(body, set_name, opening, set_key)
+            self._insert(entry)
+            self._insert_beside(entry, state)
+        self._state, self._size, self._last_digest = state, self._size + 1, entry.digest
+        return entry
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock; what is done inside is durable afterwards, all of it or nothing.
+
+        Raises:
+            LedgerUnwritable, LedgerBusy: it could not be made durable.
+        """
+        with durably():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                refuse_moved(self.path.parent)
-                self.catch_up()
-                entry, state = self._make(body, set_name, opening, set_key)
-                self._insert(entry)
+                yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-        self._state, self._size, self._last_digest = state, self._size + 1, entry.digest
-        return entry
 
     def copy_to(self, path: Path) -> None:
         """Copy the database to another file; a copy that failed is removed.
@@ -260,15 +264,15 @@ class Ledger:
         Raises:
             LedgerUnwritable, LedgerBusy: it could not be done.
         """
-        with _durably():
+        with durably():
             (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise LedgerBusy(f"another program has {self.path} open and does not finish")
 
     def _copy(self, path: Path) -> None:
-        with _durably():
+        with durably():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            target = _connect(path, "rwc")
+            target = connect(path, "rwc")
             try:
                 self._connection.backup(target)
                 target.execute("PRAGMA journal_mode=WAL")
@@ -347,6 +351,23 @@ class Ledger:
         )
         self._connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", self._nodes_for(entry.data))
 
+    def _insert_beside(self, entry: Entry, state: LedgerState) -> None:
+        """Store the rows that are kept beside a record, or none of them."""
+        if self.beside is None:
+            return
+        self._connection.execute("SAVEPOINT beside")
+        try:
+            for statement in self.beside.schema:
+                self._connection.execute(statement)
+            for statement, values in self.beside.rows(entry, state):
+                self._connection.execute(statement, values)
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not self._connection.in_transaction:
+                raise  # the disk is full or failing, and SQLite gave the whole transaction up
+            self._connection.execute("ROLLBACK TO beside")
+            self.beside_problem = f"{type(error).__name__} beside record {entry.record.seq}"
+        self._connection.execute("RELEASE beside")
+
     def _advance(self, data: bytes, record: Record) -> None:
         self._state = lifecycle.apply(self._state, data, record)
         self._size += 1
@@ -360,7 +381,7 @@ def check_first(record: Record) -> records.LedgerStarted:
         InvalidRecord: it is not the start of a log.
     """
     if not isinstance(record.body, records.LedgerStarted):
-        raise InvalidRecord("expected the start of a ledger, got another record", hint=_DAMAGED_HINT)
+        raise InvalidRecord("expected the start of a ledger, got another record", hint=DAMAGED_HINT)
     return record.body
 
 
@@ -370,7 +391,7 @@ def has_no_record(path: Path) -> bool:
     if path.stat().st_size == 0:
         return not (recent.exists() and recent.stat().st_size)
     try:
-        with closing(_connect(path, "ro")) as connection:
+        with closing(connect(path, "ro")) as connection:
             names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if "records" not in names:
                 return not names
@@ -416,63 +437,3 @@ def signing_epoch_key(state: LedgerState, set_name: str) -> bytes:
     """Return the set public key that signs for the opening under way, 32 bytes."""
     opening = state.of(set_name).active_opening
     return state.of(set_name).epochs[opening.epoch_id].envelope.set_public_key
-
-
-def _connect(path: Path, mode: str, probe: str = "SELECT 1") -> sqlite3.Connection:
-    """Connect, and close again what does not answer a probe."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
-    )  # fmt: skip
-    try:
-        for statement in ("PRAGMA synchronous=FULL", "PRAGMA fullfsync=ON", probe):
-            connection.execute(statement).fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _open_existing(path: Path) -> sqlite3.Connection:
-    """Open for writing where possible, else for reading, even on a read-only file system.
-
-    Never without the newest records: where their ``-wal`` file cannot be read, it says so.
-    """
-    recent = path.with_name(path.name + "-wal")
-    for mode in ("rw", "ro", "ro&immutable=1"):
-        if "immutable" in mode and recent.exists() and recent.stat().st_size:
-            raise LedgerUnwritable(
-                f"the ledger {path} has newer records in {recent.name}, which cannot be read where it is",
-                hint="copy the whole home to a place that can be written, and name it with --home",
-            )
-        try:
-            connection = _connect(path, mode, "SELECT count(*) FROM records")
-        except sqlite3.Error as error:
-            if _is_busy(error):
-                raise LedgerBusy(_BUSY) from error
-            continue
-        return connection
-    raise LedgerUnwritable(
-        f"the ledger {path} could not be read: it is damaged or not ours",
-        hint=_DAMAGED_HINT,
-    )
-
-
-@contextmanager
-def _durably() -> Iterator[None]:
-    """Turn what SQLite says into what the officer needs to know."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if _is_busy(error):
-            raise LedgerBusy(_BUSY) from error
-        raise LedgerUnwritable(f"the ledger could not be written ({error})") from error
-    except sqlite3.DatabaseError as error:
-        raise LedgerUnwritable(f"the ledger is damaged ({error})") from error
-    except OSError as error:
-        raise LedgerUnwritable(f"the ledger could not be written ({error.strerror})") from error
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    """Tell whether another program is in the way, and nothing else."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

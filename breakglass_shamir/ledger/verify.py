@@ -5,28 +5,36 @@ What is checked, in this order, for each record: canonical bytes, number, log id
 root, terminal signature, that the step was legal, that the first and no other is a start, that it names the key
 that signs, quorum signature where one is due, checkpoint. At the end: the stored tree nodes.
 
+Rules:
+
+1. *In full*, every signature and every root is computed. *By sample*, all that the last checkpoint's signature
+   covers is: the bytes, place and legality of every record, every quorum's signature, every checkpoint's text.
+   Of the terminal's own signatures and of the roots between, the ends and an unpredictable sample are computed; of
+   the others only the form is looked at (docs/spec/7-records.md, "By sample").
+2. A log of up to ``FULL_UP_TO`` records is verified in full unless asked otherwise.
+3. It reads one state of the file, whatever is appended meanwhile, and its memory does not grow with the records.
+
 What it cannot see by itself: a tail that was cut off together with its checkpoints. Receipts and printed
 sheets remember that.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
 
-from breakglass_shamir.crypto import merkle, sshsig
-from breakglass_shamir.crypto.note import Checkpoint, open_note
-from breakglass_shamir.custody import lifecycle
-from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.record import Record
 from breakglass_shamir.custody.state import LedgerState
-from breakglass_shamir.errors import (
-    BreakglassError,
-    IllegalState,
-    InvalidProof,
-    InvalidRecord,
-    InvalidSignature,
-)
-from breakglass_shamir.ledger.entry import Entry, log_id, origin
-from breakglass_shamir.ledger.store import Ledger, check_first, signature_due
+from breakglass_shamir.errors import InvalidRecord
+from breakglass_shamir.ledger.nodecheck import EVERY_RECORDS, NodeCheck
+from breakglass_shamir.ledger.sample import Everything, Look, Sample
+from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.ledger.times import NO_SILENCE, Silence
+from breakglass_shamir.ledger.walk import Checked, Walk
+
+FULL_UP_TO = 1000
+"""Records that are verified in full where nobody says otherwise: half a second."""
+
+Progress = Callable[[int, int], None]
+"""Hears from time to time how many records of how many are verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,99 +45,44 @@ class Report:
     root: bytes
     state: LedgerState
     clock_steps_back: tuple[int, ...]
-    """Numbers of records whose wall-clock time is before the record in front."""
+    """Numbers of records before which the wall clock was set back; of very many, the first."""
+
+    clock_steps_forward: tuple[int, ...] = ()
+    longest_silence: Silence = NO_SILENCE
+    broken_promises: tuple[Silence, ...] = ()
+    """Silences longer than the last heartbeat promised; of very many, the first."""
+
+    checked: Checked = field(default_factory=Checked)
 
 
-def verify(ledger: Ledger) -> Report:
+def verify(ledger: Ledger, *, full: bool | None = None, progress: Progress = lambda done, of: None) -> Report:
     """Verify a whole ledger.
+
+    Args:
+        ledger: what to verify.
+        full: every signature, or a sample; None: whichever suits the size.
+        progress: hears how far it is.
 
     Raises:
         InvalidRecord, InvalidSignature, InvalidProof: the first thing that does not hold, with the record's
             number.
     """
-    walk = _Walk(ledger.public_key)
-    for entry in ledger.entries():
-        walk.step(entry)
-    if not walk.size:
-        raise InvalidRecord("expected the start of a ledger, got an empty one")
-    _check_nodes(ledger, walk.size)
-    return Report(walk.size, walk.tree.root(), walk.state, tuple(walk.back))
-
-
-class _Walk:
-    """The state of a verification: everything recomputed, nothing taken from the store."""
-
-    def __init__(self, public_key: bytes) -> None:
-        self.public_key = public_key
-        self.tree = merkle.RootBuilder()
-        self.state = LedgerState()
-        self.previous = ""
-        self.size = 0
-        self.back: list[int] = []
-
-    def step(self, entry: Entry) -> None:
-        """Verify one entry against everything before it."""
-        number = self.size
-        try:
-            record = records.from_bytes(entry.data)
-            self._check_place(record)
-            sshsig.verify(entry.terminal_signature, entry.data, sshsig.RECORD_NAMESPACE, self.public_key)
-            if self.state.last is not None and record.time < self.state.last.time:
-                self.back.append(self.size)
-            self.state = lifecycle.apply(self.state, entry.data, record)
-            self._check_start(record)
-            self._check_quorum(entry, record)
-            self._check_checkpoint(entry)
-        except IllegalState as error:
-            raise InvalidRecord(f"record {number}: an illegal step: {error}") from error
-        except BreakglassError as error:
-            raise type(error)(f"record {number}: {error}") from error
-
-    def _check_place(self, record: Record) -> None:
-        expected = (str(self.size), log_id(self.public_key).hex(), self.previous, self.tree.root().hex())
-        found = (str(record.seq), record.log, record.previous, record.root)
-        names = ("number", "log id", "hash of the record before", "tree root")
-        for name, wanted, got in zip(names, expected, found, strict=True):
-            if wanted != got:
-                raise InvalidRecord(f"expected {name} {wanted or 'none'}, got {got or 'none'}")
-
-    def _check_start(self, record: Record) -> None:
-        if self.size:
-            return
-        if sshsig.public_of_line(check_first(record).public_key) != self.public_key:
-            raise InvalidRecord("the ledger's start names another key than the one that signs it")
-
-    def _check_quorum(self, entry: Entry, record: Record) -> None:
-        due = signature_due(self.state, record.set, record.body)
-        if due is None:
-            if entry.quorum_signature:
-                raise InvalidSignature("a quorum's signature on a record that needs none")
-            return
-        public, namespace = due
-        sshsig.verify(entry.quorum_signature, entry.data, namespace, public)
-
-    def _check_checkpoint(self, entry: Entry) -> None:
-        self.tree.append(merkle.leaf_hash(entry.data))
-        self.previous = entry.digest
-        self.size += 1
-        name = origin(self.public_key)
-        found = Checkpoint.from_text(open_note(entry.checkpoint, name, self.public_key))
-        if (found.origin, found.size, found.root) != (name, self.size, self.tree.root()):
-            raise InvalidProof("the checkpoint does not belong to the tree")
-
-
-def _check_nodes(ledger: Ledger, size: int) -> None:
-    """Recompute every stored node."""
-    expected = dict(_all_nodes(ledger))
-    found = {(level, position): bytes(value) for level, position, value in ledger.nodes()}
-    if expected != found:
-        raise InvalidProof(f"the stored tree nodes do not belong to the {size} records")
-
-
-def _all_nodes(ledger: Ledger) -> Iterator[tuple[tuple[int, int], bytes]]:
-    seen: dict[tuple[int, int], bytes] = {}
-    for size, entry in enumerate(ledger.entries()):
-        leaf = merkle.leaf_hash(entry.data)
-        for level, position, value in merkle.new_nodes(size, leaf, lambda at, index: seen[at, index]):
-            seen[level, position] = value
-            yield (level, position), value
+    with ledger.snapshot() as total:
+        if not total:
+            raise InvalidRecord("expected the start of a ledger, got an empty one")
+        in_full = total <= FULL_UP_TO if full is None else full
+        look: Look = Everything() if in_full else Sample(total)
+        walk = Walk(ledger.public_key, look)
+        with closing(NodeCheck(ledger, walk.tree)) as nodes, closing(ledger.rows()) as rows:
+            for row in rows:
+                walk.step(row)
+                if walk.size % look.report_every == 0:
+                    progress(walk.size, total)
+                if walk.size % EVERY_RECORDS == 0:
+                    nodes.compare()
+            nodes.finish()
+    times = walk.times
+    return Report(
+        walk.size, walk.tree.root(), walk.state, tuple(times.set_back), tuple(times.set_forward), times.longest,
+        tuple(times.broken_promises), walk.checked(full=in_full),
+    )  # fmt: skip

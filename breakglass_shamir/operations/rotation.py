@@ -101,6 +101,7 @@ class Rotation:
             PaperError: no quorum of the new sheets was acknowledged in time.
             ConnectorError: the target was not changed, or the proof does not hold; the debt stays.
         """
+        self._countersign()
         state = self.recorder.set_state
         known, timeout_s = (printing.acknowledged, printing.timeout_s) if printing else ((), DEFAULT_TIMEOUT_S)
         wait_for_custodians(self.recorder, state.prepared, known, timeout_s)
@@ -145,16 +146,22 @@ class Rotation:
         epoch = seal_epoch(self.policy, self.source, new, ledger.checkpoint(), number, predecessor)
         printed = print_epoch(epoch, printing, scanner, self.recorder.desk)
         try:
-            record = epoch.record("unproven")
-            self.recorder.append(record)
-            countersigned = Countersigned(epoch_id=record.epoch_id, envelope_sha256=record.envelope_sha256)
-            self.recorder.append(countersigned, set_key=self.set_key)
+            self.recorder.append(epoch.record("unproven"))
+            self._countersign()
         except BreakglassError:
             printed.withdraw(self.recorder.desk)
             raise
         self.recorder.desk.say(f"epoch {number}: {printed.where}")
         self.recorder.desk.say("keep the old and the new sheets together until the rotation is closed")
         return printed.files
+
+    def _countersign(self) -> None:
+        """Let the old epoch's quorum vouch for the prepared envelope, unless an interrupted run did."""
+        state = self.recorder.set_state
+        new = state.epochs[state.prepared]
+        if not (new.countersigned or state.applying):
+            countersigned = Countersigned(epoch_id=new.epoch_id, envelope_sha256=new.envelope_sha256)
+            self.recorder.append(countersigned, set_key=self.set_key)
 
     def _change(self, connector: Connector, new: Credential, *, resumed: bool) -> None:
         """Change the target, unless an interrupted run did."""

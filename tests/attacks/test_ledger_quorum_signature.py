@@ -263,6 +263,8 @@ def test_a_quorum_of_a_void_epoch_signs_nothing_any_more(desk: Desk) -> None:
     new = deal(2, desk.made.envelope.core.epoch_id)
     old_id, new_id = id_of(desk.made), id_of(new)
     desk.append(issued(new))
+    vouched = records.Countersigned(epoch_id=new_id, envelope_sha256=new.envelope.digest.hex())
+    desk.append(vouched, key_of(desk.made))
     desk.append(records.ReadBack(epoch_id=new_id, sheets=("1.1", "1.2", "1.3")))
     for sheet in ("1.1", "1.2"):
         desk.append(records.Acknowledged(epoch_id=new_id, sheet=sheet, custodian="North", bag=""))

@@ -243,6 +243,7 @@ class Life(RuleBasedStateMachine):
         elif not state.prepared:
             self.prepare("unproven")
         else:
+            self.countersign()
             self.take_into_custody(set(SEATS))
             self.try_to(records.UseEnded(outcome="done", classification=self.fitting()))
             self.apply()

@@ -148,6 +148,10 @@ COUNTERSIGNED = records.Countersigned(epoch_id=TWO, envelope_sha256=SECOND.envel
 CLOSED = records.Closed(classification="emergency")
 
 
+def countersigned(made: Sealed) -> records.Countersigned:
+    return records.Countersigned(epoch_id=id_of(made), envelope_sha256=made.envelope.digest.hex())
+
+
 def ack(epoch_id: str, sheet: str) -> records.Acknowledged:
     return records.Acknowledged(epoch_id=epoch_id, sheet=sheet, custodian="North", bag="")
 
@@ -573,7 +577,9 @@ def test_the_proven_death_of_the_old_one_voids_it_and_settles_the_debt() -> None
 
 def test_an_override_stays_owed_after_the_rotation() -> None:
     book = at_declared().add(records.Overridden(gate="clock", problem="p", reason="r")).add(opened(ONE))
-    book.add(USE_ENDED).add(issued(SECOND)).add(read_back(TWO)).add(ack(TWO, "1.1")).add(ack(TWO, "1.2"))
+    book.add(USE_ENDED).add(issued(SECOND)).add(COUNTERSIGNED).add(read_back(TWO)).add(ack(TWO, "1.1")).add(
+        ack(TWO, "1.2")
+    )
     book.add(APPLYING).add(OLD_DEAD).add(CLOSED)
     assert [debt.kind for debt in book.set.debts] == ["clock"]
 
@@ -594,7 +600,9 @@ def test_a_recovered_epoch_that_was_opened_and_rotated_is_void() -> None:
     following = deal(8, newer.envelope.core.epoch_id)
     seven, eight = id_of(newer), id_of(following)
     assert book.set.current == seven
-    book.add(issued(following)).add(read_back(eight)).add(ack(eight, "1.1")).add(ack(eight, "1.2"))
+    book.add(issued(following)).add(countersigned(following)).add(read_back(eight)).add(ack(eight, "1.1")).add(
+        ack(eight, "1.2")
+    )
     book.add(records.Applying(old_epoch_id=seven, new_epoch_id=eight))
     book.add(records.OldDead(old_epoch_id=seven, new_epoch_id=eight, proofs=(), scope=""))
     assert not book.set.openable(seven)
@@ -607,12 +615,60 @@ def test_an_opened_epoch_that_this_rotation_did_not_prove_dead_is_still_owed() -
     book = at_issued().add(recovered(newer)).add(declared()).add(opened(id_of(newer))).add(USE_ENDED)
     first = book.opening
     book.add(declared("rotation", supersedes=first)).add(opened(ONE)).add(USE_ENDED)
-    book.add(issued(deal(8, FIRST.envelope.core.epoch_id)))
+    following = deal(8, FIRST.envelope.core.epoch_id)
+    book.add(issued(following)).add(countersigned(following))
     eight = book.set.prepared
     book.add(read_back(eight)).add(ack(eight, "1.1")).add(ack(eight, "1.2"))
     book.add(records.Applying(old_epoch_id=ONE, new_epoch_id=eight))
     book.add(records.OldDead(old_epoch_id=ONE, new_epoch_id=eight, proofs=(), scope=""))
     assert [debt.opening for debt in book.set.rotation_debts] == [first]
+
+
+def test_a_new_epoch_that_the_old_quorum_did_not_vouch_for_is_never_applied() -> None:
+    book = at_open().add(issued(SECOND)).add(USE_ENDED).add(read_back(TWO)).add(ack(TWO, "1.1")).add(ack(TWO, "1.2"))
+    book.refuse(APPLYING, "the old epoch's quorum did not countersign the new envelope")
+    assert book.add(COUNTERSIGNED).add(APPLYING).set.epochs[TWO].countersigned
+
+
+def test_a_receipt_pins_only_what_was_learned_from_sheets_and_only_as_it_is() -> None:
+    newer = deal(7)
+    good = records.Pinned(
+        epoch_id=id_of(newer), set_public_key=newer.envelope.set_public_key.hex(),
+        envelope_sha256=newer.envelope.digest.hex(), log="00" * 8, size=9, receipt_sha256="00" * 32,
+    )  # fmt: skip
+    message = "only an epoch that was learned from its sheets is pinned by a receipt"
+    at_issued().refuse(good, message)
+    at_issued().refuse(msgspec.structs.replace(good, epoch_id=ONE), message)
+    book = at_issued().add(recovered(newer))
+    for changes in ({"set_public_key": "00" * 32}, {"envelope_sha256": "00" * 32}, {"envelope_sha256": ""}):
+        other = msgspec.structs.replace(good, **changes)
+        book.refuse(other, "the receipt pins another key or envelope than this ledger holds", InvalidRecord)
+    assert not book.set.epochs[id_of(newer)].pinned
+    assert book.add(good).set.epochs[id_of(newer)].pinned
+
+
+def test_a_heartbeat_promises_the_next_one() -> None:
+    book = Book().add(
+        records.LedgerStarted(terminal="north", public_key="ssh-ed25519 AAAA north", software="x"), name=""
+    )
+    assert book.state.beat_every_s == 0
+    book.add(records.Heartbeat(every_s=3600), name="")
+    assert (book.state.beat_every_s, book.state.sets) == (3600, {})
+    message = "expected a heartbeat's interval of 0 or more seconds, got -1"
+    book.refuse(records.Heartbeat(every_s=-1), message, InvalidRecord, name="")
+
+
+def test_the_state_does_not_grow_with_the_openings_and_forgets_none_that_owes() -> None:
+    book = at_issued().add(declared()).add(opened(ONE)).add(USE_ENDED)
+    owing = book.opening
+    for _ in range(3 * lifecycle.PAST_KEPT):
+        book.add(declared(supersedes=book.under_way.id))
+    past = [one.id for one in book.set.past]
+    assert len(past) == lifecycle.PAST_KEPT + 1
+    assert past[0] == owing
+    assert [debt.opening for debt in book.set.rotation_debts] == [owing]
+    assert book.add(opened(ONE)).set.rotation_debts == book.set.debts, "one rotation debt for an epoch, found again"
+    assert len(book.set.debts) == 1
 
 
 def test_an_opening_closes_when_its_rotation_is_proven() -> None:

@@ -206,12 +206,12 @@ def test_the_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
 CREATE = """
 import os, signal, sys
 from pathlib import Path
-from breakglass_shamir.ledger import home, store
+from breakglass_shamir.ledger import connection, home, store
 die_at = int(sys.argv[2])
 calls = 0
 def trace(frame, event, argument):
     global calls
-    if event == "line" and frame.f_code.co_filename in (home.__file__, store.__file__):
+    if event == "line" and frame.f_code.co_filename in (home.__file__, store.__file__, connection.__file__):
         calls += 1
         if calls == die_at:
             os.kill(os.getpid(), signal.SIGKILL)

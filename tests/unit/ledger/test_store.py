@@ -25,7 +25,7 @@ from breakglass_shamir.errors import (
     NoHome,
 )
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.ledger import store
+from breakglass_shamir.ledger import connection as connections
 from breakglass_shamir.ledger.entry import log_id, origin
 from breakglass_shamir.ledger.store import FILE_NAME, Ledger
 from breakglass_shamir.ledger.verify import verify
@@ -171,7 +171,7 @@ def test_a_full_disk_is_said_and_nothing_is_stored(ledger: Ledger) -> None:
 
 
 def test_a_writer_that_does_not_finish_is_said(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.05)
     other = sqlite3.connect(ledger.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with Ledger.open(ledger.path, key()) as waiting:
@@ -183,7 +183,7 @@ def test_a_writer_that_does_not_finish_is_said(ledger: Ledger, monkeypatch: pyte
 
 
 def test_a_file_held_by_another_program_is_busy_not_damaged(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.05)
     ledger.append(START)
     ledger.close()
     other = sqlite3.connect(ledger.path, isolation_level=None)

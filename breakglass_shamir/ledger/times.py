@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the times in a log show: a clock that was set, a terminal that was silent.
+
+Rules:
+
+1. Within one boot the uptime is the measure, and the wall clock is held against it; a clock may drift by
+   ``DRIFT_S`` and a thousandth.
+2. A clock set back or forward is reported by the number of the record that first shows it; it spoils nothing.
+3. Any record is a sign of life. A heartbeat promises the next one; a silence longer than promised stands out.
+4. What is kept does not grow with the log: everything is counted, the first ``KEPT`` are named.
+
+It reads no clock.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.state import Moment
+
+DRIFT_S = 5.0
+"""How far the wall clock may leave the uptime between two records, and a thousandth of the time besides."""
+
+LATE = 1.1
+"""A heartbeat may come by so much later than promised: timers are not exact."""
+
+GRACE_S = 60
+"""And so much later besides."""
+
+KEPT = 1000
+"""Records that are named, of each kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A time without any record."""
+
+    seconds: int
+    before: int
+    """Number of the record that ended it."""
+
+    since: str
+    """Wall-clock time of the record before it."""
+
+
+NO_SILENCE = Silence(0, 0, "")
+"""Of a log with one record."""
+
+
+class Times:
+    """Looks at the time of each record in turn."""
+
+    def __init__(self) -> None:
+        self.set_back: list[int] = []
+        """Records before which the clock was set back; the first ones."""
+
+        self.set_forward: list[int] = []
+        """Records before which it was set forward; the first ones."""
+
+        self.longest = NO_SILENCE
+        self.broken_promises: list[Silence] = []
+        """Silences longer than the last heartbeat promised; the first ones."""
+
+        self._last = Moment("", "", 0)
+        self._wall: datetime | None = None
+
+    def step(self, record: Record, promised_s: int) -> None:
+        """Look at one record.
+
+        Args:
+            record: the next one.
+            promised_s: within how many seconds it was promised; 0: not at all.
+        """
+        last, now = self._last, Moment.of(record)
+        wall = self._wall if now.time == last.time else datetime.fromisoformat(now.time)
+        if self._wall is not None and wall is not None:
+            moved_s = 0.0 if wall is self._wall else (wall - self._wall).total_seconds()
+            same_boot = now.boot == last.boot
+            passed_s = (now.uptime_ms - last.uptime_ms) / 1000 if same_boot else moved_s
+            self._clock(record.seq, moved_s, max(0.0, passed_s), same_boot=same_boot)
+            if passed_s > self.longest.seconds or (promised_s and passed_s > promised_s):
+                self._silent(Silence(int(passed_s), record.seq, last.time), promised_s)
+        self._last, self._wall = now, wall
+
+    def _clock(self, seq: int, moved_s: float, passed_s: float, *, same_boot: bool) -> None:
+        allowed_s = DRIFT_S + passed_s / 1000
+        if (moved_s < 0 or (same_boot and moved_s < passed_s - allowed_s)) and len(self.set_back) < KEPT:
+            self.set_back.append(seq)
+        if same_boot and moved_s > passed_s + allowed_s and len(self.set_forward) < KEPT:
+            self.set_forward.append(seq)
+
+    def _silent(self, silence: Silence, promised_s: int) -> None:
+        if silence.seconds > self.longest.seconds:
+            self.longest = silence
+        if is_late(silence.seconds, promised_s) and len(self.broken_promises) < KEPT:
+            self.broken_promises.append(silence)
+
+
+def is_late(silent_s: int, promised_s: int) -> bool:
+    """Tell whether a silence is longer than a heartbeat promised; 0: it promised nothing."""
+    return promised_s > 0 and silent_s > promised_s * LATE + GRACE_S

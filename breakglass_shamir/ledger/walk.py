@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One walk through a log: everything recomputed, nothing taken from the store.
+
+Where a record is not looked at, its signature is only held against the form of this key's signatures, and its
+checkpoint is held against the root that the next record names; both are covered by the last checkpoint.
+"""
+
+import base64
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+
+from breakglass_shamir.crypto import merkle, sshsig
+from breakglass_shamir.crypto.note import Checkpoint, open_note, outline
+from breakglass_shamir.custody import lifecycle
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.errors import (
+    BreakglassError,
+    IllegalState,
+    InvalidProof,
+    InvalidRecord,
+    InvalidSignature,
+)
+from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
+from breakglass_shamir.ledger.sample import Look
+from breakglass_shamir.ledger.store import check_first, signature_due
+from breakglass_shamir.ledger.times import Times
+
+_PLACES = ("number", "log id", "hash of the record before", "tree root")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How much of a log was computed."""
+
+    full: bool = True
+    terminal_signatures: int = 0
+    """Signatures of the terminal on records, and as many on checkpoints."""
+
+    quorum_signatures: int = 0
+
+
+class Walk:
+    """The state of a verification, after so many records."""
+
+    def __init__(self, public_key: bytes, look: Look) -> None:
+        self.public_key = public_key
+        self.tree = merkle.RootBuilder()
+        self.state = LedgerState()
+        self.size = 0
+        self.times = Times()
+        self._look = look
+        self._previous = ""
+        self._before: StoredRow | None = None
+        """The record in front, where it was not looked at."""
+
+        self._log, self._origin = log_id(public_key).hex(), origin(public_key)
+        self._signature_form = sshsig.outline(public_key, sshsig.RECORD_NAMESPACE)
+        self._note_form = outline(self._origin, public_key)
+        self._looked = self._quorum_signatures = 0
+
+    def checked(self, *, full: bool) -> Checked:
+        """Say how much was computed so far."""
+        return Checked(full, self._looked, self._quorum_signatures)
+
+    def step(self, row: StoredRow) -> None:
+        """Verify one stored record against everything before it.
+
+        Raises:
+            InvalidRecord, InvalidSignature, InvalidProof: with the record's number.
+        """
+        number = self.size
+        try:
+            record = records.from_bytes(row[1])
+            look = self._look.at(number)
+            if self._before is not None:
+                self._check_before(self._before, record)
+            self._check_place(record, look=look)
+            self._check_signature(row, look=look)
+            self.times.step(record, self.state.beat_every_s)
+            self.state = lifecycle.apply(self.state, row[1], record)
+            if not number:
+                self._check_start(record)
+            self._check_quorum(row, record)
+            self._advance(row)
+            if look:
+                self._check_checkpoint(row[4])
+        except IllegalState as error:
+            raise InvalidRecord(f"record {number}: an illegal step: {error}") from error
+        except _Before as error:
+            raise type(error.problem)(f"record {number - 1}: {error.problem}") from error
+        except BreakglassError as error:
+            raise type(error)(f"record {number}: {error}") from error
+        self._before = None if look else row
+
+    def _check_place(self, record: Record, *, look: bool) -> None:
+        expected = (self.size, self._log, self._previous)
+        if not look and expected == (record.seq, record.log, record.previous):
+            return
+        wanted = (*map(str, expected), self.tree.root().hex())
+        found = (str(record.seq), record.log, record.previous, record.root)
+        for name, one, got in zip(_PLACES, wanted, found, strict=True):
+            if one != got:
+                raise InvalidRecord(f"expected {name} {one or 'none'}, got {got or 'none'}")
+
+    def _check_before(self, row: StoredRow, record: Record) -> None:
+        """Check what only the next record shows of one that was not looked at.
+
+        Raises:
+            _Before: that one does not hold.
+        """
+        try:
+            if record.previous != self._previous:
+                sshsig.verify(row[2], row[1], sshsig.RECORD_NAMESPACE, self.public_key)
+            with suppress(ValueError):
+                root = base64.b64encode(bytes.fromhex(record.root)).decode()
+                if not _has_form(row[4], self._note_form(self.size, root)):
+                    self._check_checkpoint(row[4])
+        except BreakglassError as error:
+            raise _Before(error) from error
+
+    def _check_signature(self, row: StoredRow, *, look: bool) -> None:
+        if look or not _has_form(row[2], self._signature_form):
+            sshsig.verify(row[2], row[1], sshsig.RECORD_NAMESPACE, self.public_key)
+
+    def _check_start(self, record: Record) -> None:
+        if sshsig.public_of_line(check_first(record).public_key) != self.public_key:
+            raise InvalidRecord("the ledger's start names another key than the one that signs it")
+
+    def _check_quorum(self, row: StoredRow, record: Record) -> None:
+        due = signature_due(self.state, record.set, record.body)
+        if due is not None:
+            sshsig.verify(row[3], row[1], due[1], due[0])
+            self._quorum_signatures += 1
+        elif row[3]:
+            raise InvalidSignature("a quorum's signature on a record that needs none")
+
+    def _advance(self, row: StoredRow) -> None:
+        data = row[1]
+        self.tree.append(sha256(b"\0" + data).digest())
+        self._previous = sha256(data).hexdigest()
+        self.size += 1
+
+    def _check_checkpoint(self, note: str) -> None:
+        self._looked += 1
+        found = Checkpoint.from_text(open_note(note, self._origin, self.public_key))
+        if found != Checkpoint(self._origin, self.size, self.tree.root()):
+            raise InvalidProof("the checkpoint does not belong to the tree")
+
+
+class _Before(BreakglassError):
+    """The record in front does not hold; carries what is wrong with it."""
+
+    def __init__(self, problem: BreakglassError) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+def _has_form(text: str, form: tuple[str, int]) -> bool:
+    beginning, length = form
+    return len(text) == length and text.startswith(beginning)
