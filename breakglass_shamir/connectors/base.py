@@ -37,7 +37,7 @@ from breakglass_shamir.hygiene import Secret
 
 __all__ = ["ABILITIES", "Check", "CheckResult", "Connector", "Login", "Preflight", "scheme_of"]
 
-ABILITIES = frozenset({"logins_since", "password_changed_at", "end_sessions"})
+ABILITIES = frozenset({"logins_since", "password_changed_at", "end_sessions", "issue"})
 """What a connector may offer beyond preflight, check and rotate."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -53,6 +53,8 @@ class Connector(ABC):
         scheme: scheme of its target URIs, lower case.
         grace_window_s: how long the target may still accept an old credential after a change, in seconds.
         scope: what a rotation reaches, as the record says it.
+        settle_s: how long after a change a target may still answer inconsistently, in seconds.
+        probe_pause_s: least time between an attempt that was not let in and the next one, in seconds.
         abilities: which of :data:`ABILITIES` it has.
         option_names: options it takes beside :data:`~breakglass_shamir.connectors.options.COMMON_OPTIONS`.
         target: the URI this one was made for.
@@ -64,6 +66,8 @@ class Connector(ABC):
     scheme: ClassVar[str]
     grace_window_s: ClassVar[int]
     scope: ClassVar[str]
+    settle_s: ClassVar[int] = 10
+    probe_pause_s: ClassVar[float] = 0.5
     abilities: ClassVar[frozenset[str]] = frozenset()
     option_names: ClassVar[frozenset[str]] = frozenset()
 
@@ -152,6 +156,20 @@ class Connector(ABC):
         """
         return self._able("end_sessions", [credential], lambda: self._end_sessions(credential))
 
+    def issue(self, current: Secret) -> Secret:
+        """Let the target, or its kind, make the next credential, where nobody else can: an access key, a key pair.
+
+        The current one stays good. What an earlier call made and nobody put in force is taken back. ``rotate`` is
+        then asked to put the new one in force, if it is not, and to end the old one.
+
+        Args:
+            current: the one in force.
+
+        Raises:
+            ConnectorError: the target issues none, or could not be asked.
+        """
+        return self._able("issue", [current], lambda: self._issue(current))
+
     @abstractmethod
     def _preflight(self, new: Secret | None) -> Preflight:
         """Do the work of :meth:`preflight`; may raise anything."""
@@ -178,6 +196,10 @@ class Connector(ABC):
 
     def _end_sessions(self, credential: Secret) -> int:
         """Do the work of :meth:`end_sessions`; may raise anything."""
+        raise NotImplementedError
+
+    def _issue(self, current: Secret) -> Secret:
+        """Do the work of :meth:`issue`; may raise anything."""
         raise NotImplementedError
 
     def _able(self, ability: str, secrets: Sequence[Secret], call: Callable[[], _T]) -> _T:

@@ -65,6 +65,8 @@ class SshKeyConnector(Connector):
 
     scheme: ClassVar[str] = "ssh-key"
     grace_window_s: ClassVar[int] = 0
+    settle_s: ClassVar[int] = 0
+    probe_pause_s: ClassVar[float] = 0
     scope: ClassVar[str] = "this file"
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:

@@ -11,13 +11,14 @@ Rules:
 """
 
 import enum
-import math
 import struct
 from dataclasses import dataclass, field
 
-from breakglass_shamir.crypto.keys import random_bytes
+from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS, UNAMBIGUOUS, entropy_bits, generate
 from breakglass_shamir.errors import DecryptionFailed, InvalidInput, UnsupportedVersion
 from breakglass_shamir.hygiene import Secret
+
+__all__ = ["MIN_ENTROPY_BITS", "UNAMBIGUOUS", "Credential", "CredentialKind", "entropy_bits", "generate"]
 
 VERSION = 1
 """Format version of the plaintext."""
@@ -28,17 +29,11 @@ MAX_SECRET_BYTES = 4096
 MAX_FIELD_BYTES = 512
 """Largest descriptive field in UTF-8, and largest TOTP seed."""
 
-UNAMBIGUOUS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
-"""Default alphabet of generated credentials: letters and digits that are not mistaken for each other."""
-
 LAST_KNOWN_TAG = 7
 """Tags above this, below 128, belong to a later release and are refused."""
 
 FIRST_OPTIONAL_TAG = 128
 """Tags from here on may be ignored by a reader that does not know them."""
-
-MIN_ENTROPY_BITS = 80
-"""A generated credential must not be weaker than this."""
 
 
 class CredentialKind(enum.IntEnum):
@@ -111,34 +106,6 @@ class Credential:
             return cls(Secret(fields[2]), CredentialKind(kind), account, target, ca_fingerprint, hint, seed)
         except (KeyError, ValueError, InvalidInput):
             raise DecryptionFailed("the decrypted bytes are not a credential") from None
-
-
-def generate(length: int, alphabet: str = UNAMBIGUOUS) -> Secret:
-    """Draw a password of ``length`` characters, each uniform over the alphabet.
-
-    Raises:
-        InvalidInput: fewer than 80 bits of entropy, or an alphabet with repeated or non-ASCII characters.
-    """
-    bits = entropy_bits(length, alphabet)
-    if bits < MIN_ENTROPY_BITS:
-        raise InvalidInput(f"expected a generator with {MIN_ENTROPY_BITS} bits or more, got {bits:.0f}")
-    limit = 256 - 256 % len(alphabet)
-    characters: list[str] = []
-    while len(characters) < length:
-        characters += [alphabet[byte % len(alphabet)] for byte in random_bytes(length) if byte < limit]
-    return Secret("".join(characters[:length]).encode("ascii"))
-
-
-def entropy_bits(length: int, alphabet: str) -> float:
-    """Return the entropy of a generated password.
-
-    Raises:
-        InvalidInput: an alphabet with fewer than 2, repeated, or non-printable-ASCII characters.
-    """
-    printable = alphabet.isascii() and alphabet.isprintable()
-    if len(set(alphabet)) != len(alphabet) or len(alphabet) < 2 or not printable:
-        raise InvalidInput("expected an alphabet of two or more different printable ASCII characters")
-    return length * math.log2(len(alphabet))
 
 
 def _fits(text: str) -> bool:

@@ -26,7 +26,7 @@ from dataclasses import replace
 from typing import Any
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
-from breakglass_shamir.custody import drill_rules, history
+from breakglass_shamir.custody import drill_rules, history, rotation_rules
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.confirm import ConfirmedCore
@@ -497,6 +497,11 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.Countersigned: _countersigned,
     records.Applying: _applying,
     records.Applied: _applied,
+    records.Waited: rotation_rules.waited,
+    records.SessionsEnded: rotation_rules.sessions_ended,
+    records.Rejected: rotation_rules.rejected,
+    records.NotBefore: rotation_rules.not_before,
+    records.RotationFound: rotation_rules.rotation_found,
     records.OldDead: _old_dead,
     records.Closed: _closed,
     records.Settled: _settled,

@@ -13,7 +13,7 @@ What is merely unwise is not here.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from breakglass_shamir.custody.credential import MIN_ENTROPY_BITS, entropy_bits
+from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS
 from breakglass_shamir.custody.policy_tables import Alerts, Officer, Policy
 from breakglass_shamir.custody.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
 from breakglass_shamir.errors import InvalidInput, InvalidStructure
@@ -97,9 +97,9 @@ def _declaration(policy: Policy) -> Iterator[tuple[str, str]]:
 def _generator(policy: Policy) -> Iterator[tuple[str, str]]:
     rotation = policy.rotation
     try:
-        bits = entropy_bits(rotation.length, rotation.alphabet)
+        bits = rotation.generator.bits()
     except InvalidInput as error:
-        yield "rotation.alphabet", str(error)
+        yield "rotation" if rotation.must_contain or rotation.must_avoid else "rotation.alphabet", str(error)
         return
     if bits < MIN_ENTROPY_BITS:
         yield "rotation.length", f"expected {MIN_ENTROPY_BITS} bits of entropy or more, got {bits:.0f}"

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from breakglass_shamir.custody.credential import UNAMBIGUOUS
 from breakglass_shamir.custody.duration import Duration
+from breakglass_shamir.custody.generator import UNAMBIGUOUS, Generator
 from breakglass_shamir.custody.sinks import AnySink
 from breakglass_shamir.custody.table import Table
 from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
@@ -146,6 +146,11 @@ class Rotation(Table, frozen=True):
 
     end_sessions: bool = True
     """Whether a rotation ends the sessions that are still logged in, where the connector can."""
+
+    @property
+    def generator(self) -> Generator:
+        """What a generated credential looks like."""
+        return Generator(self.length, self.alphabet, self.must_contain, self.must_avoid)
 
 
 class Drills(Table, frozen=True):

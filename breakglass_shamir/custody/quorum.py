@@ -241,6 +241,10 @@ class Pool:
         bucket = self._buckets.get(epoch_id)
         return tuple(sorted(bucket.shares)) if bucket else ()
 
+    def epochs(self) -> tuple[bytes, ...]:
+        """Return the ids of the epochs of which there is anything."""
+        return tuple(self._buckets)
+
     def lacks_envelope(self) -> bool:
         """Tell whether shares were read of which nothing is there that opens with them."""
         return bool(self._undecided) or any(b.waiting and b.core is None for b in self._buckets.values())

@@ -263,6 +263,43 @@ class OldDead(Body, frozen=True, tag="old-dead"):
     """Officers who vouch that the old credential is dead where nobody can ask the target; leaves a debt."""
 
 
+class Waited(Body, frozen=True, tag="waited"):
+    """The target was given time, as after a change whose old credential it honours for a while."""
+
+    what: str
+    seconds: int
+
+
+class SessionsEnded(Body, frozen=True, tag="sessions-ended"):
+    """The account's sessions were ended after the change; where that failed, a debt is left."""
+
+    count: int
+    detail: str
+    failed: bool = False
+
+
+class Rejected(Body, frozen=True, tag="rejected"):
+    """The target's own rules did not take the prepared credential, and it surely changed nothing."""
+
+    epoch_id: str
+    detail: str
+
+
+class NotBefore(Body, frozen=True, tag="not-before"):
+    """The target takes no change before an instant: a rotation that is owed is due after it."""
+
+    until: str
+    """UTC, RFC 3339 with seconds."""
+    detail: str
+
+
+class RotationFound(Body, frozen=True, tag="rotation-found"):
+    """Quorums of two epochs, one following the other, were there: either credential may be the living one."""
+
+    old_epoch_id: str
+    new_epoch_id: str
+
+
 class Closed(Body, frozen=True, tag="closed"):
     """The opening is over: nothing but overridden checks is owed."""
 
@@ -353,6 +390,7 @@ AnyBody = (
     | ReadBack | Acknowledged | SheetVoided | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded
     | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead | Closed | Settled
     | RollCall | Rehearsed | DrillEnded | Destroyed | Noted
+    | Waited | SessionsEnded | Rejected | NotBefore | RotationFound
 )  # fmt: skip
 """Every record type."""
 

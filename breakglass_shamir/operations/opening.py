@@ -46,7 +46,7 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import gather
+from breakglass_shamir.operations import gather, interrupted
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.scan import Scanner
 
@@ -79,6 +79,9 @@ class Sources:
 
     also: tuple[str, ...] = ()
     """Epochs that count although they are not in force, hexadecimal: the prepared one of a rotation."""
+
+    whole: bool = False
+    """Whether every scan is read even after a quorum is there: another epoch's sheets may be among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ def _identify(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
     """Let the sheets say which set; take a set that this ledger does not know from its sheets."""
     pool = _gather(recorder, sources, scanner)
     try:
-        found = pool.quorum()
+        found = pool.quorum(interrupted.older_of_two(pool))
         recorder.set_name = found.set_name or _named_by_people(recorder)
         if not _knows(recorder):
             _recover(recorder, found)
@@ -270,6 +273,8 @@ def _combine(
     last: Moment | None,
     wanted: Wanted,
 ) -> OpenedSet:
+    if request.purpose == "rotation" and interrupted.take_up(recorder, pool):
+        wanted = Wanted.BOTH
     found = _quorum(recorder, pool, wanted)
     state = recorder.refresh()
     problems = gates.before_opening(state, clock.now(), last)
@@ -277,7 +282,8 @@ def _combine(
     unknown = found.epoch_id not in state.epochs
     if unknown:
         number = found.core.epoch
-        problems.append(Problem("epoch", f"this ledger does not know epoch {number} of {state.name} on these sheets"))
+        problem = f"this ledger does not know epoch {number} of {state.name} on these sheets"
+        problems.append(Problem("epoch", "; ".join([problem, *interrupted.forks(state, found)])))
     witnessed = _witness(recorder, found)
     if witnessed == "inconsistent":
         problems.append(Problem("witness", "the sheets remember another history of this ledger"))
@@ -372,6 +378,8 @@ def _gather(recorder: Recorder, sources: Sources, scanner: Scanner, overrides: O
     state = recorder.state.sets.get(recorder.set_name)
     between = state is not None and (state.applying or bool(sources.also))
     enough = _both(pool, state) if state is not None and between else pool.complete
+    if sources.whole and not between:
+        enough = interrupted.both_quorums(pool)
     gather.scan_paths(pool, sources.scans, scanner, recorder.desk, enough=enough)
     if sources.asks:
         gather.type_in(pool, recorder.desk, enough=enough)

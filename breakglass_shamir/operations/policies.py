@@ -4,9 +4,10 @@
 from dataclasses import asdict, dataclass
 from string import Template
 
-from breakglass_shamir.connectors.registry import connector_for, known_schemes
+from breakglass_shamir.connectors.registry import known_schemes
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.operations import targets
 
 _EXAMPLE = Template("""# One break-glass credential under custody. Every key that is not marked optional must be there.
 
@@ -167,7 +168,7 @@ def check(source: str) -> PolicyAnswers:
         InvalidInput: no connector takes its target.
     """
     policy = policies.parse(source)
-    connector_for(policy.target.uri, policy.target.account)
+    targets.endpoints_of(policy)
     structure = policy.structure
     return PolicyAnswers(
         policy.name,

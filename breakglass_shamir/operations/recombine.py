@@ -12,7 +12,6 @@ Rules:
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.gates import Request
 from breakglass_shamir.custody.record import Closed, Deferred, InUse, Refused, UseEnded
 from breakglass_shamir.custody.state import Phase
@@ -26,7 +25,7 @@ from breakglass_shamir.errors import (
     RotationDue,
 )
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import opening, reveal
+from breakglass_shamir.operations import opening, reveal, targets
 from breakglass_shamir.operations.opening import OpenedSet, Overrides, Sources
 from breakglass_shamir.operations.outlet import check_printer
 from breakglass_shamir.operations.recorder import Recorder
@@ -159,7 +158,7 @@ def _log_in(recorder: Recorder, opened: OpenedSet) -> str:
     """Let the connector log in, so that nobody sees the credential."""
     policy, _ = opening.policy_of(recorder.set_state, opened.credential)
     try:
-        check = connector_for(policy.target.uri, policy.target.account).check(opened.credential.secret)
+        check = targets.connector_of(policy, opened.credential).check(opened.credential.secret)
     except BreakglassError as error:
         return f"no login: {error}"
     recorder.desk.say(f"login by the connector: {check.result} ({check.detail})")
@@ -215,7 +214,7 @@ def _rotate(
     rotation = Rotation(recorder, policy, source, opened.credential, opened.set_key)
     try:
         new = rotation.prepare(printing, scanner)
-        rotation.finish(new, printing)
+        rotation.finish(new, printing, scanner)
     except (LedgerUnwritable, LedgerBusy, IllegalState):
         raise
     except BreakglassError as error:

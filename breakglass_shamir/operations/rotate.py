@@ -9,15 +9,20 @@ Rules:
    epoch is abandoned, which is said, and another is printed.
 3. When the target may already have been changed, the new sheets *and* the old ones are needed: the new
    credential is probed first, and the old one must be proven dead.
-4. Where the old sheets are gone or the target cannot be asked about the old credential, two officers may
+4. That holds on a terminal, too, that does not know the set or the new epoch: with quorums of an epoch and of its
+   successor it takes up the rotation that another terminal began.
+5. Where the old sheets are gone or the target cannot be asked about the old credential, two officers may
    attest that it is dead, if the new one is accepted. That is recorded as attested and stays a debt.
 """
+
+from dataclasses import replace
 
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.gates import Request
 from breakglass_shamir.custody.record import Cancelled, Settled, UseEnded, check_human_text
 from breakglass_shamir.custody.state import SetState
 from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
+from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import opening
 from breakglass_shamir.operations.opening import OpenedSet, Overrides, Sources, Wanted
 from breakglass_shamir.operations.outlet import check_printer
@@ -43,6 +48,7 @@ def rotate(
     reason: str,
     officers: tuple[str, ...] = (),
     attest: bool = False,
+    brought: Secret | None = None,
 ) -> OpeningResult:
     """Rotate a set's credential.
 
@@ -54,6 +60,7 @@ def rotate(
         reason: why, in words.
         officers: who takes part.
         attest: the officers vouch that the old credential is dead, where the target cannot be asked.
+        brought: the new secret, where nobody here can make one.
 
     Raises:
         InsufficientShares: no quorum, or one of the two quorums that a resumed rotation needs is missing.
@@ -61,20 +68,20 @@ def rotate(
         IllegalState: there is nothing to attest.
         ConnectorError, PaperError: a step failed; the debt stays.
     """
-    state = recorder.set_state
-    resumed, request = state.applying, opening.check_request(_request(state, reason, officers))
+    state = recorder.state.sets.get(recorder.set_name) or SetState(recorder.set_name)
+    request = opening.check_request(_request(state, reason, officers))
     _check(state, printing, request.officers, attest=attest)
     also = (state.prepared,) if state.prepared else ()
-    sources = Sources(sources.scans, sources.typed, sources.asks, also)
-    wanted = (Wanted.NEW if attest else Wanted.BOTH) if resumed else Wanted.LIVING
+    sources = replace(sources, also=also, whole=True)
+    wanted = (Wanted.NEW if attest else Wanted.BOTH) if state.applying else Wanted.LIVING
     opened = opening.open_set(recorder, request, Overrides(), sources, scanner, "", wanted=wanted)
     try:
         recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
         policy, source = opening.policy_of(recorder.set_state, opened.credential)
-        rotation = Rotation(recorder, policy, source, opened.credential, opened.set_key)
+        rotation = Rotation(recorder, policy, source, opened.credential, opened.set_key, brought)
         if attest:
             rotation.attest(request.officers, request.reason)
-        elif resumed:
+        elif recorder.set_state.applying:
             rotation.apply(_prepared(recorder, opened))
         else:
             _start(recorder, rotation, opened, printing, scanner)
@@ -122,7 +129,7 @@ def _check(state: SetState, printing: Printing | None, officers: tuple[str, ...]
         raise InvalidInput(
             f"expected {ATTESTING_OFFICERS} different officers who attest", hint="name each with --officer"
         )
-    if printing is None and not state.prepared:
+    if printing is None and not state.prepared and state.current:
         raise InvalidInput("expected a place for the new sheets", hint="name it with --out DIR or --printer NAME")
     if printing is not None:
         check_printer(printing.printer)
@@ -145,10 +152,11 @@ def _start(
                 ) from None
             recorder.desk.warn(f"epoch {number} was prepared and is abandoned: collect its sheets and destroy them")
         else:
-            rotation.finish(new, printing)
+            rotation.finish(new, printing, scanner)
             return
-    assert printing is not None  # noqa: S101 - refused above
-    rotation.finish(rotation.prepare(printing, scanner), printing)
+    if printing is None:
+        raise InvalidInput("expected a folder for the new sheets", hint="name it with --out DIR")
+    rotation.finish(rotation.prepare(printing, scanner), printing, scanner)
 
 
 def _prepared(recorder: Recorder, opened: OpenedSet) -> Credential:

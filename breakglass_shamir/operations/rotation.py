@@ -3,36 +3,47 @@
 
 Rules:
 
-1. Nothing is printed that the target is known to refuse: ``preflight`` first.
+1. Nothing is printed that the target is known to refuse: ``preflight`` first (``fitting.py``).
 2. The new sheets are written, read back and in the hands of a quorum before the target is touched: the paper
    is the write-ahead log.
-3. ``applying`` is durable before the change, ``old-dead`` only after new accepted, old refused for its
-   credential, new accepted again.
-4. After an ambiguous failure the new credential is probed first, then the old one; each once.
-5. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is abandoned and
+3. ``applying`` is durable before the change, ``old-dead`` only after the proof at every endpoint (``proof.py``),
+   and after the account's sessions were ended.
+4. After an ambiguous failure the new credential is probed first, then the old one; each once (``probing.py``).
+5. A definitive rejection by the target's rules, with the old credential still accepted, abandons the prepared
+   epoch, and another that is more likely to fit is prepared. An ambiguous failure never does.
+6. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is abandoned and
    made anew; one that may have been applied never is.
 
 The credential's text is in memory only, and in the sheets.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector
-from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody.credential import Credential, generate
+from breakglass_shamir.connectors.base import CheckResult, Connector
+from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.policy import Policy
 from breakglass_shamir.custody.record import (
     Abandoned,
+    AnyBody,
     Applied,
     Applying,
     Closed,
     Countersigned,
+    NotBefore,
     OldDead,
     Refused,
+    Rejected,
+    SessionsEnded,
+    Waited,
 )
 from breakglass_shamir.errors import BreakglassError, ConnectorError
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations import targets
+from breakglass_shamir.operations.fitting import STRENGTHS, Source, next_credential
+from breakglass_shamir.operations.probing import Found, Living, Prober, find_living
+from breakglass_shamir.operations.proof import Proof
 from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.sheets import (
@@ -42,6 +53,9 @@ from breakglass_shamir.operations.sheets import (
     seal_epoch,
 )
 from breakglass_shamir.paper.scan import Scanner
+
+NEITHER_WORKS = "neither-works"
+"""Stage of the ``refused`` record that says that no printed credential is known to work; alerts look for it."""
 
 
 @dataclass(slots=True)
@@ -55,8 +69,18 @@ class Rotation:
     set_key: Secret = field(repr=False)
     """The old epoch's; it countersigns the new envelope."""
 
-    def prepare(self, printing: Printing, scanner: Scanner) -> Credential:
+    brought: Secret | None = field(default=None, repr=False)
+    """The new secret, where people bring it."""
+
+    prober: Prober = field(default_factory=Prober)
+
+    def prepare(self, printing: Printing, scanner: Scanner, strength: int = 0) -> Credential:
         """Print the next epoch and have it read back; returns its credential.
+
+        Args:
+            printing: where the sheets go.
+            scanner: reads them back.
+            strength: how much more than the policy asks for the credential shall be; see ``fitting.py``.
 
         Raises:
             ConnectorError: the target says beforehand that it will refuse.
@@ -65,8 +89,9 @@ class Rotation:
         state = self.recorder.refresh()
         if state.prepared:
             self.recorder.append(Abandoned(epoch_id=state.prepared, reason="prepared by a run that ended"))
-        new = self._new_credential()
-        self._preflight(new.secret)
+        desk = self.recorder.desk
+        source = Source(self._connector(), self.policy.rotation.generator, desk.say, self._too_early, self.brought)
+        new = next_credential(source, self.old, strength)
         files = self._print(new, printing, scanner)
         read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, files)
         return new
@@ -78,7 +103,7 @@ class Rotation:
             ConnectorError: the target does not accept the new credential.
         """
         state = self.recorder.refresh()
-        check = _ask(self._connector(), self.old.secret)
+        check = self.prober.ask(self._connector(), self.old.secret)
         if check.result is not CheckResult.ACCEPTED:
             raise ConnectorError(
                 f"expected the target to accept the new credential, got {check.result}: {check.detail}",
@@ -94,50 +119,49 @@ class Rotation:
         self.recorder.append(Closed(classification=self.recorder.set_state.active_opening.classification))
         self.recorder.desk.warn("the death of the old credential is attested, not proven; that stays a debt")
 
-    def finish(self, new: Credential, printing: Printing | None) -> None:
-        """Apply the prepared epoch, prove it, close the opening.
+    def finish(self, new: Credential, printing: Printing | None, scanner: Scanner) -> None:
+        """Wait for custodians, apply the prepared epoch, prove it, close the opening.
+
+        An epoch that the target's rules reject is abandoned and made anew, where there is a place for its sheets.
 
         Raises:
             PaperError: no quorum of the new sheets was acknowledged in time.
             ConnectorError: the target was not changed, or the proof does not hold; the debt stays.
         """
-        self._countersign()
-        state = self.recorder.set_state
         known, timeout_s = (printing.acknowledged, printing.timeout_s) if printing else ((), DEFAULT_TIMEOUT_S)
-        wait_for_custodians(self.recorder, state.prepared, known, timeout_s)
-        self.apply(new)
+        for strength in range(1, STRENGTHS + 1):
+            self._countersign()
+            wait_for_custodians(self.recorder, self.recorder.set_state.prepared, known, timeout_s)
+            try:
+                self.apply(new)
+            except ConnectorError as error:
+                if not error.rejected or printing is None or strength == STRENGTHS or self.brought is not None:
+                    raise
+                self.recorder.desk.warn(f"{error}: another is made; destroy the sheets that were just printed")
+                new = self.prepare(printing, scanner, strength)
+            else:
+                return
 
     def apply(self, new: Credential) -> None:
         """Change the target and prove the change; resumes one that was interrupted.
 
         Raises:
-            ConnectorError: the target was not changed, or the proof does not hold; the debt stays.
+            ConnectorError: the target was not changed, or the proof does not hold; the debt stays. ``rejected``
+                if its rules do not take the new credential; then the prepared epoch is abandoned.
         """
         state = self.recorder.refresh()
         old_id, new_id = state.current, state.prepared
-        connector = self._connector()
+        endpoints = targets.endpoints_of(self.policy, self.old)
         self.recorder.append(Applying(old_epoch_id=old_id, new_epoch_id=new_id))
-        self._change(connector, new, resumed=state.applying)
+        self._change(endpoints[0], new, resumed=state.applying)
         self.recorder.append(Applied(new_epoch_id=new_id))
-        proofs = self._prove(connector, new)
-        self.recorder.append(OldDead(old_epoch_id=old_id, new_epoch_id=new_id, proofs=proofs, scope=connector.scope))
+        proofs = self._prove(endpoints, new)
+        self._end_sessions(endpoints, new)
+        scope = endpoints[0].scope
+        self.recorder.append(OldDead(old_epoch_id=old_id, new_epoch_id=new_id, proofs=proofs, scope=scope))
         opening = self.recorder.set_state.active_opening
         self.recorder.append(Closed(classification=opening.classification))
         self.recorder.desk.say(f"rotated: the old credential is dead, epoch {self._number(new_id)} is in force")
-
-    def _new_credential(self) -> Credential:
-        rules = self.policy.rotation
-        return replace(self.old, secret=generate(rules.length, rules.alphabet))
-
-    def _preflight(self, new: Secret) -> None:
-        found = self._connector().preflight(new, self.old.secret)
-        for note in found.notes:
-            self.recorder.desk.say(note)
-        if not found.ready:
-            until = f"no change before {found.min_age_until}" if found.min_age_until else ""
-            raise ConnectorError(
-                "the target will refuse a rotation: " + "; ".join(filter(None, (*found.problems, until)))
-            )
 
     def _print(self, new: Credential, printing: Printing, scanner: Scanner) -> tuple[Path, ...]:
         state, ledger = self.recorder.set_state, self.recorder.ledger
@@ -165,8 +189,12 @@ class Rotation:
 
     def _change(self, connector: Connector, new: Credential, *, resumed: bool) -> None:
         """Change the target, unless an interrupted run did."""
-        if resumed and _ask(connector, new.secret).result is CheckResult.ACCEPTED:
-            return
+        if resumed:
+            found = find_living(self.prober, connector, new.secret, self.old.secret)
+            if found.living is Living.NEW:
+                return
+            if found.living is not Living.OLD:
+                raise self._neither(found, "an earlier run was interrupted")
         try:
             connector.rotate(self.old.secret, new.secret)
         except ConnectorError as error:
@@ -175,56 +203,77 @@ class Rotation:
     def _after_failure(self, connector: Connector, new: Credential, error: ConnectorError) -> None:
         """Find out which credential lives: the new one first, then the old one."""
         self.recorder.append(Refused(stage="apply", error=error.id, message=str(error)))
-        if _ask(connector, new.secret).result is CheckResult.ACCEPTED:
+        found = find_living(self.prober, connector, new.secret, self.old.secret)
+        if found.living is Living.NEW:
             return
-        if _ask(connector, self.old.secret).result is CheckResult.ACCEPTED:
-            raise ConnectorError(
-                f"the target was not changed: {error}",
-                hint="the old sheets still open it; keep both sets together and run: breakglass rotate",
-            ) from error
-        raise self._neither(error) from error
+        if found.living is not Living.OLD:
+            raise self._neither(found, str(error)) from error
+        if error.rejected and found.new_refused:
+            raise self._rejected(error) from error
+        raise ConnectorError(
+            f"the target was not changed: {error}",
+            hint="the old sheets still open it; keep both sets together and run: breakglass rotate",
+        ) from error
 
-    def _neither(self, error: BaseException) -> ConnectorError:
-        second = self.policy.target.second_account or "the second account your policy should name"
+    def _rejected(self, error: ConnectorError) -> ConnectorError:
+        """Abandon the prepared epoch: the target's rules do not take it, and the old credential lives."""
+        self.recorder.append(Rejected(epoch_id=self.recorder.set_state.prepared, detail=str(error)))
         return ConnectorError(
-            f"neither the old nor the new credential could be proven to work: {error}",
-            hint=f"keep both sets of sheets; get in with: {second}",
+            f"the target's rules do not take the new credential: {error}",
+            hint="the old sheets still open it; destroy the new ones and rotate again with --out DIR",
+            rejected=True,
         )
 
-    def _prove(self, connector: Connector, new: Credential) -> tuple[str, ...]:
-        """New accepted, old refused for its credential, new accepted again.
+    def _neither(self, found: Found, why: str) -> ConnectorError:
+        second = self.policy.target.second_account or self.old.hint or "the second account your policy should name"
+        message = f"neither the old nor the new credential could be proven to work: {why} ({found.detail})"
+        self.recorder.append(Refused(stage=NEITHER_WORKS, error=ConnectorError.id, message=message))
+        hint = f"keep both sets of sheets; get in with: {second}"
+        if found.living is Living.NEITHER:
+            hint += "; if another terminal rotates this set, bring the sheets it printed"
+        return ConnectorError(message, hint=hint)
+
+    def _prove(self, endpoints: tuple[Connector, ...], new: Credential) -> tuple[str, ...]:
+        """Prove the change at every endpoint.
 
         Raises:
-            ConnectorError: any of the three is not so.
+            ConnectorError: it does not hold at one.
         """
-        steps = (
-            ("new", new.secret, CheckResult.ACCEPTED),
-            ("old", self.old.secret, CheckResult.REFUSED),
-            ("new again", new.secret, CheckResult.ACCEPTED),
-        )
-        proofs = []
-        for name, secret, wanted in steps:
-            check = _ask(connector, secret)
-            proofs.append(f"{name}: {check.result}: {check.detail}")
-            if check.result is not wanted:
-                self.recorder.append(Refused(stage="prove", error="connector", message=proofs[-1]))
-                raise ConnectorError(
-                    f"the rotation is not proven: expected {name} {wanted}, got {check.result} ({check.detail})",
-                    hint="keep both sets of sheets together and run: breakglass rotate",
-                )
-        return tuple(proofs)
+        proof = Proof(self.prober, new.secret, self.old.secret, self.recorder.desk.say, self._waited)
+        try:
+            return proof.at(endpoints)
+        except ConnectorError as error:
+            self.recorder.append(Refused(stage="prove", error=error.id, message=str(error)))
+            raise
+
+    def _end_sessions(self, endpoints: tuple[Connector, ...], new: Credential) -> None:
+        """End what is still logged in with the old credential; what cannot be ended is owed."""
+        if not self.policy.rotation.end_sessions:
+            return
+        for endpoint in endpoints:
+            if "end_sessions" in endpoint.abilities:
+                self._note(self._sessions_at(endpoint, new))
+
+    def _sessions_at(self, endpoint: Connector, new: Credential) -> SessionsEnded:
+        try:
+            count = endpoint.end_sessions(new.secret)
+        except ConnectorError as error:
+            self.recorder.desk.warn(f"sessions of the account could not be ended; that stays a debt: {error}")
+            return SessionsEnded(count=0, detail=f"{endpoint.target}: {error}", failed=True)
+        self.recorder.desk.say(f"sessions ended at {endpoint.target}: {count}")
+        return SessionsEnded(count=count, detail=endpoint.target)
+
+    def _waited(self, what: str, seconds: int) -> None:
+        self._note(Waited(what=what, seconds=seconds))
+
+    def _too_early(self, until: datetime, detail: str) -> None:
+        self._note(NotBefore(until=f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", detail=detail))
+
+    def _note(self, body: AnyBody) -> None:
+        self.recorder.append(body)
 
     def _connector(self) -> Connector:
-        target = self.policy.target.uri or self.old.target
-        return connector_for(target, self.policy.target.account or self.old.account)
+        return targets.connector_of(self.policy, self.old)
 
     def _number(self, epoch_id: str) -> int:
         return self.recorder.set_state.epochs[epoch_id].number
-
-
-def _ask(connector: Connector, secret: Secret) -> Check:
-    """Check, with an error taken for *unknown*."""
-    try:
-        return connector.check(secret)
-    except BreakglassError as error:
-        return Check(CheckResult.UNKNOWN, str(error))

@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector
-from breakglass_shamir.connectors.registry import connector_for
+from breakglass_shamir.connectors.base import CheckResult, Connector
 from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.credential import Credential, generate
+from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.policy import Policy
 from breakglass_shamir.custody.record import Abandoned, PolicyAdopted, Proven
 from breakglass_shamir.custody.state import EpochState
@@ -29,7 +28,9 @@ from breakglass_shamir.errors import (
 )
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.outlet import Printed, check_printer
+from breakglass_shamir.operations.probing import Living, Prober, find_living
 from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.sheets import Epoch, Printing, print_epoch, seal_epoch
@@ -58,6 +59,8 @@ def split(
     scanner: Scanner,
     *,
     current: Secret | None = None,
+    kind: CredentialKind | None = None,
+    totp_seed: Secret | None = None,
 ) -> SplitResult:
     """Put a credential on paper.
 
@@ -68,6 +71,8 @@ def split(
         printing: where the sheets go.
         scanner: reads them back.
         current: what opens the target now, when one is generated.
+        kind: what the secret bytes are; None: as the policy says.
+        totp_seed: seed of the account's second factor, which rides along.
 
     Raises:
         InvalidPolicy: the policy file does not describe a set.
@@ -91,9 +96,9 @@ def split(
         )
     _replace_unproven(recorder)
     if secret is None:
-        secret, proven = generate(policy.rotation.length, policy.rotation.alphabet), "unproven"
+        secret, proven = policy.rotation.generator.draw(), "unproven"
     number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
-    credential = describe(policy, secret)
+    credential = targets.describe(policy, secret, kind=kind, totp_seed=totp_seed)
     epoch = seal_epoch(policy, source, credential, recorder.ledger.checkpoint(), number, NO_PREDECESSOR)
     printed = print_epoch(epoch, printing, scanner, recorder.desk)
     _record(recorder, epoch, proven, printed)
@@ -123,7 +128,7 @@ def _put_in_force(
         ConnectorError: the target could not be changed.
     """
     epoch_id = recorder.set_state.current
-    connector = connector_for(policy.target.uri, policy.target.account)
+    connector = targets.connector_of(policy)
     try:
         read_back_folder(recorder, epoch_id, printing, scanner, files)
         wait_for_custodians(recorder, epoch_id, printing.acknowledged, printing.timeout_s)
@@ -135,7 +140,7 @@ def _put_in_force(
         connector.rotate(current, new)
     except ConnectorError as error:
         _after_failure(recorder, connector, current, new, error)
-    check = _ask(connector, new)
+    check = Prober().ask(connector, new)
     recorder.append(Proven(epoch_id=epoch_id, result=check.result, detail=check.detail))
 
 
@@ -149,10 +154,10 @@ def _after_failure(
     Raises:
         ConnectorError: the new one does not live, or that is not clear.
     """
-    found = _ask(connector, new).result
-    if found is CheckResult.ACCEPTED:
+    found = find_living(Prober(), connector, new, current)
+    if found.living is Living.NEW:
         return
-    if found is CheckResult.REFUSED and _ask(connector, current).result is CheckResult.ACCEPTED:
+    if found.living is Living.OLD and found.new_refused:
         recorder.append(Abandoned(epoch_id=recorder.set_state.current, reason="the target was not changed"))
         raise ConnectorError(
             f"the target was not changed: {error}", hint="the current credential still works; destroy the new sheets"
@@ -163,20 +168,6 @@ def _after_failure(
     ) from error
 
 
-def _ask(connector: Connector, secret: Secret) -> Check:
-    """Check, with an error taken for *unknown*."""
-    try:
-        return connector.check(secret)
-    except ConnectorError as error:
-        return Check(CheckResult.UNKNOWN, str(error))
-
-
-def describe(policy: Policy, secret: Secret) -> Credential:
-    """Put the secret together with all that a blank machine needs."""
-    target = policy.target
-    return Credential(secret, account=target.account, target=target.uri, hint=target.second_account)
-
-
 def prove(recorder: Recorder, policy: Policy, secret: Secret) -> str:
     """Ask the target; returns ``accepted`` or ``unproven``.
 
@@ -184,7 +175,7 @@ def prove(recorder: Recorder, policy: Policy, secret: Secret) -> str:
         ConnectorError: the target refuses this credential.
     """
     try:
-        check = connector_for(policy.target.uri, policy.target.account).check(secret)
+        check = targets.connector_of(policy).check(secret)
     except ConnectorError as error:
         recorder.desk.warn(f"the credential could not be proven: {error}")
         return "unproven"

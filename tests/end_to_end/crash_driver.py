@@ -22,7 +22,7 @@ from breakglass_shamir.cli import main
 from breakglass_shamir.connectors import base, key_file
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import gather, reveal, sheets
+from breakglass_shamir.operations import gather, outlet, reveal
 from tests.end_to_end.life import scan_folder
 
 
@@ -71,7 +71,7 @@ def install(boundaries: Boundaries, printed: Path, readback: Path) -> None:
     """Wrap every step, and scan what was printed when it is waited for."""
     boundaries.wrap(Ledger, "append", lambda _ledger, body: f"record {body.__struct_config__.tag}")
     boundaries.inside_records()
-    boundaries.wrap(sheets, "_write", lambda path, _pdf: f"write {path.name}")
+    boundaries.wrap(outlet, "_write", lambda path, _pdf: f"write {path.name}")
     boundaries.wrap(base.Connector, "rotate", lambda *_: "connector.rotate")
     boundaries.wrap(key_file, "put_in_place", lambda *_: "put the key in place")
     boundaries.wrap(reveal, "run_command", lambda *_: "reveal")

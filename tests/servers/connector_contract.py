@@ -119,6 +119,7 @@ class ConnectorContract:
             "logins_since": lambda: connector.logins_since(datetime.now(UTC)),
             "password_changed_at": lambda: connector.password_changed_at(stage.right),
             "end_sessions": lambda: connector.end_sessions(stage.right),
+            "issue": lambda: connector.issue(stage.right),
         }
         for ability in ABILITIES - connector.abilities:
             with pytest.raises(ConnectorError, match="not supported"):

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the records of a rotation change beyond its main line, which is in ``lifecycle.py``.
+
+Rules:
+
+1. Waiting changes nothing; it is on record so that an auditor sees how long an old credential was honoured.
+2. Sessions that could not be ended are a debt of their own: people look at the target and settle it.
+3. A prepared epoch that the target rejected is abandoned although it was being applied: nothing was changed.
+4. A target that takes no change before some day moves the date of a rotation debt behind that day, by the
+   policy's own deadline. It settles nothing, and never by more than 60 days.
+5. Quorums of an epoch and of its successor, brought to a terminal that does not know the successor, are a
+   rotation that was interrupted elsewhere: the target is being changed, and either credential may live.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.state import ROTATION, Debt, EpochStatus, Moment, SetState
+from breakglass_shamir.errors import IllegalState, InvalidRecord
+
+SESSIONS = "sessions"
+"""Kind of the debt that sessions which were not ended leave."""
+
+SESSIONS_DEADLINE_S = 86_400
+"""How long people have to look at sessions that were not ended."""
+
+MOST_DELAY_S = 60 * 86_400
+"""Longest time by which a target may put a rotation off."""
+
+
+def waited(s: SetState, _b: records.Waited, record: Record, _d: bytes) -> SetState:
+    """Hold that a wait belongs to a change under way; it changes nothing."""
+    _under_way(s, record)
+    _applying(s)
+    return s
+
+
+def sessions_ended(s: SetState, body: records.SessionsEnded, record: Record, _d: bytes) -> SetState:
+    """Take note of ended sessions; those that could not be ended are owed."""
+    opening = _under_way(s, record)
+    _applying(s)
+    if not body.failed:
+        return s
+    what = f"end the sessions of the account by hand: {body.detail}"
+    debt = Debt(f"{SESSIONS}-{record.seq}", SESSIONS, opening, Moment.of(record), SESSIONS_DEADLINE_S, what)
+    return replace(s, debts=(*s.debts, debt))
+
+
+def rejected(s: SetState, body: records.Rejected, record: Record, _d: bytes) -> SetState:
+    """Abandon the prepared epoch that the target's rules did not take."""
+    _under_way(s, record)
+    _applying(s)
+    if body.epoch_id != s.prepared:
+        raise IllegalState("only the prepared epoch can be rejected")
+    gone = replace(s.epochs[s.prepared], status=EpochStatus.ABANDONED, since=record.time)
+    return replace(s, epochs={**s.epochs, gone.epoch_id: gone}, prepared="", applying=False)
+
+
+def not_before(s: SetState, body: records.NotBefore, record: Record, _d: bytes) -> SetState:
+    """Date the rotation debts behind the day before which the target takes no change."""
+    _under_way(s, record)
+    try:
+        until = datetime.fromisoformat(body.until)
+        delay = (until - datetime.fromisoformat(record.time)).total_seconds()
+    except (ValueError, TypeError):
+        raise InvalidRecord("expected an instant with a time zone") from None
+    delay_s = min(max(0, int(delay)), MOST_DELAY_S)
+    note = f"; the target takes no change before {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    debts = tuple(
+        replace(debt, since=Moment.of(record), deadline_s=delay_s + _own_deadline(s), what=_dated(debt.what, note))
+        if debt.kind == ROTATION and delay_s
+        else debt
+        for debt in s.debts
+    )
+    return replace(s, debts=debts)
+
+
+def rotation_found(s: SetState, body: records.RotationFound, record: Record, _d: bytes) -> SetState:
+    """Take up a rotation that another terminal began."""
+    _under_way(s, record)
+    old, new = s.epochs.get(body.old_epoch_id), s.epochs.get(body.new_epoch_id)
+    if s.prepared or s.applying or old is None or new is None or s.current != body.old_epoch_id:
+        raise IllegalState("expected the current epoch and one that follows it, and no other rotation under way")
+    if new.status is not EpochStatus.GOOD or new.predecessor != body.old_epoch_id:
+        raise IllegalState("the second epoch does not follow the first, or it is void or abandoned")
+    return replace(s, prepared=body.new_epoch_id, applying=True)
+
+
+def _own_deadline(s: SetState) -> int:
+    # Imported here: the policy's parser is not needed for anything else in this module.
+    from breakglass_shamir.custody import policy as policies
+
+    return policies.parse(s.policy_source).rotation.deadline.seconds if s.policy_source else SESSIONS_DEADLINE_S
+
+
+def _dated(what: str, note: str) -> str:
+    return what.partition("; the target takes no change before")[0] + note
+
+
+def _under_way(s: SetState, record: Record) -> str:
+    """Return the id of the opening a record belongs to, which must be the one under way."""
+    if s.opening is None or record.opening != s.opening.id:
+        raise IllegalState(f"the record belongs to no opening of set {s.name} that is under way")
+    return s.opening.id
+
+
+def _applying(s: SetState) -> None:
+    if not s.applying:
+        raise IllegalState("nothing is being applied")

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rotation that another terminal began: told from the sheets of both epochs, taken up or reported.
+
+Rules:
+
+1. Quorums of an epoch and of the one whose envelope names it as predecessor are a rotation under way: either
+   credential may be the living one. It is taken up as if this terminal had been interrupted.
+2. Two epochs that name the same predecessor are a fork: two terminals rotated one set. It is said by name.
+3. Only an envelope names its predecessor; a typed core does not.
+"""
+
+import base64
+from collections.abc import Callable, Iterator
+
+from breakglass_shamir.custody.quorum import Pool, Quorum
+from breakglass_shamir.custody.record import Abandoned, Recovered, RotationFound
+from breakglass_shamir.custody.state import EpochStatus, SetState
+from breakglass_shamir.errors import BreakglassError, IllegalState
+from breakglass_shamir.formats.envelope import NO_PREDECESSOR
+from breakglass_shamir.operations.recorder import Recorder
+
+
+def both_quorums(pool: Pool) -> Callable[[], bool]:
+    """Return a question that is answered yes when quorums of an epoch and of its successor are there."""
+    return lambda: older_of_two(pool) is not None
+
+
+def older_of_two(pool: Pool) -> bytes | None:
+    """Return the id of the epoch of which a quorum is there and one of its successor too; None if there is none."""
+    complete = _complete(pool)
+    ids = {found.core.epoch_id for found in complete}
+    before = [found.envelope.predecessor for found in complete if found.envelope]
+    return next((one for one in before if one in ids and one != NO_PREDECESSOR), None)
+
+
+def take_up(recorder: Recorder, pool: Pool) -> bool:
+    """Record a rotation that another terminal began, if quorums of both its epochs are there; tells whether so."""
+    state = recorder.refresh()
+    found = next((one for one in _complete(pool) if _follows(state, one)), None)
+    if found is None or not state.current or found.epoch_id == state.prepared:
+        return False
+    _resolve_fork(recorder, state, found)
+    if found.epoch_id not in state.epochs:
+        _learn(recorder, found)
+    recorder.append(RotationFound(old_epoch_id=state.current, new_epoch_id=found.epoch_id))
+    recorder.desk.warn(
+        f"epoch {found.core.epoch} follows the one in force here: a rotation that was begun elsewhere is "
+        "gone on with; keep both sets of sheets together"
+    )
+    return True
+
+
+def _resolve_fork(recorder: Recorder, state: SetState, found: Quorum) -> None:
+    """Let go of an epoch that this terminal prepared beside the one that another terminal printed.
+
+    Raises:
+        IllegalState: this terminal may have applied its own already: only people can tell which one lives.
+    """
+    if not state.prepared:
+        return
+    mine = state.epochs[state.prepared]
+    fork = f"a fork: epoch {mine.number} ({mine.short_id}), prepared here, and the one on these sheets follow the same"
+    if state.applying:
+        raise IllegalState(
+            f"{fork} epoch; either may be in force, and so may the old one",
+            hint="rotate with the sheets of one of them left out; if the target refuses it, with the other's",
+        )
+    recorder.append(Abandoned(epoch_id=mine.epoch_id, reason="a fork: another terminal printed a successor too"))
+    recorder.desk.warn(f"{fork} epoch; the one prepared here is abandoned: collect its sheets and destroy them")
+
+
+def forks(state: SetState, found: Quorum) -> Iterator[str]:
+    """Say which epoch of this ledger an unknown one stands beside, with the same predecessor."""
+    if found.envelope is None or found.envelope.predecessor == NO_PREDECESSOR:
+        return
+    before = found.envelope.predecessor.hex()
+    for epoch in state.epochs.values():
+        if epoch.predecessor == before and epoch.status is not EpochStatus.ABANDONED:
+            yield f"a fork: epoch {epoch.number} ({epoch.short_id}) follows the same epoch; two terminals rotated it"
+
+
+def _complete(pool: Pool) -> list[Quorum]:
+    """Return every quorum in a pool, the highest epoch first."""
+    found = []
+    for epoch_id in pool.epochs():
+        try:
+            found.append(pool.quorum(epoch_id))
+        except BreakglassError:
+            continue
+    return sorted(found, key=lambda one: one.core.epoch, reverse=True)
+
+
+def _follows(state: SetState, found: Quorum) -> bool:
+    if found.envelope is None or found.envelope.predecessor.hex() != state.current:
+        return False
+    if found.set_name != state.name:
+        return False
+    known = state.epochs.get(found.epoch_id)
+    return known is None or known.status is EpochStatus.GOOD
+
+
+def _learn(recorder: Recorder, found: Quorum) -> None:
+    envelope = found.envelope
+    assert envelope is not None  # noqa: S101 - the caller looked
+    recorder.append(
+        Recovered(
+            epoch=envelope.core.epoch, epoch_id=found.epoch_id, set_public_key=found.set_public_key.hex(),
+            envelope=base64.b64encode(envelope.to_bytes()).decode(), envelope_sha256=envelope.digest.hex(),
+            pinned=False,
+        )
+    )  # fmt: skip
