@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The password of a PostgreSQL role as a break-glass credential.
+
+Rules:
+
+1. Only the server decides whether a password is right: *accepted* needs that it asked for it and let the role in,
+   *refused* needs SQLSTATE 28P01. Everything else, 28000 above all, is *unknown*.
+2. The server gets a SCRAM verifier, never the new password: it stands in no statement, log or view there.
+3. The steps of a rotation, in one transaction: log in with the old password; take the lock that every terminal takes;
+   log in with the old password once more, since another terminal may have changed it while this one waited; change;
+   commit, with the commit on the server's disk.
+
+What it does not do: it changes no role but the one it logs in as, and needs no superuser.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import ClassVar
+
+from breakglass_shamir.connectors import postgresql_log, postgresql_rules
+from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
+from breakglass_shamir.connectors.database_target import (
+    DATABASE_OPTIONS,
+    database_target,
+    password_problems,
+    require_account,
+    require_different,
+    stop_at,
+)
+from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.connectors.postgresql_session import Denied, Lost, Session, Unreachable, answers, session
+from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.hygiene import Secret
+
+ACCOUNT_MAX_BYTES = 63
+"""Longest name of a role (NAMEDATALEN - 1)."""
+
+REFUSED_STATE = "28P01"
+"""SQLSTATE invalid_password."""
+
+NOT_ALLOWED_IN = "28000"
+"""SQLSTATE invalid_authorization_specification: pg_hba.conf, NOLOGIN, a certificate; never the password."""
+
+RULES_REFUSE = "22023"
+"""SQLSTATE invalid_parameter_value: what a password checking module says to a password that breaks its rules."""
+
+_VERIFIER = re.compile(r"SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+")
+
+
+class PostgresqlConnector(Connector):
+    """Password of a role; target ``postgresql://HOST[:5432]/DATABASE``, or ``postgresql:///DATABASE`` for a socket.
+
+    What it changes: the password of the role ``target.account``, by ``ALTER ROLE``, as that role. It is stored as a
+    SCRAM-SHA-256 verifier that is made here, under a fresh salt. ``VALID UNTIL`` and everything else stay.
+
+    What it needs: the extra ``breakglass-shamir[postgresql]``. PostgreSQL 10 or later. A line in ``pg_hba.conf`` that
+    lets the role in with ``scram-sha-256`` (or ``md5``) from the terminal. Two free connections, also under the
+    role's ``CONNECTION LIMIT``. TLS with a certificate of the host's name, from an authority of the system or in
+    option ``ca``. ``tls = "off"`` is a connection in the clear: then anybody on the way can answer for the server.
+    Over a Unix socket (option ``socket``: its folder, default /run/postgresql) there is no TLS.
+
+    What it does not reach: passwords that clients keep (``.pgpass``, poolers, applications); other ways into the role
+    in ``pg_hba.conf`` (``trust``, ``peer``, certificates, LDAP); other roles, and superusers who can become this one.
+    A standby follows the primary as replication does: list it under ``rotation.endpoints`` and it is waited for. Name
+    the server itself and not a pooler: PgBouncer keeps a list of passwords of its own.
+
+    What it cannot tell: the server uses the same words and code for a wrong password, a role that does not exist, a
+    role without a password and one whose ``VALID UNTIL`` is over. That is why a rotation is proven by the new
+    credential being accepted before and after the old one is refused. PostgreSQL does not keep when a password was
+    changed.
+
+    What the server's log shows: with ``log_statement`` on, the verifier. It is salted and not the password, but a
+    short password could be guessed from it: leave ``rotation.length`` at 20 or more. The module ``credcheck`` takes
+    verifiers only with ``credcheck.encrypted_password_allowed = on``.
+
+    Logins come from the server's own log (option ``log``), in its formats csvlog, jsonlog or stderr, with
+    ``log_connections = on``, ``log_timezone = 'UTC'`` and English ``lc_messages``; the file must be readable here.
+
+    Ending sessions: every other connection of the role is ended by ``pg_terminate_backend``.
+    """
+
+    scheme: ClassVar[str] = "postgresql"
+    grace_window_s: ClassVar[int] = 0
+    scope: ClassVar[str] = "the password of this role on this server and its standbys"
+    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "end_sessions"})
+    option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
+
+    def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
+        super().__init__(target, account, options=options)
+        self._target = database_target(target, options, port=5432, socket="/run/postgresql")
+        require_account(self.scheme, account, ACCOUNT_MAX_BYTES)
+
+    def _preflight(self, new: Secret | None) -> Preflight:
+        return self._preflight_as(new, None)
+
+    def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
+        problems, notes = password_problems(new) if new else [], postgresql_rules.fixed_notes(self._target, new)
+        if not answers(self._target, self.account, self.time_limit_s):
+            problems.append(f"no PostgreSQL server that can be believed answers at {self._target.in_words}")
+        elif current:
+            found = self._asked_as_account(current)
+            problems += found.problems
+            notes += found.notes
+        return Preflight(tuple(problems), tuple(notes), None, self.scope)
+
+    def _asked_as_account(self, current: Secret) -> postgresql_rules.Found:
+        """Ask the server about the role, as the role."""
+        try:
+            with self._session(current) as one:
+                if not one.asked:
+                    return postgresql_rules.Found(["the server lets the role in without asking for a password"], [])
+                return postgresql_rules.found(one, self.account)
+        except (Denied, Unreachable, Lost) as error:
+            return postgresql_rules.Found([f"the role could not log in to be asked: {error}"], [])
+
+    def _check(self, credential: Secret) -> Check:
+        try:
+            with self._session(credential) as one:
+                if not one.asked:
+                    return Check(CheckResult.UNKNOWN, "the server lets the role in without asking for a password")
+        except Denied as error:
+            return _judged(error)
+        except Unreachable as error:
+            return Check(CheckResult.UNKNOWN, f"no answer that can be believed: {error}")
+        return Check(CheckResult.ACCEPTED, "the server asked for the password and let the role in")
+
+    def _rotate(self, old: Secret, new: Secret) -> None:
+        require_different(old, new)
+        stop_at(password_problems(new))
+        try:
+            with self._session(old) as one:
+                self._change(one, old, new)
+        except (Denied, Unreachable) as error:
+            raise ConnectorError(f"unchanged: the old credential did not log in: {error}") from error
+
+    def _change(self, one: Session, old: Secret, new: Secret) -> None:
+        """Change the password inside one transaction of a session that the old one began."""
+        try:
+            verifier = self._begin(one, old, new)
+            one.rows(f"ALTER ROLE SESSION_USER PASSWORD '{verifier}'")
+        except Lost as error:
+            raise ConnectorError(f"unchanged: {error}") from error
+        except Denied as error:
+            raise ConnectorError(
+                f"unchanged: the server refused: {error} (SQLSTATE {error.sqlstate})",
+                rejected=error.sqlstate == RULES_REFUSE,
+            ) from error
+        try:
+            one.rows("COMMIT")
+        except (Lost, Denied) as error:
+            raise ConnectorError(f"the change was sent and may be in place; its answer is missing: {error}") from error
+
+    def _begin(self, one: Session, old: Secret, new: Secret) -> str:
+        """Take the lock, and make sure that the old password still holds; return the verifier of the new one."""
+        if not one.asked:
+            raise ConnectorError("unchanged: the server lets the role in without asking for a password")
+        one.rows("BEGIN")
+        one.rows("SET LOCAL ROLE NONE")
+        one.rows("SET LOCAL synchronous_commit = 'on'")
+        one.rows("SELECT set_config('lock_timeout', $1, true)", [f"{int(self.time_limit_s * 500)}ms"])
+        one.rows("SELECT pg_advisory_xact_lock($1::bigint)", [str(_lock_number(self.account))])
+        ((role,),) = one.rows("SELECT session_user::text")
+        if role != self.account:
+            raise ConnectorError(f"unchanged: the server logged in the role {role}, expected {self.account}")
+        again = self._check(old)
+        if again.result is not CheckResult.ACCEPTED:
+            raise ConnectorError(f"unchanged: the old credential was not accepted a second time: {again.detail}")
+        verifier = one.verifier(new, self.account)
+        if not _VERIFIER.fullmatch(verifier):
+            raise ConnectorError("unchanged: libpq made no SCRAM verifier")
+        return verifier
+
+    def _end_sessions(self, credential: Secret) -> int:
+        with self._session(credential) as one:
+            return postgresql_rules.end_others(one, self.time_limit_s)
+
+    def _logins_since(self, since: datetime) -> tuple[Login, ...]:
+        return postgresql_log.logins(self._target.log, self.account, since)
+
+    def _session(self, password: Secret) -> AbstractContextManager[Session]:
+        return session(self._target, self.account, password, self.time_limit_s)
+
+
+def _judged(error: Denied) -> Check:
+    """Say what an error during the login means."""
+    if error.sqlstate == REFUSED_STATE:
+        return Check(CheckResult.REFUSED, "the server asked for the password and refused it (SQLSTATE 28P01)")
+    return Check(
+        CheckResult.UNKNOWN,
+        f"no verdict about the password: {error} (SQLSTATE {error.sqlstate})",
+        blocked=error.sqlstate == NOT_ALLOWED_IN,
+    )
+
+
+def _lock_number(account: str) -> int:
+    """Return the advisory lock of a role: the same number on every terminal."""
+    digest = hashlib.sha256(f"breakglass rotation of {account}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a PostgreSQL server says about a role to the role itself: limits, rules, other sessions.
+
+It uses views and settings that every role may read. What it does not do: it changes no setting and no role.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from breakglass_shamir.connectors.database_target import DatabaseTarget
+from breakglass_shamir.connectors.postgresql_session import Session
+from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.hygiene import Secret
+
+OLD_PSQL_MAX_BYTES = 99
+"""Longest password that psql before version 14 takes at its prompt."""
+
+NEEDED_CONNECTIONS = 2
+"""Connections that a rotation has open at one time."""
+
+_FACTS = """
+SELECT r.rolcanlogin, r.rolsuper, r.rolconnlimit, r.rolvaliduntil::text, pg_is_in_recovery(),
+  current_setting('transaction_read_only'), current_setting('log_connections'),
+  current_setting('credcheck.encrypted_password_allowed', true), session_user::text,
+  (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = session_user AND a.pid <> pg_backend_pid())
+FROM pg_roles r WHERE r.rolname = session_user
+"""
+
+_OTHERS = """
+SELECT a.pid::text, pg_terminate_backend(a.pid)::text FROM pg_stat_activity a
+WHERE a.usename = session_user AND a.pid <> pg_backend_pid()
+"""
+
+_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands against a rotation, and what an operator should know."""
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def fixed_notes(target: DatabaseTarget, new: Secret | None) -> list[str]:
+    """Return what can be said without asking."""
+    notes = ["passwords kept by clients and poolers, and other ways in by pg_hba.conf, are not reached"]
+    if not target.socket and not target.tls.verify:
+        notes.append("tls is off: whoever is on the way can read along and answer for the server")
+    if new and len(new) > OLD_PSQL_MAX_BYTES:
+        notes.append(f"psql before version 14 takes no more than {OLD_PSQL_MAX_BYTES} bytes at its prompt")
+    return notes
+
+
+def found(session: Session, account: str) -> Found:
+    """Ask as the role."""
+    ((login, superuser, limit, until, standby, read_only, logged, verifiers, role, others),) = session.rows(_FACTS)
+    result = Found()
+    rules = {
+        f"the server logged in the role {role}, expected {account}": role != account,
+        "the server is a standby and takes no changes; name the primary": standby == "t",
+        "the server's transactions are read-only; name one that takes changes": (standby, read_only) == ("f", "on"),
+        "the role may not log in": login != "t",
+        "credcheck refuses verifiers; set credcheck.encrypted_password_allowed = on": verifiers in ("off", "false"),
+        _limit_words(limit, others): superuser != "t" and not _has_room(limit, others),
+    }
+    result.problems.extend(text for text, stands in rules.items() if stands)
+    if until not in (None, "infinity"):
+        result.notes.append(f"VALID UNTIL is {until}: from then on the server refuses every password of the role")
+    if logged == "off":
+        result.notes.append("log_connections is off: the server writes no logins down")
+    return result
+
+
+def end_others(session: Session, time_limit_s: float) -> int:
+    """End every other connection of the role; returns how many there were.
+
+    Raises:
+        ConnectorError: some did not end in time.
+    """
+    ended: set[str | None] = set()
+    deadline = time.monotonic() + time_limit_s
+    while others := session.rows(_OTHERS):
+        ended |= {process for process, _ in others}
+        if time.monotonic() > deadline:
+            raise ConnectorError(f"{len(others)} sessions of the role did not end in time")
+        time.sleep(_PAUSE_S)
+    return len(ended)
+
+
+def _has_room(limit: str | None, others: str | None) -> bool:
+    """Tell whether one more connection beside this one fits under the role's limit; -1 is none."""
+    return int(limit or 0) < 0 or int(others or 0) + NEEDED_CONNECTIONS <= int(limit or 0)
+
+
+def _limit_words(limit: str | None, others: str | None) -> str:
+    return f"CONNECTION LIMIT is {limit}, {others} are in use and a rotation needs {NEEDED_CONNECTIONS}"

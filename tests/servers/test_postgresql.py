@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connector ``postgresql`` on a real server, judged by psql, and what it must never take for a dead credential."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from connector_contract import ConnectorContract, Stage, assert_no_secret
+from local_server import free_port
+from postgres_server import HOST, PostgresServer
+from throwaway_ca import ThrowAwayCa
+
+from breakglass_shamir.connectors import postgresql_log
+from breakglass_shamir.connectors.base import CheckResult, Connector
+from breakglass_shamir.connectors.postgresql import PostgresqlConnector
+from breakglass_shamir.connectors.registry import connector_for
+from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.errors import ConnectorError, InvalidInput
+from breakglass_shamir.hygiene import Secret
+
+
+def fresh() -> Secret:
+    """A password that Debian's module passwordcheck takes: letters and others."""
+    return Secret(b"a7" + generate(24).reveal())
+
+
+@pytest.fixture
+def right() -> Secret:
+    return fresh()
+
+
+@pytest.fixture
+def new() -> Secret:
+    return fresh()
+
+
+@pytest.fixture(autouse=True)
+def no_sessions_left(postgres_server: PostgresServer) -> Iterator[None]:
+    yield
+    postgres_server.end_sessions()
+
+
+def make(server: PostgresServer, role: str, **more: str) -> Connector:
+    return connector_for(server.target, role, {**server.options, **more})
+
+
+class TestOverTls(ConnectorContract):
+    """The contract, over TCP with TLS."""
+
+    @pytest.fixture
+    def stage(self, postgres_server: PostgresServer, right: Secret, new: Secret) -> Stage:
+        role = postgres_server.add_role(right)
+        return Stage(
+            make(postgres_server, role), right, fresh(), new, lambda secret: postgres_server.log_in(role, secret)
+        )
+
+    @pytest.fixture
+    def unreachable(self, postgres_server: PostgresServer, stage: Stage) -> Connector:
+        options = postgres_server.options
+        return connector_for(f"postgresql://{HOST}:{free_port()}/postgres", stage.connector.account, options)
+
+
+class TestOverASocket(ConnectorContract):
+    """The contract, over a Unix socket."""
+
+    @pytest.fixture
+    def stage(self, postgres_server: PostgresServer, right: Secret, new: Secret) -> Stage:
+        role = postgres_server.add_role(right)
+        socket_file = postgres_server.folder / f".s.PGSQL.{postgres_server.port}"
+        options = {"socket": str(socket_file), "log": postgres_server.options["log"]}
+        connector = connector_for("postgresql:///postgres", role, options)
+        return Stage(connector, right, fresh(), new, lambda secret: postgres_server.log_in(role, secret))
+
+    @pytest.fixture
+    def unreachable(self, stage: Stage, tmp_path: Path) -> Connector:
+        return connector_for("postgresql:///postgres", stage.connector.account, {"socket": str(tmp_path)})
+
+
+# --- what is never a dead credential ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rest", "blocked"),
+    [("NOLOGIN", True), ("LOGIN CONNECTION LIMIT 0", False)],
+)
+def test_a_role_that_may_not_come_in_is_unknown(
+    postgres_server: PostgresServer, right: Secret, new: Secret, rest: str, blocked: bool
+) -> None:
+    connector = make(postgres_server, postgres_server.add_role(right, rest))
+    answer = connector.check(right)
+    assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, blocked)
+    assert not connector.preflight(new, right).ready
+    with pytest.raises(ConnectorError, match="unchanged"):
+        connector.rotate(right, new)
+
+
+def test_a_role_that_pg_hba_keeps_out_is_unknown(postgres_server: PostgresServer, right: Secret) -> None:
+    postgres_server.admin("DROP ROLE IF EXISTS barred", "CREATE ROLE barred LOGIN")
+    answer = make(postgres_server, "barred").check(right)
+    assert answer.result is CheckResult.UNKNOWN
+    assert "28000" in answer.detail
+
+
+def test_a_database_that_is_not_there_is_unknown(postgres_server: PostgresServer, right: Secret) -> None:
+    role = postgres_server.add_role(right)
+    target = postgres_server.target.replace("/postgres", "/no_such_database")
+    assert connector_for(target, role, postgres_server.options).check(right).result is CheckResult.UNKNOWN
+
+
+def test_a_server_that_does_not_ask_proves_nothing(postgres_server: PostgresServer, right: Secret, new: Secret) -> None:
+    postgres_server.admin("DROP ROLE IF EXISTS trusted", "CREATE ROLE trusted LOGIN")
+    socket_file = postgres_server.folder / f".s.PGSQL.{postgres_server.port}"
+    connector = connector_for("postgresql:///postgres", "trusted", {"socket": str(socket_file)})
+    assert "without asking" in connector.check(right).detail
+    assert connector.check(right).result is CheckResult.UNKNOWN
+    assert not connector.preflight(new, right).ready
+    with pytest.raises(ConnectorError, match="without asking"):
+        connector.rotate(right, new)
+
+
+def test_a_server_that_wants_the_password_in_clear_does_not_get_it(
+    postgres_server: PostgresServer, right: Secret
+) -> None:
+    postgres_server.admin(
+        "DROP ROLE IF EXISTS clear", f"CREATE ROLE clear LOGIN PASSWORD '{fresh().reveal().decode()}'"
+    )
+    assert make(postgres_server, "clear").check(right).result is CheckResult.UNKNOWN
+
+
+def test_a_certificate_of_another_name_or_authority_is_not_believed(
+    postgres_server: PostgresServer, right: Secret, new: Secret, need: Callable[[str], str], tmp_path: Path
+) -> None:
+    role = postgres_server.add_role(right)
+    other = {**postgres_server.options, "ca": str(ThrowAwayCa(tmp_path).certificate)}
+    for connector in (
+        connector_for(postgres_server.target, role, other),
+        connector_for(postgres_server.target.replace(HOST, "localhost"), role, postgres_server.options),
+    ):
+        assert connector.check(right).result is CheckResult.UNKNOWN
+        assert not connector.preflight(new, right).ready
+        with pytest.raises(ConnectorError, match="certificate"):
+            connector.rotate(right, new)
+    assert postgres_server.lets_in(role, right)
+
+
+@contextmanager
+def impostor(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """A server that answers everything in one way, and remembers what it was told."""
+    told: list[bytes] = []
+    with socket.create_server((HOST, 0)) as server:
+        server.settimeout(0.2)
+        over = threading.Event()
+
+        def work() -> None:
+            while not over.is_set():
+                try:
+                    one, _ = server.accept()
+                except TimeoutError:
+                    continue
+                with one:
+                    one.settimeout(1)
+                    try:
+                        while data := one.recv(4096):
+                            told.append(data)
+                            one.sendall(answer)
+                    except OSError:
+                        continue
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            yield server.getsockname()[1], told
+        finally:
+            over.set()
+            worker.join()
+
+
+@pytest.mark.parametrize("answer", [b"N", b"", b"E" + b"\0\0\0\x26SFATAL\0C28P01\0Mrefused\0\0"])
+def test_whoever_has_no_certificate_cannot_call_a_credential_dead(right: Secret, answer: bytes) -> None:
+    with impostor(answer) as (port, told):
+        connector = PostgresqlConnector(f"postgresql://{HOST}:{port}/x", "someone", options={"time_limit": "0.5"})
+        assert connector.check(right).result is CheckResult.UNKNOWN
+        assert told
+        assert_no_secret(b"".join(told), (right,))
+
+
+# --- the change ------------------------------------------------------------------------------------------
+
+
+def test_psql_sees_the_old_one_refused_and_the_new_one_let_in(
+    postgres_server: PostgresServer, right: Secret, new: Secret
+) -> None:
+    role = postgres_server.add_role(right)
+    assert postgres_server.lets_in(role, right)
+    make(postgres_server, role).rotate(right, new)
+    assert not postgres_server.lets_in(role, right)
+    assert postgres_server.lets_in(role, new)
+
+
+def test_nothing_the_server_writes_holds_a_password(
+    postgres_server: PostgresServer, right: Secret, new: Secret
+) -> None:
+    role, wrong = postgres_server.add_role(right), fresh()
+    connector = make(postgres_server, role)
+    connector.preflight(new, right)
+    connector.check(wrong)
+    connector.rotate(right, new)
+    connector.check(right)
+    connector.end_sessions(new)
+    postgres_server.wait_until_written("pg_terminate_backend")
+    written = postgres_server.everything_written()
+    assert b"ALTER ROLE SESSION_USER PASSWORD 'SCRAM-SHA-256$" in written, "what is searched is not what was logged"
+    assert_no_secret(written, (right, wrong, new))
+
+
+def test_of_two_terminals_with_the_same_old_credential_one_wins(postgres_server: PostgresServer, right: Secret) -> None:
+    role, offers = postgres_server.add_role(right), [fresh(), fresh(), fresh()]
+    won: list[Secret] = []
+
+    def rotate(offer: Secret) -> None:
+        try:
+            make(postgres_server, role).rotate(right, offer)
+        except ConnectorError as error:
+            assert "unchanged" in str(error)
+        else:
+            won.append(offer)
+
+    threads = [threading.Thread(target=rotate, args=[offer]) for offer in offers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert [offer for offer in offers if postgres_server.lets_in(role, offer)] == won
+
+
+def test_a_role_that_acts_as_another_changes_its_own_password(
+    postgres_server: PostgresServer, right: Secret, new: Secret
+) -> None:
+    other = postgres_server.add_role(right)
+    role = postgres_server.add_role(right)
+    postgres_server.admin(f"GRANT {other} TO {role}", f"ALTER ROLE {role} SET role = '{other}'")
+    make(postgres_server, role).rotate(right, new)
+    assert postgres_server.lets_in(role, new)
+    assert postgres_server.lets_in(other, right)
+
+
+def test_an_md5_password_becomes_a_scram_verifier(postgres_server: PostgresServer, right: Secret, new: Secret) -> None:
+    role = postgres_server.add_role(right)
+    postgres_server.admin("SET password_encryption = md5", f"ALTER ROLE {role} PASSWORD '{right.reveal().decode()}'")
+    connector = make(postgres_server, role)
+    assert connector.check(right).result is CheckResult.ACCEPTED
+    connector.rotate(right, new)
+    assert postgres_server.lets_in(role, new)
+    assert postgres_server.stored(role).startswith("SCRAM-SHA-256$")
+
+
+def test_preflight_says_what_stands_against_it(postgres_server: PostgresServer, right: Secret, new: Secret) -> None:
+    cases = {
+        "read-only": ("LOGIN", "ALTER ROLE {} SET default_transaction_read_only = on"),
+        "credcheck": ("LOGIN", "ALTER DATABASE postgres SET credcheck.encrypted_password_allowed = off"),
+        "CONNECTION LIMIT is 1": ("LOGIN CONNECTION LIMIT 1", ""),
+    }
+    for words, (rest, statement) in cases.items():
+        role = postgres_server.add_role(right, rest)
+        postgres_server.admin(*([statement.format(role)] if statement else []))
+        found = make(postgres_server, role).preflight(new, right)
+        postgres_server.admin("ALTER DATABASE postgres RESET ALL")
+        assert [problem for problem in found.problems if words in problem], words
+    until = postgres_server.add_role(right, "LOGIN VALID UNTIL '2999-01-01'")
+    found = make(postgres_server, until).preflight(new, right)
+    assert found.ready
+    assert any("2999" in note for note in found.notes)
+
+
+def test_a_server_that_takes_no_changes_is_left_as_it_was(
+    postgres_server: PostgresServer, right: Secret, new: Secret
+) -> None:
+    role = postgres_server.add_role(right)
+    postgres_server.admin(f"ALTER ROLE {role} SET default_transaction_read_only = on")
+    with pytest.raises(ConnectorError, match="unchanged") as caught:
+        make(postgres_server, role).rotate(right, new)
+    assert not caught.value.rejected
+    assert postgres_server.lets_in(role, right)
+
+
+def test_what_can_be_no_password_is_found_before_anything_is_asked(right: Secret) -> None:
+    connector = PostgresqlConnector(f"postgresql://{HOST}:{free_port()}/x", "someone", options={"time_limit": "1"})
+    for unfit in (Secret(b"a\0b"), Secret(b"\xff\xfe")):
+        with pytest.raises(ConnectorError, match="a password must"):
+            connector.rotate(right, unfit)
+        assert any("a password must" in problem for problem in connector.preflight(unfit).problems)
+
+
+# --- targets, logs, start-up -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "account", "options"),
+    [
+        ("postgresql:host/db", "r", {}),
+        ("postgresql://role@host/db", "r", {}),
+        ("postgresql://host/db?sslmode=disable", "r", {}),
+        ("postgresql://host/db#x", "r", {}),
+        ("postgresql://host/a/b", "r", {}),
+        ("postgresql://host:port/db", "r", {}),
+        ("postgresql://host/db", "", {}),
+        ("postgresql://host/db", "r" * 64, {}),
+        ("postgresql://host/db", "r", {"socket": "/run/postgresql"}),
+        ("postgresql:///db", "r", {"socket": "run"}),
+        ("postgresql://host/db", "r", {"log": "server.log"}),
+        ("postgresql://host/db", "r", {"key": "/k"}),
+        ("postgresql://host/db", "r", {"tls": "maybe"}),
+        ("postgresql://host/db", "r", {"tls": "off", "ca": "/ca.pem"}),
+    ],
+)
+def test_a_target_that_is_none_is_refused(target: str, account: str, options: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput):
+        PostgresqlConnector(target, account, options=options)
+
+
+@pytest.mark.parametrize("kind", ["server.log", "server.csv", "server.json"])
+def test_logins_are_read_from_every_format_of_the_log(
+    postgres_server: PostgresServer, right: Secret, kind: str
+) -> None:
+    role, began = postgres_server.add_role(right), datetime.now(UTC) - timedelta(seconds=1)
+    connector = make(postgres_server, role, log=str(postgres_server.folder / "log" / kind))
+    connector.check(right)
+    connector.check(fresh())
+    postgres_server.wait_until_written(f'password authentication failed for user "{role}"')
+    logins = connector.logins_since(began)
+    assert [login.accepted for login in logins] == [True, False]
+    assert {login.source for login in logins} == {HOST}
+    assert "database=postgres" in logins[0].detail
+
+
+def test_a_log_with_doubtful_times_is_not_guessed_at(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("2026-11-25 08:00:00.000 CET [1] LOG:  connection authorized: user=bg database=x\n")
+    with pytest.raises(ConnectorError, match="certainty") as caught:
+        postgresql_log.logins(str(log), "bg", datetime(2026, 1, 1, tzinfo=UTC))
+    assert "log_timezone" in caught.value.hint
+    for missing in ("", str(tmp_path / "none*.log")):
+        with pytest.raises(ConnectorError, match="cannot be told"):
+            postgresql_log.logins(missing, "bg", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_making_the_connector_loads_no_database_driver() -> None:
+    program = (
+        "import sys; from breakglass_shamir.connectors import connector_for; connector_for('postgresql://h/d', 'r');"
+        "print('psycopg' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
