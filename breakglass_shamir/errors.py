@@ -14,6 +14,7 @@ Rules:
 This module does not print, log or translate anything.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -29,6 +30,11 @@ class BreakglassError(Exception):
     id: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
     default_hint: ClassVar[str] = ""
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What the error document says beyond message and hint; none for most."""
+        return {}
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -87,9 +93,22 @@ class InvalidInput(UsageError):
 
 
 class InvalidPolicy(UsageError):
-    """A policy file does not describe a set that can be kept."""
+    """A policy file does not describe a set that can be kept.
+
+    Attributes:
+        problems: each with the key's path, the words and the nearest valid spelling.
+    """
 
     id = "invalid-policy"
+
+    def __init__(self, message: str, *, hint: str = "", problems: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """Every problem by itself."""
+        return {"problems": list(self.problems)}
 
 
 class InvalidStructure(UsageError):

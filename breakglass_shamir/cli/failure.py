@@ -8,7 +8,9 @@ which might hold a secret.
 import itertools
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 import click
 
@@ -27,7 +29,7 @@ def guarded(command: click.Command) -> int:
     except click.exceptions.Exit as exit_:
         return int(exit_.exit_code)
     except BreakglassError as error:
-        return _say(error.id, str(error), error.hint, error.exit_code)
+        return _say(error.id, str(error), error.hint, error.exit_code, error.details)
     except click.UsageError as error:
         return _usage(error)
     except click.ClickException as error:
@@ -50,12 +52,14 @@ def _usage(error: click.UsageError) -> int:
     return USAGE
 
 
-def _say(identifier: str, message: str, hint: str, code: int) -> int:
+def _say(
+    identifier: str, message: str, hint: str, code: int, details: Mapping[str, object] = MappingProxyType({})
+) -> int:
     """Print one failure, for people or as JSON."""
     if _wants_json():
         import json
 
-        document = {"error": {"id": identifier, "message": message, "hint": hint}, "exit": code}
+        document = {"error": {"id": identifier, "message": message, "hint": hint, **details}, "exit": code}
         with suppress(OSError):
             click.echo(json.dumps(document, ensure_ascii=False))
         return code

@@ -12,12 +12,16 @@ Reading the file is the caller's work; here it is text.
 """
 
 import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 import msgspec
 
 from breakglass_shamir.custody.duration import Duration
+from breakglass_shamir.custody.policy_problem import PolicyProblem
 from breakglass_shamir.custody.policy_rules import problems
 from breakglass_shamir.custody.policy_tables import (
     Alerts,
@@ -34,6 +38,7 @@ from breakglass_shamir.custody.policy_tables import (
     Site,
     Target,
 )
+from breakglass_shamir.custody.record import is_clean
 from breakglass_shamir.errors import InvalidInput, InvalidPolicy
 from breakglass_shamir.formats.structure import Structure
 
@@ -47,20 +52,30 @@ BUILT_IN_CLASS = "unlisted"
 """Incident class under the built-in policy, which knows no list."""
 
 
+_PLACEHOLDERS = {
+    "name": "x",
+    "target": {"uri": "manual:"},
+    "quorum": {"groups": [{"threshold": 2, "custodians": ["a", "b"]}]},
+    "declaration": {"classes": ["x"]},
+}
+"""What stands in for a required table that is wrong in itself, while the others are looked at."""
+
+
 def parse(source: str) -> Policy:
     """Read a policy file's text.
 
     Raises:
-        InvalidPolicy: with the key's path and what was expected.
+        InvalidPolicy: with every problem: the key's path, what was expected, what was found.
     """
+    tree = _tree(source)
     try:
-        policy = msgspec.convert(_dates_as_text(msgspec.toml.decode(source)), Policy, dec_hook=_decode_duration)
-    except msgspec.DecodeError as error:
-        raise InvalidPolicy(_in_words(str(error))) from None
-    except UnicodeError:
-        raise InvalidPolicy("expected UTF-8 text") from None
-    for path, words in problems(policy):
-        raise InvalidPolicy(f"{path}: {words}")
+        policy = _typed(tree)
+    except msgspec.ValidationError as error:
+        raise _invalid(_every_problem(tree, str(error))) from None
+    if found := [*problems(policy)]:
+        raise _invalid(found)
+    if found := [*_unclean(tree, "")]:
+        raise _invalid(found)
     return policy
 
 
@@ -94,27 +109,72 @@ def salted_digest(salt: bytes, source: str) -> bytes:
     return hashlib.sha256(salt + digest(source)).digest()
 
 
+def _tree(source: str) -> Any:
+    """Decode TOML, days as text."""
+    for number, line in enumerate(source.split("\n"), 1):
+        if line.endswith("\r"):
+            raise _invalid([PolicyProblem("", f"line {number}: expected lines that end in LF, got CRLF")])
+        if not is_clean(line.replace("\t", " ")):
+            raise _invalid([PolicyProblem("", f"line {number}: control or text-direction characters")])
+    try:
+        return _dates_as_text(msgspec.toml.decode(source))
+    except RecursionError:
+        raise _invalid([PolicyProblem("", "expected lists and tables a few levels deep, got many")]) from None
+    except msgspec.DecodeError as error:
+        text = str(error)
+        raise _invalid([PolicyProblem("", f"not TOML: {text[:1].lower()}{text[1:]}")]) from None
+    except ValueError:
+        raise _invalid([PolicyProblem("", "not TOML: a number far too large")]) from None
+
+
+def _typed(tree: Any) -> Policy:
+    return msgspec.convert(tree, Policy, dec_hook=_decode_duration)
+
+
+def _every_problem(tree: Any, otherwise: str) -> list[PolicyProblem]:
+    """Find what is wrong with the shape, and what does not hold between the tables that are right in themselves."""
+    # Imported here: needed after a mistake only.
+    from breakglass_shamir.custody.policy_walk import shape_problems
+
+    found = [*shape_problems(tree)] or [PolicyProblem("", otherwise)]
+    wrong = {re.split(r"[.\[]", problem.key)[0] for problem in found}
+    right = {key: value for key, value in tree.items() if key in Policy.__struct_fields__ and key not in wrong}
+    return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong)]
+
+
+def _invalid(found: Sequence[PolicyProblem]) -> InvalidPolicy:
+    if len(found) == 1:
+        return InvalidPolicy(str(found[0]), problems=[asdict(one) for one in found])
+    lines = "".join(f"\n  {one}" for one in found)
+    return InvalidPolicy(f"{len(found)} problems in this policy:{lines}", problems=[asdict(one) for one in found])
+
+
+def _unclean(value: Any, path: str) -> Iterator[PolicyProblem]:
+    """Find text that an escape made unfit for a record."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unclean(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _unclean(item, f"{path}[{number}]")
+    elif isinstance(value, str) and not is_clean(value):
+        yield PolicyProblem(path, "control or text-direction characters")
+
+
 def _dates_as_text(value: Any) -> Any:
     """Let a day be written as TOML's own date or as text."""
     if isinstance(value, dict):
         return {key: _dates_as_text(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_dates_as_text(item) for item in value]
-    return value.isoformat() if isinstance(value, date) else value
+    return value.isoformat() if type(value) is date else value
 
 
 def _decode_duration(kind: type, value: Any) -> Duration:
+    """Read the only type that the decoder does not know."""
     if kind is not Duration or not isinstance(value, str):
-        raise NotImplementedError
+        raise ValueError("expected a duration")
     try:
         return Duration.parse(value)
     except InvalidInput as error:
         raise ValueError(str(error)) from None
-
-
-def _in_words(message: str) -> str:
-    """Put msgspec's ``... - at `$.a.b` `` in front, as a key's path."""
-    what, at, where = message.partition(" - at `$")
-    path = where.rstrip("`").lstrip(".")
-    text = what[:1].lower() + what[1:]
-    return f"{path}: {text}" if at and path else text

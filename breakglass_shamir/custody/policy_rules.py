@@ -11,9 +11,10 @@ What is merely unwise is not here.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS
+from breakglass_shamir.custody.policy_problem import PolicyProblem, nearest
 from breakglass_shamir.custody.policy_tables import Alerts, Officer, Policy
 from breakglass_shamir.custody.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
 from breakglass_shamir.errors import InvalidInput, InvalidStructure
@@ -21,118 +22,140 @@ from breakglass_shamir.errors import InvalidInput, InvalidStructure
 _KEY_LINE = re.compile(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( [^\x00-\x1f]*)?")
 
 
-def problems(policy: Policy) -> Iterator[tuple[str, str]]:
-    """Yield what does not hold, as key path and words."""
-    for rule in (_name, _people, _details, _officers, _declaration, _generator, _sinks):
-        yield from rule(policy)
+def problems(policy: Policy, left_out: Collection[str] = ()) -> Iterator[PolicyProblem]:
+    """Yield what does not hold.
+
+    Args:
+        policy: the typed file.
+        left_out: top-level keys that are wrong in themselves and not worth a second complaint.
+    """
+    for needed, rule in _RULES:
+        if not needed & set(left_out):
+            yield from rule(policy)
 
 
-def _name(policy: Policy) -> Iterator[tuple[str, str]]:
+def _name(policy: Policy) -> Iterator[PolicyProblem]:
     name = policy.name
     if not name.isprintable() or re.search(r"[\s/\\]", name) or name[0] in ".-" or len(name.encode()) > 64:
-        yield (
+        yield PolicyProblem(
             "name",
             "expected up to 64 bytes of printable text without spaces and slashes, and no dot or hyphen in front",
         )
 
 
-def _people(policy: Policy) -> Iterator[tuple[str, str]]:
+def _people(policy: Policy) -> Iterator[PolicyProblem]:
     """Refuse an impossible structure, a person twice in a group, and a coalition of one person."""
     try:
         structure = policy.structure
     except InvalidStructure as error:
-        yield "quorum", str(error)
+        yield PolicyProblem("quorum", str(error))
         return
     for number, group in enumerate(policy.quorum.groups):
         path = f"quorum.groups[{number}].custodians"
         if len(set(group.custodians)) != len(group.custodians):
-            yield path, "the same custodian twice in one group"
+            yield PolicyProblem(path, "the same custodian twice in one group")
         if not all(_is_printable(name) for name in group.custodians):
-            yield path, "expected printable names"
+            yield PolicyProblem(path, "expected printable names")
     for person in dict.fromkeys(name for group in policy.quorum.groups for name in group.custodians):
         seats = [seat for seat in structure.seats() if policy.custodian(seat) == person]
-        if structure.is_quorum(seats):
-            yield "quorum", f"{person!r} alone could open this set, by holding a sheet in each group"
+        twice = len({group for group, _ in seats}) < len(seats)
+        if structure.is_quorum(seats) and not twice:
+            yield PolicyProblem("quorum", f"{person!r} alone could open this set, by holding a sheet in each group")
 
 
-def _details(policy: Policy) -> Iterator[tuple[str, str]]:
+def _details(policy: Policy) -> Iterator[PolicyProblem]:
     """Hold the tables of custodians and sites against the groups and each other."""
     yield from _different("custodians", [one.name for one in policy.custodians])
     yield from _different("sites", [one.name for one in policy.sites])
-    in_groups = {name for group in policy.quorum.groups for name in group.custodians}
+    in_groups = [name for group in policy.quorum.groups for name in group.custodians]
     sites = [site.name for site in policy.sites]
     for number, custodian in enumerate(policy.custodians):
         if custodian.name not in in_groups:
-            yield f"custodians[{number}].name", f"no group has a custodian {custodian.name!r}"
+            yield PolicyProblem(
+                f"custodians[{number}].name",
+                f"no group has a custodian {custodian.name!r}",
+                nearest(custodian.name, in_groups),
+            )
         if custodian.site and sites and custodian.site not in sites:
             listed = ", ".join(sites)
-            yield f"custodians[{number}].site", f"expected one of the sites {listed}, got {custodian.site!r}"
+            yield PolicyProblem(
+                f"custodians[{number}].site",
+                f"expected one of the sites {listed}, got {custodian.site!r}",
+                nearest(custodian.site, sites),
+            )
 
 
-def _officers(policy: Policy) -> Iterator[tuple[str, str]]:
+def _officers(policy: Policy) -> Iterator[PolicyProblem]:
     yield from _different("officers", [one.name for one in policy.officers])
     for number, officer in enumerate(policy.officers):
         path = f"officers[{number}]"
         if not _is_printable(officer.name):
-            yield f"{path}.name", "expected a printable name"
+            yield PolicyProblem(f"{path}.name", "expected a printable name")
         for place, line in enumerate(officer.keys):
             if _KEY_LINE.fullmatch(line) is None:
-                yield f"{path}.keys[{place}]", "expected an SSH public key in one line, as in a .pub file"
+                yield PolicyProblem(
+                    f"{path}.keys[{place}]", "expected an SSH public key in one line, as in a .pub file"
+                )
         if officer.valid_from and officer.valid_until and officer.valid_until < officer.valid_from:
-            yield f"{path}.valid_until", f"expected a day from {officer.valid_from} on, got {officer.valid_until}"
+            yield PolicyProblem(
+                f"{path}.valid_until", f"expected a day from {officer.valid_from} on, got {officer.valid_until}"
+            )
     needed, signers = policy.declaration.signatures, _signers(policy.officers)
     if needed > signers:
-        yield "declaration.signatures", f"expected at most {signers}, as many officers have a key, got {needed}"
+        yield PolicyProblem(
+            "declaration.signatures", f"expected at most {signers}, as many officers have a key, got {needed}"
+        )
 
 
-def _declaration(policy: Policy) -> Iterator[tuple[str, str]]:
+def _declaration(policy: Policy) -> Iterator[PolicyProblem]:
     if not all(name.strip() for name in policy.declaration.classes):
-        yield "declaration.classes", "expected names that are not empty"
+        yield PolicyProblem("declaration.classes", "expected names that are not empty")
     try:
         re.compile(policy.declaration.ticket)
     except (re.error, OverflowError, RecursionError) as error:
-        yield "declaration.ticket", f"not a regular expression: {error}"
+        yield PolicyProblem("declaration.ticket", f"not a regular expression: {error}")
 
 
-def _generator(policy: Policy) -> Iterator[tuple[str, str]]:
+def _generator(policy: Policy) -> Iterator[PolicyProblem]:
     rotation = policy.rotation
     try:
         bits = rotation.generator.bits()
     except InvalidInput as error:
-        yield "rotation" if rotation.must_contain or rotation.must_avoid else "rotation.alphabet", str(error)
+        key = "rotation" if rotation.must_contain or rotation.must_avoid else "rotation.alphabet"
+        yield PolicyProblem(key, str(error))
         return
     if bits < MIN_ENTROPY_BITS:
-        yield "rotation.length", f"expected {MIN_ENTROPY_BITS} bits of entropy or more, got {bits:.0f}"
+        yield PolicyProblem("rotation.length", f"expected {MIN_ENTROPY_BITS} bits of entropy or more, got {bits:.0f}")
 
 
-def _sinks(policy: Policy) -> Iterator[tuple[str, str]]:
+def _sinks(policy: Policy) -> Iterator[PolicyProblem]:
     alerts: Alerts = policy.alerts
     yield from _different("alerts.sinks", [sink.name for sink in alerts.sinks])
     for number, sink in enumerate(alerts.sinks):
         path = f"alerts.sinks[{number}]"
         match sink:
             case SyslogSink() if (sink.cert is None) != (sink.key is None):
-                yield path, "expected both cert and key, or neither"
+                yield PolicyProblem(path, "expected both cert and key, or neither")
             case SyslogSink() if sink.transport != "tls" and (sink.ca or sink.cert):
-                yield f"{path}.transport", f"expected tls with ca or cert, got {sink.transport}"
+                yield PolicyProblem(f"{path}.transport", f"expected tls with ca or cert, got {sink.transport}")
             case SplunkSink() if sink.ack and sink.channel is None:
-                yield f"{path}.channel", "expected a channel with ack"
+                yield PolicyProblem(f"{path}.channel", "expected a channel with ack")
             case SmtpSink() if bool(sink.user) != (sink.password_file is not None):
-                yield path, "expected both user and password_file, or neither"
+                yield PolicyProblem(path, "expected both user and password_file, or neither")
             case SmtpSink() if sink.user and sink.encryption == "none":
-                yield f"{path}.encryption", "expected starttls or tls with a password, got none"
+                yield PolicyProblem(f"{path}.encryption", "expected starttls or tls with a password, got none")
             case ExecSink() if not sink.argv[0].startswith("/"):
-                yield f"{path}.argv[0]", f"expected a program by absolute path, got {sink.argv[0]!r}"
+                yield PolicyProblem(f"{path}.argv[0]", f"expected a program by absolute path, got {sink.argv[0]!r}")
             case _:
                 pass
     if alerts.require_ack and not alerts.sinks:
-        yield "alerts.require_ack", "expected a sink that could acknowledge, got none"
+        yield PolicyProblem("alerts.require_ack", "expected a sink that could acknowledge, got none")
 
 
-def _different(path: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _different(path: str, names: Sequence[str]) -> Iterator[PolicyProblem]:
     for number, name in enumerate(names):
         if name in names[:number]:
-            yield f"{path}[{number}].name", f"{name!r} is there already"
+            yield PolicyProblem(f"{path}[{number}].name", f"{name!r} is there already")
 
 
 def _signers(officers: Iterable[Officer]) -> int:
@@ -141,3 +164,15 @@ def _signers(officers: Iterable[Officer]) -> int:
 
 def _is_printable(name: str) -> bool:
     return bool(name.strip()) and name.isprintable()
+
+
+_RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]], ...] = (
+    (frozenset({"name"}), _name),
+    (frozenset({"quorum"}), _people),
+    (frozenset({"quorum", "custodians", "sites"}), _details),
+    (frozenset({"officers", "declaration"}), _officers),
+    (frozenset({"declaration"}), _declaration),
+    (frozenset({"rotation"}), _generator),
+    (frozenset({"alerts"}), _sinks),
+)
+"""Each rule with the top-level keys it looks at."""

@@ -12,7 +12,7 @@ import msgspec
 from breakglass_shamir.custody.duration import Duration
 from breakglass_shamir.custody.generator import UNAMBIGUOUS, Generator
 from breakglass_shamir.custody.sinks import AnySink
-from breakglass_shamir.custody.table import Table
+from breakglass_shamir.custody.table import Probability, Table, lasting
 from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
 from breakglass_shamir.formats.structure import Group, Seat, Structure
 
@@ -22,8 +22,13 @@ RevealMode = Literal["exec", "show", "no-reveal"]
 CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file"]
 """What the secret bytes are."""
 
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-"""A probability."""
+Fingerprint = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^SHA256:[A-Za-z0-9+/]{43}$", description="a fingerprint such as SHA256:..., of 43 characters"
+    ),
+]
+"""A key's fingerprint as ``ssh-keygen -l`` prints it."""
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 
@@ -64,7 +69,7 @@ class Custodian(Table, frozen=True):
     site: Annotated[str, msgspec.Meta(max_length=120)] = ""
     """Where the sheet is kept; one of the sites."""
 
-    availability: Share | None = None
+    availability: Probability | None = None
     """How likely this custodian comes when called, given that the site can be reached."""
 
 
@@ -72,7 +77,7 @@ class Site(Table, frozen=True):
     """A place where sheets are kept."""
 
     name: _Name
-    availability: Share | None = None
+    availability: Probability | None = None
     """How likely the place can be reached."""
 
 
@@ -87,7 +92,7 @@ class Officer(Table, frozen=True):
     valid_until: date | None = None
     """The last day."""
 
-    revoked: tuple[Annotated[str, msgspec.Meta(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")], ...] = ()
+    revoked: Annotated[tuple[Fingerprint, ...], msgspec.Meta(max_length=100)] = ()
     """Fingerprints of keys that count no more, as ``ssh-keygen -l`` prints them."""
 
 
@@ -106,10 +111,10 @@ class Declaration(Table, frozen=True):
     signatures: Annotated[int, msgspec.Meta(ge=0, le=20)] = 0
     """Different officers' keys that must sign the declaration."""
 
-    valid_for: Duration = Duration(1800)
+    valid_for: Duration = lasting(1800)
     """How long after the declaration the sheets may be combined."""
 
-    use_for: Duration = Duration(3600)
+    use_for: Duration = lasting(3600)
     """Longest use; an opening may ask for less."""
 
 
@@ -117,14 +122,14 @@ class Reveal(Table, frozen=True):
     """How the credential may leave the program."""
 
     modes: Annotated[tuple[RevealMode, ...], msgspec.Meta(min_length=1)] = ("exec", "show", "no-reveal")
-    show_for: Duration = Duration(60)
+    show_for: Duration = lasting(60)
     """How long ``--show`` keeps the credential on the screen."""
 
 
 class Rotation(Table, frozen=True):
     """What follows a use."""
 
-    deadline: Duration = Duration(86400)
+    deadline: Duration = lasting(86400)
     may_defer: bool = False
     """Whether a quorum may put the rotation off; otherwise a deferred one is overdue at once."""
 
@@ -137,7 +142,7 @@ class Rotation(Table, frozen=True):
     must_avoid: Annotated[str, msgspec.Meta(max_length=200)] = ""
     """Characters a generated credential never holds."""
 
-    max_age: Duration = Duration(365 * 86400)
+    max_age: Duration = lasting(365 * 86400)
     """When a credential that was never used is due for rotation all the same."""
 
     endpoints: Annotated[tuple[Annotated[str, msgspec.Meta(min_length=3, max_length=400)], ...],
@@ -156,16 +161,16 @@ class Rotation(Table, frozen=True):
 class Drills(Table, frozen=True):
     """How often each drill is due."""
 
-    roll_call: Duration = Duration(90 * 86400)
-    rehearsal: Duration = Duration(90 * 86400)
-    access: Duration = Duration(365 * 86400)
+    roll_call: Duration = lasting(90 * 86400)
+    rehearsal: Duration = lasting(90 * 86400)
+    access: Duration = lasting(365 * 86400)
 
 
 class Alerts(Table, frozen=True):
     """Who is told."""
 
     sinks: Annotated[tuple[AnySink, ...], msgspec.Meta(max_length=20)] = ()
-    budget: Duration = Duration(5)
+    budget: Duration = lasting(5)
     """How long an opening waits for its alerts to go out."""
 
     require_ack: bool = False
@@ -174,7 +179,7 @@ class Alerts(Table, frozen=True):
     name_people: bool = False
     """Whether an alert names officers and custodians."""
 
-    repeat: Duration = Duration(3600)
+    repeat: Duration = lasting(3600)
     """How often an alert about something overdue is repeated."""
 
 
@@ -191,10 +196,10 @@ class Policy(Table, frozen=True):
     custodians: Annotated[tuple[Custodian, ...], msgspec.Meta(max_length=255)] = ()
     sites: Annotated[tuple[Site, ...], msgspec.Meta(max_length=255)] = ()
     officers: Annotated[tuple[Officer, ...], msgspec.Meta(max_length=100)] = ()
-    reveal: Reveal = Reveal()
-    rotation: Rotation = Rotation()
-    drills: Drills = Drills()
-    alerts: Alerts = Alerts()
+    reveal: Reveal = msgspec.field(default_factory=Reveal)
+    rotation: Rotation = msgspec.field(default_factory=Rotation)
+    drills: Drills = msgspec.field(default_factory=Drills)
+    alerts: Alerts = msgspec.field(default_factory=Alerts)
 
     @property
     def structure(self) -> Structure:
@@ -210,6 +215,15 @@ class Policy(Table, frozen=True):
     def custodian(self, seat: Seat) -> str:
         """Return who keeps the sheet of a seat."""
         return self.quorum.groups[seat[0] - 1].custodians[seat[1] - 1]
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """Every custodian once, in the order of the groups."""
+        return tuple(dict.fromkeys(name for group in self.quorum.groups for name in group.custodians))
+
+    def seats_of(self, custodian: str) -> tuple[Seat, ...]:
+        """Return the seats whose sheets a custodian keeps."""
+        return tuple(seat for seat in self.structure.seats() if self.custodian(seat) == custodian)
 
     def details(self, custodian: str) -> Custodian:
         """Return what the policy says of a custodian; where it says nothing, nothing but the name."""

@@ -523,14 +523,14 @@ def check_human_text(name: str, value: str) -> str:
     trimmed = value.strip()
     if not any(character.isalnum() for character in trimmed):
         raise InvalidInput(f"expected a {name} in words, got none")
-    if not _is_clean(trimmed):
+    if not is_clean(trimmed):
         raise InvalidInput(f"the {name} has control or text-direction characters")
     return trimmed
 
 
 def _check_text(value: Any) -> None:
     """Walk a tree of builtins and refuse text that reads differently to different people."""
-    if isinstance(value, str) and not _is_clean(value.replace("\n", " ").replace("\t", " ")):
+    if isinstance(value, str) and not is_clean(value.replace("\n", " ").replace("\t", " ")):
         raise InvalidInput("control or text-direction characters in a record")
     if isinstance(value, dict):
         for key, item in value.items():
@@ -541,7 +541,7 @@ def _check_text(value: Any) -> None:
             _check_text(item)
 
 
-def _is_clean(text: str) -> bool:
-    """Whether text has no control, surrogate or bidirectional formatting characters."""
+def is_clean(text: str) -> bool:
+    """Tell whether text has no control, surrogate or bidirectional formatting characters."""
     bidirectional = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
     return not any(c in bidirectional or unicodedata.category(c) in ("Cc", "Cs") for c in text)

@@ -15,19 +15,30 @@ from typing import Annotated, Literal
 import msgspec
 
 from breakglass_shamir.custody.duration import Duration
-from breakglass_shamir.custody.table import Path, Table
+from breakglass_shamir.custody.table import Path, Table, lasting
 
-Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+Host = Annotated[
+    str, msgspec.Meta(max_length=253, pattern=r"^[A-Za-z0-9._:-]+$", description="a host name or an address")
+]
 """A host name or an address, IPv6 without brackets."""
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 """A TCP or UDP port."""
 
-WebUrl = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^https?://[^/\s]+")]
+WebUrl = Annotated[
+    str, msgspec.Meta(max_length=2000, pattern=r"^https?://[^/\s]+", description="an address with https:// or http://")
+]
 """Where an HTTP sink posts to."""
 
-Address = Annotated[str, msgspec.Meta(max_length=254, pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
+Address = Annotated[
+    str, msgspec.Meta(max_length=254, pattern=r"^[^@\s<>,]+@[^@\s<>,]+$", description="one mail address")
+]
 """One mail address."""
+
+Guid = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$", description="a GUID")
+]
+"""What Splunk calls a channel."""
 
 Facility = Literal[
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
@@ -77,7 +88,7 @@ class SplunkSink(Sink, frozen=True, tag_field="type", tag="splunk"):
     """The collector's address, with or without ``/services/collector``."""
 
     token_file: Path
-    channel: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")] | None = None
+    channel: Guid | None = None
     """GUID of the request channel; needed for ``ack``."""
 
     ack: bool = False
@@ -130,7 +141,7 @@ class ExecSink(Sink, frozen=True, tag_field="type", tag="exec"):
     argv: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=50)]
     """The program, by absolute path, and its arguments; no shell."""
 
-    timeout: Duration = Duration(10)
+    timeout: Duration = lasting(10)
 
 
 class FileSink(Sink, frozen=True, tag_field="type", tag="file"):

@@ -1,139 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Policy files for people: an example to start from, and what a person asks before signing one."""
+"""What a person asks of a policy file before signing it.
 
-from dataclasses import asdict, dataclass
-from string import Template
+Rules:
 
-from breakglass_shamir.connectors.registry import known_schemes
+1. What is wrong is an error, every problem at once, the target's address included.
+2. What is unwise is a warning, and what could not be looked at here is a note; neither makes the file wrong.
+"""
+
+import json
+from dataclasses import dataclass
+
+from breakglass_shamir.connectors.registry import connector_for
+from breakglass_shamir.custody import availability
 from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.errors import InvalidInput
-from breakglass_shamir.operations import targets
-
-_EXAMPLE = Template("""# One break-glass credential under custody. Every key that is not marked optional must be there.
-
-name = "$name"                          # the set's name: on every sheet, in every record and file name
-belongs_to = "Example Ltd, Security"    # optional: whom a found sheet is returned to
-
-[target]
-uri = "$uri"
-account = "$account"                    # optional: the account the credential belongs to
-second_account = "envelope B, safe 2"   # optional: the other way in, should this one fail
-kind = "$kind"                          # optional: password, key-pair, token, opaque or file
-options = { $options }                  # optional: what this connector needs beyond the URI
-
-[quorum]
-# One group is plain k-of-n. With several groups, group_threshold of them are needed (default: all).
-[[quorum.groups]]
-threshold = 3
-custodians = ["head of IT", "head of security", "chief financial officer", "site lead north", "site lead south"]
-
-# Optional, one table for each custodian: where the sheet is kept and how likely its custodian comes when called, if the
-# site can be reached at all. "policy check" computes from it how likely a quorum is.
-[[custodians]]
-name = "head of IT"
-site = "north"
-availability = 0.9
-
-[[custodians]]
-name = "head of security"
-site = "south"
-availability = 0.9
-
-[[custodians]]
-name = "chief financial officer"
-site = "bank"
-availability = 0.8
-
-[[custodians]]
-name = "site lead north"
-site = "north"
-availability = 0.95
-
-[[custodians]]
-name = "site lead south"
-site = "south"
-availability = 0.95
-
-[[sites]]
-name = "north"
-availability = 0.99
-
-[[sites]]
-name = "south"
-availability = 0.99
-
-[[sites]]
-name = "bank"
-availability = 0.5                      # open in the daytime only
-
-# Optional, one table for each officer. Keys are whole lines of .pub files.
-# [[officers]]
-# name = "duty officer"
-# keys = ["ssh-ed25519 AAAA... duty officer"]
-# valid_from = "2026-01-01"             # optional: the first day
-# valid_until = "2027-12-31"            # optional: the last day
-# revoked = ["SHA256:..."]              # optional: fingerprints of keys that count no more
-
-[declaration]
-classes = ["idp-outage", "mfa-outage", "network-outage"]   # the closed list of incident classes
-ticket = "INC-[0-9]{4,}"                # optional: regular expression that a ticket must match
-officers = 2                            # optional: how many officers must be named
-signatures = 0                          # optional: how many different officers' keys must sign
-valid_for = "30m"                       # optional: how long a declaration holds before the sheets are combined
-use_for = "1h"                          # optional: the longest use
-
-[reveal]
-modes = ["exec", "show", "no-reveal"]   # optional: how the credential may leave the program
-show_for = "60s"                        # optional: how long --show keeps it on the screen
-
-[rotation]
-deadline = "1d"                         # optional: when a rotation that is owed is overdue
-may_defer = false                       # optional: whether a quorum may put it off
-length = 24                             # optional: characters of a generated credential
-must_contain = ["A-Z", "a-z", "2-9"]    # optional: sets of which it holds one character or more each
-must_avoid = ""                         # optional: characters it never holds
-max_age = "365d"                        # optional: when a credential that nobody used is due for rotation
-endpoints = []                          # optional: URIs at which a rotation is proven; default: the target's
-end_sessions = true                     # optional: whether a rotation ends sessions that are logged in
-
-[drills]
-roll_call = "90d"                       # optional: how often every sheet is looked at
-rehearsal = "90d"                       # optional: how often a quorum rehearses on the drill cards
-access = "365d"                         # optional: how often the real thing is done, up to a login
-
-[alerts]
-budget = "5s"                           # optional: how long an opening waits for its alerts
-require_ack = false                     # optional: whether it waits until one sink has taken the alert
-name_people = false                     # optional: whether an alert names officers and custodians
-repeat = "1h"                           # optional: how often an alert about something overdue is repeated
-
-# Optional, one table for each place that is told. Types: syslog, webhook, splunk, pagerduty, slack, smtp, journald,
-# exec, file; docs/guide-operator.md has their keys. Secrets are in files of their own.
-[[alerts.sinks]]
-name = "journal"
-type = "journald"
-
-# [[alerts.sinks]]
-# name = "collector"
-# type = "syslog"
-# host = "siem.example.net"
-# transport = "tls"
-# ca = "/etc/breakglass/siem-ca.pem"
-""")
+from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.weak_points import fewest_people, warnings, weak_points
+from breakglass_shamir.errors import ConnectorError, InvalidInput, InvalidPolicy
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
-    """What differs between the examples."""
+class Chance:
+    """How likely a quorum comes together."""
 
-    name: str
-    uri: str
-    account: str = ""
-    kind: str = "password"
-    options: str = ""
+    quorum: float
+    one_site_down: float | None
+    """With the site that is missed most; None where no site is named."""
 
-
-_EXAMPLES = {"ssh-key": _Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery")}
+    worst_site: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,38 +36,98 @@ class PolicyAnswers:
     name: str
     opens_with: str
     smallest_coalition: int
+    fewest_people: int | None
     most_losses: int
     sheets: int
+    people_that_stop: tuple[str, ...]
+    sites_that_stop: tuple[str, ...]
+    sites_that_open: tuple[str, ...]
+    chance: Chance | None
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     digest: str
 
 
-def example(connector: str) -> str:
-    """Return an example policy for a connector, with every key explained.
-
-    Raises:
-        InvalidInput: no such connector.
-    """
-    if connector not in _EXAMPLES:
-        known = ", ".join(known_schemes())
-        raise InvalidInput(f"expected a connector of {known}, got {connector!r}")
-    return _EXAMPLE.substitute(asdict(_EXAMPLES[connector]))
-
-
-def check(source: str) -> PolicyAnswers:
+def check(source: str, sets_of: "dict[str, int] | None" = None) -> PolicyAnswers:
     """Say what a policy means.
 
+    Args:
+        source: the file's text.
+        sets_of: how many *other* sets this terminal keeps, by target; None where there is no ledger.
+
     Raises:
-        InvalidPolicy: it does not describe a set.
-        InvalidInput: no connector takes its target.
+        InvalidPolicy: it does not describe a set that can be kept, with every problem.
     """
     policy = policies.parse(source)
-    targets.endpoints_of(policy)
     structure = policy.structure
+    chance, notes = _chance(policy)
+    others = None if sets_of is None else sets_of.get(policy.target.uri, 0) + 1
+    weak = weak_points(policy)
     return PolicyAnswers(
         policy.name,
         structure.in_words(),
         structure.smallest_coalition,
+        fewest_people(policy),
         structure.most_losses,
         structure.sheets,
+        weak.people_that_stop,
+        weak.sites_that_stop,
+        weak.sites_that_open,
+        chance,
+        tuple(warnings(policy, others)),
+        (*_connector_notes(policy), *notes),
         policies.digest(source).hex(),
     )
+
+
+def schema() -> str:
+    """Return the JSON Schema of a policy file."""
+    # Imported here: only an editor's maker asks.
+    from breakglass_shamir.custody.policy_schema import schema as made
+
+    return json.dumps(made(), indent=2, ensure_ascii=False)
+
+
+def _connector_notes(policy: Policy) -> list[str]:
+    """Ask the registry about every address; nothing reaches a target.
+
+    Raises:
+        InvalidPolicy: no connector takes one of them.
+    """
+    notes = []
+    wrong = []
+    for key, uri in (("target.uri", policy.target.uri), *_endpoints(policy)):
+        try:
+            connector_for(uri, policy.target.account)
+        except InvalidInput as error:
+            wrong.append((key, str(error), error.hint))
+        except ConnectorError as error:
+            notes.append(f"{key} was not looked at: {error}; {error.hint}")
+    if wrong:
+        lines = [f"{key}: {message}" for key, message, _ in wrong]
+        problems = [{"key": key, "message": message, "nearest": ""} for key, message, _ in wrong]
+        raise InvalidPolicy("\n".join(lines), hint=wrong[0][2], problems=problems)
+    return list(dict.fromkeys(notes))
+
+
+def _endpoints(policy: Policy) -> list[tuple[str, str]]:
+    return [(f"rotation.endpoints[{n}]", uri) for n, uri in enumerate(policy.rotation.endpoints)]
+
+
+def _chance(policy: Policy) -> tuple[Chance | None, list[str]]:
+    """Compute how likely a quorum is, or say what is not stated."""
+    if missing := availability.unstated(policy):
+        if not policy.custodians and not policy.sites:
+            return None, ["how likely a quorum comes together is not known: no availability is stated"]
+        return None, [f"how likely a quorum comes together is not known: not stated for {', '.join(missing)}"]
+    structure, places = policy.structure, availability.places(policy)
+    quorum = availability.chance_of_quorum(structure, places)
+    if quorum is None:
+        return None, ["how likely a quorum comes together was not computed: too many groups share too many sites"]
+    down = {
+        place.name: chance
+        for place in places
+        if place.name and (chance := availability.chance_of_quorum(structure, places, place.name)) is not None
+    }
+    worst = min(down, key=lambda name: down[name], default="")
+    return Chance(quorum, down.get(worst), worst), []

@@ -35,7 +35,7 @@ import msgspec
 import pytest
 
 from breakglass_shamir import cli, errors
-from breakglass_shamir.custody import gates, policy, record, sinks
+from breakglass_shamir.custody import gates, policy, policy_keys, record, sinks
 from breakglass_shamir.formats import share
 from breakglass_shamir.paper.scan import Scanner
 from breakglass_shamir.paper.simulate import scanned
@@ -384,6 +384,13 @@ def test_every_policy_key_is_in_the_operators_guide() -> None:
     keys = [f"{table}.{one.name}" for table, kind in tables.items() for one in msgspec.structs.fields(kind)]
     keys += [one.name for one in msgspec.structs.fields(policy.Policy) if one.name not in tables]
     assert [key for key in keys if f"| `{key}` |" not in text] == []
+
+
+def test_the_schema_says_of_every_policy_key_what_the_operators_guide_says() -> None:
+    table = (DOCS / "guide-operator.md").read_text().partition("### Policy keys")[2].partition("### Alert sinks")[0]
+    rows = re.findall(r"^\| `([a-z_.]+)` \| .*? \| (.*) \|$", table, re.M)
+    said = {key: re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", words.replace("`", "")) for key, words in rows}
+    assert said == {key: words for key, words in policy_keys.MEANINGS.items() if not key.startswith("alerts.sinks.")}
 
 
 def test_every_alert_sink_and_its_keys_are_in_the_operators_guide() -> None:

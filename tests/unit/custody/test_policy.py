@@ -61,49 +61,63 @@ def test_several_groups_are_all_needed_unless_the_policy_says_how_many() -> None
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('name = "prod-db"\n', "", "object missing required field `name`"),
-        ('name = "prod-db"', "name = 3", "name: expected `str`, got `int`"),
-        ('name = "prod-db"', 'name = ""', "name: expected `str` of length >= 1"),
-        ('name = "prod-db"', 'name = "x"\nname = "y"', "cannot overwrite a value (at line 3, column 11)"),
-        ('name = "prod-db"', 'name = "x"\ncolour = "red"', "object contains unknown field `colour`"),
-        ("[target]", "[target]\ncolour = 1", "target: object contains unknown field `colour`"),
-        ("[quorum]", "[quorum]\ncolour = 1", "quorum: object contains unknown field `colour`"),
-        ("threshold = 2", "threshold = 2\nn = 3", "quorum.groups[0]: object contains unknown field `n`"),
-        ("[declaration]", "[declaration]\nclass = 1", "declaration: object contains unknown field `class`"),
-        ("[declaration]", "[reveal]\nmode = 1\n[declaration]", "reveal: object contains unknown field `mode`"),
-        ("[declaration]", "[rotation]\nat = 1\n[declaration]", "rotation: object contains unknown field `at`"),
-        ('uri = "ssh-key:///srv/key"', "", "target: object missing required field `uri`"),
-        ('uri = "ssh-key:///srv/key"', 'uri = "x"', "target.uri: expected `str` of length >= 3"),
-        ('uri = "ssh-key:///srv/key"', f'uri = "{"x" * 401}"', "target.uri: expected `str` of length <= 400"),
-        ('classes = ["idp-outage"]', "", "declaration: object missing required field `classes`"),
-        ('classes = ["idp-outage"]', "classes = []", "declaration.classes: expected `array` of length >= 1"),
+        ('name = "prod-db"\n', "", "name: expected text of 1 to 64 characters, got nothing"),
+        ('name = "prod-db"', "name = 3", "name: expected text of 1 to 64 characters, got 3"),
+        ('name = "prod-db"', 'name = ""', "name: expected text of 1 to 64 characters, got ''"),
+        ('name = "prod-db"', 'name = "x"\nname = "y"', "not TOML: cannot overwrite a value (at line 3, column 11)"),
+        ('name = "prod-db"', 'name = "x"\ncolour = "red"',
+         "colour: unknown key, expected one of name, target, quorum, declaration, belongs_to, custodians, "
+         "sites, officers, reveal, rotation, drills, alerts"),
+        ("[target]", "[target]\ncolour = 1",
+         "target.colour: unknown key, expected one of uri, account, second_account, kind, options"),
+        ("[quorum]", "[quorum]\ncolour = 1", "quorum.colour: unknown key, expected one of groups, group_threshold"),
+        ("threshold = 2", "threshold = 2\nn = 3",
+         "quorum.groups[0].n: unknown key, expected one of threshold, custodians, name"),
+        ("[declaration]", "[declaration]\nclass = 1",
+         "declaration.class: unknown key, expected one of classes, ticket, officers, signatures, valid_for, "
+         "use_for; did you mean classes?"),
+        ("[declaration]", "[reveal]\nmode = 1\n[declaration]",
+         "reveal.mode: unknown key, expected one of modes, show_for; did you mean modes?"),
+        ("[declaration]", "[rotation]\nat = 1\n[declaration]",
+         "rotation.at: unknown key, expected one of deadline, may_defer, length, alphabet, must_contain, "
+         "must_avoid, max_age, endpoints, end_sessions"),
+        ('uri = "ssh-key:///srv/key"', "", "target.uri: expected text of 3 to 400 characters, got nothing"),
+        ('uri = "ssh-key:///srv/key"', 'uri = "x"', "target.uri: expected text of 3 to 400 characters, got 'x'"),
+        ('uri = "ssh-key:///srv/key"', f'uri = "{"x" * 401}"',
+         "target.uri: expected text of 3 to 400 characters, got 401 characters"),
+        ('classes = ["idp-outage"]', "", "declaration.classes: expected a list of 1 or more, got nothing"),
+        ('classes = ["idp-outage"]', "classes = []", "declaration.classes: expected a list of 1 or more, got 0"),
         ('classes = ["idp-outage"]', 'classes = [" "]', "declaration.classes: expected names that are not empty"),
         (
             "[declaration]",
             '[declaration]\nticket = "("',
             "declaration.ticket: not a regular expression: missing ), unterminated subpattern at position 0",
         ),
-        ("[declaration]", "[declaration]\nofficers = 0", "declaration.officers: expected `int` >= 1"),
-        ("[declaration]", "[declaration]\nofficers = 21", "declaration.officers: expected `int` <= 20"),
+        ("[declaration]", "[declaration]\nofficers = 0",
+         "declaration.officers: expected a whole number from 1 to 20, got 0"),
+        ("[declaration]", "[declaration]\nofficers = 21",
+         "declaration.officers: expected a whole number from 1 to 20, got 21"),
         (
             "[declaration]",
             '[declaration]\nuse_for = "1w"',
             "declaration.use_for: expected a duration such as 45s, 30m, 1h or 90d, got '1w'",
         ),
-        ("[declaration]", '[reveal]\nmodes = []\n[declaration]', "reveal.modes: expected `array` of length >= 1"),
+        ("[declaration]", '[reveal]\nmodes = []\n[declaration]', "reveal.modes: expected a list of 1 or more, got 0"),
         (
             "[declaration]",
             '[reveal]\nmodes = ["shout"]\n[declaration]',
-            "reveal.modes[0]: invalid enum value 'shout'",
+            "reveal.modes[0]: expected one of exec, no-reveal, show, got 'shout'; did you mean show?",
         ),
-        ("[declaration]", "[rotation]\nlength = 7\n[declaration]", "rotation.length: expected `int` >= 8"),
+        ("[declaration]", "[rotation]\nlength = 7\n[declaration]",
+         "rotation.length: expected a whole number from 8 to 512, got 7"),
         (
             "[declaration]",
             '[rotation]\nlength = 8\nalphabet = "01"\n[declaration]',
             "rotation.length: expected 80 bits of entropy or more, got 8",
         ),
-        ("threshold = 2", "threshold = 0", "quorum.groups[0].threshold: expected `int` >= 1"),
-        ("threshold = 2", "threshold = 256", "quorum.groups[0].threshold: expected `int` <= 255"),
+        ("threshold = 2", "threshold = 0", "quorum.groups[0].threshold: expected a whole number from 1 to 255, got 0"),
+        ("threshold = 2", "threshold = 256",
+         "quorum.groups[0].threshold: expected a whole number from 1 to 255, got 256"),
         ("threshold = 2", "threshold = 4", "quorum: expected a threshold from 1 to 3 in group 1, got 4"),
         (
             "threshold = 2",
@@ -111,7 +125,7 @@ def test_several_groups_are_all_needed_unless_the_policy_says_how_many() -> None
             "quorum: one person alone could open this: expected a coalition of 2 or more sheets",
         ),
         ("[quorum]", "[quorum]\ngroup_threshold = 2", "quorum: expected a group threshold from 1 to 1, got 2"),
-        ('"North", "South", "East"', "", "quorum.groups[0].custodians: expected `array` of length >= 1"),
+        ('"North", "South", "East"', "", "quorum.groups[0].custodians: expected a list of 1 to 255, got 0"),
         ('"South"', '"North"', "quorum.groups[0].custodians: the same custodian twice in one group"),
         ('"South"', '" "', "quorum.groups[0].custodians: expected printable names"),
         ('"South"', '"B\\u202een"', "quorum.groups[0].custodians: expected printable names"),
@@ -129,8 +143,14 @@ def test_a_name_must_be_fit_for_a_file_and_a_sheet(name: str) -> None:
 
 
 def test_what_is_not_toml_is_refused_with_its_place() -> None:
-    assert refusal("name = ") == "invalid value (at end of document)"
-    assert refusal("") == "object missing required field `name`"
+    assert refusal("name = ") == "not TOML: invalid value (at end of document)"
+    assert refusal("").splitlines() == [
+        "4 problems in this policy:",
+        "  name: expected text of 1 to 64 characters, got nothing",
+        "  target: expected a table, got nothing",
+        "  quorum: expected a table, got nothing",
+        "  declaration: expected a table, got nothing",
+    ]
 
 
 def test_one_person_with_a_sheet_in_each_needed_group_is_refused() -> None:
@@ -182,3 +202,89 @@ def test_durations(written: str, seconds: int, shown: str) -> None:
 def test_what_is_no_duration_is_refused(written: str) -> None:
     with pytest.raises(InvalidInput, match="expected a duration such as 45s, 30m, 1h or 90d"):
         Duration.parse(written)
+
+
+def test_every_mistake_is_named_at_once_with_what_was_meant() -> None:
+    wrong = """
+name = "prod-db"
+classes = ["a"]
+
+[target]
+url = "ssh-key:///srv/key"
+
+[quorum]
+[[quorum.groups]]
+threshold = "2"
+custodians = ["North", "South"]
+
+[declaration]
+class = ["idp-outage"]
+officers = 2.0
+deadline = "1d"
+
+[rotation]
+length = 8
+alphabet = "ab"
+
+[[alerts.sinks]]
+name = "one"
+type = "sislog"
+
+[[alerts.sinks]]
+name = "two"
+type = "file"
+path = "log.jsonl"
+"""
+    assert refusal(wrong).splitlines() == [
+        "11 problems in this policy:",
+        "  classes: unknown key, expected one of name, target, quorum, declaration, belongs_to, custodians, sites, "
+        "officers, reveal, rotation, drills, alerts; did you mean declaration.classes?",
+        "  target.url: unknown key, expected one of uri, account, second_account, kind, options; did you mean uri?",
+        "  target.uri: expected text of 3 to 400 characters, got nothing",
+        "  quorum.groups[0].threshold: expected a whole number from 1 to 255, got '2'",
+        "  declaration.class: unknown key, expected one of classes, ticket, officers, signatures, valid_for, use_for; "
+        "did you mean classes?",
+        "  declaration.deadline: unknown key, expected one of classes, ticket, officers, signatures, valid_for, "
+        "use_for; did you mean rotation.deadline?",
+        "  declaration.classes: expected a list of 1 or more, got nothing",
+        "  declaration.officers: expected a whole number from 1 to 20, got 2.0",
+        "  alerts.sinks[0].type: expected one of syslog, webhook, splunk, pagerduty, slack, smtp, journald, exec, file"
+        ", got 'sislog'; did you mean syslog?",
+        "  alerts.sinks[1].path: expected an absolute path, got some other text",
+        "  rotation.length: expected 80 bits of entropy or more, got 8",
+    ]
+
+
+def test_a_secret_that_stands_where_a_path_belongs_is_not_repeated() -> None:
+    sinks = '[[alerts.sinks]]\nname = "s"\n'
+    sinks += 'type = "slack"\nurl_file = "https://hooks.example.net/T0/very-secret"\n'
+    assert "secret" not in refusal(PLAIN + sinks)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (PLAIN.replace("\n", "\r\n"), "line 1: expected lines that end in LF, got CRLF"),
+        (PLAIN + "# \u202e", "line 14: control or text-direction characters"),
+        (PLAIN + "x = " + "[" * 5000, "expected lists and tables a few levels deep, got many"),
+        (PLAIN + "x = " + "9" * 5000, "not TOML: a number far too large"),
+        (PLAIN + "x = 0x" + "f" * 5000, "declaration.x: unknown key, expected one of classes, ticket, officers, "
+         "signatures, valid_for, use_for"),
+        (PLAIN.replace("threshold = 2", "threshold = 0x" + "f" * 5000),
+         "quorum.groups[0].threshold: expected a whole number from 1 to 255, got a number far too large"),
+        (PLAIN.replace('["idp-outage"]', '["a\\u202eb"]'),
+         "declaration.classes[0]: control or text-direction characters"),
+        (PLAIN + '[[sites]]\nname = "a"\navailability = nan',
+         "sites[0].availability: expected a number from 0 to 1, got nan"),
+        (PLAIN + '[[sites]]\nname = "a"\navailability = inf',
+         "sites[0].availability: expected a number from 0 to 1, got inf"),
+        (PLAIN + '[[officers]]\nname = "a"\nvalid_from = 10:00:00',
+         "officers[0].valid_from: expected a day such as 2026-01-31, got the date or time 10:00:00"),
+        (PLAIN + '[[officers]]\nname = "a"\nvalid_from = "2026-02-30"',
+         "officers[0].valid_from: expected a day such as 2026-01-31, got '2026-02-30'"),
+        (PLAIN + '"a b\\n" = 1', "declaration.'a b\\n': unknown key, expected one of classes, ticket, officers, "
+         "signatures, valid_for, use_for"),
+    ],
+)  # fmt: skip
+def test_strange_files_are_refused_in_words(source: str, message: str) -> None:
+    assert refusal(source) == message

@@ -105,7 +105,7 @@ def test_every_kind_of_sink_is_read(keys: str, expected: sinks.AnySink) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ('[[custodians]]\nname = "West"', "custodians[0].name: no group has a custodian 'West'"),
+        ('[[custodians]]\nname = "West"', "custodians[0].name: no group has a custodian 'West'; did you mean East?"),
         ('[[custodians]]\nname = "North"\n[[custodians]]\nname = "North"',
          "custodians[1].name: 'North' is there already"),
         ('[[sites]]\nname = "a"\n[[sites]]\nname = "a"', "sites[1].name: 'a' is there already"),

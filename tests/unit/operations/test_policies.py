@@ -3,16 +3,63 @@
 
 import pytest
 
-from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.connectors import registry
+from breakglass_shamir.errors import InvalidPolicy
 from breakglass_shamir.operations import policies
+from breakglass_shamir.operations.policy_examples import connectors_with_example, example
 
 
 def test_the_example_is_a_policy_and_says_what_it_means() -> None:
-    found = policies.check(policies.example("ssh-key"))
+    found = policies.check(example("ssh-key"))
     assert (found.smallest_coalition, found.most_losses, found.sheets) == (3, 2, 5)
+    assert (found.people_that_stop, found.sites_that_stop, found.sites_that_open) == ((), (), ())
+    assert found.chance is not None
+    assert (found.warnings, found.notes) == ((), ())
+
+
+@pytest.mark.parametrize("connector", connectors_with_example())
+def test_every_example_is_a_policy_without_a_warning(connector: str) -> None:
+    found = policies.check(example(connector))
+    assert (found.warnings, found.notes) == ((), ())
+
+
+def test_every_connector_that_ships_here_has_an_example() -> None:
+    assert set(connectors_with_example()) == set(registry.BUILT_IN)
 
 
 def test_a_target_that_no_connector_takes_is_found_before_anything_is_printed() -> None:
-    source = policies.example("ssh-key").replace("ssh-key:///", "sshkey:///")
-    with pytest.raises(InvalidInput, match="ssh-key"):
+    source = example("ssh-key").replace("ssh-key:///", "sshkey:///")
+    with pytest.raises(
+        InvalidPolicy, match=r"^target\.uri: no connector for sshkey: expected one of .*ssh-key"
+    ) as refused:
         policies.check(source)
+    assert refused.value.hint == "did you mean ssh-key?"
+
+
+def test_an_endpoint_that_no_connector_takes_is_named_with_its_place() -> None:
+    source = example("ssh-key").replace("endpoints = []", 'endpoints = ["ssh-key:///srv/a", "ssh-key:b"]')
+    with pytest.raises(InvalidPolicy, match=r"^rotation\.endpoints\[1\]: ") as refused:
+        policies.check(source)
+    assert [problem["key"] for problem in refused.value.problems] == ["rotation.endpoints[1]"]
+
+
+def test_a_connector_whose_library_is_missing_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "ssh-key", "breakglass_shamir.connectors.not_there:Connector")
+    found = policies.check(example("ssh-key"))
+    assert found.notes[0].startswith("target.uri was not looked at: connector for ssh-key could not be loaded")
+
+
+def test_a_target_with_one_set_is_warned_about_where_the_ledger_knows() -> None:
+    source = example("ssh-key")
+    warning = "fewer than two sets for one target: keep another account under another quorum"
+    assert policies.check(source, {}).warnings == (warning,)
+    assert policies.check(source, {"ssh-key:///srv/breakglass/id_recovery": 1}).warnings == ()
+
+
+def test_availability_that_is_not_stated_is_not_guessed() -> None:
+    source = example("ssh-key").replace(
+        'name = "head of IT"\nsite = "north"\navailability = 0.9', 'name = "head of IT"'
+    )
+    found = policies.check(source)
+    assert found.chance is None
+    assert found.notes == ("how likely a quorum comes together is not known: not stated for head of IT",)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An example policy for each connector, every key explained."""
+
+from dataclasses import asdict, dataclass
+from string import Template
+
+from breakglass_shamir.connectors.registry import known_schemes
+from breakglass_shamir.errors import InvalidInput
+
+_EXAMPLE = Template("""# One break-glass credential under custody. Every key that is not marked optional must be there.
+
+name = "$name"                          # the set's name: on every sheet, in every record and file name
+belongs_to = "Example Ltd, Security"    # optional: whom a found sheet is returned to
+
+[target]
+uri = "$uri"
+account = "$account"                    # optional: the account the credential belongs to
+second_account = "envelope B, safe 2"   # optional: the other way in, should this one fail
+kind = "$kind"                          # optional: password, key-pair, token, opaque or file
+options = { $options }                  # optional: what this connector needs beyond the URI
+
+[quorum]
+# One group is plain k-of-n. With several groups, group_threshold of them are needed (default: all).
+[[quorum.groups]]
+threshold = 3
+custodians = ["head of IT", "head of security", "chief financial officer", "site lead north", "site lead south"]
+
+# Optional, one table for each custodian: where the sheet is kept and how likely its custodian comes when called, if the
+# site can be reached at all. "policy check" computes from it how likely a quorum is.
+[[custodians]]
+name = "head of IT"
+site = "north"
+availability = 0.9
+
+[[custodians]]
+name = "head of security"
+site = "south"
+availability = 0.9
+
+[[custodians]]
+name = "chief financial officer"
+site = "bank"
+availability = 0.8
+
+[[custodians]]
+name = "site lead north"
+site = "north"
+availability = 0.95
+
+[[custodians]]
+name = "site lead south"
+site = "south"
+availability = 0.95
+
+[[sites]]
+name = "north"
+availability = 0.99
+
+[[sites]]
+name = "south"
+availability = 0.99
+
+[[sites]]
+name = "bank"
+availability = 0.5                      # open in the daytime only
+
+# Optional, one table for each officer. Keys are whole lines of .pub files.
+# [[officers]]
+# name = "duty officer"
+# keys = ["ssh-ed25519 AAAA... duty officer"]
+# valid_from = "2026-01-01"             # optional: the first day
+# valid_until = "2027-12-31"            # optional: the last day
+# revoked = ["SHA256:..."]              # optional: fingerprints of keys that count no more
+
+[declaration]
+classes = ["idp-outage", "mfa-outage", "network-outage"]   # the closed list of incident classes
+ticket = "INC-[0-9]{4,}"                # optional: regular expression that a ticket must match
+officers = 2                            # optional: how many officers must be named
+signatures = 0                          # optional: how many different officers' keys must sign
+valid_for = "30m"                       # optional: how long a declaration holds before the sheets are combined
+use_for = "1h"                          # optional: the longest use
+
+[reveal]
+modes = ["exec", "show", "no-reveal"]   # optional: how the credential may leave the program
+show_for = "60s"                        # optional: how long --show keeps it on the screen
+
+[rotation]
+deadline = "1d"                         # optional: when a rotation that is owed is overdue
+may_defer = false                       # optional: whether a quorum may put it off
+length = 24                             # optional: characters of a generated credential
+must_contain = ["A-Z", "a-z", "2-9"]    # optional: sets of which it holds one character or more each
+must_avoid = ""                         # optional: characters it never holds
+max_age = "365d"                        # optional: when a credential that nobody used is due for rotation
+endpoints = []                          # optional: URIs at which a rotation is proven; default: the target's
+end_sessions = true                     # optional: whether a rotation ends sessions that are logged in
+
+[drills]
+roll_call = "90d"                       # optional: how often every sheet is looked at
+rehearsal = "90d"                       # optional: how often a quorum rehearses on the drill cards
+access = "365d"                         # optional: how often the real thing is done, up to a login
+
+[alerts]
+budget = "5s"                           # optional: how long an opening waits for its alerts
+require_ack = false                     # optional: whether it waits until one sink has taken the alert
+name_people = false                     # optional: whether an alert names officers and custodians
+repeat = "1h"                           # optional: how often an alert about something overdue is repeated
+
+# Optional, one table for each place that is told. Types: syslog, webhook, splunk, pagerduty, slack, smtp, journald,
+# exec, file; docs/guide-operator.md has their keys. Secrets are in files of their own.
+[[alerts.sinks]]
+name = "journal"
+type = "journald"
+
+# [[alerts.sinks]]
+# name = "collector"
+# type = "syslog"
+# host = "siem.example.net"
+# transport = "tls"
+# ca = "/etc/breakglass/siem-ca.pem"
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What differs between the examples."""
+
+    name: str
+    uri: str
+    account: str = ""
+    kind: str = "password"
+    options: str = ""
+
+
+_EXAMPLES = {"ssh-key": _Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery")}
+"""What differs, by scheme."""
+
+
+def connectors_with_example() -> tuple[str, ...]:
+    """Return the schemes that have an example: those of every connector that ships here."""
+    return tuple(sorted(set(_EXAMPLES) & set(known_schemes())))
+
+
+def example(connector: str) -> str:
+    """Return an example policy for a connector, with every key explained.
+
+    Raises:
+        InvalidInput: no such connector.
+    """
+    if connector not in connectors_with_example():
+        known = ", ".join(connectors_with_example())
+        raise InvalidInput(f"expected a connector of {known}, got {connector!r}")
+    return _EXAMPLE.substitute(asdict(_EXAMPLES[connector]))
