@@ -98,7 +98,7 @@ def _connector_notes(policy: Policy) -> list[str]:
     wrong = []
     for key, uri in (("target.uri", policy.target.uri), *_endpoints(policy)):
         try:
-            connector_for(uri, policy.target.account)
+            connector_for(uri, policy.target.account, policy.target.options)
         except InvalidInput as error:
             wrong.append((key, str(error), error.hint))
         except ConnectorError as error:
