@@ -131,7 +131,10 @@ class _Sample:
     options: str = ""
 
 
-_EXAMPLES = {"ssh-key": _Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery")}
+_EXAMPLES = {
+    "postgresql": _Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass"),
+    "ssh-key": _Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
+}
 """What differs, by scheme."""
 
 
