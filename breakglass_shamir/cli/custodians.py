@@ -5,22 +5,32 @@ from pathlib import Path
 
 import click
 
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder
+from breakglass_shamir.cli.session import PATH, check_watched, harden, pass_terminal, reading_options, recorder
 from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.cli.values import SECONDS
+from breakglass_shamir.errors import InvalidInput
 
 
 @click.command()
 @click.argument("name")
-@click.argument("scans", type=PATH, nargs=-1, required=True, metavar="SCAN...")
+@click.argument("scans", type=PATH, nargs=-1, metavar="SCAN...")
+@reading_options
+@click.option("--timeout", type=SECONDS, default=600.0, show_default=True, help="Seconds to wait for sheets.")
 @pass_terminal
-def confirm(terminal: Terminal, name: str, scans: tuple[Path, ...]) -> None:
+def confirm(
+    terminal: Terminal, name: str, scans: tuple[Path, ...], watched: Path | None, camera: int | Path | None,
+    timeout: float,
+) -> None:  # fmt: skip
     """Read printed sheets back; with all of them verified the epoch is sealed."""
     from breakglass_shamir.operations import readback
     from breakglass_shamir.paper.scan import Scanner
 
+    if not scans and watched is None and camera is None:
+        raise InvalidInput("expected scans of the sheets, got none", hint="name pictures, PDFs or folders, or --camera")
+    check_watched(watched)
     harden(terminal)
     with Scanner() as scanner, recorder(terminal, name) as opened:
-        epoch = readback.confirm(opened, scans, scanner)
+        epoch = readback.confirm(opened, scans, scanner, watched=watched, camera=camera, patience_s=timeout)
     document = {"set": name, "epoch": epoch.number, "epoch_id": epoch.short_id, "sealed": epoch.sealed}
     terminal.result(
         document, [f"sealed: all {len(epoch.seats)} sheets of {name}, epoch {epoch.number}, were read back"]

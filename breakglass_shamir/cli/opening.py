@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder, sheets_from
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
 
@@ -46,6 +46,7 @@ class TakesCommand(click.Command):
 @click.option("--debt", "debts", multiple=True, metavar="ID", help="An open debt that this opening knows of.")
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
 @click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each.")
+@reading_options
 @click.option("--exec", "execute", is_flag=True, help="Give the credential to the command that follows.")
 @click.option("--show", is_flag=True, help="Show the credential on the screen, for a while.")
 @click.option("--no-reveal", is_flag=True, help="Let the connector log in; nobody sees the credential.")
@@ -77,7 +78,10 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         opened = stack.enter_context(_ledger(terminal, name, options["record_to"]))
         request = _request(terminal, _likely_set(opened.state.sets, name), options)
         overrides = Overrides(frozenset(options["gates"]), options["override_reason"])
-        sources = sheets_from(terminal, options["scans"], options["typed"])
+        sources = sheets_from(
+            terminal, options["scans"], options["typed"],
+            watched=options["watched"], camera=options["camera"], timeout=options["timeout"],
+        )  # fmt: skip
         use = _use(terminal, ctx.meta.get("command", ()), options)
         ask_for_folders(terminal, options)
         printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))

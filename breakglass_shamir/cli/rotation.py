@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder, sheets_from
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal
 
 
@@ -15,6 +15,7 @@ from breakglass_shamir.cli.terminal import Terminal
 @click.argument("name")
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
 @click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each.")
+@reading_options
 @click.option("--reason", default="planned rotation", show_default=True, help="Why, in words.")
 @click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
 @click.option("--attest-old-dead", "attest", is_flag=True, help="Two officers vouch for it; it stays a debt.")
@@ -22,7 +23,7 @@ from breakglass_shamir.cli.terminal import Terminal
 @pass_terminal
 def rotate(
     terminal: Terminal, /, name: str, scans: tuple[Path, ...], typed: str | None, reason: str,
-    officers: tuple[str, ...], attest: bool, **options: Any,
+    watched: Path | None, camera: int | Path | None, officers: tuple[str, ...], attest: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
@@ -33,7 +34,7 @@ def rotate(
     from breakglass_shamir.paper.scan import Scanner
 
     harden(terminal)
-    sources = sheets_from(terminal, scans, typed)
+    sources = sheets_from(terminal, scans, typed, watched=watched, camera=camera, timeout=options["timeout"])
     ask_for_folders(terminal, options)
     printing = printing_of(**options)
     with Scanner() as scanner, recorder(terminal, name) as opened:

@@ -2,10 +2,11 @@
 """What commands share: hardening, the ledger, the scanner, and reading their inputs."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +18,9 @@ from breakglass_shamir.ledger import home
 from breakglass_shamir.operations.recorder import Recorder
 
 if TYPE_CHECKING:
-    from breakglass_shamir.operations.opening import Sources
+    from breakglass_shamir.operations.sources import Sources
+
+Command = Callable[..., Any]
 
 MAX_INPUT_BYTES = 64 * 1024
 """Largest credential or policy that is read; the credential's own limit is far below."""
@@ -78,24 +81,50 @@ def read_lines(source: str) -> tuple[str, ...]:
     return tuple(_read(source).decode("utf-8", errors="replace").splitlines())
 
 
-def sheets_from(terminal: Terminal, scans: tuple[Path, ...], typed: str | None) -> "Sources":
+def reading_options(command: Command) -> Command:
+    """Add ``--watch`` and ``--camera``."""
+    watched = click.option("--watch", "watched", type=PATH, help="Folder that a scanner fills while we wait.")
+    camera = click.option(
+        "--camera", type=values.CAMERA, metavar="N", help="Camera to hold sheets up to, from 0; or a recording."
+    )
+    return watched(camera(command))
+
+
+def sheets_from(
+    terminal: Terminal, scans: tuple[Path, ...], typed: str | None, *, watched: Path | None = None,
+    camera: int | Path | None = None, timeout: float = 600.0,
+) -> "Sources":  # fmt: skip
     """Say where the sheets come from; asks when no option says it and somebody is there.
 
     ``--typed -`` at a terminal, and an empty answer, let people type line by line.
 
     Raises:
-        InvalidInput: neither is given and nobody can be asked, or the typed lines cannot be read.
+        InvalidInput: none is given and nobody can be asked, or the typed lines cannot be read.
     """
-    from breakglass_shamir.operations.opening import Sources
+    from breakglass_shamir.operations.sources import Sources
 
+    check_watched(watched)
+    told = Sources(scans, watched=watched, camera=camera, patience_s=timeout)
     if typed == "-" and interactive():
-        return Sources(scans, asks=True)
-    if scans or typed:
-        return Sources(scans, read_lines(typed) if typed else ())
+        return replace(told, asks=True)
+    if scans or typed or watched is not None or camera is not None:
+        return replace(told, typed=read_lines(typed) if typed else ())
     if not interactive():
-        raise InvalidInput("expected --scan or --typed, got none", hint="give it as an option, or use a terminal")
+        raise InvalidInput(
+            "expected --scan, --watch, --camera or --typed, got none", hint="give it as an option, or use a terminal"
+        )
     path = terminal.ask_optional("Folder or file with the scanned sheets (empty: type their lines)")
-    return Sources((Path(path),) if path else (), asks=True)
+    return replace(told, scans=(Path(path),) if path else (), asks=True)
+
+
+def check_watched(folder: Path | None) -> None:
+    """Refuse a folder that is not there, before people wait for it.
+
+    Raises:
+        InvalidInput: it is no folder.
+    """
+    if folder is not None and not folder.is_dir():
+        raise InvalidInput(f"expected a folder at {folder} for --watch", hint="make it, then point the scanner at it")
 
 
 def _read(source: str) -> bytes:

@@ -48,6 +48,7 @@ class Terminal:
         self._color = color and "NO_COLOR" not in os.environ and is_terminal(sys.stderr)
 
         self._typed: list[tuple[str, Answer]] | None = None
+        self._prints: list[dict[str, Any]] = []
 
     @property
     def command_output(self) -> int | None:
@@ -64,6 +65,8 @@ class Terminal:
 
     def answer(self, source: str, answer: Answer) -> None:
         """Tell at once what a scan turned out to be."""
+        if answer.used_percent is not None:
+            self._prints.append(_print_of(source, answer))
         if self._typed is not None and answer.verdict in _TAKEN:
             self._typed.append((source, answer))
         good = answer.verdict in _GOOD
@@ -92,6 +95,12 @@ class Terminal:
         from breakglass_shamir.cli import typing_screen
 
         return typing_screen.read_line(prompt) if interactive() else None
+
+    def says_enough(self) -> bool:
+        """Tell whether Enter was pressed since the last look."""
+        if not interactive() or not select.select([sys.stdin], [], [], 0)[0]:
+            return False
+        return sys.stdin.readline() != ""
 
     def name_set(self) -> str:
         """Ask what the set is called."""
@@ -137,7 +146,10 @@ class Terminal:
 
     def result(self, document: Any, lines: Sequence[str]) -> None:
         """Print a command's result: the lines, or the document as JSON."""
-        text = json.dumps(_plain(document), ensure_ascii=False, indent=2) if self.as_json else ""
+        plain = _plain(document)
+        if self._prints and isinstance(plain, dict):
+            plain["prints"] = self._prints
+        text = json.dumps(plain, ensure_ascii=False, indent=2) if self.as_json else ""
         with self._printing():
             for line in [text] if self.as_json else map(clean, lines):
                 click.echo(line)
@@ -214,6 +226,14 @@ def _tell(line: str) -> None:
 def clean(text: str) -> str:
     """Take control characters out of text from outside."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _print_of(source: str, answer: Answer) -> dict[str, Any]:
+    """Return what JSON says of a code that was scanned."""
+    return {
+        "source": source, "verdict": str(answer.verdict), "sheet": answer.sheet, "epoch_id": answer.epoch_id.hex(),
+        "health": answer.health, "used_percent": answer.used_percent,
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

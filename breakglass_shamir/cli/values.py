@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+_LONGEST_CAMERA_NUMBER = 3
+"""Digits."""
+
 
 class _AnyPath(click.Path):
     """A path that may not exist yet; the use case says what is wrong with what is there."""
@@ -40,3 +43,22 @@ PATH = _AnyPath(path_type=Path)
 
 SECONDS = _Seconds(min=0)
 """A length of time in seconds."""
+
+
+class _Camera(_AnyPath):
+    """A camera's number, or a recording's path."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a number, or a path of a file that is there."""
+        if isinstance(value, int | Path):
+            return value
+        if str(value).isdecimal() and len(str(value)) <= _LONGEST_CAMERA_NUMBER:
+            return int(value)
+        path = Path(super().convert(value, param, ctx))
+        if not path.is_file():
+            self.fail(f"expected a camera's number, such as 0, or a recording, got {value}", param, ctx)
+        return path
+
+
+CAMERA = _Camera()
+"""A camera."""

@@ -185,9 +185,10 @@ def _acknowledged(s: SetState, body: records.Acknowledged, _r: Record, _d: bytes
     return _with_epoch(s, replace(epoch, acknowledged={**epoch.acknowledged, body.sheet: body.custodian}))
 
 
-def _sheet_voided(s: SetState, body: records.SheetVoided, _r: Record, _d: bytes) -> SetState:
+def _sheet_voided(s: SetState, body: records.SheetVoided, record: Record, _d: bytes) -> SetState:
     epoch = _good_epoch(s, body.epoch_id, (body.sheet,))
-    return _with_epoch(s, replace(epoch, voided={**epoch.voided, body.sheet: body.reason}))
+    voided, on = {**epoch.voided, body.sheet: body.reason}, {**epoch.voided_on, body.sheet: record.time}
+    return _with_epoch(s, replace(epoch, voided=voided, voided_on=on))
 
 
 def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) -> SetState:

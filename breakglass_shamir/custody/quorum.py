@@ -11,7 +11,8 @@ Rules:
 2. A share of a known epoch is checked against the envelope the ledger pins, at once. A share without an
    envelope waits; when its envelope comes it is checked, and a wrong one is named.
 3. Surplus shares help; a wrong share among right ones is named and left out.
-4. Two valid envelopes under one epoch id are an integrity error.
+4. Of two valid envelopes under one epoch id the one that the ledger pins counts; the other is named and left out.
+   Where nothing pins one, two are an integrity error.
 5. A share of another kind, a void epoch or a voided sheet never counts.
 6. A core without proofs never stands against an envelope or against what the ledger pins: one that differs is
    named and left out, and is an integrity error only if it opens too.
@@ -81,6 +82,12 @@ class Answer:
     read: ReadShare | None = field(default=None, repr=False)
     """The reading of a share that was taken, so that its repairs can be shown."""
 
+    health: str = ""
+    """How worn the print is, of a code that was scanned: ``fresh``, ``worn`` or ``replace``."""
+
+    used_percent: int | None = None
+    """Part of its error correction that the damage used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -100,6 +107,12 @@ class Known:
 
     voided: Mapping[Seat, str]
     """Single sheets that count no more, with the reason."""
+
+    voided_on: Mapping[Seat, str] = field(default_factory=dict)
+    """The day of each, ISO."""
+
+    pinned: bool = True
+    """Whether the ledger made it, or has a proof of it; not if it only learned it from its sheets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +161,16 @@ def _known(s: SetState, epoch_id: str) -> Known:
     else:
         words = f"{epoch.status} since {epoch.since[:16].replace('T', ' ')}"
     voided = {read_seat(seat): reason for seat, reason in epoch.voided.items()}
-    return Known(s.name, epoch.number, epoch.envelope, s.openable(epoch_id), good, words, voided)
+    days = {read_seat(seat): time[:10] for seat, time in epoch.voided_on.items()}
+    return Known(
+        s.name, epoch.number, epoch.envelope, s.openable(epoch_id), good, words, voided, days, not epoch.recovered
+    )
 
 
+_RIVAL = (
+    "is valid but not the one that this ledger pins: somebody with a quorum signed a second one; it is left out, keep "
+    "the page"
+)
 _OVERRIDE_VOID = "an emergency may pass with --override void --override-reason R"
 _NO_ENVELOPE = "no envelope of its set yet: scan an envelope code from any sheet"
 _ALTERED = "the sheets combine, but the typed envelope is not the one that was printed: a line of it is wrong"
@@ -190,6 +210,8 @@ class Pool:
         self._buckets: dict[bytes, Bucket] = {}
         self._undecided: list[Readings] = []
         self._void: dict[bytes, Known] = {}
+        self.rivals: list[str] = []
+        """What was said of envelopes that are not the pinned one, for the record."""
         for epoch_id, epoch in known.items():
             pinned = epoch.envelope
             self._buckets[epoch_id] = Bucket(pinned) if isinstance(pinned, Envelope) else Bucket(pinned=pinned)
@@ -302,9 +324,17 @@ class Pool:
                 wrong.append("the lines typed before differ from it and are left out")
             return Answer(Verdict.ENVELOPE, "; ".join([f"{name}: read", *wrong]), epoch_id=epoch_id)
         if bucket.envelope is None or bucket.envelope.to_bytes() != envelope.to_bytes():
+            if self._is_pinned(epoch_id):
+                self.rivals.append(f"{name}, {_RIVAL}")
+                return Answer(Verdict.CONFLICT, self.rivals[-1], epoch_id=epoch_id)
             bucket.conflict = True
             return Answer(Verdict.CONFLICT, f"{name}, differs from the one already known", epoch_id=epoch_id)
         return Answer(Verdict.SEEN, f"{name}: known", epoch_id=epoch_id)
+
+    def _is_pinned(self, epoch_id: bytes) -> bool:
+        """Tell whether the ledger knows which envelope of an epoch is the right one."""
+        known = self._known.get(epoch_id)
+        return known is not None and known.pinned and isinstance(known.envelope, Envelope)
 
     def _decided(self, epoch_id: bytes) -> list[Readings]:
         """Take out the shares that may be of an epoch now that something can confirm them."""
@@ -385,9 +415,14 @@ class Pool:
         name = f"sheet {sheet} of {set_name or self._name(found.epoch_id)}, epoch {core.epoch}"
         message = f"{name}: {word}{_repairs(read)} ({self._progress(bucket)})"
         if known is None:
-            message = f"{message}; this terminal does not know the set"
+            message = f"{message}; this terminal does not know the {self._unknown(set_name)}"
             return Answer(Verdict.UNKNOWN, message, sheet, found.epoch_id, read)
         return Answer(Verdict.ACCEPTED, message, sheet, found.epoch_id, read)
+
+    def _unknown(self, set_name: str) -> str:
+        """Say what of an unknown epoch is new here: the epoch, or the whole set."""
+        of_set = any(known.set_name == set_name for known in self._known.values())
+        return f"epoch, but others of {set_name}" if of_set else "set"
 
     def _wrong(self, bucket: Bucket, found: Share) -> Answer:
         """Say why a share does not hold."""
@@ -417,7 +452,9 @@ class Pool:
             return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         reason = known.voided.get((found.group, found.member))
         if reason is not None:
-            return Answer(Verdict.VOID, f"{name}: this sheet was voided ({reason})", sheet, found.epoch_id)
+            day = known.voided_on.get((found.group, found.member))
+            when = f" on {day}" if day else ""
+            return Answer(Verdict.VOID, f"{name}: this sheet was voided{when} ({reason})", sheet, found.epoch_id)
         return None
 
     def _wrong_kind(self, found: Share) -> Answer:

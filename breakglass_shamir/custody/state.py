@@ -100,6 +100,9 @@ class EpochState:
     voided: Mapping[str, str] = field(default_factory=dict)
     """Seat to reason, for single sheets."""
 
+    voided_on: Mapping[str, str] = field(default_factory=dict)
+    """Seat to wall-clock time of that."""
+
     @property
     def epoch_id(self) -> str:
         """The epoch id, 16 hexadecimal digits."""

@@ -24,10 +24,11 @@ from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
 from breakglass_shamir.operations import audit, readback
-from breakglass_shamir.operations.opening import Overrides, Sources
+from breakglass_shamir.operations.opening import Overrides
 from breakglass_shamir.operations.recombine import Use, recombine
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.sheets import Printing, print_epoch, seal_epoch
+from breakglass_shamir.operations.sources import Sources
 from breakglass_shamir.operations.split import split
 from breakglass_shamir.paper.scan import Scanner
 from breakglass_shamir.paper.simulate import scanned
@@ -100,6 +101,10 @@ class Demo:
     def type_line(self, prompt: str) -> str | None:
         """Nobody types."""
         return None
+
+    def says_enough(self) -> bool:
+        """Nobody says so."""
+        return False
 
     def name_set(self) -> str:
         """Nobody is asked."""

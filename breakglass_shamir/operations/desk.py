@@ -31,6 +31,9 @@ class Desk(Protocol):
     def type_line(self, prompt: str) -> str | None:
         """Ask for one line of a sheet; None when nobody types any more."""
 
+    def says_enough(self) -> bool:
+        """Tell, without waiting, whether people said that nothing more comes to a camera or folder."""
+
     def name_set(self) -> str:
         """Ask what the set is called; an empty string when nobody can be asked."""
 

@@ -9,6 +9,7 @@ Rule: nothing a scan holds ends the reading; what it was is said, and the next o
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from breakglass_shamir.custody.quorum import Answer, Pool, Verdict
@@ -16,15 +17,23 @@ from breakglass_shamir.custody.typing import TypedEntry
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats.share import PREFIX
 from breakglass_shamir.operations.desk import Desk
+from breakglass_shamir.paper.camera import Camera
+from breakglass_shamir.paper.health import worst
 from breakglass_shamir.paper.scan import ScannedPage, Scanner, wait_for_files
 
 NOTHING_FOUND = (
-    "no code found; try again with more light, the page flat and closer, or the other copy of the code on the sheet"
+    "no code found; try again with more light, the page flat and closer, or the other copy of the code on the sheet; "
+    "or type the lines"
 )
 """What to say of a page without a code."""
 
 NOT_A_SCAN = "this is the file itself, not a scan of the printed page: print it and scan the paper"
 """What to say of a copy of a sheet's file."""
+
+_COUNTS = frozenset(
+    {Verdict.ACCEPTED, Verdict.SEEN, Verdict.ENVELOPE, Verdict.UNKNOWN, Verdict.UNVERIFIED, Verdict.WAITING}
+)
+"""What is taken is told with the health of its print; what is refused has a greater trouble."""
 
 _VERIFIED = frozenset({Verdict.ACCEPTED, Verdict.SEEN})
 
@@ -68,23 +77,43 @@ def type_in(pool: Pool, desk: Desk, *, enough: Callable[[], bool]) -> None:
             _tell(desk, place, entry.finish() if line is None else entry.take(line))
 
 
+def hold_up(pool: Pool, camera: Camera, desk: Desk, *, enough: Callable[[], bool], timeout_s: float) -> None:
+    """Read sheets that are held up to a camera, until it is enough, people say so, or nothing new came for so long.
+
+    Raises:
+        PaperError: the camera gives no pictures.
+    """
+    desk.say(f"hold the sheets up to {camera.name}, one after the other; press Enter when there are no more")
+    for page in camera.pages(timeout_s, stop=lambda: enough() or desk.says_enough()):
+        add_page(pool, page, desk)
+
+
 def _tell(desk: Desk, source: str, answers: Iterable[Answer]) -> None:
     for answer in answers:
         desk.answer(source, answer)
 
 
 def add_page(pool: Pool, page: ScannedPage, desk: Desk) -> list[Answer]:
-    """Put one page's codes into the pool; each different code is answered once."""
+    """Put one page's codes into the pool; each different code is answered once, with the health of its worst print."""
     if page.problem or not page.codes:
         answer = Answer(Verdict.FOREIGN, page.problem or NOTHING_FOUND)
         desk.answer(page.source, answer)
         return [answer]
     texts = sorted({code.text for code in page.codes}, key=lambda code: code[: len(PREFIX)].upper() == PREFIX)
-    answers = [pool.add(code) for code in texts]
+    answers = [_graded(pool.add(text), page, text) for text in texts]
     for answer in answers:
         if answer.verdict is not Verdict.SEEN or len(answers) == 1 or answer.sheet:
             desk.answer(page.source, answer)
     return answers
+
+
+def _graded(answer: Answer, page: ScannedPage, text: str) -> Answer:
+    """Add how worn the print is."""
+    found = worst(code.health for code in page.codes if code.text == text)
+    if found is None:
+        return answer
+    message = f"{answer.message}; {found.in_words()}" if answer.verdict in _COUNTS else answer.message
+    return replace(answer, message=message, health=found.word, used_percent=found.percent)
 
 
 def watch(
@@ -97,7 +126,7 @@ def watch(
     timeout_s: float,
     printed: Iterable[Path] = (),
 ) -> list[Path]:
-    """Read what lands in a folder until it is enough or the time is over.
+    """Read what lands in a folder until it is enough, people say that there is no more, or the time is over.
 
     Args:
         pool: what the scans are held against.
@@ -127,7 +156,7 @@ def watch(
             answers = [answer for page in pages for answer in add_page(pool, page, desk)]
             if any(answer.sheet and answer.verdict in _VERIFIED for answer in answers):
                 verified.append(path)
-        if enough() or time.monotonic() > deadline:
+        if enough() or desk.says_enough() or time.monotonic() > deadline:
             break
     return verified
 

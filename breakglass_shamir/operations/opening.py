@@ -17,7 +17,6 @@ import enum
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from breakglass_shamir.custody import gates, quorum
 from breakglass_shamir.custody import policy as policies
@@ -37,6 +36,7 @@ from breakglass_shamir.custody.record import (
 from breakglass_shamir.custody.state import EpochStatus, Moment, Opening, Phase, SetState
 from breakglass_shamir.errors import (
     BreakglassError,
+    EnvelopeConflict,
     GateClosed,
     InsufficientShares,
     InvalidInput,
@@ -46,8 +46,9 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import gather, interrupted
+from breakglass_shamir.operations import interrupted
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.sources import Sources, read_sources
 from breakglass_shamir.paper.scan import Scanner
 
 DEFAULT_VALID_FOR_S = 1800
@@ -64,24 +65,6 @@ class Wanted(enum.Enum):
     LIVING = enum.auto()
     BOTH = enum.auto()
     NEW = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where the sheets are read from."""
-
-    scans: tuple[Path, ...] = ()
-    typed: tuple[str, ...] = field(default=(), repr=False)
-    """Lines typed beforehand; secret."""
-
-    asks: bool = False
-    """Whether people are asked to type what the others did not give."""
-
-    also: tuple[str, ...] = ()
-    """Epochs that count although they are not in force, hexadecimal: the prepared one of a rotation."""
-
-    whole: bool = False
-    """Whether every scan is read even after a quorum is there: another epoch's sheets may be among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,15 +357,13 @@ def _gather(recorder: Recorder, sources: Sources, scanner: Scanner, overrides: O
     void_too = overrides is not None and "void" in overrides.gates
     also = [bytes.fromhex(epoch_id) for epoch_id in sources.also]
     pool = Pool(known, set_name=recorder.set_name, also=also, void_too=void_too)
-    gather.type_lines(pool, sources.typed, "typed text", recorder.desk)
     state = recorder.state.sets.get(recorder.set_name)
     between = state is not None and (state.applying or bool(sources.also))
     enough = _both(pool, state) if state is not None and between else pool.complete
-    if sources.whole and not between:
-        enough = interrupted.both_quorums(pool)
-    gather.scan_paths(pool, sources.scans, scanner, recorder.desk, enough=enough)
-    if sources.asks:
-        gather.type_in(pool, recorder.desk, enough=enough)
+    files = interrupted.both_quorums(pool) if sources.whole and not between else enough
+    read_sources(pool, sources, scanner, recorder.desk, enough=enough, enough_files=files)
+    for rival in dict.fromkeys(pool.rivals):
+        _record_refusal(recorder, "envelope", EnvelopeConflict(rival))
     return pool
 
 

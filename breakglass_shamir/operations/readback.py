@@ -15,17 +15,29 @@ from pathlib import Path
 
 from breakglass_shamir.custody.quorum import Pool, known_epochs
 from breakglass_shamir.custody.record import ReadBack
-from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, write_seat
+from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, read_seat, write_seat
 from breakglass_shamir.errors import IllegalState, InsufficientShares, PaperError
 from breakglass_shamir.operations import gather
 from breakglass_shamir.operations.outlet import remove
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.sheets import Printing
+from breakglass_shamir.operations.sources import DEFAULT_PATIENCE_S, Sources, read_sources
 from breakglass_shamir.paper.scan import Scanner
 
 
-def confirm(recorder: Recorder, paths: Iterable[Path], scanner: Scanner) -> EpochState:
+def confirm(
+    recorder: Recorder, paths: Iterable[Path], scanner: Scanner, *, watched: Path | None = None,
+    camera: int | Path | None = None, patience_s: float = DEFAULT_PATIENCE_S,
+) -> EpochState:  # fmt: skip
     """Verify scans of printed sheets and record each sheet that holds.
+
+    Args:
+        recorder: at the set.
+        paths: pictures, PDFs and folders; all of them are read.
+        scanner: reads them.
+        watched: folder into which a scanner drops more; what is there stays there.
+        camera: number of a camera, or a recording.
+        patience_s: how long to wait for either, seconds.
 
     Returns:
         The epoch whose sheets were read.
@@ -35,6 +47,8 @@ def confirm(recorder: Recorder, paths: Iterable[Path], scanner: Scanner) -> Epoc
     """
     pool = _pool(recorder)
     gather.scan_paths(pool, paths, scanner, recorder.desk)
+    more = Sources(watched=watched, camera=camera, patience_s=patience_s)
+    read_sources(pool, more, scanner, recorder.desk, enough=lambda: _all_read(recorder, pool))
     candidates = [epoch for epoch in good_epochs(recorder.set_state) if pool.have(epoch.envelope.core.epoch_id)]
     if not candidates:
         raise InsufficientShares(f"no sheet of set {recorder.set_name} was read")
@@ -124,6 +138,15 @@ def epoch_in_hand(state: SetState) -> EpochState:
 def unread(epoch: EpochState) -> list[str]:
     """Return the sheets that were not read back."""
     return [seat for seat in epoch.seats if seat not in epoch.read_back]
+
+
+def _all_read(recorder: Recorder, pool: Pool) -> bool:
+    """Tell whether some epoch has every sheet that is not read back yet."""
+    unread_seats = [
+        (epoch.envelope.core.epoch_id, {read_seat(seat) for seat in unread(epoch)})
+        for epoch in good_epochs(recorder.set_state)
+    ]
+    return any(seats and seats <= set(pool.have(epoch_id)) for epoch_id, seats in unread_seats)
 
 
 def _ask(recorder: Recorder, epoch_id: str, known: Sequence[str]) -> None:

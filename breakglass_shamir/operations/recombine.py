@@ -26,11 +26,12 @@ from breakglass_shamir.errors import (
 )
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations import opening, reveal, targets
-from breakglass_shamir.operations.opening import OpenedSet, Overrides, Sources
+from breakglass_shamir.operations.opening import OpenedSet, Overrides
 from breakglass_shamir.operations.outlet import check_printer
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import Rotation
 from breakglass_shamir.operations.sheets import Printing
+from breakglass_shamir.operations.sources import Sources
 from breakglass_shamir.paper.scan import Scanner
 
 CLASSIFICATIONS = ("emergency", "drill", "misuse")

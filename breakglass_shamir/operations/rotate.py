@@ -24,12 +24,13 @@ from breakglass_shamir.custody.state import SetState
 from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.opening import OpenedSet, Overrides, Sources, Wanted
+from breakglass_shamir.operations.opening import OpenedSet, Overrides, Wanted
 from breakglass_shamir.operations.outlet import check_printer
 from breakglass_shamir.operations.recombine import OpeningResult, result
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import Rotation
 from breakglass_shamir.operations.sheets import Printing
+from breakglass_shamir.operations.sources import Sources
 from breakglass_shamir.paper.scan import Scanner
 
 PLANNED_USE_S = 3600

@@ -13,7 +13,7 @@ It does not decide when enough was seen: the caller stops iterating.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,11 +39,12 @@ class Camera:
         self._source = source
         self._scanner = scanner
 
-    def pages(self, timeout_s: float) -> Iterator[ScannedPage]:
+    def pages(self, timeout_s: float, *, stop: Callable[[], bool] = lambda: False) -> Iterator[ScannedPage]:
         """Yield each picture with a code not seen yet; the device is released when the iteration ends.
 
         Args:
             timeout_s: ends when nothing new was seen for so long, seconds; a recording also ends with its end.
+            stop: asked before each picture; ends it.
 
         Raises:
             PaperError: the extra is not installed, or the camera or file gives no pictures.
@@ -52,7 +53,7 @@ class Camera:
         seen: set[str] = set()
         deadline = time.monotonic() + timeout_s
         try:
-            while time.monotonic() < deadline:
+            while time.monotonic() < deadline and not stop():
                 picture = self._next(capture)
                 if picture is None:
                     return

@@ -9,10 +9,14 @@ Rules:
    one digit has two readings; the modules as seen in the picture decide which.
 3. It grades print and picture together: a poor picture makes a good print look worn, never a worn one good.
 
+A sheet's health, as a roll-call records it, is ``worst(code.health for code in page.codes)`` with its ``word`` and
+``percent``.
+
 It knows nothing of shares: a text is what makes the clean code to compare with. Pillow and qrcode are imported
 only where a picture is looked at, which is in the worker.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -36,6 +40,8 @@ Corners = tuple[tuple[float, float], ...]
 _ALPHANUMERIC: Final = 2
 """The mode's indicator, ISO/IEC 18004 table 2."""
 
+_WORDS: Final[dict[Word, str]] = {"fresh": "fresh", "worn": "worn", "replace": "nearly gone"}
+
 _Grid = list[list[bool | None]]
 
 
@@ -50,6 +56,21 @@ class Health:
 
     word: Word
     used: float
+
+    @property
+    def percent(self) -> int:
+        """The used part in percent, as records and people have it."""
+        return round(self.used * 100)
+
+    def in_words(self) -> str:
+        """Say it to a custodian: ``print fresh (4 %)``."""
+        more = " of its error correction used: have it printed anew" if self.word == "replace" else ""
+        return f"print {_WORDS[self.word]} ({self.percent} %{more})"
+
+
+def worst(of: Iterable[Health | None]) -> Health | None:
+    """Return the most worn of several codes, such as the two prints of a share; None where none can be told."""
+    return max((one for one in of if one is not None), key=lambda one: one.used, default=None)
 
 
 def health(used: float) -> Health:

@@ -73,9 +73,21 @@ def altered(share: Share) -> Share:
 
 
 @pytest.mark.parametrize("changes", [{"policy_digest": b"x" * 32}, {"set_name": "prod-dc"}, {"predecessor": b"x" * 8}])
-def test_a_quorum_holder_signs_another_envelope_of_a_known_epoch(made: Sealed, changes: dict[str, object]) -> None:
+def test_a_quorum_holder_who_signs_another_envelope_of_a_known_epoch_stops_nobody(
+    made: Sealed, changes: dict[str, object]
+) -> None:
     pool = Pool(pinned(made))
     assert add_envelope(pool, second_envelope(made, **changes)).verdict is Verdict.CONFLICT
+    add_shares(pool, made.shares)
+    assert pool.quorum().envelope == made.envelope
+    assert len(pool.rivals) == 1
+
+
+def test_what_a_ledger_only_learned_from_sheets_pins_nothing(made: Sealed) -> None:
+    epoch_id = made.envelope.core.epoch_id
+    learned = {epoch_id: replace(pinned(made)[epoch_id], pinned=False)}
+    pool = Pool(learned)
+    assert add_envelope(pool, second_envelope(made, policy_digest=b"x" * 32)).verdict is Verdict.CONFLICT
     add_shares(pool, made.shares)
     with pytest.raises(EnvelopeConflict):
         pool.quorum()

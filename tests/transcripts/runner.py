@@ -45,8 +45,10 @@ PATTERNS = {
     "<debt>": r"rotation-[0-9a-f]{8}",
     "<key>": r"SHA256:[A-Za-z0-9+/]{43}",
     "<time>": r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}Z)?",
+    "<date>": r"20[0-9]{2}-[0-9]{2}-[0-9]{2}",
     "<version>": r"[0-9]+\.[0-9]+\.[0-9]+",
     "<rule>": r"─+",
+    "<health>": r"(?:fresh|worn) \([0-9]+ %\)",
     "<any>": r".*",
 }
 """What a placeholder stands for; the specific ones come before the general ones."""

@@ -73,6 +73,8 @@ _CHANGING = re.compile(
     r"|(?<=in )\d+\.\d(?= s)"
     r'|(?<="age_s": )\d+'
     r'|(?<="seconds": )[\d.]+'
+    r'|(?<="used_percent": )\d+'
+    r"|(?<=fresh \()\d+(?= %\))"
 )
 
 

@@ -214,8 +214,25 @@ def resealed(made: Sealed) -> Envelope:
     return replace(made.envelope, policy_digest=b"x" * 32).signed_by(key)
 
 
-def test_a_conflicting_envelope() -> None:
+def test_a_second_envelope_stands_back_behind_the_pinned_one() -> None:
     pool = Pool(known(FIRST))
+    (code,) = resealed(FIRST).to_codes()
+    message = (
+        "the envelope of prod-db, epoch 1, is valid but not the one that this ledger pins: somebody with a quorum "
+        "signed a second one; it is left out, keep the page"
+    )
+    assert says(pool.add(code), Verdict.CONFLICT, message)
+    for share in codes(FIRST):
+        pool.add(share)
+    assert pool.quorum().envelope == FIRST.envelope
+    assert pool.rivals == [message]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_without_a_pin_two_envelopes_conflict_whichever_came_first(first: bool) -> None:
+    learned = {epoch_id: replace(one, pinned=False) for epoch_id, one in known(FIRST).items()}
+    pool = Pool({} if first else learned)
+    pool.add(envelope_code(FIRST))
     (code,) = resealed(FIRST).to_codes()
     message = "the envelope of prod-db, epoch 1, differs from the one already known"
     assert says(pool.add(code), Verdict.CONFLICT, message)
@@ -223,6 +240,24 @@ def test_a_conflicting_envelope() -> None:
         pool.add(share)
     with pytest.raises(EnvelopeConflict, match=f"two different valid envelopes carry the epoch id {SHORT}"):
         pool.quorum()
+
+
+def test_an_unknown_epoch_of_a_known_set_is_told_from_an_unknown_set() -> None:
+    pool, second = Pool(known(FIRST)), deal(number=2)
+    pool.add(envelope_code(second))
+    message = (
+        "sheet 1.1 of prod-db, epoch 2: accepted (1 of 2); this terminal does not know the epoch, but others of prod-db"
+    )
+    assert says(pool.add(codes(second)[0]), Verdict.UNKNOWN, message)
+
+
+def test_a_voided_sheet_says_when() -> None:
+    entries = {
+        epoch_id: replace(one, voided={(1, 2): "seen by a visitor"}, voided_on={(1, 2): "2026-01-02"})
+        for epoch_id, one in known(FIRST).items()
+    }
+    message = "sheet 1.2 of prod-db, epoch 1: this sheet was voided on 2026-01-02 (seen by a visitor)"
+    assert says(Pool(entries).add(codes(FIRST)[1]), Verdict.VOID, message)
 
 
 def test_every_verdict_is_covered_here() -> None:

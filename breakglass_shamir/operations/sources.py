@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the sheets of one use case come from, and reading them all into a pool.
+
+Rules:
+
+1. In this order: lines typed beforehand, files and folders, a folder that a scanner fills, a camera, people who type.
+   Each is left as soon as there is enough.
+2. A camera that fails is said; it ends the reading only where nobody could type instead.
+
+It does not judge what was read; the pool does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from breakglass_shamir.custody.quorum import Pool
+from breakglass_shamir.errors import PaperError
+from breakglass_shamir.operations import gather
+from breakglass_shamir.operations.desk import Desk
+from breakglass_shamir.paper.camera import Camera
+from breakglass_shamir.paper.scan import Scanner
+
+DEFAULT_PATIENCE_S = 600.0
+"""How long people may take to bring the next sheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the sheets are read from."""
+
+    scans: tuple[Path, ...] = ()
+    typed: tuple[str, ...] = field(default=(), repr=False)
+    """Lines typed beforehand; secret."""
+
+    asks: bool = False
+    """Whether people are asked to type what the others did not give."""
+
+    watched: Path | None = None
+    """Folder into which a scanner drops scans meanwhile."""
+
+    camera: int | Path | None = None
+    """Number of a camera, or a recording."""
+
+    patience_s: float = DEFAULT_PATIENCE_S
+    """How long to wait for the folder, and for the next sheet before the camera."""
+
+    also: tuple[str, ...] = ()
+    """Epochs that count although they are not in force, hexadecimal: the prepared one of a rotation."""
+
+    whole: bool = False
+    """Whether every file is read even after a quorum is there: another epoch's sheets may be among them."""
+
+
+def read_sources(
+    pool: Pool, sources: Sources, scanner: Scanner, desk: Desk, *, enough: Callable[[], bool],
+    enough_files: Callable[[], bool] | None = None,
+) -> None:  # fmt: skip
+    """Read every source into the pool until it is enough.
+
+    Args:
+        pool: what is read goes there.
+        sources: where from.
+        scanner: reads pictures.
+        desk: hears the answers.
+        enough: tells when people need not bring more.
+        enough_files: tells when no further file needs to be read; None: the same.
+
+    Raises:
+        InvalidInput: a path or folder does not exist.
+        PaperError: the camera gives no pictures, and nobody is asked to type instead.
+    """
+    gather.type_lines(pool, sources.typed, "typed text", desk)
+    gather.scan_paths(pool, sources.scans, scanner, desk, enough=enough_files or enough)
+    if sources.watched is not None and not enough():
+        desk.say(f"waiting for scans in {sources.watched}; press Enter when there are no more")
+        gather.watch(pool, sources.watched, scanner, desk, enough=enough, timeout_s=sources.patience_s)
+    if sources.camera is not None and not enough():
+        _look(pool, sources, scanner, desk, enough)
+    if sources.asks and not enough():
+        gather.type_in(pool, desk, enough=enough)
+
+
+def _look(pool: Pool, sources: Sources, scanner: Scanner, desk: Desk, enough: Callable[[], bool]) -> None:
+    """Look through the camera."""
+    assert sources.camera is not None  # noqa: S101 - the caller looked
+    camera = Camera(sources.camera, scanner)
+    try:
+        gather.hold_up(pool, camera, desk, enough=enough, timeout_s=sources.patience_s)
+    except PaperError as error:
+        if not sources.asks:
+            raise
+        desk.warn(f"{error}: {error.hint}" if error.hint else str(error))
