@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -39,7 +40,7 @@ def turned(front: Any, path: Path) -> None:
     front.rotate(90, expand=True).save(path, "JPEG", quality=60, exif=exif)
 
 
-WAYS = {
+WAYS: dict[str, Callable[[Any, Path], object]] = {
     "scan.tiff": lambda front, path: front.save(path),
     "scan.webp": lambda front, path: front.save(path, quality=70),
     "scan.png": lambda front, path: front.save(path),
