@@ -228,6 +228,12 @@ class DecryptionFailed(SharesError):
     id = "decryption-failed"
 
 
+class RollCallFailed(SharesError):
+    """A sheet that was looked at alone is not what it should be; recorded."""
+
+    id = "roll-call-failed"
+
+
 # --- integrity -------------------------------------------------------------------------------------------
 
 
@@ -311,3 +317,9 @@ class RotationDue(DueError):
     """The credential was revealed and its rotation is still owed."""
 
     id = "rotation-due"
+
+
+class Exposed(DueError):
+    """A sheet or its bag was exposed, as a roll-call or a drill found; recorded, and to be acted on."""
+
+    id = "exposed"

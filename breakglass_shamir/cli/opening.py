@@ -196,14 +196,15 @@ def _request(terminal: Terminal, state: Any, options: dict[str, Any]) -> "Reques
         incident_class=terminal.ask(options["incident_class"], "--class", f"Incident class{listed}"),
         ticket=terminal.ask(options["ticket"], "--ticket", "Ticket"),
         reason=terminal.ask(options["reason"], "--reason", "Reason, in words"),
-        officers=options["officers"] or _ask_officers(terminal),
+        officers=options["officers"] or ask_officers(terminal),
         mode=_mode(terminal, options),
         use_for_s=_use_for_s(options["use_for"]),
         debts=options["debts"],
     )
 
 
-def _ask_officers(terminal: Terminal) -> tuple[str, ...]:
+def ask_officers(terminal: Terminal) -> tuple[str, ...]:
+    """Ask who takes part."""
     said = terminal.ask(None, "--officer", "Officers who take part, separated by commas")
     return tuple(name.strip() for name in said.split(",") if name.strip())
 

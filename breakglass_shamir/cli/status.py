@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``status``: every set, and exit code 7 when anything is due."""
+"""``status``: every set, for people and for monitoring."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,7 @@ import click
 
 from breakglass_shamir.cli.session import pass_terminal, recorder
 from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.status import SetStatus
@@ -14,27 +15,71 @@ if TYPE_CHECKING:
 DUE = 7
 """Exit code when something is due or overdue."""
 
+HEAD = ("SET", "STATE", "EPOCH", "VERIFIED", "HELD", "SPARE", "NEXT DRILL", "ROTATION")
+"""The table's columns."""
+
 
 @click.command()
 @click.argument("name", required=False, default="")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "nagios", "prometheus"]), default="table", show_default=True,
+    help="For people, for a monitoring plugin, for a metrics collector.",
+)  # fmt: skip
 @pass_terminal
-def status(terminal: Terminal, name: str) -> int:
-    """Show every set, or NAME: state, sheets, debts. Exit code 7 when anything is due."""
-    from breakglass_shamir.operations import status as operation
+def status(terminal: Terminal, name: str, form: str) -> int:
+    """Show every set, or NAME: state, sheets, drills, rotation, and what is due.
 
-    with recorder(terminal, name) as opened:
-        found = operation.status(opened.state, name)
+    Exit code 7 when anything is due. As a plugin: 0, 1, 2 or 3, as plugins do. As metrics: 0.
+    """
+    if form != "table" and terminal.as_json:
+        raise InvalidInput(f"expected either --json or --format {form}, got both")
+    if form == "nagios":
+        return _plugin(terminal, name)
+    found = _read(terminal, name)
+    if form == "prometheus":
+        from breakglass_shamir.operations.monitoring import prometheus
+
+        terminal.result(None, prometheus(found).splitlines())
+        return 0
     due = any(one.due or one.debts for one in found)
-    terminal.table({"sets": found, "due": due}, ("SET", "STATE", "EPOCH", "READ BACK", "HELD", "DUE"), _rows(found))
+    terminal.table({"sets": found, "due": due}, HEAD, [_row(one) for one in found])
+    if not terminal.as_json:
+        terminal.verdicts(_verdicts(found))
     return DUE if due else 0
 
 
-def _rows(found: "list[SetStatus]") -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for one in found:
-        overdue = {debt.what for debt in one.debts if debt.overdue}
-        due = [f"OVERDUE {what}" if what in overdue else what for what in one.due] or ["nothing"]
-        facts = (one.name, one.phase, f"{one.epoch} ({one.epoch_id})", f"{one.read_back} of {one.sheets}")
-        rows.append((*facts, f"{one.acknowledged} of {one.sheets}", due[0]))
-        rows += [("", "", "", "", "", what) for what in due[1:]]
-    return rows
+def _read(terminal: Terminal, name: str) -> "list[SetStatus]":
+    from breakglass_shamir.operations import status as operation
+
+    with recorder(terminal, name) as opened:
+        return operation.status(opened.state, name)
+
+
+def _plugin(terminal: Terminal, name: str) -> int:
+    """Say it as a plugin does, also that it could not be found out: a damaged ledger is critical."""
+    from breakglass_shamir.operations import monitoring
+
+    try:
+        line, code = monitoring.nagios(_read(terminal, name))
+    except BreakglassError as error:
+        code = monitoring.CRITICAL if isinstance(error, IntegrityError) else monitoring.UNKNOWN
+        line = monitoring.nagios_error(str(error), code)
+    terminal.result(None, [line])
+    return code
+
+
+def _row(one: "SetStatus") -> tuple[str, ...]:
+    from breakglass_shamir.operations.status import ago, days
+
+    verified = f"{one.verified} of {one.sheets} {ago(one.verified_age_s)}" if one.verified else f"0 of {one.sheets}"
+    drill = f"{one.next_drill.kind} {days(one.next_drill.in_s)}" if one.next_drill else "none"
+    held, spare = f"{one.acknowledged} of {one.sheets}", str(one.losses_left)
+    return one.name, one.phase, f"{one.epoch} ({one.epoch_id})", verified, held, spare, drill, days(one.rotation_in_s)
+
+
+def _verdicts(found: "list[SetStatus]") -> list[tuple[str, str]]:
+    """Return what is due, each with its colour, what cannot wait first."""
+    urgent = [(f"OVERDUE  {one.name}: {what}", "red") for one in found for what in one.urgent]
+    due = [(f"due      {one.name}: {what}", "yellow") for one in found for what in one.due if what not in one.urgent]
+    later = [(f"destroy  {one.name}: {what}", "") for one in found for what in one.to_destroy]
+    return [*urgent, *due, *([] if urgent or due else [("nothing is due", "green")]), *later]

@@ -172,6 +172,13 @@ class Terminal:
         with self._printing():
             console.print(table)
 
+    def verdicts(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Print lines below a table, each in its colour where standard output is a terminal."""
+        colourful = self._color and is_terminal(sys.stdout)
+        with self._printing():
+            for line, colour in lines:
+                click.echo(click.style(clean(line), fg=colour) if colourful and colour else clean(line))
+
     def ask(self, value: str | None, option: str, question: str) -> str:
         """Return a value, asking for it when it is missing and somebody is there.
 

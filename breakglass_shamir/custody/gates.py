@@ -75,7 +75,7 @@ def before_declaring(
         *_by_policy(policy, request),
         _officers(policy, request),
         _debts(state, request.debts, state.opening.id if goes_on and state.opening else None),
-        None if goes_on else _under_way(state, now),
+        None if goes_on else _under_way(state, request, now),
     ]
     return [problem for problem in found if problem is not None]
 
@@ -129,10 +129,15 @@ def _debts(state: SetState, named: Sequence[str], own: str | None) -> Problem | 
     return None
 
 
-def _under_way(state: SetState, now: Moment) -> Problem | None:
-    """A declaration still valid, or a use within its time, blocks; a stale one is superseded."""
+def _under_way(state: SetState, request: Request, now: Moment) -> Problem | None:
+    """A declaration still valid, or a use within its time, blocks; a stale one is superseded.
+
+    A drill that has opened nothing stands in no emergency's way.
+    """
     opening = state.opening
     if opening is None:
+        return None
+    if request.purpose == "emergency" and opening.declared.purpose == "drill" and not opening.was_opened:
         return None
     since = opening.opened_at or opening.at
     allowed = opening.declared.use_for_s if opening.was_opened else opening.declared.valid_for_s

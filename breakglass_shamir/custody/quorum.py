@@ -460,7 +460,8 @@ class Pool:
     def _wrong_kind(self, found: Share) -> Answer:
         if found.kind is Kind.DRILL:
             return Answer(Verdict.DRILL, "a drill code, not the live one: the live code is on the sheet in the bag")
-        return Answer(Verdict.LIVE, "a live code in a drill: put the sheet back into its bag, it was exposed")
+        seat = f"{found.group}.{found.member}"
+        return Answer(Verdict.LIVE, f"a live code in a drill: put sheet {seat} into a new bag, it was exposed", seat)
 
     def _name(self, epoch_id: bytes) -> str:
         """Name a set by what the ledger or the envelope calls it, else by its epoch id."""

@@ -125,7 +125,7 @@ class Demo:
 
     def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
         """Nobody is asked."""
-        return "drill"
+        return "emergency"
 
     @property
     def _key(self) -> Path:
@@ -208,7 +208,7 @@ class Demo:
         reason, officers = "the identity provider is down", ("officer one", "officer two")
         request = Request("emergency", "idp-outage", "INC-1001", reason, officers, "exec", 600)
         command = ("sh", "-c", f"cd '{self.folder}' && {_USE_KEY}")
-        use = Use(command, command_output=2, classification="drill")
+        use = Use(command, command_output=2, classification="emergency")
         recombine(recorder, request, Overrides(), Sources(tuple(scans)), use, printing, scanner)
 
     def _foreign_sheet(self, recorder: Recorder, scanner: Scanner) -> Path:

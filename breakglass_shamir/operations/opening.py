@@ -132,7 +132,7 @@ def open_set(
     last = recorder.state.last
     if not _knows(recorder):
         pool = _identify(recorder, sources, scanner)
-    _declare(recorder, request, overrides)
+    declare(recorder, request, overrides)
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)
         return _combine(recorder, request, overrides, program, pool, last, wanted)
@@ -204,8 +204,12 @@ def _recover(recorder: Recorder, found: Quorum) -> None:
     )
 
 
-def _declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
-    """Record the declaration, or go on under the one that says the same and still holds."""
+def declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
+    """Record the declaration, or go on under the one that says the same and still holds.
+
+    Raises:
+        GateClosed: a check failed and was not overridden.
+    """
     state = recorder.refresh()
     under_way = state.opening
     policy = policies.parse(state.policy_source) if state.policy_source else None
@@ -403,7 +407,7 @@ def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
     under_way = recorder.set_state.opening
     override = f"an emergency may pass with --override {gate} --override-reason R"
     if gate != "under-way" or under_way is None:
-        return override if emergency else f"a rotation overrides nothing; {override}: breakglass recombine"
+        return override if emergency else f"a drill or rotation overrides nothing; {override}: breakglass recombine"
     word = "emergency" if under_way.declared.purpose == "emergency" else "drill"
     ended = f"close NAME --as {word}" if under_way.was_opened else "cancel NAME --reason R"
     way = f"if nobody works on it any more: breakglass {ended}".replace("NAME", recorder.set_name)

@@ -12,6 +12,7 @@ Rules:
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from breakglass_shamir.custody.drill_rules import CONTRARY
 from breakglass_shamir.custody.gates import Request
 from breakglass_shamir.custody.record import Closed, Deferred, InUse, Refused, UseEnded
 from breakglass_shamir.custody.state import Phase
@@ -36,6 +37,9 @@ from breakglass_shamir.paper.scan import Scanner
 
 CLASSIFICATIONS = ("emergency", "drill", "misuse")
 """What a closed opening was."""
+
+LOGIN = "login by the connector: "
+"""What the outcome of a use begins with where nobody saw the credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,12 @@ def recombine(
     """Open, reveal, rotate.
 
     Raises:
+        InvalidInput: the use would be closed as something else than it was declared for.
         RotationDue: the credential was used and its rotation is still owed.
         BreakglassError: see :func:`opening.open_set`; nothing was revealed.
     """
     request = opening.check_request(request)
+    _check_classification(request, use)
     program = reveal.find_program(use.command) if request.mode == "exec" else ""
     _look_for_printer(recorder, printing)
     opened = opening.open_set(recorder, request, overrides, sources, scanner, program)
@@ -162,8 +168,8 @@ def _log_in(recorder: Recorder, opened: OpenedSet) -> str:
         check = targets.connector_of(policy, opened.credential).check(opened.credential.secret)
     except BreakglassError as error:
         return f"no login: {error}"
-    recorder.desk.say(f"login by the connector: {check.result} ({check.detail})")
-    return f"login by the connector: {check.result}"
+    recorder.desk.say(f"{LOGIN}{check.result} ({check.detail})")
+    return f"{LOGIN}{check.result}"
 
 
 def _record_use(recorder: Recorder, record: InUse) -> None:
@@ -174,11 +180,24 @@ def _record_use(recorder: Recorder, record: InUse) -> None:
         recorder.desk.warn(f"the beginning of the use could not be recorded: {error}")
 
 
+def _check_classification(request: Request, use: Use) -> None:
+    """Refuse, before anything is declared, to close an emergency as a drill or a drill as an emergency."""
+    if (request.purpose, use.classification) in CONTRARY:
+        raise InvalidInput(
+            f"this opening is declared with the purpose {request.purpose}: it cannot be closed as {use.classification}",
+            hint="a drill of the real thing is: breakglass drill access",
+        )
+
+
 def _end_use(recorder: Recorder, outcome: str, classification: str) -> str:
     word = classification if classification in CLASSIFICATIONS else "drill"
     if _closed_elsewhere(recorder)():
         recorder.desk.say("the use was closed from elsewhere")
         return outcome
+    purpose = recorder.set_state.active_opening.declared.purpose
+    if (purpose, word) in CONTRARY:
+        recorder.desk.warn(f"what was declared with the purpose {purpose} is not closed as {word}: it stays {purpose}")
+        word = purpose
     recorder.append(UseEnded(outcome=outcome, classification=word))
     recorder.desk.say(f"the use has ended: {outcome}")
     return outcome

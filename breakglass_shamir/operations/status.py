@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Status: every set, what it owes, and whether anything is due. Reads; records nothing."""
+"""Status: every set, what it owes, what is due next, and whether anything is due now. Reads; records nothing.
 
+Rules:
+
+1. Ages and deadlines are elapsed time; nothing here depends on the wall clock alone.
+2. What cannot wait stands first and is *urgent*: a quorum at risk, a debt past its deadline, a use past its time.
+3. Alerts that nobody got are counted where there is an outbox; who keeps it hands the counts in.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
-from breakglass_shamir.custody.state import Debt, LedgerState, Moment, Phase, SetState
+from breakglass_shamir.custody import due as dues
+from breakglass_shamir.custody.due import Due, in_words
+from breakglass_shamir.custody.history import DrillResult
+from breakglass_shamir.custody.state import Debt, EpochState, EpochStatus, LedgerState, Moment, Phase, SetState
 from breakglass_shamir.ledger import clock
+
+_TO_DO = {"roll-call": "roll-call", "rehearsal": "rehearsal", "access": "access drill", "rotation": "rotate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +30,15 @@ class DebtStatus:
     what: str
     age_s: int
     overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrillStatus:
+    """The last drill of a kind, as of now."""
+
+    drill: str
+    result: str
+    age_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +56,69 @@ class SetStatus:
     losses_left: int
     """How many more sheets may be lost before no quorum is left; negative: none is left."""
 
+    verified: int
+    """Sheets that were read back or passed a roll-call, and did not fail the last one."""
+
+    verified_age_s: int | None
+    """How long ago the one that was looked at first of them was; None: none was."""
+
+    login_age_s: int | None
+    """How long ago the target last accepted the credential in force; None: never."""
+
+    next_drill: Due | None
+    schedule: tuple[Due, ...]
+    """The soonest of each kind: roll-call, rehearsal, access drill, rotation."""
+
+    rotation_in_s: int
+    """Seconds until the credential reaches its maximum age; 0 or less: it has."""
+
+    drills: tuple[DrillStatus, ...]
+    """The last rehearsal and access drill."""
+
+    undelivered: int | None
+    """Alerts that were not delivered; None: there is no outbox."""
+
     prepared: str
     """The next epoch, printed but not yet in force, and how far it is; empty where there is none."""
 
+    to_destroy: tuple[str, ...]
+    """Sheets that open nothing and whose destruction is not recorded, one sentence for each epoch."""
+
     opening: str
     due: tuple[str, ...]
-    """What somebody should do, one sentence each."""
+    """What somebody should do, one sentence each; the urgent ones first."""
+
+    urgent: tuple[str, ...]
+    """What of it cannot wait."""
 
     debts: tuple[DebtStatus, ...]
 
 
-def status(state: LedgerState, name: str = "") -> list[SetStatus]:
+def status(state: LedgerState, name: str = "", *, undelivered: Mapping[str, int] | None = None) -> list[SetStatus]:
     """Return the status of one set or of all that have an epoch.
+
+    Args:
+        state: of the ledger.
+        name: of a set; empty: all.
+        undelivered: alerts that were not delivered, by set; None: there is no outbox.
 
     Raises:
         UnknownSet: no set of this name.
     """
     sets = [state.of(name)] if name else [state.sets[key] for key in sorted(state.sets)]
     now = clock.now()
-    return [_status(one, now) for one in sets if one.current]
+    return [status_of(one, now, undelivered) for one in sets if one.current]
 
 
-def _status(s: SetState, now: Moment) -> SetStatus:
+def status_of(s: SetState, now: Moment, undelivered: Mapping[str, int] | None = None) -> SetStatus:
+    """Return the status of one set at a moment."""
     epoch = s.current_epoch
     left = epoch.envelope.core.structure.most_losses - len(epoch.voided)
+    schedule = dues.schedule(s, now)
+    debts = tuple(_debt(debt, now) for debt in s.debts)
+    waiting = None if undelivered is None else undelivered.get(s.name, 0)
+    urgent = _urgent(s, left, debts, now)
+    ages = _verified_ages(s, epoch, now)
     return SetStatus(
         name=s.name,
         phase=s.phase,
@@ -67,10 +129,20 @@ def _status(s: SetState, now: Moment) -> SetStatus:
         acknowledged=len(epoch.acknowledged),
         voided=len(epoch.voided),
         losses_left=left,
+        verified=len(ages),
+        verified_age_s=max(ages, default=None),
+        login_age_s=s.history.login.seconds_until(now) if s.history.login else None,
+        next_drill=next((one for one in schedule if one.kind != "rotation"), None),
+        schedule=_soonest(schedule),
+        rotation_in_s=next(one.in_s for one in schedule if one.kind == "rotation"),
+        drills=tuple(_last_drills(s, now)),
+        undelivered=waiting,
         prepared=_prepared(s),
+        to_destroy=tuple(_to_destroy(s)),
         opening=s.opening.id if s.opening else "",
-        due=tuple(_due(s, left, now)),
-        debts=tuple(_debt(debt, now) for debt in s.debts),
+        due=tuple(dict.fromkeys([*urgent, *_due(s, schedule, waiting)])),
+        urgent=tuple(urgent),
+        debts=debts,
     )
 
 
@@ -87,21 +159,85 @@ def _debt(debt: Debt, now: Moment) -> DebtStatus:
     return DebtStatus(debt.id, debt.kind, debt.what, age, age >= debt.deadline_s)
 
 
-def _due(s: SetState, left: int, now: Moment) -> list[str]:
-    epoch = s.current_epoch
-    due = list(dict.fromkeys(debt.what for debt in s.debts))
-    if s.prepared:
-        due.append(f"rotate: {_prepared(s)}")
+def _verified_ages(s: SetState, epoch: EpochState, now: Moment) -> list[int]:
+    """Return how long ago each sheet that counts was last verified."""
+    known = {seat: s.history.sheet(epoch.epoch_id, seat) for seat in epoch.seats if seat not in epoch.voided}
+    return [
+        sheet.verified.seconds_until(now)
+        for seat, sheet in known.items()
+        if sheet.verified and not sheet.failed and (seat in epoch.read_back or sheet.roll_called)
+    ]
+
+
+def _soonest(schedule: tuple[Due, ...]) -> tuple[Due, ...]:
+    """Return the first of each kind; the schedule is in order already."""
+    first: dict[str, Due] = {}
+    for one in schedule:
+        first.setdefault(one.kind, one)
+    return tuple(first.values())
+
+
+def _last_drills(s: SetState, now: Moment) -> Iterable[DrillStatus]:
+    last: list[tuple[str, DrillResult | None]] = [("rehearsal", s.history.rehearsal), ("access", s.history.access)]
+    return [DrillStatus(drill, one.result, one.at.seconds_until(now)) for drill, one in last if one]
+
+
+def _to_destroy(s: SetState) -> Iterable[str]:
+    for epoch in s.epochs.values():
+        gone = s.history.destroyed.get(epoch.epoch_id, frozenset())
+        over = epoch.seats if epoch.status is not EpochStatus.GOOD else tuple(epoch.voided)
+        sheets = [seat for seat in over if seat not in gone]
+        if sheets:
+            yield f"epoch {epoch.number}: {', '.join(sheets)}"
+
+
+def _urgent(s: SetState, left: int, debts: tuple[DebtStatus, ...], now: Moment) -> list[str]:
+    found = []
     if left < 0:
-        due.insert(0, "too many sheets are void: perhaps no quorum is left; rotate now while one is")
-    elif epoch.voided:
-        due.append(f"rotate: {len(epoch.voided)} sheets of epoch {epoch.number} are void")
-    if not epoch.sealed and not epoch.recovered:
-        due.append(f"confirm: {len(epoch.read_back)} of {len(epoch.seats)} sheets were read back")
-    if not (epoch.proven or epoch.recovered):
-        due.append(f"prove: the target never accepted the credential of epoch {epoch.number}; rotate, or split again")
+        found.append("too many sheets are void: perhaps no quorum is left; rotate now while one is")
+    found += [debt.what for debt in debts if debt.overdue]
     if s.opening and s.opening.opened_at and s.opening.phase in (Phase.OPEN, Phase.IN_USE):
         used_s = s.opening.opened_at.seconds_until(now)
         if used_s > s.opening.declared.use_for_s:
-            due.append(f"close: opening {s.opening.short_id} is in use for {used_s} s, past its time")
-    return due
+            found.append(f"close: opening {s.opening.short_id} is in use for {used_s} s, past its time")
+    return list(dict.fromkeys(found))
+
+
+def _due(s: SetState, schedule: tuple[Due, ...], undelivered: int | None) -> list[str]:
+    epoch = s.current_epoch
+    found = [debt.what for debt in s.debts]
+    if s.prepared:
+        found.append(f"rotate: {_prepared(s)}")
+    if epoch.voided and epoch.envelope.core.structure.most_losses >= len(epoch.voided):
+        found.append(f"rotate: {len(epoch.voided)} sheets of epoch {epoch.number} are void")
+    if not epoch.sealed and not epoch.recovered:
+        found.append(f"confirm: {len(epoch.read_back)} of {len(epoch.seats)} sheets were read back")
+    if not (epoch.proven or epoch.recovered):
+        found.append(f"prove: the target never accepted the credential of epoch {epoch.number}; rotate, or split again")
+    if undelivered:
+        found.append(f"alerts: {undelivered} were not delivered")
+    return found + _scheduled([one for one in schedule if one.is_due])
+
+
+def _scheduled(schedule: list[Due]) -> list[str]:
+    """Say what is due, sheets of which the same is said in one sentence."""
+    ordered = sorted(schedule, key=lambda one: (one.kind, one.why))
+    found = []
+    for (kind, why), group in groupby(ordered, key=lambda one: (one.kind, one.why)):
+        seats = ", ".join(one.sheet for one in group if one.sheet)
+        found.append(f"{_TO_DO[kind]}: " + (f"sheet {seats}: {why}" if seats else why))
+    return found
+
+
+def days(seconds: int) -> str:
+    """Say how long something is still to come, days rounded up: ``in 3 d``; or that it is due."""
+    if seconds <= 0:
+        return "due"
+    return f"in {-(-seconds // dues.DAY_S)} d" if seconds > dues.DAY_S else f"in {in_words(seconds)}"
+
+
+def ago(seconds: int | None) -> str:
+    """Say how many days ago something was: ``today``, ``3 d ago``, ``never``."""
+    if seconds is None:
+        return "never"
+    return f"{seconds // dues.DAY_S} d ago" if seconds >= dues.DAY_S else "today"

@@ -14,8 +14,8 @@ Rules:
    its passphrase and a policy.
 
 The printer and the scanner are played here: sheets written to ``--out`` come back as pictures, in the folder of
-``--readback``, or afterwards in ``scans`` (all), ``tonight`` (sheets 1, 3 and 5), and as text in
-``codes.txt`` (what a scanner that types makes of ``tonight``) and ``typed.txt`` (the lines of sheet 5).
+``--readback``, or afterwards in ``scans`` (all), ``tonight`` (sheets 1, 3 and 5) and ``cards`` (drill cards), and as
+text in ``codes.txt`` (what a scanner that types makes of ``tonight``) and ``typed.txt`` (the lines of sheet 5).
 """
 
 import os
@@ -43,7 +43,7 @@ from breakglass_shamir.standalone import recover
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
-DOCUMENTS = sorted([ROOT / "README.md", *DOCS.glob("*.md"), ROOT / "examples" / "README.md"])
+DOCUMENTS = sorted([ROOT / "README.md", *DOCS.glob("*.md"), *ROOT.glob("examples/**/README.md")])
 """What people read; docs/spec and docs/adr show no commands."""
 
 EVERYTHING = sorted([*DOCUMENTS, *DOCS.glob("*/*.md")])
@@ -170,6 +170,9 @@ class World:
             (self.folder / name).mkdir(exist_ok=True)
             for file, picture in chosen.items():
                 (self.folder / name / file).write_bytes(picture)
+        (self.folder / "cards").mkdir(exist_ok=True)
+        for number, card in enumerate(sorted(sheets.glob("*-drill.pdf")), 1):
+            (self.folder / "cards" / f"card-{number}.png").write_bytes(scanned(card.read_bytes(), seed=number))
         texts = _texts(self.folder / "tonight")
         shares = [text for text in texts if text.startswith(share.PREFIX)]
         (self.folder / "codes.txt").write_text("\n".join(texts) + "\n")

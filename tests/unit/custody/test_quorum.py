@@ -162,7 +162,7 @@ def test_drill_and_live_never_mix() -> None:
     message = "the envelope of prod-db, epoch 1, is drill: not what is needed here"
     assert says(pool.add(envelope_code(drill)), Verdict.DRILL, message)
     rehearsal = Pool({}, kind=Kind.DRILL)
-    message = "a live code in a drill: put the sheet back into its bag, it was exposed"
+    message = "a live code in a drill: put sheet 1.1 into a new bag, it was exposed"
     assert says(rehearsal.add(codes(FIRST)[0]), Verdict.LIVE, message)
     rehearsal.add(envelope_code(drill))
     for code in codes(drill)[:2]:

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rehearsal: the whole way from declaration to quorum, on drill cards (spec section 9).
+
+Rules:
+
+1. It is declared as every opening is, and its checks are hard: a drill overrides nothing.
+2. What is combined are drill cards, under their own master; nothing is revealed, and nothing of the live
+   credential can follow from it.
+3. A live sheet among the scans is named at once, is not used, and makes the drill a warning at least.
+4. It ends in a record that the cards' own key signs, in a namespace that never satisfies a quorum; one that found
+   no quorum ends in a record of that.
+5. An emergency that is declared meanwhile supersedes it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody.drill_rules import drill_envelope
+from breakglass_shamir.custody.gates import Request
+from breakglass_shamir.custody.history import STATUS_IDS
+from breakglass_shamir.custody.quorum import Answer, Known, Pool
+from breakglass_shamir.custody.record import DrillEnded, Rehearsed
+from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, read_seat
+from breakglass_shamir.errors import BreakglassError, Exposed, IllegalState
+from breakglass_shamir.formats import text
+from breakglass_shamir.formats.seal import Unsealed
+from breakglass_shamir.formats.share import ReadShare
+from breakglass_shamir.ledger import clock
+from breakglass_shamir.operations import gather, opening
+from breakglass_shamir.operations.opening import Overrides, Sources
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.paper.scan import Scanner
+
+Acknowledged = Callable[[str], int | None]
+"""Returns how many milliseconds an opening's alert took to be acknowledged; None: no alert, or nobody did."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillOutcome:
+    """What a drill showed."""
+
+    set_name: str
+    opening: str
+    drill: str
+    epoch: int
+    sheets: tuple[str, ...]
+    live: tuple[str, ...]
+    login: str
+    steps_ms: Mapping[str, int]
+    result: str
+    reasons: tuple[str, ...]
+    compliance_status_id: int
+
+
+def rehearse(
+    recorder: Recorder,
+    request: Request,
+    sources: Sources,
+    scanner: Scanner,
+    *,
+    acknowledged: Acknowledged = lambda _opening: None,
+) -> DrillOutcome:
+    """Play an opening on drill cards.
+
+    Args:
+        recorder: at the set.
+        request: who takes part and why; its purpose is ``drill``.
+        sources: the drill cards.
+        scanner: reads them.
+        acknowledged: tells how long the drill's alert took to be acknowledged.
+
+    Raises:
+        GateClosed: a check failed; a drill overrides none.
+        InsufficientShares: no quorum of drill cards; that is recorded as a failed drill.
+        Exposed: a quorum of live sheets was among the scans; recorded as a failed drill.
+        IllegalState: the set has no drill cards, or an emergency superseded the drill.
+    """
+    request = opening.check_request(request)
+    state = recorder.set_state
+    epoch = state.current_epoch
+    drill_envelope(epoch, state.name)
+    opening.declare(recorder, request, Overrides())
+    steps = _Steps(recorder.set_state.active_opening.at.uptime_ms)
+    pool = _TimedPool(_known_cards(state), state, steps)
+    try:
+        _gather(pool, sources, scanner, recorder)
+        found = pool.quorum()
+        unsealed = pool.confirmed or found.unseal()
+    except BreakglassError as error:
+        _failed(recorder, epoch, steps, pool, error)
+        raise
+    waited = acknowledged(recorder.opening)
+    if waited is not None:
+        steps.taken["alert-acknowledged"] = waited
+    live, of_epoch = tuple(sorted(pool.live)), [read_seat(seat) for seat in pool.live if seat in epoch.seats]
+    assembled = epoch.envelope.core.structure.is_quorum(of_epoch)
+    result, reasons = _judge(live, assembled=assembled)
+    body = Rehearsed(
+        epoch_id=epoch.epoch_id, sheets=found.sheets, live=live, steps_ms=steps.taken, result=result, reasons=reasons
+    )
+    try:
+        recorder.append(body, set_key=unsealed.set_key)
+    finally:
+        unsealed.wipe()
+    if assembled:
+        raise Exposed(
+            f"the rehearsal of {state.name} failed: {reasons[0]}",
+            hint=f"take the credential for known: breakglass rotate {state.name} --scan PATH... --out DIR",
+        )
+    return DrillOutcome(
+        state.name, recorder.opening, "rehearsal", epoch.number, found.sheets, live, "", steps.taken, result, reasons,
+        STATUS_IDS[result],
+    )  # fmt: skip
+
+
+def _judge(live: tuple[str, ...], *, assembled: bool) -> tuple[str, tuple[str, ...]]:
+    """Return result and reasons of a drill whose cards combined."""
+    if assembled:
+        return "fail", (f"a quorum of live sheets was scanned in a drill: {', '.join(live)}",)
+    if live:
+        return "warning", (f"live sheets were scanned in a drill: {', '.join(live)}; new bag and roll-call for each",)
+    return "pass", ()
+
+
+def _gather(pool: Pool, sources: Sources, scanner: Scanner, recorder: Recorder) -> None:
+    """Read every scan to its end, so that no live sheet among them stays unnamed."""
+    gather.type_lines(pool, sources.typed, "typed text", recorder.desk)
+    gather.scan_paths(pool, sources.scans, scanner, recorder.desk)
+    if sources.asks:
+        gather.type_in(pool, recorder.desk, enough=pool.complete)
+
+
+def _failed(recorder: Recorder, epoch: EpochState, steps: "_Steps", pool: "_TimedPool", error: BreakglassError) -> None:
+    """Record a rehearsal that found no quorum; when even that cannot be written, the error itself still stands."""
+    reasons = (str(error), *_judge(tuple(sorted(pool.live)), assembled=False)[1])
+    body = DrillEnded(
+        drill="rehearsal", epoch_id=epoch.epoch_id, login="", steps_ms=steps.taken, result="fail", reasons=reasons
+    )
+    try:
+        recorder.append(body)
+    except IllegalState:
+        raise
+    except BreakglassError as failure:
+        recorder.desk.warn(f"this drill could not be recorded: {failure}")
+
+
+def _known_cards(state: SetState) -> dict[bytes, Known]:
+    """Return the drill cards that this ledger knows, by their own epoch id."""
+    known = {}
+    for epoch in state.epochs.values():
+        if not epoch.drill_envelope:
+            continue
+        envelope, current = drill_envelope(epoch, state.name), epoch.epoch_id == state.current
+        good = epoch.status is EpochStatus.GOOD
+        words = "printed but not yet in force" if good else f"{epoch.status} since {epoch.since[:10]}"
+        known[envelope.core.epoch_id] = Known(state.name, epoch.number, envelope, current, good, words, {})
+    return known
+
+
+@dataclass(slots=True)
+class _Steps:
+    """How long after the declaration each step was taken."""
+
+    declared_ms: int
+    taken: dict[str, int] = field(default_factory=dict)
+
+    def mark(self, step: str) -> None:
+        """Take the time of a step, the first time it comes."""
+        self.taken.setdefault(step, max(0, clock.now().uptime_ms - self.declared_ms))
+
+
+class _TimedPool(Pool):
+    """Takes drill cards, remembers when, and which live sheets it was shown."""
+
+    def __init__(self, cards: Mapping[bytes, Known], state: SetState, steps: _Steps) -> None:
+        super().__init__(cards, set_name=state.name, kind=Kind.DRILL)
+        self._state = state
+        self._steps = steps
+        self.live: set[str] = set()
+        self.confirmed: Unsealed | None = None
+
+    def add_share(self, read: ReadShare, *others: ReadShare) -> Answer:
+        """Take one share; a live one is named and left."""
+        self._steps.mark("first-scan")
+        found = read.share
+        if found.kind is Kind.LIVE:
+            seat, mine = f"{found.group}.{found.member}", found.epoch_id.hex() == self._state.current
+            self.live.add(seat if mine else f"{seat} of set {text.short_id(found.epoch_id)}")
+        answer = super().add_share(read, *others)
+        if self.confirmed is None and self.complete():
+            self._steps.mark("quorum")
+            self.confirmed = self.quorum().unseal()
+            self._steps.mark("confirmed")
+        return answer
