@@ -18,11 +18,12 @@ from breakglass_shamir.custody.history import STATUS_IDS
 from breakglass_shamir.custody.record import DrillEnded, UseEnded
 from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.operations.opening import Overrides, Sources
+from breakglass_shamir.operations.opening import Overrides
 from breakglass_shamir.operations.recombine import LOGIN, Use, recombine
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rehearsal import DrillOutcome
 from breakglass_shamir.operations.sheets import Printing
+from breakglass_shamir.operations.sources import Sources
 from breakglass_shamir.paper.scan import Scanner
 
 STEPS = ("opened", "use-ended", "old-dead", "closed")

@@ -28,8 +28,9 @@ from breakglass_shamir.formats.seal import Unsealed
 from breakglass_shamir.formats.share import ReadShare
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations import gather, opening
-from breakglass_shamir.operations.opening import Overrides, Sources
+from breakglass_shamir.operations.opening import Overrides
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.sources import Sources
 from breakglass_shamir.paper.scan import Scanner
 
 Acknowledged = Callable[[str], int | None]
