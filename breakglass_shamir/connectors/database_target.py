@@ -34,6 +34,26 @@ _SYSTEM_AUTHORITIES = (
 """Where Debian, Fedora and SUSE keep the authorities of the system."""
 
 
+class Unreachable(Exception):
+    """The server did not answer, or not as a server that can be believed."""
+
+
+class Lost(Exception):
+    """The connection ended, or the time was over, before the answer to a statement came."""
+
+
+class Denied(Exception):
+    """The server answered with an error.
+
+    Attributes:
+        code: its SQLSTATE (PostgreSQL manual, appendix A), or its number (MySQL and MariaDB).
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseTarget:
     """Where a database server is, and how it is spoken to.

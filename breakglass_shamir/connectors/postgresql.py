@@ -24,6 +24,9 @@ from breakglass_shamir.connectors import postgresql_log, postgresql_rules
 from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
 from breakglass_shamir.connectors.database_target import (
     DATABASE_OPTIONS,
+    Denied,
+    Lost,
+    Unreachable,
     database_target,
     password_problems,
     require_account,
@@ -31,7 +34,7 @@ from breakglass_shamir.connectors.database_target import (
     stop_at,
 )
 from breakglass_shamir.connectors.options import NO_OPTIONS
-from breakglass_shamir.connectors.postgresql_session import Denied, Lost, Session, Unreachable, answers, session
+from breakglass_shamir.connectors.postgresql_session import Session, answers, session
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -145,8 +148,8 @@ class PostgresqlConnector(Connector):
             raise ConnectorError(f"unchanged: {error}") from error
         except Denied as error:
             raise ConnectorError(
-                f"unchanged: the server refused: {error} (SQLSTATE {error.sqlstate})",
-                rejected=error.sqlstate == RULES_REFUSE,
+                f"unchanged: the server refused: {error} (SQLSTATE {error.code})",
+                rejected=error.code == RULES_REFUSE,
             ) from error
         try:
             one.rows("COMMIT")
@@ -186,12 +189,12 @@ class PostgresqlConnector(Connector):
 
 def _judged(error: Denied) -> Check:
     """Say what an error during the login means."""
-    if error.sqlstate == REFUSED_STATE:
+    if error.code == REFUSED_STATE:
         return Check(CheckResult.REFUSED, "the server asked for the password and refused it (SQLSTATE 28P01)")
     return Check(
         CheckResult.UNKNOWN,
-        f"no verdict about the password: {error} (SQLSTATE {error.sqlstate})",
-        blocked=error.sqlstate == NOT_ALLOWED_IN,
+        f"no verdict about the password: {error} (SQLSTATE {error.code})",
+        blocked=error.code == NOT_ALLOWED_IN,
     )
 
 

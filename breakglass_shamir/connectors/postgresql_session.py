@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from breakglass_shamir.connectors.database_target import DatabaseTarget, password_text
+from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied, Lost, Unreachable, password_text
 from breakglass_shamir.hygiene import Secret
 
 if TYPE_CHECKING:
@@ -42,26 +42,6 @@ _REFUSED_WORDS = 'FATAL:  password authentication failed for user "'
 
 _SOCKET_NAME = ".s.PGSQL."
 """How a Unix socket's file is named, before the port (PostgreSQL manual, unix_socket_directories)."""
-
-
-class Unreachable(Exception):
-    """The server did not answer, or not as a server that can be believed."""
-
-
-class Lost(Exception):
-    """The connection ended, or the time was over, before the answer to a statement came."""
-
-
-class Denied(Exception):
-    """The server answered with an error.
-
-    Attributes:
-        sqlstate: its code (PostgreSQL manual, appendix A).
-    """
-
-    def __init__(self, sqlstate: str, message: str) -> None:
-        super().__init__(message)
-        self.sqlstate = sqlstate
 
 
 class Session:

@@ -22,6 +22,7 @@ ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
 """Where other packages offer theirs."""
 
 BUILT_IN = {
+    "mysql": "breakglass_shamir.connectors.mysql:MysqlConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql:PostgresqlConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh_key:SshKeyConnector",
 }

@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from mariadb_server import MariadbServer
 from postgres_server import PostgresServer, program
 from throwaway_ca import ThrowAwayCa
 
@@ -29,6 +30,17 @@ def postgres_server(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> It
     for name in ("psql", program("initdb"), program("pg_ctl")):
         need(name)
     server = PostgresServer(throwaway_ca)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Iterator[MariadbServer]:
+    """A MariaDB server."""
+    for name in ("mariadb", "mariadb-install-db", "/usr/sbin/mariadbd"):
+        need(name)
+    server = MariadbServer(throwaway_ca)
     server.start()
     yield server
     server.remove()

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The connector ``postgresql`` on a real server, judged by psql, and what it must never take for a dead credential."""
 
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret
+from impostor import impostor
 from local_server import free_port
 from postgres_server import HOST, PostgresServer
 from throwaway_ca import ThrowAwayCa
@@ -147,38 +146,6 @@ def test_a_certificate_of_another_name_or_authority_is_not_believed(
         with pytest.raises(ConnectorError, match="certificate"):
             connector.rotate(right, new)
     assert postgres_server.lets_in(role, right)
-
-
-@contextmanager
-def impostor(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
-    """A server that answers everything in one way, and remembers what it was told."""
-    told: list[bytes] = []
-    with socket.create_server((HOST, 0)) as server:
-        server.settimeout(0.2)
-        over = threading.Event()
-
-        def work() -> None:
-            while not over.is_set():
-                try:
-                    one, _ = server.accept()
-                except TimeoutError:
-                    continue
-                with one:
-                    one.settimeout(1)
-                    try:
-                        while data := one.recv(4096):
-                            told.append(data)
-                            one.sendall(answer)
-                    except OSError:
-                        continue
-
-        worker = threading.Thread(target=work)
-        worker.start()
-        try:
-            yield server.getsockname()[1], told
-        finally:
-            over.set()
-            worker.join()
 
 
 @pytest.mark.parametrize("answer", [b"N", b"", b"E" + b"\0\0\0\x26SFATAL\0C28P01\0Mrefused\0\0"])

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The password of a MySQL or MariaDB account as a break-glass credential.
+
+Rules:
+
+1. *Accepted* needs that the server asked for the password and that the account can log in by nothing else; *refused*
+   needs error 1045. A lock, an expiry, a limit or another login method is *unknown*.
+2. The server gets what it keeps of a password, never the new password: it stands in no log of the server.
+3. The steps of a rotation: log in with the old password; take the lock that every terminal takes; log in with the old
+   password once more, since another terminal may have changed it while this one waited; change, in one statement.
+
+What it does not do: it changes no account but the one it logs in as.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import ClassVar
+
+from breakglass_shamir.connectors import mysql_hash, mysql_log, mysql_rules
+from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
+from breakglass_shamir.connectors.database_target import (
+    DATABASE_OPTIONS,
+    Denied,
+    Lost,
+    Unreachable,
+    database_target,
+    password_problems,
+    require_account,
+    require_different,
+    stop_at,
+)
+from breakglass_shamir.connectors.mysql_session import Identity, Session, session
+from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.errors import ConnectorError, InvalidInput
+from breakglass_shamir.hygiene import Secret
+
+ACCOUNT_MAX_BYTES = 128
+"""Longest user name of MariaDB; MySQL takes 32 characters."""
+
+REFUSED_CODE = "1045"
+"""ER_ACCESS_DENIED_ERROR."""
+
+RULES_REFUSE = frozenset({"1819"})
+"""ER_NOT_VALID_PASSWORD: a password validation plugin."""
+
+BLOCKED = {
+    "1129": "the server blocks this host after too many failed connections",
+    "1820": "the password is expired",
+    "1862": "the password is expired",
+    "3118": "the account is locked",
+    "3955": "the account is locked after failed logins",
+    "4150": "the account is blocked after failed logins",
+    "4151": "the account is locked",
+}
+"""Answers that no further attempt makes better."""
+
+
+class MysqlConnector(Connector):
+    """Password of an account; target ``mysql://HOST[:3306]/[DATABASE]``, or ``mysql:///`` for a socket.
+
+    What it changes: the password of the account that ``target.account`` logs in as from here, as that account. Its
+    login method stays: ``mysql_native_password`` or ``ed25519`` on MariaDB, ``caching_sha2_password`` or
+    ``mysql_native_password`` on MySQL. On MySQL a second password that was kept with ``RETAIN CURRENT PASSWORD`` is
+    discarded first. Expiry, limits and everything else stay.
+
+    What it needs: the extra ``breakglass-shamir[mysql]``. MariaDB 10.4 or MySQL 8.0.17 or later. Two free connections,
+    also under the account's ``MAX_USER_CONNECTIONS``. TLS with a certificate of the host's name, from an authority
+    of the system or in option ``ca``; ``tls = "off"`` is a connection in the clear. Over a Unix socket (option
+    ``socket``: its file, default /run/mysqld/mysqld.sock) there is no TLS. On MySQL the privilege CREATE USER, since
+    MySQL takes a hash from nobody else. On MariaDB with a password validation plugin:
+    ``strict_password_validation = OFF``, since a plugin cannot look into a hash.
+
+    What it does not reach: accounts of the same name for other hosts (``'bg'@'%'`` and ``'bg'@'10.%'`` are two
+    accounts with two passwords); passwords that applications keep; other accounts that may become this one. An
+    account with a second login method, such as ``unix_socket``, cannot be proven and is not taken. A replica follows
+    as replication does: list it under ``rotation.endpoints``.
+
+    What it cannot tell: the server uses the same words for a wrong password, for an account that does not exist, and
+    for one that needs a client's certificate and got none (options ``certificate`` and ``key``). That is why a
+    rotation is proven by the new credential being accepted before and after the old one is refused.
+
+    What the server's logs show: the general log and the binary log hold the statement with the hash. It is not the
+    password. ``mysql_native_password`` is a hash without salt: a short password could be guessed from it, and whoever
+    also reads along at a login without TLS can log in. Leave ``rotation.length`` at 20 or more.
+
+    Logins come from the file of MariaDB's plugin ``server_audit`` (option ``log``; its times are taken as UTC). When
+    the password changed is told to accounts that may read ``mysql.global_priv`` (MariaDB) or ``mysql.user`` (MySQL).
+
+    Ending sessions: every other connection of the account is ended by ``KILL CONNECTION``.
+
+    Tested on MariaDB 10.11. What is particular to MySQL is tested against its documents only.
+    """
+
+    scheme: ClassVar[str] = "mysql"
+    grace_window_s: ClassVar[int] = 0
+    scope: ClassVar[str] = "the password of this account, as it is matched from here, on this server and its replicas"
+    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at", "end_sessions"})
+    option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
+
+    def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
+        super().__init__(target, account, options=options)
+        self._target = database_target(target, options, port=3306, socket="/run/mysqld/mysqld.sock")
+        require_account(self.scheme, account, ACCOUNT_MAX_BYTES)
+        if "'" in account or "\\" in account:
+            raise InvalidInput("mysql account: expected a name without quotes and backslashes")
+
+    def _preflight(self, new: Secret | None) -> Preflight:
+        return self._preflight_as(new, None)
+
+    def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
+        problems, notes = password_problems(new) if new else [], mysql_rules.fixed_notes(self._target)
+        if not mysql_rules.answers(self._target, self.time_limit_s):
+            problems.append(f"no MySQL or MariaDB server answers at {self._target.in_words}")
+        elif current:
+            found = self._asked_as_account(current)
+            problems += found.problems
+            notes += found.notes
+        return Preflight(tuple(problems), tuple(notes), None, self.scope)
+
+    def _asked_as_account(self, current: Secret) -> mysql_rules.Found:
+        """Ask the server about the account, as the account."""
+        try:
+            with self._session(current) as one:
+                return mysql_rules.found(one, one.identity(), self.account)
+        except (Denied, Unreachable, Lost) as error:
+            return mysql_rules.Found([f"the account could not log in to be asked: {error}"], [])
+
+    def _check(self, credential: Secret) -> Check:
+        try:
+            with self._session(credential) as one:
+                doubts = self._doubts(one.identity())
+        except Denied as error:
+            return _judged(error)
+        except (Unreachable, Lost) as error:
+            return Check(CheckResult.UNKNOWN, f"no answer that can be believed: {error}")
+        if doubts:
+            return Check(CheckResult.UNKNOWN, f"the login says nothing about the password: {doubts}")
+        return Check(CheckResult.ACCEPTED, "the server asked for the password and let the account in")
+
+    def _doubts(self, who: Identity) -> str:
+        """Return why a login does not prove the password; empty if it does."""
+        if who.name != self.account:
+            return f"the server logged in the account {who.name!r}, expected {self.account!r}"
+        if len(who.methods) != 1 or who.methods[0] not in mysql_rules.METHODS:
+            known = ", ".join(sorted(mysql_rules.METHODS))
+            return f"the account's login methods are {', '.join(who.methods) or 'unknown'}: expected one of {known}"
+        return ""
+
+    def _rotate(self, old: Secret, new: Secret) -> None:
+        require_different(old, new)
+        stop_at(password_problems(new))
+        try:
+            with self._session(old) as one:
+                self._change(one, old, new)
+        except (Denied, Unreachable) as error:
+            raise ConnectorError(f"unchanged: the old credential did not log in: {error}") from error
+
+    def _change(self, one: Session, old: Secret, new: Secret) -> None:
+        """Change the password in a session that the old one began."""
+        try:
+            who = self._begin(one, old)
+        except (Lost, Denied) as error:
+            raise ConnectorError(f"unchanged: {error}") from error
+        try:
+            one.rows(*_statement(one, who, new))
+        except Denied as error:
+            raise ConnectorError(
+                f"unchanged: the server refused: {error} (error {error.code})", rejected=error.code in RULES_REFUSE
+            ) from error
+        except Lost as error:
+            raise ConnectorError(f"the change was sent and may be in place; its answer is missing: {error}") from error
+
+    def _begin(self, one: Session, old: Secret) -> Identity:
+        """Take the lock, and make sure that the old password still holds."""
+        who = one.identity()
+        doubts = self._doubts(who)
+        if doubts:
+            raise ConnectorError(f"unchanged: {doubts}")
+        wait_s = max(1, int(self.time_limit_s / 2))
+        ((taken,),) = one.rows("SELECT GET_LOCK(%s, %s)", [_lock_name(who), wait_s])
+        if taken != 1:
+            raise ConnectorError("unchanged: another rotation of this account is under way")
+        again = self._check(old)
+        if again.result is not CheckResult.ACCEPTED:
+            raise ConnectorError(f"unchanged: the old credential was not accepted a second time: {again.detail}")
+        if not one.mariadb:
+            one.rows("ALTER USER CURRENT_USER() DISCARD OLD PASSWORD")
+        return who
+
+    def _end_sessions(self, credential: Secret) -> int:
+        with self._session(credential) as one:
+            return mysql_rules.end_others(one, self.account, self.time_limit_s)
+
+    def _password_changed_at(self, credential: Secret | None) -> datetime | None:
+        if credential is None:
+            raise ConnectorError("the server tells when the password changed only to who logs in")
+        with self._session(credential) as one:
+            return mysql_rules.changed_at(one, one.identity())
+
+    def _logins_since(self, since: datetime) -> tuple[Login, ...]:
+        return mysql_log.logins(self._target.log, self.account, since)
+
+    def _session(self, password: Secret) -> AbstractContextManager[Session]:
+        return session(self._target, self.account, password, self.time_limit_s)
+
+
+def _statement(one: Session, who: Identity, new: Secret) -> tuple[str, list[str | int | bytes]]:
+    """Return the statement that changes the password; it holds a hash and nothing else."""
+    (method,) = who.methods
+    if one.mariadb:
+        return "SET PASSWORD = %s", [mysql_hash.HASHES[method](new)]
+    if method == "caching_sha2_password":
+        made = mysql_hash.caching_sha2(new).hex()
+        return f"ALTER USER CURRENT_USER() IDENTIFIED WITH 'caching_sha2_password' AS 0x{made}", []
+    return "ALTER USER CURRENT_USER() IDENTIFIED WITH 'mysql_native_password' AS %s", [mysql_hash.native(new)]
+
+
+def _judged(error: Denied) -> Check:
+    """Say what an error during the login means."""
+    if error.code == REFUSED_CODE:
+        return Check(CheckResult.REFUSED, "the server asked for the password and refused it (error 1045)")
+    words = BLOCKED.get(error.code, f"no verdict about the password: {error}")
+    return Check(CheckResult.UNKNOWN, f"{words} (error {error.code})", blocked=error.code in BLOCKED)
+
+
+def _lock_name(who: Identity) -> str:
+    """Return the lock of an account, the same on every terminal; a name may have 64 characters."""
+    return "breakglass." + hashlib.sha256(f"{who.name}@{who.host}".encode()).hexdigest()[:32]

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What MySQL and MariaDB servers keep of a password, made here so that no server sees or logs the password itself.
+
+Sources: MySQL and MariaDB ``mysql_native_password`` (SHA-1 of SHA-1); MySQL ``caching_sha2_password`` (SHA-crypt by
+U. Drepper, version 0.6, with SHA-256, 5000 rounds and a salt of 20 bytes; mysys/crypt_genhash_impl.cc); MariaDB
+``ed25519``.
+
+What it does not do: none of these hides a short password. Whoever reads a hash can try passwords against it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from breakglass_shamir.crypto import mariadb
+from breakglass_shamir.crypto.keys import random_bytes
+from breakglass_shamir.hygiene import Secret
+
+ROUNDS = 5000
+"""Of SHA-crypt; MySQL writes them as 005, in thousands."""
+
+SALT_BYTES = 20
+"""MySQL's; SHA-crypt elsewhere stops at 16."""
+
+_ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+"""Of crypt(3); index is value."""
+
+
+def native(password: Secret) -> str:
+    """Return what ``mysql_native_password`` keeps: an asterisk and 40 hexadecimal digits."""
+    once = hashlib.sha1(password.reveal(), usedforsecurity=False).digest()
+    return "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
+
+
+def caching_sha2(password: Secret) -> bytes:
+    """Return what ``caching_sha2_password`` keeps: ``$A$005$``, salt (20) and digest (43), under a fresh salt."""
+    salt = "".join(_ALPHABET[byte % 64] for byte in random_bytes(SALT_BYTES))
+    return f"$A$005${salt}{sha_crypt(password.reveal(), salt.encode())}".encode()
+
+
+HASHES: dict[str, Callable[[Secret], str]] = {"mysql_native_password": native, "ed25519": mariadb.public_key}
+"""What MariaDB's ``SET PASSWORD`` takes, by the account's plugin."""
+
+
+def sha_crypt(password: bytes, salt: bytes, rounds: int = ROUNDS) -> str:
+    """Return the 43 characters of SHA-crypt with SHA-256; numbers in comments are its steps."""
+    # 4-8: digest B
+    inner = hashlib.sha256(password + salt + password).digest()
+    # 1-3 and 9-12: digest A
+    outer = hashlib.sha256(password + salt + _repeated(inner, len(password)))
+    size = len(password)
+    while size:
+        outer.update(inner if size & 1 else password)
+        size >>= 1
+    digest = outer.digest()
+    # 13-16: sequence P
+    spread = _repeated(hashlib.sha256(password * len(password)).digest(), len(password))
+    # 17-20: sequence S
+    salted = _repeated(hashlib.sha256(salt * (16 + digest[0])).digest(), len(salt))
+    # 21: the rounds
+    for number in range(rounds):
+        parts = [spread if number & 1 else digest]
+        parts += [salted] if number % 3 else []
+        parts += [spread] if number % 7 else []
+        parts += [digest if number & 1 else spread]
+        digest = hashlib.sha256(b"".join(parts)).digest()
+    return "".join(_encoded(digest))
+
+
+def _repeated(block: bytes, length: int) -> bytes:
+    """Return a block over and over, up to a length."""
+    return (block * (length // len(block) + 1))[:length]
+
+
+def _encoded(digest: bytes) -> Iterator[str]:
+    """Yield the characters of a digest in the order of step 22."""
+    first, second, third = 0, 10, 20
+    for _ in range(10):
+        yield _characters(digest[first] << 16 | digest[second] << 8 | digest[third], 4)
+        first, second, third = third + 1, first + 1, second + 1
+    yield _characters(digest[31] << 8 | digest[30], 3)
+
+
+def _characters(value: int, count: int) -> str:
+    return "".join(_ALPHABET[value >> 6 * place & 63] for place in range(count))
