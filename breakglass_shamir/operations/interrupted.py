@@ -13,7 +13,7 @@ import base64
 from collections.abc import Callable, Iterator
 
 from breakglass_shamir.custody.quorum import Pool, Quorum
-from breakglass_shamir.custody.record import Abandoned, Recovered, RotationFound
+from breakglass_shamir.custody.record import Abandoned, ReadBack, Recovered, RotationFound
 from breakglass_shamir.custody.state import EpochStatus, SetState
 from breakglass_shamir.errors import BreakglassError, IllegalState
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
@@ -43,6 +43,7 @@ def take_up(recorder: Recorder, pool: Pool) -> bool:
     if found.epoch_id not in state.epochs:
         _learn(recorder, found)
     recorder.append(RotationFound(old_epoch_id=state.current, new_epoch_id=found.epoch_id))
+    recorder.append(ReadBack(epoch_id=found.epoch_id, sheets=found.sheets))
     recorder.desk.warn(
         f"epoch {found.core.epoch} follows the one in force here: a rotation that was begun elsewhere is "
         "gone on with; keep both sets of sheets together"

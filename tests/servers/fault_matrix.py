@@ -44,7 +44,7 @@ from connector_contract import assert_no_secret, watched_processes
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential, generate
 from breakglass_shamir.custody.quorum import Pool
-from breakglass_shamir.custody.state import Phase
+from breakglass_shamir.custody.state import Phase, SetState
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home, verify
@@ -319,7 +319,7 @@ class Matrix:
         printing = ["--out", str(self.sheets(1)), "--readback", str(self._readback(1)), "--timeout", "5"]
         self._ok("split", str(policy), "--credential-from", str(secret), *printing)
         secret.unlink()
-        text_paper.scan_folder(self.sheets(1), self._made(self.scans(1)))
+        self.scan(1)
         shutil.copytree(self.folder, self._backup)
 
     def begin(self) -> None:
@@ -332,9 +332,14 @@ class Matrix:
         self._printings = 1
 
     def rotate(
-        self, at_pause: Callable[[str], None] = lambda _name: None, *, scans: Iterable[int] = (1,), **fault: Any
+        self,
+        at_pause: Callable[[str], None] = lambda _name: None,
+        *,
+        scans: Iterable[int] = (1,),
+        terminal: str = "home",
+        **fault: Any,
     ) -> Ended:
-        """Run ``rotate`` with a place for new sheets."""
+        """Run ``rotate`` with a place for new sheets, on a terminal."""
         self._printings += 1
         number = self._printings
         timeout = "0.2" if fault.get("scanner") else "5"
@@ -342,7 +347,26 @@ class Matrix:
         command += ["--timeout", timeout, "--ack", "1", "--ack", "2"]
         for one in scans:
             command += ["--scan", str(self.scans(one))]
-        return self._run(command, at_pause, **fault)
+        return self._run(command, at_pause, terminal, **fault)
+
+    def run(self, *command: str, terminal: str = "home") -> Ended:
+        """Run any command on a terminal."""
+        return self._run(command, lambda _name: None, terminal)
+
+    def scan(self, number: int) -> None:
+        """Lay a printing on the scanner, so that it can be brought."""
+        text_paper.scan_folder(self.sheets(number), self._made(self.scans(number)))
+
+    def entries(self, terminal: str = "home") -> list[Any]:
+        """Read and verify a terminal's ledger; returns the bodies of its records."""
+        with home.open_home(self.folder / terminal) as ledger:
+            verify.verify(ledger)
+            return [entry.record.body for entry in ledger.entries()]
+
+    def state(self, terminal: str = "home") -> SetState:
+        """Return the set's state on a terminal."""
+        with home.open_home(self.folder / terminal) as ledger:
+            return ledger.state.of(NAME)
 
     def look(self) -> str:
         """Hold the promise of this very instant; returns which credential lives: ``old`` or ``new``."""
@@ -371,11 +395,10 @@ class Matrix:
             done.append("rotate" + (" with both" if len(scans) > 1 else ""))
         return tuple(done)
 
-    def proven(self) -> None:
+    def proven(self, terminal: str = "home") -> None:
         """Hold that the set is whole again: one living credential, on paper, its old one dead."""
-        with home.open_home(self.folder / "home") as ledger:
-            state = ledger.state.of(NAME)
-            verify.verify(ledger)
+        self.entries(terminal)
+        state = self.state(terminal)
         assert state.phase is Phase.SEALED, state.phase
         assert [debt for debt in state.debts if debt.kind == "rotation"] == []
         assert not self.world.opens(self.secret)
@@ -424,12 +447,14 @@ class Matrix:
         living = next((n for n in range(2, 9) if f"bring the sheets of epoch {n}" in hint), 0)
         if "both sets" in hint or living:
             newest = max(n for n in range(1, self._printings + 1) if text_paper.live_sheets(self.sheets(n)))
-            text_paper.scan_folder(self.sheets(newest), self._made(self.scans(newest)))
+            self.scan(newest)
             return [newest] if living else [1, newest]
         return scans
 
-    def _run(self, command: Sequence[str], at_pause: Callable[[str], None], **fault: Any) -> Ended:
-        job = {**_NO_FAULT, **fault, "command": ["--home", str(self.folder / "home"), *command]}
+    def _run(
+        self, command: Sequence[str], at_pause: Callable[[str], None], terminal: str = "home", **fault: Any
+    ) -> Ended:
+        job = {**_NO_FAULT, **fault, "command": ["--home", str(self.folder / terminal), *command]}
         number = self._printings
         job |= {"out": str(self.sheets(number)), "readback": str(self._readback(number))}
         return self.driver.run(job, at_pause)

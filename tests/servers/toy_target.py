@@ -35,9 +35,11 @@ class ToyServer:
         lock_after: failed logins in a row that lock the account; 0 for never.
         attempts: every login that was tried, and whether it was let in.
         sessions: connections that are logged in.
+        leader: another server whose password this one copies, ``lag_s`` after each change.
     """
 
     password: str
+    leader: "ToyServer | None" = None
     lag_s: float = 0.0
     grace_s: float = 0.0
     min_length: int = 0
@@ -69,16 +71,20 @@ class ToyServer:
             one.close()
 
     def become(self, password: str) -> None:
-        """Set a password as an administrator does: at once, and every failure is forgotten."""
+        """Set a password as an administrator does: at once, every failure forgotten, every knob turned back."""
         with self._lock:
             self.password, self._old, self._failed = password, "", 0
+            self.lag_s = self.grace_s = 0.0
+            self.min_length, self.needs, self.min_age_until, self.lock_after = 0, "", None, 0
+            self.attempts.clear()
 
     def opens(self, password: str) -> bool:
         """Say whether a password opens it now, without an attempt."""
-        recent = time.monotonic() - self._changed if self._old else float("inf")
+        source = self.leader or self
+        recent = time.monotonic() - source._changed if source._old else float("inf")
         if recent < self.lag_s:
-            return password == self._old
-        return password == self.password or (recent < self.grace_s and password == self._old)
+            return password == source._old
+        return password == source.password or (recent < self.grace_s and password == source._old)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:

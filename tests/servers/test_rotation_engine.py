@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the rotation engine decides: when to wait, when to try again, when to print anew, and when to stop and say so.
+
+The program runs whole against a small server whose behaviour can be set (``toy_target``); paper is text.
+"""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+
+import pytest
+from fault_matrix import NAME, Ended, Matrix, World
+from toy_target import ToyServer, soon
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.state import EpochStatus, Phase
+
+OFFERS = ["toy=toy_target:ToyConnector", "toy-lasting=toy_target:ToyWithLogins"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ToyServer]:
+    made = ToyServer("none yet")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def follower(server: ToyServer) -> Iterator[ToyServer]:
+    """A second endpoint, which copies what the first one knows."""
+    made = ToyServer("", leader=server)
+    made.start()
+    yield made
+    made.stop()
+
+
+def world(server: ToyServer, scheme: str = "toy", rotation: str = "") -> World:
+    return World(
+        scheme, f"{scheme}://{{address}}", "breakglass", ("127.0.0.1", server.port),
+        lambda secret: server.become(secret.reveal().decode()),
+        lambda secret: server.opens(secret.reveal().decode()),
+        offers=OFFERS, rotation=rotation,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plain(server: ToyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    made = Matrix(world(server), tmp_path_factory.mktemp("plain"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lab(plain: Matrix) -> Matrix:
+    plain.begin()
+    return plain
+
+
+@pytest.fixture(scope="module")
+def lasting(server: ToyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    made = Matrix(world(server, "toy-lasting"), tmp_path_factory.mktemp("lasting"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def pair(server: ToyServer, follower: ToyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    rotation = f'endpoints = ["toy://127.0.0.1:{follower.port}"]'
+    made = Matrix(world(server, rotation=rotation), tmp_path_factory.mktemp("pair"))
+    yield made
+    made.close()
+
+
+def kinds(lab: Matrix, terminal: str = "home") -> list[str]:
+    return [str(body.__struct_config__.tag) for body in lab.entries(terminal)]
+
+
+def refused_logins(server: ToyServer) -> int:
+    return len([good for _, good in server.attempts if not good])
+
+
+def of(lab: Matrix, kind: type) -> list[object]:
+    return [body for body in lab.entries() if isinstance(body, kind)]
+
+
+class TestTheOldCredentialStillWorks:
+    def test_the_grace_window_is_waited_out_and_recorded(self, lasting: Matrix, server: ToyServer) -> None:
+        lasting.begin()
+        server.grace_s = 1.5
+        ended = lasting.rotate()
+        assert ended.status == 0, ended.said
+        (waited,) = (body for body in lasting.entries() if isinstance(body, records.Waited))
+        assert waited.seconds >= 1
+        assert "to be refused at toy-lasting://" in waited.what
+        lasting.proven()
+
+    def test_one_that_never_dies_is_said_and_left_for_later(self, lasting: Matrix, server: ToyServer) -> None:
+        lasting.begin()
+        server.grace_s = 1000
+        ended = lasting.rotate()
+        assert ended.status == 6
+        assert "both credentials still work" in ended.said
+        assert lasting.state().phase is Phase.APPLYING
+        assert "old-dead" not in kinds(lasting)
+        server.grace_s = 0
+        assert lasting.bring_back(ended)[-1] == "rotate with both"
+        lasting.proven()
+
+    def test_a_refused_old_credential_is_not_waited_for(self, lasting: Matrix) -> None:
+        lasting.begin()
+        assert lasting.rotate().status == 0
+        assert of(lasting, records.Waited) == []
+
+
+class TestSeveralEndpoints:
+    def test_the_lagging_one_is_waited_for(self, pair: Matrix, server: ToyServer, follower: ToyServer) -> None:
+        pair.begin()
+        follower.become("")
+        follower.lag_s = 1.5
+        ended = pair.rotate()
+        assert ended.status == 0, ended.said
+        (dead,) = (body for body in pair.entries() if isinstance(body, records.OldDead))
+        assert len(dead.proofs) == 6
+        assert any(f":{follower.port}: old: refused" in proof for proof in dead.proofs)
+        assert refused_logins(follower) <= 3, "the new credential was tried over and over where it was not known yet"
+        assert refused_logins(server) == 1
+
+    def test_the_old_credential_is_not_dead_while_one_endpoint_takes_it(
+        self, pair: Matrix, follower: ToyServer
+    ) -> None:
+        pair.begin()
+        follower.become("")
+        follower.stop()
+        ended = pair.rotate(kill="before connector.check")
+        assert ended.status < 0
+        assert "old-dead" not in kinds(pair)
+        follower.start()
+        pair.scan(2)
+        assert pair.rotate(scans=(1, 2)).status == 0
+        pair.proven()
+
+
+class TestTheTargetsRules:
+    def test_a_credential_that_is_rejected_is_made_anew(self, lab: Matrix, server: ToyServer) -> None:
+        server.min_length = 30
+        ended = lab.rotate()
+        assert ended.status == 0, ended.said
+        assert [body.epoch for body in lab.entries() if isinstance(body, records.Issued)] == [1, 2, 3]
+        assert len(of(lab, records.Rejected)) == 1
+        numbers = {epoch.number: epoch.status for epoch in lab.state().epochs.values()}
+        assert numbers == {1: EpochStatus.VOID, 2: EpochStatus.ABANDONED, 3: EpochStatus.GOOD}
+        assert refused_logins(server) == 2
+        lab.proven()
+
+    def test_rules_that_nothing_fits_end_with_the_old_credential_alive(self, lab: Matrix, server: ToyServer) -> None:
+        server.min_length = 500
+        ended = lab.rotate()
+        assert ended.status == 6
+        assert "the target's rules do not take the new credential" in ended.said
+        assert lab.look() == "old"
+        assert lab.state().phase is Phase.ROTATION_DUE
+        assert lab.state().prepared == ""
+        server.min_length = 0
+        lab.bring_back(ended)
+        lab.proven()
+
+    def test_a_cut_connection_never_voids_the_printed_epoch(self, lab: Matrix, server: ToyServer) -> None:
+        server.min_length = 30
+        proxy = lab.proxy
+        assert proxy is not None
+        ended = lab.rotate(proxy.arming("after send", 1), pauses=["before connector.rotate"])
+        assert ended.status == 6
+        assert of(lab, records.Rejected) == []
+        assert lab.state().phase is Phase.APPLYING
+
+    def test_rules_that_are_told_beforehand_are_kept_before_anything_is_printed(
+        self, lab: Matrix, server: ToyServer
+    ) -> None:
+        server.needs = "+="
+        ended = lab.rotate()
+        assert ended.status == 0, ended.said
+        assert [body.epoch for body in lab.entries() if isinstance(body, records.Issued)] == [1, 2]
+        assert set("+=") & set(server.password)
+
+    def test_a_minimum_age_prints_nothing_and_dates_the_debt(self, lab: Matrix, server: ToyServer) -> None:
+        until = soon(30 * 3600)
+        server.min_age_until = until
+        ended = lab.rotate()
+        assert ended.status == 6
+        assert f"no change before {until:%Y-%m-%d %H:%M}" in ended.said
+        assert not lab.sheets(2).exists()
+        (debt,) = lab.state().rotation_debts
+        assert timedelta(hours=53) < timedelta(seconds=debt.deadline_s) < timedelta(hours=55)
+        assert f"no change before {until.astimezone(UTC):%Y-%m-%d}" in debt.what
+        server.min_age_until = None
+        lab.bring_back(ended)
+        lab.proven()
+
+
+class TestProbing:
+    def test_a_whole_rotation_costs_one_refused_login(self, lab: Matrix, server: ToyServer) -> None:
+        server.lock_after = 2
+        assert lab.rotate().status == 0
+        assert refused_logins(server) == 1
+
+    @pytest.mark.parametrize("exchange", [0, 1])
+    def test_an_ambiguous_failure_locks_nobody_out(self, lab: Matrix, server: ToyServer, exchange: int) -> None:
+        server.lock_after = 2
+        proxy = lab.proxy
+        assert proxy is not None
+        ended = lab.rotate(proxy.arming("after send", exchange), pauses=["before connector.rotate"])
+        lab.bring_back(ended)
+        lab.proven()
+
+    def test_a_locked_account_is_not_asked_again(self, lab: Matrix, server: ToyServer) -> None:
+        def lock(_name: str) -> None:
+            server.lock_after = 1
+            with socket.create_connection(("127.0.0.1", server.port)) as one, one.makefile("rwb") as file:
+                file.write(b'{"op": "login", "password": "guess"}\n')
+                file.flush()
+                file.readline()
+            server.attempts.clear()
+
+        ended = lab.rotate(lock, pauses=["before connector.rotate"])
+        assert ended.status == 6
+        assert "locked" in ended.said
+        assert server.attempts == []
+        assert "old-dead" not in kinds(lab)
+        assert lab.state().phase is Phase.APPLYING
+
+
+class TestNeitherWorks:
+    def test_it_is_said_with_the_second_account_and_recorded(self, lab: Matrix, server: ToyServer) -> None:
+        ended = lab.rotate(lambda _name: server.become("somebody else's"), pauses=["before connector.rotate"])
+        assert ended.status == 6
+        assert "neither the old nor the new credential" in ended.said
+        assert "get in with: envelope B, safe 2" in ended.hint
+        assert [body.stage for body in lab.entries() if isinstance(body, records.Refused)] == ["apply", "neither-works"]
+        assert lab.state().phase is Phase.APPLYING
+        assert refused_logins(server) == 3, "the change itself, the new one, the old one: each once"
+
+
+class TestSessions:
+    def log_in(self, lab: Matrix, server: ToyServer) -> socket.socket:
+        one = socket.create_connection(("127.0.0.1", server.port))
+        one.sendall(b'{"op": "login", "password": "%s"}\n' % lab.secret.reveal())
+        assert one.recv(100) == b"{}\n"
+        return one
+
+    def test_those_of_the_old_credential_are_ended_and_counted(self, lab: Matrix, server: ToyServer) -> None:
+        with self.log_in(lab, server) as one:
+            ended = lab.rotate()
+            assert ended.status == 0, ended.said
+            assert one.recv(100) == b""
+        (done,) = (body for body in lab.entries() if isinstance(body, records.SessionsEnded))
+        assert (done.count, done.failed) == (1, False)
+
+    def test_sessions_that_cannot_be_ended_are_owed(self, lab: Matrix, server: ToyServer) -> None:
+        proxy = lab.proxy
+        assert proxy is not None
+        ended = lab.rotate(proxy.arming("before send", 1), pauses=["before connector.end_sessions"])
+        assert ended.status == 0, ended.said
+        assert "sessions of the account could not be ended" in ended.said
+        (debt,) = lab.state().debts
+        assert debt.kind == "sessions"
+        settled = lab.run("settle", NAME, debt.id, "--officer", "Duty", "--reason", "none was there")
+        assert settled.status == 0, settled.said
+        assert lab.state().debts == ()
+
+
+class TestAnotherTerminal:
+    def blank(self, lab: Matrix) -> None:
+        assert lab.run("init", "--terminal", "terminal two", terminal="other").status == 0
+
+    @pytest.mark.parametrize("step", ["before connector.rotate", "after connector.rotate", "before record old-dead"])
+    def test_a_blank_one_goes_on_from_the_sheets_of_both(self, lab: Matrix, step: str) -> None:
+        assert lab.rotate(kill=step).status < 0
+        shutil.rmtree(lab.folder / "home")
+        self.blank(lab)
+        lab.scan(2)
+        ended = lab.rotate(scans=(1, 2), terminal="other")
+        assert ended.status == 0, ended.said
+        assert "a rotation that was begun elsewhere" in ended.said
+        assert not list(lab.sheets(3).glob("*")), "nothing more was printed"
+        lab.proven("other")
+
+    def test_one_that_knows_the_set_takes_up_what_another_began(self, lab: Matrix) -> None:
+        self.blank(lab)
+        assert lab.rotate(terminal="other", kill="after connector.rotate").status < 0
+        lab.scan(2)
+        ended = lab.rotate(scans=(1, 2))
+        assert ended.status == 0, ended.said
+        lab.proven()
+
+    def test_the_second_of_two_is_refused_by_the_conditional_change(self, lab: Matrix, server: ToyServer) -> None:
+        self.blank(lab)
+        assert lab.rotate(terminal="other").status == 0
+        other = server.password
+        ended = lab.rotate()
+        assert ended.status == 6
+        assert "if another terminal rotates this set, bring the sheets it printed" in ended.hint
+        assert server.password == other
+
+    def test_a_fork_is_reported_where_either_may_be_in_force(self, lab: Matrix, server: ToyServer) -> None:
+        self.refuse_both(lab, server)
+        lab.scan(2)
+        ended = lab.rotate(scans=(1, 2))
+        assert ended.status == 3
+        assert "a fork: epoch 2" in ended.said
+        opened = self.emergency(lab, 2)
+        assert "a fork: epoch 2" in opened.said
+
+    def refuse_both(self, lab: Matrix, server: ToyServer) -> None:
+        self.blank(lab)
+        assert lab.rotate(terminal="other").status == 0
+        assert lab.rotate().status == 6
+
+    def emergency(self, lab: Matrix, number: int) -> Ended:
+        debts = [word for debt in lab.state().debts for word in ("--debt", debt.id)]
+        return lab.run(
+            "recombine", NAME, "--class", "idp-outage", "--ticket", "T1", "--reason", "it is down", "--officer", "Duty",
+            "--officer", "Second", "--scan", str(lab.scans(number)), "--no-reveal", *debts,
+            "--override", "under-way", "--override-reason", "nobody works on it",
+        )  # fmt: skip
+
+    def test_a_fork_before_anything_was_applied_here_is_resolved(self, lab: Matrix) -> None:
+        self.blank(lab)
+        assert lab.rotate(terminal="other").status == 0
+        assert lab.rotate(kill="after record read-back").status < 0
+        lab.scan(2)
+        ended = lab.rotate(scans=(1, 2))
+        assert ended.status == 0, ended.said
+        assert "a fork" in ended.said
+        lab.proven()
