@@ -21,6 +21,7 @@ COMMANDS = {
     "ack": "custodians",
     "void": "custodians",
     "recombine": "opening",
+    "sign": "signing",
     "close": "opening",
     "cancel": "opening",
     "rotate": "rotation",

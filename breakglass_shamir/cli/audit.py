@@ -51,3 +51,20 @@ def export(terminal: Terminal, identifier: str, out: Path) -> None:
     with recorder(terminal) as opened:
         files = operation.export(opened.ledger, identifier, out)
     terminal.result({"out": out, "files": files}, [f"{len(files)} files in {out}; check them with: sh {out}/verify.sh"])
+
+
+@audit.command("import")
+@click.argument("file", type=PATH)
+@pass_terminal
+def import_(terminal: Terminal, file: Path) -> None:
+    """Record an opening that recover.py made: FILE, with FILE.sig beside it."""
+    from breakglass_shamir.operations import recovery_import as operation
+
+    with recorder(terminal) as opened:
+        found = operation.import_recovery(opened, file)
+    lines = [
+        f"recovery {found.sha256[:12]} of {found.set_name}, epoch {found.epoch}: recorded",
+        f"  made {found.time} by {', '.join(found.officers)}, ticket {found.ticket}: {found.reason}",
+        f"owed: {found.debt}" if found.debt else f"epoch {found.epoch} is {found.status}: no rotation is owed for it",
+    ]
+    terminal.result(found, lines)

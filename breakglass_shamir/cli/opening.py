@@ -10,7 +10,7 @@ import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
-from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.cli.terminal import Terminal, interactive
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class TakesCommand(click.Command):
 @click.option("--ticket", help="The incident's ticket.")
 @click.option("--reason", help="Why, in words.")
 @click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
+@click.option("--sign", "keys", type=PATH, multiple=True, metavar="KEYFILE", help="An officer's own SSH key; signs.")
 @click.option("--use-for", help="How long the use may take, such as 30m. Default: what the policy allows.")
 @click.option("--debt", "debts", multiple=True, metavar="ID", help="An open debt that this opening knows of.")
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
@@ -68,6 +69,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
     """
     from breakglass_shamir.operations import recombine as operation
     from breakglass_shamir.operations.opening import Overrides
+    from breakglass_shamir.operations.signing import Signers
     from breakglass_shamir.paper.scan import Scanner
 
     harden(terminal)
@@ -84,8 +86,9 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         )  # fmt: skip
         use = _use(terminal, ctx.meta.get("command", ()), options)
         ask_for_folders(terminal, options)
+        signers = Signers(options["keys"], interactive())
         printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
-        found = operation.recombine(opened, request, overrides, sources, use, printing, scanner)
+        found = operation.recombine(opened, request, overrides, sources, use, printing, scanner, signers=signers)
     terminal.result(found, _lines(found))
 
 

@@ -107,6 +107,17 @@ class Terminal:
         question = "The typed lines do not carry the set's name. What is it? It stands on top of every sheet"
         return self.ask_optional(question) if interactive() else ""
 
+    def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
+        """Ask for a key file until one is named, the line is empty, or it is over without it."""
+        if not interactive():
+            return None
+        click.echo(clean(question), err=True)
+        while not over():
+            ready, _, _ = select.select([sys.stdin], [], [], 1.0)
+            if ready:
+                return sys.stdin.readline().strip() or None
+        return ""
+
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet."""
         if not interactive():

@@ -13,8 +13,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from breakglass_shamir.custody import officers
 from breakglass_shamir.custody.policy import Policy
-from breakglass_shamir.custody.state import Moment, Phase, SetState
+from breakglass_shamir.custody.state import Moment, Opening, Phase, SetState
 
 GATES = {
     "class": "the incident class is not in the policy's list",
@@ -24,6 +25,7 @@ GATES = {
     "debt": "a debt is open and was not named",
     "under-way": "another opening of this set is under way",
     "mode": "the policy does not allow this way of revealing",
+    "signatures": "fewer officers have signed the declaration than the policy asks for",
     "declaration": "the declaration is stale",
     "clock": "this machine's clock is behind the last record",
     "witness": "the sheets' checkpoint is not consistent with this ledger",
@@ -78,6 +80,16 @@ def before_declaring(
         None if goes_on else _under_way(state, request, now),
     ]
     return [problem for problem in found if problem is not None]
+
+
+def before_scanning(policy: Policy | None, opening: Opening) -> list[Problem]:
+    """Return what stands against reading sheets under a declaration; a rotation, which reveals nothing, needs none."""
+    needed = policy.declaration.signatures if policy else 0
+    if policy is None or not needed or opening.declared.purpose == "rotation":
+        return []
+    signed = officers.count(policy, opening)
+    text = f"expected signatures of {needed} officers under the declaration, got {signed}"
+    return [Problem("signatures", text)] if signed < needed else []
 
 
 def before_opening(state: SetState, now: Moment, last: Moment | None) -> list[Problem]:

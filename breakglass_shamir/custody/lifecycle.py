@@ -16,7 +16,8 @@ Rules:
 6. An epoch that is void or abandoned stays in the state, so that nothing brings it back.
 7. ``refused`` may be recorded at any time and changes nothing.
 
-What policy demands of people is not here; ``gates.py`` has that. ``drill_rules.py`` has the rules of drills.
+What policy demands of people is not here; ``gates.py`` has that. ``drill_rules.py`` has the rules of drills,
+``officers.py`` that of officers' signatures, ``recovery.py`` what a recovery must agree with.
 """
 
 import base64
@@ -26,7 +27,7 @@ from dataclasses import replace
 from typing import Any
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
-from breakglass_shamir.custody import drill_rules, history, rotation_rules
+from breakglass_shamir.custody import drill_rules, history, officers, recovery, rotation_rules
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.confirm import ConfirmedCore
@@ -191,6 +192,18 @@ def _sheet_voided(s: SetState, body: records.SheetVoided, record: Record, _d: by
     return _with_epoch(s, replace(epoch, voided=voided, voided_on=on))
 
 
+def _recovery_imported(s: SetState, body: records.RecoveryImported, record: Record, _d: bytes) -> SetState:
+    epoch = recovery.accept(s, body)
+    s = replace(s, recoveries=s.recoveries | {body.sha256})
+    if epoch.status is not EpochStatus.GOOD or any(_epoch_of(s, one) == body.epoch_id for one in s.rotation_debts):
+        return s
+    debt = Debt(
+        f"{ROTATION}-{body.sha256[:8]}", ROTATION, "", Moment.of(record), _rotation_deadline_s(s),
+        f"rotate: the credential of epoch {epoch.number} was recovered without this program", body.epoch_id,
+    )  # fmt: skip
+    return replace(s, debts=(*s.debts, debt))
+
+
 def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) -> SetState:
     if not s.current:
         raise IllegalState(f"set {s.name} has no epoch to open")
@@ -199,7 +212,7 @@ def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) 
         raise IllegalState("another opening of this set is under way")
     if s.opening:
         s = _ended(s, "superseded")
-    return replace(s, opening=Opening(records.digest(data), body, Moment.of(record)))
+    return replace(s, opening=Opening(records.digest(data), body, Moment.of(record), data=data))
 
 
 def _overridden(s: SetState, body: records.Overridden, record: Record, _d: bytes) -> SetState:
@@ -259,7 +272,9 @@ def _opened_epoch(s: SetState, opening: Opening, body: records.Opened) -> EpochS
 
 
 def _epoch_of(s: SetState, debt: Debt) -> str:
-    """Return the epoch whose opening made a debt."""
+    """Return the epoch whose opening, or whose use elsewhere, made a debt."""
+    if debt.epoch_id:
+        return debt.epoch_id
     openings = (*s.past, *filter(None, [s.opening]))
     return next((opening.epoch_id for opening in openings if opening.id == debt.opening), "")
 
@@ -376,7 +391,7 @@ def _settled(s: SetState, body: records.Settled, _r: Record, _d: bytes) -> SetSt
 
 
 def _ended(s: SetState, outcome: str) -> SetState:
-    past = (*s.past, replace(s.active_opening, outcome=outcome))
+    past = (*s.past, replace(s.active_opening, outcome=outcome, data=b""))
     owing = {debt.opening for debt in s.debts}
     kept = (*(one for one in past[:-PAST_KEPT] if one.id in owing), *past[-PAST_KEPT:])
     return replace(s, opening=None, past=kept)
@@ -488,6 +503,8 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.Acknowledged: _acknowledged,
     records.SheetVoided: _sheet_voided,
     records.Declared: _declared,
+    records.OfficerSigned: officers.officer_signed,
+    records.RecoveryImported: _recovery_imported,
     records.Overridden: _overridden,
     records.Cancelled: _cancelled,
     records.Opened: _opened,

@@ -11,15 +11,16 @@ What is merely unwise is not here.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 
+from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS
+from breakglass_shamir.custody.officer_keys import people, revoked
 from breakglass_shamir.custody.policy_problem import PolicyProblem, nearest
 from breakglass_shamir.custody.policy_tables import Alerts, Officer, Policy
 from breakglass_shamir.custody.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
-from breakglass_shamir.errors import InvalidInput, InvalidStructure
-
-_KEY_LINE = re.compile(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( [^\x00-\x1f]*)?")
+from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
 
 
 def problems(policy: Policy, left_out: Collection[str] = ()) -> Iterator[PolicyProblem]:
@@ -91,11 +92,7 @@ def _officers(policy: Policy) -> Iterator[PolicyProblem]:
         path = f"officers[{number}]"
         if not _is_printable(officer.name):
             yield PolicyProblem(f"{path}.name", "expected a printable name")
-        for place, line in enumerate(officer.keys):
-            if _KEY_LINE.fullmatch(line) is None:
-                yield PolicyProblem(
-                    f"{path}.keys[{place}]", "expected an SSH public key in one line, as in a .pub file"
-                )
+        yield from _keys(officer, path)
         if officer.valid_from and officer.valid_until and officer.valid_until < officer.valid_from:
             yield PolicyProblem(
                 f"{path}.valid_until", f"expected a day from {officer.valid_from} on, got {officer.valid_until}"
@@ -105,6 +102,15 @@ def _officers(policy: Policy) -> Iterator[PolicyProblem]:
         yield PolicyProblem(
             "declaration.signatures", f"expected at most {signers}, as many officers have a key, got {needed}"
         )
+
+
+def _keys(officer: Officer, path: str) -> Iterator[PolicyProblem]:
+    for place, line in enumerate(officer.keys):
+        try:
+            ssh_key.from_line(line)
+        except InvalidSignature as error:
+            words = f"expected an SSH public key in one line, as in a .pub file: {error}"
+            yield PolicyProblem(f"{path}.keys[{place}]", words)
 
 
 def _declaration(policy: Policy) -> Iterator[PolicyProblem]:
@@ -158,7 +164,11 @@ def _different(path: str, names: Sequence[str]) -> Iterator[PolicyProblem]:
             yield PolicyProblem(f"{path}[{number}].name", f"{name!r} is there already")
 
 
-def _signers(officers: Iterable[Officer]) -> int:
+def _signers(officers: Sequence[Officer]) -> int:
+    """Count the people who have a key that is not revoked; who share one are one."""
+    gone = revoked(officers)
+    with suppress(InvalidSignature):
+        return len({number for key, number in people(officers).items() if key not in gone})
     return sum(bool(officer.keys) for officer in officers)
 
 

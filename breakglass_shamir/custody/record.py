@@ -123,6 +123,23 @@ class Pinned(Body, frozen=True, tag="pinned"):
     """SHA-256 of the receipt's signed statement, with its signature."""
 
 
+class RecoveryImported(Body, frozen=True, tag="recovery-imported"):
+    """Somebody opened an epoch without the toolkit, and this is the record that ``recover.py`` left."""
+
+    epoch_id: str
+    status: str
+    """Of the epoch at that moment: ``good``, ``void`` or ``abandoned``."""
+
+    source: str
+    """The recovery record, its exact text."""
+
+    sha256: str
+    """Of its bytes; it names the record."""
+
+    signature: str
+    """Armored SSHSIG by the set key, in the namespace ``recovery@breakglass-shamir``."""
+
+
 class Proven(Body, frozen=True, tag="proven"):
     """The target was asked about an epoch's credential outside a rotation."""
 
@@ -169,6 +186,19 @@ class Declared(Body, frozen=True, tag="declared"):
     use_for_s: int
     debts: tuple[str, ...]
     supersedes: str
+
+
+class OfficerSigned(Body, frozen=True, tag="officer-signed"):
+    """An officer's own SSH key signed the opening's ``declared`` record, its exact bytes."""
+
+    officer: str
+    """For whom the policy lists the key."""
+
+    key: str
+    """The public key: type and base64, without comment."""
+
+    signature: str
+    """Armored SSHSIG in the namespace ``officer@breakglass-shamir``."""
 
 
 class Refused(Body, frozen=True, tag="refused"):
@@ -391,6 +421,7 @@ AnyBody = (
     | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead | Closed | Settled
     | RollCall | Rehearsed | DrillEnded | Destroyed | Noted
     | Waited | SessionsEnded | Rejected | NotBefore | RotationFound
+    | OfficerSigned | RecoveryImported
 )  # fmt: skip
 """Every record type."""
 

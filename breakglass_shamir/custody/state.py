@@ -131,6 +131,17 @@ class EpochState:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficerSignature:
+    """A declaration was signed with an officer's own key."""
+
+    officer: str
+    key: str
+    """Type and base64."""
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Debt:
     """What an opening still owes."""
 
@@ -142,6 +153,8 @@ class Debt:
     since: Moment
     deadline_s: int
     what: str
+    epoch_id: str = ""
+    """The epoch to be rotated, where no opening of this ledger opened it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +169,10 @@ class Opening:
     opened_at: Moment | None = None
     classification: str = ""
     rotated: bool = False
+    signatures: tuple[OfficerSignature, ...] = ()
+    data: bytes = field(default=b"", repr=False)
+    """Exact bytes of the declaration, which officers sign; empty when the opening is over."""
+
     outcome: str = ""
     """Empty while it lasts; then ``closed``, ``cancelled`` or ``superseded``."""
 
@@ -190,6 +207,9 @@ class SetState:
     """The last few openings that are over, and any older one that still owes something; the log has them all."""
 
     debts: tuple[Debt, ...] = ()
+    recoveries: frozenset[str] = frozenset()
+    """SHA-256 of every recovery record that was imported."""
+
     history: History = field(default_factory=History)
     """What drills and custody have shown."""
 

@@ -3,7 +3,8 @@
 
 What is checked, in this order, for each record: canonical bytes, number, log id, hash of the one before, tree
 root, terminal signature, that the step was legal, that the first and no other is a start, that it names the key
-that signs, quorum signature where one is due, checkpoint. At the end: the stored tree nodes.
+that signs, quorum signature where one is due, officers' and recoveries' own signatures, checkpoint. At the end: the
+stored tree nodes.
 
 Rules:
 

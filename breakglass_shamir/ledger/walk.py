@@ -24,6 +24,7 @@ from breakglass_shamir.errors import (
     InvalidSignature,
 )
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
+from breakglass_shamir.ledger.people import verify_inside
 from breakglass_shamir.ledger.sample import Look
 from breakglass_shamir.ledger.store import check_first, signature_due
 from breakglass_shamir.ledger.times import Times
@@ -84,6 +85,7 @@ class Walk:
             if not number:
                 self._check_start(record)
             self._check_quorum(row, record)
+            verify_inside(self.state, record)
             self._advance(row)
             if look:
                 self._check_checkpoint(row[4])

@@ -37,6 +37,13 @@ class Desk(Protocol):
     def name_set(self) -> str:
         """Ask what the set is called; an empty string when nobody can be asked."""
 
+    def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
+        """Ask for an officer's key file, while signatures from elsewhere may come in.
+
+        Returns:
+            Its name; an empty string when ``over`` came true; None when nobody is there, or wants to go on without.
+        """
+
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet; False when nobody can be asked."""
 

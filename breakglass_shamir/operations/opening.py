@@ -3,7 +3,8 @@
 
 Rules:
 
-1. The declaration is durable before the first scan, unless only the sheets can say which set it is.
+1. The declaration is durable before the first scan, unless only the sheets can say which set it is; and so are the
+   officers' signatures that the policy asks for.
 2. Every gate that fails is refused by name and recorded, or passed by its override, recorded and owed.
 3. The ``opened`` record, signed by terminal and set key, is durable before :func:`open_set` returns; whoever
    calls it may reveal, nobody else can. No connector is within reach here.
@@ -46,8 +47,9 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import interrupted
+from breakglass_shamir.operations import interrupted, signing
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.signing import Signers
 from breakglass_shamir.operations.sources import Sources, read_sources
 from breakglass_shamir.paper.scan import Scanner
 
@@ -57,6 +59,9 @@ DEFAULT_VALID_FOR_S = 1800
 
 DEFAULT_USE_FOR_S = 3600
 """How long a use may take where no policy says otherwise."""
+
+NOBODY = Signers()
+"""Nobody signs on this terminal."""
 
 
 class Wanted(enum.Enum):
@@ -109,6 +114,7 @@ def open_set(
     program: str,
     *,
     wanted: Wanted = Wanted.LIVING,
+    signers: Signers = NOBODY,
 ) -> OpenedSet:
     """Open a set by quorum and record.
 
@@ -120,6 +126,7 @@ def open_set(
         scanner: reads them.
         program: what the credential will be given to, for the record.
         wanted: which sheets must be there while a rotation is interrupted.
+        signers: officers who sign the declaration on this terminal.
 
     Raises:
         GateClosed: a check failed and was not overridden.
@@ -133,6 +140,7 @@ def open_set(
     if not _knows(recorder):
         pool = _identify(recorder, sources, scanner)
     declare(recorder, request, overrides)
+    have_signed(recorder, request, overrides, signers)
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)
         return _combine(recorder, request, overrides, program, pool, last, wanted)
@@ -240,6 +248,23 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
     recorder.opening = recorder.append(declared).digest
     _record_overrides(recorder, problems, overrides)
     recorder.desk.say(f"declared: opening {recorder.opening[:12]} of {recorder.set_name}")
+
+
+def have_signed(recorder: Recorder, request: Request, overrides: Overrides, signers: Signers) -> None:
+    """Have the officers sign before the first scan; what is missing stops here, or is passed by name.
+
+    Raises:
+        GateClosed: fewer officers have signed than the policy asks for.
+    """
+    passed = any(debt.kind == "signatures" and debt.opening == recorder.opening for debt in recorder.set_state.debts)
+    try:
+        missing = signing.collect(recorder, signers, passes=passed or "signatures" in overrides.gates)
+    except BreakglassError as error:
+        _record_refusal(recorder, "sign", error)
+        raise
+    problems = [] if passed else missing
+    _stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
+    _record_overrides(recorder, problems, overrides)
 
 
 def _still_holds(under_way: Opening, request: Request) -> bool:
@@ -406,6 +431,9 @@ def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
     """Say how an opening that stands in the way is ended; empty: the override is the only way."""
     under_way = recorder.set_state.opening
     override = f"an emergency may pass with --override {gate} --override-reason R"
+    if gate == "signatures":
+        way = f"sign with: breakglass sign {recorder.set_name} --key KEYFILE, and repeat this command"
+        return f"{way}; {override}" if emergency else way
     if gate != "under-way" or under_way is None:
         return override if emergency else f"a drill or rotation overrides nothing; {override}: breakglass recombine"
     word = "emergency" if under_way.declared.purpose == "emergency" else "drill"

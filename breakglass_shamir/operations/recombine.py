@@ -32,6 +32,7 @@ from breakglass_shamir.operations.outlet import check_printer
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import Rotation
 from breakglass_shamir.operations.sheets import Printing
+from breakglass_shamir.operations.signing import Signers
 from breakglass_shamir.operations.sources import Sources
 from breakglass_shamir.paper.scan import Scanner
 
@@ -81,6 +82,8 @@ def recombine(
     use: Use,
     printing: Printing | None,
     scanner: Scanner,
+    *,
+    signers: Signers = opening.NOBODY,
 ) -> OpeningResult:
     """Open, reveal, rotate.
 
@@ -93,7 +96,7 @@ def recombine(
     _check_classification(request, use)
     program = reveal.find_program(use.command) if request.mode == "exec" else ""
     _look_for_printer(recorder, printing)
-    opened = opening.open_set(recorder, request, overrides, sources, scanner, program)
+    opened = opening.open_set(recorder, request, overrides, sources, scanner, program, signers=signers)
     try:
         outcome = _use(recorder, request, use, opened)
         _defer(recorder, use, opened)

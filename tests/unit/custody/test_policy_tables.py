@@ -112,7 +112,9 @@ def test_every_kind_of_sink_is_read(keys: str, expected: sinks.AnySink) -> None:
         ('[[sites]]\nname = "a"\n[[custodians]]\nname = "North"\nsite = "b"',
          "custodians[0].site: expected one of the sites a, got 'b'"),
         ('[[officers]]\nname = "d"\nkeys = ["no key"]',
-         "officers[0].keys[0]: expected an SSH public key in one line, as in a .pub file"),
+         "officers[0].keys[0]: expected an SSH public key in one line, as in a .pub file: expected a public key line "
+         "that begins with one of ssh-ed25519, ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ecdsa-sha2-nistp521, ssh-rsa, "
+         "sk-ssh-ed25519@openssh.com, sk-ecdsa-sha2-nistp256@openssh.com, got 'no'"),
         ('[[officers]]\nname = "d"\nvalid_from = "2026-02-01"\nvalid_until = "2026-01-31"',
          "officers[0].valid_until: expected a day from 2026-02-01 on, got 2026-01-31"),
         (sink('type = "syslog"\nhost = "h"\ncert = "/c"'), "alerts.sinks[0]: expected both cert and key, or neither"),

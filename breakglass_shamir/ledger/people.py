@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signatures that stand inside a record: an officer's, over the declaration, and that of a recovery.
+
+They are not over the bytes of the record that holds them; the terminal's signature is.
+"""
+
+from breakglass_shamir.custody import officers, recovery
+from breakglass_shamir.custody.record import OfficerSigned, Record, RecoveryImported
+from breakglass_shamir.custody.state import LedgerState
+
+
+def verify_inside(state: LedgerState, record: Record) -> None:
+    """Verify the signature inside a record; most have none.
+
+    Args:
+        state: with the record applied.
+        record: what holds it.
+
+    Raises:
+        InvalidSignature: it does not verify.
+    """
+    match record.body:
+        case OfficerSigned() as body:
+            officers.verify(body, state.of(record.set).active_opening.data)
+        case RecoveryImported() as body:
+            recovery.verify(body.source.encode(), body.signature, state.of(record.set).epochs[body.epoch_id])

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Take the record of an opening that ``recover.py`` made without a ledger (spec: docs/spec/8-recovery.md).
+
+Rules:
+
+1. It is held against what this ledger pins: set, epoch, set key, envelope, structure. A record of anything that
+   this ledger does not know is refused, since it brings its own key along.
+2. It is recorded as a recovery, with its exact bytes and its signature, and never as an opening: nobody declared it.
+3. A recovery is a use. It leaves a rotation debt, unless its epoch is dead already; that is said.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from breakglass_shamir.custody import recovery
+from breakglass_shamir.custody.record import RecoveryImported
+from breakglass_shamir.custody.recovery import Recovery
+from breakglass_shamir.custody.state import EpochState, EpochStatus, LedgerState
+from breakglass_shamir.errors import IllegalState, InvalidInput, UnknownSet
+from breakglass_shamir.operations.recorder import Recorder
+
+ENDING = ".sig"
+"""What recover.py puts behind the record's name for its signature."""
+
+_HINT = "import it at the terminal that issued or recovered these sheets, or keep both files for the auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRecovery:
+    """What was imported."""
+
+    set_name: str
+    epoch: int
+    epoch_id: str
+    status: str
+    """Of the epoch: ``good``, ``void`` or ``abandoned``."""
+
+    sha256: str
+    officers: tuple[str, ...]
+    ticket: str
+    reason: str
+    time: str
+    """When it was made, by that machine's clock."""
+
+    debt: str
+    """The rotation that is owed; empty where the epoch is dead."""
+
+
+def import_recovery(recorder: Recorder, file: Path) -> ImportedRecovery:
+    """Verify a recovery record and record that it was made.
+
+    Args:
+        recorder: of the ledger; its set is that of the record.
+        file: what recover.py wrote; its signature lies beside it.
+
+    Raises:
+        InvalidInput: a file cannot be read.
+        InvalidRecord, UnsupportedVersion: it is no recovery record, or no quorum of its epoch.
+        UnknownSet: this ledger does not know the set.
+        IllegalState: it does not know the epoch, or has this record already.
+        InvalidSignature: it is not signed by the set key that is pinned.
+        EnvelopeConflict: it was made with another envelope than the pinned one.
+    """
+    data, signature = _read(file, recovery.MAX_BYTES), _text(_read(Path(f"{file}{ENDING}"), recovery.MAX_BYTES))
+    found = recovery.parse(data)
+    recorder.set_name, epoch = _find(recorder.state, found)
+    recovery.check(found, epoch)
+    recovery.verify(data, signature, epoch)
+    sha256 = recovery.digest(data)
+    recorder.append(
+        RecoveryImported(
+            epoch_id=found.epoch_id, status=epoch.status, source=data.decode(), sha256=sha256, signature=signature
+        )
+    )
+    if epoch.status is not EpochStatus.GOOD:
+        recorder.desk.warn(f"epoch {epoch.number} of {recorder.set_name} is {epoch.status} since {epoch.since}")
+    debt = next((one.id for one in recorder.set_state.rotation_debts), "") if epoch.status is EpochStatus.GOOD else ""
+    return ImportedRecovery(
+        recorder.set_name, epoch.number, epoch.short_id, epoch.status, sha256, found.officers, found.ticket,
+        found.reason, found.time, debt,
+    )  # fmt: skip
+
+
+def _find(state: LedgerState, found: Recovery) -> tuple[str, EpochState]:
+    """Return the set and epoch that a recovery names; one that was made from typed lines names no set."""
+    if found.set and found.set not in state.sets:
+        raise UnknownSet(f"this ledger does not know the set {found.set!r} that was recovered", hint=_HINT)
+    names = [found.set] if found.set else sorted(state.sets)
+    for name in names:
+        if found.epoch_id in state.sets[name].epochs:
+            return name, state.sets[name].epochs[found.epoch_id]
+    of_set = f" of {found.set}" if found.set else ""
+    raise IllegalState(f"this ledger does not know epoch {found.epoch}{of_set} that was recovered", hint=_HINT)
+
+
+def _read(file: Path, limit: int) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(limit + 1)
+    except OSError as error:
+        raise InvalidInput(
+            f"{file} could not be read: {error.strerror}",
+            hint=f"recover.py writes two files, the record and beside it the same name with {ENDING}: both are needed",
+        ) from None
+    if len(data) > limit:
+        raise InvalidInput(f"expected at most {limit} bytes in {file}")
+    return data
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError:
+        raise InvalidInput("expected an armored SSH signature beside the recovery record") from None
