@@ -11,7 +11,7 @@ SERVER_PACKAGES := krb5-admin-server krb5-kdc krb5-user ldap-utils mariadb-serve
   samba samba-ad-provision samba-dsdb-modules samba-vfs-modules slapd smbclient winbind
 BUILD_PACKAGES := gcc libldap-dev libsasl2-dev python3-dev
 TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) chromium openssl poppler-utils \
-  printer-driver-cups-pdf ssss tmux
+  printer-driver-cups-pdf ssss systemd tmux
 
 # Test folders whose files import their neighbours by bare name, as pytest and a script's own folder let them.
 NEIGHBOURS := tests/servers:tests/vectors

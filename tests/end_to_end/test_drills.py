@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drills as people hold them: a rehearsal from scanned drill cards, roll-calls, an access drill.
+
+The promise of a rehearsal is tried from outside: with everything that was scanned in it, ``ssss-combine`` and our
+own library both look for the live credential.
+"""
+
+import itertools
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from breakglass_shamir.crypto import cipher, keys
+from breakglass_shamir.crypto.keys import Kind, ed25519_public, epoch_id_of, set_key_seed
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.errors import BreakglassError
+from breakglass_shamir.formats import seal
+from breakglass_shamir.formats.core import Core
+from breakglass_shamir.formats.envelope import Envelope
+from breakglass_shamir.formats.share import Share, from_text
+from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger import home
+from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.simulate import scanned
+from tests.end_to_end.life import CUSTODIANS, DECLARATION, DPI, NAME, Life, assert_holds_no, groups_text, texts_on_paper
+
+THREE_OF_FIVE = groups_text((3, CUSTODIANS[:5]))
+
+
+@pytest.fixture(scope="module")
+def five_once(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """A sealed set of 3 of 5, with scans of its drill cards in ``cards``."""
+    life = Life(tmp_path_factory.mktemp("five") / "life", quorum=THREE_OF_FIVE)
+    life.begin()
+    life.seal()
+    (life.folder / "cards").mkdir()
+    for number, card in enumerate(drill_files(life)):
+        target = life.folder / "cards" / f"{card.stem}.jpg"
+        target.write_bytes(scanned(card.read_bytes(), dpi=DPI, seed=number))
+    life.keep()
+    return life
+
+
+@pytest.fixture
+def five(five_once: Life) -> Life:
+    five_once.restore()
+    return five_once
+
+
+def drill_files(life: Life) -> list[Path]:
+    return sorted(life.sheets(1).glob("*-drill.pdf"))
+
+
+def cards(life: Life, count: int) -> list[str]:
+    """Return the options that scan the first few cards."""
+    chosen = sorted((life.folder / "cards").iterdir())[:count]
+    return [word for card in chosen for word in ("--scan", str(card))]
+
+
+def rehearse(life: Life, *args: str | Path) -> list[str | Path]:
+    return ["drill", "rehearsal", NAME, *DECLARATION, *args]
+
+
+def bodies(life: Life, kind: type[records.Body]) -> list[records.Body]:
+    return [entry.record.body for entry in life.entries() if isinstance(entry.record.body, kind)]
+
+
+def texts(files: list[Path]) -> list[str]:
+    with Scanner() as scanner:
+        return [code.text for file in files for page in scanner.read_once(file) for code in page.codes]
+
+
+def test_a_rehearsal_of_3_of_5_from_scanned_drill_cards(five: Life) -> None:
+    done = five.run("--json", *rehearse(five, *cards(five, 3)))
+    assert done.exit == 0, done.err
+    shown = done.document
+    assert (shown["result"], shown["compliance_status_id"], shown["live"]) == ("pass", 1, [])
+    assert shown["sheets"] == ["1.1", "1.2", "1.3"]
+    assert 0 <= shown["steps_ms"]["first-scan"] <= shown["steps_ms"]["quorum"] <= shown["steps_ms"]["confirmed"]
+    assert five.kinds()[-2:] == ["declared", "rehearsed"]
+    assert five.status()["debts"] == []
+    assert five.opens(five.secret)
+
+
+def test_the_live_credential_cannot_be_computed_from_what_a_rehearsal_scans(
+    five: Life, need: Callable[[str], str]
+) -> None:
+    program = need("ssss-combine")
+    scans = sorted((five.folder / "cards").iterdir())
+    shares = [from_text(text).share for text in texts(scans)]
+    assert len(shares) == 5
+    with home.open_home(five.home) as ledger:
+        live = ledger.state.of(NAME).current_epoch.envelope
+    assert isinstance(live, Envelope)
+    for quorum in itertools.combinations(shares, 3):
+        master = Secret(b"".join(ssss_combine(program, half) for half in halves(quorum)))
+        for kind in Kind:
+            assert epoch_id_of(ed25519_public(set_key_seed(master, kind))) != live.core.epoch_id or kind is Kind.DRILL
+        assert not opens_live(master, live.core)
+        with pytest.raises(BreakglassError):
+            seal.unseal(live.core, quorum)
+        forged = [Share(Kind.LIVE, live.core.epoch_id, s.group, s.member, s.value) for s in quorum]
+        with pytest.raises(BreakglassError):
+            seal.unseal(live.core, forged)
+        for share in forged:
+            with pytest.raises(BreakglassError):
+                live.check_share(share)
+
+
+def opens_live(master: Secret, core: Core) -> bool:
+    """Try a master on the live ciphertext, with the labels of either kind."""
+    for kind in Kind:
+        key, nonce = keys.credential_key(master, kind)
+        try:
+            cipher.decrypt(key, nonce, core.header(), core.ciphertext)
+        except BreakglassError:
+            continue
+        return True
+    return False
+
+
+def halves(shares: tuple[Share, ...]) -> list[list[tuple[int, bytes]]]:
+    points = [(share.member, share.value.reveal()) for share in shares]
+    return [[(x, value[start : start + 16]) for x, value in points] for start in (0, 16)]
+
+
+def ssss_combine(program: str, points: list[tuple[int, bytes]]) -> bytes:
+    typed = "".join(f"{x}-{value.hex()}\n" for x, value in points)
+    command = [program, "-D", "-x", "-q", "-t", "3"]
+    done = subprocess.run(command, input=typed, capture_output=True, text=True, check=True)
+    return bytes.fromhex(done.stderr.strip())
+
+
+def test_no_live_code_is_on_any_page_of_a_drill(five: Life) -> None:
+    files = drill_files(five)
+    assert len(files) == 5
+    found = texts(files)
+    assert len(found) == 5
+    assert {from_text(text).share.kind for text in found} == {Kind.DRILL}
+    for file in files:
+        assert_holds_no(five.secret, file.name, file.read_bytes())
+
+
+def test_a_live_sheet_in_a_rehearsal_is_named_not_used_and_makes_it_a_warning(five: Life) -> None:
+    live = five.some_scans(1, 1)[0]
+    short = five.run(*rehearse(five, *cards(five, 2), "--scan", live))
+    assert short.exit == 4
+    assert f"{live.name}: a live code in a drill: put sheet 1.1 into a new bag, it was exposed" in short.err
+    done = five.run("--json", *rehearse(five, *cards(five, 3), "--scan", live))
+    assert (done.exit, done.document["result"], done.document["live"]) == (0, "warning", ["1.1"])
+    assert done.document["sheets"] == ["1.1", "1.2", "1.3"]
+
+
+def test_a_quorum_of_live_sheets_in_a_rehearsal_is_a_failure_that_is_due(five: Life) -> None:
+    done = five.run(*rehearse(five, *cards(five, 3), "--scan", five.scans(1)))
+    assert done.exit == 7
+    assert "a quorum of live sheets was scanned in a drill: 1.1, 1.2, 1.3, 1.4, 1.5" in done.err
+    (body,) = bodies(five, records.Rehearsed)
+    assert isinstance(body, records.Rehearsed)
+    assert (body.result, body.live) == ("fail", ("1.1", "1.2", "1.3", "1.4", "1.5"))
+    assert any("rehearsal: the last one failed" in what for what in five.status()["due"])
+
+
+def test_too_few_cards_fail_and_are_recorded(five: Life) -> None:
+    done = five.run(*rehearse(five, *cards(five, 2)))
+    assert done.exit == 4
+    (body,) = bodies(five, records.DrillEnded)
+    assert isinstance(body, records.DrillEnded)
+    assert (body.drill, body.result) == ("rehearsal", "fail")
+    assert "first-scan" in body.steps_ms
+    assert "quorum" not in body.steps_ms
+    assert five.status()["opening"] == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "gate"),
+    [("--class", "holiday", "class"), ("--ticket", "none", "ticket"), ("--officer", "Olga", "officers")],
+)
+def test_a_rehearsal_passes_no_closed_gate(five: Life, option: str, value: str, gate: str) -> None:
+    words = list(DECLARATION)
+    if option == "--officer":
+        words += [option, value]
+    else:
+        words[words.index(option) + 1] = value
+    done = five.run("drill", "rehearsal", NAME, *words, *cards(five, 3))
+    assert done.exit == 3
+    assert five.kinds()[-1] == "refused"
+    refused = five.entries()[-1].record.body
+    assert isinstance(refused, records.Refused)
+    assert refused.stage == gate
+
+
+def test_an_emergency_goes_before_a_rehearsal_that_is_under_way(five: Life) -> None:
+    with home.open_home(five.home) as ledger:
+        drill = records.Declared(
+            purpose="drill", incident_class="idp-outage", ticket="INC-1", reason="quarterly", officers=("A", "B"),
+            valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
+        )  # fmt: skip
+        entry = ledger.append(drill, set_name=NAME)
+    done = five.recombine("--no-reveal")
+    assert done.exit == 7
+    declared = bodies(five, records.Declared)[-1]
+    assert isinstance(declared, records.Declared)
+    assert (declared.purpose, declared.supersedes) == ("emergency", entry.digest)
+
+
+def test_a_roll_call_takes_one_sheet_after_the_other_and_no_quorum_is_ever_there(five: Life) -> None:
+    for number, scan in enumerate(sorted(five.scans(1).iterdir()), 1):
+        done = five.run("--json", "drill", "roll-call", NAME, str(number), "--scan", scan, "--bag", f"B-{number}")
+        assert (done.exit, done.document["result"], done.document["health"]) == (0, "pass", "fresh"), done.err
+    calls = bodies(five, records.RollCall)
+    assert [getattr(call, "sheet", "") for call in calls] == ["1.1", "1.2", "1.3", "1.4", "1.5"]
+    assert "opened" not in five.kinds()
+    assert (five.status()["verified"], five.status()["due"]) == (5, [])
+
+
+def test_a_roll_call_of_several_sheets_is_refused_and_recorded(five: Life) -> None:
+    done = five.run("drill", "roll-call", NAME, "1", "--scan", five.scans(1))
+    assert done.exit == 3
+    assert "got several at once" in done.err
+    assert five.kinds()[-1] == "refused"
+    assert bodies(five, records.RollCall) == []
+
+
+@pytest.mark.parametrize(
+    ("sheet", "scan", "words"),
+    [
+        ("2", "scans-1/*m1.jpg", "expected sheet 1.2, got sheet 1.1"),
+        ("1", "cards/*m1-drill.jpg", "a drill code, not the live one"),
+        ("1", "policy.toml", "no code found"),
+    ],
+)
+def test_a_sheet_that_is_not_what_it_should_be_is_a_recorded_failure(
+    five: Life, sheet: str, scan: str, words: str
+) -> None:
+    (found,) = five.folder.glob(scan)
+    done = five.run("drill", "roll-call", NAME, sheet, "--scan", found)
+    assert done.exit == 4
+    assert words in done.err
+    (body,) = bodies(five, records.RollCall)
+    assert isinstance(body, records.RollCall)
+    assert (body.sheet, body.level, body.result) == (f"1.{sheet}", "live", "fail")
+    assert any(words in reason for reason in body.reasons)
+
+
+def test_a_void_sheet_fails_its_roll_call(five: Life) -> None:
+    five.ok("void", NAME, "1", "--reason", "left on a train")
+    (scan,) = five.some_scans(1, 1)
+    for words, option in (("this sheet was voided", ["--scan", scan]), ("sheet 1.1 was voided", ["--bag", "B-1"])):
+        done = five.run("drill", "roll-call", NAME, "1", *option)
+        assert done.exit in {4, 7}
+        assert words in done.err
+    assert [getattr(call, "result", "") for call in bodies(five, records.RollCall)] == ["fail", "fail"]
+
+
+def test_a_bag_with_another_serial_or_a_broken_seal_is_a_finding(life: Life) -> None:
+    life.ok("ack", NAME, "1", "--bag", "B-1")
+    for args in (["--bag", "B-2"], ["--bag", "B-1", "--finding", "the seal has been cut"]):
+        done = life.run("drill", "roll-call", NAME, "1", *args)
+        assert done.exit == 7
+        assert f"breakglass void {NAME} 1.1" in done.err
+    assert life.run("status").exit == 7
+    assert life.run("drill", "roll-call", NAME, "1", "--bag", "b-1").exit == 0
+    assert life.run("status").exit == 0
+
+
+def test_an_access_drill_logs_in_unseen_and_ends_in_a_rotation(life: Life) -> None:
+    done = life.rotated("--json", "drill", "access", NAME, *DECLARATION, "--scan", life.scans(1))
+    assert done.exit == 0, done.err
+    assert (done.document["result"], done.document["login"], done.document["epoch"]) == ("pass", "accepted", 2)
+    assert set(done.document["steps_ms"]) == {"opened", "use-ended", "old-dead", "closed"}
+    assert not life.opens(life.secret)
+    closed = bodies(life, records.Closed)[-1]
+    assert isinstance(closed, records.Closed)
+    assert closed.classification == "drill"
+    assert life.kinds()[-1] == "drill-ended"
+    assert (life.status()["debts"], life.status()["phase"]) == ([], "sealed")
+
+
+def test_an_access_drill_that_cannot_rotate_failed_and_owes_it(life: Life) -> None:
+    blocked = life.folder / "a file"
+    blocked.write_text("in the way")
+    out = blocked / "sheets"
+    done = life.run("drill", "access", NAME, *DECLARATION, "--scan", life.scans(1), "--out", out)
+    assert done.exit == 7
+    (body,) = bodies(life, records.DrillEnded)
+    assert isinstance(body, records.DrillEnded)
+    assert (body.drill, body.result, body.login) == ("access", "fail", "accepted")
+    assert life.status()["debts"][0]["kind"] == "rotation"
+    assert life.opens(life.secret)
+
+
+def test_an_access_drill_without_a_place_for_new_sheets_does_not_begin(life: Life) -> None:
+    before = life.kinds()
+    done = life.run("drill", "access", NAME, *DECLARATION, "--scan", life.scans(1))
+    assert done.exit == 2
+    assert life.kinds() == before
+
+
+def test_an_emergency_is_not_closed_as_a_drill(life: Life) -> None:
+    before = life.kinds()
+    done = life.recombine("--no-reveal", "--as", "drill")
+    assert done.exit == 2
+    assert life.kinds() == before
+
+
+def test_nor_from_another_window(life: Life) -> None:
+    emergency = records.Declared(
+        purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="down", officers=("A", "B"),
+        valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
+    )  # fmt: skip
+    codes = {code for found in texts_on_paper(life.sheets(1)).values() for code in found if code.startswith("BGS1:")}
+    with home.open_home(life.home) as ledger:
+        ledger.append(emergency, set_name=NAME)
+        state = ledger.state.of(NAME)
+        unsealed = seal.unseal(state.current_epoch.envelope.core, [from_text(code).share for code in codes])
+        body = records.Opened(
+            epoch_id=state.current, sheets=("1.1", "1.2"), mode="show", program="", witnessed="consistent", pinned=True
+        )
+        ledger.append(body, set_name=NAME, opening=state.active_opening.id, set_key=unsealed.set_key)
+    done = life.run("close", NAME, "--as", "drill")
+    assert done.exit == 3
+    assert "was declared as an emergency and is not closed as a drill" in done.err
+    assert life.run("close", NAME, "--as", "emergency").exit == 0

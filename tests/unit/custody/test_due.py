@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a drill and a rotation are due, by elapsed time, and what brings them forward."""
+
+import pytest
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.due import DAY_S, Due, in_words, schedule
+from breakglass_shamir.custody.record import AnyBody
+from breakglass_shamir.custody.state import Moment
+from tests.unit.custody.test_drill_rules import rehearsed, roll_call
+from tests.unit.custody.test_lifecycle import ONE, Book, at_issued, declared
+
+READ_BACK = records.ReadBack(epoch_id=ONE, sheets=("1.1", "1.2", "1.3"))
+
+
+def days_later(book: Book, days: float) -> Moment:
+    """Return a moment in the same boot, counted from the last record."""
+    last = book.state.last
+    assert last is not None
+    return Moment("2020-01-01T00:00:00Z", last.boot, last.uptime_ms + int(days * DAY_S * 1000))
+
+
+def due(book: Book, days: float, kind: str, sheet: str = "") -> Due:
+    found = [one for one in schedule(book.set, days_later(book, days)) if (one.kind, one.sheet) == (kind, sheet)]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sheet", "days"), [("roll-call", "1.1", 90), ("rehearsal", "", 90), ("access", "", 365)]
+)
+def test_each_drill_is_due_after_its_interval(kind: str, sheet: str, days: int) -> None:
+    book = at_issued().add(READ_BACK)
+    assert not due(book, days - 0.1, kind, sheet).is_due
+    assert due(book, days, kind, sheet).is_due
+
+
+def test_a_credential_is_due_for_rotation_at_its_maximum_age_however_often_it_was_drilled() -> None:
+    book = at_issued().add(declared("drill")).add(rehearsed())
+    assert not due(book, 364.9, "rotation").is_due
+    assert due(book, 365, "rotation").why == "the credential is 365 d old"
+    assert due(book, 365, "rotation").is_due
+
+
+def test_a_clock_that_was_set_back_makes_nothing_due_and_one_that_runs_ahead_neither() -> None:
+    book = at_issued().add(READ_BACK)
+    assert book.state.last is not None
+    for time in ("1999-01-01T00:00:00Z", "2099-01-01T00:00:00Z"):
+        now = Moment(time, book.state.last.boot, book.state.last.uptime_ms + 1000)
+        assert not any(one.is_due for one in schedule(book.set, now))
+
+
+def test_a_roll_call_that_passed_counts_and_one_that_failed_is_due_at_once_until_one_passes() -> None:
+    book = at_issued().add(READ_BACK)
+    book.add(roll_call("1.2", "fail"), opening="")
+    found = due(book, 0, "roll-call", "1.2")
+    assert found.is_due
+    assert found.why == "the last one failed: torn"
+    assert not due(book, 0, "roll-call", "1.1").is_due
+    book.add(roll_call("1.2", "warning"), opening="")
+    assert not due(book, 89.9, "roll-call", "1.2").is_due
+    assert due(book, 90, "roll-call", "1.2").is_due
+
+
+def test_a_void_sheet_is_called_no_more() -> None:
+    book = at_issued().add(READ_BACK).add(records.SheetVoided(epoch_id=ONE, sheet="1.2", reason="lost"))
+    assert [one.sheet for one in schedule(book.set, days_later(book, 400)) if one.kind == "roll-call"] == ["1.1", "1.3"]
+
+
+def test_a_failed_rehearsal_is_due_at_once_and_does_not_lose_the_one_before() -> None:
+    book = at_issued().add(declared("drill")).add(rehearsed())
+    failed = records.DrillEnded(
+        drill="rehearsal", epoch_id=ONE, login="", steps_ms={}, result="fail", reasons=("no quorum",)
+    )
+    book.add(declared("drill"), opening="").add(failed)
+    assert due(book, 0, "rehearsal").why == "the last one failed: no quorum"
+    assert book.set.history.rehearsal is not None
+    assert book.set.history.rehearsal.passed is not None
+
+
+@pytest.mark.parametrize("result", ["pass", "warning"])
+def test_a_rehearsal_that_did_not_fail_counts(result: str) -> None:
+    book = at_issued().add(declared("drill")).add(rehearsed(result=result, reasons=() if result == "pass" else ("r",)))
+    assert not due(book, 89.9, "rehearsal").is_due
+    assert due(book, 90, "rehearsal").why == "the last one was 90 d ago"
+
+
+def test_an_emergency_makes_no_drill_less_due() -> None:
+    book = at_issued().add(READ_BACK)
+    before = schedule(book.set, days_later(book, 30))
+    last = days_later(book, 30)
+    opened = records.Opened(
+        epoch_id=ONE, sheets=("1.1", "1.2"), mode="no-reveal", program="", witnessed="consistent", pinned=True
+    )
+    steps: list[AnyBody] = [declared(), opened, records.UseEnded(outcome="login", classification="emergency")]
+    for body in steps:
+        book.add(body)
+    assert schedule(book.set, last) == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (DAY_S, "1 d"), (90 * DAY_S, "90 d")]
+)
+def test_a_length_of_time_in_words(seconds: int, words: str) -> None:
+    assert in_words(seconds) == words
+
+
+def test_the_soonest_comes_first() -> None:
+    book = at_issued().add(READ_BACK)
+    waits = [one.in_s for one in schedule(book.set, days_later(book, 10))]
+    assert waits == sorted(waits)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Status for machines: Prometheus text read by a strict parser, plugin lines by the guidelines' grammar."""
+
+import re
+from collections import defaultdict
+
+import pytest
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.due import DAY_S
+from breakglass_shamir.custody.state import Moment, SetState
+from breakglass_shamir.operations.monitoring import CRITICAL, OK, UNKNOWN, WARNING, nagios, nagios_error, prometheus
+from breakglass_shamir.operations.status import SetStatus, ago, days, status_of
+from tests.unit.custody.test_due import READ_BACK, days_later
+from tests.unit.custody.test_lifecycle import ONE, Book, at_issued, declared, opened
+
+_SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\} (-?\d+)')
+_LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\[\\"n])*)"')
+_PERFDATA = re.compile(r"'[^'=]+'=-?\d+(?:;\d*){4}")
+
+
+def parse(text: str) -> dict[str, list[tuple[dict[str, str], int]]]:
+    """Read the text format 0.0.4 strictly: help and type before the samples, no metric twice, a newline at the end."""
+    assert text.endswith("\n")
+    found: dict[str, list[tuple[dict[str, str], int]]] = defaultdict(list)
+    announced: list[str] = []
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.startswith("# HELP "):
+            name = line.split()[2]
+            assert name not in announced
+            assert next(lines) == f"# TYPE {name} gauge"
+            announced.append(name)
+            continue
+        sample = _SAMPLE.fullmatch(line)
+        assert sample, line
+        assert sample[1] == announced[-1]
+        labels = {key: _unescaped(value) for key, value in _LABEL.findall(sample[2])}
+        assert labels not in [known for known, _ in found[sample[1]]]
+        found[sample[1]].append((labels, int(sample[3])))
+    assert set(announced) == set(found)
+    return found
+
+
+def _unescaped(value: str) -> str:
+    return re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), value)
+
+
+def at(book: Book, days_: float = 0) -> SetStatus:
+    return status_of(book.set, days_later(book, days_))
+
+
+def sealed() -> Book:
+    return at_issued().add(READ_BACK)
+
+
+def test_a_quiet_set_is_ok_to_every_reader() -> None:
+    one = at(sealed())
+    line, code = nagios([one])
+    assert (code, line.split(" | ")[0]) == (OK, "BREAKGLASS OK - 1 sets, nothing is due")
+    metrics = parse(prometheus([one]))
+    assert metrics["breakglass_due"] == [({"set": "prod-db"}, 0)]
+    assert metrics["breakglass_sheets_verified"] == [({"set": "prod-db"}, 3)]
+    assert metrics["breakglass_losses_left"] == [({"set": "prod-db"}, 1)]
+    due = {labels["drill"]: value for labels, value in metrics["breakglass_drill_due_seconds"]}
+    assert due == {"roll-call": 90 * DAY_S, "rehearsal": 90 * DAY_S - 1, "access": 365 * DAY_S - 1}
+
+
+def test_several_sets_share_one_help_and_type() -> None:
+    two = [at(sealed()), at(sealed())]
+    object.__setattr__(two[1], "name", "other")
+    metrics = parse(prometheus(two))
+    assert [labels["set"] for labels, _ in metrics["breakglass_due"]] == ["prod-db", "other"]
+
+
+@pytest.mark.parametrize("name", ['quo"te', "back\\slash", "ünï", "a'b=c", "a|b"])
+def test_no_name_breaks_a_format(name: str) -> None:
+    one = at(sealed(), 400)
+    object.__setattr__(one, "name", name)
+    assert parse(prometheus([one]))["breakglass_due"][0][0] == {"set": name}
+    line, _ = nagios([one])
+    assert line.count(" | ") == 1
+    assert "\n" not in line
+    for value in line.split(" | ")[1].split(" '"):
+        assert _PERFDATA.fullmatch(value if value.startswith("'") else f"'{value}")
+
+
+def test_what_is_due_is_a_warning_and_what_cannot_wait_is_critical() -> None:
+    book = sealed()
+    assert nagios([at(book, 89)])[1] == OK
+    assert nagios([at(book, 91)])[1] == WARNING
+    book.add(declared()).add(opened(ONE))
+    assert nagios([at(book)])[1] == WARNING
+    line, code = nagios([at(book, 1)])
+    assert code == CRITICAL
+    assert line.startswith("BREAKGLASS CRITICAL - prod-db: rotate: the credential of epoch 1 was opened")
+
+
+def test_a_quorum_at_risk_stands_first_and_is_critical() -> None:
+    book = sealed()
+    for sheet in ("1.1", "1.2"):
+        book.add(records.SheetVoided(epoch_id=ONE, sheet=sheet, reason="lost"))
+    one = at(book, 400)
+    assert one.losses_left == -1
+    assert one.due[0] == one.urgent[0] == "too many sheets are void: perhaps no quorum is left; rotate now while one is"
+    assert nagios([one])[1] == CRITICAL
+
+
+def test_no_set_and_no_ledger_are_unknown() -> None:
+    assert nagios([]) == ("BREAKGLASS UNKNOWN - no set in this ledger yet", UNKNOWN)
+    assert nagios_error("two | lines\nhere", UNKNOWN) == "BREAKGLASS UNKNOWN - two / lines here"
+
+
+def test_undelivered_alerts_are_due_where_there_is_an_outbox() -> None:
+    state: SetState = sealed().set
+    assert state.history is not None
+    now = days_later(sealed(), 0)
+    assert status_of(state, now).undelivered is None
+    assert status_of(state, now, {}).undelivered == 0
+    waiting = status_of(state, now, {"prod-db": 2})
+    assert waiting.due == ("alerts: 2 were not delivered",)
+    assert parse(prometheus([waiting]))["breakglass_alerts_undelivered"] == [({"set": "prod-db"}, 2)]
+
+
+def test_sheets_of_which_the_same_is_said_share_a_sentence() -> None:
+    one = at(sealed(), 100)
+    assert "roll-call: sheet 1.1, 1.2, 1.3: last verified 100 d ago" in one.due
+
+
+def test_verified_counts_what_was_looked_at_and_did_not_fail() -> None:
+    from tests.unit.custody.test_drill_rules import roll_call
+
+    book = sealed()
+    assert (at(book).verified, at(book, 3).verified_age_s) == (3, 3 * DAY_S)
+    book.add(roll_call("1.2", "fail"))
+    assert at(book).verified == 2
+    book.add(records.SheetVoided(epoch_id=ONE, sheet="1.1", reason="lost"))
+    assert at(book).verified == 1
+
+
+def test_ages_do_not_depend_on_the_wall_clock() -> None:
+    book = sealed()
+    last = book.state.last
+    assert last is not None
+    ahead = Moment("2099-01-01T00:00:00Z", last.boot, last.uptime_ms)
+    assert status_of(book.set, ahead).verified_age_s == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-5, "due"), (0, "due"), (30, "in 30 s"), (DAY_S, "in 1 d"), (DAY_S + 1, "in 2 d"), (90 * DAY_S, "in 90 d")],
+)
+def test_time_to_come_in_words(seconds: int, words: str) -> None:
+    assert days(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(None, "never"), (0, "today"), (DAY_S, "1 d ago"), (9 * DAY_S, "9 d ago")]
+)
+def test_time_gone_by_in_words(seconds: int | None, words: str) -> None:
+    assert ago(seconds) == words
