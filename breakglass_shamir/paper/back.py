@@ -15,7 +15,7 @@ from breakglass_shamir.paper.heading import HEADING_MM, MARGIN_MM
 from breakglass_shamir.paper.layout import ACCENT, FAINT, Page, Style
 
 _HEAD = Style("sans-bold", 12, ACCENT)
-_BODY = Style("sans", 9.5)
+_BODY = Style("sans", 11)
 _LABEL = Style("sans-bold", 10)
 _SMALL = Style("sans", 8.5, FAINT)
 _LARGEST_PITCH_MM, _SMALLEST_PITCH_MM = 11.5, 5.5
@@ -35,13 +35,13 @@ def draw_back(page: Page, content: SheetContent) -> None:
     across = page.width - 2 * MARGIN_MM
     y = HEADING_MM + 7
     page.text(MARGIN_MM, y, "For a machine with only a keyboard", _HEAD)
-    y = page.paragraph(MARGIN_MM, y + 6.5, across, _explanation(content), _BODY) + 9
+    y = page.paragraph(MARGIN_MM, y + 6.5, across, _explanation(content), _BODY) + 10
     if not content.core_lines:
         return
     pitch = min(_LARGEST_PITCH_MM, (page.height - _BOTTOM_MM - y) / len(content.core_lines))
     if pitch < _SMALLEST_PITCH_MM:
         raise InvalidInput(f"{len(content.core_lines)} core lines do not fit one page", hint="set core_omitted")
-    style = Style("mono-bold", min(15.5, pitch * 2))
+    style = Style("mono-bold", min(19.0, pitch * 2.05))
     first = len(content.share_lines) + 1
     typed_lines(page, MARGIN_MM + 1, y, content.core_lines, style=style, pitch=pitch, first=first)
 

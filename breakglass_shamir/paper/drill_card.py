@@ -13,7 +13,7 @@ from breakglass_shamir.paper import qr
 from breakglass_shamir.paper.content import SheetContent
 from breakglass_shamir.paper.layout import FAINT, INK, WHITE, Page, Style
 
-CARD_MM = (150.0, 124.0)
+CARD_MM = (150.0, 136.0)
 """Width and height of the card."""
 
 MODULE_MM = 0.85
@@ -26,8 +26,8 @@ _NOTHING = Style("sans-bold", 13, WHITE)
 _NAME = Style("sans-bold", 15)
 _FACTS = Style("sans", 9, FAINT)
 _EPOCH = Style("mono-bold", 9.5)
-_BODY = Style("sans", 9)
-_BODY_BOLD = Style("sans-bold", 9)
+_BODY = Style("sans", 10)
+_BODY_BOLD = Style("sans-bold", 10)
 _LABEL = Style("sans-bold", 8)
 _TYPED = Style("mono-bold", 12)
 _SMALL = Style("sans", 8, FAINT)
@@ -87,15 +87,15 @@ def _words(page: Page, content: SheetContent, x: float, y: float, across: float)
     page.text(x, y + 4.6, number, _FACTS)
     y = page.paragraph(x, y + 11, across, KEEP_OUTSIDE, _BODY_BOLD) + 0.8
     y = page.paragraph(x, y, across, USE, _BODY) + 0.8
-    y = page.fitted(x, y, across, content.belongs_to, _SMALL, smallest=6, lines=2)
+    y = page.fitted(x, y + 0.6, across, content.belongs_to, _SMALL, smallest=5.5, lines=3) + 0.8
     if content.custodian:
-        page.fitted(x, y, across, f"Kept by {content.custodian}", _SMALL, smallest=6, lines=2)
+        page.fitted(x, y, across, f"Kept by {content.custodian}", _SMALL, smallest=5.5, lines=3)
 
 
 def _typed(page: Page, content: SheetContent, x: float, y: float) -> None:
     """Draw the four typed lines."""
     page.text(x, y - 5.5, "Scan the code, or type these lines:", _SMALL)
     for number, line in enumerate(content.share_lines, start=1):
-        page.text(x, y, str(number), _FACTS)
+        page.text(x, y, str(number), _BODY_BOLD)
         page.text(x + 5, y, line, _TYPED)
         y += 6.2

@@ -33,18 +33,30 @@ _WIDEST_ENVELOPE_MM = 80.0
 _ENVELOPE_LABEL_MM = 7.5
 """Height of the envelope code's label."""
 
+_BODY_SIZES = (11.0, 10.5, 10.0, 9.5, 9.0)
+"""Sizes tried for the instructions, points; they are read at arm's length, so the largest that fits wins."""
+
+_GOOD_MODULE_MM = 0.75
+"""Module of the envelope code that a larger print of the instructions must leave."""
+
+_SMALLEST_MIDDLE_MM = 66.0
+"""Height that owner, bag and three rows of the roll-call need."""
+
+_GUTTER_MM, _INDENT_MM, _HEAD_MM, _GAP_MM = 8.0, 5.0, 5.8, 0.6
+"""Between the columns; of a sentence from its number; of a column's title; between sentences."""
+
 _ROLL_CALL_PITCH_MM = 6.6
 """Height of a row that takes handwriting."""
 
 _LEAD = Style("sans", 11.5)
 _LEAD_BOLD = Style("sans-bold", 11.5)
-_HEAD = Style("sans-bold", 10.5, ACCENT)
+_HEAD = Style("sans-bold", 12, ACCENT)
 _BODY = Style("sans", 9)
 _BODY_BOLD = Style("sans-bold", 9)
 _LABEL = Style("sans-bold", 8)
 _SMALL = Style("sans", 8, FAINT)
 _TYPED = Style("mono-bold", 16)
-_LINE_NUMBER = Style("sans", 10, FAINT)
+_LINE_NUMBER = Style("sans-bold", 10)
 _DIGEST = Style("mono", 7)
 
 WHEN_CALLED = (
@@ -84,8 +96,9 @@ def draw_front(page: Page, content: SheetContent, envelope: qr.Matrix) -> bool:
         InvalidInput: a name does not fit.
     """
     y = _lead(page, content, HEADING_MM + 5.5)
-    y = _instructions(page, y + 2.5)
     fold = page.height - FIELD_MM
+    size = _body_size(page, envelope, y + 2.5, fold - 5.5)
+    y = _instructions(page, y + 2.5, size)
     fitted = _middle(page, content, envelope, y + 1.5, fold - 4)
     _field(page, content, fold)
     return fitted
@@ -99,21 +112,52 @@ def _lead(page: Page, content: SheetContent, y: float) -> float:
     return page.fitted(MARGIN_MM, y + 5.8, across, opening, _LEAD_BOLD, smallest=8.5, lines=3)
 
 
-def _instructions(page: Page, y: float) -> float:
+def _instructions(page: Page, y: float, size: float) -> float:
     """Draw the two columns; return where the next block may begin."""
-    column = (page.width - 2 * MARGIN_MM - 8) / 2
-    right = MARGIN_MM + column + 8
+    column = _column_mm(page)
+    right = MARGIN_MM + column + _GUTTER_MM
+    body, bold = Style("sans", size), Style("sans-bold", size)
     page.text(MARGIN_MM, y, "When you are called", _HEAD)
     page.text(right, y, "Never", _HEAD)
-    left_y = right_y = y + 5.4
+    left_y = right_y = y + _HEAD_MM
     for number, sentence in enumerate(WHEN_CALLED, start=1):
-        page.text(MARGIN_MM, left_y, str(number), _BODY_BOLD)
-        left_y = page.paragraph(MARGIN_MM + 5, left_y, column - 5, sentence, _BODY) + 0.6
+        page.text(MARGIN_MM, left_y, str(number), bold)
+        left_y = page.paragraph(MARGIN_MM + _INDENT_MM, left_y, column - _INDENT_MM, sentence, body) + _GAP_MM
     for sentence in NEVER:
         page.line(right, right_y - 1.1, right + 2.4, right_y - 1.1, weight=0.5, colour=ACCENT)
-        right_y = page.paragraph(right + 5, right_y, column - 5, sentence, _BODY) + 0.6
-    right_y = page.paragraph(right, right_y + 1.2, column, REPORT, _BODY_BOLD)
+        right_y = page.paragraph(right + _INDENT_MM, right_y, column - _INDENT_MM, sentence, body) + _GAP_MM
+    right_y = page.paragraph(right, right_y + 2 * _GAP_MM, column, REPORT, bold)
     return max(left_y, right_y)
+
+
+def _instructions_end(page: Page, y: float, size: float) -> float:
+    """Return where the instructions would end if they were drawn at this size."""
+    column, body = _column_mm(page), Style("sans", size)
+
+    def down(sentences: tuple[str, ...]) -> float:
+        return sum(page.height_of(sentence, column - _INDENT_MM, body) + _GAP_MM for sentence in sentences)
+
+    report = 2 * _GAP_MM + page.height_of(REPORT, column, Style("sans-bold", size))
+    return y + _HEAD_MM + max(down(WHEN_CALLED), down(NEVER) + report)
+
+
+def _column_mm(page: Page) -> float:
+    return (page.width - 2 * MARGIN_MM - _GUTTER_MM) / 2
+
+
+def _body_size(page: Page, envelope: qr.Matrix, y: float, bottom: float) -> float:
+    """Return the largest size of the instructions that takes no module from the envelope code."""
+
+    def module(size: float) -> float:
+        return _module_that_fits(len(envelope), bottom - _instructions_end(page, y, size) - _ENVELOPE_LABEL_MM)
+
+    wanted = min(_GOOD_MODULE_MM, module(_BODY_SIZES[-1]))
+    fits = (
+        size
+        for size in _BODY_SIZES
+        if module(size) >= wanted and bottom - _instructions_end(page, y, size) >= _SMALLEST_MIDDLE_MM
+    )
+    return next(fits, _BODY_SIZES[-1])
 
 
 def _middle(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, bottom: float) -> bool:
@@ -187,11 +231,11 @@ def _field(page: Page, content: SheetContent, fold: float) -> None:
     lower = page.height - FOOTER_MM - 5.5 - side
     right = page.width - MARGIN_MM - side
     text_x = MARGIN_MM + side + 9
-    page.text(MARGIN_MM, fold + 7, "SHARE CODE", _LABEL)
+    page.text(MARGIN_MM, fold + 7, "SHARE CODE: secret", _LABEL)
     page.code(MARGIN_MM, upper, share, SHARE_MODULE_MM)
     page.text(text_x, fold + 7, "YOUR SHARE: SECRET", _HEAD)
     typed_lines(page, text_x, upper + 4, content.share_lines, style=_TYPED, pitch=8)
-    page.text(page.width - MARGIN_MM, lower - quiet - 0.5, "SHARE CODE, second print", _LABEL, "right")
+    page.text(page.width - MARGIN_MM, lower - quiet - 0.5, "SHARE CODE, second print: secret", _LABEL, "right")
     page.code(right, lower, share, SHARE_MODULE_MM)
     _how_to_enter(page, content, upper + side + quiet + 3.5, right - 2 * quiet)
 

@@ -18,6 +18,10 @@ FOOTER_MM = 8.0
 
 _KICKER = Style("sans-bold", 9, ACCENT)
 _NAME = Style("sans-bold", 25)
+_LONG_NAME = Style("sans-bold", 12.5)
+_SMALLEST_LINE_PT = 13.0
+"""A name that needs a smaller print than this takes two lines."""
+
 _FACTS = Style("sans", 10, FAINT)
 _EPOCH = Style("mono-bold", 10.5)
 _FOOTER = Style("sans", 7.5, FAINT)
@@ -32,7 +36,10 @@ def heading(page: Page, content: SheetContent, kicker: str) -> None:
     number = f"{content.number} of {content.total}"
     page.text(right, 23.5, number, _NAME, "right")
     room = right - MARGIN_MM - page.measure(number, _NAME) - 8
-    page.fitted(MARGIN_MM, 23.5, room, content.set_name, _NAME, smallest=9)
+    if page.measure(content.set_name, Style("sans-bold", _SMALLEST_LINE_PT)) <= room:
+        page.fitted(MARGIN_MM, 23.5, room, content.set_name, _NAME, smallest=_SMALLEST_LINE_PT)
+    else:
+        page.fitted(MARGIN_MM, 18.6, room, content.set_name, _LONG_NAME, smallest=9, lines=2)
     _facts(page, content, right)
     page.line(MARGIN_MM, 32.5, right, 32.5, weight=0.35)
 

@@ -30,7 +30,7 @@ POINTS_PER_MM = 72 / 25.4
 
 Colour = tuple[float, float, float]
 INK: Colour = (0.07, 0.07, 0.09)
-FAINT: Colour = (0.36, 0.37, 0.40)
+FAINT: Colour = (0.29, 0.30, 0.33)
 ACCENT: Colour = (0.66, 0.07, 0.13)
 TINT: Colour = (0.945, 0.945, 0.95)
 WHITE: Colour = (1.0, 1.0, 1.0)
@@ -91,6 +91,10 @@ class Page:
             self.text(x, y, line, style)
             y += style.leading_mm
         return y
+
+    def height_of(self, text: str, available: float, style: Style) -> float:
+        """Return how far down ``paragraph`` would go, mm."""
+        return len(wrap(text, style.face, style.size, available * POINTS_PER_MM)) * style.leading_mm
 
     def fitted(
         self,

@@ -31,6 +31,9 @@ _FILES: dict[Face, str] = {
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 """Bidirectional classes that would need reordering, UAX 9."""
 
+_JOINTS = "-._/@:"
+"""Characters of names after which a line may end."""
+
 _SIZE_STEP_PT = 0.5
 """How finely a text is shrunk."""
 
@@ -115,13 +118,20 @@ def wrap(text: str, face: Face, size: float, available: float) -> list[str]:
 
 
 def _break_word(word: str, face: Face, size: float, available: float) -> list[str]:
-    """Break one word into pieces that fit; at least one character each."""
+    """Break one word into pieces that fit, after a hyphen or dot where that leaves no piece too short."""
     pieces = [""]
     for character in word:
         if pieces[-1] and width(pieces[-1] + character, face, size) > available:
-            pieces.append("")
+            head, tail = _after_joint(pieces[-1])
+            pieces[-1:] = [head, tail]
         pieces[-1] += character
     return pieces
+
+
+def _after_joint(piece: str) -> tuple[str, str]:
+    """Cut a full piece after its last joint, unless less than half of it would be left."""
+    at = max(piece.rfind(joint) for joint in _JOINTS) + 1
+    return (piece[:at], piece[at:]) if at * 2 >= len(piece) else (piece, "")
 
 
 def _glyphs(face: Face) -> set[int]:

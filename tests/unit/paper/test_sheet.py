@@ -12,6 +12,7 @@ from PIL import Image
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.paper.front import FIELD_MM
 from breakglass_shamir.paper.layout import PAPER_SIZES_MM, Paper
+from breakglass_shamir.paper.qr import QUIET_MODULES
 from breakglass_shamir.paper.scan import Scanner
 from breakglass_shamir.paper.sheet import SheetContent, render
 
@@ -125,17 +126,61 @@ def test_the_drill_card_is_plainly_different(make: Make, scanner: Scanner, paper
     assert scanned(scanner, pdf) == [card.share_code]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_no_text_leaves_the_page_or_touches_another(make: Make, paper: Paper, layout: str) -> None:
-    document = pypdfium2.PdfDocument(render(make(**LAYOUTS[layout]), paper))
+EXTREMES: dict[str, dict[str, Any]] = {
+    **LAYOUTS,
+    "one letter": {"set_name": "x", "custodian": "", "belongs_to": "x", "total": 2, "number": 1, "member": 1},
+    "longest set name": {"set_name": "m" * 64, "number": 255, "total": 255, "member": 9, "epoch": 4294967295},
+    "widest words": {"set_name": "W" * 64, "belongs_to": "W" * 120, "custodian": "W" * 60, "bag_serial": "W" * 24},
+    "one of several codes": {"envelope_codes": ("BGE1:1/2:K3D9:" + "A" * 800, "BGE1:2/2:K3D9:" + "B" * 700)},
+    "no room for the code": {"envelope_codes": ("BGE1:" + "A" * 1800,), "needed": LONG_OWNER},
+    "4 KiB": {
+        "envelope_codes": tuple(f"BGE1:{index}/5:K3D9:" + "A" * 1800 for index in range(1, 6)),
+        "core_lines": (),
+        "core_omitted": True,
+        "set_name": LONG_NAME,
+    },
+    "most core lines": {"core_lines": ("ABCD EFGH JKMN PQRS TVWX YZ01  Z",) * 27},
+}
+
+
+@pytest.mark.parametrize("kind", ["live", "drill"])
+@pytest.mark.parametrize("layout", EXTREMES)
+def test_nothing_leaves_the_page_or_touches_anything_else(make: Make, paper: Paper, layout: str, kind: str) -> None:
+    changes = dict(EXTREMES[layout])
+    if kind == "drill":
+        changes |= {"kind": "drill", "envelope_codes": (), "core_lines": (), "core_omitted": False}
+    document = pypdfium2.PdfDocument(render(make(**changes), paper))
     for page in document:
         width, height = page.get_size()
         words = page.get_textpage()
         boxes = [words.get_rect(index) for index in range(words.count_rects())]
-        assert len(boxes) > 10
+        assert len(boxes) > 7
         assert all(left > 20 and right < width - 20 for left, _, right, _ in boxes)
         assert all(bottom > 12 and top < height - 12 for _, bottom, _, top in boxes)
         assert not [pair for pair in _pairs(boxes) if _overlap(*pair)]
+        codes = _codes(page)
+        assert not [(code, box) for code in codes for box in boxes if _overlap(code, box)]
+        assert not [pair for pair in _pairs(codes) if _overlap(*pair)]
+
+
+def _codes(page: Any) -> list[tuple[float, float, float, float]]:
+    """Return the boxes of a page's codes with their quiet zones (left, bottom, right, top), points."""
+    scale, (_, height) = 3, page.get_size()
+    found = []
+    kinds = zxingcpp.barcode_formats_from_str("QRCode")
+    for code in zxingcpp.read_barcodes(page.render(scale=scale, grayscale=True).to_pil(), formats=kinds):
+        place, modules = code.position, 17 + 4 * int(code.extra["Version"])
+        left, right = place.top_left.x / scale, place.top_right.x / scale
+        top, bottom = height - place.top_left.y / scale, height - place.bottom_left.y / scale
+        quiet = QUIET_MODULES * (right - left) / modules - 0.5
+        found.append((left - quiet, bottom - quiet, right + quiet, top + quiet))
+        assert (right - left) / modules / 72 * 25.4 >= (0.74 if modules == 41 else 0.59)
+    assert (
+        found
+        or "too long to be typed" in page.get_textpage().get_text_range()
+        or "keyboard" in (page.get_textpage().get_text_range())
+    )
+    return found
 
 
 def _pairs(boxes: list[Any]) -> list[tuple[Any, Any]]:
