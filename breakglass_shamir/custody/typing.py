@@ -18,6 +18,7 @@ Rules:
 It reads no keyboard and writes nothing down; lines live in memory until they are handed over.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.custody import typed_line
@@ -333,12 +334,10 @@ class TypedEntry:
             if not rows or (not final and len(rows) < length - _MOST_LOST_CORE_LINES):
                 continue
             try:
-                found = cores.from_lines(dict(rows))
+                found = cores.from_lines(rows, _checked(self._core.lines, rows))
             except SharesError:
                 continue
-            right = found.to_lines()
-            used = {number: line for number, line in self._core.lines.items() if rows.get(number) == line.row}
-            if (final or len(right) == length) and typed_line.keeps(used, right, cores.FIRST_LINE):
+            if final or len(found.to_lines()) == length:
                 return found
         return None
 
@@ -391,6 +390,11 @@ class TypedEntry:
         block.clear()
         self._steps = [step for step in self._steps if step.block is not block]
         self._block = self._core if self._core.lines else self._share
+
+
+def _checked(lines: Mapping[int, TypedLine], rows: typed_line.Rows) -> set[int]:
+    """Return the numbers of the lines that check and stand where they were typed."""
+    return {n for n, line in lines.items() if line.proven == n and rows.get(n) == line.row}
 
 
 def _listed(numbers: list[int]) -> str:

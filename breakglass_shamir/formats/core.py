@@ -10,7 +10,7 @@ This module neither verifies nor decrypts.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, SUITE, Kind
@@ -125,24 +125,29 @@ class Core:
         return text.to_lines(code, FIRST_LINE)
 
 
-def from_lines(rows: dict[int, str]) -> Core:
+def from_lines(rows: Mapping[int, str], checked: Collection[int] = ()) -> Core:
     """Read a core from the symbols of its typed lines, by number from 5; a missing line is unreadable.
 
     The last line may be the missing one, so one more than the highest number is tried too.
+
+    Args:
+        rows: 24 symbols by number.
+        checked: numbers whose check character holds; a reading that changes such a line is none.
 
     Raises:
         MalformedText: more damage than can be repaired.
         InvalidEnvelope, UnsupportedVersion: repaired, but not a core.
     """
     last = max(rows, default=0)
+    kept = {number: rows[number] for number in checked if number in rows}
     for count in (last - TEXT_LINES, last - TEXT_LINES + 1):
-        data = _from_symbols(_symbols(rows, count))
+        data = _from_symbols(_symbols(rows, count), kept)
         if data is not None:
             return Core.from_bytes(data)
     raise MalformedText("the typed lines of the envelope could not be repaired: check the lines that were not accepted")
 
 
-def _symbols(rows: dict[int, str], count: int) -> str:
+def _symbols(rows: Mapping[int, str], count: int) -> str:
     blank = text.UNREADABLE * text.LINE_CHARACTERS
     found = [rows.get(number, blank) for number in range(FIRST_LINE, FIRST_LINE + count)]
     if any(len(row) != text.LINE_CHARACTERS for row in found):
@@ -150,35 +155,49 @@ def _symbols(rows: dict[int, str], count: int) -> str:
     return "".join(found)
 
 
-def _from_symbols(symbols: str) -> bytes | None:
-    """Repair whole lines, ``?`` where unreadable; None when no amount of padding fits."""
+def _from_symbols(symbols: str, kept: Mapping[int, str]) -> bytes | None:
+    """Repair whole lines, ``?`` where unreadable; None when no amount of padding fits and leaves ``kept`` as it is."""
     code = text.decode(symbols.replace(text.UNREADABLE, "0"))
     erased = {byte for i, s in enumerate(symbols) if s == text.UNREADABLE for byte in (i * 5 // 8, (i * 5 + 4) // 8)}
     for padding in range(min(text.LINE_BYTES, len(code))):
-        data = _unblock(code, erased, len(code) - padding)
-        if data is not None:
-            return data
+        fixed = _unblock(code, erased, len(code) - padding)
+        if fixed is not None and _keeps(fixed, kept):
+            return fixed.data
     return None
 
 
-def _unblock(code: bytes, erased: Iterable[int], length: int) -> bytes | None:
+def _keeps(fixed: "_Fixed", kept: Mapping[int, str]) -> bool:
+    """Tell whether a repair left these lines alone."""
+    whole = fixed.code + bytes(-len(fixed.code) % text.LINE_BYTES)
+    symbols = text.encode(whole)
+    starts = {number: (number - FIRST_LINE) * text.LINE_CHARACTERS for number in kept}
+    return all(symbols[at : at + text.LINE_CHARACTERS] == kept[number] for number, at in starts.items())
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What repaired blocks hold, and the blocks themselves."""
+
+    data: bytes
+    code: bytes
+
+
+def _unblock(code: bytes, erased: Iterable[int], length: int) -> _Fixed | None:
     """Try to read blocks of one total length; None when the length or the parity does not fit."""
     if any(code[length:]):
         return None
     blocks = -(-length // (_MAX_BLOCK + parity.PARITY_BYTES))
     size = _block_size(length - blocks * parity.PARITY_BYTES) + parity.PARITY_BYTES
     erasures = set(erased)
-    pieces = []
+    words = []
     for start in range(0, length, size):
-        inside = [i - start for i in erasures if start <= i < min(start + size, length)]
+        end = min(start + size, length)
         try:
-            pieces.append(
-                parity.repair(code[start : min(start + size, length)], inside).codeword[: -parity.PARITY_BYTES]
-            )
+            words.append(parity.repair(code[start:end], [i - start for i in erasures if start <= i < end]).codeword)
         except MalformedText:
             return None
-    data = b"".join(pieces)
-    return data[2:] if int.from_bytes(data[:2], "big") == len(data) - 2 else None
+    data = b"".join(word[: -parity.PARITY_BYTES] for word in words)
+    return _Fixed(data[2:], b"".join(words)) if int.from_bytes(data[:2], "big") == len(data) - 2 else None
 
 
 def _block_size(length: int) -> int:

@@ -784,25 +784,29 @@ def join_codes(codes: dict[int, Code]) -> bytes:
     return data
 
 
-def read_core_lines(lines: Sequence[str]) -> bytes:
-    """Repair the typed lines of a core, from line 5 on; return the core's bytes."""
+def read_core_lines(lines: Sequence[str], checked: Iterable[int] = ()) -> bytes:
+    """Repair the typed lines of a core, from line 5 on; return the core's bytes.
+
+    ``checked`` are the numbers of lines whose check character holds: a repair that changes one is none.
+    """
+    kept = {n - FIRST_CORE_LINE: decode32(lines[n - FIRST_CORE_LINE]) for n in checked}
     for attempt in (list(lines), [*lines, LOST_LINE]):
         received, erased = decode_damaged("".join(attempt))
         for padding in range(LINE_BYTES):
-            core = repair_core(received, set(erased), padding)
+            core = repair_core(received, set(erased), padding, kept)
             if core is not None:
                 return core
     raise Refused("malformed-text", "the typed lines could not be repaired")
 
 
-def repair_core(received: bytes, erased: set[int], padding: int) -> bytes | None:
+def repair_core(received: bytes, erased: set[int], padding: int, kept: dict[int, bytes]) -> bytes | None:
     """Repair all blocks, taking ``padding`` zero bytes at the end for granted; None where that does not hold."""
     total = len(received) - padding
     blocks = math.ceil(total / CODEWORD_BYTES_MAX)
     if total <= PARITY_BYTES * blocks or any(received[total:]):
         return None
     size = math.ceil((total - PARITY_BYTES * blocks) / blocks) + PARITY_BYTES
-    data = b""
+    data = whole = b""
     for start in range(0, total, size):
         end = min(start + size, total)
         try:
@@ -810,6 +814,10 @@ def repair_core(received: bytes, erased: set[int], padding: int) -> bytes | None
         except Refused:
             return None
         data += word[:-PARITY_BYTES]
+        whole += word
+    whole += bytes(padding)
+    if any(whole[i * LINE_BYTES : (i + 1) * LINE_BYTES] != line for i, line in kept.items()):
+        return None
     return data[2:] if int.from_bytes(data[:2], "big") == len(data) - 2 else None
 
 
@@ -1000,6 +1008,8 @@ class Session:
         self.codes: dict[tuple[int, str], dict[int, Code]] = {}
         self.share_lines: dict[int, str] = {}
         self.core_lines: dict[int, str] = {}
+        self.checked: set[int] = set()
+        """Numbers of the lines of the core that their check characters prove."""
         self.last_line = 0
 
     def take(self, line: str) -> None:
@@ -1148,9 +1158,9 @@ class Session:
         else:
             self.say(f"line {number}: in doubt, the check character does not prove that number; type it again "
                      f"with {number}: in front, or go on and it is repaired if that can be done")  # fmt: skip
-        self.file_line(number, symbols)
+        self.file_line(number, symbols, checks=proven == number)
 
-    def file_line(self, number: int, symbols: str) -> None:
+    def file_line(self, number: int, symbols: str, *, checks: bool = False) -> None:
         """Put a line in its place; hand over what is complete."""
         if number < FIRST_CORE_LINE:
             held, together = self.share_lines, {**self.share_lines, number: symbols}
@@ -1164,6 +1174,7 @@ class Session:
         else:
             self.finish_share()
             self.core_lines[number] = symbols
+            self.checked = self.checked | {number} if checks else self.checked - {number}
             self.last_line = number
             if len(self.core_lines) >= core_line_count(self.core_lines):
                 self.finish_core()
@@ -1186,12 +1197,12 @@ class Session:
         """Read the core being typed; keep its lines where that fails."""
         lines = [self.core_lines.get(n, LOST_LINE) for n in range(FIRST_CORE_LINE, max(self.core_lines) + 1)]
         try:
-            core = parse_core(read_core_lines(lines))
+            core = parse_core(read_core_lines(lines, self.checked))
         except Refused as refusal:
             lost = [n for n, line in enumerate(lines, FIRST_CORE_LINE) if line == LOST_LINE]
             self.say(f"{refusal}; missing lines of the core: {listed(lost)}; type these, or any in doubt, again")
             return
-        self.core_lines, self.last_line = {}, 0
+        self.core_lines, self.checked, self.last_line = {}, set(), 0
         try:
             epoch = self.take_core(core, "core without an envelope, which only the epoch id can confirm")
         except Refused as refusal:

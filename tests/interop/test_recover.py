@@ -670,7 +670,9 @@ def read_envelope(given: Vector) -> Vector:
 
 
 def read_core_lines(given: Vector) -> Vector:
-    core = program.read_core_lines(read_lines(given["lines"]))
+    numbered = [(number, line) for number, line in enumerate(given["lines"], program.FIRST_CORE_LINE) if line]
+    checked = [number for number, line in numbered if program.read_line(line)[1] == number]
+    core = program.read_core_lines(read_lines(given["lines"]), checked)
     program.parse_core(core)
     return {"core": core.hex()}
 

@@ -113,6 +113,25 @@ def _core_lines(epochs: list[Epoch]) -> Iterator[Vector]:
     row = text.read_line(padded[-1])[0][:-1] + "1"
     padded[-1] = f"{text.group(row)}  {text.check_character(row, 4 + len(padded))}"
     yield bad("padding that is not zero", kind, {"lines": padded}, "malformed-text")
+    yield from _changed_lines(epochs[0], kind)
+
+
+def _changed_lines(epoch: Epoch, kind: str) -> Iterator[Vector]:
+    """Five wrong characters are repaired in a line that does not check; one that checks is never changed."""
+    whole, output = list(epoch.core.to_lines()), {"core": epoch.core.to_bytes().hex()}
+    for index in (0, 3):
+        row, check = text.read_line(whole[index])[0], whole[index][-1]
+        number = index + 5
+        wrong = "".join(text.ALPHABET[31 - text.ALPHABET.index(symbol)] for symbol in row[8:13])
+        changed = row[:8] + wrong + row[13:]
+        assert text.check_character(changed, number) != check
+        for name, last in (("do not check", check), ("check", text.check_character(changed, number))):
+            lines = [*whole[:index], f"{text.group(changed)}  {last}", *whole[index + 1 :]]
+            what = f"five wrong characters in line {number} that {name}"
+            if last == check:
+                yield good(what, kind, {"lines": lines}, output)
+            else:
+                yield bad(what, kind, {"lines": lines}, "malformed-text")
 
 
 def _commitments(epochs: list[Epoch]) -> Iterator[Vector]:

@@ -172,7 +172,13 @@ def facts(envelope: Envelope) -> Values:
 
 
 def read_core_lines(given: Values) -> Values:
-    return {"core": core.from_lines(rows(given["lines"], core.FIRST_LINE)).to_bytes().hex()}
+    return {"core": core_of(given["lines"]).to_bytes().hex()}
+
+
+def core_of(lines: list[str | None]) -> core.Core:
+    read = {number: text.read_line(line) for number, line in enumerate(lines, core.FIRST_LINE) if line is not None}
+    checked = {number for number, (_, proven) in read.items() if proven == number}
+    return core.from_lines({number: symbols for number, (symbols, _) in read.items()}, checked)
 
 
 def check_share(given: Values) -> Values:
@@ -209,7 +215,7 @@ def open_epoch(given: Values) -> Values:
             envelope.check_share(one)
         opened = unseal(envelope.core, read)
     else:
-        opened = unseal(core.from_lines(rows(given["core_lines"], core.FIRST_LINE)), read)
+        opened = unseal(core_of(given["core_lines"]), read)
     return {"plaintext": opened.plaintext.reveal().hex()}
 
 

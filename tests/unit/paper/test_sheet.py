@@ -169,7 +169,8 @@ def _codes(page: Any) -> list[tuple[float, float, float, float]]:
     found = []
     kinds = zxingcpp.barcode_formats_from_str("QRCode")
     for code in zxingcpp.read_barcodes(page.render(scale=scale, grayscale=True).to_pil(), formats=kinds):
-        place, modules = code.position, 17 + 4 * int(code.extra["Version"])
+        extra: Any = code.extra
+        place, modules = code.position, 17 + 4 * int(extra["Version"])
         left, right = place.top_left.x / scale, place.top_right.x / scale
         top, bottom = height - place.top_left.y / scale, height - place.bottom_left.y / scale
         quiet = QUIET_MODULES * (right - left) / modules - 0.5
