@@ -90,11 +90,15 @@ class Terminal:
             for source, answer in taken:
                 self.answer(source, answer)
 
-    def type_line(self, prompt: str) -> str | None:
+    def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
         """Ask for one line of a sheet."""
         from breakglass_shamir.cli import typing_screen
 
-        return typing_screen.read_line(prompt) if interactive() else None
+        def recap() -> list[str]:
+            taken = [f"+ {clean(source)}: {clean(answer.message)}" for source, answer in self._typed or ()]
+            return [*taken, *map(clean, so_far())]
+
+        return typing_screen.read_line(prompt, recap) if interactive() else None
 
     def says_enough(self) -> bool:
         """Tell whether Enter was pressed since the last look."""

@@ -102,6 +102,18 @@ class TypedEntry:
         begins = not self._share.lines and self._block is self._share and self._pool.lacks_envelope()
         return f"{line} (or envelope, line {self._core.expected()})" if begins else line
 
+    def so_far(self) -> list[str]:
+        """Say which lines are there that are not handed over yet, without a character of them."""
+        said = []
+        for name, block in ((f"share {self._shares + 1}", self._share), ("envelope", self._core)):
+            if block.lines or block.lost:
+                doubtful = block.doubtful()
+                sure = [number for number in sorted(block.lines) if number not in doubtful]
+                parts = (("right", sure), ("in doubt", sorted(doubtful)), ("lost", sorted(block.lost)))
+                rows = [f"{word}: line {_listed(numbers)}" for word, numbers in parts if numbers]
+                said.append(f"{name}, so far {'; '.join(rows)}")
+        return said
+
     @property
     def place(self) -> str:
         """What is being typed: ``share 2``, or the envelope."""

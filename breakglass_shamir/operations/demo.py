@@ -8,7 +8,7 @@ go from "printer" to "scanner" by a background thread, and every custodian is at
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +98,7 @@ class Demo:
         """Nobody types."""
         return nullcontext()
 
-    def type_line(self, prompt: str) -> str | None:
+    def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
         """Nobody types."""
         return None
 

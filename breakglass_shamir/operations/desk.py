@@ -5,7 +5,7 @@ The command line implements it for a terminal and for ``--json``; the demonstrat
 too. Nothing here prints, and a use case never does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -28,8 +28,13 @@ class Desk(Protocol):
     def typing(self) -> AbstractContextManager[None]:
         """Keep what people type inside off the screen afterwards: it is secret."""
 
-    def type_line(self, prompt: str) -> str | None:
-        """Ask for one line of a sheet; None when nobody types any more."""
+    def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
+        """Ask for one line of a sheet; None when nobody types any more.
+
+        Args:
+            prompt: which line.
+            so_far: tells which lines are there already, for a screen that is drawn anew after an interruption.
+        """
 
     def says_enough(self) -> bool:
         """Tell, without waiting, whether people said that nothing more comes to a camera or folder."""

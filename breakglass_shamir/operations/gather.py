@@ -68,12 +68,13 @@ def type_lines(pool: Pool, lines: Iterable[str], source: str, desk: Desk) -> Non
 def type_in(pool: Pool, desk: Desk, *, enough: Callable[[], bool]) -> None:
     """Let people type, each line answered at once, until it is enough or they say that it is all.
 
-    Nothing typed is ever written down: what was accepted is in the pool, and gone with this process.
+    Nothing typed is ever written down: what was accepted is in the pool, and gone with this process. An interruption
+    is the desk's to survive: it goes on with what ``entry`` holds.
     """
     entry = TypedEntry(pool)
     with desk.typing():
         while not entry.done and not enough():
-            place, line = entry.place, desk.type_line(entry.prompt)
+            place, line = entry.place, desk.type_line(entry.prompt, entry.so_far)
             _tell(desk, place, entry.finish() if line is None else entry.take(line))
 
 

@@ -242,7 +242,10 @@ def test_a_person_types_two_sheets_at_a_terminal(
     terminal.sees("line 3 of the share: taken back")
     terminal.presses("C-c")
     terminal.sees("is in memory only and is gone then")
+    assert one[0][:14] not in terminal.everything()
     terminal.types("")
+    terminal.sees("share 1, so far right: line 1, 2")
+    assert one[0][:14] not in terminal.everything()
     terminal.types(one[2])
     terminal.types("")
     terminal.sees("share 2, line 1 (or envelope, line 5):")
@@ -260,6 +263,35 @@ def test_a_person_types_two_sheets_at_a_terminal(
     assert "Folder or file with the scanned sheets" in terminal.everything()
     for line in (*one, *paper.shares[1]):
         assert line[:14] not in terminal.everything()
+
+
+def test_entry_is_put_aside_and_taken_up_where_it_stopped(
+    life: Life, blank: Blank, paper: Paper, sit_down: Callable[[list[str]], Tmux]
+) -> None:
+    """Ctrl-Z gives the shell its screen back, without a line on it; the process stays, and goes on."""
+    terminal = sit_down(["bash", "-i"])
+    terminal.types("PS1='at the ''shell> '")
+    terminal.sees("at the shell>")
+    terminal.types(shlex.join(blank.command(NAME, "--typed", "-")))
+    terminal.sees("Folder for the new sheets")
+    terminal.types("")
+    terminal.sees("share 1, line 1:")
+    for line in (*paper.shares[0], paper.shares[1][0]):
+        terminal.types(line)
+    terminal.sees("share 2, line 2")
+    terminal.presses("C-z")
+    terminal.sees("Stopped")
+    assert all(line[:14] not in terminal.everything() for line in (*paper.shares[0], *paper.shares[1]))
+    terminal.types("fg")
+    terminal.sees("share 2, so far right: line 1")
+    assert "share 1" in terminal.screen()
+    for line in paper.shares[1][1:]:
+        terminal.types(line)
+    for line in paper.core:
+        terminal.types(line)
+    terminal.sees("breakglass rotate")
+    assert blank.received.read_bytes() == life.secret.reveal()
+    assert all(line[:14] not in terminal.everything() for line in (*paper.shares[0], *paper.shares[1]))
 
 
 def test_a_person_who_stops_leaves_nothing_behind(
