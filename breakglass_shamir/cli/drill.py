@@ -8,13 +8,15 @@ import click
 
 from breakglass_shamir.cli.opening import ask_officers
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder, sheets_from
-from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
+from breakglass_shamir.cli.terminal import Terminal, interactive
+from breakglass_shamir.cli.values import SECONDS
 
 if TYPE_CHECKING:
     from breakglass_shamir.custody.gates import Request
     from breakglass_shamir.operations.recorder import Recorder
     from breakglass_shamir.operations.rehearsal import DrillOutcome
+    from breakglass_shamir.operations.sources import Sources
 
 
 @click.group()
@@ -69,6 +71,9 @@ def _declaring(command: Any) -> Any:
             click.option("--ticket", help="The drill's ticket."),
             click.option("--reason", help="Why, in words."),
             click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each."),
+            click.option(
+                "--sign", "keys", type=PATH, multiple=True, metavar="KEYFILE", help="An officer's own SSH key; signs."
+            ),
             click.option("--debt", "debts", multiple=True, metavar="ID", help="An open debt that this drill knows of."),
             click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder."),
             click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each."),
@@ -81,6 +86,8 @@ def _declaring(command: Any) -> Any:
 @drill.command()
 @click.argument("name")
 @_declaring
+@reading_options
+@click.option("--timeout", type=SECONDS, default=600.0, show_default=True, help="Seconds to wait for scans.")
 @pass_terminal
 def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
     """Play an opening of NAME on a quorum of drill cards; the live sheets stay in their bags.
@@ -89,20 +96,22 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
     from what is scanned.
     """
     from breakglass_shamir.operations import rehearsal as operation
+    from breakglass_shamir.operations.signing import Signers
     from breakglass_shamir.paper.scan import Scanner
 
     harden(terminal)
     with Scanner() as scanner, recorder(terminal, name) as opened:
         scanner.start()
         request = _request(terminal, opened, options)
-        sources = sheets_from(terminal, options["scans"], options["typed"])
-        found = operation.rehearse(opened, request, sources, scanner)
+        signers = Signers(options["keys"], interactive())
+        found = operation.rehearse(opened, request, _sources(terminal, options), scanner, signers=signers)
     terminal.result(found, _lines(found))
 
 
 @drill.command()
 @click.argument("name")
 @_declaring
+@reading_options
 @printing_options
 @click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
 @pass_terminal
@@ -112,17 +121,26 @@ def access(terminal: Terminal, /, name: str, **options: Any) -> None:
     Takes a quorum of live sheets and ends in new ones, as every opening does. Its checks are hard.
     """
     from breakglass_shamir.operations import access as operation
+    from breakglass_shamir.operations.signing import Signers
     from breakglass_shamir.paper.scan import Scanner
 
     harden(terminal)
     with Scanner() as scanner, recorder(terminal, name, record_to=options["record_to"]) as opened:
         scanner.start()
         request = _request(terminal, opened, options)
-        sources = sheets_from(terminal, options["scans"], options["typed"])
+        sources = _sources(terminal, options)
         ask_for_folders(terminal, options)
+        signers = Signers(options["keys"], interactive())
         printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
-        found = operation.access(opened, request, sources, printing, scanner)
+        found = operation.access(opened, request, sources, printing, scanner, signers=signers)
     terminal.result(found, _lines(found))
+
+
+def _sources(terminal: Terminal, options: dict[str, Any]) -> "Sources":
+    return sheets_from(
+        terminal, options["scans"], options["typed"],
+        watched=options["watched"], camera=options["camera"], timeout=options["timeout"],
+    )  # fmt: skip
 
 
 def _request(terminal: Terminal, opened: "Recorder", options: dict[str, Any]) -> "Request":

@@ -379,7 +379,8 @@ class Rehearsed(Body, frozen=True, tag="rehearsed"):
     """Live sheets that were among the scans: named, and not used."""
 
     steps_ms: dict[str, int]
-    """Step to milliseconds since the declaration: ``first-scan``, ``quorum``, ``confirmed``, ``alert-acknowledged``."""
+    """Step to milliseconds since the declaration: ``signed``, ``first-scan``, ``quorum``, ``confirmed``, and
+    ``alert-acknowledged`` where an alert was."""
 
     result: str
     reasons: tuple[str, ...]

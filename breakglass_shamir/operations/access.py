@@ -18,11 +18,13 @@ from breakglass_shamir.custody.history import STATUS_IDS
 from breakglass_shamir.custody.record import DrillEnded, UseEnded
 from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.operations import opening
 from breakglass_shamir.operations.opening import Overrides
 from breakglass_shamir.operations.recombine import LOGIN, Use, recombine
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rehearsal import DrillOutcome
 from breakglass_shamir.operations.sheets import Printing
+from breakglass_shamir.operations.signing import Signers
 from breakglass_shamir.operations.sources import Sources
 from breakglass_shamir.paper.scan import Scanner
 
@@ -31,7 +33,13 @@ STEPS = ("opened", "use-ended", "old-dead", "closed")
 
 
 def access(
-    recorder: Recorder, request: Request, sources: Sources, printing: Printing | None, scanner: Scanner
+    recorder: Recorder,
+    request: Request,
+    sources: Sources,
+    printing: Printing | None,
+    scanner: Scanner,
+    *,
+    signers: Signers = opening.NOBODY,
 ) -> DrillOutcome:
     """Open, log in, rotate, and say how it went.
 
@@ -41,6 +49,7 @@ def access(
         sources: the sheets.
         printing: where the new ones go.
         scanner: reads them.
+        signers: officers who sign the declaration on this terminal.
 
     Raises:
         InvalidInput: nowhere to print new sheets.
@@ -52,7 +61,8 @@ def access(
             "expected a place for the new sheets: an access drill ends in a rotation", hint="name it with --out DIR"
         )
     with _recorded_when_it_fails(recorder, epoch.epoch_id):
-        found = recombine(recorder, request, Overrides(), sources, Use(classification="drill"), printing, scanner)
+        use = Use(classification="drill")
+        found = recombine(recorder, request, Overrides(), sources, use, printing, scanner, signers=signers)
     login = _login(recorder)
     unproven = [] if login == CheckResult.ACCEPTED else [f"expected an accepted login, got {login or 'none'}"]
     reasons = (*unproven, *(f"owed: {debt}" for debt in found.debts))

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.crypto import sshsig
-from breakglass_shamir.custody.record import QUORUM_SIGNED
-from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.crypto.keys import epoch_id_of
+from breakglass_shamir.custody.drill_rules import drill_envelope
+from breakglass_shamir.custody.record import DRILL_SIGNED
 from breakglass_shamir.errors import FileExists, InvalidInput, LedgerUnwritable
 from breakglass_shamir.formats import text
 from breakglass_shamir.ledger import verify as verification
@@ -139,7 +140,7 @@ def _files(ledger: Ledger, chosen: Sequence[Entry]) -> Iterator[tuple[str, bytes
         checks.append((name, f"{name}.sig", "terminal", sshsig.RECORD_NAMESPACE))
         if entry.quorum_signature:
             yield f"{name}.quorum.sig", entry.quorum_signature.encode()
-            checks.append((name, f"{name}.quorum.sig", _principal(ledger.state, entry), sshsig.QUORUM_NAMESPACE))
+            checks.append((name, f"{name}.quorum.sig", *_by_quorum(entry)))
         yield f"{name}.checkpoint", entry.checkpoint.encode()
     yield "allowed_signers", _allowed_signers(ledger).encode()
     yield "verify.sh", _script(checks).encode()
@@ -147,19 +148,17 @@ def _files(ledger: Ledger, chosen: Sequence[Entry]) -> Iterator[tuple[str, bytes
     yield "README.txt", _README.format(rows=rows).encode()
 
 
-def _principal(state: LedgerState, entry: Entry) -> str:
-    """Name the set key that signed a record: ``quorum-`` and the epoch id, without hyphens."""
-    assert isinstance(entry.record.body, QUORUM_SIGNED)  # noqa: S101 - only these carry the signature
-    public = sshsig.public_key_of(entry.quorum_signature)
-    for set_state in state.sets.values():
-        for epoch in set_state.epochs.values():
-            if epoch.envelope.set_public_key == public:
-                return _quorum_principal(epoch.envelope.core.epoch_id)
-    return "unknown"
+def _by_quorum(entry: Entry) -> tuple[str, str]:
+    """Return the name of the set key that signed a record, live or drill, and the namespace it signed in."""
+    epoch_id = epoch_id_of(sshsig.public_key_of(entry.quorum_signature))
+    if isinstance(entry.record.body, DRILL_SIGNED):
+        return _quorum_principal(epoch_id, "drill"), sshsig.DRILL_NAMESPACE
+    return _quorum_principal(epoch_id), sshsig.QUORUM_NAMESPACE
 
 
-def _quorum_principal(epoch_id: bytes) -> str:
-    return "quorum-" + text.short_id(epoch_id).replace("-", "")
+def _quorum_principal(epoch_id: bytes, word: str = "quorum") -> str:
+    """Write a set key's name: the word and the epoch id, without hyphens."""
+    return f"{word}-{text.short_id(epoch_id).replace('-', '')}"
 
 
 def _allowed_signers(ledger: Ledger) -> str:
@@ -168,6 +167,10 @@ def _allowed_signers(ledger: Ledger) -> str:
         for epoch in set_state.epochs.values():
             name = _quorum_principal(epoch.envelope.core.epoch_id)
             rows.append(sshsig.allowed_signer(name, epoch.envelope.set_public_key, _QUORUM_NAMESPACES))
+            if epoch.drill_envelope:
+                cards = drill_envelope(epoch, set_state.name)
+                name = _quorum_principal(cards.core.epoch_id, "drill")
+                rows.append(sshsig.allowed_signer(name, cards.set_public_key, [sshsig.DRILL_NAMESPACE]))
     return "\n".join(row.rstrip("\n") for row in rows) + "\n"
 
 

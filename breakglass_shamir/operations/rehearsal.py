@@ -16,21 +16,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody import gates
 from breakglass_shamir.custody.drill_rules import drill_envelope
 from breakglass_shamir.custody.gates import Request
 from breakglass_shamir.custody.history import STATUS_IDS
 from breakglass_shamir.custody.quorum import Answer, Known, Pool
 from breakglass_shamir.custody.record import DrillEnded, Rehearsed
 from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, read_seat
-from breakglass_shamir.errors import BreakglassError, Exposed, IllegalState
+from breakglass_shamir.errors import BreakglassError, Exposed, GateClosed, IllegalState
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.seal import Unsealed
 from breakglass_shamir.formats.share import ReadShare
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import gather, opening
+from breakglass_shamir.operations import opening
 from breakglass_shamir.operations.opening import Overrides
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sources import Sources
+from breakglass_shamir.operations.signing import Signers
+from breakglass_shamir.operations.sources import Sources, read_sources
 from breakglass_shamir.paper.scan import Scanner
 
 Acknowledged = Callable[[str], int | None]
@@ -60,6 +62,7 @@ def rehearse(
     sources: Sources,
     scanner: Scanner,
     *,
+    signers: Signers = opening.NOBODY,
     acknowledged: Acknowledged = lambda _opening: None,
 ) -> DrillOutcome:
     """Play an opening on drill cards.
@@ -69,6 +72,7 @@ def rehearse(
         request: who takes part and why; its purpose is ``drill``.
         sources: the drill cards.
         scanner: reads them.
+        signers: officers who sign the declaration on this terminal.
         acknowledged: tells how long the drill's alert took to be acknowledged.
 
     Raises:
@@ -83,10 +87,15 @@ def rehearse(
     drill_envelope(epoch, state.name)
     opening.declare(recorder, request, Overrides())
     steps = _Steps(recorder.set_state.active_opening.at.uptime_ms)
+    opening.have_signed(recorder, request, Overrides(), signers)
+    if recorder.set_state.active_opening.signatures:
+        steps.mark("signed")
     pool = _TimedPool(_known_cards(state), state, steps)
     try:
-        _gather(pool, sources, scanner, recorder)
+        # Every file is read to its end, so that no live sheet among them stays unnamed.
+        read_sources(pool, sources, scanner, recorder.desk, enough=pool.complete, enough_files=lambda: False)
         found = pool.quorum()
+        _check_time(recorder)
         unsealed = pool.confirmed or found.unseal()
     except BreakglassError as error:
         _failed(recorder, epoch, steps, pool, error)
@@ -115,6 +124,16 @@ def rehearse(
     )  # fmt: skip
 
 
+def _check_time(recorder: Recorder) -> None:
+    """Hold the declaration's age against the policy, as an opening does before it combines.
+
+    Raises:
+        GateClosed: it is stale.
+    """
+    for problem in gates.before_opening(recorder.refresh(), clock.now(), None):
+        raise GateClosed(problem.gate, problem.text, hint="a drill overrides nothing: declare it again")
+
+
 def _judge(live: tuple[str, ...], *, assembled: bool) -> tuple[str, tuple[str, ...]]:
     """Return result and reasons of a drill whose cards combined."""
     if assembled:
@@ -122,14 +141,6 @@ def _judge(live: tuple[str, ...], *, assembled: bool) -> tuple[str, tuple[str, .
     if live:
         return "warning", (f"live sheets were scanned in a drill: {', '.join(live)}; new bag and roll-call for each",)
     return "pass", ()
-
-
-def _gather(pool: Pool, sources: Sources, scanner: Scanner, recorder: Recorder) -> None:
-    """Read every scan to its end, so that no live sheet among them stays unnamed."""
-    gather.type_lines(pool, sources.typed, "typed text", recorder.desk)
-    gather.scan_paths(pool, sources.scans, scanner, recorder.desk)
-    if sources.asks:
-        gather.type_in(pool, recorder.desk, enough=pool.complete)
 
 
 def _failed(recorder: Recorder, epoch: EpochState, steps: "_Steps", pool: "_TimedPool", error: BreakglassError) -> None:

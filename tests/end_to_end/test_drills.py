@@ -35,12 +35,17 @@ def five_once(tmp_path_factory: pytest.TempPathFactory) -> Life:
     life = Life(tmp_path_factory.mktemp("five") / "life", quorum=THREE_OF_FIVE)
     life.begin()
     life.seal()
+    scan_cards(life)
+    life.keep()
+    return life
+
+
+def scan_cards(life: Life) -> None:
+    """Lay every drill card on a scanner."""
     (life.folder / "cards").mkdir()
     for number, card in enumerate(drill_files(life)):
         target = life.folder / "cards" / f"{card.stem}.jpg"
         target.write_bytes(scanned(card.read_bytes(), dpi=DPI, seed=number))
-    life.keep()
-    return life
 
 
 @pytest.fixture
@@ -324,3 +329,76 @@ def test_nor_from_another_window(life: Life) -> None:
     assert done.exit == 3
     assert "was declared as an emergency and is not closed as a drill" in done.err
     assert life.run("close", NAME, "--as", "emergency").exit == 0
+
+
+@pytest.fixture(scope="module")
+def signed_once(tmp_path_factory: pytest.TempPathFactory, need: Callable[[str], str]) -> Life:
+    """A sealed set whose policy asks for two officers' signatures, with cards and keys."""
+    life = Life(tmp_path_factory.mktemp("signed") / "life")
+    life.begin()
+    source = life.policy.read_text().replace('use_for = "1h"', 'use_for = "1h"\nsignatures = 2')
+    for name in ("olga", "oskar"):
+        key = life.folder / name
+        subprocess.run([need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)], check=True)
+        source += f'[[officers]]\nname = "{name.title()}"\nkeys = ["{key.with_suffix(".pub").read_text().strip()}"]\n'
+    life.policy.write_text(source)
+    life.seal()
+    scan_cards(life)
+    life.keep()
+    return life
+
+
+def test_a_rehearsal_is_signed_by_officers_where_the_policy_asks(signed_once: Life) -> None:
+    life = signed_once
+    life.restore()
+    alone = life.run(*rehearse(life, *cards(life, 2), "--sign", life.folder / "olga"))
+    assert alone.exit == 3
+    assert "expected signatures of 2 officers under the declaration, got 1" in alone.err
+    assert "first-scan" not in alone.out + alone.err
+    both = life.run("--json", *rehearse(life, *cards(life, 2), "--sign", life.folder / "oskar"))
+    assert both.exit == 0, both.err
+    assert both.document["opening"] == digest_of(life, records.Declared)
+    assert 0 < both.document["steps_ms"]["signed"] <= both.document["steps_ms"]["first-scan"]
+    assert life.kinds()[-4:-1] == ["officer-signed", "refused", "officer-signed"]
+
+
+def digest_of(life: Life, kind: type[records.Body]) -> str:
+    return next(entry.digest for entry in life.entries() if isinstance(entry.record.body, kind))
+
+
+def test_a_rehearsal_is_verified_with_ssh_keygen_alone(five: Life, need: Callable[[str], str]) -> None:
+    need("ssh-keygen")
+    five.ok(*rehearse(five, *cards(five, 3)))
+    opening = digest_of(five, records.Declared)
+    five.ok("audit", "export", opening[:12], "--out", five.folder / "evidence")
+    done = subprocess.run(
+        ["sh", str(five.folder / "evidence" / "verify.sh")], capture_output=True, text=True, check=True
+    )
+    assert 'Good "drill@breakglass-shamir" signature for drill-' in done.stdout
+    assert "all 3 signatures hold" in done.stdout
+
+
+def test_a_declaration_that_went_stale_is_no_rehearsal(life: Life) -> None:
+    scan_cards(life)
+    life.ok("audit", "verify")
+    slow = life.folder / "slow.py"
+    slow.write_text(
+        "import sys, dataclasses\n"
+        "from breakglass_shamir.ledger import clock\n"
+        "from breakglass_shamir.operations import rehearsal\n"
+        "from breakglass_shamir.cli import main\n"
+        "read = rehearsal.read_sources\n"
+        "def later(*args, **named):\n"
+        "    read(*args, **named)\n"
+        "    real = clock.now\n"
+        "    clock.now = lambda: dataclasses.replace(real(), uptime_ms=real().uptime_ms + 3_600_000)\n"
+        "rehearsal.read_sources = later\n"
+        "sys.argv[0] = 'breakglass'\n"
+        "main()\n"
+    )
+    done = life.script(slow, "drill", "rehearsal", NAME, *DECLARATION, *cards(life, 2))
+    assert done.exit == 3
+    assert "the declaration is 36" in done.err
+    (body,) = bodies(life, records.DrillEnded)
+    assert isinstance(body, records.DrillEnded)
+    assert body.result == "fail"
