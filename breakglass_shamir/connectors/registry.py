@@ -22,6 +22,9 @@ ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
 """Where other packages offer theirs."""
 
 BUILT_IN = {
+    "ad": "breakglass_shamir.connectors.active_directory:ActiveDirectoryConnector",
+    "ldap": "breakglass_shamir.connectors.ldap_directory:LdapConnector",
+    "ldaps": "breakglass_shamir.connectors.ldap_directory:LdapsConnector",
     "mysql": "breakglass_shamir.connectors.mysql:MysqlConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql:PostgresqlConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh_key:SshKeyConnector",

@@ -132,6 +132,9 @@ class _Sample:
 
 
 _EXAMPLES = {
+    "ad": _Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
+    "ldap": _Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
+    "ldaps": _Sample("directory-admin", "ldaps://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
     "postgresql": _Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass"),
     "ssh-key": _Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
 }

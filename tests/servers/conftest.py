@@ -4,6 +4,7 @@
 Servers start when the first test of a worker asks for one, and live as long as the worker.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from mariadb_server import MariadbServer
 from postgres_server import PostgresServer, program
+from samba_server import SambaServer
+from slapd_server import SlapdServer
 from throwaway_ca import ThrowAwayCa
 
 
@@ -44,3 +47,34 @@ def mariadb_server(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Ite
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def slapd(
+    need: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory, throwaway_ca: ThrowAwayCa
+) -> Iterator[SlapdServer]:
+    """An OpenLDAP server."""
+    for name in ("slapd", "slapadd", "ldapadd", "ldapmodify", "ldapwhoami"):
+        need(name)
+    server = SlapdServer(tmp_path_factory.mktemp("slapd"), throwaway_ca)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def samba(
+    need: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory, throwaway_ca: ThrowAwayCa, worker_id: str
+) -> Iterator[SambaServer]:
+    """A Samba Active Directory domain; its ports belong to root."""
+    for name in ("samba", "samba-tool", "rpcclient"):
+        need(name)
+    if os.geteuid() != 0:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("a domain controller's ports need root")
+    shared, number = tmp_path_factory.getbasetemp(), 0
+    if worker_id != "master":
+        shared, number = shared.parent, int(worker_id.removeprefix("gw"))
+    server = SambaServer(tmp_path_factory.mktemp("samba"), shared / "samba-domain", number, throwaway_ca)
+    server.start()
+    yield server
+    server.stop()
