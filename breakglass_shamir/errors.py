@@ -261,6 +261,13 @@ class InvalidRecord(IntegrityError):
     id = "invalid-record"
 
 
+class RecordMissing(IntegrityError):
+    """A receipt or a sheet remembers a record that this ledger does not have: its end was cut off, or replaced."""
+
+    id = "record-missing"
+    default_hint = "keep this ledger as it is, and the receipt or sheet: together they prove the removal"
+
+
 class LedgerUnwritable(IntegrityError):
     """A record could not be made durable."""
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "destroyed": "ceremony",
     "note": "ceremony",
     "status": "status",
+    "heartbeat": "heartbeat",
     "audit": "audit",
     "demo": "demo",
 }

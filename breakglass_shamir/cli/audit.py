@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from breakglass_shamir.cli.audit_verify import receipt, verify
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
 from breakglass_shamir.cli.terminal import Terminal
 
@@ -24,20 +25,6 @@ def list_(terminal: Terminal) -> None:
         found = list(operation.lines(opened.ledger))
     rows = [(str(one.seq), one.time, one.set_name, one.opening[:12], one.type, one.summary) for one in found]
     terminal.table({"records": found}, ("NO", "TIME", "SET", "OPENING", "RECORD", "WHAT"), rows)
-
-
-@audit.command()
-@pass_terminal
-def verify(terminal: Terminal) -> None:
-    """Verify every record, signature and checkpoint; names the first that does not hold."""
-    from breakglass_shamir.operations import audit as operation
-
-    with recorder(terminal) as opened:
-        report = operation.verify(opened.ledger)
-    document = {"records": report.records, "root": report.root, "clock_steps_back": report.clock_steps_back}
-    lines = [f"all {report.records} records hold", f"tree root {report.root.hex()}"]
-    lines += [f"the clock was set back before record {seq}" for seq in report.clock_steps_back]
-    terminal.result(document, lines)
 
 
 @audit.command()
@@ -68,3 +55,7 @@ def import_(terminal: Terminal, file: Path) -> None:
         f"owed: {found.debt}" if found.debt else f"epoch {found.epoch} is {found.status}: no rotation is owed for it",
     ]
     terminal.result(found, lines)
+
+
+audit.add_command(verify)
+audit.add_command(receipt)

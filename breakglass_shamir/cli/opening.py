@@ -3,12 +3,14 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
+from breakglass_shamir.cli.receipts import give_receipts, giving_receipts, receipts_option
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal, interactive
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
@@ -56,6 +58,10 @@ class TakesCommand(click.Command):
 @click.option("--defer-reason", default="", help="Why.")
 @click.option("--override", "gates", multiple=True, metavar="GATE", help="Pass this failed check; it is recorded.")
 @click.option("--override-reason", default="", help="Why.")
+@click.option(
+    "--receipt", "brought", type=PATH, multiple=True, help="A receipt that vouches for the set; or its picture."
+)
+@receipts_option
 @click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
 @printing_options
 @pass_terminal
@@ -88,21 +94,25 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         ask_for_folders(terminal, options)
         signers = Signers(options["keys"], interactive())
         printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
-        found = operation.recombine(opened, request, overrides, sources, use, printing, scanner, signers=signers)
-    terminal.result(found, _lines(found))
+        sources = replace(sources, receipts=options["brought"])
+        with giving_receipts(terminal, opened, options["receipts_to"]) as files:
+            found = operation.recombine(opened, request, overrides, sources, use, printing, scanner, signers=signers)
+    terminal.result(replace(found, receipts=tuple(files)), _lines(found))
 
 
 @click.command()
 @click.argument("name")
 @click.option("--as", "classification", type=CLASSIFICATIONS, required=True, help="What the use was.")
+@receipts_option
 @pass_terminal
-def close(terminal: Terminal, name: str, classification: str) -> None:
+def close(terminal: Terminal, name: str, classification: str, receipts_to: Path | None) -> None:
     """End the use of NAME, so that its rotation applies."""
     from breakglass_shamir.operations import recombine as operation
 
     with recorder(terminal, name) as opened:
         identifier = operation.close(opened, classification)
-    document = {"set": name, "opening": identifier, "classification": classification}
+        files = give_receipts(terminal, opened, receipts_to)
+    document = {"set": name, "opening": identifier, "classification": classification, "receipts": files}
     terminal.result(
         document, [f"the use of opening {identifier[:12]} is over ({classification}); its rotation may apply"]
     )

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """``rotate`` and ``settle``: what ends a debt."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
+from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal
 
@@ -19,11 +21,13 @@ from breakglass_shamir.cli.terminal import Terminal
 @click.option("--reason", default="planned rotation", show_default=True, help="Why, in words.")
 @click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
 @click.option("--attest-old-dead", "attest", is_flag=True, help="Two officers vouch for it; it stays a debt.")
+@receipts_option
 @printing_options
 @pass_terminal
 def rotate(
     terminal: Terminal, /, name: str, scans: tuple[Path, ...], typed: str | None, reason: str,
-    watched: Path | None, camera: int | Path | None, officers: tuple[str, ...], attest: bool, **options: Any,
+    watched: Path | None, camera: int | Path | None, officers: tuple[str, ...], attest: bool,
+    receipts_to: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
@@ -39,12 +43,15 @@ def rotate(
     printing = printing_of(**options)
     with Scanner() as scanner, recorder(terminal, name) as opened:
         scanner.start()
-        found = operation.rotate(opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest)
+        with giving_receipts(terminal, opened, receipts_to) as files:
+            found = operation.rotate(
+                opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest
+            )
     lines = [
         f"rotated: epoch {found.epoch} of {name} is in force, every earlier sheet is void",
         *(f"owed: {debt}" for debt in found.debts),
     ]
-    terminal.result(found, lines)
+    terminal.result(replace(found, receipts=tuple(files)), lines)
 
 
 @click.command()

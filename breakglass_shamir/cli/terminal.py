@@ -17,6 +17,7 @@ import dataclasses
 import json
 import os
 import select
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -158,6 +159,37 @@ class Terminal:
             if said:
                 click.echo(f"expected one of {words}", err=True)
         return ""
+
+    def public_code(self, text: str, heading: str, otherwise: str) -> None:
+        """Show a code of public data, where the screen has room for it; else say what to do instead."""
+        from breakglass_shamir.cli import code_screen
+
+        if not interactive():
+            return
+        painted = code_screen.lines(text, color=self._color)
+        room = shutil.get_terminal_size()
+        if len(painted) + 2 > room.lines or code_screen.width(painted) > room.columns:
+            self.say(otherwise)
+            return
+        for line in (heading, *painted):
+            _tell(line)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """Give a function that tells how much of how much is done, on a terminal; elsewhere it is silent."""
+        shown = interactive()
+
+        def tell(done: int, of: int) -> None:
+            if shown:
+                with suppress(OSError):
+                    click.echo(f"\r  {what}: {done} of {of} ({100 * done // max(1, of)} %)", err=True, nl=False)
+
+        try:
+            yield tell
+        finally:
+            if shown:
+                with suppress(OSError):
+                    click.echo("\r\x1b[K", err=True, nl=False)
 
     def result(self, document: Any, lines: Sequence[str]) -> None:
         """Print a command's result: the lines, or the document as JSON."""

@@ -49,3 +49,13 @@ class Duration:
 
     def __hash__(self) -> int:
         return hash(self.seconds)
+
+
+def in_words(seconds: int) -> str:
+    """Say how long a time was, in its two largest units."""
+    parts = list[str]()
+    for name, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, length)
+        if count or (name == "s" and not parts):
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2])

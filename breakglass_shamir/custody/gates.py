@@ -28,7 +28,7 @@ GATES = {
     "signatures": "fewer officers have signed the declaration than the policy asks for",
     "declaration": "the declaration is stale",
     "clock": "this machine's clock is behind the last record",
-    "witness": "the sheets' checkpoint is not consistent with this ledger",
+    "witness": "a sheet or a receipt remembers another history of this ledger",
     "epoch": "the sheets are of an epoch this ledger does not know",
     "void": "the sheets, or their epoch, were voided",
 }

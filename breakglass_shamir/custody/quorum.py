@@ -212,6 +212,10 @@ class Pool:
         self._void: dict[bytes, Known] = {}
         self.rivals: list[str] = []
         """What was said of envelopes that are not the pinned one, for the record."""
+
+        self.read_envelopes: list[Envelope] = []
+        """Every different envelope that was read, of whichever set and epoch: each remembers a ledger."""
+
         for epoch_id, epoch in known.items():
             pinned = epoch.envelope
             self._buckets[epoch_id] = Bucket(pinned) if isinstance(pinned, Envelope) else Bucket(pinned=pinned)
@@ -313,6 +317,8 @@ class Pool:
         name = f"the envelope of {envelope.set_name}, epoch {envelope.core.epoch}"
         if envelope.core.kind is not self._kind:
             return Answer(Verdict.DRILL, f"{name}, is {envelope.core.kind.word}: not what is needed here")
+        if envelope not in self.read_envelopes:
+            self.read_envelopes.append(envelope)
         bucket = self._buckets.setdefault(epoch_id, Bucket())
         pinned = bucket.pinned and (bucket.pinned.core, bucket.pinned.set_public_key)
         if bucket.envelope is None and pinned in (None, (envelope.core, envelope.set_public_key)):

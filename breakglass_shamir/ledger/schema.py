@@ -46,6 +46,10 @@ SELECT_FROM = """
 SELECT seq, data, terminal_signature, quorum_signature, checkpoint FROM records WHERE seq >= ? ORDER BY seq
 """
 
+SELECT_FIRST = "SELECT seq, data FROM records WHERE seq < ? ORDER BY seq"
+
+SELECT_NEWEST_FIRST = "SELECT seq, data FROM records ORDER BY seq DESC"
+
 SELECT_LEVEL = "SELECT hash FROM nodes WHERE level = ? ORDER BY position"
 
 Value = str | int | bytes | None

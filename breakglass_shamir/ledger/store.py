@@ -47,11 +47,20 @@ from breakglass_shamir.errors import (
     NoHome,
 )
 from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
+from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.connection import DAMAGED_HINT, connect, durably, open_existing
 from breakglass_shamir.ledger.entry import Entry, StoredRow, entry_of, log_id, origin
-from breakglass_shamir.ledger.schema import SCHEMA, SCHEMA_VERSION, SELECT_FROM, SELECT_LEVEL, Beside
+from breakglass_shamir.ledger.schema import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    SELECT_FIRST,
+    SELECT_FROM,
+    SELECT_LEVEL,
+    SELECT_NEWEST_FIRST,
+    Beside,
+)
 
 FILE_NAME = "ledger.sqlite"
 """The database, inside the home folder."""
@@ -164,6 +173,32 @@ class Ledger:
         """
         with durably():
             yield from self._connection.execute(SELECT_FROM, (start,))
+
+    def row(self, seq: int) -> StoredRow:
+        """Return one stored row.
+
+        Raises:
+            InvalidRecord: there is none.
+        """
+        with closing(self.rows(seq)) as rows:
+            found = next(rows, None)
+        if found is None or found[0] != seq:
+            raise InvalidRecord(f"record {seq}: it is not there", hint=DAMAGED_HINT)
+        return found
+
+    def first_records(self, size: int) -> Generator[tuple[int, bytes]]:
+        """Yield the numbers and exact bytes of the first ``size`` records."""
+        with durably():
+            yield from self._connection.execute(SELECT_FIRST, (size,))
+
+    def newest_first(self) -> Generator[tuple[int, bytes]]:
+        """Yield the numbers and exact bytes of all records, the newest first."""
+        with durably():
+            yield from self._connection.execute(SELECT_NEWEST_FIRST)
+
+    def sign_receipt(self, receipt: Receipt) -> Receipt:
+        """Return a receipt of this log with the terminal's signature."""
+        return receipt.signed_by(self._key)
 
     def node(self, level: int, position: int) -> bytes:
         """Return a stored tree node."""

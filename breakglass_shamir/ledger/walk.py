@@ -152,7 +152,7 @@ class Walk:
             raise InvalidProof("the checkpoint does not belong to the tree")
 
 
-class _Before(BreakglassError):
+class _Before(Exception):
     """The record in front does not hold; carries what is wrong with it."""
 
     def __init__(self, problem: BreakglassError) -> None:

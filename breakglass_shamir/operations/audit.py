@@ -19,7 +19,6 @@ from breakglass_shamir.custody.drill_rules import drill_envelope
 from breakglass_shamir.custody.record import DRILL_SIGNED
 from breakglass_shamir.errors import FileExists, InvalidInput, LedgerUnwritable
 from breakglass_shamir.formats import text
-from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
 
@@ -78,11 +77,6 @@ def summary(entry: Entry) -> str:
             words = ", ".join(value) if isinstance(value, tuple) else str(value)
             parts.append(f"{name.replace('_', ' ')} {words}")
     return "; ".join(parts)
-
-
-def verify(ledger: Ledger) -> verification.Report:
-    """Verify the whole log; see :func:`breakglass_shamir.ledger.verify.verify`."""
-    return verification.verify(ledger)
 
 
 def export(ledger: Ledger, identifier: str, out: Path) -> list[Path]:

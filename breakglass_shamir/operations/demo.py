@@ -23,6 +23,7 @@ from breakglass_shamir.errors import ConnectorError, InsufficientShares, VoidSha
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
+from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.operations import audit, readback
 from breakglass_shamir.operations.opening import Overrides
 from breakglass_shamir.operations.recombine import Use, recombine
@@ -196,7 +197,7 @@ class Demo:
 
     def _audit(self, recorder: Recorder) -> None:
         self.narrate("The auditor checks every record, then the opening's signatures with ssh-keygen alone:")
-        report = audit.verify(recorder.ledger)
+        report = verification.verify(recorder.ledger)
         self.detail(f"all {report.records} records hold")
         opening = next(one for one in recorder.set_state.past if one.rotated)
         audit.export(recorder.ledger, opening.short_id, self.folder / "audit")

@@ -47,10 +47,12 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import interrupted, signing
+from breakglass_shamir.ledger.receipt import HeldReceipt
+from breakglass_shamir.operations import interrupted, receipts, signing, vouching
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.signing import Signers
 from breakglass_shamir.operations.sources import Sources, read_sources
+from breakglass_shamir.operations.vouching import Receipts, Testimony
 from breakglass_shamir.paper.scan import Scanner
 
 DEFAULT_VALID_FOR_S = 1800
@@ -135,15 +137,16 @@ def open_set(
         LedgerUnwritable, LedgerBusy: a record could not be made durable; nothing was revealed.
     """
     overrides = _check_overrides(request, overrides)
+    brought = receipts.read(sources.receipts, scanner) if sources.receipts else []
     pool: Pool | None = None
     last = recorder.state.last
     if not _knows(recorder):
-        pool = _identify(recorder, sources, scanner)
+        pool = _identify(recorder, sources, scanner, brought)
     declare(recorder, request, overrides)
     have_signed(recorder, request, overrides, signers)
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)
-        return _combine(recorder, request, overrides, program, pool, last, wanted)
+        return _combine(recorder, request, overrides, program, pool, last, wanted, brought)
     except BreakglassError as error:
         _record_refusal(recorder, "open", error)
         raise
@@ -161,14 +164,14 @@ def _knows(recorder: Recorder) -> bool:
     return known is not None and bool(known.current)
 
 
-def _identify(recorder: Recorder, sources: Sources, scanner: Scanner) -> Pool:
+def _identify(recorder: Recorder, sources: Sources, scanner: Scanner, brought: Receipts) -> Pool:
     """Let the sheets say which set; take a set that this ledger does not know from its sheets."""
     pool = _gather(recorder, sources, scanner)
     try:
         found = pool.quorum(interrupted.older_of_two(pool))
         recorder.set_name = found.set_name or _named_by_people(recorder)
         if not _knows(recorder):
-            _recover(recorder, found)
+            _recover(recorder, found, vouching.pinning(found, brought))
     except BreakglassError as error:
         _record_refusal(recorder, "identify", error)
         raise
@@ -189,8 +192,8 @@ def _named_by_people(recorder: Recorder) -> str:
     return name
 
 
-def _recover(recorder: Recorder, found: Quorum) -> None:
-    """Take an epoch that only its sheets vouch for into the ledger, and say so."""
+def _recover(recorder: Recorder, found: Quorum, pinned_by: HeldReceipt | None) -> None:
+    """Take an epoch that only its sheets vouch for, or a receipt besides, into the ledger, and say so."""
     envelope, public, known_by = found.envelope, found.set_public_key.hex(), "sheets"
     if envelope is None:
         known_by = "typed lines"
@@ -203,13 +206,23 @@ def _recover(recorder: Recorder, found: Quorum) -> None:
         recorder.append(
             Recovered(
                 epoch=envelope.core.epoch, epoch_id=found.epoch_id, set_public_key=public, envelope=encoded,
-                envelope_sha256=sha256, pinned=False,
+                envelope_sha256=sha256, pinned=pinned_by is not None,
             )
         )  # fmt: skip
     name = recorder.set_name
+    if pinned_by is not None:
+        _pin(recorder, found.epoch_id, pinned_by)
+        return
     recorder.desk.warn(
         f"UNPINNED: this terminal learned the set {name} from its {known_by}; nothing else vouches for them"
     )
+
+
+def _pin(recorder: Recorder, epoch_id: str, held: HeldReceipt) -> None:
+    """Record that a receipt vouches for an epoch that was learned from its sheets."""
+    epoch = recorder.set_state.epochs[epoch_id]
+    recorder.append(vouching.pinned_record(held, epoch))
+    recorder.desk.say(f"pinned: the receipt of {held.time} vouches for epoch {epoch.number} of {recorder.set_name}")
 
 
 def declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
@@ -284,6 +297,7 @@ def _combine(
     pool: Pool,
     last: Moment | None,
     wanted: Wanted,
+    brought: Receipts,
 ) -> OpenedSet:
     if request.purpose == "rotation" and interrupted.take_up(recorder, pool):
         wanted = Wanted.BOTH
@@ -296,21 +310,22 @@ def _combine(
         number = found.core.epoch
         problem = f"this ledger does not know epoch {number} of {state.name} on these sheets"
         problems.append(Problem("epoch", "; ".join([problem, *interrupted.forks(state, found)])))
-    witnessed = _witness(recorder, found)
-    if witnessed == "inconsistent":
-        problems.append(Problem("witness", "the sheets remember another history of this ledger"))
+    pinned_by = vouching.pinning(found, brought)
+    said = _witness(recorder, found, pool, brought)
+    if said.problem:
+        problems.append(Problem("witness", said.problem))
     _stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
     _record_overrides(recorder, problems, overrides)
     if unknown:
-        _recover(recorder, found)
-    state = recorder.set_state
+        _recover(recorder, found, pinned_by)
+    state = _pin_known(recorder, found, pinned_by)
     unsealed = found.unseal()
     credential = Credential.from_bytes(unsealed.plaintext)
     unsealed.plaintext.wipe()
     recorder.append(
         Opened(
-            epoch_id=found.epoch_id, sheets=found.sheets, mode=request.mode, program=program, witnessed=witnessed,
-            pinned=not state.epochs[found.epoch_id].recovered,
+            epoch_id=found.epoch_id, sheets=found.sheets, mode=request.mode, program=program,
+            witnessed=said.verdict, pinned=_is_pinned(state, found.epoch_id),
         ),
         set_key=unsealed.set_key,
     )  # fmt: skip
@@ -402,16 +417,28 @@ def _both(pool: Pool, state: SetState) -> Callable[[], bool]:
     return lambda: all(core.structure.is_quorum(pool.have(core.epoch_id)) for core in structures)
 
 
-def _witness(recorder: Recorder, found: Quorum) -> str:
-    """Hold the checkpoint on the sheets against this ledger."""
-    if found.envelope is None:
-        return "unwitnessed"
-    printed, ledger = found.envelope.checkpoint, recorder.ledger
-    if printed.log_id != ledger.log_id:
-        return "unwitnessed"
-    if printed.size > ledger.size or ledger.root_at(printed.size) != printed.root:
-        return "inconsistent"
-    return "consistent"
+def _witness(recorder: Recorder, found: Quorum, pool: Pool, brought: Receipts) -> Testimony:
+    """Hold what every sheet and receipt remembers against this ledger."""
+    own = [found.envelope] if found.envelope else []
+    said = vouching.testimony(recorder.ledger, [*own, *pool.read_envelopes], brought)
+    if said.verdict == "unwitnessed" and found.known:
+        recorder.desk.say(
+            "unwitnessed: these sheets were printed by another terminal, and remember nothing of this one"
+        )
+    return said
+
+
+def _pin_known(recorder: Recorder, found: Quorum, held: HeldReceipt | None) -> SetState:
+    """Pin an epoch that was learned from its sheets before; returns the state of its set."""
+    epoch = recorder.set_state.epochs[found.epoch_id]
+    if held is not None and epoch.recovered and not epoch.pinned:
+        _pin(recorder, found.epoch_id, held)
+    return recorder.set_state
+
+
+def _is_pinned(state: SetState, epoch_id: str) -> bool:
+    epoch = state.epochs[epoch_id]
+    return epoch.pinned or not epoch.recovered
 
 
 def _stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides, *, emergency: bool) -> None:

@@ -11,6 +11,7 @@ Rules:
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from breakglass_shamir.custody.drill_rules import CONTRARY
 from breakglass_shamir.custody.gates import Request
@@ -72,6 +73,8 @@ class OpeningResult:
     """The epoch in force now."""
 
     debts: tuple[str, ...]
+    receipts: tuple[Path, ...] = ()
+    """Files that were written for the officers."""
 
 
 def recombine(

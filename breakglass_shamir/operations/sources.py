@@ -45,6 +45,9 @@ class Sources:
     patience_s: float = DEFAULT_PATIENCE_S
     """How long to wait for the folder, and for the next sheet before the camera."""
 
+    receipts: tuple[Path, ...] = ()
+    """Receipts that officers bring: they pin a set that this ledger does not know, and witness this one."""
+
     also: tuple[str, ...] = ()
     """Epochs that count although they are not in force, hexadecimal: the prepared one of a rotation."""
 

@@ -26,7 +26,7 @@ QUIET_MODULES = 4
 _ALPHANUMERIC: Literal[2] = 2
 """The mode's indicator, ISO/IEC 18004 table 2."""
 
-Level = Literal["M", "Q"]
+Level = Literal["L", "M", "Q"]
 Matrix = tuple[tuple[bool, ...], ...]
 
 
@@ -35,7 +35,7 @@ def modules(text: str, level: Level) -> Matrix:
 
     Args:
         text: characters of ``ALPHABET``; it may be a share, so it is never named in an error.
-        level: error correction, ``M`` (15 %) or ``Q`` (25 %).
+        level: error correction, ``L`` (7 %, for a screen), ``M`` (15 %) or ``Q`` (25 %).
 
     Returns:
         Rows from top to bottom, True is dark; a square of 21 to 177 modules without quiet zone.
@@ -43,14 +43,14 @@ def modules(text: str, level: Level) -> Matrix:
     Raises:
         PaperError: the text is empty, has another character, or fits no version.
     """
-    from qrcode.constants import ERROR_CORRECT_M, ERROR_CORRECT_Q
+    from qrcode.constants import ERROR_CORRECT_L, ERROR_CORRECT_M, ERROR_CORRECT_Q
     from qrcode.exceptions import DataOverflowError
     from qrcode.main import QRCode
     from qrcode.util import QRData
 
     if not text or not ALPHABET.issuperset(text):
         raise PaperError("a code holds digits, capitals and ' $%*+-./:' only, got another character or nothing")
-    code = QRCode(error_correction={"M": ERROR_CORRECT_M, "Q": ERROR_CORRECT_Q}[level], border=0)
+    code = QRCode(error_correction={"L": ERROR_CORRECT_L, "M": ERROR_CORRECT_M, "Q": ERROR_CORRECT_Q}[level], border=0)
     code.add_data(QRData(text, mode=_ALPHANUMERIC), optimize=0)
     try:
         code.make(fit=True)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``audit verify`` and ``audit receipt``: does the log hold, and what others remember of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder
+from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.custody.duration import in_words
+
+if TYPE_CHECKING:
+    from breakglass_shamir.ledger.verify import Report
+    from breakglass_shamir.operations.verification import Verified, Witness
+
+
+WORTH_A_LINE_S = 3600
+"""A shorter silence is shown by ``--json`` only."""
+
+
+@click.command()
+@click.option("--full", is_flag=True, help="Every signature and root, however long the log is.")
+@click.option("--sample", is_flag=True, help="A sample of them, however short it is.")
+@click.option("--receipt", "receipts", type=PATH, multiple=True, help="A receipt, or a picture or scan of its code.")
+@click.option("--sheet", "sheets", type=PATH, multiple=True, help="Scans of sheets; they remember the log, too.")
+@pass_terminal
+def verify(
+    terminal: Terminal, /, full: bool, sample: bool, receipts: tuple[Path, ...], sheets: tuple[Path, ...]
+) -> None:
+    """Verify the log, and hold receipts and sheets against it; names the first thing that does not hold.
+
+    A log of up to 1000 records is verified in full, a longer one by sample unless --full is given. The result
+    says which.
+    """
+    from breakglass_shamir.operations import verification as operation
+
+    if full and sample:
+        raise click.UsageError("expected either --full or --sample, got both")
+    if sheets:
+        harden(terminal)
+    with recorder(terminal) as opened, terminal.progress("verifying") as progress:
+        found = operation.verify(
+            opened.ledger, full=full or (False if sample else None), receipt_files=receipts, sheet_scans=sheets,
+            progress=progress,
+        )  # fmt: skip
+    terminal.result(_document(found), _lines(found))
+
+
+@click.command()
+@click.argument("identifier", metavar="ID")
+@click.option("--out", type=PATH, required=True, help="A new file; receipts end in .tlog-proof.")
+@pass_terminal
+def receipt(terminal: Terminal, identifier: str, out: Path) -> None:
+    """Write the receipt of a record (its number) or an opening (the beginning of its id)."""
+    from breakglass_shamir.operations import receipts as operation
+
+    with recorder(terminal) as opened:
+        held = operation.write_one(opened.ledger, identifier, out)
+    document = {"out": out, "record": held.receipt.index, "records": held.receipt.size, "log_id": held.log_id}
+    line = (
+        f"{out}: record {held.receipt.index} of a ledger of {held.receipt.size}; check it with: audit verify --receipt"
+    )
+    terminal.result(document, [line])
+    terminal.public_code(held.receipt.to_code(), "The same as a code:", "the code needs a larger window")
+
+
+def _document(found: "Verified") -> dict[str, Any]:
+    report = found.report
+    return {
+        "records": report.records,
+        "root": report.root,
+        "checked": report.checked,
+        "clock_steps_back": report.clock_steps_back,
+        "clock_steps_forward": report.clock_steps_forward,
+        "longest_silence": report.longest_silence,
+        "broken_promises": report.broken_promises,
+        "silent_now": found.silent_now,
+        "late_now": found.late_now,
+        "witnesses": found.witnesses,
+        "chains": found.chains,
+    }
+
+
+def _lines(found: "Verified") -> list[str]:
+    report = found.report
+    lines = [f"all {report.records} records hold", f"tree root {report.root.hex()}", _how(report)]
+    lines += [_witness(one) for one in found.witnesses]
+    lines += [chain.in_words() for chain in found.chains]
+    lines += [f"the clock was set back before record {seq}" for seq in report.clock_steps_back]
+    lines += [f"the clock was set forward before record {seq}" for seq in report.clock_steps_forward]
+    return lines + _silences(found)
+
+
+def _how(report: "Report") -> str:
+    checked = report.checked
+    if checked.full:
+        return f"checked in full: {checked.terminal_signatures} records and checkpoints, {_quorums(report)}"
+    return (
+        f"checked by sample: the bytes, order and legality of every record, {_quorums(report)}; of the terminal's "
+        f"own signatures {checked.terminal_signatures}; every one with --full"
+    )
+
+
+def _quorums(report: "Report") -> str:
+    count = report.checked.quorum_signatures
+    return f"{count} signature{'' if count == 1 else 's'} by a quorum"
+
+
+def _witness(one: "Witness") -> str:
+    if one.verdict == "unwitnessed":
+        return f"{one.source}: a {one.kind} of another log ({one.log_id.hex()}); it says nothing of this one"
+    if one.size <= 1:
+        return f"{one.source}: a {one.kind} that saw the first record, as it is here"
+    return f"{one.source}: a {one.kind} that saw {one.size} records, all of them as they are here"
+
+
+def _silences(found: "Verified") -> list[str]:
+    longest = found.report.longest_silence
+    lines = [f"silent longer than promised: {in_words(one.seconds)} before record {one.before}, since {one.since}"
+             for one in found.report.broken_promises]  # fmt: skip
+    if longest.seconds >= WORTH_A_LINE_S:
+        lines.append(f"longest silence: {in_words(longest.seconds)} before record {longest.before}")
+    if found.late_now:
+        lines.append(f"silent now, longer than promised: {in_words(found.silent_now.seconds)}")
+    return lines
