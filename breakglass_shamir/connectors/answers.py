@@ -5,8 +5,9 @@ Plain values for people, records and the engine. None of them ever holds a secre
 """
 
 import enum
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 
 class CheckResult(enum.StrEnum):
@@ -80,3 +81,12 @@ class Login:
     source: str
     accepted: bool
     detail: str = ""
+
+
+def since_when(logins: Iterable[Login], since: datetime) -> tuple[Login, ...]:
+    """Return the logins that count, oldest first, of a server that tells times in whole seconds.
+
+    One in the second of ``since`` may be older or newer, and counts.
+    """
+    counted = [replace(login, at=max(login.at, since)) for login in logins if login.at > since - timedelta(seconds=1)]
+    return tuple(sorted(counted, key=lambda login: login.at))

@@ -6,14 +6,14 @@ What it does not do: Active Directory keeps passwords in another way; see ``acti
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import ldap.dn
 import ldap.filter
 
 from breakglass_shamir.connectors import ldap_policy, ldap_session, options
+from breakglass_shamir.connectors.answers import since_when
 from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
 from breakglass_shamir.connectors.ldap_session import Answer, Attributes, LdapSession, connect
 from breakglass_shamir.connectors.options import ADMIN_OPTIONS, NO_OPTIONS, TLS_OPTIONS
@@ -200,15 +200,6 @@ class LdapsConnector(LdapConnector):
     """
 
     scheme: ClassVar[str] = "ldaps"
-
-
-def since_when(logins: list[Login], since: datetime) -> tuple[Login, ...]:
-    """Return the logins that count, oldest first, of a server that tells times in whole seconds.
-
-    One in the second of ``since`` may be older or newer, and counts.
-    """
-    counted = [replace(login, at=max(login.at, since)) for login in logins if login.at > since - timedelta(seconds=1)]
-    return tuple(sorted(counted, key=lambda login: login.at))
 
 
 def judge(answer: Answer) -> Check:

@@ -23,6 +23,7 @@ ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
 
 BUILT_IN = {
     "ad": "breakglass_shamir.connectors.active_directory:ActiveDirectoryConnector",
+    "kerberos": "breakglass_shamir.connectors.kerberos:KerberosConnector",
     "ldap": "breakglass_shamir.connectors.ldap_directory:LdapConnector",
     "ldaps": "breakglass_shamir.connectors.ldap_directory:LdapsConnector",
     "mysql": "breakglass_shamir.connectors.mysql:MysqlConnector",

@@ -133,6 +133,7 @@ class _Sample:
 
 _EXAMPLES = {
     "ad": _Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
+    "kerberos": _Sample("realm-admin", "kerberos://kdc1.example.net/EXAMPLE.NET", "breakglass/admin"),
     "ldap": _Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
     "ldaps": _Sample("directory-admin", "ldaps://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
     "postgresql": _Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass"),

@@ -13,6 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from kdc_server import KdcServer
 from mariadb_server import MariadbServer
 from postgres_server import PostgresServer, program
 from samba_server import SambaServer
@@ -75,6 +76,17 @@ def samba(
     if worker_id != "master":
         shared, number = shared.parent, int(worker_id.removeprefix("gw"))
     server = SambaServer(tmp_path_factory.mktemp("samba"), shared / "samba-domain", number, throwaway_ca)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def kdc(need: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[KdcServer]:
+    """An MIT Kerberos realm."""
+    for name in ("krb5kdc", "kadmind", "kdb5_util", "kadmin.local", "kinit", "kpasswd", "kadmin"):
+        need(name)
+    server = KdcServer(tmp_path_factory.mktemp("kdc"))
     server.start()
     yield server
     server.stop()
