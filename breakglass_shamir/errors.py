@@ -146,6 +146,43 @@ class GateClosed(RefusedError):
         self.gate = gate
 
 
+class PolicyWeakens(RefusedError):
+    """A policy allows more than the one in force, and nobody brought the set's quorum.
+
+    Attributes:
+        weakens: what it allows that the one in force does not, a sentence each.
+    """
+
+    id = "policy-weakens"
+    default_hint = "with the set's quorum: breakglass policy adopt FILE --scan PATH... --out DIR"
+
+    def __init__(self, weakens: Sequence[str]) -> None:
+        super().__init__("this policy weakens the set:" + "".join(f"\n  {one}" for one in weakens))
+        self.weakens = tuple(weakens)
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What weakens."""
+        return {"weakens": list(self.weakens)}
+
+
+class HeldTooMuch(RefusedError):
+    """Somebody would have held, over time, a quorum of one epoch or sheets of two groups.
+
+    Attributes:
+        reasons: a sentence each.
+    """
+
+    id = "held-too-much"
+    default_hint = (
+        "choose somebody else; if the sheet has changed hands already, say so with --has-happened, and rotate"
+    )
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
 class UnknownSet(RefusedError):
     """No set of this name in this ledger."""
 

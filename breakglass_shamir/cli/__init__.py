@@ -19,6 +19,7 @@ COMMANDS = {
     "split": "split",
     "confirm": "custodians",
     "ack": "custodians",
+    "reassign": "custodians",
     "void": "custodians",
     "recombine": "opening",
     "sign": "signing",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``confirm``, ``ack``, ``void``: what happens to printed sheets."""
+"""``confirm``, ``ack``, ``reassign``, ``void``: what happens to printed sheets."""
 
+import dataclasses
 from pathlib import Path
 
 import click
@@ -51,6 +52,33 @@ def ack(terminal: Terminal, name: str, sheet: str, bag: str) -> None:
         custodian = custodians.acknowledge(opened, seat, bag)
     document = {"set": name, "sheet": seat, "custodian": custodian, "bag": bag}
     terminal.result(document, [f"acknowledged: {custodian or 'the custodian'} holds sheet {seat} of {name}"])
+
+
+@click.command()
+@click.argument("name")
+@click.argument("sheet")
+@click.option("--to", "custodian", required=True, metavar="CUSTODIAN", help="Who keeps it from now on.")
+@click.option("--reason", default="change of custodian", show_default=True, help="Why.")
+@click.option("--has-happened", is_flag=True, help="The paper is there already: record it whatever stands against it.")
+@pass_terminal
+def reassign(terminal: Terminal, name: str, sheet: str, custodian: str, reason: str, has_happened: bool) -> None:
+    """Record that SHEET changes hands. A roll-call and a rotation are due then.
+
+    Whoever held enough sheets of one epoch over time, or sheets of two groups, is refused by name.
+    """
+    from breakglass_shamir.operations import custodians
+
+    with recorder(terminal, name) as opened:
+        seat = custodians.seat(sheet)
+        found = custodians.reassign(opened, seat, custodian, reason, has_happened=has_happened)
+    for line in found.despite:
+        terminal.warn(line)
+    lines = [
+        f"reassigned: sheet {seat} of {name} is with {found.after}, before with {found.before or 'nobody known'}",
+        f"next: breakglass ack {name} {sheet}, once it is there",
+        *found.due,
+    ]
+    terminal.result({"set": name, **dataclasses.asdict(found)}, lines)
 
 
 @click.command()

@@ -2,17 +2,18 @@
 """``policy``: an example to start from, and what a person asks before signing one."""
 
 import json
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.session import PATH, pass_terminal, read_text, recorder
+from breakglass_shamir.cli.printing import printing_of, printing_options
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_text, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from breakglass_shamir.operations.policies import PolicyAnswers
+    from breakglass_shamir.operations.adopt import Adoption
+    from breakglass_shamir.operations.policies import Ledgered, PolicyAnswers
 
 
 @click.group()
@@ -38,7 +39,7 @@ def check(terminal: Terminal, file: Path) -> None:
     """Say whether FILE is a policy, and what it means: all mistakes at once, or who can open the set."""
     from breakglass_shamir.operations import policies
 
-    found = policies.check(read_text(file), _other_sets(terminal, file))
+    found = policies.check(read_text(file), _ledgered(terminal, file))
     for line in found.warnings:
         terminal.warn(line)
     for line in found.notes:
@@ -54,6 +55,48 @@ def schema(terminal: Terminal) -> None:
 
     text = policies.schema()
     terminal.result(json.loads(text), text.splitlines())
+
+
+@policy.command()
+@click.argument("file", type=PATH)
+@click.option("--scan", "scans", type=PATH, multiple=True, help="Sheets of the quorum: picture, PDF or folder.")
+@click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each.")
+@click.option("--reason", default="another policy", show_default=True, help="Why, in words.")
+@click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
+@printing_options
+@pass_terminal
+def adopt(
+    terminal: Terminal, /, file: Path, scans: tuple[Path, ...], typed: str | None, reason: str,
+    officers: tuple[str, ...], **options: Any,
+) -> None:  # fmt: skip
+    """Put FILE in force for the set it names.
+
+    What weakens the set takes its quorum: scan the sheets, and say where those of the next epoch go.
+    """
+    from breakglass_shamir.operations import adopt as operation
+    from breakglass_shamir.paper.scan import Scanner
+
+    source = read_text(file)
+    if not (scans or typed):
+        with recorder(terminal) as opened:
+            terminal.result(found := operation.adopt(opened, source), _adopted(found))
+        return
+    harden(terminal)
+    sources = sheets_from(terminal, scans, typed)
+    printing = printing_of(**options)
+    with Scanner() as scanner, recorder(terminal) as opened:
+        ceremony = operation.Ceremony(sources, printing, scanner, reason, officers)
+        found = operation.adopt(opened, source, ceremony)
+    terminal.result(found, _adopted(found))
+
+
+def _adopted(found: "Adoption") -> list[str]:
+    if not found.changed:
+        return [f"in force already: nothing was recorded for {found.set_name}"]
+    lines = [f"adopted: the policy of {found.set_name} is {found.digest}"]
+    if found.rotated:
+        lines.append(f"rotated: epoch {found.epoch} of {found.set_name} is in force, every earlier sheet is void")
+    return [*lines, *(f"owed: {debt}" for debt in found.debts)]
 
 
 def _answers(found: "PolicyAnswers") -> list[str]:
@@ -77,15 +120,15 @@ def _answers(found: "PolicyAnswers") -> list[str]:
     return [*lines, f"digest              {found.digest}"]
 
 
-def _other_sets(terminal: Terminal, file: Path) -> dict[str, int] | None:
-    """Count this terminal's other sets by target; None where there is no ledger to ask."""
+def _ledgered(terminal: Terminal, file: Path) -> "Ledgered | None":
+    """Look at what this terminal keeps; None where there is no ledger to ask."""
     from breakglass_shamir.custody import policy as policies
     from breakglass_shamir.errors import BreakglassError
+    from breakglass_shamir.operations.policies import Ledgered
 
     try:
-        own = policies.parse(read_text(file)).name
+        name = policies.parse(read_text(file)).name
         with recorder(terminal) as opened:
-            sources = [one.policy_source for one in opened.state.sets.values() if one.policy_source and one.name != own]
+            return Ledgered.of(opened.state, name)
     except BreakglassError:
         return None
-    return dict(Counter(policies.parse(source).target.uri for source in sources))

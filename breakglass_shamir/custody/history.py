@@ -104,6 +104,10 @@ def follow(known: History, body: records.AnyBody, at: "Moment") -> History:
         case records.Acknowledged():
             before = known.sheet(body.epoch_id, body.sheet)
             return _put(known, body.epoch_id, body.sheet, replace(before, verified=at, bag=body.bag))
+        case records.Reassigned():
+            before = known.sheet(body.epoch_id, body.sheet)
+            moved = _put(known, body.epoch_id, body.sheet, replace(before, moved=at))
+            return replace(moved, people_changed=at)
         case records.RollCall():
             return _roll_call(known, body, at)
         case records.Rehearsed():

@@ -17,6 +17,7 @@ Rules:
 7. ``refused`` may be recorded at any time and changes nothing.
 
 What policy demands of people is not here; ``gates.py`` has that. ``drill_rules.py`` has the rules of drills,
+``custody_rules.py`` those of policies and custodians, ``rotation_rules.py`` what is beside a rotation's main line,
 ``officers.py`` that of officers' signatures, ``recovery.py`` what a recovery must agree with.
 """
 
@@ -27,7 +28,7 @@ from dataclasses import replace
 from typing import Any
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
-from breakglass_shamir.custody import drill_rules, history, officers, recovery, rotation_rules
+from breakglass_shamir.custody import custody_rules, drill_rules, history, officers, recovery, rotation_rules
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.confirm import ConfirmedCore
@@ -50,7 +51,6 @@ from breakglass_shamir.errors import (
     BreakglassError,
     IllegalState,
     InvalidEnvelope,
-    InvalidPolicy,
     InvalidRecord,
     InvalidStructure,
     UnsupportedVersion,
@@ -115,16 +115,6 @@ def _heartbeat(state: LedgerState, body: records.Heartbeat) -> LedgerState:
     if body.every_s < 0:
         raise InvalidRecord(f"expected a heartbeat's interval of 0 or more seconds, got {body.every_s}")
     return replace(state, beat_every_s=body.every_s)
-
-
-def _policy_adopted(s: SetState, body: records.PolicyAdopted, _r: Record, _d: bytes) -> SetState:
-    try:
-        policy = policies.parse(body.source)
-    except InvalidPolicy as error:
-        raise InvalidRecord(f"the adopted policy does not parse: {error}") from None
-    if policies.digest(body.source).hex() != body.digest or policy.name != s.name:
-        raise InvalidRecord("the adopted policy is of another set or has another digest")
-    return replace(s, policy_source=body.source)
 
 
 def _issued(s: SetState, body: records.Issued, record: Record, _d: bytes) -> SetState:
@@ -210,6 +200,8 @@ def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) 
     under_way = s.opening.id if s.opening else ""
     if body.supersedes != under_way:
         raise IllegalState("another opening of this set is under way")
+    if body.policy_digest != s.policy_digest:
+        raise InvalidRecord("the declaration was made under another policy than the one in force")
     if s.opening:
         s = _ended(s, "superseded")
     return replace(s, opening=Opening(records.digest(data), body, Moment.of(record), data=data))
@@ -493,7 +485,9 @@ def _rotation_deadline_s(s: SetState) -> int:
 
 
 _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
-    records.PolicyAdopted: _policy_adopted,
+    records.PolicyAdopted: custody_rules.policy_adopted,
+    records.PolicyWeakened: custody_rules.policy_weakened,
+    records.Reassigned: custody_rules.reassigned,
     records.Issued: _issued,
     records.Recovered: _recovered,
     records.RecoveredCore: _recovered_core,

@@ -65,6 +65,15 @@ class PolicyAdopted(Body, frozen=True, tag="policy-adopted"):
     digest: str
 
 
+class PolicyWeakened(Body, frozen=True, tag="policy-weakened"):
+    """A policy file that allows more than the one before. Also signed by the set key."""
+
+    source: str
+    digest: str
+    weakens: tuple[str, ...]
+    """What it allows that the one before did not, a sentence each."""
+
+
 class Issued(Body, frozen=True, tag="issued"):
     """An epoch's sheets exist: written and verified by rasterising them."""
 
@@ -165,6 +174,18 @@ class Acknowledged(Body, frozen=True, tag="acknowledged"):
     bag: str
 
 
+class Reassigned(Body, frozen=True, tag="reassigned"):
+    """A sheet changed hands; who held it before may know its share for ever."""
+
+    epoch_id: str
+    sheet: str
+    custodian: str
+    """Who keeps it from now on."""
+    reason: str
+    despite: tuple[str, ...] = ()
+    """What stands against it, where it had happened already; empty: nothing does."""
+
+
 class SheetVoided(Body, frozen=True, tag="sheet-voided"):
     """One sheet is lost or was seen; it counts no more."""
 
@@ -186,6 +207,8 @@ class Declared(Body, frozen=True, tag="declared"):
     use_for_s: int
     debts: tuple[str, ...]
     supersedes: str
+    policy_digest: str = ""
+    """SHA-256 of the policy in force, hexadecimal; empty: the built-in one."""
 
 
 class OfficerSigned(Body, frozen=True, tag="officer-signed"):
@@ -417,16 +440,15 @@ class Noted(Body, frozen=True, tag="noted"):
 
 
 AnyBody = (
-    LedgerStarted | LedgerMoved | Heartbeat | PolicyAdopted | Issued | Recovered | RecoveredCore | Pinned | Proven
-    | ReadBack | Acknowledged | SheetVoided | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded
-    | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead | Closed | Settled
-    | RollCall | Rehearsed | DrillEnded | Destroyed | Noted
-    | Waited | SessionsEnded | Rejected | NotBefore | RotationFound
-    | OfficerSigned | RecoveryImported
+    LedgerStarted | LedgerMoved | Heartbeat | PolicyAdopted | PolicyWeakened | Issued | Recovered | RecoveredCore
+    | Pinned | Proven | ReadBack | Acknowledged | Reassigned | SheetVoided | Declared | Refused | Overridden
+    | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
+    | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsEnded | Rejected
+    | NotBefore | RotationFound | OfficerSigned | RecoveryImported
 )  # fmt: skip
 """Every record type."""
 
-QUORUM_SIGNED = (Opened, Deferred, Countersigned)
+QUORUM_SIGNED = (PolicyWeakened, Opened, Deferred, Countersigned)
 """Record types that only a quorum could make: the set key signs them too."""
 
 DRILL_SIGNED = (Rehearsed,)

@@ -6,6 +6,7 @@ the wall clock is all there is, and a clock set back counts as no time at all.
 """
 
 import enum
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -102,6 +103,9 @@ class EpochState:
 
     voided_on: Mapping[str, str] = field(default_factory=dict)
     """Seat to wall-clock time of that."""
+
+    former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Seat to those who held its sheet before, first one first."""
 
     @property
     def epoch_id(self) -> str:
@@ -212,6 +216,11 @@ class SetState:
 
     history: History = field(default_factory=History)
     """What drills and custody have shown."""
+
+    @property
+    def policy_digest(self) -> str:
+        """SHA-256 of the policy in force, hexadecimal; empty where the built-in one holds."""
+        return hashlib.sha256(self.policy_source.encode()).hexdigest() if self.policy_source else ""
 
     @property
     def current_epoch(self) -> EpochState:

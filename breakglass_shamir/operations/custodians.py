@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to single sheets: acknowledged by their custodian, lost, seen."""
+"""What happens to single sheets: acknowledged by their custodian, handed on, lost, seen."""
 
 import re
+from dataclasses import dataclass
 
-from breakglass_shamir.custody.record import Acknowledged, SheetVoided, check_human_text
+from breakglass_shamir.custody import holders
+from breakglass_shamir.custody.record import Acknowledged, Reassigned, SheetVoided, check_human_text
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.operations.readback import epoch_in_hand
 from breakglass_shamir.operations.recorder import Recorder
@@ -34,6 +36,49 @@ def acknowledge(recorder: Recorder, sheet: str, bag: str, *, epoch_id: str = "")
     custodian = epoch.custodians.get(sheet, "")
     recorder.append(Acknowledged(epoch_id=epoch.epoch_id, sheet=sheet, custodian=custodian, bag=bag))
     return custodian
+
+
+@dataclass(frozen=True, slots=True)
+class Reassignment:
+    """A sheet that changed hands."""
+
+    sheet: str
+    before: str
+    after: str
+    despite: tuple[str, ...]
+    """What stood against it; empty: nothing."""
+
+    due: tuple[str, ...]
+    """What the change makes due."""
+
+
+def reassign(
+    recorder: Recorder, sheet: str, custodian: str, reason: str, *, has_happened: bool = False
+) -> Reassignment:
+    """Record that a sheet changes hands, or has changed hands.
+
+    Args:
+        recorder: at the set.
+        sheet: its seat.
+        custodian: who keeps it from now on.
+        reason: why.
+        has_happened: the paper is with that custodian already, so that a refusal would only hide it.
+
+    Raises:
+        IllegalState: no such sheet, it is void, or that custodian keeps it already.
+        HeldTooMuch: that custodian would have held a quorum, or sheets of two groups, and it has not happened yet.
+        InvalidInput: custodian or reason are empty words.
+    """
+    epoch = epoch_in_hand(recorder.set_state)
+    name = check_human_text("custodian", custodian)
+    said = check_human_text("reason", reason)
+    against = holders.too_much(epoch, sheet, name) if has_happened and sheet in epoch.seats else ()
+    before = epoch.custodians.get(sheet, "")
+    body = Reassigned(epoch_id=epoch.epoch_id, sheet=sheet, custodian=name, reason=said, despite=against)
+    recorder.append(body)
+    state = recorder.set_state
+    due = tuple(holders.rotation_reasons(state)) if epoch.epoch_id == state.current else ()
+    return Reassignment(sheet, before, name, against, due)
 
 
 def void(recorder: Recorder, sheet: str, reason: str) -> int:

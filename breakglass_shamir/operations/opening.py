@@ -236,7 +236,7 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
     policy = policies.parse(state.policy_source) if state.policy_source else None
     if not request.use_for_s:
         request = replace(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
-    goes_on = under_way is not None and _still_holds(under_way, request)
+    goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
     problems = gates.before_declaring(policy, state, request, clock.now(), goes_on=goes_on)
     if under_way is not None and goes_on:
         overridden = {debt.kind for debt in state.debts if debt.opening == under_way.id}
@@ -256,6 +256,7 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
         use_for_s=request.use_for_s,
         debts=request.debts,
         supersedes=under_way.id if under_way else "",
+        policy_digest=state.policy_digest,
     )
     recorder.opening = ""
     recorder.opening = recorder.append(declared).digest
@@ -280,9 +281,11 @@ def have_signed(recorder: Recorder, request: Request, overrides: Overrides, sign
     _record_overrides(recorder, problems, overrides)
 
 
-def _still_holds(under_way: Opening, request: Request) -> bool:
+def _still_holds(under_way: Opening, request: Request, policy_digest: str) -> bool:
     """Tell whether the declaration under way says the same and is not stale, so that a next try goes on under it."""
     declared = under_way.declared
+    if declared.policy_digest != policy_digest:
+        return False
     if under_way.phase is not Phase.DECLARED or under_way.at.seconds_until(clock.now()) > declared.valid_for_s:
         return False
     names = ("purpose", "incident_class", "ticket", "reason", "officers", "use_for_s", "debts")

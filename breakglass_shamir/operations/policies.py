@@ -8,12 +8,15 @@ Rules:
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody import availability
+from breakglass_shamir.custody import availability, holders
 from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.custody_rules import weakened_by
 from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.state import LedgerState, SetState
 from breakglass_shamir.custody.weak_points import fewest_people, warnings, weak_points
 from breakglass_shamir.errors import ConnectorError, InvalidInput, InvalidPolicy
 
@@ -48,12 +51,37 @@ class PolicyAnswers:
     digest: str
 
 
-def check(source: str, sets_of: "dict[str, int] | None" = None) -> PolicyAnswers:
+@dataclass(frozen=True, slots=True)
+class Ledgered:
+    """What a ledger says of a policy that may not be in it yet."""
+
+    other_targets: tuple[str, ...] = ()
+    """Targets of the terminal's other sets."""
+
+    in_force: SetState | None = None
+    """The set of this policy's name."""
+
+    @classmethod
+    def of(cls, state: LedgerState, name: str) -> "Ledgered":
+        """Take it from a ledger's state."""
+        sources = [one.policy_source for one in state.sets.values() if one.policy_source and one.name != name]
+        return cls(tuple(policies.parse(source).target.uri for source in sources), state.sets.get(name))
+
+    def warnings(self, new: Policy) -> Iterator[str]:
+        """Yield what adopting a policy would weaken, and what the custody of its sheets has come to."""
+        if self.in_force is None or not self.in_force.current:
+            return
+        for line in weakened_by(self.in_force, new):
+            yield f"adopting it takes a quorum: {line}"
+        yield from holders.rotation_reasons(self.in_force)
+
+
+def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
     """Say what a policy means.
 
     Args:
         source: the file's text.
-        sets_of: how many *other* sets this terminal keeps, by target; None where there is no ledger.
+        ledger: what this terminal's ledger says of it; None where there is no ledger.
 
     Raises:
         InvalidPolicy: it does not describe a set that can be kept, with every problem.
@@ -61,7 +89,7 @@ def check(source: str, sets_of: "dict[str, int] | None" = None) -> PolicyAnswers
     policy = policies.parse(source)
     structure = policy.structure
     chance, notes = _chance(policy)
-    others = None if sets_of is None else sets_of.get(policy.target.uri, 0) + 1
+    sets_of_this_target = ledger.other_targets.count(policy.target.uri) + 1 if ledger else None
     weak = weak_points(policy)
     return PolicyAnswers(
         policy.name,
@@ -74,7 +102,7 @@ def check(source: str, sets_of: "dict[str, int] | None" = None) -> PolicyAnswers
         weak.sites_that_stop,
         weak.sites_that_open,
         chance,
-        tuple(warnings(policy, others)),
+        (*warnings(policy, sets_of_this_target), *(ledger.warnings(policy) if ledger else ())),
         (*_connector_notes(policy), *notes),
         policies.digest(source).hex(),
     )

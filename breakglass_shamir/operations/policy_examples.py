@@ -133,9 +133,13 @@ class _Sample:
 
 _EXAMPLES = {
     "ad": _Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
+    "exec": _Sample("appliance", "exec:///usr/local/lib/breakglass/appliance", "admin"),
     "kerberos": _Sample("realm-admin", "kerberos://kdc1.example.net/EXAMPLE.NET", "breakglass/admin"),
     "ldap": _Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
     "ldaps": _Sample("directory-admin", "ldaps://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
+    "linux": _Sample("host", "linux://localhost", "breakglass"),
+    "manual": _Sample("cloud-root", "manual:cloud-root-account", "root"),
+    "mysql": _Sample("shop-db", "mysql://db.example.net/", "breakglass"),
     "postgresql": _Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass"),
     "ssh-key": _Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from breakglass_shamir.custody import due as dues
+from breakglass_shamir.custody import holders
 from breakglass_shamir.custody.due import Due, in_words
 from breakglass_shamir.custody.history import DrillResult
 from breakglass_shamir.custody.state import Debt, EpochState, EpochStatus, LedgerState, Moment, Phase, SetState
@@ -210,6 +211,7 @@ def _due(s: SetState, schedule: tuple[Due, ...], undelivered: int | None) -> lis
         found.append(f"rotate: {_prepared(s)}")
     if epoch.voided and epoch.envelope.core.structure.most_losses >= len(epoch.voided):
         found.append(f"rotate: {len(epoch.voided)} sheets of epoch {epoch.number} are void")
+    found += holders.rotation_reasons(s)
     if not epoch.sealed and not epoch.recovered:
         found.append(f"confirm: {len(epoch.read_back)} of {len(epoch.seats)} sheets were read back")
     if not (epoch.proven or epoch.recovered):

@@ -28,6 +28,7 @@ class DrillDesk(Desk):
         body = records.Declared(
             purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason="quarterly", officers=("Duty", "IT"),
             valid_for_s=1800, use_for_s=3600, debts=(), supersedes=before,
+            policy_digest=policies.digest(SOURCE).hex(),
         )  # fmt: skip
         self.opening = self.append(body).digest
 

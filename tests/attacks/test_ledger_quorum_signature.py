@@ -67,6 +67,7 @@ def declared(supersedes: str = "") -> records.Declared:
     return records.Declared(
         purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Duty", "IT"),
         valid_for_s=1800, use_for_s=3600, debts=(), supersedes=supersedes,
+        policy_digest=policies.digest(SOURCE).hex(),
     )  # fmt: skip
 
 

@@ -62,6 +62,7 @@ def fill(ledger: Ledger) -> None:
     declared = records.Declared(
         purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Duty", "IT"),
         valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
+        policy_digest=policies.digest(SOURCE).hex(),
     )  # fmt: skip
     opening = ledger.append(declared, set_name="prod-db").digest
     opened = records.Opened(

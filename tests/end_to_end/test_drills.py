@@ -202,6 +202,7 @@ def test_an_emergency_goes_before_a_rehearsal_that_is_under_way(five: Life) -> N
         drill = records.Declared(
             purpose="drill", incident_class="idp-outage", ticket="INC-1", reason="quarterly", officers=("A", "B"),
             valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
+            policy_digest=ledger.state.of(NAME).policy_digest,
         )  # fmt: skip
         entry = ledger.append(drill, set_name=NAME)
     done = five.recombine("--no-reveal")
@@ -312,12 +313,13 @@ def test_an_emergency_is_not_closed_as_a_drill(life: Life) -> None:
 
 
 def test_nor_from_another_window(life: Life) -> None:
-    emergency = records.Declared(
-        purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="down", officers=("A", "B"),
-        valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
-    )  # fmt: skip
     codes = {code for found in texts_on_paper(life.sheets(1)).values() for code in found if code.startswith("BGS1:")}
     with home.open_home(life.home) as ledger:
+        emergency = records.Declared(
+            purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="down", officers=("A", "B"),
+            valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
+            policy_digest=ledger.state.of(NAME).policy_digest,
+        )  # fmt: skip
         ledger.append(emergency, set_name=NAME)
         state = ledger.state.of(NAME)
         unsealed = seal.unseal(state.current_epoch.envelope.core, [from_text(code).share for code in codes])

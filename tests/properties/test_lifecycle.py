@@ -180,6 +180,7 @@ class Life(RuleBasedStateMachine):
             records.Declared(
                 purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason=f"r{len(self.pairs)}",
                 officers=("Duty", "Second"), valid_for_s=1800, use_for_s=3600, debts=(), supersedes=before,
+                policy_digest=self.of_set.policy_digest,
             ),
             opening="",
         )  # fmt: skip

@@ -11,12 +11,19 @@ import msgspec
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import lifecycle
+from breakglass_shamir.custody import holders, lifecycle
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.record import AnyBody, Record
 from breakglass_shamir.custody.state import EpochState, EpochStatus, LedgerState, Opening, Phase, SetState
-from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecord, UnknownSet
+from breakglass_shamir.errors import (
+    BreakglassError,
+    HeldTooMuch,
+    IllegalState,
+    InvalidRecord,
+    PolicyWeakens,
+    UnknownSet,
+)
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
 from breakglass_shamir.formats.structure import Group, Structure
@@ -103,6 +110,8 @@ class Book:
         self.opening = ""
 
     def add(self, body: AnyBody, *, opening: str | None = None, name: str = "prod-db") -> "Book":
+        if isinstance(body, records.Declared) and not body.policy_digest and name in self.state.sets:
+            body = msgspec.structs.replace(body, policy_digest=self.state.of(name).policy_digest)
         record = Record(
             v=1, log="00" * 8, seq=self.count, previous="", root="", time=f"2026-01-01T00:00:{self.count % 60:02d}Z",
             boot="b", uptime_ms=self.count * 1000, set=name, opening=self.opening if opening is None else opening,
@@ -724,7 +733,8 @@ def test_a_first_epoch_that_never_was_in_force_can_be_abandoned_for_good() -> No
 
 def test_the_records_alone_make_the_state() -> None:
     book, pairs = Book(), []
-    bodies: list[AnyBody] = [adopted(), issued(FIRST), read_back(ONE), declared(), opened(ONE), USE_ENDED]
+    said = msgspec.structs.replace(declared(), policy_digest=policies.digest(SOURCE).hex())
+    bodies: list[AnyBody] = [adopted(), issued(FIRST), read_back(ONE), said, opened(ONE), USE_ENDED]
     for body in bodies:
         record = Record(
             v=1, log="00" * 8, seq=book.count, previous="", root="", time=f"2026-01-01T00:00:{book.count:02d}Z",
@@ -735,3 +745,116 @@ def test_the_records_alone_make_the_state() -> None:
     assert lifecycle.replay(pairs) == book.state
     with pytest.raises(InvalidRecord, match="record 6: there is no use to close"):
         lifecycle.replay([*pairs, pairs[-1]])
+
+
+# --- another policy, other custodians ---------------------------------------------------------------------
+
+STRICTER = SOURCE.replace('deadline = "2h"', 'deadline = "1h"')
+LAXER = SOURCE.replace('deadline = "2h"', 'deadline = "3h"')
+LONGER = ("rotation.deadline: 3h instead of 2h",)
+
+
+def adopted_as(source: str) -> records.PolicyAdopted:
+    return adopted(source=source, digest=policies.digest(source).hex())
+
+
+def weakened(source: str = LAXER, weakens: tuple[str, ...] = LONGER) -> records.PolicyWeakened:
+    return records.PolicyWeakened(source=source, digest=policies.digest(source).hex(), weakens=weakens)
+
+
+def reassigned(sheet: str, custodian: str, despite: tuple[str, ...] = ()) -> records.Reassigned:
+    return records.Reassigned(epoch_id=ONE, sheet=sheet, custodian=custodian, reason="left", despite=despite)
+
+
+def test_a_policy_that_weakens_nothing_is_adopted_by_a_record_alone() -> None:
+    assert at_issued().add(adopted_as(STRICTER)).set.policy_source == STRICTER
+    refused = "this policy weakens the set:\n  rotation.deadline: 3h instead of 2h"
+    at_issued().refuse(adopted_as(LAXER), refused, PolicyWeakens)
+
+
+def test_before_there_is_a_sheet_any_policy_is_adopted() -> None:
+    assert started().add(adopted_as(LAXER)).set.policy_source == LAXER
+
+
+def test_a_policy_that_weakens_takes_the_quorum_that_opened_for_it() -> None:
+    book = at_issued().add(declared("rotation"))
+    by_quorum = "a policy that weakens a set is adopted by the quorum that opened it"
+    book.refuse(weakened(), by_quorum)
+    book.add(opened(ONE))
+    book.refuse(weakened(), by_quorum, opening="")
+    book.refuse(adopted_as(LAXER), "this policy weakens the set:\n  rotation.deadline: 3h instead of 2h", PolicyWeakens)
+    assert book.add(weakened()).set.policy_source == LAXER
+    assert book.set.rotation_debts
+
+
+@pytest.mark.parametrize("purpose", ["emergency", "drill"])
+def test_an_emergency_or_a_drill_adopts_no_policy_that_weakens(purpose: str) -> None:
+    book = at_issued().add(declared(purpose)).add(opened(ONE))
+    book.refuse(weakened(), "a policy that weakens a set is adopted in a rotation, by a quorum that still counts")
+
+
+def test_the_record_lists_all_that_weakens_and_nothing_else() -> None:
+    book = at_issued().add(declared("rotation")).add(opened(ONE))
+    for wrong in ((), (*LONGER, "more"), ("rotation.deadline: 3h",)):
+        book.refuse(weakened(weakens=wrong), "the record does not list what its policy weakens", InvalidRecord)
+    book.refuse(weakened(STRICTER), "the record does not list what its policy weakens", InvalidRecord)
+
+
+def test_a_declaration_names_the_policy_in_force() -> None:
+    wrong = "the declaration was made under another policy than the one in force"
+    stale = msgspec.structs.replace(declared(), policy_digest=policies.digest(LAXER).hex())
+    at_issued().refuse(stale, wrong, InvalidRecord)
+    known = Book().add(records.LedgerStarted(terminal="north", public_key="k", software="x"), name="")
+    known.add(recovered(FIRST)).refuse(stale, wrong, InvalidRecord)
+    assert at_declared().under_way.declared.policy_digest == policies.digest(SOURCE).hex()
+
+
+def test_a_sheet_that_changes_hands_is_acknowledged_anew_and_its_past_is_kept() -> None:
+    book = at_issued().add(ack(ONE, "1.2")).add(reassigned("1.2", "West"))
+    assert book.current.custodians["1.2"] == "West"
+    assert book.current.former == {"1.2": ("South",)}
+    assert "1.2" not in book.current.acknowledged
+    assert [*holders.rotation_reasons(book.set)] == [
+        "rotate: sheet 1.2 of epoch 1 changed hands",
+        "rotate: no custodian by the policy, but with a sheet of epoch 1: West",
+    ]
+    sheet = book.set.history.sheet(ONE, "1.2")
+    assert sheet.moved == book.set.history.people_changed is not None
+
+
+def test_who_would_have_held_a_quorum_over_time_is_refused_by_name() -> None:
+    book = at_issued().add(reassigned("1.2", "West")).add(reassigned("1.2", "East Two"))
+    against = "West would have held a quorum of epoch 1: sheets 1.2, 1.3"
+    book.refuse(reassigned("1.3", " west "), against.replace("West", " west "), HeldTooMuch)
+    book.refuse(reassigned("1.2", "North"), "North would have held a quorum of epoch 1: sheets 1.1, 1.2", HeldTooMuch)
+    book.add(reassigned("1.1", "Fourth")).add(reassigned("1.1", "North"))
+    assert book.current.former["1.1"] == ("North", "Fourth")
+
+
+def test_a_voided_sheet_still_counts_for_who_held_it() -> None:
+    book = at_issued().add(records.SheetVoided(epoch_id=ONE, sheet="1.2", reason="seen"))
+    against = "South would have held a quorum of epoch 1: sheets 1.2, 1.3"
+    book.refuse(reassigned("1.3", "South"), against, HeldTooMuch)
+    book.refuse(reassigned("1.2", "West"), "sheet 1.2 of epoch 1 is void")
+
+
+def test_what_has_happened_is_recorded_with_exactly_what_stands_against_it() -> None:
+    against = ("South would have held a quorum of epoch 1: sheets 1.2, 1.3",)
+    incomplete = "the record does not list what stands against handing this sheet on"
+    book = at_issued()
+    book.refuse(reassigned("1.3", "South", ("nothing much",)), incomplete, InvalidRecord)
+    book.refuse(reassigned("1.3", "West", against), incomplete, InvalidRecord)
+    book.add(reassigned("1.3", "South", against))
+    assert next(holders.rotation_reasons(book.set)) == "rotate: South has held a quorum of epoch 1, sheets 1.2, 1.3"
+
+
+def test_a_sheet_is_not_handed_to_who_keeps_it() -> None:
+    at_issued().refuse(reassigned("1.1", "north"), "North keeps sheet 1.1 of epoch 1 already")
+    at_issued().refuse(reassigned("1.9", "West"), "expected a sheet of epoch 1 (1.1, 1.2, 1.3), got 1.9")
+
+
+def test_a_custodian_whom_an_adopted_policy_does_not_name_makes_the_rotation_due() -> None:
+    without = STRICTER.replace('"East"', '"West"')
+    assert [*holders.rotation_reasons(at_issued().add(adopted_as(without)).set)] == [
+        "rotate: no custodian by the policy, but with a sheet of epoch 1: East"
+    ]

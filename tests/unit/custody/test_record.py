@@ -79,7 +79,8 @@ def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
         "abandoned", "acknowledged", "applied", "applying", "cancelled", "closed", "countersigned", "declared",
         "deferred", "destroyed", "drill-ended", "heartbeat", "in-use", "issued", "ledger-moved", "ledger-started",
         "not-before", "noted", "officer-signed", "old-dead", "opened", "overridden", "pinned", "policy-adopted",
-        "proven", "read-back", "recovered", "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected",
+        "policy-weakened", "proven", "read-back", "reassigned", "recovered", "recovered-core", "recovery-imported",
+        "refused", "rehearsed", "rejected",
         "roll-call", "rotation-found", "sessions-ended", "settled", "sheet-voided", "use-ended", "waited",
     ]  # fmt: skip
 

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which records about policy and custodians may follow, and what they change.
+
+Rules:
+
+1. A set without an epoch takes any policy of its name. Once there is one, a policy that weakens the set is only
+   taken with the signature of a quorum, in an opening of its own that was declared as a rotation.
+2. The record of such a change lists what weakens; the list must be the one that follows from the two policies.
+3. A sheet that changes hands is acknowledged anew. Who would come to know too much is refused, unless the record
+   says that it has happened and names what stands against it.
+"""
+
+from dataclasses import replace
+
+from breakglass_shamir.custody import holders
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState
+from breakglass_shamir.custody.weakening import weakenings
+from breakglass_shamir.errors import HeldTooMuch, IllegalState, InvalidPolicy, InvalidRecord, PolicyWeakens
+
+
+def policy_adopted(s: SetState, body: records.PolicyAdopted, _r: Record, _d: bytes) -> SetState:
+    """Take a policy that weakens nothing."""
+    new = _policy_in(s, body)
+    weaker = weakened_by(s, new)
+    if weaker:
+        raise PolicyWeakens(weaker)
+    return replace(s, policy_source=body.source)
+
+
+def policy_weakened(s: SetState, body: records.PolicyWeakened, record: Record, _d: bytes) -> SetState:
+    """Take a policy that weakens the set, by its quorum."""
+    new = _policy_in(s, body)
+    opening = s.opening
+    if opening is None or record.opening != opening.id or not opening.was_opened:
+        raise IllegalState("a policy that weakens a set is adopted by the quorum that opened it")
+    if opening.declared.purpose != "rotation" or not s.openable(opening.epoch_id):
+        raise IllegalState("a policy that weakens a set is adopted in a rotation, by a quorum that still counts")
+    if not body.weakens or body.weakens != weakened_by(s, new):
+        raise InvalidRecord("the record does not list what its policy weakens")
+    return replace(s, policy_source=body.source)
+
+
+def weakened_by(s: SetState, new: Policy) -> tuple[str, ...]:
+    """Return what a policy weakens in a set as it is; nothing where no sheet exists yet."""
+    if not s.current:
+        return ()
+    return weakenings(policy_in_force(s, new.target.uri), new)
+
+
+def policy_in_force(s: SetState, target: str) -> Policy:
+    """Return the set's policy, or the built-in one of a set that is known from its sheets alone."""
+    if s.policy_source:
+        return policies.parse(s.policy_source)
+    return policies.built_in(s.name, s.current_epoch.envelope.core.structure, target)
+
+
+def reassigned(s: SetState, body: records.Reassigned, _r: Record, _d: bytes) -> SetState:
+    """Let a sheet change hands."""
+    epoch = _good(s, body.epoch_id, body.sheet)
+    holder = epoch.custodians.get(body.sheet, "")
+    if holders.same_person(holder, body.custodian):
+        raise IllegalState(f"{holder} keeps sheet {body.sheet} of epoch {epoch.number} already")
+    against = holders.too_much(epoch, body.sheet, body.custodian)
+    if against and not body.despite:
+        raise HeldTooMuch(against)
+    if body.despite != against:
+        raise InvalidRecord("the record does not list what stands against handing this sheet on")
+    former = {**epoch.former, body.sheet: (*epoch.former.get(body.sheet, ()), *filter(None, [holder]))}
+    held = {seat: name for seat, name in epoch.acknowledged.items() if seat != body.sheet}
+    custodians = {**epoch.custodians, body.sheet: body.custodian}
+    epoch = replace(epoch, former=former, acknowledged=held, custodians=custodians)
+    return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch})
+
+
+def _policy_in(s: SetState, body: records.PolicyAdopted | records.PolicyWeakened) -> Policy:
+    try:
+        policy = policies.parse(body.source)
+    except InvalidPolicy as error:
+        raise InvalidRecord(f"the adopted policy does not parse: {error}") from None
+    if policies.digest(body.source).hex() != body.digest or policy.name != s.name:
+        raise InvalidRecord("the adopted policy is of another set or has another digest")
+    return policy
+
+
+def _good(s: SetState, epoch_id: str, sheet: str) -> EpochState:
+    epoch = s.epochs.get(epoch_id)
+    if epoch is None or epoch.status is not EpochStatus.GOOD:
+        raise IllegalState("this epoch is void, abandoned or unknown")
+    if sheet not in epoch.seats:
+        raise IllegalState(f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}")
+    if sheet in epoch.voided:
+        raise IllegalState(f"sheet {sheet} of epoch {epoch.number} is void")
+    return epoch

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a change of policy weakens. Such a change takes the set's quorum; every other one only a record.
+
+Rules (spec: docs/spec/7-records.md):
+
+1. A change weakens if fewer people, or other ones, could open, for longer, by more ways, told to fewer, drilled
+   more rarely, or with a weaker or older credential; or if the credential would be used or proven elsewhere.
+2. What cannot be compared, as two patterns, counts as weaker when it changed at all.
+3. Each weakening is one sentence that begins with the key.
+
+What a change does to the quorum is the next epoch's: sheets that are printed stay what they are.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+
+from breakglass_shamir.custody.duration import Duration
+from breakglass_shamir.custody.policy import BUILT_IN_CLASS
+from breakglass_shamir.custody.policy_tables import CustodianGroup, Officer, Policy
+from breakglass_shamir.custody.weak_points import fewest_people
+
+
+def weakenings(old: Policy, new: Policy) -> tuple[str, ...]:
+    """Return what the new policy allows that the old one does not, a sentence each."""
+    return tuple(sentence for rule in _RULES for sentence in rule(old, new))
+
+
+def changes_quorum(old: Policy, new: Policy) -> bool:
+    """Tell whether the change is about who keeps the sheets or how many are needed."""
+    return old.quorum != new.quorum
+
+
+def _target(old: Policy, new: Policy) -> Iterator[str]:
+    for key, before, after in (
+        ("uri", old.target.uri, new.target.uri),
+        ("account", old.target.account, new.target.account),
+        ("kind", old.target.kind, new.target.kind),
+    ):
+        if before != after:
+            yield f"target.{key}: {after!r} instead of {before!r}"
+    if old.target.options != new.target.options:
+        yield "target.options: others than before"
+
+
+def _quorum(old: Policy, new: Policy) -> Iterator[str]:
+    before, after = old.structure, new.structure
+    if after.smallest_coalition < before.smallest_coalition:
+        yield f"quorum: {after.smallest_coalition} sheets open it instead of {before.smallest_coalition}"
+    people_before, people_after = fewest_people(old), fewest_people(new)
+    if people_before and people_after and people_after < people_before:
+        yield f"quorum: {people_after} people open it instead of {people_before}"
+    if after.group_threshold < before.group_threshold:
+        yield f"quorum.group_threshold: {after.group_threshold} groups instead of {before.group_threshold}"
+    for number, (mine, other) in enumerate(zip_longest(old.quorum.groups, new.quorum.groups)):
+        yield from _group(number, mine, other, optional=after.group_threshold < len(new.quorum.groups))
+
+
+def _group(
+    number: int, before: CustodianGroup | None, after: CustodianGroup | None, *, optional: bool
+) -> Iterator[str]:
+    if before is None or after is None:
+        if after is not None and optional:
+            yield f"quorum.groups[{number}]: another group that may take part"
+        return
+    path = f"quorum.groups[{number}]"
+    if after.threshold < before.threshold:
+        yield f"{path}.threshold: {after.threshold} instead of {before.threshold}"
+    elif after.threshold == before.threshold and len(after.custodians) > len(before.custodians):
+        yield f"{path}: {after.threshold} of {len(after.custodians)} instead of {len(before.custodians)}"
+
+
+def _declaration(old: Policy, new: Policy) -> Iterator[str]:
+    before, after = old.declaration, new.declaration
+    added = [one for one in after.classes if one not in before.classes]
+    if added and before.classes != (BUILT_IN_CLASS,):
+        yield f"declaration.classes: also {', '.join(added)}"
+    if before.ticket not in (after.ticket, r"\S+"):
+        yield f"declaration.ticket: {after.ticket!r} instead of {before.ticket!r}"
+    if after.officers < before.officers:
+        yield f"declaration.officers: {after.officers} instead of {before.officers}"
+    if after.signatures < before.signatures:
+        yield f"declaration.signatures: {after.signatures} instead of {before.signatures}"
+    yield from _longer("declaration.valid_for", before.valid_for, after.valid_for)
+    yield from _longer("declaration.use_for", before.use_for, after.use_for)
+
+
+def _officers(old: Policy, new: Policy) -> Iterator[str]:
+    """Where officers sign, more keys, or keys that count for longer, are more ways to sign."""
+    if not old.declaration.signatures:
+        return
+    known = {officer.name: officer for officer in old.officers}
+    for officer in new.officers:
+        before = known.get(officer.name, Officer(name=officer.name))
+        if set(officer.keys) - set(before.keys):
+            yield f"officers: another key of {officer.name} counts"
+        if set(before.revoked) - set(officer.revoked):
+            yield f"officers: a revoked key of {officer.name} counts again"
+        if _from(officer) < _from(before) or _until(officer) > _until(before):
+            yield f"officers: keys of {officer.name} count for longer"
+
+
+def _reveal(old: Policy, new: Policy) -> Iterator[str]:
+    added = [mode for mode in new.reveal.modes if mode not in old.reveal.modes]
+    if added:
+        yield f"reveal.modes: also {', '.join(added)}"
+    yield from _longer("reveal.show_for", old.reveal.show_for, new.reveal.show_for)
+
+
+def _rotation(old: Policy, new: Policy) -> Iterator[str]:
+    before, after = old.rotation, new.rotation
+    yield from _longer("rotation.deadline", before.deadline, after.deadline)
+    yield from _longer("rotation.max_age", before.max_age, after.max_age)
+    if after.may_defer and not before.may_defer:
+        yield "rotation.may_defer: a rotation may be put off"
+    if round(after.generator.bits()) < round(before.generator.bits()):
+        yield f"rotation: credentials of {after.generator.bits():.0f} bits instead of {before.generator.bits():.0f}"
+    for uri in old.endpoints:
+        if uri not in new.endpoints and uri != old.target.uri:
+            yield f"rotation.endpoints: no proof at {uri}"
+    if before.end_sessions and not after.end_sessions:
+        yield "rotation.end_sessions: sessions go on after a rotation"
+
+
+def _drills(old: Policy, new: Policy) -> Iterator[str]:
+    yield from _longer("drills.roll_call", old.drills.roll_call, new.drills.roll_call)
+    yield from _longer("drills.rehearsal", old.drills.rehearsal, new.drills.rehearsal)
+    yield from _longer("drills.access", old.drills.access, new.drills.access)
+
+
+def _alerts(old: Policy, new: Policy) -> Iterator[str]:
+    for sink in old.alerts.sinks:
+        if sink not in new.alerts.sinks:
+            gone = sink.name not in {other.name for other in new.alerts.sinks}
+            yield f"alerts.sinks: {sink.name} {'is gone' if gone else 'is another one'}"
+    if old.alerts.require_ack and not new.alerts.require_ack:
+        yield "alerts.require_ack: nobody need have been told"
+    yield from _longer("alerts.repeat", old.alerts.repeat, new.alerts.repeat)
+
+
+def _longer(key: str, before: Duration, after: Duration) -> Iterator[str]:
+    if after.seconds > before.seconds:
+        yield f"{key}: {after} instead of {before}"
+
+
+def _from(officer: Officer) -> str:
+    return officer.valid_from.isoformat() if officer.valid_from else ""
+
+
+def _until(officer: Officer) -> str:
+    return officer.valid_until.isoformat() if officer.valid_until else "9999-12-31"
+
+
+_RULES: tuple[Callable[[Policy, Policy], Iterator[str]], ...] = (
+    _target, _quorum, _declaration, _officers, _reveal, _rotation, _drills, _alerts,
+)  # fmt: skip

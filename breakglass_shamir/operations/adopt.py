@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adopt: another policy for a set that has sheets already.
+
+Rules:
+
+1. A change that weakens nothing is a record. Nobody need bring a sheet.
+2. A change that weakens takes the quorum of the sheets in force. They are combined for it, so it is an opening like
+   any other: declared, recorded, not revealed, and owed a rotation, which makes the epoch under the new policy.
+3. How many sheets are needed, and whose they are, changes with that epoch; printed sheets stay what they are.
+4. A refused adoption is recorded too.
+"""
+
+from dataclasses import dataclass
+
+from breakglass_shamir.custody import holders
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.custody_rules import policy_in_force, weakened_by
+from breakglass_shamir.custody.gates import Request
+from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.record import PolicyAdopted, PolicyWeakened, Refused, UseEnded
+from breakglass_shamir.custody.state import SetState
+from breakglass_shamir.custody.weakening import changes_quorum
+from breakglass_shamir.errors import IllegalState, PolicyWeakens, RotationDue
+from breakglass_shamir.operations import opening
+from breakglass_shamir.operations.opening import OpenedSet, Overrides
+from breakglass_shamir.operations.outlet import check_printer
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.rotate import PLANNED_USE_S
+from breakglass_shamir.operations.rotation import Rotation
+from breakglass_shamir.operations.sheets import Printing
+from breakglass_shamir.operations.sources import Sources
+from breakglass_shamir.paper.scan import Scanner
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What became of a policy."""
+
+    set_name: str
+    digest: str
+    changed: bool
+    """False: it was in force already, and nothing was recorded."""
+
+    weakens: tuple[str, ...]
+    """What it allows that the one before did not."""
+
+    next_epoch: bool
+    """Whether something of it begins with the next epoch only."""
+
+    rotated: bool
+    epoch: int
+    """The epoch in force now; 0: there is none yet."""
+
+    debts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ceremony:
+    """What a change that weakens needs: the sheets, and where the next ones go."""
+
+    sources: Sources
+    printing: Printing | None
+    scanner: Scanner
+    reason: str
+    officers: tuple[str, ...] = ()
+
+
+def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> Adoption:
+    """Put a policy in force.
+
+    Args:
+        recorder: its set name is taken from the policy.
+        source: the file's text.
+        ceremony: the sheets and what belongs to them; None: there are none.
+
+    Raises:
+        InvalidPolicy: it is none.
+        UnknownSet: the ledger has no set of this name.
+        PolicyWeakens: it weakens the set, and there are no sheets.
+        IllegalState: it weakens the set, and a rotation is under way that ends first.
+        RotationDue: it is in force, and the rotation that the quorum's opening owes was not done.
+        BreakglassError: as :func:`opening.open_set` and a rotation.
+    """
+    new = policies.parse(source)
+    recorder.set_name = new.name
+    state = recorder.set_state
+    if state.policy_source == source:
+        return _result(recorder, (), changed=False, next_epoch=False)
+    weaker, next_epoch = weakened_by(state, new), _waits_for_next_epoch(state, new)
+    if weaker and ceremony is None:
+        refused = PolicyWeakens(weaker)
+        recorder.append(Refused(stage="adopt", error=refused.id, message=str(refused)))
+        raise refused
+    if weaker and ceremony is not None:
+        _by_quorum(recorder, source, weaker, ceremony)
+        return _result(recorder, weaker, changed=True, next_epoch=False)
+    recorder.append(PolicyAdopted(source=source, digest=policies.digest(source).hex()))
+    if ceremony is not None:
+        recorder.desk.say("nothing of this weakens the set: no sheet was read")
+    if next_epoch:
+        recorder.desk.warn("who keeps the sheets, and how many are needed, changes with the next epoch: rotate")
+    if left := holders.departed(recorder.set_state):
+        recorder.desk.warn(f"no custodian by this policy, but with a sheet: {', '.join(left)}; rotate")
+    return _result(recorder, (), changed=True, next_epoch=next_epoch)
+
+
+def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremony: Ceremony) -> None:
+    state = recorder.set_state
+    if state.prepared or state.applying:
+        raise IllegalState(
+            f"a rotation of {state.name} is under way and ends first",
+            hint=f"go on with it: breakglass rotate {state.name}",
+        )
+    if ceremony.printing is not None:
+        check_printer(ceremony.printing.printer)
+    for line in weaker:
+        recorder.desk.warn(f"weaker: {line}")
+    debts = tuple(debt.id for debt in state.debts)
+    request = Request(
+        "rotation", "policy", "none", ceremony.reason, ceremony.officers, "no-reveal", PLANNED_USE_S, debts
+    )
+    request = opening.check_request(request)
+    opened = opening.open_set(recorder, request, Overrides(), ceremony.sources, ceremony.scanner, "")
+    try:
+        digest = policies.digest(source).hex()
+        recorder.append(PolicyWeakened(source=source, digest=digest, weakens=weaker), set_key=opened.set_key)
+        recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
+        recorder.desk.say("the policy is in force, signed by the quorum")
+        _rotate(recorder, source, opened, ceremony)
+    finally:
+        opened.wipe()
+
+
+def _rotate(recorder: Recorder, source: str, opened: OpenedSet, ceremony: Ceremony) -> None:
+    name = recorder.set_name
+    if ceremony.printing is None:
+        raise RotationDue(
+            f"the policy of {name} is in force; its sheets were combined for it, and their rotation is owed",
+            hint=f"settle it with: breakglass rotate {name} --scan PATH... --out DIR",
+        )
+    rotation = Rotation(recorder, policies.parse(source), source, opened.credential, opened.set_key)
+    new = rotation.prepare(ceremony.printing, ceremony.scanner)
+    rotation.finish(new, ceremony.printing, ceremony.scanner)
+
+
+def _waits_for_next_epoch(state: SetState, new: Policy) -> bool:
+    return bool(state.current) and changes_quorum(policy_in_force(state, new.target.uri), new)
+
+
+def _result(recorder: Recorder, weaker: tuple[str, ...], *, changed: bool, next_epoch: bool) -> Adoption:
+    state = recorder.refresh()
+    done = next((one for one in reversed(state.past) if one.id == recorder.opening), None)
+    return Adoption(
+        state.name,
+        state.policy_digest,
+        changed,
+        weaker,
+        next_epoch,
+        done is not None and done.rotated,
+        state.current_epoch.number if state.current else 0,
+        tuple(debt.id for debt in state.debts),
+    )
