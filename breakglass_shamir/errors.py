@@ -354,6 +354,23 @@ class PaperError(TargetError):
     id = "paper"
 
 
+class SinkFailure(TargetError):
+    """A sink did not take every alert.
+
+    Attributes:
+        delivered: how many events, from the first on, it did take.
+        retry_after_s: when it asked to be tried again; 0 where it did not say.
+    """
+
+    id = "sink"
+    default_hint = "what was not delivered is kept and tried again; see it with: breakglass alerts list"
+
+    def __init__(self, message: str, *, delivered: int = 0, retry_after_s: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.delivered = delivered
+        self.retry_after_s = retry_after_s
+
+
 # --- due -------------------------------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "note": "ceremony",
     "status": "status",
     "heartbeat": "heartbeat",
+    "alerts": "alerts",
     "audit": "audit",
     "demo": "demo",
 }

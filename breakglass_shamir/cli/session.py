@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.cli import values
 from breakglass_shamir.cli.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
@@ -35,12 +36,12 @@ pass_terminal = click.make_pass_decorator(Terminal)
 @contextmanager
 def recorder(terminal: Terminal, set_name: str = "", *, record_to: Path | None = None) -> Iterator[Recorder]:
     """Open the ledger for a command; closes whichever ledger is in use at the end."""
-    opened = Recorder(home.open_home(terminal.home), terminal, record_to=record_to)
+    opened = Recorder(home.open_home(terminal.home, BESIDE), terminal, record_to=record_to)
     opened.set_name = set_name
     try:
         yield opened
     finally:
-        opened.ledger.close()
+        opened.close()
 
 
 def harden(terminal: Terminal) -> None:

@@ -49,10 +49,11 @@ def status(terminal: Terminal, name: str, form: str) -> int:
 
 
 def _read(terminal: Terminal, name: str) -> "list[SetStatus]":
+    from breakglass_shamir.operations import alerting
     from breakglass_shamir.operations import status as operation
 
     with recorder(terminal, name) as opened:
-        return operation.status(opened.state, name)
+        return operation.status(opened.state, name, undelivered=alerting.undelivered(terminal.home))
 
 
 def _plugin(terminal: Terminal, name: str) -> int:

@@ -31,6 +31,7 @@ GATES = {
     "witness": "a sheet or a receipt remembers another history of this ledger",
     "epoch": "the sheets are of an epoch this ledger does not know",
     "void": "the sheets, or their epoch, were voided",
+    "alert": "no sink took the alert of the declaration in time",
 }
 """Every gate and what it stands for."""
 

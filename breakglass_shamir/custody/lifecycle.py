@@ -18,7 +18,8 @@ Rules:
 
 What policy demands of people is not here; ``gates.py`` has that. ``drill_rules.py`` has the rules of drills,
 ``custody_rules.py`` those of policies and custodians, ``rotation_rules.py`` what is beside a rotation's main line,
-``officers.py`` that of officers' signatures, ``recovery.py`` what a recovery must agree with.
+``alert_rules.py`` those of alerts, ``officers.py`` that of officers' signatures, ``recovery.py`` what a recovery
+must agree with.
 """
 
 import base64
@@ -28,7 +29,15 @@ from dataclasses import replace
 from typing import Any
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
-from breakglass_shamir.custody import custody_rules, drill_rules, history, officers, recovery, rotation_rules
+from breakglass_shamir.custody import (
+    alert_rules,
+    custody_rules,
+    drill_rules,
+    history,
+    officers,
+    recovery,
+    rotation_rules,
+)
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.confirm import ConfirmedCore
@@ -204,7 +213,8 @@ def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) 
         raise InvalidRecord("the declaration was made under another policy than the one in force")
     if s.opening:
         s = _ended(s, "superseded")
-    return replace(s, opening=Opening(records.digest(data), body, Moment.of(record), data=data))
+    opening = Opening(records.digest(data), body, Moment.of(record), seq=record.seq, data=data)
+    return replace(s, opening=opening)
 
 
 def _overridden(s: SetState, body: records.Overridden, record: Record, _d: bytes) -> SetState:
@@ -522,4 +532,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.DrillEnded: drill_rules.drill_ended,
     records.Destroyed: drill_rules.destroyed,
     records.Noted: drill_rules.noted,
+    records.AlertsDelivered: alert_rules.alerts_delivered,
+    records.Escalated: alert_rules.escalated,
+    records.Eased: alert_rules.eased,
 }

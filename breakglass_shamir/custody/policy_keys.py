@@ -55,7 +55,7 @@ MEANINGS: Mapping[str, str] = {
     "alerts.sinks": "where alerts go, one table each; their keys",
     "alerts.budget": "how long an opening waits for its alerts to go out",
     "alerts.require_ack": "whether an opening waits until one sink has taken the alert; an emergency may override that",
-    "alerts.name_people": "whether an alert names officers and custodians",
+    "alerts.name_people": "whether an alert names custodians; officers it always names",
     "alerts.repeat": "how often an alert about something overdue is repeated",
     "alerts.sinks.type": "what kind of sink this is; it says which other keys there are",
     "alerts.sinks.name": "a name that no other sink has; deliveries are counted by it",

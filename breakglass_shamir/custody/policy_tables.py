@@ -177,7 +177,7 @@ class Alerts(Table, frozen=True):
     """Whether an opening waits until one sink has taken the alert; a gate that an emergency may override."""
 
     name_people: bool = False
-    """Whether an alert names officers and custodians."""
+    """Whether an alert names custodians; officers it always names."""
 
     repeat: Duration = lasting(3600)
     """How often an alert about something overdue is repeated."""

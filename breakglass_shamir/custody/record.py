@@ -439,12 +439,50 @@ class Noted(Body, frozen=True, tag="noted"):
     by: str
 
 
+class AlertsDelivered(Body, frozen=True, tag="alerts-delivered"):
+    """A sink acknowledged alerts of this set, in one round; not itself told to a sink."""
+
+    sink: str
+    count: int
+    first: str
+    """Id of the first event of the round; those between are in the order of the records."""
+
+    last: str
+
+
+class Escalated(Body, frozen=True, tag="escalated"):
+    """Something is past its deadline and was not settled; told again and louder until it is."""
+
+    subject: str
+    """What it is, the same in every repetition: a debt's id, ``use-...``, ``quorum-...``, ``roll-call-1.2``."""
+
+    what: str
+    """One sentence for people."""
+
+    level: int
+    """1 the first time, one more each time."""
+
+
+class Eased(Body, frozen=True, tag="eased"):
+    """What was escalated is settled."""
+
+    subject: str
+    what: str
+
+
 AnyBody = (
     LedgerStarted | LedgerMoved | Heartbeat | PolicyAdopted | PolicyWeakened | Issued | Recovered | RecoveredCore
     | Pinned | Proven | ReadBack | Acknowledged | Reassigned | SheetVoided | Declared | Refused | Overridden
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsEnded | Rejected
     | NotBefore | RotationFound | OfficerSigned | RecoveryImported
+    LedgerStarted | LedgerMoved | Heartbeat | PolicyAdopted | Issued | Recovered | RecoveredCore | Pinned | Proven
+    | ReadBack | Acknowledged | SheetVoided | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded
+    | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead | Closed | Settled
+    | RollCall | Rehearsed | DrillEnded | Destroyed | Noted
+    | Waited | SessionsEnded | Rejected | NotBefore | RotationFound
+    | OfficerSigned | RecoveryImported
+    | AlertsDelivered | Escalated | Eased
 )  # fmt: skip
 """Every record type."""
 

@@ -10,12 +10,13 @@ Rules:
 What a sink sends, and how it retries, is not here.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from breakglass_shamir.custody.duration import Duration
 from breakglass_shamir.custody.table import Path, Table, lasting
+from breakglass_shamir.errors import InvalidPolicy
 
 Host = Annotated[
     str, msgspec.Meta(max_length=253, pattern=r"^[A-Za-z0-9._:-]+$", description="a host name or an address")
@@ -154,3 +155,27 @@ AnySink = (
     SyslogSink | WebhookSink | SplunkSink | PagerDutySink | SlackSink | SmtpSink | JournaldSink | ExecSink | FileSink
 )
 """Every sink there is."""
+
+
+def to_json(sink: AnySink) -> bytes:
+    """Return a sink's configuration as JSON, the same for the same keys."""
+    return msgspec.json.encode(sink, enc_hook=str, order="sorted")
+
+
+def from_json(data: bytes) -> AnySink:
+    """Read what :func:`to_json` wrote.
+
+    Raises:
+        InvalidPolicy: it is not that, or of another release.
+    """
+    try:
+        sink: AnySink = msgspec.json.decode(data, type=AnySink, dec_hook=_duration)
+    except msgspec.DecodeError as error:
+        raise InvalidPolicy(f"a sink that was stored cannot be read: {error}") from None
+    return sink
+
+
+def _duration(kind: type, value: Any) -> Any:
+    if kind is not Duration:
+        raise NotImplementedError
+    return Duration.parse(value)

@@ -162,6 +162,19 @@ class Debt:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """Something past its deadline that was told."""
+
+    level: int
+    """How often it was."""
+
+    at: Moment
+    """When it last was."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """One use, from declaration to closure."""
 
@@ -179,6 +192,9 @@ class Opening:
 
     outcome: str = ""
     """Empty while it lasts; then ``closed``, ``cancelled`` or ``superseded``."""
+
+    seq: int = 0
+    """Number of its ``declared`` record."""
 
     @property
     def short_id(self) -> str:
@@ -216,6 +232,9 @@ class SetState:
 
     history: History = field(default_factory=History)
     """What drills and custody have shown."""
+
+    escalations: Mapping[str, Escalation] = field(default_factory=dict)
+    """What is past its deadline and was told so, by its subject, until it is settled."""
 
     @property
     def policy_digest(self) -> str:

@@ -82,9 +82,7 @@ def open_home(home: Path, beside: Beside | None = None) -> Ledger:
         LedgerElsewhere: it was moved.
         InvalidInput: the folder may not be entered.
     """
-    if not _has_ledger(home):
-        raise NoHome(f"no ledger in {home} yet")
-    refuse_moved(home)
+    require(home)
     try:
         pem = (home / KEY_NAME).read_bytes()
     except OSError as error:
@@ -97,6 +95,19 @@ def open_home(home: Path, beside: Beside | None = None) -> Ledger:
     except InvalidSignature as error:
         raise InvalidSignature(f"the terminal key {home / KEY_NAME} cannot be used: {error}", hint=_KEY_HINT) from error
     return Ledger.open(home / FILE_NAME, seed, beside)
+
+
+def require(home: Path) -> None:
+    """Refuse a folder that has no ledger to go on with.
+
+    Raises:
+        NoHome: there is none.
+        LedgerElsewhere: it was moved.
+        InvalidInput: the folder may not be entered.
+    """
+    if not _has_ledger(home):
+        raise NoHome(f"no ledger in {home} yet")
+    refuse_moved(home)
 
 
 def move(ledger: Ledger, target: Path, reason: str) -> Ledger:

@@ -262,6 +262,8 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
     recorder.opening = recorder.append(declared).digest
     _record_overrides(recorder, problems, overrides)
     recorder.desk.say(f"declared: opening {recorder.opening[:12]} of {recorder.set_name}")
+    if recorder.alerted_sinks():
+        recorder.desk.say(f"told: {', '.join(recorder.alerted_sinks())}, as soon as each can be reached")
 
 
 def have_signed(recorder: Recorder, request: Request, overrides: Overrides, signers: Signers) -> None:
@@ -308,6 +310,7 @@ def _combine(
     state = recorder.refresh()
     problems = gates.before_opening(state, clock.now(), last)
     problems += _void(state, found)
+    problems += _untold(recorder)
     unknown = found.epoch_id not in state.epochs
     if unknown:
         number = found.core.epoch
@@ -368,6 +371,19 @@ def _quorum(recorder: Recorder, pool: Pool, wanted: Wanted) -> Quorum:
         return pool.quorum(new)
     except InsufficientShares:
         return pool.quorum()
+
+
+def _untold(recorder: Recorder) -> list[Problem]:
+    """Wait for a sink that takes the alert of the declaration, where the policy wants one before the reveal."""
+    state = recorder.set_state
+    rules = policies.parse(state.policy_source).alerts if state.policy_source else None
+    if rules is None or not rules.require_ack:
+        return []
+    taken = recorder.alert_taken(state.active_opening.seq, rules.budget.seconds)
+    if taken:
+        recorder.desk.say(f"{taken} has taken the alert")
+        return []
+    return [Problem("alert", f"no sink took the alert of this declaration within {rules.budget}")]
 
 
 def _void(state: SetState, found: Quorum) -> list[Problem]:

@@ -102,7 +102,7 @@ access = "365d"                         # optional: how often the real thing is 
 [alerts]
 budget = "5s"                           # optional: how long an opening waits for its alerts
 require_ack = false                     # optional: whether it waits until one sink has taken the alert
-name_people = false                     # optional: whether an alert names officers and custodians
+name_people = false                     # optional: whether an alert names custodians; officers it always names
 repeat = "1h"                           # optional: how often an alert about something overdue is repeated
 
 # Optional, one table for each place that is told. Types: syslog, webhook, splunk, pagerduty, slack, smtp, journald,

@@ -1,26 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Appends the records of one use case, and moves the ledger when it cannot be written.
+"""Appends the records of one use case, lets their alerts go out, and moves the ledger when it cannot be written.
 
 Rule: no record, no way on. With ``--record-to`` the ledger is copied there once and goes on there, whatever keeps
 it from being written where it is: a full disk, or another program that holds it. Without it the error reaches
-the officer.
+the officer. Alerts never keep a record waiting: a courier beside this program delivers them.
 """
 
+import time
 from pathlib import Path
 
+from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.record import AnyBody
 from breakglass_shamir.custody.state import LedgerState, SetState
 from breakglass_shamir.errors import LedgerBusy, LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
 from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.ledger.outbox import Outbox
 from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations.courier import Courier
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.folders import on_memory
 
+_ACK_POLL_S = 0.05
+
 
 class Recorder:
-    """Appends records about one set; a context manager that closes the ledger."""
+    """Appends records about one set."""
 
     def __init__(self, ledger: Ledger, desk: Desk, *, record_to: Path | None = None) -> None:
         self.ledger = ledger
@@ -28,6 +34,12 @@ class Recorder:
         self.set_name = ""
         self.opening = ""
         self._record_to = record_to
+        self._courier = Courier(ledger.path.parent)
+
+    def close(self) -> None:
+        """Close the ledger and let the courier end by itself."""
+        self._courier.close()
+        self.ledger.close()
 
     @property
     def state(self) -> LedgerState:
@@ -60,12 +72,41 @@ class Recorder:
             return self._append(body, set_key)
 
     def _append(self, body: AnyBody, set_key: Secret | None) -> Entry:
-        return self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key)
+        entry = self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key)
+        if self.alerted_sinks():
+            self._courier.wake()
+        return entry
+
+    def alerted_sinks(self) -> tuple[str, ...]:
+        """Return the sinks that are told of this set's records."""
+        if self.ledger.beside is None:
+            return ()
+        return tuple(one.sink for one in alert_outbox.destinations(self.set_name, self.ledger.state))
+
+    def alert_taken(self, seq: int, within_s: float) -> str:
+        """Wait until a sink has acknowledged the alerts of a record.
+
+        Args:
+            seq: the record's number.
+            within_s: how long to wait.
+
+        Returns:
+            The sink; empty when the time is over.
+        """
+        end = time.monotonic() + within_s
+        with Outbox(self.ledger.path) as outbox:
+            while True:
+                taken = outbox.acknowledged(seq)
+                if taken or time.monotonic() > end:
+                    return taken[0] if taken else ""
+                time.sleep(_ACK_POLL_S)
 
     def _move(self, reason: str) -> None:
         assert self._record_to is not None  # noqa: S101 - the caller looked
         target, self._record_to = self._record_to, None
         self.ledger = home.move(self.ledger, target, reason)
+        self._courier.close()
+        self._courier = Courier(target)
         self.desk.warn(
             f"the ledger could not be written and goes on in {target}; "
             f"from now on use: breakglass --home {target} ..., and write to the old one no more"

@@ -43,6 +43,15 @@ class DrillStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Alerts of a set that no sink, or not every sink, has taken."""
+
+    count: int
+    since_s: int
+    """Age of the oldest, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetStatus:
     """One set, as of now."""
 
@@ -95,7 +104,9 @@ class SetStatus:
     debts: tuple[DebtStatus, ...]
 
 
-def status(state: LedgerState, name: str = "", *, undelivered: Mapping[str, int] | None = None) -> list[SetStatus]:
+def status(
+    state: LedgerState, name: str = "", *, undelivered: Mapping[str, Undelivered] | None = None
+) -> list[SetStatus]:
     """Return the status of one set or of all that have an epoch.
 
     Args:
@@ -111,13 +122,13 @@ def status(state: LedgerState, name: str = "", *, undelivered: Mapping[str, int]
     return [status_of(one, now, undelivered) for one in sets if one.current]
 
 
-def status_of(s: SetState, now: Moment, undelivered: Mapping[str, int] | None = None) -> SetStatus:
+def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] | None = None) -> SetStatus:
     """Return the status of one set at a moment."""
     epoch = s.current_epoch
     left = epoch.envelope.core.structure.most_losses - len(epoch.voided)
     schedule = dues.schedule(s, now)
     debts = tuple(_debt(debt, now) for debt in s.debts)
-    waiting = None if undelivered is None else undelivered.get(s.name, 0)
+    waiting = None if undelivered is None else undelivered.get(s.name, Undelivered(0, 0))
     urgent = _urgent(s, left, debts, now)
     ages = _verified_ages(s, epoch, now)
     return SetStatus(
@@ -137,7 +148,7 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, int] | None = 
         schedule=_soonest(schedule),
         rotation_in_s=next(one.in_s for one in schedule if one.kind == "rotation"),
         drills=tuple(_last_drills(s, now)),
-        undelivered=waiting,
+        undelivered=waiting.count if waiting else None,
         prepared=_prepared(s),
         to_destroy=tuple(_to_destroy(s)),
         opening=s.opening.id if s.opening else "",
@@ -204,7 +215,7 @@ def _urgent(s: SetState, left: int, debts: tuple[DebtStatus, ...], now: Moment) 
     return list(dict.fromkeys(found))
 
 
-def _due(s: SetState, schedule: tuple[Due, ...], undelivered: int | None) -> list[str]:
+def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None) -> list[str]:
     epoch = s.current_epoch
     found = [debt.what for debt in s.debts]
     if s.prepared:
@@ -216,8 +227,11 @@ def _due(s: SetState, schedule: tuple[Due, ...], undelivered: int | None) -> lis
         found.append(f"confirm: {len(epoch.read_back)} of {len(epoch.seats)} sheets were read back")
     if not (epoch.proven or epoch.recovered):
         found.append(f"prove: the target never accepted the credential of epoch {epoch.number}; rotate, or split again")
-    if undelivered:
-        found.append(f"alerts: {undelivered} were not delivered")
+    if undelivered and undelivered.count:
+        since = in_words(undelivered.since_s)
+        found.append(
+            f"alerts: {undelivered.count} were not delivered, the oldest {since} ago; see: breakglass alerts list"
+        )
     return found + _scheduled([one for one in schedule if one.is_due])
 
 

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Getting the outbox empty: every queue by itself, in order, until it is drained or its sink fails.
+
+Rules:
+
+1. One sink never waits for another: each queue has a thread and a lock file of its own.
+2. Two programs never deliver one queue at once: whoever has its lock file goes on until nothing is left.
+3. After a failure the queue pauses: doubling from ``FIRST_PAUSE_S`` to ``LAST_PAUSE_S``, half of it by chance, or as
+   long as the sink asked for. The pause is in the database and outlives this program.
+4. An event is marked only after the sink acknowledged it. What was sent and not marked is sent again.
+"""
+
+import fcntl
+import hashlib
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from breakglass_shamir.alerts.event import Event
+from breakglass_shamir.alerts.sinks.base import Deliverer
+from breakglass_shamir.alerts.sinks.registry import deliverer
+from breakglass_shamir.custody import sinks
+from breakglass_shamir.errors import InvalidPolicy, SinkFailure
+from breakglass_shamir.ledger.outbox import Outbox, Queue, Waiting
+
+FIRST_PAUSE_S = 1.0
+"""After the first failure."""
+
+LAST_PAUSE_S = 300.0
+"""No pause grows beyond this, unless the sink asks for more."""
+
+LONGEST_PAUSE_S = 3600.0
+"""A pause that ends later than this from now was written under another clock and is over."""
+
+LOCK_WAIT_S = 30.0
+"""How long to wait for another program that is at the same queue."""
+
+_LOCK_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of one queue.
+
+    Attributes:
+        owner: the set whose policy has the sink.
+        sink: its name.
+        events: ids of the events it acknowledged now, in order.
+        waiting: events that still wait.
+        problem: why they do; empty where none does.
+    """
+
+    owner: str
+    sink: str
+    events: tuple[str, ...]
+    waiting: int
+    problem: str
+
+
+def flush(path: Path, *, due_only: bool, make: Callable[[sinks.AnySink], Deliverer] = deliverer) -> list[Delivered]:
+    """Deliver what waits.
+
+    Args:
+        path: the ledger's database.
+        due_only: leave the queues alone whose pause is not over.
+        make: makes what delivers to a sink.
+
+    Returns:
+        A line for each queue in which something waited.
+
+    Raises:
+        LedgerUnwritable, LedgerBusy: the outbox cannot be read or written.
+    """
+    with Outbox(path) as outbox:
+        queues = [queue for queue in outbox.queues() if queue.waiting and not (due_only and pausing(queue))]
+    if not queues:
+        return []
+    with ThreadPoolExecutor(len(queues)) as pool:
+        return list(pool.map(lambda queue: _drain(path, queue, make), queues))
+
+
+def pausing(queue: Queue) -> bool:
+    """Tell whether a queue's pause is not over."""
+    left_s = (queue.next_ms - _now_ms()) / 1000
+    return 0 < left_s <= LONGEST_PAUSE_S
+
+
+def pause_s(attempts: int, retry_after_s: int, chance: float) -> float:
+    """Return how long to pause after a failure.
+
+    Args:
+        attempts: failures in a row before this one.
+        retry_after_s: what the sink asked for; 0 where it did not.
+        chance: from 0 to 1.
+    """
+    whole = min(LAST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempts, 30))
+    return max(whole / 2 + whole / 2 * chance, float(retry_after_s))
+
+
+def _drain(path: Path, queue: Queue, make: Callable[[sinks.AnySink], Deliverer]) -> Delivered:
+    """Deliver one queue until nothing is left or its sink fails."""
+    done: list[str] = []
+    with Outbox(path) as outbox, _locked(path.parent, queue) as locked:
+        problem = "" if locked else "another program is delivering and does not finish"
+        while locked and not problem:
+            waiting = outbox.waiting(queue.owner, queue.sink, _batch(queue, make))
+            if not waiting:
+                break
+            arrived, problem = _attempt(outbox, queue, waiting, make)
+            done += arrived
+        left = outbox.queue(queue.owner, queue.sink)
+    return Delivered(queue.owner, queue.sink, tuple(done), left.waiting, problem)
+
+
+def _batch(queue: Queue, make: Callable[[sinks.AnySink], Deliverer]) -> int:
+    try:
+        return make(sinks.from_json(queue.configuration)).batch
+    except InvalidPolicy:
+        return 1
+
+
+def _attempt(
+    outbox: Outbox, queue: Queue, waiting: Sequence[Waiting], make: Callable[[sinks.AnySink], Deliverer]
+) -> tuple[list[str], str]:
+    """Deliver one batch and record what became of it; returns the ids that arrived and the problem."""
+    events = [Event.from_bytes(one.event) for one in waiting]
+    try:
+        sink = make(sinks.from_json(queue.configuration))
+        wanted = [number for number, event in enumerate(events) if sink.is_for(event)]
+        if wanted:
+            sink.deliver([events[number] for number in wanted])
+    except (SinkFailure, InvalidPolicy) as error:
+        failure = error if isinstance(error, SinkFailure) else SinkFailure(str(error))
+        count = wanted[failure.delivered] if isinstance(error, SinkFailure) and failure.delivered else 0
+        attempts = outbox.queue(queue.owner, queue.sink).attempts
+        next_ms = _now_ms() + int(pause_s(attempts, failure.retry_after_s, random.random()) * 1000)  # noqa: S311
+        arrived = waiting[:count]
+        outbox.fail(queue.owner, queue.sink, arrived, _now_ms(), next_ms=next_ms, problem=str(failure))
+        return [event.id for event in events[:count]], str(failure)
+    outbox.mark(queue.owner, queue.sink, waiting, _now_ms())
+    return [event.id for event in events], ""
+
+
+@contextmanager
+def _locked(home: Path, queue: Queue) -> Iterator[bool]:
+    """Hold a queue's lock file; yields whether it could be had in time."""
+    name = hashlib.sha256(f"{queue.owner}\0{queue.sink}".encode()).hexdigest()[:16]
+    descriptor = os.open(home / f"outbox-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + LOCK_WAIT_S
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    yield False
+                    return
+                time.sleep(_LOCK_POLL_S)
+            else:
+                yield True
+                return
+    finally:
+        os.close(descriptor)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which record is told as what: one function for each type, and the list of those that are not told.
+
+Rules:
+
+1. Every record type is in one of the two tables; a test holds that.
+2. An emergency is loud, a drill and a planned rotation are not: severity follows the opening's purpose.
+3. What somebody must look at is a finding that stays open under its incident until a record settles it.
+
+Pure; nothing here reads a clock or a file.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from breakglass_shamir.alerts import ocsf
+from breakglass_shamir.alerts.context import Context, Telling
+from breakglass_shamir.alerts.event import Action, Severity
+from breakglass_shamir.custody import record as records
+
+_LOUD = {"emergency": Severity.CRITICAL}
+_FINDING_ACTIVITY = {Action.NOTE: 1, Action.TRIGGER: 1, Action.RESOLVE: 3}
+_EMERGENCY_ACTIONS = {2: Action.TRIGGER, 10: Action.TRIGGER, 11: Action.RESOLVE}
+"""Read and activate; deactivate."""
+
+_LEVELS = (Severity.HIGH, Severity.CRITICAL, Severity.FATAL)
+_CHECK_RESULT = {"accepted": ocsf.SUCCESS, "refused": ocsf.FAILURE}
+
+
+def tell(context: Context) -> Iterator[Telling]:
+    """Yield how a record is told; nothing where it is not."""
+    body = context.record.body
+    told = TOLD.get(type(body))
+    if told is not None:
+        yield from told(context, body)
+
+
+def finding(
+    subject: str, *, incident: str, severity: Severity = Severity.HIGH, action: Action = Action.TRIGGER
+) -> Telling:
+    """Return a detection finding: somebody must look at this, or looked."""
+    attributes = {
+        "is_alert": action is Action.TRIGGER,
+        "status_id": ocsf.RESOLVED if action is Action.RESOLVE else ocsf.NEW,
+    }
+    activity = _FINDING_ACTIVITY[action]
+    return Telling(ocsf.DETECTION_FINDING, activity, subject, severity, attributes, action, incident)
+
+
+def compliance(subject: str, status_id: int, control: str, details: tuple[str, ...] = ()) -> Telling:
+    """Return a compliance finding: the result of a drill or of a policy's adoption."""
+    severity = {ocsf.PASS: Severity.INFORMATIONAL, ocsf.WARNING: Severity.MEDIUM, ocsf.FAIL: Severity.HIGH}[status_id]
+    attributes = {"compliance": ocsf.compliance(status_id, control, list(details))}
+    return Telling(ocsf.COMPLIANCE_FINDING, 1, subject, severity, attributes)
+
+
+def _entity(
+    context: Context, activity_id: int, subject: str, severity: Severity, epoch_id: str = "", **more: Any
+) -> Telling:
+    """Return a change of the set; in an emergency its beginning and use open an incident, its end resolves it."""
+    attributes = {"entity": ocsf.entity(context.record.set, epoch_id), "status_id": ocsf.SUCCESS, **more}
+    action = _EMERGENCY_ACTIONS.get(activity_id, Action.NOTE) if context.purpose == "emergency" else Action.NOTE
+    return Telling(ocsf.ENTITY_MANAGEMENT, activity_id, subject, severity, attributes, action)
+
+
+def _account(context: Context, subject: str, severity: Severity, status_id: int = ocsf.SUCCESS) -> Telling:
+    attributes = {"user": ocsf.user(context.account), "status_id": status_id}
+    return Telling(ocsf.ACCOUNT_CHANGE, 3, subject, severity, attributes)
+
+
+def _login(context: Context, activity_id: int, subject: str, status_id: int) -> Telling:
+    attributes = {"user": ocsf.user(context.account), "service": context.service, "status_id": status_id}
+    return Telling(ocsf.AUTHENTICATION, activity_id, subject, Severity.LOW, attributes)
+
+
+def _terminal(activity_id: int, subject: str, severity: Severity, **more: Any) -> Telling:
+    return Telling(ocsf.APPLICATION_LIFECYCLE, activity_id, subject, severity, {"app": ocsf.product(), **more})
+
+
+def _loud(context: Context, otherwise: Severity = Severity.LOW) -> Severity:
+    return _LOUD.get(context.purpose, otherwise)
+
+
+def _ledger_started(_c: Context, body: records.LedgerStarted) -> Iterator[Telling]:
+    yield _terminal(3, f"a ledger begins on the terminal {body.terminal}", Severity.LOW)
+
+
+def _ledger_moved(_c: Context, body: records.LedgerMoved) -> Iterator[Telling]:
+    subject = f"the ledger goes on in another place: {body.reason}"
+    yield _terminal(ocsf.OTHER, subject, Severity.HIGH, activity_name="Ledger moved")
+
+
+def _policy_adopted(_c: Context, body: records.PolicyAdopted) -> Iterator[Telling]:
+    yield compliance(f"a policy was adopted, digest {body.digest[:12]}", ocsf.PASS, "policy adoption")
+
+
+def _issued(c: Context, body: records.Issued) -> Iterator[Telling]:
+    subject = f"{len(body.custodians)} sheets of epoch {body.epoch} were issued, credential {body.proven}"
+    more = {"comment": ", ".join(body.custodians.values())} if c.custodians_named else {}
+    yield _entity(c, 1, subject, Severity.LOW, body.epoch_id, **more)
+
+
+def _recovered(c: Context, body: records.Recovered | records.RecoveredCore) -> Iterator[Telling]:
+    pinned = isinstance(body, records.Recovered) and body.pinned
+    subject = f"this terminal learned epoch {body.epoch} from its sheets" + ("" if pinned else ", UNPINNED")
+    yield _entity(c, 6, subject, Severity.LOW if pinned else Severity.MEDIUM, body.epoch_id)
+
+
+def _proven(c: Context, body: records.Proven) -> Iterator[Telling]:
+    status = _CHECK_RESULT.get(body.result, 0)
+    yield _login(c, 1, f"the credential of epoch {c.number(body.epoch_id)} was tried: {body.result}", status)
+
+
+def _read_back(c: Context, body: records.ReadBack) -> Iterator[Telling]:
+    subject = f"sheets {', '.join(body.sheets)} of epoch {c.number(body.epoch_id)} were read back"
+    yield _entity(c, 3, subject, Severity.INFORMATIONAL, body.epoch_id)
+
+
+def _acknowledged(c: Context, body: records.Acknowledged) -> Iterator[Telling]:
+    who = body.custodian if c.custodians_named and body.custodian else "its custodian"
+    subject = f"sheet {body.sheet} of epoch {c.number(body.epoch_id)} is held by {who}"
+    yield _entity(c, 3, subject, Severity.INFORMATIONAL, body.epoch_id)
+
+
+def _sheet_voided(c: Context, body: records.SheetVoided) -> Iterator[Telling]:
+    subject = f"sheet {body.sheet} of epoch {c.number(body.epoch_id)} is void: {body.reason}"
+    yield _entity(c, 4, subject, Severity.HIGH, body.epoch_id)
+    epoch = c.epoch(body.epoch_id)
+    if epoch is None:
+        return
+    left = epoch.envelope.core.structure.most_losses - len(epoch.voided)
+    if left < 0:
+        subject = f"quorum at risk: {len(epoch.voided)} sheets of epoch {epoch.number} are void, perhaps none opens it"
+        yield finding(subject, incident=f"quorum-{body.epoch_id}", severity=Severity.FATAL)
+
+
+def _declared(c: Context, body: records.Declared) -> Iterator[Telling]:
+    more = {"comment": body.reason}
+    subject = f"{body.purpose} declared: {body.incident_class}, {body.ticket}, by {', '.join(body.officers)}"
+    yield _entity(c, 10, subject, _loud(c, Severity.INFORMATIONAL), **more)
+
+
+def _refused(c: Context, body: records.Refused) -> Iterator[Telling]:
+    subject = f"refused at {body.stage}: {body.message}"
+    if body.stage in ("apply", "prove", "rotate"):
+        yield _account(c, subject, Severity.HIGH, ocsf.FAILURE)
+    elif c.record.set:
+        yield _entity(c, 2, subject, Severity.MEDIUM, status_id=ocsf.FAILURE)
+    else:
+        yield finding(subject, incident="", severity=Severity.MEDIUM, action=Action.NOTE)
+
+
+def _overridden(c: Context, body: records.Overridden) -> Iterator[Telling]:
+    subject = f"the check {body.gate} was overridden ({body.problem}): {body.reason}"
+    yield finding(subject, incident=f"{body.gate}-{c.record.seq}")
+
+
+def _cancelled(c: Context, body: records.Cancelled) -> Iterator[Telling]:
+    yield _entity(c, 11, f"declaration withdrawn: {body.reason}", Severity.INFORMATIONAL)
+
+
+def _opened(c: Context, body: records.Opened) -> Iterator[Telling]:
+    how = f"to {body.program}" if body.program else body.mode
+    subject = f"opened by a quorum, sheets {', '.join(body.sheets)} of epoch {c.number(body.epoch_id)} ({how})"
+    yield _entity(c, 2, subject, _loud(c), body.epoch_id)
+    if body.witnessed == "inconsistent":
+        subject = "the sheets remember another history of this ledger"
+        yield finding(subject, incident=f"witness-{c.opening_id[:12]}", severity=Severity.CRITICAL)
+
+
+def _in_use(c: Context, _b: records.InUse) -> Iterator[Telling]:
+    yield _entity(c, 2, "the credential is being revealed", _loud(c))
+
+
+def _use_ended(c: Context, body: records.UseEnded) -> Iterator[Telling]:
+    severity = Severity.CRITICAL if body.classification == "misuse" else Severity.LOW
+    yield _entity(c, 3, f"the use ended, classified {body.classification}: {body.outcome}", severity)
+
+
+def _deferred(c: Context, body: records.Deferred) -> Iterator[Telling]:
+    subject = f"the rotation was put off for {body.for_s} s: {body.reason}"
+    yield finding(subject, incident=f"deferred-{c.opening_id[:12]}")
+
+
+def _abandoned(c: Context, body: records.Abandoned) -> Iterator[Telling]:
+    subject = f"the sheets of epoch {c.number(body.epoch_id)} are void, it was never applied: {body.reason}"
+    yield _entity(c, 4, subject, Severity.LOW, body.epoch_id)
+
+
+def _applied(c: Context, body: records.Applied) -> Iterator[Telling]:
+    yield _account(c, f"the target took the credential of epoch {c.number(body.new_epoch_id)}", Severity.LOW)
+
+
+def _old_dead(c: Context, body: records.OldDead) -> Iterator[Telling]:
+    how = "attested" if body.attested_by else "proven"
+    subject = f"the credential of epoch {c.number(body.old_epoch_id)} is {how} dead, scope {body.scope}"
+    yield _account(c, subject, Severity.MEDIUM if body.attested_by else Severity.LOW)
+    yield _entity(c, 4, f"the sheets of epoch {c.number(body.old_epoch_id)} are void", Severity.LOW, body.old_epoch_id)
+    yield finding(
+        "the rotation settles the risk to the old quorum", incident=f"quorum-{body.old_epoch_id}",
+        severity=Severity.INFORMATIONAL, action=Action.RESOLVE,
+    )  # fmt: skip
+
+
+def _closed(c: Context, body: records.Closed) -> Iterator[Telling]:
+    yield _entity(c, 11, f"opening closed, classified {body.classification}", Severity.LOW)
+    yield finding(
+        "the rotation is done", incident=f"deferred-{c.opening_id[:12]}", severity=Severity.INFORMATIONAL,
+        action=Action.RESOLVE,
+    )  # fmt: skip
+
+
+def _settled(_c: Context, body: records.Settled) -> Iterator[Telling]:
+    subject = f"the overridden check was looked at by {', '.join(body.officers)}: {body.reason}"
+    yield finding(subject, incident=body.debt, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
+
+
+def _roll_call(c: Context, body: records.RollCall) -> Iterator[Telling]:
+    who = f" with {body.custodian}" if c.custodians_named else ""
+    health = f", print {body.health}, {body.used_percent} % used" if body.health else ""
+    subject = f"roll-call of sheet {body.sheet}{who} ({body.level}): {body.result}{health}"
+    yield compliance(subject, _result(body.result), f"roll-call, {body.level}", body.reasons)
+
+
+def _rehearsed(_c: Context, body: records.Rehearsed) -> Iterator[Telling]:
+    subject = f"rehearsal with drill cards {', '.join(body.sheets)}: {body.result}"
+    yield compliance(subject, _result(body.result), "rehearsal", body.reasons)
+
+
+def _drill_ended(_c: Context, body: records.DrillEnded) -> Iterator[Telling]:
+    yield compliance(f"{body.drill} drill: {body.result}", _result(body.result), f"{body.drill} drill", body.reasons)
+
+
+def _destroyed(c: Context, body: records.Destroyed) -> Iterator[Telling]:
+    subject = f"sheets {', '.join(body.sheets)} of epoch {c.number(body.epoch_id)} were destroyed before witnesses"
+    yield _entity(c, 4, subject, Severity.INFORMATIONAL, body.epoch_id)
+
+
+def _noted(c: Context, body: records.Noted) -> Iterator[Telling]:
+    yield _entity(c, 3, f"noted: {body.text}", Severity.INFORMATIONAL)
+
+
+def _heartbeat(_c: Context, body: records.Heartbeat) -> Iterator[Telling]:
+    subject = f"the terminal is alive; the next sign is due in {body.every_s} s"
+    yield _terminal(ocsf.OTHER, subject, Severity.INFORMATIONAL, activity_name="Heartbeat")
+
+
+def _sessions_ended(c: Context, body: records.SessionsEnded) -> Iterator[Telling]:
+    if body.failed:
+        yield finding(f"sessions of the account were not ended: {body.detail}", incident=f"sessions-{c.record.seq}")
+    else:
+        yield _login(c, 2, f"{body.count} sessions of the account were ended: {body.detail}", ocsf.SUCCESS)
+
+
+def _rejected(c: Context, body: records.Rejected) -> Iterator[Telling]:
+    yield _account(
+        c, "the target's rules did not take the new credential; another is made", Severity.MEDIUM, ocsf.FAILURE
+    )
+
+
+def _not_before(_c: Context, body: records.NotBefore) -> Iterator[Telling]:
+    subject = f"the target takes no change before {body.until}; the rotation is owed after it"
+    yield finding(subject, incident="not-before", severity=Severity.MEDIUM, action=Action.NOTE)
+
+
+def _rotation_found(c: Context, body: records.RotationFound) -> Iterator[Telling]:
+    subject = "quorums of two epochs were there: a rotation was interrupted elsewhere"
+    yield _account(c, subject, Severity.HIGH, ocsf.FAILURE)
+
+
+def _escalated(_c: Context, body: records.Escalated) -> Iterator[Telling]:
+    severity = _LEVELS[min(body.level, len(_LEVELS)) - 1]
+    if body.subject.startswith("quorum-"):
+        severity = Severity.FATAL
+    yield finding(f"{body.what} (told {_times(body.level)})", incident=body.subject, severity=severity)
+
+
+def _eased(_c: Context, body: records.Eased) -> Iterator[Telling]:
+    subject = f"settled: {body.what}"
+    yield finding(subject, incident=body.subject, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
+
+
+def _result(word: str) -> int:
+    return {"pass": ocsf.PASS, "warning": ocsf.WARNING}.get(word, ocsf.FAIL)
+
+
+def _times(level: int) -> str:
+    return "once" if level == 1 else f"{level} times"
+
+
+TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
+    records.LedgerStarted: _ledger_started,
+    records.LedgerMoved: _ledger_moved,
+    records.PolicyAdopted: _policy_adopted,
+    records.Issued: _issued,
+    records.Recovered: _recovered,
+    records.RecoveredCore: _recovered,
+    records.Proven: _proven,
+    records.ReadBack: _read_back,
+    records.Acknowledged: _acknowledged,
+    records.SheetVoided: _sheet_voided,
+    records.Declared: _declared,
+    records.Refused: _refused,
+    records.Overridden: _overridden,
+    records.Cancelled: _cancelled,
+    records.Opened: _opened,
+    records.InUse: _in_use,
+    records.UseEnded: _use_ended,
+    records.Deferred: _deferred,
+    records.Abandoned: _abandoned,
+    records.Applied: _applied,
+    records.OldDead: _old_dead,
+    records.Closed: _closed,
+    records.Settled: _settled,
+    records.RollCall: _roll_call,
+    records.Rehearsed: _rehearsed,
+    records.DrillEnded: _drill_ended,
+    records.Destroyed: _destroyed,
+    records.Noted: _noted,
+    records.Heartbeat: _heartbeat,
+    records.SessionsEnded: _sessions_ended,
+    records.Rejected: _rejected,
+    records.NotBefore: _not_before,
+    records.RotationFound: _rotation_found,
+    records.Escalated: _escalated,
+    records.Eased: _eased,
+}
+"""Record type to what it is told as."""
+
+SILENT: Mapping[type, str] = {
+    records.Countersigned: "a step of a rotation that is told when it is done",
+    records.Pinned: "it follows the record of what it pins",
+    records.Waited: "a step of a rotation that is told when it is done",
+    records.Applying: "a step of a rotation that is told when it is done",
+    records.AlertsDelivered: "telling of it would never end",
+}
+"""Record types that are not told, and why."""

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``alerts``: what waits for which sink, deliver it, try a sink."""
+
+import sys
+
+import click
+
+from breakglass_shamir.cli.session import pass_terminal
+from breakglass_shamir.cli.terminal import Terminal
+
+WAITING, NOT_TAKEN = 7, 6
+"""Exit codes: alerts still wait; the test event was not taken."""
+
+
+@click.group()
+def alerts() -> None:
+    """The outbox: alerts that were made and have to arrive."""
+
+
+@alerts.command(name="list")
+@pass_terminal
+def list_(terminal: Terminal) -> None:
+    """Show what waits for which sink, since when, and why."""
+    from breakglass_shamir.custody.due import in_words
+    from breakglass_shamir.operations import alerting
+
+    found = alerting.queues(terminal.home)
+    rows = [
+        (
+            one.set_name, one.sink, str(one.delivered), str(one.waiting),
+            in_words(one.waiting_since_s) if one.waiting else "", one.problem,
+        )
+        for one in found
+    ]  # fmt: skip
+    terminal.table(found, ("set", "sink", "delivered", "waiting", "since", "problem"), rows)
+
+
+@alerts.command()
+@click.option("--due", is_flag=True, help="Leave alone what pauses after a failure; for timers.")
+@click.option("--follow", is_flag=True, help="Deliver until standard input ends; what an opening runs.")
+@pass_terminal
+def flush(terminal: Terminal, due: bool, follow: bool) -> int:
+    """Deliver what waits, now. Exit code 7 when something still waits afterwards."""
+    from breakglass_shamir.operations import alerting
+
+    if follow:
+        alerting.follow(terminal.home, sys.stdin.fileno())
+        return 0
+    found = alerting.flush(terminal.home, due_only=due)
+    lines = [
+        f"{one.sink} of {one.owner}: {len(one.events)} delivered, {one.waiting} waiting"
+        + (f" ({one.problem})" if one.problem else "")
+        for one in found
+    ]
+    terminal.result(found, lines or ["nothing waits"])
+    return WAITING if any(one.waiting for one in found) else 0
+
+
+@alerts.command()
+@click.argument("sink")
+@pass_terminal
+def test(terminal: Terminal, sink: str) -> int:
+    """Send a test event, marked as one, to every sink named SINK."""
+    from breakglass_shamir.cli.session import recorder
+    from breakglass_shamir.operations import alerting
+
+    with recorder(terminal) as opened:
+        found = alerting.try_sink(opened.state, sink)
+    lines = [f"{one.sink} of {one.set_name} ({one.kind}): {one.detail}" for one in found]
+    terminal.result(found, lines)
+    return 0 if all(one.delivered for one in found) else NOT_TAKEN

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alerts for people and timers: what waits, deliver it, try a sink.
+
+Rules:
+
+1. What a sink acknowledged is recorded, one record for each queue and round; that record is itself not told.
+2. A record that left nothing in the outbox, whatever the reason, is made up for before a round.
+3. A test event goes to the sink directly and is marked as one.
+"""
+
+import os
+import select
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from breakglass_shamir.alerts import delivery, ocsf
+from breakglass_shamir.alerts import outbox as outboxes
+from breakglass_shamir.alerts.delivery import Delivered
+from breakglass_shamir.alerts.event import Action, Event, Severity
+from breakglass_shamir.alerts.sinks.base import Deliverer
+from breakglass_shamir.alerts.sinks.registry import deliverer
+from breakglass_shamir.custody import sinks
+from breakglass_shamir.custody.record import AlertsDelivered
+from breakglass_shamir.custody.sinks import AnySink
+from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.errors import BreakglassError, InvalidInput, SinkFailure
+from breakglass_shamir.ledger import home as homes
+from breakglass_shamir.ledger.outbox import Outbox, Queue
+from breakglass_shamir.ledger.store import FILE_NAME, Ledger
+from breakglass_shamir.operations.status import Undelivered
+
+FOLLOW_POLL_S = 1.0
+"""How often a courier looks for queues whose pause is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """One queue, as of now."""
+
+    set_name: str
+    sink: str
+    waiting: int
+    delivered: int
+    waiting_since_s: int
+    """Age of the oldest event that waits, in seconds."""
+
+    failures: int
+    """Attempts in a row that failed."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a test event at one sink."""
+
+    set_name: str
+    sink: str
+    kind: str
+    delivered: bool
+    detail: str
+
+
+def queues(home: Path) -> list[QueueStatus]:
+    """Return what waits for which sink.
+
+    Raises:
+        NoHome: there is no ledger.
+        LedgerUnwritable, LedgerBusy: the outbox cannot be read.
+    """
+    with Outbox(_database(home)) as outbox:
+        return [_status(queue) for queue in outbox.queues()]
+
+
+def undelivered(home: Path) -> dict[str, Undelivered] | None:
+    """Return what waits by set, for ``status``; None where no sink was ever named or the outbox cannot be read."""
+    try:
+        every = queues(home)
+    except BreakglassError:
+        return None
+    if not every:
+        return None
+    found = [queue for queue in every if queue.waiting]
+    return {
+        name: Undelivered(
+            sum(queue.waiting for queue in found if queue.set_name == name),
+            max(queue.waiting_since_s for queue in found if queue.set_name == name),
+        )
+        for name in {queue.set_name for queue in found}
+    }
+
+
+def flush(home: Path, *, due_only: bool) -> list[Delivered]:
+    """Deliver what waits, once round.
+
+    Args:
+        home: the folder with the ledger.
+        due_only: leave queues alone that pause after a failure.
+
+    Raises:
+        NoHome: there is no ledger.
+        LedgerUnwritable, LedgerBusy: the outbox cannot be read or written.
+    """
+    path = _database(home)
+    make_up(home)
+    done = delivery.flush(path, due_only=due_only)
+    _record(home, done)
+    return done
+
+
+def follow(home: Path, descriptor: int) -> None:
+    """Deliver whenever woken by a byte on a descriptor, and a last time when that closes."""
+    path, open_ = _database(home), True
+    while open_:
+        _record(home, delivery.flush(path, due_only=True))
+        ready, _, _ = select.select([descriptor], [], [], FOLLOW_POLL_S)
+        open_ = not ready or bool(os.read(descriptor, 4096))
+    _record(home, delivery.flush(path, due_only=False))
+
+
+def make_up(home: Path) -> None:
+    """Fill in what records should have left in the outbox and did not."""
+    with Outbox(_database(home)) as outbox:
+        missing = outbox.missing()
+        if not missing:
+            return
+        with homes.open_home(home) as ledger:
+            for seq in missing:
+                entry = next(ledger.entries(seq))
+                outbox.store(outboxes.rows(entry, ledger.state))
+
+
+def try_sink(state: LedgerState, name: str, make: Callable[[AnySink], Deliverer] = deliverer) -> list[Tried]:
+    """Send a marked test event to every sink of a name.
+
+    Raises:
+        InvalidInput: no policy names one.
+    """
+    found = [(owner, sink) for owner, sink in _all_sinks(state) if sink.name == name]
+    if not found:
+        known = ", ".join(sorted({sink.name for _, sink in _all_sinks(state)})) or "none"
+        raise InvalidInput(
+            f"expected a sink that a policy names ({known}), got {name!r}", hint="sinks stand under [[alerts.sinks]]"
+        )
+    return [_try(owner, sink, state, make) for owner, sink in found]
+
+
+def _try(owner: str, sink: AnySink, state: LedgerState, make: Callable[[AnySink], Deliverer]) -> Tried:
+    started, kind = time.monotonic(), str(sink.__struct_config__.tag)
+    made = make(sink)
+    try:
+        made.deliver([event for event in _test_events(owner, state) if made.is_for(event)])
+    except SinkFailure as failure:
+        return Tried(owner, sink.name, kind, delivered=False, detail=str(failure))
+    return Tried(owner, sink.name, kind, delivered=True, detail=f"taken in {time.monotonic() - started:.1f} s")
+
+
+def _test_events(owner: str, state: LedgerState) -> Sequence[Event]:
+    """Return an event that opens a test incident and one that resolves it."""
+    now_ms = time.time_ns() // 1_000_000
+    incident = f"test/{owner}/{now_ms}"
+    made = []
+    for place, (action, words) in enumerate(((Action.TRIGGER, "is sent"), (Action.RESOLVE, "is over"))):
+        subject = f"TEST, nothing happened: a test of the alerts of {owner} {words}"
+        document = ocsf.base(
+            ocsf.APPLICATION_LIFECYCLE, ocsf.OTHER, time_ms=now_ms, severity=Severity.INFORMATIONAL, message=subject,
+            metadata={"uid": f"test-{now_ms}-{place}", "log_provider": state.terminal or "unknown"},
+        )  # fmt: skip
+        document |= {
+            "activity_name": "Test", "app": ocsf.product(), "unmapped": {"breakglass": {"record": "test", "set": owner}}
+        }  # fmt: skip
+        identifier = f"test-{now_ms}-{place}"
+        made.append(Event(identifier, owner, subject, Severity.INFORMATIONAL, action, incident, now_ms, document))
+    return made
+
+
+def _all_sinks(state: LedgerState) -> Iterator[tuple[str, AnySink]]:
+    for owner in sorted(state.sets):
+        for one in outboxes.destinations(owner, state):
+            yield owner, sinks.from_json(one.configuration)
+
+
+def _record(home: Path, done: Sequence[Delivered]) -> None:
+    """Record what was acknowledged; a ledger that cannot be written now loses no alert by it."""
+    if not any(one.events for one in done):
+        return
+    with suppress(BreakglassError), homes.open_home(home, outboxes.BESIDE) as ledger:
+        for one in done:
+            if one.events and one.owner in ledger.state.sets:
+                _append(ledger, one)
+
+
+def _append(ledger: Ledger, one: Delivered) -> None:
+    body = AlertsDelivered(sink=one.sink, count=len(one.events), first=one.events[0], last=one.events[-1])
+    ledger.append(body, set_name=one.owner)
+
+
+def _status(queue: Queue) -> QueueStatus:
+    age_s = max(0, time.time_ns() // 1_000_000 - queue.since_ms) // 1000 if queue.since_ms else 0
+    return QueueStatus(queue.owner, queue.sink, queue.waiting, queue.delivered, age_s, queue.attempts, queue.problem)
+
+
+def _database(home: Path) -> Path:
+    """Return the ledger's database.
+
+    Raises:
+        NoHome: there is none.
+        LedgerElsewhere: it was moved.
+    """
+    homes.require(home)
+    return home / FILE_NAME

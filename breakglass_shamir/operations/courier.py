@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program beside this one that empties the outbox while an opening goes on.
+
+Rules:
+
+1. An opening never waits for it: waking it is one byte into a pipe that never blocks, and ending it is closing the
+   pipe.
+2. It holds no secret: it is started before one is there, and gets nothing but the home's path.
+3. When this program ends, however it ends, the pipe closes; the courier then makes one last round and ends too.
+   What is left is for ``alerts flush``, which a timer runs.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_PROGRAM = "from breakglass_shamir.cli import main; main()"
+
+
+class Courier:
+    """Started when it is first woken."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._process: subprocess.Popen[bytes] | None = None
+        self._failed = False
+
+    def wake(self) -> None:
+        """Tell it that something waits; where it cannot be started, nothing follows but a later delivery."""
+        if self._failed:
+            return
+        try:
+            if self._process is None:
+                self._process = self._start()
+            assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
+            os.write(self._process.stdin.fileno(), b".")
+        except BlockingIOError:
+            return  # it has been woken often enough
+        except OSError:
+            self._failed = True
+
+    def close(self) -> None:
+        """Let it end; does not wait for it."""
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
+            self._process.returncode = 0  # it outlives this program on purpose: no warning that it still runs
+        self._process = None
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", _PROGRAM, "--home", str(self._home), "alerts", "flush", "--follow"]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+        os.set_blocking(process.stdin.fileno(), False)
+        return process

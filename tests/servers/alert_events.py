@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events to send: made by the program itself, from records."""
+
+from breakglass_shamir.alerts import translate
+from breakglass_shamir.alerts.event import Event
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.ledger.entry import Entry
+
+LOG = "0123456789abcdef"
+
+
+def event(body: AnyBody, seq: int = 7, name: str = "prod-db") -> Event:
+    """Return the first event of a record."""
+    record = Record(
+        v=1, log=LOG, seq=seq, previous="ab" * 32, root="cd" * 32, time="2026-01-02T03:04:05Z", boot="efef",
+        uptime_ms=12, set=name, opening="ee" * 32, body=body,
+    )  # fmt: skip
+    return translate.events(Entry(b"{}", record, "", "", ""), LedgerState())[0]
+
+
+def voided(seq: int, reason: str = "it was seen", name: str = "prod-db") -> Event:
+    return event(records.SheetVoided(epoch_id="ab" * 8, sheet="1.2", reason=reason), seq, name)
+
+
+def overridden(seq: int = 7) -> Event:
+    return event(records.Overridden(gate="ticket", problem="no such ticket", reason="the ticket system is down"), seq)
+
+
+def settled(debt: str, seq: int = 8) -> Event:
+    return event(records.Settled(debt=debt, reason="looked at", officers=("officer one",)), seq)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A receiver on loopback for what HTTP sinks post: keeps every request, answers as a test says.
+
+It stands for services that cannot be installed here (Splunk's collector, PagerDuty, Slack) and speaks what their
+documents say of the wire; it is also the receiver of a signed webhook, which is any HTTP server.
+"""
+
+import json
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from throwaway_ca import Certificate
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def tree(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with; ``fault`` is ``hang``, ``reset`` or ``lost`` (kept, then reset)."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+
+class Receiver:
+    """The server. ``answer`` decides about each request; what it took is in ``taken``."""
+
+    def __init__(self, certificate: Certificate | None = None) -> None:
+        self.taken: list[Request] = []
+        self.answer: Callable[[Request], Answer] = lambda _request: Answer()
+        self.release = threading.Event()
+        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
+        self._server.daemon_threads = True
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.certificate, certificate.key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://{HOST}:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.release.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                request = Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                answer = receiver.answer(request)
+                if answer.fault in ("", "lost"):
+                    receiver.taken.append(request)
+                if answer.fault == "hang":
+                    receiver.release.wait(10)
+                if answer.fault:
+                    self.close_connection = True
+                    return
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            def log_request(self, code: Any = "-", size: Any = "-") -> None:
+                """Say nothing."""
+
+        return Handler

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every event is valid by the OCSF schema, whose source lies outside this repository."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from breakglass_shamir.alerts import ocsf, tellings, translate
+from breakglass_shamir.alerts.event import Event
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.ledger.entry import Entry
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from ocsf_schema import Schema
+
+KINDS: tuple[type[records.Body], ...] = records.AnyBody.__args__
+TYPE_UIDS = {
+    "declared": 300410,
+    "closed": 300411,
+    "issued": 300401,
+    "sheet-voided": 300404,
+    "opened": 300402,
+    "proven": 300201,
+    "old-dead": 300103,
+    "overridden": 200401,
+    "policy-adopted": 200301,
+}
+"""Record type to the ``type_uid`` that the SIEM's rules are written for."""
+
+
+@pytest.fixture(scope="module")
+def schema(vectors: Path) -> Schema:
+    found = Schema(vectors / "ocsf")
+    assert found.version == ocsf.SCHEMA_VERSION
+    return found
+
+
+def sample(kind: type[records.Body], text: str) -> records.AnyBody:
+    """Make a body of a type with something in every field."""
+    values = {field.name: _sample(field.type, text) for field in msgspec.structs.fields(kind)}
+    return cast("records.AnyBody", kind(**values))
+
+
+def _sample(kind: Any, text: str) -> Any:
+    wanted = str(kind)
+    if kind is bool:
+        return True
+    if kind is int:
+        return 2
+    if wanted.startswith("tuple"):
+        return (text, "1.2")
+    return {"1.1": text} if wanted.startswith("dict") else text
+
+
+def entry(body: records.AnyBody, *, opening: str = "", name: str = "prod-db") -> Entry:
+    record = records.Record(
+        v=1, log="0123456789abcdef", seq=7, previous="ab" * 32, root="cd" * 32, time="2026-01-02T03:04:05Z",
+        boot="efef", uptime_ms=12, set=name, opening=opening, body=body,
+    )  # fmt: skip
+    return Entry(b"{}", record, "", "", "")
+
+
+def told(kind: type[records.Body], text: str = "words") -> list[Event]:
+    return translate.events(entry(sample(kind, text), opening="ee" * 32), LedgerState())
+
+
+def test_every_record_type_is_told_or_said_to_be_silent() -> None:
+    assert set(KINDS) == set(tellings.TOLD) | set(tellings.SILENT)
+    assert not set(tellings.TOLD) & set(tellings.SILENT)
+
+
+@pytest.mark.parametrize("kind", sorted(tellings.TOLD, key=str))
+@pytest.mark.parametrize("text", ["words", "ümläut 漢字", "pass", "a\nb"])
+def test_every_event_of_every_record_type_is_valid(schema: Schema, kind: type[records.Body], text: str) -> None:
+    found = told(kind, text)
+    assert found
+    for event in found:
+        assert schema.problems(event.document) == []
+        assert "\n" not in event.subject
+        assert Event.from_bytes(event.to_bytes()) == event
+
+
+def test_a_record_that_cannot_be_told_well_is_told_plainly(schema: Schema, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_context: Any, _body: Any) -> Any:
+        raise RuntimeError("secret words")
+
+    monkeypatch.setattr(tellings, "TOLD", {records.Cancelled: fails})
+    (event,) = told(records.Cancelled)
+    assert schema.problems(event.document) == []
+    assert "cancelled" in event.subject
+    assert "secret" not in event.to_bytes().decode()
+
+
+@pytest.mark.parametrize(("tag", "uid"), TYPE_UIDS.items())
+def test_the_type_uids_that_rules_are_written_for(tag: str, uid: int) -> None:
+    (kind,) = [kind for kind in KINDS if kind.__struct_config__.tag == tag]
+    assert uid in [event.document["type_uid"] for event in told(kind)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda e: e.pop("severity_id"), "severity_id is required"),
+        (lambda e: e.update(severity_id=9), "not one of"),
+        (lambda e: e.update(severity_id="4"), "expected integer_t"),
+        (lambda e: e.update(colour="red"), "not in the schema"),
+        (lambda e: e["entity"].clear(), "needs one of"),
+        (lambda e: e["metadata"].pop("product"), "product is required"),
+        (lambda e: e["metadata"]["product"].update(colour="red"), "not in the schema"),
+        (lambda e: e.update(type_uid=300499), "type_uid is not"),
+        (lambda e: e.update(time="now"), "expected timestamp_t"),
+    ],
+)
+def test_the_check_sees_what_is_wrong(schema: Schema, spoil: Callable[[dict[str, Any]], Any], problem: str) -> None:
+    document = told(records.Declared)[0].document
+    spoil(document)
+    assert any(problem in found for found in schema.problems(document))
