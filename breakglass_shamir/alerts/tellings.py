@@ -155,6 +155,16 @@ def _overridden(c: Context, body: records.Overridden) -> Iterator[Telling]:
     yield finding(subject, incident=f"{body.gate}-{c.record.seq}")
 
 
+def _officer_signed(c: Context, body: records.OfficerSigned) -> Iterator[Telling]:
+    yield _entity(c, 3, f"{body.officer} signed the declaration with an own key", Severity.INFORMATIONAL)
+
+
+def _recovery_imported(c: Context, body: records.RecoveryImported) -> Iterator[Telling]:
+    subject = f"epoch {c.number(body.epoch_id)}, {body.status}, was opened without the toolkit; the record was imported"
+    yield _entity(c, 2, subject, Severity.CRITICAL, body.epoch_id)
+    yield finding(subject, incident=f"recovery-{body.sha256[:12]}", severity=Severity.CRITICAL)
+
+
 def _cancelled(c: Context, body: records.Cancelled) -> Iterator[Telling]:
     yield _entity(c, 11, f"declaration withdrawn: {body.reason}", Severity.INFORMATIONAL)
 
@@ -302,6 +312,8 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     records.Declared: _declared,
     records.Refused: _refused,
     records.Overridden: _overridden,
+    records.OfficerSigned: _officer_signed,
+    records.RecoveryImported: _recovery_imported,
     records.Cancelled: _cancelled,
     records.Opened: _opened,
     records.InUse: _in_use,

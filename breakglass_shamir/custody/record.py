@@ -476,12 +476,6 @@ AnyBody = (
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsEnded | Rejected
     | NotBefore | RotationFound | OfficerSigned | RecoveryImported
-    LedgerStarted | LedgerMoved | Heartbeat | PolicyAdopted | Issued | Recovered | RecoveredCore | Pinned | Proven
-    | ReadBack | Acknowledged | SheetVoided | Declared | Refused | Overridden | Cancelled | Opened | InUse | UseEnded
-    | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead | Closed | Settled
-    | RollCall | Rehearsed | DrillEnded | Destroyed | Noted
-    | Waited | SessionsEnded | Rejected | NotBefore | RotationFound
-    | OfficerSigned | RecoveryImported
     | AlertsDelivered | Escalated | Eased
 )  # fmt: skip
 """Every record type."""

@@ -10,7 +10,7 @@ from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.due import DAY_S
 from breakglass_shamir.custody.state import Moment, SetState
 from breakglass_shamir.operations.monitoring import CRITICAL, OK, UNKNOWN, WARNING, nagios, nagios_error, prometheus
-from breakglass_shamir.operations.status import SetStatus, ago, days, status_of
+from breakglass_shamir.operations.status import SetStatus, Undelivered, ago, days, status_of
 from tests.unit.custody.test_due import READ_BACK, days_later
 from tests.unit.custody.test_lifecycle import ONE, Book, at_issued, declared, opened
 
@@ -117,8 +117,8 @@ def test_undelivered_alerts_are_due_where_there_is_an_outbox() -> None:
     now = days_later(sealed(), 0)
     assert status_of(state, now).undelivered is None
     assert status_of(state, now, {}).undelivered == 0
-    waiting = status_of(state, now, {"prod-db": 2})
-    assert waiting.due == ("alerts: 2 were not delivered",)
+    waiting = status_of(state, now, {"prod-db": Undelivered(2, 7200)})
+    assert waiting.due == ("alerts: 2 were not delivered, the oldest 2 h ago; see: breakglass alerts list",)
     assert parse(prometheus([waiting]))["breakglass_alerts_undelivered"] == [({"set": "prod-db"}, 2)]
 
 
