@@ -94,6 +94,20 @@ def _policy_adopted(_c: Context, body: records.PolicyAdopted) -> Iterator[Tellin
     yield compliance(f"a policy was adopted, digest {body.digest[:12]}", ocsf.PASS, "policy adoption")
 
 
+def _policy_weakened(_c: Context, body: records.PolicyWeakened) -> Iterator[Telling]:
+    subject = f"a weaker policy was adopted, digest {body.digest[:12]}"
+    yield compliance(subject, ocsf.WARNING, "policy adoption", body.weakens)
+    yield finding(f"{subject}: {'; '.join(body.weakens)}", incident=f"policy-{body.digest[:12]}", action=Action.NOTE)
+
+
+def _reassigned(c: Context, body: records.Reassigned) -> Iterator[Telling]:
+    who = f" to {body.custodian}" if c.custodians_named else ""
+    subject = f"sheet {body.sheet} of epoch {c.number(body.epoch_id)} changed hands{who}: {body.reason}"
+    yield _entity(c, 5, subject, Severity.LOW, body.epoch_id)
+    if body.despite:
+        yield finding(f"{subject}, despite: {'; '.join(body.despite)}", incident=f"custody-{body.epoch_id}")
+
+
 def _issued(c: Context, body: records.Issued) -> Iterator[Telling]:
     subject = f"{len(body.custodians)} sheets of epoch {body.epoch} were issued, credential {body.proven}"
     more = {"comment": ", ".join(body.custodians.values())} if c.custodians_named else {}
@@ -302,6 +316,8 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     records.LedgerStarted: _ledger_started,
     records.LedgerMoved: _ledger_moved,
     records.PolicyAdopted: _policy_adopted,
+    records.PolicyWeakened: _policy_weakened,
+    records.Reassigned: _reassigned,
     records.Issued: _issued,
     records.Recovered: _recovered,
     records.RecoveredCore: _recovered,
