@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``audit``: list, verify and export records."""
+"""``audit``: list, show, verify, export and import records."""
 
 from pathlib import Path
 
@@ -16,28 +16,47 @@ def audit() -> None:
 
 
 @audit.command("list")
+@click.option("--set", "set_name", default="", help="Of this set only.")
+@click.option("--since", default="", metavar="TIME", help="From this day or time on, in UTC: 2026-01-31.")
+@click.option("--type", "kinds", multiple=True, metavar="TYPE", help="Records of this type; give it once for each.")
 @pass_terminal
-def list_(terminal: Terminal) -> None:
-    """List every record, oldest first."""
+def list_(terminal: Terminal, set_name: str, since: str, kinds: tuple[str, ...]) -> None:
+    """List the records, oldest first."""
     from breakglass_shamir.operations import audit as operation
 
     with recorder(terminal) as opened:
-        found = list(operation.lines(opened.ledger))
+        found = list(operation.lines(opened.ledger, set_name=set_name, since=since, kinds=kinds))
     rows = [(str(one.seq), one.time, one.set_name, one.opening[:12], one.type, one.summary) for one in found]
     terminal.table({"records": found}, ("NO", "TIME", "SET", "OPENING", "RECORD", "WHAT"), rows)
 
 
 @audit.command()
 @click.argument("identifier", metavar="ID")
+@pass_terminal
+def show(terminal: Terminal, identifier: str) -> None:
+    """Show a record (its number) or an opening (the beginning of its id) in full, verified, and who signed it."""
+    from breakglass_shamir.operations import audit_show as operation
+
+    with recorder(terminal) as opened:
+        found = operation.show(opened.ledger, identifier)
+    terminal.result({"records": found}, [line for record in found for line in operation.lines(record)])
+
+
+@audit.command()
+@click.argument("identifier", metavar="ID|all")
 @click.option("--out", type=PATH, required=True, help="A new folder.")
 @pass_terminal
 def export(terminal: Terminal, identifier: str, out: Path) -> None:
-    """Export a record (its number) or an opening (the beginning of its id) for ssh-keygen to verify."""
-    from breakglass_shamir.operations import audit as operation
+    """Export a record (its number), an opening (the beginning of its id) or all, to be checked without this program."""
+    from breakglass_shamir.operations import export as operation
 
     with recorder(terminal) as opened:
-        files = operation.export(opened.ledger, identifier, out)
-    terminal.result({"out": out, "files": files}, [f"{len(files)} files in {out}; check them with: sh {out}/verify.sh"])
+        found = operation.export(opened.ledger, identifier, out)
+    lines = [
+        f"{found.records} records, {len(found.files)} files in {out}; check them with: sh {out}/verify.sh",
+        f"sha256 of SHA256SUMS: {found.sums_sha256}",
+    ]
+    terminal.result(found, lines)
 
 
 @audit.command("import")

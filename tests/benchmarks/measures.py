@@ -14,7 +14,7 @@ from pathlib import Path
 from breakglass_shamir.custody.record import Refused
 from breakglass_shamir.ledger import home, verify
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import audit
+from breakglass_shamir.operations import export
 from tests.benchmarks.pairs import Measured, pairs, process
 from tests.end_to_end.life import CUSTODIANS, DECLARATION, NAME, PROGRAM, Life, groups_text
 
@@ -120,7 +120,7 @@ def long_audit(life: Life, folder: Path, runs: int) -> Measured:
             _append(ledger, Refused(stage="benchmark", error="none", message="one of many"))
         exported = folder / "exported"
         for number in range(few):
-            audit.export(ledger, str(number), exported / str(number))
+            export.export(ledger, str(number), exported / str(number))
         size = ledger.size
         found = pairs(
             f"audit of {size} records: signatures, chain, tree, checkpoints, rules",

@@ -377,7 +377,7 @@ def test_a_rehearsal_is_verified_with_ssh_keygen_alone(five: Life, need: Callabl
         ["sh", str(five.folder / "evidence" / "verify.sh")], capture_output=True, text=True, check=True
     )
     assert 'Good "drill@breakglass-shamir" signature for drill-' in done.stdout
-    assert "all 3 signatures hold" in done.stdout
+    assert "all 2 records hold, with 2 signatures and checkpoints of the terminal and 1 of others" in done.stdout
 
 
 def test_a_declaration_that_went_stale_is_no_rehearsal(life: Life) -> None:

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show a record, or an opening, in full: what it says, who signed it, and that its exact bytes hold.
+
+Rule: nothing is shown of a record before every signature on and in it, its checkpoint and its place in the tree are
+verified (``evidence.verify``). That the whole log holds is for ``audit verify``.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from breakglass_shamir.crypto import sshsig
+from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations import evidence
+from breakglass_shamir.operations.evidence import Exhibit
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSignature:
+    """A signature that was verified."""
+
+    by: str
+    """Who, in words."""
+
+    principal: str
+    """Who, as an export's ``allowed_signers`` names it."""
+
+    fingerprint: str
+    namespace: str
+    over: int
+    """Number of the record whose bytes are signed; -1: those of the recovery inside this record."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRecord:
+    """One record in full."""
+
+    seq: int
+    type: str
+    time: str
+    set_name: str
+    opening: str
+    log: str
+    previous: str
+    root: str
+    sha256: str
+    fields: dict[str, Any]
+    signatures: tuple[ShownSignature, ...]
+    checkpoint: str
+    """The signed note of the tree that ends with this record."""
+
+    text: str
+    """The exact bytes, which are UTF-8."""
+
+
+def show(ledger: Ledger, identifier: str) -> tuple[ShownRecord, ...]:
+    """Return a record by its number, or every record of an opening, each verified.
+
+    Raises:
+        InvalidInput: nothing of that id, or openings of more than one.
+        InvalidRecord, InvalidSignature, InvalidProof: the first thing that does not hold, with the record's number.
+    """
+    shown = []
+    for exhibit in evidence.chosen(ledger, identifier):
+        evidence.verify(ledger, exhibit)
+        shown.append(_shown(ledger, exhibit))
+    return tuple(shown)
+
+
+def lines(record: ShownRecord) -> list[str]:
+    """Write a record for people."""
+    head = f"record {record.seq}: {record.type}, {record.time}"
+    rows = [f"{head}, set {record.set_name}" if record.set_name else head]
+    rows += [f"  {name.replace('_', ' ')}: {said}" for name, value in record.fields.items() if (said := _words(value))]
+    rows += [f"  signed by {one.by}, {one.fingerprint}, over {_over(record, one)}" for one in record.signatures]
+    rows.append(f"  sha256 {record.sha256}; in the tree of {record.seq + 1} records")
+    return rows
+
+
+def _shown(ledger: Ledger, exhibit: Exhibit) -> ShownRecord:
+    entry, record = exhibit.entry, exhibit.entry.record
+    text = entry.data.decode()
+    fields = {name: value for name, value in json.loads(text)["body"].items() if name != "type"}
+    return ShownRecord(
+        record.seq, exhibit.type, record.time, record.set, exhibit.opening, record.log, record.previous, record.root,
+        entry.digest, fields, _signatures(ledger, exhibit), entry.checkpoint, text,
+    )  # fmt: skip
+
+
+def _signatures(ledger: Ledger, exhibit: Exhibit) -> tuple[ShownSignature, ...]:
+    key, second = evidence.terminal_key(ledger), exhibit.second
+    words = f"terminal {ledger.state.terminal}"
+    found = [ShownSignature(words, "terminal", key.fingerprint, sshsig.RECORD_NAMESPACE, exhibit.seq)]
+    if second is not None:
+        found.append(
+            ShownSignature(second.words, second.principal, second.key.fingerprint, second.namespace, second.message_seq)
+        )
+    return tuple(found)
+
+
+def _over(record: ShownRecord, signature: ShownSignature) -> str:
+    if signature.over == record.seq:
+        return "this record"
+    return f"record {signature.over}" if signature.over >= 0 else "the recovery in it"
+
+
+def _words(value: Any) -> str:
+    """Write a field's value on one line; a text of several lines, and a long one, is for ``--json``."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item}" for name, item in value.items())
+    if isinstance(value, str) and (len(value) > 200 or "\n" in value):
+        return f"({len(value)} characters; see them with --json)"
+    return str(value)

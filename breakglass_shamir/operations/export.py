@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hand records over to an auditor, who checks them with ``ssh-keygen`` and ``openssl`` alone.
+
+Rules:
+
+1. An export holds the records' exact bytes, every signature, every checkpoint, the keys, and a shell script that checks
+   all of it and needs nothing of ours. What that script checks is written at its steps (``export_verify.sh``).
+2. Keys of officers are exported as the policy at the record's time had them, with their days, and with what was
+   revoked by then; the script judges each signature by its record's time.
+3. The folder is new, and nothing in it is secret: records hold no share and no credential.
+"""
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from breakglass_shamir.crypto import sshsig
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody import recovery
+from breakglass_shamir.custody.drill_rules import drill_envelope
+from breakglass_shamir.custody.officer_keys import listed, revoked
+from breakglass_shamir.custody.policy import Officer
+from breakglass_shamir.custody.record import OfficerSigned, PolicyAdopted
+from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, InvalidRecord, LedgerUnwritable
+from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations import audit, evidence
+from breakglass_shamir.operations.evidence import Exhibit, file_name
+
+SCRIPT = "verify.sh"
+SUMS = "SHA256SUMS"
+
+_PEM = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n"
+_SPKI = bytes.fromhex("302a300506032b6570032100")
+"""DER of an Ed25519 SubjectPublicKeyInfo up to the raw key (RFC 8410 section 4)."""
+
+_README = """Exported records of one breakglass ledger.
+
+Check them with OpenSSH and OpenSSL alone: sh verify.sh
+
+NNNNNN.json               one record, byte for byte as it was signed
+NNNNNN.json.sig           the terminal's signature
+NNNNNN.json.checkpoint    the signed head of the tree that ends with this record
+NNNNNN.json.quorum.sig    a signature that only a quorum of sheets, or of drill cards, could make
+NNNNNN.json.officer.sig   an officer's signature, over the bytes of the declaration
+NNNNNN.json.recovery.json what recover.py left, with its .sig by the quorum
+allowed_signers           keys of the terminal, and of each epoch's quorum
+officers-NNNNNN           keys of officers by the policy that record NNNNNN adopted, with the days they are valid
+revoked-NNNNNN            what that policy revokes, for ssh-keygen -k
+terminal.pem              the terminal's key once more, for openssl
+records, signatures       what verify.sh goes through
+
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written."""
+
+    out: Path
+    files: tuple[Path, ...]
+    records: int
+    sums_sha256: str
+    """SHA-256 of the file that names every other file's; to be written down elsewhere."""
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A new folder that remembers what is in it."""
+
+    path: Path
+    sums: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+
+    def write(self, name: str, content: bytes) -> None:
+        path = self.path / name
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        self.files.append(path)
+        self.sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}")
+
+
+def export(ledger: Ledger, identifier: str, out: Path) -> Exported:
+    """Write a record, every record of an opening, or all of them to a new folder.
+
+    Args:
+        ledger: where they are.
+        identifier: a record's number, the beginning of an opening id, or ``all``.
+        out: the folder; it must not exist or be empty.
+
+    Raises:
+        InvalidInput: nothing of that id.
+        FileExists: the folder has files in it.
+        LedgerUnwritable: the folder could not be written.
+    """
+    wanted = _wanted(ledger, identifier)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExists(f"{out} has files in it", hint="choose another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder = _Folder(out)
+        count = _fill(folder, ledger, wanted)
+        sums = "".join(f"{line}\n" for line in folder.sums).encode()
+        folder.write(SUMS, sums)
+    except OSError as error:
+        raise LedgerUnwritable(f"{out} could not be written: {error.strerror}") from error
+    return Exported(out, tuple(folder.files), count, hashlib.sha256(sums).hexdigest())
+
+
+def _wanted(ledger: Ledger, identifier: str) -> set[int] | None:
+    """Return the numbers of the records that are exported; None: all. What an officer signed comes along."""
+    if identifier.strip().lower() == evidence.EVERYTHING:
+        return None
+    found: set[int] = set()
+    for exhibit in evidence.chosen(ledger, identifier):
+        found.add(exhibit.seq)
+        if exhibit.second is not None and exhibit.second.message_seq >= 0:
+            found.add(exhibit.second.message_seq)
+    return found
+
+
+def _fill(folder: _Folder, ledger: Ledger, wanted: set[int] | None) -> int:
+    numbers, signatures, rows, used = [], [], [], set()
+    for exhibit in evidence.exhibits(ledger):
+        if wanted is not None and exhibit.seq not in wanted:
+            continue
+        numbers.append(f"{exhibit.seq:06d}\n")
+        rows.append(f"{exhibit.seq:06d}  {exhibit.entry.record.time}  {exhibit.type}  {audit.summary(exhibit.entry)}\n")
+        for name, content in _files(exhibit):
+            folder.write(name, content)
+        if exhibit.second is not None:
+            signatures.append(_line(ledger, exhibit))
+        if isinstance(exhibit.entry.record.body, OfficerSigned):
+            used.add(exhibit.policy_seq)
+    for seq in sorted(used):
+        for name, content in _officer_files(ledger, seq):
+            folder.write(name, content)
+    folder.write("records", "".join(numbers).encode())
+    folder.write("signatures", "".join(signatures).encode())
+    folder.write("allowed_signers", _allowed_signers(ledger).encode())
+    folder.write("terminal.pem", _PEM.format(base64.b64encode(_SPKI + ledger.public_key).decode()).encode())
+    folder.write(SCRIPT, resources.files(__package__).joinpath("export_verify.sh").read_bytes())
+    folder.write("README.txt", (_README + "".join(rows)).encode())
+    return len(numbers)
+
+
+def _files(exhibit: Exhibit) -> Iterator[tuple[str, bytes]]:
+    """Yield a record's own files."""
+    name, entry, second = file_name(exhibit.seq), exhibit.entry, exhibit.second
+    yield name, entry.data
+    yield f"{name}.sig", entry.terminal_signature.encode()
+    yield f"{name}.checkpoint", entry.checkpoint.encode()
+    if second is not None:
+        yield f"{name}{second.ending}", second.signature.encode()
+        if second.message_ending:
+            yield f"{name}{second.message_ending}", second.message
+
+
+def _line(ledger: Ledger, exhibit: Exhibit) -> str:
+    """Return what verify.sh is told of a second signature."""
+    name, second, policy = file_name(exhibit.seq), exhibit.second, f"{exhibit.policy_seq:06d}"
+    assert second is not None  # noqa: S101 - the caller looked
+    message = file_name(second.message_seq) if second.message_seq >= 0 else f"{name}{second.message_ending}"
+    allowed, gone = "allowed_signers", "-"
+    if second.namespace == sshsig.OFFICER_NAMESPACE:
+        allowed = f"officers-{policy}"
+        gone = f"revoked-{policy}" if revoked(_officers(ledger, exhibit.policy_seq)) else "-"
+    words = (f"{exhibit.seq:06d}", message, f"{name}{second.ending}", second.principal, second.namespace, allowed, gone)
+    return " ".join(words) + "\n"
+
+
+def _officers(ledger: Ledger, seq: int) -> tuple[Officer, ...]:
+    """Return the officers of the policy that a record adopted."""
+    body = next(ledger.entries(seq)).record.body
+    if not isinstance(body, PolicyAdopted):
+        raise InvalidInput(f"expected record {seq} to adopt a policy")
+    return policies.parse(body.source).officers
+
+
+def _officer_files(ledger: Ledger, seq: int) -> Iterator[tuple[str, bytes]]:
+    officers = _officers(ledger, seq)
+    rows = [
+        sshsig.allowed_signer(evidence.officer_principal(one.name), key, [sshsig.OFFICER_NAMESPACE], _days(one))
+        for one, key in listed(officers)
+    ]
+    yield f"officers-{seq:06d}", "".join(f"{row}\n" for row in rows).encode()
+    gone = sorted(revoked(officers))
+    if gone:
+        yield f"revoked-{seq:06d}", "".join(f"hash: {fingerprint}\n" for fingerprint in gone).encode()
+
+
+def _days(officer: Officer) -> list[str]:
+    """Return the options of ``allowed_signers`` for an officer's days, in UTC; both are days on which keys count."""
+    days = []
+    if officer.valid_from is not None:
+        days.append(f'valid-after="{officer.valid_from:%Y%m%d}000000"')
+    if officer.valid_until is not None:
+        days.append(f'valid-before="{officer.valid_until:%Y%m%d}235959"')
+    return days
+
+
+def _allowed_signers(ledger: Ledger) -> str:
+    rows = [sshsig.allowed_signer("terminal", ledger.public_key, [sshsig.RECORD_NAMESPACE])]
+    for name, state in ledger.state.sets.items():
+        for epoch in state.epochs.values():
+            principal = evidence.quorum_principal(epoch.envelope.core.epoch_id)
+            live = (sshsig.QUORUM_NAMESPACE, recovery.NAMESPACE)
+            rows.append(sshsig.allowed_signer(principal, epoch.envelope.set_public_key, live))
+            with suppress(IllegalState, InvalidRecord):
+                cards = drill_envelope(epoch, name)
+                principal = evidence.quorum_principal(cards.core.epoch_id, "drill")
+                rows.append(sshsig.allowed_signer(principal, cards.set_public_key, [sshsig.DRILL_NAMESPACE]))
+    return "".join(f"{row}\n" for row in rows)

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is exported is checked by a plain shell with ssh-keygen and openssl; whatever is altered, it says so.
+
+The log is made in memory of an office: officers sign, one key is revoked later, a quorum opens, a rehearsal and a
+recovery are recorded. The judge is the exported script, run by ``sh`` on a machine's own tools.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from breakglass_shamir.crypto import keys, sshsig
+from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody import recovery
+from breakglass_shamir.formats.envelope import Checkpoint
+from breakglass_shamir.formats.seal import Facts, Sealed, seal, unseal
+from breakglass_shamir.formats.structure import Group, Structure
+from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger import verify
+from breakglass_shamir.ledger.home import create
+from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations import audit, audit_show, export
+
+OFFICERS = {letter: Secret(letter.encode() * 32) for letter in "ab"}
+LINES = {letter: sshsig.public_line(keys.ed25519_public(seed), "") for letter, seed in OFFICERS.items()}
+
+POLICY = f"""
+name = "prod-db"
+target = {{uri = "ssh-key:///srv/key"}}
+quorum = {{groups = [{{threshold = 2, custodians = ["North", "South", "East"]}}]}}
+declaration = {{classes = ["idp-outage"], signatures = 1}}
+[[officers]]
+name = "Duty officer, north"
+keys = ["{LINES["a"]} at work"]
+valid_from = "2020-01-01"
+valid_until = "2999-12-31"
+[[officers]]
+name = "Second"
+keys = ["{LINES["b"]}"]
+"""
+
+REVOKED = sshsig.fingerprint(keys.ed25519_public(OFFICERS["a"]))
+LATER = POLICY.replace('name = "Second"', f'name = "Second"\nrevoked = ["{REVOKED}"]')
+
+
+def sealed(kind: Kind) -> Sealed:
+    digest = policies.salted_digest(bytes(16), POLICY)
+    facts = Facts(kind, "prod-db", 1, Structure(1, (Group(2, 3),)), digest, Checkpoint(bytes(8), 0, bytes(32)))
+    return seal(facts, Secret(b"tinned beans"))
+
+
+def fill(ledger: Ledger) -> None:
+    live, drill = sealed(Kind.LIVE), sealed(Kind.DRILL)
+    encoded = {
+        kind: base64.b64encode(made.envelope.to_bytes()).decode() for kind, made in (("live", live), ("drill", drill))
+    }
+    epoch_id, public = live.envelope.core.epoch_id.hex(), live.envelope.set_public_key.hex()
+    ledger.append(records.PolicyAdopted(source=POLICY, digest=policies.digest(POLICY).hex()), set_name="prod-db")
+    issued = records.Issued(
+        epoch=1, epoch_id=epoch_id, predecessor="", set_public_key=public, envelope=encoded["live"],
+        envelope_sha256=live.envelope.digest.hex(), drill_envelope=encoded["drill"],
+        drill_set_public_key=drill.envelope.set_public_key.hex(), policy_salt=bytes(16).hex(), proven="accepted",
+        custodians={"1.1": "North", "1.2": "South", "1.3": "East"}, policy_digest=policies.digest(POLICY).hex(),
+    )  # fmt: skip
+    ledger.append(issued, set_name="prod-db")
+    rehearse(ledger, epoch_id, unseal(drill.envelope.core, drill.shares).set_key)
+    opening = declare(ledger, "emergency", 'the directory\'s "server" is down\\')
+    data = ledger.state.of("prod-db").active_opening.data
+    signed = records.OfficerSigned(
+        officer="Duty officer, north", key=LINES["a"],
+        signature=sshsig.sign(OFFICERS["a"], data, sshsig.OFFICER_NAMESPACE),
+    )  # fmt: skip
+    ledger.append(signed, set_name="prod-db", opening=opening)
+    set_key = unseal(live.envelope.core, live.shares).set_key
+    opened = records.Opened(
+        epoch_id=epoch_id, sheets=("1.1", "1.2"), mode="show", program="", witnessed="consistent", pinned=True
+    )
+    ledger.append(opened, set_name="prod-db", opening=opening, set_key=set_key)
+    ledger.append(records.PolicyAdopted(source=LATER, digest=policies.digest(LATER).hex()), set_name="prod-db")
+    import_recovery(ledger, live, set_key)
+
+
+def declare(ledger: Ledger, purpose: str, reason: str) -> str:
+    declared = records.Declared(
+        purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason=reason, officers=("Duty", "IT"),
+        valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
+    )  # fmt: skip
+    return ledger.append(declared, set_name="prod-db").digest
+
+
+def rehearse(ledger: Ledger, epoch_id: str, drill_key: Secret) -> None:
+    body = records.Rehearsed(
+        epoch_id=epoch_id, sheets=("1.1", "1.3"), live=(), steps_ms={"quorum": 5}, result="pass", reasons=()
+    )
+    ledger.append(body, set_name="prod-db", opening=declare(ledger, "drill", "quarterly"), set_key=drill_key)
+
+
+def import_recovery(ledger: Ledger, live: Sealed, set_key: Secret) -> None:
+    fields = {
+        "v": 1, "type": "recovery", "set": "prod-db", "epoch": 1, "epoch_id": live.envelope.core.epoch_id.hex(),
+        "set_public_key": live.envelope.set_public_key.hex(), "envelope_sha256": live.envelope.digest.hex(),
+        "sheets": ["1.1", "1.2"], "officers": ["Duty"], "ticket": "INC-2", "reason": "Büro \"Süd\" burned",
+        "time": "2026-01-05T03:00:00Z", "tool": "recover.py 1",
+    }  # fmt: skip
+    source = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    body = records.RecoveryImported(
+        epoch_id=live.envelope.core.epoch_id.hex(), status="good", source=source,
+        sha256=recovery.digest(source.encode()), signature=sshsig.sign(set_key, source.encode(), recovery.NAMESPACE),
+    )  # fmt: skip
+    ledger.append(body, set_name="prod-db")
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    with create(tmp_path_factory.mktemp("log") / "home", "office terminal") as made:
+        fill(made)
+        verify.verify(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def whole(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("export") / "all"
+    export.export(ledger, "all", out)
+    return out
+
+
+@pytest.fixture
+def folder(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "evidence"))
+
+
+@pytest.fixture(scope="session")
+def check(need: Callable[[str], str]) -> Callable[[Path], subprocess.CompletedProcess[str]]:
+    """Run the exported script with a plain shell."""
+    shell = need("dash")
+    need("ssh-keygen"), need("openssl")
+
+    def run(folder: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [shell, str(folder / "verify.sh")], capture_output=True, text=True, check=False, timeout=60, cwd="/",
+            env={"PATH": "/usr/bin:/bin", "TZ": "America/Los_Angeles"},
+        )  # fmt: skip
+
+    return run
+
+
+Check = Callable[[Path], subprocess.CompletedProcess[str]]
+
+
+def test_everything_holds_and_its_root_is_that_of_the_log(ledger: Ledger, whole: Path, check: Check) -> None:
+    done = check(whole)
+    assert (done.returncode, done.stderr) == (0, "")
+    root = ledger.root_at(ledger.size).hex()
+    said = (
+        f"all {ledger.size} records hold, with {ledger.size} signatures and checkpoints of the terminal and 4 of others"
+    )
+    assert done.stdout.splitlines()[-1] == f"{said}; their tree has the root {root}"
+    for principal in ("quorum-", "drill-", "officer:Duty-officer-north"):
+        assert f"signature for {principal}" in done.stdout
+
+
+def test_an_opening_and_a_single_record_hold_without_the_rest(ledger: Ledger, tmp_path: Path, check: Check) -> None:
+    signed = next(one for one in audit.lines(ledger, kinds=("officer-signed",)))
+    export.export(ledger, signed.opening[:12], tmp_path / "opening")
+    done = check(tmp_path / "opening")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "all 3 records hold, with 3 signatures and checkpoints of the terminal and 2 of others" in done.stdout
+    assert "not all of the log: their tree was not computed" in done.stdout
+    export.export(ledger, str(signed.seq), tmp_path / "record")
+    assert (tmp_path / "record" / f"{signed.seq - 1:06d}.json").is_file()
+    assert check(tmp_path / "record").returncode == 0
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def opening(ledger: Ledger, tmp_path: Path) -> Path:
+    """A declaration, an officer's signature and an opening."""
+    signed = next(one for one in audit.lines(ledger, kinds=("officer-signed",)))
+    export.export(ledger, signed.opening, tmp_path / "opening")
+    return tmp_path / "opening"
+
+
+def test_whatever_file_is_altered_or_taken_away_it_fails(opening: Path, check: Check) -> None:
+    for name in names(opening):
+        path = opening / name
+        data = path.read_bytes()
+        if name != "verify.sh":
+            path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+            assert check(opening).returncode != 0, f"{name} was altered"
+            path.unlink()
+            assert check(opening).returncode != 0, f"{name} is gone"
+            path.write_bytes(data)
+    (opening / "000099.json").write_bytes(b"{}")
+    assert "000099.json is not in SHA256SUMS" in check(opening).stderr
+
+
+def sum_up(folder: Path) -> None:
+    """What somebody does who alters a file and knows the sums."""
+    lines = [
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}"
+        for name in names(folder) if name != "SHA256SUMS"
+    ]  # fmt: skip
+    (folder / "SHA256SUMS").write_text("\n".join(lines) + "\n")
+
+
+UNSIGNED = {"README.txt", "SHA256SUMS", "verify.sh", "allowed_signers"}
+"""Files that only the sums hold; a reader checks the digest of the sums, reads the script, and compares the keys."""
+
+
+def test_nor_do_new_sums_help(opening: Path, check: Check) -> None:
+    """Records, signatures, checkpoints and keys hold each other: one altered character in each is tried."""
+    survivors = []
+    for name in set(names(opening)) - UNSIGNED:
+        data = (opening / name).read_bytes()
+        place = next(at for at in range(len(data) * 3 // 5, 0, -1) if data[at : at + 1].isalnum())
+        (opening / name).write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        sum_up(opening)
+        if check(opening).returncode == 0:
+            survivors.append(name)
+        (opening / name).write_bytes(data)
+    assert survivors == []
+
+
+def test_a_record_cannot_be_left_out_swapped_or_renumbered(folder: Path, whole: Path, check: Check) -> None:
+    def fails(words: str) -> None:
+        sum_up(folder)
+        done = check(folder)
+        assert done.returncode != 0
+        assert words in done.stderr, done.stderr
+        for name in names(whole):
+            shutil.copy(whole / name, folder / name)
+
+    lines = (whole / "records").read_text().splitlines(keepends=True)
+    (folder / "records").write_text("".join(lines[:2] + lines[3:]))
+    sum_up(folder)
+    assert "not all of the log" in check(folder).stdout
+    (folder / "records").write_text("".join([*lines[:2], lines[3], lines[2], *lines[4:]]))
+    fails("is not record 000002 of this log")
+    for ending in ("", ".sig", ".checkpoint"):
+        shutil.copy(whole / f"000003.json{ending}", folder / f"000002.json{ending}")
+    fails("000002.json is not record 000002 of this log")
+    shutil.copy(whole / "000003.json.checkpoint", folder / "000002.json.checkpoint")
+    fails("000002.json.checkpoint is of another record")
+    shutil.copy(whole / "000003.json.sig", folder / "000002.json.sig")
+    fails("the terminal's signature of 000002.json")
+
+
+def test_a_second_signature_cannot_be_stripped_or_swapped(folder: Path, whole: Path, check: Check) -> None:
+    lines = (whole / "signatures").read_text().splitlines(keepends=True)
+    for left_out in range(len(lines)):
+        (folder / "signatures").write_text("".join(lines[:left_out] + lines[left_out + 1 :]))
+        sum_up(folder)
+        done = check(folder)
+        assert re.search(r"0000\d\d\.json lacks its second signature", done.stderr), done.stderr
+    officer = next(line.split() for line in lines if "officer" in line)
+    words = " ".join([*officer[:1], "000003.json", *officer[2:]]) + "\n"
+    (folder / "signatures").write_text("".join(words if line.split() == officer else line for line in lines))
+    sum_up(folder)
+    assert "is not about 000003.json" in check(folder).stderr
+
+
+def test_a_terminal_key_that_is_not_the_logs_is_refused(folder: Path, check: Check) -> None:
+    other = keys.ed25519_public(Secret(b"o" * 32))
+    pem = export._PEM.format(base64.b64encode(export._SPKI + other).decode())
+    (folder / "terminal.pem").write_text(pem)
+    sum_up(folder)
+    assert "terminal.pem and allowed_signers name two terminal keys" in check(folder).stderr
+    allowed = folder / "allowed_signers"
+    line = sshsig.allowed_signer("terminal", other, [sshsig.RECORD_NAMESPACE])
+    allowed.write_text(re.sub("^terminal .*", line, allowed.read_text(), flags=re.M))
+    sum_up(folder)
+    assert "000000.json is not record 000000 of this log" in check(folder).stderr
+
+
+def test_a_key_is_judged_by_the_time_of_the_record(folder: Path, check: Check) -> None:
+    """Expired and revoked keys do not count; those that were good then do, whatever is revoked today."""
+    (officers,) = [name for name in names(folder) if name.startswith("officers-")]
+    path = folder / officers
+    written = path.read_text()
+    assert 'valid-after="20200101000000",valid-before="29991231235959"' in written
+    for old, new in (("29991231235959", "20200102235959"), ("20200101000000", "29980101000000")):
+        path.write_text(written.replace(old, new))
+        sum_up(folder)
+        done = check(folder)
+        assert (done.returncode, "000006.json.officer.sig by officer:Duty-officer-north" in done.stderr) == (1, True), (
+            done.stderr
+        )
+    path.write_text(written)
+    revoked = folder / officers.replace("officers", "revoked")
+    revoked.write_text(f"hash: {REVOKED}\n")
+    signatures = folder / "signatures"
+    signatures.write_text(signatures.read_text().replace(f"{officers} -", f"{officers} {revoked.name}"))
+    sum_up(folder)
+    assert "000006.json.officer.sig by officer:Duty-officer-north" in check(folder).stderr
+
+
+def test_the_list_shows_what_is_asked_for(ledger: Ledger) -> None:
+    every = list(audit.lines(ledger))
+    assert [one.seq for one in every] == list(range(ledger.size))
+    assert [one.type for one in audit.lines(ledger, kinds=("opened", "declared"))] == ["declared", "declared", "opened"]
+    assert [one.type for one in audit.lines(ledger, set_name="prod-db")] == [one.type for one in every if one.set_name]
+    assert list(audit.lines(ledger, since="2999-01-01")) == []
+    assert list(audit.lines(ledger, since=every[0].time)) == every
+
+
+def test_a_record_is_shown_in_full_with_who_signed_it(ledger: Ledger) -> None:
+    signed = next(one for one in audit.lines(ledger, kinds=("officer-signed",)))
+    shown = audit_show.show(ledger, signed.opening[:12])
+    assert [one.type for one in shown] == ["declared", "officer-signed", "opened"]
+    assert [[one.by for one in record.signatures] for record in shown] == [
+        ["terminal office terminal"],
+        ["terminal office terminal", "officer Duty officer, north"],
+        ["terminal office terminal", "quorum of epoch 1"],
+    ]
+    assert shown[1].signatures[1].over == shown[0].seq
+    for record in shown:
+        assert hashlib.sha256(record.text.encode()).hexdigest() == record.sha256
+    words = "\n".join(audit_show.lines(shown[1]))
+    assert f"signed by officer Duty officer, north, {REVOKED}, over record {shown[0].seq}" in words
