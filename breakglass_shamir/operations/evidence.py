@@ -94,7 +94,7 @@ class _Context:
         """Put a record together with what it refers to."""
         record = entry.record
         match record.body:
-            case records.PolicyAdopted():
+            case records.PolicyAdopted() | records.PolicyWeakened():
                 self.policies[record.set] = record.seq
             case records.Declared():
                 self.declared[entry.digest] = entry

@@ -25,7 +25,7 @@ from breakglass_shamir.custody import recovery
 from breakglass_shamir.custody.drill_rules import drill_envelope
 from breakglass_shamir.custody.officer_keys import listed, revoked
 from breakglass_shamir.custody.policy import Officer
-from breakglass_shamir.custody.record import OfficerSigned, PolicyAdopted
+from breakglass_shamir.custody.record import OfficerSigned, PolicyAdopted, PolicyWeakened
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, InvalidRecord, LedgerUnwritable
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations import audit, evidence
@@ -177,7 +177,7 @@ def _line(ledger: Ledger, exhibit: Exhibit) -> str:
 def _officers(ledger: Ledger, seq: int) -> tuple[Officer, ...]:
     """Return the officers of the policy that a record adopted."""
     body = next(ledger.entries(seq)).record.body
-    if not isinstance(body, PolicyAdopted):
+    if not isinstance(body, PolicyAdopted | PolicyWeakened):
         raise InvalidInput(f"expected record {seq} to adopt a policy")
     return policies.parse(body.source).officers
 

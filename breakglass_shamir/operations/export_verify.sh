@@ -71,7 +71,7 @@ while read -r number; do
     mv "$work/node" "$work/tree$level"
   fi
   case $(field type "$file") in
-    opened | deferred | countersigned | rehearsed | officer-signed | recovery-imported)
+    opened | deferred | countersigned | policy-weakened | rehearsed | officer-signed | recovery-imported)
       grep -q "^$number " signatures || die "$file lacks its second signature" ;;
   esac
   last=$seq before=$number records=$((records + 1))

@@ -92,7 +92,7 @@ def fill(ledger: Ledger) -> None:
 def declare(ledger: Ledger, purpose: str, reason: str) -> str:
     declared = records.Declared(
         purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason=reason, officers=("Duty", "IT"),
-        valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
+        valid_for_s=1800, use_for_s=3600, debts=(), supersedes="", policy_digest=policies.digest(POLICY).hex(),
     )  # fmt: skip
     return ledger.append(declared, set_name="prod-db").digest
 
@@ -305,6 +305,12 @@ def test_a_key_is_judged_by_the_time_of_the_record(folder: Path, check: Check) -
     signatures.write_text(signatures.read_text().replace(f"{officers} -", f"{officers} {revoked.name}"))
     sum_up(folder)
     assert "000006.json.officer.sig by officer:Duty-officer-north" in check(folder).stderr
+
+
+def test_the_script_knows_every_type_that_others_sign_too(whole: Path) -> None:
+    signed = {str(body.__struct_config__.tag) for body in (*records.QUORUM_SIGNED, *records.DRILL_SIGNED)}
+    (listed,) = re.findall(r"^    ([a-z| -]+)\)$", (whole / "verify.sh").read_text(), re.M)
+    assert set(listed.split(" | ")) == signed | {"officer-signed", "recovery-imported"}
 
 
 def test_the_list_shows_what_is_asked_for(ledger: Ledger) -> None:
