@@ -28,6 +28,7 @@ COMMANDS = {
     "rotate": "rotation",
     "settle": "rotation",
     "drill": "drill",
+    "protocol": "ceremony",
     "destroyed": "ceremony",
     "note": "ceremony",
     "status": "status",

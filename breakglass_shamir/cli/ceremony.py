@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``destroyed`` and ``note``: what people saw and wrote down on the day."""
+"""``protocol``, ``destroyed`` and ``note``: the plan of a day, and what people saw and wrote down on it."""
+
+from pathlib import Path
+from typing import Literal
 
 import click
 
-from breakglass_shamir.cli.session import pass_terminal, recorder
+from breakglass_shamir.cli.session import PATH, pass_terminal, read_text, recorder
 from breakglass_shamir.cli.terminal import Terminal
 
 
@@ -37,3 +40,27 @@ def note(terminal: Terminal, name: str, text: str, by: str) -> None:
     with recorder(terminal, name) as opened:
         found = ceremony.note(opened, text, by)
     terminal.result(found, [f"noted: record {found.record} of {name}"])
+
+
+@click.command()
+@click.argument("act", type=click.Choice(["split", "recombine", "rotate", "rehearsal", "access"]))
+@click.argument("subject", metavar="NAME|POLICY")
+@click.option("--out", type=PATH, required=True, help="A new PDF.")
+@click.option("--at", help="When it begins, such as 2026-12-01 09:00; else minutes after the beginning are printed.")
+@click.option("--paper", type=click.Choice(["a4", "letter"]), default="a4", show_default=True)
+@pass_terminal
+def protocol(
+    terminal: Terminal, act: str, subject: str, out: Path, at: str | None, paper: Literal["a4", "letter"]
+) -> None:
+    """Write the page to be filled in on the day: for split of a POLICY file, for the others of the set NAME."""
+    from breakglass_shamir.custody import policy as policies
+    from breakglass_shamir.operations import protocol as protocols
+
+    policy = policies.parse(read_text(Path(subject))) if act == "split" else None
+    start = protocols.start_of(at) if at else None
+    with recorder(terminal, "" if policy else subject) as opened:
+        if policy is None:
+            opened.refresh()
+        plan = protocols.plan_of(opened, act, policy, start)
+        protocols.write_plan(opened, plan, out, paper)
+    terminal.result({"set": plan.set_name, "act": act, "out": out}, [f"protocol of {act} for {plan.set_name}: {out}"])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.cli.opening import ask_officers
-from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
+from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
+from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal, interactive
 from breakglass_shamir.cli.values import SECONDS
@@ -88,6 +89,7 @@ def _declaring(command: Any) -> Any:
 @_declaring
 @reading_options
 @click.option("--timeout", type=SECONDS, default=600.0, show_default=True, help="Seconds to wait for scans.")
+@protocol_option
 @pass_terminal
 def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
     """Play an opening of NAME on a quorum of drill cards; the live sheets stay in their bags.
@@ -95,6 +97,7 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
     Declared, timed and recorded like an opening. Nothing is revealed, and nothing of the credential can follow
     from what is scanned.
     """
+    from breakglass_shamir.operations import protocol as protocols
     from breakglass_shamir.operations import rehearsal as operation
     from breakglass_shamir.operations.signing import Signers
     from breakglass_shamir.paper.scan import Scanner
@@ -104,7 +107,9 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
         scanner.start()
         request = _request(terminal, opened, options)
         signers = Signers(options["keys"], interactive())
-        found = operation.rehearse(opened, request, _sources(terminal, options), scanner, signers=signers)
+        sources = _sources(terminal, options)
+        with protocols.kept(opened, "rehearsal", options["protocol"], "a4"):
+            found = operation.rehearse(opened, request, sources, scanner, signers=signers)
     terminal.result(found, _lines(found))
 
 
@@ -113,6 +118,8 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
 @_declaring
 @reading_options
 @printing_options
+@protocol_option
+@receipts_option
 @click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
 @pass_terminal
 def access(terminal: Terminal, /, name: str, **options: Any) -> None:
@@ -121,6 +128,7 @@ def access(terminal: Terminal, /, name: str, **options: Any) -> None:
     Takes a quorum of live sheets and ends in new ones, as every opening does. Its checks are hard.
     """
     from breakglass_shamir.operations import access as operation
+    from breakglass_shamir.operations import protocol as protocols
     from breakglass_shamir.operations.signing import Signers
     from breakglass_shamir.paper.scan import Scanner
 
@@ -132,7 +140,11 @@ def access(terminal: Terminal, /, name: str, **options: Any) -> None:
         ask_for_folders(terminal, options)
         signers = Signers(options["keys"], interactive())
         printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
-        found = operation.access(opened, request, sources, printing, scanner, signers=signers)
+        with (
+            protocols.kept(opened, "access", options["protocol"], options["paper"]),
+            giving_receipts(terminal, opened, options["receipts_to"]),
+        ):
+            found = operation.access(opened, request, sources, printing, scanner, signers=signers)
     terminal.result(found, _lines(found))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
+from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import give_receipts, giving_receipts, receipts_option
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal, interactive
@@ -64,6 +64,7 @@ class TakesCommand(click.Command):
 @receipts_option
 @click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
 @printing_options
+@protocol_option
 @pass_terminal
 @click.pass_context
 def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: Any) -> None:
@@ -73,6 +74,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
     the rotation stays owed, and the exit code is 7. --exec takes the rest of the line as its command, which gets the
     credential on standard input and on the descriptor numbered by BREAKGLASS_FD.
     """
+    from breakglass_shamir.operations import protocol as protocols
     from breakglass_shamir.operations import recombine as operation
     from breakglass_shamir.operations.opening import Overrides
     from breakglass_shamir.operations.signing import Signers
@@ -95,6 +97,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         signers = Signers(options["keys"], interactive())
         printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
         sources = replace(sources, receipts=options["brought"])
+        stack.enter_context(protocols.kept(opened, "recombine", options["protocol"], options["paper"]))
         with giving_receipts(terminal, opened, options["receipts_to"]) as files:
             found = operation.recombine(opened, request, overrides, sources, use, printing, scanner, signers=signers)
     terminal.result(replace(found, receipts=tuple(files)), _lines(found))

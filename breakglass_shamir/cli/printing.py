@@ -33,6 +33,12 @@ def printing_options(command: Command) -> Command:
     return command
 
 
+def protocol_option(command: Command) -> Command:
+    """Add ``--protocol``."""
+    text = "The protocol of the day as a new PDF: the plan at the beginning, what was done at the end."
+    return click.option("--protocol", type=PATH, metavar="FILE", help=text)(command)
+
+
 def printing_of(
     out: Path | None, printer: str | None, paper: Literal["a4", "letter"], readback: Path | None, timeout: float,
     acks: tuple[str, ...],

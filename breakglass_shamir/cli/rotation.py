@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options
+from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
 from breakglass_shamir.cli.terminal import Terminal
@@ -23,17 +23,19 @@ from breakglass_shamir.cli.terminal import Terminal
 @click.option("--attest-old-dead", "attest", is_flag=True, help="Two officers vouch for it; it stays a debt.")
 @receipts_option
 @printing_options
+@protocol_option
 @pass_terminal
 def rotate(
     terminal: Terminal, /, name: str, scans: tuple[Path, ...], typed: str | None, reason: str,
     watched: Path | None, camera: int | Path | None, officers: tuple[str, ...], attest: bool,
-    receipts_to: Path | None, **options: Any,
+    receipts_to: Path | None, protocol: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
     Nobody sees the credential. When an earlier run was interrupted while it changed the target, scan the old
     and the new sheets together. Where the old sheets are gone, --attest-old-dead goes on with the new ones.
     """
+    from breakglass_shamir.operations import protocol as protocols
     from breakglass_shamir.operations import rotate as operation
     from breakglass_shamir.paper.scan import Scanner
 
@@ -41,7 +43,11 @@ def rotate(
     sources = sheets_from(terminal, scans, typed, watched=watched, camera=camera, timeout=options["timeout"])
     ask_for_folders(terminal, options)
     printing = printing_of(**options)
-    with Scanner() as scanner, recorder(terminal, name) as opened:
+    with (
+        Scanner() as scanner,
+        recorder(terminal, name) as opened,
+        protocols.kept(opened, "rotate", protocol, options["paper"]),
+    ):
         scanner.start()
         with giving_receipts(terminal, opened, receipts_to) as files:
             found = operation.rotate(

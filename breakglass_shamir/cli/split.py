@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.printing import printing_of, printing_options
+from breakglass_shamir.cli.printing import printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_secret, read_text, recorder
 from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import InvalidInput
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 @click.option("--generate", "generated", is_flag=True, help="Make a new credential and change the target to it.")
 @click.option("--current-from", metavar="FILE|-", help="With --generate: what opens the target now.")
 @printing_options
+@protocol_option
 @pass_terminal
 def split(
     terminal: Terminal, /, policy: Path, credential_from: str | None, raw: bool, generated: bool,
-    current_from: str | None, **options: Any,
+    current_from: str | None, protocol: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     """Put a credential on paper under the quorum of POLICY.
 
@@ -34,6 +35,8 @@ def split(
     of its own, and no file is written. The epoch stays issued until every printed sheet was scanned: with
     --readback, or later with confirm.
     """
+    from breakglass_shamir.custody import policy as policies
+    from breakglass_shamir.operations import protocol as protocols
     from breakglass_shamir.operations import split as operation
     from breakglass_shamir.paper.scan import Scanner
 
@@ -43,7 +46,12 @@ def split(
         raise InvalidInput("expected a place for the sheets", hint="name it with --out DIR or --printer NAME")
     source = read_text(policy)
     secret, current = _secrets(terminal, credential_from, current_from, raw=raw, generated=generated)
-    with Scanner() as scanner, recorder(terminal) as opened:
+    parsed = policies.parse(source)
+    with (
+        Scanner() as scanner,
+        recorder(terminal) as opened,
+        protocols.kept(opened, "split", protocol, printing.paper, parsed),
+    ):
         found = operation.split(opened, source, secret, printing, scanner, current=current)
     lines = [
         f"set {found.set_name}, epoch {found.epoch} ({found.epoch_id}), credential {found.proven}",

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The protocol of the day: a page to fill in, and the same page with what the records say."""
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+import pypdfium2
+import pytest
+
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.errors import FileExists, InvalidInput, PaperError, RotationDue
+from breakglass_shamir.ledger.home import create
+from breakglass_shamir.operations.desk import Desk
+from breakglass_shamir.operations.protocol import ACTS, kept, plan_of, start_of, write_plan
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.paper.layout import Paper
+from tests.unit.custody.test_lifecycle import FIRST, ONE, SOURCE, adopted, declared, issued
+
+
+@dataclass
+class Room:
+    """Hears what is said."""
+
+    said: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+    def warn(self, line: str) -> None:
+        self.warned.append(line)
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    with create(tmp_path / "home", "terminal north") as ledger:
+        made = Recorder(ledger, cast(Desk, Room()))
+        made.set_name = "prod-db"
+        yield made
+
+
+def room(recorder: Recorder) -> Room:
+    return cast(Room, recorder.desk)
+
+
+def texts(path: Path) -> str:
+    """Return everything a PDF says, each run of white space as one space."""
+    document = pypdfium2.PdfDocument(path)
+    try:
+        pages = [page.get_textpage().get_text_range() for page in document]
+    finally:
+        document.close()
+    return " ".join(" ".join(pages).split())
+
+
+def issue(recorder: Recorder) -> None:
+    recorder.append(adopted())
+    recorder.append(issued(FIRST))
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("paper", ["a4", "letter"])
+def test_a_plan_has_every_step_custodian_and_an_empty_line_for_what_goes_wrong(
+    recorder: Recorder, tmp_path: Path, act: str, paper: Paper
+) -> None:
+    policy = policies.parse(SOURCE)
+    write_plan(recorder, plan_of(recorder, act, policy), tmp_path / "plan.pdf", paper)
+    shown = texts(tmp_path / "plan.pdf")
+    for step in ACTS[act][1]:
+        assert " ".join(step.what.split()) in shown
+        assert f"+{step.after_min} min" in shown
+    for word in ("North", "South", "East", "1.3", "Exceptions", "Initials", "Signature", "any 2 of these 3 sheets"):
+        assert word in shown
+    assert stat.S_IMODE((tmp_path / "plan.pdf").stat().st_mode) == 0o600
+
+
+def test_planned_times_count_from_the_beginning(recorder: Recorder, tmp_path: Path) -> None:
+    plan = plan_of(recorder, "split", policies.parse(SOURCE), datetime(2026, 12, 1, 23, 50))
+    write_plan(recorder, plan, tmp_path / "plan.pdf", "a4")
+    shown = texts(tmp_path / "plan.pdf")
+    assert "2026-12-01" in shown
+    assert "23:50" in shown
+    assert "00:10" in shown
+    assert "+" not in shown
+
+
+def test_what_was_typed_in_flows_through_the_record_into_the_protocol(recorder: Recorder, tmp_path: Path) -> None:
+    path = tmp_path / "day.pdf"
+    with kept(recorder, "split", path, "a4", policies.parse(SOURCE)):
+        assert "B-4711" not in texts(path)
+        issue(recorder)
+        recorder.append(records.Acknowledged(epoch_id=ONE, sheet="1.2", custodian="South", bag="B-4711"))
+        recorder.append(records.Noted(text="the printer jammed at sheet 2", by="Olga"))
+    shown = texts(path)
+    assert "1.2 South B-4711" in shown
+    assert "the printer jammed at sheet 2 Olga" in shown
+    times = {record.record.time[11:19] for record in recorder.ledger.entries()}
+    assert any(time in shown for time in times)
+    assert "terminal north" in shown
+
+
+def test_only_what_was_done_in_this_ceremony_counts(recorder: Recorder, tmp_path: Path) -> None:
+    issue(recorder)
+    recorder.append(records.Acknowledged(epoch_id=ONE, sheet="1.2", custodian="South", bag="OLD-1"))
+    with kept(recorder, "recombine", tmp_path / "day.pdf", "a4"):
+        recorder.append(declared())
+    shown = texts(tmp_path / "day.pdf")
+    assert "OLD-1" not in shown
+    assert "Duty officer" in shown
+    assert "Second officer" in shown
+
+
+def test_a_ceremony_that_failed_keeps_its_protocol(recorder: Recorder, tmp_path: Path) -> None:
+    issue(recorder)
+    with pytest.raises(RotationDue), kept(recorder, "recombine", tmp_path / "day.pdf", "a4"):
+        recorder.append(records.Noted(text="nobody had the key", by="Olga"))
+        raise RotationDue("owed")
+    assert "nobody had the key" in texts(tmp_path / "day.pdf")
+
+
+def test_no_protocol_stops_an_opening(recorder: Recorder, tmp_path: Path) -> None:
+    there = tmp_path / "there.pdf"
+    there.write_text("something")
+    reached = []
+    for path in (there, tmp_path / "nowhere" / "day.pdf"):
+        with kept(recorder, "recombine", path, "a4"):
+            reached.append(path)
+    assert len(reached) == 2
+    assert [line.split(":")[0] for line in room(recorder).warned] == ["no protocol is kept"] * 2
+    assert there.read_text() == "something"
+
+
+def test_a_plan_overwrites_nothing_and_leaves_nothing_half_written(recorder: Recorder, tmp_path: Path) -> None:
+    there = tmp_path / "there.pdf"
+    there.write_text("something")
+    with pytest.raises(FileExists):
+        write_plan(recorder, plan_of(recorder, "split", policies.parse(SOURCE)), there, "a4")
+    with pytest.raises(PaperError):
+        write_plan(recorder, plan_of(recorder, "split"), tmp_path / "nowhere" / "day.pdf", "a4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "there.pdf"]
+
+
+def test_many_custodians_go_on_over_pages(recorder: Recorder, tmp_path: Path) -> None:
+    names = [f"post {number}" for number in range(1, 121)]
+    source = SOURCE.replace('["North", "South", "East"]', str(names).replace("'", '"'))
+    write_plan(recorder, plan_of(recorder, "split", policies.parse(source)), tmp_path / "plan.pdf", "a4")
+    shown = texts(tmp_path / "plan.pdf")
+    assert all(f"1.{number} post {number} " in shown for number in range(1, 121))
+    assert shown.count("Serial of the bag") > 2
+
+
+@pytest.mark.parametrize("written", ["09:00", "tomorrow", "2026-13-01 09:00", ""])
+def test_a_time_that_is_none(written: str) -> None:
+    with pytest.raises(InvalidInput, match="expected a day and time such as 2026-12-01 09:00"):
+        start_of(written)
