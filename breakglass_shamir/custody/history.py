@@ -79,7 +79,7 @@ class History:
     """When the target last accepted the credential in force."""
 
     people_changed: "Moment | None" = None
-    """When a sheet last changed hands."""
+    """When a sheet last changed hands, unless a rehearsal that did not fail came after."""
 
     destroyed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Epoch id to seats whose sheets are destroyed."""
@@ -111,7 +111,8 @@ def follow(known: History, body: records.AnyBody, at: "Moment") -> History:
         case records.RollCall():
             return _roll_call(known, body, at)
         case records.Rehearsed():
-            return replace(known, rehearsal=_result(known.rehearsal, body, at))
+            changed = known.people_changed if body.result == "fail" else None
+            return replace(known, rehearsal=_result(known.rehearsal, body, at), people_changed=changed)
         case records.DrillEnded():
             return _drill_ended(known, body, at)
         case records.Proven(result="accepted") | records.OldDead():

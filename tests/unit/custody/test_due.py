@@ -85,6 +85,19 @@ def test_a_rehearsal_that_did_not_fail_counts(result: str) -> None:
     assert due(book, 90, "rehearsal").why == "the last one was 90 d ago"
 
 
+def test_a_sheet_that_changed_hands_is_due_at_once_and_so_is_a_rehearsal_until_each_was_held() -> None:
+    book = at_issued().add(READ_BACK).add(declared("drill")).add(rehearsed())
+    moved = records.Reassigned(epoch_id=ONE, sheet="1.2", custodian="West", reason="left", despite=())
+    book.add(moved, opening="")
+    book.add(records.Acknowledged(epoch_id=ONE, sheet="1.2", custodian="West", bag="B-1"), opening="")
+    assert due(book, 0, "roll-call", "1.2").why == "it changed hands"
+    assert not due(book, 0, "roll-call", "1.1").is_due
+    assert due(book, 0, "rehearsal").why == "a sheet changed hands"
+    book.add(roll_call("1.2"), opening="").add(declared("drill"), opening="").add(rehearsed())
+    assert not due(book, 0, "roll-call", "1.2").is_due
+    assert not due(book, 0, "rehearsal").is_due
+
+
 def test_an_emergency_makes_no_drill_less_due() -> None:
     book = at_issued().add(READ_BACK)
     before = schedule(book.set, days_later(book, 30))
