@@ -26,6 +26,7 @@ BUILT_IN = {
     "kerberos": "breakglass_shamir.connectors.kerberos:KerberosConnector",
     "ldap": "breakglass_shamir.connectors.ldap_directory:LdapConnector",
     "ldaps": "breakglass_shamir.connectors.ldap_directory:LdapsConnector",
+    "linux": "breakglass_shamir.connectors.linux:LinuxConnector",
     "mysql": "breakglass_shamir.connectors.mysql:MysqlConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql:PostgresqlConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh_key:SshKeyConnector",

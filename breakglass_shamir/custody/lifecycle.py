@@ -100,10 +100,8 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         InvalidRecord: the record contradicts itself.
     """
     first = state.last is None
+    state = replace(state, last=Moment.of(record))
     body = record.body
-    at = Moment.of(record)
-    aside = isinstance(body, records.Refused | records.LedgerMoved)
-    state = replace(state, last=at, last_done=state.last_done if aside else at)
     if isinstance(body, records.LedgerStarted):
         if not first:
             raise IllegalState("a ledger starts once, with its first record")

@@ -299,9 +299,6 @@ class LedgerState:
     public_key: str = ""
     sets: Mapping[str, SetState] = field(default_factory=dict)
     last: Moment | None = None
-    last_done: Moment | None = None
-    """When anything but a refusal or a move was last recorded."""
-
     beat_every_s: int = 0
     """Within how many seconds the last heartbeat promised the next one; 0: nothing was promised."""
 

@@ -137,7 +137,7 @@ _EXAMPLES = {
     "kerberos": _Sample("realm-admin", "kerberos://kdc1.example.net/EXAMPLE.NET", "breakglass/admin"),
     "ldap": _Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
     "ldaps": _Sample("directory-admin", "ldaps://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
-    "linux": _Sample("host", "linux://localhost", "breakglass"),
+    "linux": _Sample("host", "linux:///breakglass", "breakglass"),
     "manual": _Sample("cloud-root", "manual:cloud-root-account", "root"),
     "mysql": _Sample("shop-db", "mysql://db.example.net/", "breakglass"),
     "postgresql": _Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass"),

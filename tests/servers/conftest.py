@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kdc_server import KdcServer
+from linux_host import LinuxHost
 from mariadb_server import MariadbServer
 from postgres_server import PostgresServer, program
 from samba_server import SambaServer
@@ -90,3 +91,15 @@ def kdc(need: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) ->
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def linux_host(need: Callable[[str], str]) -> Iterator[LinuxHost]:
+    """This machine, with throw-away accounts."""
+    for name in ("chpasswd", "useradd", "userdel", "su", "perl", "/bin/login"):
+        need(name)
+    if os.geteuid() != 0:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("a local account can be made by root only")
+    host = LinuxHost()
+    yield host
+    host.remove()

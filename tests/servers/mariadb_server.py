@@ -91,6 +91,10 @@ class MariadbServer:
         self._lay_out(ca)
 
     @property
+    def address(self) -> tuple[str, int]:
+        return HOST, self.port
+
+    @property
     def options(self) -> dict[str, str]:
         return {"ca": str(self.ca), "time_limit": "5", "log": str(self.folder / "log/audit.log")}
 
@@ -137,6 +141,16 @@ class MariadbServer:
         grant = f"GRANT SELECT ON mysql.global_priv TO {name}@'{HOST}'"
         self.admin(UNSEEN + made, grant, SEEN)
         return name
+
+    def become(self, account: str, secret: Secret) -> None:
+        """Set an account's password, whatever it was, and forget its failed logins."""
+        identified = f"mysql_native_password USING PASSWORD('{secret.reveal().decode()}')"
+        self.admin(f"{UNSEEN}ALTER USER {account}@'{HOST}' IDENTIFIED VIA {identified}", "FLUSH PRIVILEGES", SEEN)
+
+    def restart(self) -> None:
+        """Crash the server and start it again."""
+        self.stop(crash=True)
+        self.start()
 
     def lets_in(self, account: str, secret: Secret) -> bool:
         """Ask the client whether a password logs an account in."""

@@ -100,6 +100,10 @@ class PostgresServer:
         self._lay_out(ca, libraries)
 
     @property
+    def address(self) -> tuple[str, int]:
+        return HOST, self.port
+
+    @property
     def options(self) -> dict[str, str]:
         return {"ca": str(self.ca), "time_limit": "5", "log": str(self.folder / "log/server.log")}
 
@@ -130,6 +134,15 @@ class PostgresServer:
         made = f"CREATE ROLE {name} PASSWORD '{secret.reveal().decode()}' {rest}"
         self.admin(*UNSEEN, made)
         return name
+
+    def become(self, role: str, secret: Secret) -> None:
+        """Set a role's password, whatever it was."""
+        self.admin(*UNSEEN, f"ALTER ROLE {role} PASSWORD '{secret.reveal().decode()}'")
+
+    def restart(self) -> None:
+        """Crash the server and start it again."""
+        self.stop("immediate")
+        self.start()
 
     def lets_in(self, role: str, secret: Secret) -> bool:
         """Ask psql whether a password logs a role in."""

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask PAM for a login, and change a password by ``chpasswd``; each in a process of its own, with a time limit.
+
+Rules:
+
+1. The password goes to the process by standard input: no argument and no environment holds it.
+2. A process that does not end in time is killed with all it started.
+
+What it does not do: it judges nothing.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.hygiene import Secret
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+"""Where the system's own programs are looked for."""
+
+_LOGIN = Path(__file__).with_name("pam_login.py")
+
+
+@dataclass(frozen=True, slots=True)
+class PamAnswer:
+    """What PAM said to one login; see ``pam_login`` for the fields."""
+
+    step: str
+    code: int
+    text: str
+    asked: int
+    more: int
+    same: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a program ended; ``status`` is None if it was ended because the time was over."""
+
+    status: int | None
+    output: bytes
+    complaint: str
+
+
+def ask(service: str, account: str, kept: str, password: Secret, time_limit_s: float) -> PamAnswer | None:
+    """Log in once; None if there was no answer.
+
+    Args:
+        service: name of the PAM service; empty compares with the hash only.
+        account: to log in as.
+        kept: the hash in the shadow file.
+        password: to log in with.
+        time_limit_s: for all of it.
+    """
+    secret = base64.b64encode(password.reveal()).decode()
+    question = json.dumps({"service": service, "account": account, "hash": kept, "password": secret})
+    done = run([sys.executable, "-I", "-S", str(_LOGIN)], question.encode(), time_limit_s)
+    if done.status != 0:
+        return None
+    try:
+        return PamAnswer(**json.loads(done.output))
+    except (ValueError, TypeError):
+        return None
+
+
+def change(account: str, password: Secret, time_limit_s: float) -> Done:
+    """Let ``chpasswd`` set a password, by the PAM service of its name."""
+    return run([program("chpasswd")], account.encode() + b":" + password.reveal() + b"\n", time_limit_s)
+
+
+def program(name: str) -> str:
+    """Return the path of one of the system's programs.
+
+    Raises:
+        ConnectorError: it is not there.
+    """
+    found = shutil.which(name, path=SYSTEM_PATH)
+    if found is None:
+        raise ConnectorError(f"{name} not found in {SYSTEM_PATH}")
+    return found
+
+
+def run(command: list[str], given: bytes, time_limit_s: float) -> Done:
+    """Run a program with something on its standard input.
+
+    Raises:
+        ConnectorError: it could not be started.
+    """
+    environment = {"PATH": SYSTEM_PATH, "LC_ALL": "C"}
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd="/",
+            start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise ConnectorError(f"{command[0]} could not be run: {error.strerror}") from error
+    with process:
+        try:
+            output, complaint = process.communicate(given, timeout=time_limit_s)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return Done(None, b"", "no answer in time")
+    return Done(process.returncode, output, complaint.decode(errors="replace").strip()[-400:])
