@@ -28,7 +28,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import verify
 from breakglass_shamir.ledger.home import create
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import audit, audit_show, export
+from breakglass_shamir.operations import audit, audit_show, export, history
 
 OFFICERS = {letter: Secret(letter.encode() * 32) for letter in "ab"}
 LINES = {letter: sshsig.public_line(keys.ed25519_public(seed), "") for letter, seed in OFFICERS.items()}
@@ -320,6 +320,21 @@ def test_the_list_shows_what_is_asked_for(ledger: Ledger) -> None:
     assert [one.type for one in audit.lines(ledger, set_name="prod-db")] == [one.type for one in every if one.set_name]
     assert list(audit.lines(ledger, since="2999-01-01")) == []
     assert list(audit.lines(ledger, since=every[0].time)) == every
+
+
+def test_the_history_tells_of_drills_recoveries_and_signatures(ledger: Ledger) -> None:
+    (told,) = history.build(ledger.entries()).sets
+    (drill,) = told.drills
+    assert (drill.drill, drill.sheets, drill.result, told.openings[0].outcome) == (
+        "rehearsal", ("1.1", "1.3"), "pass", "rehearsed",
+    )  # fmt: skip
+    (found,) = told.recoveries
+    assert (found.ticket, found.status, found.officers, found.claimed) == (
+        "INC-2", "good", ("Duty",), "2026-01-05T03:00:00Z",
+    )  # fmt: skip
+    assert [one.fingerprint for one in told.openings[1].signed_by] == [REVOKED]
+    assert [policy.seq for policy in told.policies] == [1, 8]
+    assert [debt.kind for debt in told.owed] == ["rotation"]
 
 
 def test_a_record_is_shown_in_full_with_who_signed_it(ledger: Ledger) -> None:

@@ -122,7 +122,11 @@ class Book:
         self.count += 1
         if isinstance(body, records.Declared):
             self.opening = records.digest(data)
+        self.keep(data, record)
         return self
+
+    def keep(self, data: bytes, record: Record) -> None:
+        """Hear of each record that was legal."""
 
     def refuse(self, body: AnyBody, message: str, error: type[BreakglassError] = IllegalState, **place: str) -> None:
         before = self.state

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build the history of a log from its records, for whoever renders it: pure, one pass, nothing asked of a store.
+
+Rules:
+
+1. What was legal and what is owed is not decided here: the same state is built that the ledger builds
+   (``lifecycle.apply``), and what changed in it is written down.
+2. Nothing is verified; ``audit verify`` does that before.
+3. Every record of an opening is among its steps, so a record type that this module does not know is still told.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from breakglass_shamir.crypto import ssh_key
+from breakglass_shamir.custody import lifecycle, recovery
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.state import Debt, EpochState, LedgerState, Moment, SetState
+from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.operations.audit import summary
+from breakglass_shamir.operations.story import (
+    DebtStory,
+    DrillStory,
+    EpochStory,
+    Held,
+    Link,
+    LogHistory,
+    OpeningStory,
+    Passed,
+    PolicyStory,
+    RecoveryStory,
+    RollCallStory,
+    RotationStory,
+    SetHistory,
+    SheetStory,
+    SignedBy,
+    Step,
+)
+
+
+def build(entries: Iterable[Entry]) -> LogHistory:
+    """Return the history of a log, given from its first record on.
+
+    Raises:
+        IllegalState, InvalidRecord: a record may not follow; verify the log first.
+    """
+    state, sets = LedgerState(), dict[str, _Set]()
+    first = last = log = ""
+    count = 0
+    for entry in entries:
+        record = entry.record
+        before, state = state, lifecycle.apply(state, entry.data, record)
+        first, last, log, count = first or record.time, record.time, record.log, count + 1
+        if record.set in state.sets:
+            story = sets.setdefault(record.set, _Set())
+            story.take(entry, before.sets.get(record.set, SetState(record.set)), state.sets[record.set])
+    key = ssh_key.from_line(state.public_key).fingerprint if state.public_key else ""
+    found = tuple(sets[name].finished(state.sets[name]) for name in sorted(sets))
+    return LogHistory(log, state.terminal, key, count, first, last, found)
+
+
+@dataclass(slots=True)
+class _Set:
+    """The history of one set, up to a record."""
+
+    policies: list[PolicyStory] = field(default_factory=list)
+    epochs: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Epoch id to number and time of the record that brought it."""
+
+    sheets: dict[tuple[str, str], SheetStory] = field(default_factory=dict)
+    openings: dict[str, OpeningStory] = field(default_factory=dict)
+    moments: dict[str, Moment] = field(default_factory=dict)
+    debts: dict[str, tuple[DebtStory, Moment]] = field(default_factory=dict)
+    settled: list[DebtStory] = field(default_factory=list)
+    drills: list[DrillStory] = field(default_factory=list)
+    recoveries: list[RecoveryStory] = field(default_factory=list)
+
+    def take(self, entry: Entry, before: SetState, after: SetState) -> None:
+        """Take one more record, with the set's state before and after it."""
+        record, body = entry.record, entry.record.body
+        if isinstance(body, records.Declared):
+            self.openings[entry.digest] = _declared(entry.digest, record, body)
+        of_sheets = _SHEETS.get(type(body))
+        if of_sheets is not None:
+            of_sheets(self, body, record)
+        self._of_set(record)
+        opening = entry.digest if isinstance(body, records.Declared) else record.opening
+        if opening in self.openings:
+            self._of_opening(opening, entry)
+        self._outcomes(record, before, after)
+        self._debts(record, before, after)
+
+    def finished(self, state: SetState) -> SetHistory:
+        """Return the history, with what is true now."""
+        epochs = tuple(self._epoch(state, epoch) for epoch in state.epochs.values())
+        debts = sorted([*self.settled, *(debt for debt, _ in self.debts.values())], key=lambda debt: debt.seq)
+        phase = str(state.phase) if state.current else ""
+        return SetHistory(
+            state.name, phase, tuple(self.policies), epochs, tuple(self.openings.values()), tuple(debts),
+            tuple(self.drills), tuple(self.recoveries),
+        )  # fmt: skip
+
+    # --- the set itself --------------------------------------------------------------------------------------
+
+    def _of_set(self, record: Record) -> None:
+        seq, time = record.seq, record.time
+        match record.body:
+            case records.PolicyAdopted() as body:
+                self.policies.append(PolicyStory(seq, time, body.digest, ()))
+            case records.PolicyWeakened() as body:
+                self.policies.append(PolicyStory(seq, time, body.digest, body.weakens))
+            case records.Issued() | records.Recovered() | records.RecoveredCore() as body:
+                self.epochs[body.epoch_id] = (seq, time)
+            case records.Rehearsed() as body:
+                self._drill(record, "rehearsal", body.epoch_id, body.sheets, "", body.result, body.reasons)
+            case records.DrillEnded() as body:
+                opened = self.openings[record.opening].sheets if record.opening in self.openings else ()
+                self._drill(record, body.drill, body.epoch_id, opened, body.login, body.result, body.reasons)
+            case records.RecoveryImported() as body:
+                said = recovery.parse(body.source.encode())
+                self.recoveries.append(
+                    RecoveryStory(
+                        seq, time, body.sha256, body.epoch_id, body.status, said.officers, said.ticket, said.reason,
+                        said.time,
+                    )
+                )  # fmt: skip
+
+    def _drill(
+        self, record: Record, drill: str, epoch_id: str, sheets: tuple[str, ...], login: str, result: str,
+        reasons: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        self.drills.append(
+            DrillStory(record.seq, record.time, drill, record.opening, epoch_id, sheets, login, result, reasons)
+        )
+
+    def _epoch(self, state: SetState, epoch: EpochState) -> EpochStory:
+        seq, since = self.epochs[epoch.epoch_id]
+        sheets = tuple(
+            replace(self.sheet(epoch.epoch_id, seat), custodian=epoch.custodians.get(seat, "")) for seat in epoch.seats
+        )
+        return EpochStory(
+            epoch.number, epoch.epoch_id, epoch.short_id, seq, since, _link(epoch), _predecessor(epoch),
+            epoch.envelope.set_public_key.hex(), epoch.envelope_sha256, str(epoch.status), epoch.since, epoch.proven,
+            epoch.epoch_id == state.current, sheets,
+        )  # fmt: skip
+
+    # --- sheets ----------------------------------------------------------------------------------------------
+
+    def sheet(self, epoch_id: str, seat: str) -> SheetStory:
+        """Return what is known of a sheet so far."""
+        return self.sheets.get((epoch_id, seat), SheetStory(seat, ""))
+
+    def change_sheet(self, epoch_id: str, seat: str, **changes: Any) -> None:
+        """Write down more of a sheet."""
+        self.sheets[epoch_id, seat] = replace(self.sheet(epoch_id, seat), **changes)
+
+    # --- openings --------------------------------------------------------------------------------------------
+
+    def _of_opening(self, opening: str, entry: Entry) -> None:
+        record = entry.record
+        step = Step(record.seq, record.time, str(record.body.__struct_config__.tag), summary(entry))
+        story = self.openings[opening]
+        change = _OPENINGS.get(type(record.body))
+        changes = change(story, record.body, record) if change else {}
+        if isinstance(record.body, records.Opened):
+            self.moments[opening] = Moment.of(record)
+        if isinstance(record.body, records.UseEnded) and opening in self.moments:
+            changes["use_s"] = self.moments[opening].seconds_until(Moment.of(record))
+        self.openings[opening] = replace(story, steps=(*story.steps, step), **changes)
+
+    def _outcomes(self, record: Record, before: SetState, after: SetState) -> None:
+        """Write down how an opening ended, whatever record ended it."""
+        was = before.opening
+        if was is None or (after.opening is not None and after.opening.id == was.id):
+            return
+        ended = next((past for past in reversed(after.past) if past.id == was.id), None)
+        if ended is not None and was.id in self.openings:
+            self.openings[was.id] = replace(
+                self.openings[was.id], outcome=ended.outcome, over=record.time,
+                classification=ended.classification or self.openings[was.id].classification,
+            )  # fmt: skip
+
+    # --- debts -----------------------------------------------------------------------------------------------
+
+    def _debts(self, record: Record, before: SetState, after: SetState) -> None:
+        if before.debts is after.debts:
+            return
+        now = {debt.id: debt for debt in after.debts}
+        for debt in after.debts:
+            if debt.id not in self.debts:
+                self.debts[debt.id] = (_debt(debt, record), Moment.of(record))
+            else:
+                story, since = self.debts[debt.id]
+                self.debts[debt.id] = (replace(story, what=debt.what, deadline_s=debt.deadline_s), since)
+        for gone in [identifier for identifier in self.debts if identifier not in now]:
+            story, since = self.debts.pop(gone)
+            self.settled.append(
+                replace(
+                    story, settled=record.time, settled_seq=record.seq, by=_settled_by(record),
+                    after_s=since.seconds_until(Moment.of(record)),
+                )
+            )  # fmt: skip
+
+
+def _declared(identifier: str, record: Record, body: records.Declared) -> OpeningStory:
+    return OpeningStory(
+        identifier, record.seq, body.purpose, body.incident_class, body.ticket, body.reason, body.officers, body.debts,
+        body.use_for_s, record.time,
+    )  # fmt: skip
+
+
+def _link(epoch: EpochState) -> Link:
+    if epoch.recovered:
+        return "pinned" if epoch.pinned else "unpinned"
+    if not _predecessor(epoch):
+        return "first"
+    return "countersigned" if epoch.countersigned else "not countersigned"
+
+
+def _predecessor(epoch: EpochState) -> str:
+    """Return the predecessor's epoch id; an envelope writes that there is none as zeros."""
+    return epoch.predecessor if epoch.predecessor.strip("0") else ""
+
+
+def _debt(debt: Debt, record: Record) -> DebtStory:
+    return DebtStory(debt.id, debt.kind, debt.what, debt.opening, record.seq, record.time, debt.deadline_s)
+
+
+def _settled_by(record: Record) -> str:
+    match record.body:
+        case records.Settled() as body:
+            return f"{', '.join(body.officers)}: {body.reason}"
+        case records.OldDead():
+            return "the proven death of the old credential"
+    return str(record.body.__struct_config__.tag)
+
+
+_Changes = dict[str, Any]
+
+
+def _signed(story: OpeningStory, body: records.OfficerSigned, record: Record) -> _Changes:
+    fingerprint = ssh_key.from_line(body.key).fingerprint
+    return {"signed_by": (*story.signed_by, SignedBy(record.seq, record.time, body.officer, fingerprint))}
+
+
+def _overridden(story: OpeningStory, body: records.Overridden, record: Record) -> _Changes:
+    return {"passed": (*story.passed, Passed(record.seq, body.gate, body.problem, body.reason))}
+
+
+def _opened(_s: OpeningStory, body: records.Opened, record: Record) -> _Changes:
+    names = ("epoch_id", "sheets", "mode", "program", "witnessed", "pinned")
+    return {"opened": record.time, **{name: getattr(body, name) for name in names}}
+
+
+def _use_ended(_s: OpeningStory, body: records.UseEnded, record: Record) -> _Changes:
+    return {"ended": record.time, "how": body.outcome, "classification": body.classification}
+
+
+def _applying(story: OpeningStory, body: records.Applying, record: Record) -> _Changes:
+    return {"rotation": story.rotation or RotationStory(body.old_epoch_id, body.new_epoch_id, record.time)}
+
+
+def _rotation(story: OpeningStory, **changes: Any) -> _Changes:
+    return {"rotation": replace(story.rotation, **changes)} if story.rotation else {}
+
+
+def _old_dead(story: OpeningStory, body: records.OldDead, record: Record) -> _Changes:
+    return _rotation(story, proven=record.time, proofs=body.proofs, scope=body.scope, attested_by=body.attested_by)
+
+
+_OPENINGS: dict[type, Callable[[OpeningStory, Any, Record], _Changes]] = {
+    records.OfficerSigned: _signed,
+    records.Overridden: _overridden,
+    records.Opened: _opened,
+    records.InUse: lambda _s, _b, record: {"in_use": record.time},
+    records.UseEnded: _use_ended,
+    records.Applying: _applying,
+    records.Applied: lambda story, _b, record: _rotation(story, applied=record.time),
+    records.OldDead: _old_dead,
+    records.SessionsEnded: lambda story, body, _r: _rotation(story, sessions_ended=body.count),
+}
+"""What a record of an opening changes in its story."""
+
+
+def _read_back(of: _Set, body: records.ReadBack, record: Record) -> None:
+    for seat in body.sheets:
+        of.change_sheet(body.epoch_id, seat, read_back=record.time)
+
+
+def _acknowledged(of: _Set, body: records.Acknowledged, record: Record) -> None:
+    held = of.sheet(body.epoch_id, body.sheet).held
+    of.change_sheet(body.epoch_id, body.sheet, held=(*held, Held(record.seq, record.time, body.custodian, body.bag)))
+
+
+def _reassigned(of: _Set, body: records.Reassigned, record: Record) -> None:
+    held = of.sheet(body.epoch_id, body.sheet).held
+    of.change_sheet(body.epoch_id, body.sheet, held=(*held, Held(record.seq, record.time, body.custodian, "")))
+
+
+def _sheet_voided(of: _Set, body: records.SheetVoided, record: Record) -> None:
+    of.change_sheet(body.epoch_id, body.sheet, voided=record.time, void_reason=body.reason)
+
+
+def _roll_call(of: _Set, body: records.RollCall, record: Record) -> None:
+    found = RollCallStory(
+        record.seq, record.time, body.custodian, body.level, body.bag, body.health, body.used_percent, body.result,
+        body.reasons,
+    )  # fmt: skip
+    calls = of.sheet(body.epoch_id, body.sheet).roll_calls
+    of.change_sheet(body.epoch_id, body.sheet, roll_calls=(*calls, found))
+
+
+def _destroyed(of: _Set, body: records.Destroyed, record: Record) -> None:
+    for seat in body.sheets:
+        of.change_sheet(body.epoch_id, seat, destroyed=record.time)
+
+
+_SHEETS: dict[type, Callable[[_Set, Any, Record], None]] = {
+    records.ReadBack: _read_back,
+    records.Acknowledged: _acknowledged,
+    records.Reassigned: _reassigned,
+    records.SheetVoided: _sheet_voided,
+    records.RollCall: _roll_call,
+    records.Destroyed: _destroyed,
+}
+"""What a record changes in the stories of sheets."""

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a log tells of its sets, as a report shows it: typed, frozen, without a word about how it looks.
+
+Times are RFC 3339 in UTC as the records hold them, and empty where something did not happen; ``seq`` is the number of
+the record that says so. ``history.py`` builds it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Link = Literal["first", "countersigned", "not countersigned", "pinned", "unpinned"]
+"""How an epoch follows: the first one; vouched for by its predecessor's quorum; printed by a rotation that broke off;
+learned from its sheets with a receipt, or with nothing to vouch for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One record of an opening."""
+
+    seq: int
+    time: str
+    type: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBy:
+    """An officer's signature of a declaration."""
+
+    seq: int
+    time: str
+    officer: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A check that failed and was passed by name."""
+
+    seq: int
+    gate: str
+    problem: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RotationStory:
+    """A rotation in an opening, up to the proof that the old credential is dead."""
+
+    old_epoch_id: str
+    new_epoch_id: str
+    applying: str
+    applied: str = ""
+    proven: str = ""
+    proofs: tuple[str, ...] = ()
+    scope: str = ""
+    attested_by: tuple[str, ...] = ()
+    """Officers who attested what could not be proven."""
+
+    sessions_ended: int = -1
+    """-1: nobody tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningStory:
+    """One use of a set, from its declaration on."""
+
+    id: str
+    seq: int
+    purpose: str
+    incident_class: str
+    ticket: str
+    reason: str
+    officers: tuple[str, ...]
+    """As they were typed."""
+
+    debts_named: tuple[str, ...]
+    allowed_s: int
+    """How long the use may take."""
+
+    declared: str
+    signed_by: tuple[SignedBy, ...] = ()
+    passed: tuple[Passed, ...] = ()
+    epoch_id: str = ""
+    sheets: tuple[str, ...] = ()
+    mode: str = ""
+    program: str = ""
+    witnessed: str = ""
+    pinned: bool = False
+    opened: str = ""
+    in_use: str = ""
+    ended: str = ""
+    use_s: int = -1
+    """Seconds from the opening to the end of the use, elapsed; -1: it was not opened, or has not ended."""
+
+    how: str = ""
+    """How the use ended, in words."""
+
+    classification: str = ""
+    rotation: RotationStory | None = None
+    outcome: str = ""
+    """``closed``, ``cancelled``, ``superseded``, ``rehearsed``, ``ended``; empty while it is under way."""
+
+    over: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def short_id(self) -> str:
+        """The opening id as people see it."""
+        return self.id[:12]
+
+    @property
+    def overlong(self) -> bool:
+        """Whether the use took longer than was declared."""
+        return self.use_s > self.allowed_s
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Somebody kept a sheet."""
+
+    seq: int
+    since: str
+    custodian: str
+    bag: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollCallStory:
+    """One look at a sheet."""
+
+    seq: int
+    time: str
+    custodian: str
+    level: str
+    bag: str
+    health: str
+    used_percent: int
+    result: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetStory:
+    """One sheet of an epoch."""
+
+    sheet: str
+    custodian: str
+    """Who should have it now."""
+
+    read_back: str = ""
+    held: tuple[Held, ...] = ()
+    """Each acknowledgement and each change of hands."""
+
+    roll_calls: tuple[RollCallStory, ...] = ()
+    voided: str = ""
+    void_reason: str = ""
+    destroyed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochStory:
+    """One generation of a set."""
+
+    number: int
+    epoch_id: str
+    short_id: str
+    seq: int
+    since: str
+    """When this ledger learned of it."""
+
+    link: Link
+    predecessor: str
+    """Epoch id; empty for a first one."""
+
+    set_public_key: str
+    envelope_sha256: str
+    status: str
+    """``good``, ``void`` or ``abandoned``."""
+
+    status_since: str
+    proven: bool
+    current: bool
+    sheets: tuple[SheetStory, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DebtStory:
+    """What an opening, or a recovery, owed, and how it ended."""
+
+    id: str
+    kind: str
+    what: str
+    opening: str
+    seq: int
+    since: str
+    deadline_s: int
+    settled: str = ""
+    settled_seq: int = -1
+    by: str = ""
+    """What settled it, in words; empty while it is owed."""
+
+    after_s: int = -1
+    """Seconds it was owed, elapsed; -1: it still is."""
+
+    @property
+    def late(self) -> bool:
+        """Whether it was settled after its deadline."""
+        return self.after_s > self.deadline_s
+
+
+@dataclass(frozen=True, slots=True)
+class DrillStory:
+    """One rehearsal or access drill."""
+
+    seq: int
+    time: str
+    drill: str
+    opening: str
+    epoch_id: str
+    sheets: tuple[str, ...]
+    login: str
+    result: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryStory:
+    """An opening without the toolkit, as its record says."""
+
+    seq: int
+    imported: str
+    sha256: str
+    epoch_id: str
+    status: str
+    """Of the epoch when the record was imported."""
+
+    officers: tuple[str, ...]
+    ticket: str
+    reason: str
+    claimed: str
+    """Time by the clock of the machine it was made on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStory:
+    """A policy that came into force."""
+
+    seq: int
+    time: str
+    digest: str
+    weakens: tuple[str, ...]
+    """What it allows that the one before did not; then a quorum signed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetHistory:
+    """Everything that happened to one set, oldest first."""
+
+    name: str
+    phase: str
+    policies: tuple[PolicyStory, ...]
+    epochs: tuple[EpochStory, ...]
+    openings: tuple[OpeningStory, ...]
+    debts: tuple[DebtStory, ...]
+    drills: tuple[DrillStory, ...]
+    recoveries: tuple[RecoveryStory, ...]
+
+    @property
+    def unbroken(self) -> bool:
+        """Whether each epoch that came into force is the first or was vouched for by the one before."""
+        in_force = [epoch for epoch in self.epochs if epoch.status != "abandoned" and (epoch.proven or epoch.current)]
+        return all(epoch.link in ("first", "countersigned", "pinned") for epoch in in_force)
+
+    @property
+    def owed(self) -> tuple[DebtStory, ...]:
+        """Debts that are not settled."""
+        return tuple(debt for debt in self.debts if not debt.by)
+
+
+@dataclass(frozen=True, slots=True)
+class LogHistory:
+    """One terminal's log."""
+
+    log: str
+    terminal: str
+    terminal_fingerprint: str
+    records: int
+    first: str
+    last: str
+    sets: tuple[SetHistory, ...]
