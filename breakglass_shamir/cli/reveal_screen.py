@@ -23,6 +23,7 @@ from typing import TextIO
 from breakglass_shamir.cli.terminal import clean
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.hygiene import Secret
 
 TERMINAL = Path("/dev/tty")
 """The controlling terminal (tty(4))."""
@@ -65,7 +66,7 @@ def show(credential: Credential, seconds: int) -> None:
             with suppress(termios.error):
                 termios.tcflush(descriptor, termios.TCIFLUSH)
             screen.write(ENTER + _body(credential))
-            _count_down(screen, descriptor, seconds)
+            _count_down(screen, descriptor, seconds, credential.totp_seed)
         except _Ended:
             raise
         except KeyboardInterrupt:
@@ -99,7 +100,7 @@ def _body(credential: Credential) -> str:
         ("target", clean(credential.target)),
         ("secret", _readable(credential.secret.reveal())),
         ("hint", clean(credential.hint)),
-        ("TOTP", "a seed for one-time codes is kept with it" if credential.totp_seed else ""),
+        ("TOTP", "the one-time code of this moment is below" if credential.totp_seed else ""),
     ]
     shown = "\r\n".join(f"  {name:8} {value}" for name, value in rows if value)
     return f"\r\n  BREAK-GLASS CREDENTIAL\r\n\r\n{shown}\r\n\r\n"
@@ -114,15 +115,24 @@ def _readable(secret: bytes) -> str:
     return text if text.isprintable() else f"(hexadecimal) {secret.hex(' ')}"
 
 
-def _count_down(screen: TextIO, descriptor: int, seconds: int) -> None:
+def _count_down(screen: TextIO, descriptor: int, seconds: int, seed: Secret | None) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        screen.write(f"\r  this screen clears itself in {int(left) + 1:4} s; Enter clears it now ")
+        code = _code(seed) if seed else ""
+        screen.write(f"\r  {code}this screen clears itself in {int(left) + 1:4} s; Enter clears it now ")
         screen.flush()
         ready, _, _ = select.select([descriptor], [], [], min(1.0, left))
         if ready:
             os.read(descriptor, _LONGEST_LINE)
             return
+
+
+def _code(seed: Secret) -> str:
+    """Return the one-time code of this moment, as people read it aloud."""
+    from breakglass_shamir.crypto import totp
+
+    code = totp.code_at(seed, time.time())
+    return f"code {code.text[:3]} {code.text[3:]} for {code.seconds_left:2} s; "
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

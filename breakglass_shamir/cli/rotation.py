@@ -9,7 +9,15 @@ import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
+from breakglass_shamir.cli.session import (
+    PATH,
+    harden,
+    pass_terminal,
+    read_secret,
+    reading_options,
+    recorder,
+    sheets_from,
+)
 from breakglass_shamir.cli.terminal import Terminal
 
 
@@ -22,18 +30,22 @@ from breakglass_shamir.cli.terminal import Terminal
 @click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
 @click.option("--attest-old-dead", "attest", is_flag=True, help="Two officers vouch for it; it stays a debt.")
 @receipts_option
+@click.option("--new-credential-from", "brought", metavar="FILE|-", help="The new secret, where none can be made.")
+@click.option("--raw", is_flag=True, help="A newline at its end belongs to it.")
 @printing_options
 @protocol_option
 @pass_terminal
 def rotate(
     terminal: Terminal, /, name: str, scans: tuple[Path, ...], typed: str | None, reason: str,
     watched: Path | None, camera: int | Path | None, officers: tuple[str, ...], attest: bool,
-    receipts_to: Path | None, protocol: Path | None, **options: Any,
+    brought: str | None, raw: bool, receipts_to: Path | None, protocol: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
     Nobody sees the credential. When an earlier run was interrupted while it changed the target, scan the old
-    and the new sheets together. Where the old sheets are gone, --attest-old-dead goes on with the new ones.
+    and the new sheets together. Where the old sheets are gone, or where people change the target,
+    --attest-old-dead goes on with the new ones. A file, and whatever else nobody here can make, is brought with
+    --new-credential-from.
     """
     from breakglass_shamir.operations import protocol as protocols
     from breakglass_shamir.operations import rotate as operation
@@ -41,6 +53,7 @@ def rotate(
 
     harden(terminal)
     sources = sheets_from(terminal, scans, typed, watched=watched, camera=camera, timeout=options["timeout"])
+    new = read_secret(brought, raw=raw) if brought else None
     ask_for_folders(terminal, options)
     printing = printing_of(**options)
     with (
@@ -51,7 +64,7 @@ def rotate(
         scanner.start()
         with giving_receipts(terminal, opened, receipts_to) as files:
             found = operation.rotate(
-                opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest
+                opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest, brought=new
             )
     lines = [
         f"rotated: epoch {found.epoch} of {name} is in force, every earlier sheet is void",

@@ -61,6 +61,17 @@ def read_secret(source: str, *, raw: bool) -> Secret:
     return clean_secret(_read(source), raw=raw)
 
 
+def read_seed(source: str) -> Secret:
+    """Read the seed of a second factor, as an ``otpauth://`` URI or in base32.
+
+    Raises:
+        InvalidInput: not readable, or neither of the two.
+    """
+    from breakglass_shamir.crypto import totp
+
+    return totp.seed_from_text(_read(source).decode("utf-8", errors="replace").strip())
+
+
 def read_text(path: Path) -> str:
     """Read a policy file.
 

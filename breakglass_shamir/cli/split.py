@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.cli.printing import printing_of, printing_options, protocol_option
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_secret, read_text, recorder
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_secret, read_seed, read_text, recorder
 from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.split import SplitResult
+
+KINDS = ("password", "key-pair", "token", "opaque", "file")
+"""What a credential can be."""
 
 
 @click.command()
@@ -22,12 +25,14 @@ if TYPE_CHECKING:
 @click.option("--raw", is_flag=True, help="A newline at the end belongs to the credential.")
 @click.option("--generate", "generated", is_flag=True, help="Make a new credential and change the target to it.")
 @click.option("--current-from", metavar="FILE|-", help="With --generate: what opens the target now.")
+@click.option("--kind", type=click.Choice(KINDS), help="What the secret bytes are; default: as the policy says.")
+@click.option("--totp-from", metavar="FILE|-", help="Seed of the account's second factor: otpauth:// or base32.")
 @printing_options
 @protocol_option
 @pass_terminal
 def split(
     terminal: Terminal, /, policy: Path, credential_from: str | None, raw: bool, generated: bool,
-    current_from: str | None, protocol: Path | None, **options: Any,
+    current_from: str | None, kind: str | None, totp_from: str | None, protocol: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     """Put a credential on paper under the quorum of POLICY.
 
@@ -45,14 +50,18 @@ def split(
     if printing is None:
         raise InvalidInput("expected a place for the sheets", hint="name it with --out DIR or --printer NAME")
     source = read_text(policy)
+    sources = [credential_from, current_from, totp_from]
+    if sources.count("-") > 1:
+        raise InvalidInput("expected standard input for one of them only")
     secret, current = _secrets(terminal, credential_from, current_from, raw=raw, generated=generated)
+    seed = read_seed(totp_from) if totp_from else None
     parsed = policies.parse(source)
     with (
         Scanner() as scanner,
         recorder(terminal) as opened,
         protocols.kept(opened, "split", protocol, printing.paper, parsed),
     ):
-        found = operation.split(opened, source, secret, printing, scanner, current=current)
+        found = operation.split(opened, source, secret, printing, scanner, current=current, kind=kind, totp_seed=seed)
     lines = [
         f"set {found.set_name}, epoch {found.epoch} ({found.epoch_id}), credential {found.proven}",
         *(f"  {path}" for path in found.files),

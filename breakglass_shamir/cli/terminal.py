@@ -136,6 +136,12 @@ class Terminal:
         self.warn(f"{document} was not printed: {problem}")
         return click.confirm("Try again, once the printer is ready?", default=True, err=True)
 
+    def require_screen(self) -> None:
+        """Refuse when there is no terminal to show a credential on."""
+        from breakglass_shamir.cli import reveal_screen
+
+        reveal_screen.require()
+
     def show(self, credential: Credential, seconds: int) -> None:
         """Show the credential on the alternate screen, count down, clear."""
         from breakglass_shamir.cli import reveal_screen

@@ -55,6 +55,7 @@ class Connector(ABC):
         scope: what a rotation reaches, as the record says it.
         settle_s: how long after a change a target may still answer inconsistently, in seconds.
         probe_pause_s: least time between an attempt that was not let in and the next one, in seconds.
+        by_people: whether people change the target and attest it; then ``checklist`` says what they do.
         abilities: which of :data:`ABILITIES` it has.
         option_names: options it takes beside :data:`~breakglass_shamir.connectors.options.COMMON_OPTIONS`.
         target: the URI this one was made for.
@@ -68,6 +69,7 @@ class Connector(ABC):
     scope: ClassVar[str]
     settle_s: ClassVar[int] = 10
     probe_pause_s: ClassVar[float] = 0.5
+    by_people: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     option_names: ClassVar[frozenset[str]] = frozenset()
 
@@ -87,6 +89,10 @@ class Connector(ABC):
         self.account = account
         self.options = dict(options)
         self.time_limit_s = time_limit_s(options)
+
+    def checklist(self) -> tuple[str, ...]:
+        """Return what people do to change the target, step by step; empty where the connector does it."""
+        return ()
 
     def preflight(self, new: Secret | None, current: Secret | None = None) -> Preflight:
         """Find out what stands against a rotation, changing nothing.

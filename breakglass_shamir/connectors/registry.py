@@ -23,10 +23,12 @@ ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
 
 BUILT_IN = {
     "ad": "breakglass_shamir.connectors.active_directory:ActiveDirectoryConnector",
+    "exec": "breakglass_shamir.connectors.exec_program:ExecConnector",
     "kerberos": "breakglass_shamir.connectors.kerberos:KerberosConnector",
     "ldap": "breakglass_shamir.connectors.ldap_directory:LdapConnector",
     "ldaps": "breakglass_shamir.connectors.ldap_directory:LdapsConnector",
     "linux": "breakglass_shamir.connectors.linux:LinuxConnector",
+    "manual": "breakglass_shamir.connectors.manual:ManualConnector",
     "mysql": "breakglass_shamir.connectors.mysql:MysqlConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql:PostgresqlConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh_key:SshKeyConnector",

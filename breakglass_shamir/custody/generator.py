@@ -30,6 +30,8 @@ MOST_SETS = 8
 MOST_DRAWS_PER_PASSWORD = 1024
 """Rules that fewer texts than one in this many keep to are refused."""
 
+_KINDS = ("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789")
+
 
 @dataclass(frozen=True, slots=True)
 class Generator:
@@ -38,8 +40,8 @@ class Generator:
     Attributes:
         length: characters.
         alphabet: what they are drawn from: different printable ASCII characters.
-        must_contain: sets of characters, of each of which one or more is there; ``A-Z`` is a range, a hyphen at
-            either end is itself.
+        must_contain: sets of characters, of each of which one or more is there; ``A-Z`` is a range, a hyphen that
+            does not stand between two letters or two digits is itself.
         must_avoid: characters that are never there.
     """
 
@@ -100,18 +102,18 @@ def expand(text: str) -> str:
     """Write out the ranges of a set of characters.
 
     Raises:
-        InvalidInput: a range that runs backwards.
+        InvalidInput: a range that runs backwards, or from one kind of character to another.
     """
     characters, position = "", 0
     while position < len(text):
-        if text[position + 1 : position + 2] == "-" and position + 2 < len(text):
-            first, last = text[position], text[position + 2]
-            if first > last:
-                raise InvalidInput(f"must_contain: expected a range that goes up, got {first}-{last}")
+        first, last = text[position], text[position + 2 : position + 3]
+        if text[position + 1 : position + 2] == "-" and last and (first + last).isalnum():
+            if first > last or not any(first in kind and last in kind for kind in _KINDS):
+                raise InvalidInput(f"must_contain: expected a range like A-Z, a-z or 0-9, got {first}-{last}")
             characters += "".join(map(chr, range(ord(first), ord(last) + 1)))
             position += 3
         else:
-            characters += text[position]
+            characters += first
             position += 1
     return characters
 

@@ -126,6 +126,9 @@ class Demo:
         """Nothing is printed on a printer."""
         return False
 
+    def require_screen(self) -> None:
+        """Nothing is shown here."""
+
     def show(self, credential: Credential, seconds: int) -> None:
         """Refuse: the demonstration shows no credential."""
         raise ConnectorError("the demonstration shows no credential")

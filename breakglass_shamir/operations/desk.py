@@ -55,6 +55,9 @@ class Desk(Protocol):
     def print_again(self, document: str, problem: str) -> bool:
         """Ask whether a document that was not printed is tried again; False when nobody can be asked."""
 
+    def require_screen(self) -> None:
+        """Refuse, before anything is made, when there is no screen that a credential can be shown on."""
+
     def show(self, credential: Credential, seconds: int) -> None:
         """Show the credential for a while, then take it off the screen for good."""
 

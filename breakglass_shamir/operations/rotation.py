@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from breakglass_shamir.connectors.base import CheckResult, Connector
+from breakglass_shamir.connectors.base import Check, CheckResult, Connector
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.policy import Policy
 from breakglass_shamir.custody.record import (
@@ -90,6 +90,8 @@ class Rotation:
         if state.prepared:
             self.recorder.append(Abandoned(epoch_id=state.prepared, reason="prepared by a run that ended"))
         desk = self.recorder.desk
+        if self._connector().by_people:
+            desk.require_screen()
         source = Source(self._connector(), self.policy.rotation.generator, desk.say, self._too_early, self.brought)
         new = next_credential(source, self.old, strength)
         files = self._print(new, printing, scanner)
@@ -103,7 +105,7 @@ class Rotation:
             ConnectorError: the target does not accept the new credential.
         """
         state = self.recorder.refresh()
-        check = self.prober.ask(self._connector(), self.old.secret)
+        check = self._attested(officers) or self.prober.ask(self._connector(), self.old.secret)
         if check.result is not CheckResult.ACCEPTED:
             raise ConnectorError(
                 f"expected the target to accept the new credential, got {check.result}: {check.detail}",
@@ -189,6 +191,8 @@ class Rotation:
 
     def _change(self, connector: Connector, new: Credential, *, resumed: bool) -> None:
         """Change the target, unless an interrupted run did."""
+        if connector.by_people:
+            raise self._left_to_people(connector, new)
         if resumed:
             found = find_living(self.prober, connector, new.secret, self.old.secret)
             if found.living is Living.NEW:
@@ -223,6 +227,26 @@ class Rotation:
             hint="the old sheets still open it; destroy the new ones and rotate again with --out DIR",
             rejected=True,
         )
+
+    def _left_to_people(self, connector: Connector, new: Credential) -> ConnectorError:
+        """Show people the checklist and the new credential; the rotation stays open until they attest it."""
+        desk = self.recorder.desk
+        desk.require_screen()
+        desk.say("people change this target; do this together, two officers:")
+        for number, step in enumerate(connector.checklist(), 1):
+            desk.say(f"{number}. {step}")
+        desk.show(new, self.policy.reveal.show_for.seconds)
+        name = self.recorder.set_name
+        return ConnectorError(
+            f"the change is left to people: {name} stays open until two officers attest it",
+            hint=f"then: breakglass rotate {name} --scan NEW_SHEETS --attest-old-dead --officer O --officer O2",
+        )
+
+    def _attested(self, officers: tuple[str, ...]) -> Check | None:
+        """Take the officers' word that the new credential works where nobody but people can ask."""
+        if not self._connector().by_people:
+            return None
+        return Check(CheckResult.ACCEPTED, f"attested to work, not proven, by {', '.join(officers)}")
 
     def _neither(self, found: Found, why: str) -> ConnectorError:
         second = self.policy.target.second_account or self.old.hint or "the second account your policy should name"

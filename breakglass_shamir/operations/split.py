@@ -16,7 +16,6 @@ from pathlib import Path
 
 from breakglass_shamir.connectors.base import CheckResult, Connector
 from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.policy import Policy
 from breakglass_shamir.custody.record import Abandoned, PolicyAdopted, Proven
 from breakglass_shamir.custody.state import EpochState
@@ -59,7 +58,7 @@ def split(
     scanner: Scanner,
     *,
     current: Secret | None = None,
-    kind: CredentialKind | None = None,
+    kind: str | None = None,
     totp_seed: Secret | None = None,
 ) -> SplitResult:
     """Put a credential on paper.

@@ -47,9 +47,7 @@ def endpoints_of(policy: Policy, credential: Credential | None = None) -> tuple[
     return (first, *(_at(policy, credential, uri) for uri in others))
 
 
-def describe(
-    policy: Policy, secret: Secret, *, kind: CredentialKind | None = None, totp_seed: Secret | None = None
-) -> Credential:
+def describe(policy: Policy, secret: Secret, *, kind: str | None = None, totp_seed: Secret | None = None) -> Credential:
     """Put the secret together with all that a blank machine needs.
 
     Args:
@@ -64,7 +62,7 @@ def describe(
     target = policy.target
     return Credential(
         secret,
-        kind or _KINDS[target.kind],
+        _KINDS[kind or target.kind],
         account=target.account,
         target=target.uri,
         ca_fingerprint=_ca_fingerprint(policy),

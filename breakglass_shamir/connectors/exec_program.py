@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program of your own as the connector: for every target that has none here.
+
+Rules:
+
+1. Only the program's word ``accepted`` is acceptance, only ``refused`` is refusal. No answer, a time-out and a
+   failure are *unknown*.
+2. ``rejected`` counts only as an answer; a program that dies in the middle rejected nothing.
+3. What the program can do beyond the three questions is said by the option ``abilities``, not guessed.
+
+The protocol is in ``docs/targets.md``; how a question gets there in ``exec_protocol``.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from breakglass_shamir.connectors import exec_protocol
+from breakglass_shamir.connectors.base import ABILITIES, Check, CheckResult, Connector, Login, Preflight
+from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.errors import ConnectorError, InvalidInput
+from breakglass_shamir.hygiene import Secret
+
+_SCOPE = "what the program reaches"
+_LONGEST_GRACE_S = 7 * 86_400
+
+
+class ExecConnector(Connector):
+    """A program of your own; target ``exec:///absolute/path/to/program``.
+
+    What it changes and reaches: what the program does. Write it so that a change is conditional on the old
+    credential and all or nothing; test it with the connector's contract suite.
+
+    What it needs: the program, executable, owned by root or by the terminal's user, and writable by nobody else,
+    nor the folder it is in. It gets one JSON object on standard input and writes one on standard output.
+
+    Options: ``abilities``, words of ``logins_since password_changed_at end_sessions issue`` that the program
+    answers; ``grace_window``, seconds for which the target may accept the old credential after a change;
+    ``settings``, a text that is handed to the program with each question; ``time_limit``, seconds.
+
+    What it cannot tell: whether the program says the truth. Its word becomes the proof in the record.
+    """
+
+    scheme: ClassVar[str] = "exec"
+    grace_window_s: ClassVar[int] = 0
+    scope: ClassVar[str] = _SCOPE
+    option_names: ClassVar[frozenset[str]] = frozenset({"abilities", "grace_window", "settings"})
+
+    def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
+        """Bind to a program without running it.
+
+        Raises:
+            InvalidInput: no absolute path, an unknown ability, or no number of seconds.
+        """
+        super().__init__(target, account, options=options)
+        self._program = _program_of(target)
+        # The port has these for a kind of target; here they are the program's.
+        vars(self)["abilities"] = _abilities(options)
+        vars(self)["grace_window_s"] = _grace_window_s(options)
+
+    def _preflight(self, new: Secret | None) -> Preflight:
+        return self._preflight_as(new, None)
+
+    def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
+        problems = _file_problems(self._program)
+        if problems:
+            return Preflight(tuple(problems), (), None, self.scope)
+        answer = self._ask("preflight", credential=current, new=new)
+        return Preflight(
+            _texts(answer, "problems"),
+            (f"what {self._program.name} says is taken for the target's word", *_texts(answer, "notes")),
+            _instant(answer, "min_age_until"),
+            self.scope,
+            _texts(answer, "unfit"),
+        )
+
+    def _check(self, credential: Secret) -> Check:
+        try:
+            answer = self._ask("check", credential=credential)
+        except ConnectorError as error:
+            return Check(CheckResult.UNKNOWN, str(error))
+        detail, blocked = str(answer.get("detail", "")), answer.get("blocked") is True
+        if answer.get("result") in ("accepted", "refused") and not blocked:
+            return Check(CheckResult(answer["result"]), detail or f"{self._program.name} says so")
+        return Check(CheckResult.UNKNOWN, detail or f"{self._program.name} does not know", blocked=blocked)
+
+    def _rotate(self, old: Secret, new: Secret) -> None:
+        answer = self._ask("rotate", credential=old, new=new)
+        if answer.get("done") is not True:
+            detail = str(answer.get("detail", "the program did not say that it is done"))
+            raise ConnectorError(detail, rejected=answer.get("rejected") is True)
+
+    def _logins_since(self, since: datetime) -> tuple[Login, ...]:
+        answer = self._ask("logins_since", since=since.isoformat())
+        logins = answer.get("logins")
+        if not isinstance(logins, list):
+            raise ConnectorError("the program gave no list of logins")
+        return tuple(sorted((_login(one, self.account) for one in logins), key=lambda login: login.at))
+
+    def _password_changed_at(self, credential: Secret | None) -> datetime | None:
+        return _instant(self._ask("password_changed_at", credential=credential), "changed_at")
+
+    def _end_sessions(self, credential: Secret) -> int:
+        count = self._ask("end_sessions", credential=credential).get("count")
+        if not isinstance(count, int):
+            raise ConnectorError("the program did not say how many sessions it ended")
+        return count
+
+    def _issue(self, current: Secret) -> Secret:
+        return exec_protocol.secret_in(self._ask("issue", credential=current), "new")
+
+    def _ask(
+        self, action: str, *, credential: Secret | None = None, new: Secret | None = None, **more: str
+    ) -> dict[str, Any]:
+        """Ask the program; an answer with an ``error`` is none."""
+        question = {"action": action, "target": self.target, "account": self.account, **more}
+        if "settings" in self.options:
+            question["settings"] = self.options["settings"]
+        secrets = {name: secret for name, secret in (("credential", credential), ("new", new)) if secret}
+        answer = exec_protocol.ask(self._program, question, secrets, self.time_limit_s)
+        if "error" in answer:
+            raise ConnectorError(f"{self._program.name}: {answer['error']}")
+        return answer
+
+
+def _program_of(target: str) -> Path:
+    parts = urlsplit(target)
+    raw = unquote_to_bytes(parts.path)
+    if parts.netloc or parts.query or parts.fragment or not raw.startswith(b"/") or b"\0" in raw:
+        raise InvalidInput(
+            "exec target is not a program: expected exec:///absolute/path/to/program", hint="three slashes"
+        )
+    return Path(os.fsdecode(raw))
+
+
+def _abilities(options: Mapping[str, str]) -> frozenset[str]:
+    named = frozenset(options.get("abilities", "").replace(",", " ").split())
+    if not named <= ABILITIES:
+        listed = ", ".join(sorted(ABILITIES))
+        raise InvalidInput(f"option abilities: expected words of {listed}, got {', '.join(sorted(named - ABILITIES))}")
+    return named
+
+
+def _grace_window_s(options: Mapping[str, str]) -> int:
+    text = options.get("grace_window", "0")
+    if not text.isdecimal() or int(text) > _LONGEST_GRACE_S:
+        raise InvalidInput(f"option grace_window: expected seconds up to {_LONGEST_GRACE_S}, got {text!r}")
+    return int(text)
+
+
+def _file_problems(program: Path) -> list[str]:
+    """Say why a program must not be trusted with a credential."""
+    problems = []
+    try:
+        real = program.resolve(strict=True)
+        for place in (real, real.parent):
+            facts = place.stat()
+            if facts.st_uid not in (0, os.geteuid()):
+                problems.append(f"{place} belongs to another user, who could replace it")
+            if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not (place.is_dir() and facts.st_mode & stat.S_ISVTX):
+                problems.append(f"{place} can be written by others than its owner")
+        if not real.is_file() or not os.access(real, os.X_OK):
+            problems.append(f"{program} is not an executable file")
+    except OSError as error:
+        problems.append(f"{program} cannot be found: {error.strerror}")
+    return problems
+
+
+def _texts(answer: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    found = answer.get(name, [])
+    if not isinstance(found, list):
+        raise ConnectorError(f"the program gave no list of {name}")
+    return tuple(str(one) for one in found)
+
+
+def _instant(answer: Mapping[str, Any], name: str) -> datetime | None:
+    text = answer.get(name)
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ConnectorError(f"the program gave no instant with a time zone for {name}")
+    return found
+
+
+def _login(one: Any, account: str) -> Login:
+    at = _instant(one, "at") if isinstance(one, dict) else None
+    if at is None:
+        raise ConnectorError("the program gave a login without its instant")
+    detail, source = str(one.get("detail", "")), str(one.get("source", ""))
+    return Login(at, str(one.get("account", account)), source, one.get("accepted") is True, detail)

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exec connector: the shipped example holds to the contract, and no program can make it say what is not so."""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from connector_contract import ConnectorContract, Stage, assert_no_secret, error_text
+
+from breakglass_shamir.connectors import CheckResult, Connector, connector_for
+from breakglass_shamir.connectors.exec_program import ExecConnector
+from breakglass_shamir.errors import ConnectorError, InvalidInput
+from breakglass_shamir.hygiene import Secret
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "exec" / "hashed_file.py"
+RIGHT, OTHER = Secret(b"copper kettle"), Secret(b"silver spoon")
+
+
+def hash_of(secret: Secret) -> str:
+    salt = os.urandom(16)
+    return f"{salt.hex()} {hashlib.scrypt(secret.reveal(), salt=salt, n=2**12, r=8, p=1).hex()}\n"
+
+
+def installed(folder: Path) -> Path:
+    """Put the example where nobody else can write."""
+    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.chmod(0o755)
+    program = folder / "hashed_file.py"
+    shutil.copy(EXAMPLE, program)
+    program.chmod(0o755)
+    return program
+
+
+def password() -> Secret:
+    return Secret(secrets.token_hex(12).encode())
+
+
+class TestTheExampleHoldsToTheContract(ConnectorContract):
+    @pytest.fixture
+    def stage(self, tmp_path: Path) -> Stage:
+        right, file = password(), tmp_path / "console.hash"
+        file.write_text(hash_of(right))
+        options = {"settings": str(file), "abilities": "password_changed_at"}
+        connector = ExecConnector(f"exec://{installed(tmp_path / 'bin')}", "console", options=options)
+        return Stage(connector, right, password(), password())
+
+    @pytest.fixture
+    def unreachable(self, tmp_path: Path) -> Connector:
+        options = {"settings": str(tmp_path / "not there")}
+        return ExecConnector(f"exec://{installed(tmp_path / 'bin')}", "console", options=options)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    made = tmp_path / "bin"
+    made.mkdir(mode=0o755)
+    yield made
+
+
+def program(folder: Path, body: str, **options: str) -> ExecConnector:
+    path = folder / "program"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return ExecConnector(f"exec://{path}", "root", options={"time_limit": "5", **options})
+
+
+def answering(folder: Path, answer: object, **options: str) -> ExecConnector:
+    return program(folder, f"cat > /dev/null; cat <<'EOF'\n{json.dumps(answer)}\nEOF", **options)
+
+
+def test_the_question_goes_over_standard_input_and_nowhere_else(folder: Path) -> None:
+    log = folder / "seen"
+    body = f"(cat; echo; tr '\\0' '\\n' < /proc/$$/environ; echo \"$@\") > {log}; echo '{{\"done\": true}}'"
+    program(folder, body, settings="/etc/x").rotate(RIGHT, OTHER)
+    question, _, rest = log.read_text().partition("\n")
+    encoded = base64.b64encode(RIGHT.reveal()).decode(), base64.b64encode(OTHER.reveal()).decode()
+    assert json.loads(question) == {
+        "protocol": 1, "action": "rotate", "target": f"exec://{folder}/program", "account": "root",
+        "settings": "/etc/x", "credential": encoded[0], "new": encoded[1],
+    }  # fmt: skip
+    assert not any(text in rest for text in encoded)
+    assert_no_secret(rest.encode(), (RIGHT, OTHER))
+
+
+@pytest.mark.parametrize("word", ["accepted", "refused"])
+def test_its_word_is_the_answer(folder: Path, word: str) -> None:
+    check = answering(folder, {"result": word, "detail": "it said so"}).check(RIGHT)
+    assert (check.result, check.detail) == (CheckResult(word), "it said so")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [], "refused", {"result": "Refused"}, {"result": True}, {"result": "unknown"}, {"error": "down"},
+     {"result": "refused", "blocked": True}, {"result": "accepted", "error": "but"}],
+)  # fmt: skip
+def test_anything_else_is_unknown(folder: Path, answer: object) -> None:
+    assert answering(folder, answer).check(RIGHT).result is CheckResult.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "exit 0",
+        "echo refused",
+        'echo \'{"result": "refused"}\'; exit 1',
+        'echo \'{"result": "refused"} {}\'',
+        "kill -9 $$",
+        "exec /no/such/file",
+        "sleep 60",
+    ],
+)
+def test_no_answer_is_never_a_dead_credential(folder: Path, body: str) -> None:
+    connector = program(folder, body, time_limit="0.5")
+    assert connector.check(RIGHT).result is CheckResult.UNKNOWN
+    with pytest.raises(ConnectorError) as failed:
+        connector.rotate(RIGHT, OTHER)
+    assert not failed.value.rejected
+
+
+def test_nothing_of_it_runs_on_after_the_time_limit(folder: Path) -> None:
+    mark = folder / "mark"
+    connector = program(folder, f"(sleep 1; touch {mark}) & sleep 60", time_limit="0.3")
+    assert "did not answer within 0.3 s" in connector.check(RIGHT).detail
+    time.sleep(1.2)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("answer", [{"done": "yes"}, {"done": 1}, {"done": False}, {}])
+def test_a_change_is_done_only_if_it_says_so(folder: Path, answer: dict[str, object]) -> None:
+    with pytest.raises(ConnectorError) as failed:
+        answering(folder, answer).rotate(RIGHT, OTHER)
+    assert not failed.value.rejected
+
+
+def test_a_rejection_is_told(folder: Path) -> None:
+    with pytest.raises(ConnectorError, match="too short") as failed:
+        answering(folder, {"rejected": True, "detail": "too short"}).rotate(RIGHT, OTHER)
+    assert failed.value.rejected
+
+
+def test_what_it_complains_about_holds_no_secret(folder: Path) -> None:
+    text = error_text(lambda: program(folder, f"echo 'no {OTHER.reveal().decode()}' >&2; exit 3").rotate(RIGHT, OTHER))
+    assert "withheld" in text
+    assert_no_secret(text.encode(), (RIGHT, OTHER))
+    plain = error_text(lambda: program(folder, "echo 'link down' >&2; exit 3").rotate(RIGHT, OTHER))
+    assert "exit status 3: link down" in plain
+
+
+def test_a_program_that_others_can_replace_is_not_ready(folder: Path) -> None:
+    connector = answering(folder, {})
+    assert connector.preflight(OTHER).ready
+    (folder / "program").chmod(0o775)
+    assert "written by others" in connector.preflight(OTHER).problems[0]
+    (folder / "program").chmod(0o755)
+    folder.chmod(0o777)
+    assert "written by others" in connector.preflight(OTHER).problems[0]
+    folder.chmod(0o755 | stat.S_ISVTX)
+    (folder / "program").chmod(0o644)
+    assert "not an executable file" in connector.preflight(OTHER).problems[0]
+
+
+def test_preflight_is_handed_on(folder: Path) -> None:
+    answer = {"problems": ["down"], "notes": ["slow"], "unfit": ["short"], "min_age_until": "2030-01-01T00:00:00+00:00"}
+    found = answering(folder, answer).preflight(OTHER, RIGHT)
+    assert (found.problems, found.unfit, found.notes[1]) == (("down",), ("short",), "slow")
+    assert found.min_age_until == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def test_what_it_can_do_is_said_by_an_option(folder: Path) -> None:
+    able = {"abilities": "end_sessions logins_since issue", "grace_window": "90"}
+    connector = answering(folder, {"count": 2, "new": base64.b64encode(b"fresh").decode()}, **able)
+    assert connector.abilities == {"end_sessions", "logins_since", "issue"}
+    assert connector.grace_window_s == 90
+    assert ExecConnector.abilities == frozenset()
+    assert connector.end_sessions(RIGHT) == 2
+    assert connector.issue(RIGHT) == Secret(b"fresh")
+    with pytest.raises(ConnectorError, match="not supported"):
+        connector.password_changed_at(RIGHT)
+
+
+def test_logins_come_oldest_first_with_their_zone(folder: Path) -> None:
+    logins = [
+        {"at": "2026-01-02T00:00:00+01:00", "accepted": True, "source": "console"},
+        {"at": "2026-01-01T00:00:00Z", "account": "other", "accepted": False},
+    ]
+    found = answering(folder, {"logins": logins}, abilities="logins_since").logins_since(
+        datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    assert [(login.account, login.accepted, login.source) for login in found] == [
+        ("other", False, ""), ("root", True, "console"),
+    ]  # fmt: skip
+    wrong = answering(folder, {"logins": [{"at": "2026-01-02T00:00:00"}]}, abilities="logins_since")
+    with pytest.raises(ConnectorError):
+        wrong.logins_since(datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("target", ["exec:program", "exec://host/program", "exec:///program?x", "exec:///%00"])
+def test_only_an_absolute_path_is_a_program(target: str) -> None:
+    with pytest.raises(InvalidInput):
+        ExecConnector(target)
+
+
+@pytest.mark.parametrize("options", [{"abilities": "fly"}, {"grace_window": "an hour"}, {"grace_window": "-1"}])
+def test_an_option_that_makes_no_sense_is_found_at_once(options: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput):
+        connector_for("exec:///bin/true", options=options)
