@@ -133,7 +133,12 @@ class _Sample:
 
 _EXAMPLES = {
     "ad": _Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
-    "exec": _Sample("appliance", "exec:///usr/local/lib/breakglass/appliance", "admin"),
+    "exec": _Sample(
+        "console",
+        "exec:///usr/local/lib/breakglass/hashed_file.py",
+        "console",
+        options='settings = "/etc/appliance/console.hash", abilities = "password_changed_at"',
+    ),
     "kerberos": _Sample("realm-admin", "kerberos://kdc1.example.net/EXAMPLE.NET", "breakglass/admin"),
     "ldap": _Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
     "ldaps": _Sample("directory-admin", "ldaps://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),

@@ -17,12 +17,15 @@ from breakglass_shamir.connectors.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
+OPENSSL = "/usr/bin/openssl"
+"""The program that reads and writes such keys."""
+
 
 class OpensslKeyConnector(Connector):
     """Passphrase of a PEM private key; target ``openssl-key:///absolute/path/to/key.pem``.
 
     What it changes: this one file, replaced in one step. What it does not reach: copies of it, and programs that
-    have the key open. What it needs: ``openssl`` in the PATH, and write access to the file's folder.
+    have the key open. What it needs: OpenSSL, and write access to the file's folder.
     """
 
     scheme: ClassVar[str] = "openssl-key"
@@ -73,7 +76,7 @@ class OpensslKeyConnector(Connector):
         ]
         try:
             return subprocess.run(
-                ["openssl", "pkey", "-in", str(self._path), *passes, *words],
+                [OPENSSL, "pkey", "-in", str(self._path), *passes, *words],
                 stdin=subprocess.DEVNULL, capture_output=True, pass_fds=ends, timeout=self.time_limit_s, check=False,
             )  # fmt: skip
         finally:
