@@ -77,6 +77,9 @@ PAST_KEPT = 16
 """Openings that are over and stay in the state, so that it does not grow with the log."""
 
 
+_CHANGE_NOTHING = (records.Refused, records.LedgerMoved)
+
+
 def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
     """Add up records, given as exact bytes and parsed form, from the first one on.
 
@@ -92,6 +95,13 @@ def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
     return state
 
 
+def changes_nothing(state: LedgerState, body: records.AnyBody) -> bool:
+    """Tell of a record that it may always follow and changes nothing but the last moment."""
+    if isinstance(body, records.Heartbeat):
+        return state.last is not None and body.every_s == state.beat_every_s
+    return isinstance(body, _CHANGE_NOTHING) and state.last is not None
+
+
 def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
     """Return the state after one more record.
 
@@ -100,13 +110,13 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         InvalidRecord: the record contradicts itself.
     """
     first = state.last is None
-    state = replace(state, last=Moment.of(record))
+    state = state.at(record)
     body = record.body
     if isinstance(body, records.LedgerStarted):
         if not first:
             raise IllegalState("a ledger starts once, with its first record")
         return replace(state, terminal=body.terminal, public_key=body.public_key)
-    if isinstance(body, records.Refused | records.LedgerMoved):
+    if isinstance(body, _CHANGE_NOTHING):
         return state
     if isinstance(body, records.Heartbeat):
         return _heartbeat(state, body)

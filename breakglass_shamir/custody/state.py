@@ -302,6 +302,10 @@ class LedgerState:
     beat_every_s: int = 0
     """Within how many seconds the last heartbeat promised the next one; 0: nothing was promised."""
 
+    def at(self, record: Record) -> "LedgerState":
+        """Return the same state at the moment of a record; every field is named, since ``replace`` is slow."""
+        return LedgerState(self.terminal, self.public_key, self.sets, Moment.of(record), self.beat_every_s)
+
     def of(self, name: str) -> SetState:
         """Return a set.
 

@@ -44,6 +44,7 @@ class NodeCheck:
         """
         self.compare()
         size = self._tree.size
-        expected = {level: (size >> level, 0, (size >> level) - 1) for level in range(size.bit_length())}
-        if not self._agree or self._ledger.node_levels() != expected:
+        expected = {level: (0, (size >> level) - 1) for level in range(size.bit_length())}
+        over = all(next(stored, None) is None for stored in self._stored)
+        if not (self._agree and over and self._ledger.node_levels() == expected):
             raise InvalidProof(f"the stored tree nodes do not belong to the {size} records")

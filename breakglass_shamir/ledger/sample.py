@@ -4,10 +4,10 @@
 import secrets
 from typing import ClassVar, Protocol
 
-ENDS = 4
+ENDS = 2
 """Records at the beginning and at the end of a log that every sample holds."""
 
-EVERY = 256
+EVERY = 1024
 """One record in so many is looked at, on average."""
 
 

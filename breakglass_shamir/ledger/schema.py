@@ -52,6 +52,14 @@ SELECT_NEWEST_FIRST = "SELECT seq, data FROM records ORDER BY seq DESC"
 
 SELECT_LEVEL = "SELECT hash FROM nodes WHERE level = ? ORDER BY position"
 
+SELECT_LEVELS = ("SELECT min(level) FROM nodes", "SELECT max(level) FROM nodes")
+
+SELECT_POSITIONS = (
+    "SELECT min(position) FROM nodes WHERE level = ?",
+    "SELECT max(position) FROM nodes WHERE level = ?",
+)
+"""Each by itself: SQLite answers it from the index."""
+
 Value = str | int | bytes | None
 """What a column of a row beside a record holds."""
 

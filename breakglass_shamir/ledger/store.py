@@ -26,7 +26,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, sign_note
@@ -58,7 +58,9 @@ from breakglass_shamir.ledger.schema import (
     SELECT_FIRST,
     SELECT_FROM,
     SELECT_LEVEL,
+    SELECT_LEVELS,
     SELECT_NEWEST_FIRST,
+    SELECT_POSITIONS,
     Beside,
 )
 
@@ -224,11 +226,22 @@ class Ledger:
         with durably():
             yield from self._connection.execute(SELECT_LEVEL, (level,))
 
-    def node_levels(self) -> dict[int, tuple[int, int, int]]:
-        """Return how many nodes are stored at each level, and their lowest and highest position."""
-        query = "SELECT level, count(*), min(position), max(position) FROM nodes GROUP BY level"
+    def node_levels(self) -> dict[int, tuple[int, int]]:
+        """Return the lowest and the highest position at which nodes are stored, for each level."""
         with durably():
-            return {level: (count, low, high) for level, count, low, high in self._connection.execute(query)}
+            levels = [self._one(query) for query in SELECT_LEVELS]
+            if levels == [None, None]:
+                return {}
+            return {level: self._positions(level) for level in range(levels[0], levels[1] + 1)}
+
+    def _positions(self, level: int) -> tuple[int, int]:
+        ends = (self._one(query, level) for query in SELECT_POSITIONS)
+        lowest, highest = (-1 if end is None else end for end in ends)
+        return lowest, highest
+
+    def _one(self, query: str, *values: int) -> Any:
+        (value,) = self._connection.execute(query, values).fetchone()
+        return value
 
     def checkpoint(self) -> PrintedCheckpoint:
         """Return the tree as it stands, in the form a sheet witnesses."""

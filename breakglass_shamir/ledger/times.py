@@ -21,6 +21,9 @@ from breakglass_shamir.custody.state import Moment
 DRIFT_S = 5.0
 """How far the wall clock may leave the uptime between two records, and a thousandth of the time besides."""
 
+SAME_MS = 1000
+"""Records of one second, this close by uptime, show nothing: they are all held against the first of them."""
+
 LATE = 1.1
 """A heartbeat may come by so much later than promised: timers are not exact."""
 
@@ -71,7 +74,10 @@ class Times:
             record: the next one.
             promised_s: within how many seconds it was promised; 0: not at all.
         """
-        last, now = self._last, Moment.of(record)
+        last = self._last
+        if record.time == last.time and record.boot == last.boot and 0 <= record.uptime_ms - last.uptime_ms < SAME_MS:
+            return
+        now = Moment.of(record)
         wall = self._wall if now.time == last.time else datetime.fromisoformat(now.time)
         if self._wall is not None and wall is not None:
             moved_s = 0.0 if wall is self._wall else (wall - self._wall).total_seconds()

@@ -80,6 +80,7 @@ def verify(ledger: Ledger, *, full: bool | None = None, progress: Progress = lam
                 if walk.size % look.report_every == 0:
                     progress(walk.size, total)
                 if walk.size % EVERY_RECORDS == 0:
+                    walk.flush()
                     nodes.compare()
             nodes.finish()
     times = walk.times

@@ -5,8 +5,7 @@ Where a record is not looked at, its signature is only held against the form of 
 checkpoint is held against the root that the next record names; both are covered by the last checkpoint.
 """
 
-import base64
-from contextlib import suppress
+import binascii
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -29,6 +28,9 @@ from breakglass_shamir.ledger.sample import Look
 from breakglass_shamir.ledger.store import check_first, signature_due
 from breakglass_shamir.ledger.times import Times
 
+_SIGNED = (*records.QUORUM_SIGNED, *records.DRILL_SIGNED)
+"""Record types that carry another signature."""
+
 _PLACES = ("number", "log id", "hash of the record before", "tree root")
 
 
@@ -49,10 +51,14 @@ class Walk:
     def __init__(self, public_key: bytes, look: Look) -> None:
         self.public_key = public_key
         self.tree = merkle.RootBuilder()
-        self.state = LedgerState()
         self.size = 0
         self.times = Times()
         self._look = look
+        self._state = LedgerState()
+        self._unchanged: Record | None = None
+        """The last record, where it changed nothing but the state's last moment."""
+
+        self._promised_s = 0
         self._previous = ""
         self._before: StoredRow | None = None
         """The record in front, where it was not looked at."""
@@ -61,6 +67,15 @@ class Walk:
         self._signature_form = sshsig.outline(public_key, sshsig.RECORD_NAMESPACE)
         self._note_form = outline(self._origin, public_key)
         self._looked = self._quorum_signatures = 0
+        self._leaves: list[bytes] = []
+        """Leaf hashes that the tree has not taken yet."""
+
+    @property
+    def state(self) -> LedgerState:
+        """What the records so far add up to."""
+        if self._unchanged is not None:
+            self._state, self._unchanged = self._state.at(self._unchanged), None
+        return self._state
 
     def checked(self, *, full: bool) -> Checked:
         """Say how much was computed so far."""
@@ -72,16 +87,65 @@ class Walk:
         Raises:
             InvalidRecord, InvalidSignature, InvalidProof: with the record's number.
         """
+        look = self._look.at(self.size)
+        if look or not self._passes(row):
+            self._step(row, look=look)
+
+    def flush(self) -> None:
+        """Let the tree take every leaf so far."""
+        self.tree.extend(self._leaves)
+        self._leaves.clear()
+
+    def _passes(self, row: StoredRow) -> bool:
+        """Verify a record that is not looked at and needs no quorum, if everything is as it must be.
+
+        This is :meth:`_step` without any word about what is wrong: where it is False, nothing has changed.
+        """
+        _, data, signature, quorum_signature, _ = row
+        record, before, size = records.from_plain_bytes(data), self._before, self.size
+        if (
+            record is None
+            or quorum_signature
+            or isinstance(record.body, _SIGNED)
+            or (record.seq, record.log, record.previous) != (size, self._log, self._previous)
+            or len(signature) != self._signature_form[1]
+            or not signature.startswith(self._signature_form[0])
+        ):
+            return False
+        if before is not None and not self._is_before(before[4], record.root):
+            return False
+        try:
+            if lifecycle.changes_nothing(self._state, record.body):
+                self._unchanged = record
+            else:
+                self._state = lifecycle.apply(self.state, data, record)
+                self._unchanged = None
+        except BreakglassError:
+            return False
+        self.times.step(record, self._promised_s)
+        self._promised_s, self._before = self._state.beat_every_s, row
+        self._advance(row)
+        return True
+
+    def _is_before(self, note: str, root: str) -> bool:
+        """Tell whether a checkpoint is of the tree so far, whose root a record names."""
+        try:
+            encoded = binascii.b2a_base64(binascii.a2b_hex(root), newline=False).decode()
+        except ValueError:
+            return False
+        return _has_form(note, self._note_form(self.size, encoded))
+
+    def _step(self, row: StoredRow, *, look: bool) -> None:
         number = self.size
         try:
             record = records.from_bytes(row[1])
-            look = self._look.at(number)
             if self._before is not None:
                 self._check_before(self._before, record)
             self._check_place(record, look=look)
             self._check_signature(row, look=look)
-            self.times.step(record, self.state.beat_every_s)
-            self.state = lifecycle.apply(self.state, row[1], record)
+            self.times.step(record, self._promised_s)
+            self._state, self._unchanged = lifecycle.apply(self.state, row[1], record), None
+            self._promised_s = self._state.beat_every_s
             if not number:
                 self._check_start(record)
             self._check_quorum(row, record)
@@ -101,6 +165,7 @@ class Walk:
         expected = (self.size, self._log, self._previous)
         if not look and expected == (record.seq, record.log, record.previous):
             return
+        self.flush()
         wanted = (*map(str, expected), self.tree.root().hex())
         found = (str(record.seq), record.log, record.previous, record.root)
         for name, one, got in zip(_PLACES, wanted, found, strict=True):
@@ -116,10 +181,8 @@ class Walk:
         try:
             if record.previous != self._previous:
                 sshsig.verify(row[2], row[1], sshsig.RECORD_NAMESPACE, self.public_key)
-            with suppress(ValueError):
-                root = base64.b64encode(bytes.fromhex(record.root)).decode()
-                if not _has_form(row[4], self._note_form(self.size, root)):
-                    self._check_checkpoint(row[4])
+            if not self._is_before(row[4], record.root):
+                self._check_checkpoint(row[4])
         except BreakglassError as error:
             raise _Before(error) from error
 
@@ -141,12 +204,13 @@ class Walk:
 
     def _advance(self, row: StoredRow) -> None:
         data = row[1]
-        self.tree.append(sha256(b"\0" + data).digest())
+        self._leaves.append(sha256(b"\0" + data).digest())
         self._previous = sha256(data).hexdigest()
         self.size += 1
 
     def _check_checkpoint(self, note: str) -> None:
         self._looked += 1
+        self.flush()
         found = Checkpoint.from_text(open_note(note, self._origin, self.public_key))
         if found != Checkpoint(self._origin, self.size, self.tree.root()):
             raise InvalidProof("the checkpoint does not belong to the tree")
