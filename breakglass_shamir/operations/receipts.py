@@ -22,6 +22,7 @@ from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.record import Opened
 from breakglass_shamir.custody.state import Opening
 from breakglass_shamir.errors import BreakglassError, FileExists, InvalidInput, LedgerUnwritable
+from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
 from breakglass_shamir.formats.receipt import PREFIX, Receipt
 from breakglass_shamir.ledger import receipt as ledger_receipts
 from breakglass_shamir.ledger.receipt import HeldReceipt
@@ -37,6 +38,9 @@ MAX_FILE_BYTES = 1024 * 1024
 
 SHORTEST_ID = 6
 """Hexadecimal digits of an opening id that a person must give."""
+
+LONGEST_PLAIN = 32
+"""Characters of a name in a file's name, and on a slip that has no room for all of it."""
 
 NOBODY = "officer"
 """Whose receipt it is where no officer was named."""
@@ -70,8 +74,8 @@ def give(recorder: Recorder, folder: Path | None = None) -> Given | None:
     held = ledger_receipts.make(recorder.ledger, _opened_record(recorder.ledger, opening.id))
     officers = opening.declared.officers or (NOBODY,)
     out = folder or recorder.ledger.path.parent / FOLDER_NAME
-    stem = f"{_plain(recorder.set_name)}-{opening.short_id}-{held.receipt.size}"
-    content = {f"{stem}-{_plain(officer)}{FILE_ENDING}": held.to_text().encode() for officer in officers}
+    stem = f"{_plain(recorder.set_name)[:MAX_NAME_BYTES]}-{opening.short_id}-{held.receipt.size}"
+    content = {f"{stem}-{name}{FILE_ENDING}": held.to_text().encode() for name in _names(officers)}
     content[f"{stem}-slips.pdf"] = _slips(held, officers)
     return Given(held, tuple(_write(out / name, data) for name, data in content.items()), officers)
 
@@ -170,18 +174,36 @@ def _openings(ledger: Ledger) -> Iterator[str]:
 
 
 def _slips(held: HeldReceipt, officers: Sequence[str]) -> bytes:
+    """Draw the slips; names that the page cannot take are written plainly and shortened."""
+    try:
+        return _draw(held, held.receipt.set_name, officers)
+    except InvalidInput:
+        short = [_plain(officer)[:LONGEST_PLAIN] for officer in officers]
+        return _draw(held, _plain(held.receipt.set_name)[:LONGEST_PLAIN], short)
+
+
+def _draw(held: HeldReceipt, set_name: str, officers: Sequence[str]) -> bytes:
     from breakglass_shamir.paper.receipt_slip import SlipContent, render
 
     record = held.parsed()
     receipt = held.receipt
     slips = [
         SlipContent(
-            receipt.to_code(), receipt.set_name, record.opening[:12] if record else "", officer, held.time,
+            receipt.to_code(), set_name, record.opening[:12] if record else "", officer, held.time,
             receipt.size, receipt.index, held.log_id.hex(),
         )
         for officer in officers
     ]  # fmt: skip
     return render(slips)
+
+
+def _names(officers: Sequence[str]) -> list[str]:
+    """Return officers' names for files, each another one."""
+    names = list[str]()
+    for officer in officers:
+        plain = _plain(officer)[:LONGEST_PLAIN]
+        names.append(f"{plain}-{len(names) + 1}" if plain in names else plain)
+    return names
 
 
 def _plain(name: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.paper import qr
 from breakglass_shamir.paper.layout import FAINT, Page, Style
+from breakglass_shamir.paper.typeface import drawable
 
 SLIP_MM = (150.0, 84.0)
 """Width and height of a slip."""
@@ -75,6 +76,8 @@ def render(slips: Sequence[SlipContent]) -> bytes:
 
 
 def _draw(page: Page, content: SlipContent) -> None:
+    drawable(content.set_name, "set name")
+    drawable(content.officer, "officer's name")
     left = (page.width - SLIP_MM[0]) / 2
     _outline(page, left)
     code = qr.modules(content.code, "M")
