@@ -219,7 +219,7 @@ class Terminal:
         table = Table(*head, box=SIMPLE_HEAD, pad_edge=False)
         for row in rows:
             table.add_row(*(clean(cell) for cell in row))
-        console = Console(no_color=not self._color, highlight=False, markup=False)
+        console = Console(color_system="auto" if self._color else None, highlight=False, markup=False)
         if not is_terminal(sys.stdout):
             console.width = 200
         with self._printing():

@@ -219,6 +219,17 @@ class Outbox:
                 return []
             return [sink for (sink,) in self._connection.execute(query, (seq,))]
 
+    def took_ms(self, seq: int) -> int | None:
+        """Return how long the quickest sink took to acknowledge every event of a record; None: none did yet."""
+        query = (
+            "SELECT max(d.delivered_ms) - min(e.made_ms) "
+            "FROM outbox_deliveries d JOIN outbox_events e ON e.id = d.event "
+            "WHERE d.seq = ? GROUP BY d.owner, d.sink HAVING min(d.delivered_ms) > 0"
+        )
+        with durably():
+            found = [took for (took,) in self._connection.execute(query, (seq,))] if self._there else []
+        return max(0, min(found)) if found else None
+
     def _mark(self, owner: str, sink: str, arrived: Sequence[Waiting], now_ms: int) -> None:
         self._connection.executemany(
             "UPDATE outbox_deliveries SET delivered_ms = ? WHERE owner = ? AND sink = ? AND seq = ? AND place = ?",

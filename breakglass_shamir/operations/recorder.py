@@ -101,6 +101,11 @@ class Recorder:
                     return taken[0] if taken else ""
                 time.sleep(_ACK_POLL_S)
 
+    def alert_took_ms(self, seq: int) -> int | None:
+        """Return how long the alerts of a record took to be acknowledged by the quickest sink; None: not yet."""
+        with Outbox(self.ledger.path) as outbox:
+            return outbox.took_ms(seq)
+
     def _move(self, reason: str) -> None:
         assert self._record_to is not None  # noqa: S101 - the caller looked
         target, self._record_to = self._record_to, None

@@ -6,17 +6,20 @@ Rules:
 1. It is declared as every opening is, and its checks are hard: a drill overrides nothing.
 2. What is combined are drill cards, under their own master; nothing is revealed, and nothing of the live
    credential can follow from it.
-3. A live sheet among the scans is named at once, is not used, and makes the drill a warning at least.
-4. It ends in a record that the cards' own key signs, in a namespace that never satisfies a quorum; one that found
+3. Its alert goes out like every other, and how long it took to be acknowledged is measured. Where the policy wants
+   that before a reveal, nobody taking it in time fails the drill; else it is a warning.
+4. A live sheet among the scans is named at once, is not used, and makes the drill a warning at least.
+5. It ends in a record that the cards' own key signs, in a namespace that never satisfies a quorum; one that found
    no quorum ends in a record of that.
-5. An emergency that is declared meanwhile supersedes it.
+6. An emergency that is declared meanwhile supersedes it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody import gates
+from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.drill_rules import drill_envelope
 from breakglass_shamir.custody.gates import Request
 from breakglass_shamir.custody.history import STATUS_IDS
@@ -34,9 +37,6 @@ from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.signing import Signers
 from breakglass_shamir.operations.sources import Sources, read_sources
 from breakglass_shamir.paper.scan import Scanner
-
-Acknowledged = Callable[[str], int | None]
-"""Returns how many milliseconds an opening's alert took to be acknowledged; None: no alert, or nobody did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,6 @@ def rehearse(
     scanner: Scanner,
     *,
     signers: Signers = opening.NOBODY,
-    acknowledged: Acknowledged = lambda _opening: None,
 ) -> DrillOutcome:
     """Play an opening on drill cards.
 
@@ -73,7 +72,6 @@ def rehearse(
         sources: the drill cards.
         scanner: reads them.
         signers: officers who sign the declaration on this terminal.
-        acknowledged: tells how long the drill's alert took to be acknowledged.
 
     Raises:
         GateClosed: a check failed; a drill overrides none.
@@ -96,16 +94,13 @@ def rehearse(
         read_sources(pool, sources, scanner, recorder.desk, enough=pool.complete, enough_files=lambda: False)
         found = pool.quorum()
         _check_time(recorder)
+        untold = _alert(recorder, steps)
         unsealed = pool.confirmed or found.unseal()
     except BreakglassError as error:
-        _failed(recorder, epoch, steps, pool, error)
+        _failed(recorder, epoch, pool, error)
         raise
-    waited = acknowledged(recorder.opening)
-    if waited is not None:
-        steps.taken["alert-acknowledged"] = waited
-    live, of_epoch = tuple(sorted(pool.live)), [read_seat(seat) for seat in pool.live if seat in epoch.seats]
-    assembled = epoch.envelope.core.structure.is_quorum(of_epoch)
-    result, reasons = _judge(live, assembled=assembled)
+    result, reasons = _judge(epoch, pool, untold)
+    live = tuple(sorted(pool.live))
     body = Rehearsed(
         epoch_id=epoch.epoch_id, sheets=found.sheets, live=live, steps_ms=steps.taken, result=result, reasons=reasons
     )
@@ -113,7 +108,7 @@ def rehearse(
         recorder.append(body, set_key=unsealed.set_key)
     finally:
         unsealed.wipe()
-    if assembled:
+    if result == "fail":
         raise Exposed(
             f"the rehearsal of {state.name} failed: {reasons[0]}",
             hint=f"take the credential for known: breakglass rotate {state.name} --scan PATH... --out DIR",
@@ -134,21 +129,44 @@ def _check_time(recorder: Recorder) -> None:
         raise GateClosed(problem.gate, problem.text, hint="a drill overrides nothing: declare it again")
 
 
-def _judge(live: tuple[str, ...], *, assembled: bool) -> tuple[str, tuple[str, ...]]:
-    """Return result and reasons of a drill whose cards combined."""
-    if assembled:
-        return "fail", (f"a quorum of live sheets was scanned in a drill: {', '.join(live)}",)
+def _alert(recorder: Recorder, steps: "_Steps") -> tuple[str, ...]:
+    """Take the time the alert of the declaration took to be acknowledged; returns what is wrong with that.
+
+    Raises:
+        GateClosed: nobody took it in time, and the policy wants that.
+    """
+    seq, source = recorder.set_state.active_opening.seq, recorder.set_state.policy_source
+    if not source or not recorder.alerted_sinks():
+        return ()
+    rules = policies.parse(source).alerts
+    if not recorder.alert_taken(seq, rules.budget.seconds):
+        text = f"no sink took the alert of this declaration within {rules.budget}"
+        if rules.require_ack:
+            raise GateClosed("alert", text, hint="a drill overrides nothing: mend the sinks, and declare it again")
+        return (text,)
+    took_ms = recorder.alert_took_ms(seq)
+    if took_ms is not None:
+        steps.taken["alert-acknowledged"] = took_ms
+    return ()
+
+
+def _judge(epoch: EpochState, pool: "_TimedPool", untold: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
+    """Return result and reasons of a drill, as far as live sheets and alerts go."""
+    live = ", ".join(sorted(pool.live))
+    of_epoch = [read_seat(seat) for seat in pool.live if seat in epoch.seats]
+    if epoch.envelope.core.structure.is_quorum(of_epoch):
+        return "fail", (f"a quorum of live sheets was scanned in a drill: {live}", *untold)
     if live:
-        return "warning", (f"live sheets were scanned in a drill: {', '.join(live)}; new bag and roll-call for each",)
-    return "pass", ()
+        return "warning", (f"live sheets were scanned in a drill: {live}; new bag and roll-call for each", *untold)
+    return ("warning", untold) if untold else ("pass", ())
 
 
-def _failed(recorder: Recorder, epoch: EpochState, steps: "_Steps", pool: "_TimedPool", error: BreakglassError) -> None:
-    """Record a rehearsal that found no quorum; when even that cannot be written, the error itself still stands."""
-    reasons = (str(error), *_judge(tuple(sorted(pool.live)), assembled=False)[1])
+def _failed(recorder: Recorder, epoch: EpochState, pool: "_TimedPool", error: BreakglassError) -> None:
+    """Record a rehearsal that came to no quorum; when even that cannot be written, the error itself still stands."""
     body = DrillEnded(
-        drill="rehearsal", epoch_id=epoch.epoch_id, login="", steps_ms=steps.taken, result="fail", reasons=reasons
-    )
+        drill="rehearsal", epoch_id=epoch.epoch_id, login="", steps_ms=pool.steps.taken, result="fail",
+        reasons=(str(error), *_judge(epoch, pool)[1]),
+    )  # fmt: skip
     try:
         recorder.append(body)
     except IllegalState:
@@ -188,20 +206,20 @@ class _TimedPool(Pool):
     def __init__(self, cards: Mapping[bytes, Known], state: SetState, steps: _Steps) -> None:
         super().__init__(cards, set_name=state.name, kind=Kind.DRILL)
         self._state = state
-        self._steps = steps
+        self.steps = steps
         self.live: set[str] = set()
         self.confirmed: Unsealed | None = None
 
     def add_share(self, read: ReadShare, *others: ReadShare) -> Answer:
         """Take one share; a live one is named and left."""
-        self._steps.mark("first-scan")
+        self.steps.mark("first-scan")
         found = read.share
         if found.kind is Kind.LIVE:
             seat, mine = f"{found.group}.{found.member}", found.epoch_id.hex() == self._state.current
             self.live.add(seat if mine else f"{seat} of set {text.short_id(found.epoch_id)}")
         answer = super().add_share(read, *others)
         if self.confirmed is None and self.complete():
-            self._steps.mark("quorum")
+            self.steps.mark("quorum")
             self.confirmed = self.quorum().unseal()
-            self._steps.mark("confirmed")
+            self.steps.mark("confirmed")
         return answer

@@ -406,3 +406,40 @@ def test_a_declaration_that_went_stale_is_no_rehearsal(life: Life) -> None:
     (body,) = bodies(life, records.DrillEnded)
     assert isinstance(body, records.DrillEnded)
     assert body.result == "fail"
+
+
+def with_alerts(folder: Path, alerts: str) -> Life:
+    """Seal a set whose policy tells somebody, with its cards scanned."""
+    life = Life(folder, rotation=alerts)
+    life.begin()
+    life.seal()
+    scan_cards(life)
+    return life
+
+
+def test_a_rehearsal_measures_how_long_its_alert_took(tmp_path: Path) -> None:
+    sink = tmp_path / "told.json"
+    life = with_alerts(tmp_path / "life", f'[alerts]\n[[alerts.sinks]]\nname = "c"\ntype = "file"\npath = "{sink}"\n')
+    done = life.run("--json", *rehearse(life, *cards(life, 2)))
+    assert (done.exit, done.document["result"]) == (0, "pass"), done.err
+    assert 0 <= done.document["steps_ms"]["alert-acknowledged"] < 60_000
+
+
+@pytest.mark.parametrize(("more", "exit_code", "result"), [("", 0, "warning"), ("require_ack = true", 3, "fail")])
+def test_an_alert_that_nobody_takes_is_a_reason(tmp_path: Path, more: str, exit_code: int, result: str) -> None:
+    nowhere = tmp_path / "no folder" / "told.json"
+    alerts = f'[alerts]\nbudget = "1s"\n{more}\n[[alerts.sinks]]\nname = "c"\ntype = "file"\npath = "{nowhere}"\n'
+    life = with_alerts(tmp_path / "life", alerts)
+    done = life.run(*rehearse(life, *cards(life, 2)))
+    assert done.exit == exit_code, done.err
+    ended = [*bodies(life, records.Rehearsed), *bodies(life, records.DrillEnded)]
+    assert [getattr(one, "result", "") for one in ended] == [result]
+    assert "no sink took the alert of this declaration within 1s" in getattr(ended[0], "reasons", ())
+
+
+def test_live_sheets_alone_in_a_rehearsal_are_a_quorum_too(five: Life) -> None:
+    done = five.run(*rehearse(five, "--scan", five.scans(1)))
+    assert done.exit == 4
+    (body,) = bodies(five, records.DrillEnded)
+    assert isinstance(body, records.DrillEnded)
+    assert any("a quorum of live sheets was scanned in a drill" in reason for reason in body.reasons)
