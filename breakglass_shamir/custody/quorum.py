@@ -26,6 +26,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody import typed_line
 from breakglass_shamir.custody.bucket import Bucket, Readings
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.state import EpochStatus, LedgerState, SetState, read_seat
@@ -34,6 +35,7 @@ from breakglass_shamir.errors import (
     DecryptionFailed,
     EnvelopeConflict,
     InsufficientShares,
+    MalformedText,
     MissingEnvelope,
     MixedShares,
     ShareMismatch,
@@ -171,6 +173,7 @@ _RIVAL = (
     "is valid but not the one that this ledger pins: somebody with a quorum signed a second one; it is left out, keep "
     "the page"
 )
+_COMPLETE_BY_TYPING = "type the lines of this sheet that can still be read, one may be enough: together they count"
 _OVERRIDE_VOID = "an emergency may pass with --override void --override-reason R"
 _NO_ENVELOPE = "no envelope of its set yet: scan an envelope code from any sheet"
 _ALTERED = "the sheets combine, but the typed envelope is not the one that was printed: a line of it is wrong"
@@ -210,6 +213,12 @@ class Pool:
         self._buckets: dict[bytes, Bucket] = {}
         self._undecided: list[Readings] = []
         self._void: dict[bytes, Known] = {}
+        self.fragments: list[str] = []
+        """Symbols of share codes that were too damaged, ``?`` where unreadable; secret."""
+
+        self.loose_lines: list[dict[int, str]] = []
+        """Typed lines that were too few for a share, by number; secret."""
+
         self.rivals: list[str] = []
         """What was said of envelopes that are not the pinned one, for the record."""
 
@@ -225,12 +234,27 @@ class Pool:
         head = code.strip()[: len(SHARE_PREFIX)].upper()
         try:
             if head == SHARE_PREFIX:
-                return self.add_share(share.from_text(code))
+                return self._add_code(code)
             if head == ENVELOPE_PREFIX:
                 return self._add_envelope(code)
         except BreakglassError as error:
             return Answer(Verdict.DAMAGED, f"a code of ours, but damaged: {error}")
         return Answer(Verdict.FOREIGN, "a code that is not one of ours")
+
+    def _add_code(self, code: str) -> Answer:
+        """Take a share's code; of one that is too damaged, keep what could be read for typed lines to complete."""
+        try:
+            return self.add_share(share.from_text(code))
+        except MalformedText as error:
+            symbols = share.fragment(code)
+            if symbols is None:
+                raise
+            self.fragments.append(symbols)
+            for lines in self.loose_lines:
+                for _, read in typed_line.completed(lines, [symbols]):
+                    return self.add_share(read)
+            message = f"a share code, but too damaged by itself: {error}; {_COMPLETE_BY_TYPING}"
+            return Answer(Verdict.DAMAGED, message)
 
     def add_share(self, read: ReadShare, *others: ReadShare) -> Answer:
         """Take one share, as read, with the other ways in which it may be read.

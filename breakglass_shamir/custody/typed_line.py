@@ -12,7 +12,7 @@ It keeps no order of lines; ``typing.py`` does.
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from breakglass_shamir.errors import MalformedText, SharesError
@@ -126,6 +126,24 @@ def ways_to_read(rows: Rows, doubtful: Sequence[int]) -> Iterator[tuple[Rows, tu
         several = [one for one in [_from_lines(used), *more] if one is not None]
         if several:
             yield used, tuple(several)
+
+
+def completed(rows: Rows, fragments: Iterable[str]) -> Iterator[tuple[Rows, ReadShare]]:
+    """Yield the shares that a few typed lines make together with a damaged code of the same sheet.
+
+    A code counts as the same sheet's where it contradicts none of the lines. Only a reading with parity to spare, in
+    which nothing but what was missing is repaired, counts: nothing else ties the two together.
+    """
+    for fragment in fragments:
+        parts = {n: fragment[(n - 1) * LINE_CHARACTERS : n * LINE_CHARACTERS] for n in range(1, TEXT_LINES + 1)}
+        pairs = [pair for n, row in rows.items() for pair in zip(row, parts[n], strict=True)]
+        if any(a != b and UNREADABLE not in (a, b) for a, b in pairs):
+            continue
+        together = {**parts, **rows}
+        found = _from_lines(together)
+        missing = sum(row.count(UNREADABLE) for row in together.values())
+        if found is not None and not found.provisional and len(found.repaired) <= missing:
+            yield rows, found
 
 
 def ways_to_place(lines: Mapping[int, TypedLine], unexpected: Set[int], *, final: bool) -> Iterator[Rows]:

@@ -9,9 +9,10 @@ Rules:
 1. A line goes where its check character says. One that does not check is kept as it was read, where it was
    expected; typed again, it takes the place of what was read before. Nothing is changed silently.
 2. A number that is filled with other characters is asked about: another share, or the same line once more?
-3. A share is handed over with its fourth line, or with three of them when the person says that there are no
-   more. A repair that changes a line which checks waits for that word too: the line may be another sheet's.
-   A core is handed over as soon as its lines hold together up to the last one.
+3. A share is handed over with its fourth line, with three of them when the person says that there are no more, or
+   with fewer where a damaged code that was scanned gives the rest. A repair that changes a line which checks waits
+   for that word too: the line may be another sheet's. A core is handed over as soon as its lines hold together up
+   to the last one.
 4. An empty line ends the share or core; ``back`` takes the last line back; ``done`` is all.
 5. Where nobody can be asked, a line that is filled already begins the next share.
 
@@ -264,10 +265,31 @@ class TypedEntry:
     def _after(self, block: Block) -> list[Answer]:
         """Hand a share or core over as soon as it is complete."""
         if block is self._share:
+            completed = self._complete()
+            if completed:
+                return completed
             lost = len(block.lines) == FEWEST_SHARE_LINES and bool(block.lost)
             return self._hand_over(block, ended=lost) if lost or len(block.lines) == TEXT_LINES else []
         found = self._read_core(final=False)
         return self._take_core(found) if found is not None else []
+
+    def _complete(self) -> list[Answer]:
+        """Hand over a share as soon as the lines so far and a damaged code that was scanned make it together."""
+        sure = self._sure()
+        if len(self._share.lines) >= FEWEST_SHARE_LINES or not sure:
+            return []
+        for used, read in typed_line.completed(sure, self._pool.fragments):
+            answer = self._pool.add_share(read)
+            if answer.verdict is not Verdict.WRONG:
+                self._forget(self._share)
+                self._shares += 1
+                words = f"{answer.message}; completed from the damaged code and line {_listed(sorted(used))}"
+                return [replace(answer, message=words)]
+        return []
+
+    def _sure(self) -> dict[int, str]:
+        """Return the share's lines that check."""
+        return {n: line.row for n, line in self._share.lines.items() if line.proven == n}
 
     def _end_block(self) -> list[Answer]:
         """Take an empty line: the share or core has no more lines."""
@@ -297,6 +319,8 @@ class TypedEntry:
             message = f"lines {_listed(sorted(block.lines))} do not make a share"
         message += f"; in doubt: {_listed(block.doubtful())}"
         if final:
+            if block is self._share:
+                self._pool.loose_lines.append(self._sure())
             self._forget(block)
             return [Answer(Verdict.DAMAGED, f"{message}; left out")]
         return [Answer(Verdict.UNSURE, f"{message}; type any of them again")]

@@ -40,6 +40,9 @@ CONFIDENT_SPARE_PARITY = 2
 COMMITMENT_BYTES = 16
 """Length of a share's commitment."""
 
+MOST_UNREADABLE = 72
+"""Characters of a damaged code that may be missing for it still to be of use beside typed lines."""
+
 _COMMITMENT_LABEL = b"breakglass-shamir commitment"
 
 
@@ -128,6 +131,20 @@ def from_text(code: str) -> ReadShare:
         UnsupportedVersion: a version or kind this release does not know.
     """
     return _from_symbols(text.strip_prefix(code, PREFIX))
+
+
+def fragment(code: str) -> str | None:
+    """Return the 96 symbols of a damaged share code, ``?`` where unreadable; None where it is not one.
+
+    A quarter of them must be there: less helps nobody.
+    """
+    try:
+        symbols = text.strip_prefix(code, PREFIX)
+    except MalformedText:
+        return None
+    if len(symbols) != TEXT_CHARACTERS or not set(symbols) <= {*text.ALPHABET, text.UNREADABLE}:
+        return None
+    return symbols if symbols.count(text.UNREADABLE) <= MOST_UNREADABLE else None
 
 
 def from_lines(rows: Mapping[int, str]) -> ReadShare:

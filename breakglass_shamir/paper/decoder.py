@@ -50,6 +50,7 @@ VARIANTS = frozenset(
         "repaired",
         "tile",
         "upscaled",
+        "salvaged",
     }
 )
 """The names a worker may give."""

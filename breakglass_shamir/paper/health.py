@@ -95,7 +95,7 @@ def used_budget(found: Any, picture: "Image.Image") -> float | None:
         unused = float(told)
         if len(told) > 3 or told in {"1.0", "0.0"}:
             return 1 - unused
-        seen = sampled_budget(found.text, found.extra, picture, _corners(found.position))
+        seen = sampled_budget(found.text, found.extra, picture, corners_of(found.position))
     except (ValueError, KeyError):
         return None
     return min((1 - unused, 1 - unused / 10), key=lambda used: abs(used - seen))
@@ -112,7 +112,7 @@ def sampled_budget(text: str, extra: dict[str, str], picture: "Image.Image", cor
     seen = _seen(picture, corners, len(clean))
     wrong = {
         index // 8
-        for index, (row, column) in enumerate(_data_modules(version))
+        for index, (row, column) in enumerate(data_modules(version))
         if seen[row][column] != clean[row][column]
     }
     return _worst_block(wrong, version, level)
@@ -123,7 +123,7 @@ def _worst_block(wrong: set[int], version: int, level: str) -> float:
     from qrcode.base import rs_blocks
 
     blocks = rs_blocks(version, _levels()[level])
-    owners = _block_of_each_codeword([block.data_count for block in blocks], [block.total_count for block in blocks])
+    owners = block_of_each_codeword([block.data_count for block in blocks], [block.total_count for block in blocks])
     errors = [0] * len(blocks)
     for codeword in wrong:
         if codeword < len(owners):  # what follows the last codeword are remainder bits
@@ -132,7 +132,7 @@ def _worst_block(wrong: set[int], version: int, level: str) -> float:
     return min(1.0, max(count / budget for count, budget in zip(errors, budgets, strict=True)))
 
 
-def _block_of_each_codeword(data: list[int], total: list[int]) -> list[int]:
+def block_of_each_codeword(data: list[int], total: list[int]) -> list[int]:
     """Return the block of each codeword in the order in which they are placed, ISO/IEC 18004 section 7.6."""
     spare = [all_ - own for all_, own in zip(total, data, strict=True)]
     return [
@@ -145,7 +145,7 @@ def _block_of_each_codeword(data: list[int], total: list[int]) -> list[int]:
 
 
 @lru_cache(maxsize=4)
-def _data_modules(version: int) -> list[tuple[int, int]]:
+def data_modules(version: int) -> list[tuple[int, int]]:
     """Return row and column of each data bit in order, ISO/IEC 18004 section 7.7.3."""
     grid = _function_patterns(version)
     size = len(grid)
@@ -192,15 +192,22 @@ def _levels() -> dict[str, int]:
     return {level: getattr(constants, f"ERROR_CORRECT_{level}") for level in "LMQH"}
 
 
-def _seen(picture: "Image.Image", corners: Corners, size: int) -> list[list[bool]]:
-    """Straighten the code and call each module dark or light by its neighbourhood."""
-    from PIL import Image, ImageChops, ImageFilter
+def straightened(picture: "Image.Image", corners: Corners, size: int) -> "Image.Image":
+    """Return a code seen from straight above, one pixel a module."""
+    from PIL import Image
 
     side = size * SAMPLES_PER_MODULE
     straight = picture.transform(
         (side, side), Image.Transform.PERSPECTIVE, projection(_square(side), corners), Image.Resampling.BILINEAR
     )
-    grey = straight.reduce(SAMPLES_PER_MODULE)
+    return straight.reduce(SAMPLES_PER_MODULE)
+
+
+def _seen(picture: "Image.Image", corners: Corners, size: int) -> list[list[bool]]:
+    """Straighten the code and call each module dark or light by its neighbourhood."""
+    from PIL import ImageChops, ImageFilter
+
+    grey = straightened(picture, corners, size)
     middle = grey.filter(ImageFilter.BoxBlur(4))
     bits = ImageChops.subtract(middle, grey).tobytes()
     return [[value > 0 for value in bits[row * size : (row + 1) * size]] for row in range(size)]
@@ -210,7 +217,8 @@ def _square(side: float) -> Corners:
     return ((0, 0), (side, 0), (side, side), (0, side))
 
 
-def _corners(position: Any) -> Corners:
+def corners_of(position: Any) -> Corners:
+    """Return the corners of zxing-cpp's position."""
     places = (position.top_left, position.top_right, position.bottom_right, position.bottom_left)
     return tuple((float(place.x), float(place.y)) for place in places)
 

@@ -40,6 +40,9 @@ _BINARIZERS = {
 }
 """What ``variants`` calls a threshold."""
 
+_SALVAGED_TOO = frozenset({"denoised", "even light", "repaired", "tile"})
+"""Looks in which a share code that is damaged beyond its error correction is looked for again."""
+
 Code = tuple[str, str, float | None]
 """Text, variant and used error correction, as they are sent."""
 
@@ -98,13 +101,43 @@ def _thorough(pages: Pages, number: int) -> list[Code]:
 
     plain = pages.picture(number, fine=True)
     codes = _decode(plain, "plain")
+    partial = "" if _has_share(codes) else _salvage(plain, codes)
     for look in looks(plain):
         for threshold in look.thresholds:
             if _is_complete(codes):
                 return codes
             known = {text for text, *_ in codes}
             codes += [code for code in _decode(look.picture, look.variant, threshold) if code[0] not in known]
-    return codes
+        if look.variant in _SALVAGED_TOO and not _has_share(codes):
+            partial = _salvage(look.picture, codes) or partial
+    return codes if _has_share(codes) or not partial else [*codes, (partial, "salvaged", 1.0)]
+
+
+def _salvage(picture: Image.Image, codes: list[Code]) -> str:
+    """Add the share code that its prints tell together; returns what they tell where that is not all of it."""
+    from breakglass_shamir.paper.salvage import LOST, salvaged
+
+    rest = picture.copy()
+    for whole in zxingcpp.read_barcodes(picture, formats=_QR_ONLY):
+        # Its finder patterns would be taken for those of the codes that are looked for.
+        rest.paste(255, _box(whole.position))
+    found = zxingcpp.read_barcodes(rest, formats=_QR_ONLY, return_errors=True)
+    text = salvaged([code for code in found if not code.valid], rest) or ""
+    if text and LOST not in text:
+        codes.append((text, "salvaged", 1.0))
+        return ""
+    return text
+
+
+def _box(position: Any) -> tuple[int, int, int, int]:
+    """Return the upright box around a code, with a few pixels more."""
+    places = (position.top_left, position.top_right, position.bottom_right, position.bottom_left)
+    across, down = [place.x for place in places], [place.y for place in places]
+    return (max(0, min(across) - 4), max(0, min(down) - 4), max(across) + 4, max(down) + 4)
+
+
+def _has_share(codes: list[Code]) -> bool:
+    return any(text[:5].upper() == frames.SHARE_PREFIX for text, *_ in codes)
 
 
 def _is_complete(codes: list[Code]) -> bool:
