@@ -36,7 +36,7 @@ _ENVELOPE_LABEL_MM = 7.5
 _BODY_SIZES = (11.0, 10.5, 10.0, 9.5, 9.0)
 """Sizes tried for the instructions, points; they are read at arm's length, so the largest that fits wins."""
 
-_GOOD_MODULE_MM = 0.75
+_GOOD_MODULE_MM = 0.85
 """Module of the envelope code that a larger print of the instructions must leave."""
 
 _SMALLEST_MIDDLE_MM = 66.0
