@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One set's life at a real server, on the command line, from scanned sheets: opened, used, rotated.
+
+Rules:
+
+1. Every step is the installed program in a process of its own; sheets are real PDFs, scans are pictures of them.
+2. Whether a credential logs in, and whether a session lives, is the word of the server's own client.
+3. All processes are watched the whole time, and everything the server and the ledger wrote is searched afterwards.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connector_contract import assert_no_secret, eventually, watched_processes
+
+from breakglass_shamir.hygiene import Secret
+from tests.end_to_end.life import DECLARATION, NAME, Life, secrets_on_paper
+
+_POLICY = """name = "{name}"
+[target]
+uri = "{uri}"
+account = "{account}"
+second_account = "envelope B, safe 2"
+options = {{ {options} }}
+[quorum]
+{groups}
+[declaration]
+classes = ["idp-outage"]
+ticket = "INC-[0-9]{{4,}}"
+[rotation]
+{rotation}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account at a server.
+
+    Attributes:
+        uri: the target.
+        account: the account.
+        secret: its credential at the beginning.
+        options: of the policy.
+        opens: asks the server's own client whether a credential logs in.
+        log_in: begins a session with it; returns a question: is it alive?
+        written: everything the server wrote.
+        rotation: more lines of the policy's table.
+    """
+
+    uri: str
+    account: str
+    secret: Secret
+    options: Mapping[str, str]
+    opens: Callable[[Secret], bool]
+    log_in: Callable[[Secret], Callable[[], bool]]
+    written: Callable[[], bytes] = bytes
+    rotation: str = ""
+
+
+@dataclass(slots=True)
+class TargetLife(Life):
+    """A life whose credential belongs to an account at a server."""
+
+    place: Place = field(kw_only=True)
+
+    def begin(self) -> None:
+        """Make policy and home."""
+        self.folder.mkdir(exist_ok=True)
+        self.write_policy()
+        self.ok("init", "--terminal", "terminal one")
+
+    def write_policy(self, **changes: str) -> None:
+        """Write the policy file."""
+        place = self.place
+        options = ", ".join(f"{name} = {json.dumps(value)}" for name, value in place.options.items())
+        facts = {"uri": place.uri, "account": place.account, "options": options, "rotation": place.rotation, **changes}
+        self.policy.write_text(_POLICY.format(name=NAME, groups=self.quorum, **facts))
+
+
+def live_through(place: Place, folder: Path) -> None:
+    """Open a set at a server and rotate it, and hold what is promised about that."""
+    life = TargetLife(folder, secret=place.secret, place=place)
+    assert place.opens(place.secret)
+    life.begin()
+    with watched_processes() as seen:
+        life.seal()
+        alive = place.log_in(place.secret)
+        options = life.rotating(2)
+        with life.office(2):
+            done = life.run(
+                "recombine", NAME, *DECLARATION, "--scan", life.scans(1), *options, "--as", "emergency",
+                "--exec", "sh", "-c", f"cat >{folder}/received",
+            )  # fmt: skip
+    assert done.exit == 0, done.err
+    assert (folder / "received").read_bytes() == place.secret.reveal()
+
+    (new,) = secrets_on_paper(life.sheets(2))
+    assert not place.opens(place.secret), "the server still lets the old credential in"
+    assert place.opens(new)
+    assert eventually(lambda: not alive()), "a session that the old credential began is still there"
+    assert {"applied", "sessions-ended", "old-dead", "closed"} <= set(life.kinds())
+    assert life.run("status").exit == 0
+    life.ok("audit", "verify")
+
+    ledger = [path.read_bytes() for path in life.home.rglob("*") if path.is_file()]
+    said = (done.out + done.err).encode()
+    assert_no_secret(b"\n".join([*seen, *ledger, said, place.written()]), (place.secret, new))

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From sheet to login to new sheet, at PostgreSQL, MariaDB and this machine, by the program as people run it."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from linux_host import LinuxHost
+from mariadb_server import MariadbServer
+from postgres_server import PostgresServer
+from target_life import Place, live_through
+
+from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.hygiene import Secret
+
+
+@pytest.fixture
+def secret() -> Secret:
+    return Secret(b"a7" + generate(24).reveal())
+
+
+@pytest.fixture
+def role(postgres_server: PostgresServer, secret: Secret) -> Iterator[str]:
+    yield postgres_server.add_role(secret)
+    postgres_server.end_sessions()
+
+
+@pytest.fixture
+def account(mariadb_server: MariadbServer, secret: Secret) -> Iterator[str]:
+    yield mariadb_server.add_account(secret, method="ed25519")
+    mariadb_server.end_sessions()
+
+
+@pytest.fixture
+def user(linux_host: LinuxHost, secret: Secret) -> Iterator[str]:
+    yield linux_host.add_account(secret)
+    linux_host.end_sessions()
+
+
+def test_a_role_of_postgresql(postgres_server: PostgresServer, role: str, secret: Secret, tmp_path: Path) -> None:
+    server = postgres_server
+    place = Place(
+        server.target, role, secret, server.options, partial(server.lets_in, role), partial(server.log_in, role),
+        server.everything_written,
+    )  # fmt: skip
+    live_through(place, tmp_path)
+
+
+def test_an_account_of_mariadb(mariadb_server: MariadbServer, account: str, secret: Secret, tmp_path: Path) -> None:
+    server = mariadb_server
+    place = Place(
+        server.target, account, secret, server.options, partial(server.lets_in, account),
+        partial(server.log_in, account), server.everything_written,
+    )  # fmt: skip
+    live_through(place, tmp_path)
+
+
+def test_a_local_account(linux_host: LinuxHost, user: str, secret: Secret, tmp_path: Path) -> None:
+    host = linux_host
+    place = Place(
+        f"linux:///{user}", "", secret, {"time_limit": "10"}, partial(host.lets_in, user), partial(host.log_in, user)
+    )
+    live_through(place, tmp_path)
