@@ -18,6 +18,8 @@ import pytest
 
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.crypto.note import Checkpoint as Head
+from breakglass_shamir.crypto.note import sign_note
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody import recovery
@@ -26,6 +28,7 @@ from breakglass_shamir.formats.seal import Facts, Sealed, seal, unseal
 from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import verify
+from breakglass_shamir.ledger.entry import origin
 from breakglass_shamir.ledger.home import create
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations import audit, audit_show, export, history
@@ -283,6 +286,33 @@ def test_a_terminal_key_that_is_not_the_logs_is_refused(folder: Path, check: Che
     allowed.write_text(re.sub("^terminal .*", line, allowed.read_text(), flags=re.M))
     sum_up(folder)
     assert "000000.json is not record 000000 of this log" in check(folder).stderr
+
+
+def test_whoever_has_the_terminals_key_cannot_alter_what_others_follow(
+    folder: Path, whole: Path, ledger: Ledger, check: Check
+) -> None:
+    """What is signed anew does not fit the records after it, nor the tree; the newest alone could be made anew."""
+
+    def forge(seq: int) -> None:
+        file = folder / f"{seq:06d}.json"
+        data = re.sub(rb'"boot":"[0-9a-f]{16}"', b'"boot":"' + b"0" * 16 + b'"', file.read_bytes())
+        file.write_bytes(data)
+        (folder / f"{file.name}.sig").write_text(sshsig.sign(ledger._key, data, sshsig.RECORD_NAMESPACE))
+        sum_up(folder)
+
+    forge(2)
+    assert "000003.json does not follow the record in front" in check(folder).stderr
+    for name in names(whole):
+        shutil.copy(whole / name, folder / name)
+    forge(ledger.size - 1)
+    assert "the records do not have the root of the last checkpoint" in check(folder).stderr
+    for name in names(whole):
+        shutil.copy(whole / name, folder / name)
+    name = origin(ledger.public_key)
+    other = sign_note(Head(name, 3, bytes(32)).to_text(), name, ledger._key)
+    (folder / "000002.json.checkpoint").write_text(other)
+    sum_up(folder)
+    assert "000003.json names another tree than the checkpoint in front" in check(folder).stderr
 
 
 def test_a_key_is_judged_by_the_time_of_the_record(folder: Path, check: Check) -> None:
