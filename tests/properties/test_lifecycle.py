@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import lifecycle
+from breakglass_shamir.custody import custody_rules, holders, lifecycle
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.record import AnyBody, Record
 from breakglass_shamir.custody.state import EpochStatus, LedgerState, Phase, SetState
-from breakglass_shamir.errors import IllegalState, InvalidRecord
+from breakglass_shamir.errors import HeldTooMuch, IllegalState, InvalidRecord, PolicyWeakens
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope
 from breakglass_shamir.formats.seal import Facts, seal
 from breakglass_shamir.formats.structure import Group, Structure
@@ -33,6 +33,11 @@ target = {uri = "ssh-key:///srv/key"}
 quorum = {groups = [{threshold = 2, custodians = ["North", "South", "East"]}]}
 declaration = {classes = ["idp-outage"]}
 """
+
+STRICTNESS = tuple(f'{SOURCE}rotation = {{deadline = "{hours}h"}}\n' for hours in (72, 48, 24, 12))
+"""Policies, each stricter than the one before; ``SOURCE`` has the default, a day."""
+
+PEOPLE = ("North", "South", "East", "West", "north ")
 
 SEATS = ("1.1", "1.2", "1.3")
 NOWHERE = "00" * 8
@@ -57,7 +62,7 @@ def issued(envelope: Envelope, proven: str) -> records.Issued:
         predecessor="" if before == NO_PREDECESSOR else before.hex(), set_public_key=envelope.set_public_key.hex(),
         envelope=base64.b64encode(envelope.to_bytes()).decode(), envelope_sha256=envelope.digest.hex(),
         drill_envelope=base64.b64encode(deal(envelope.core.epoch, kind=Kind.DRILL).to_bytes()).decode(),
-        drill_set_public_key="", custodians=dict.fromkeys(SEATS, "North"),
+        drill_set_public_key="", custodians=dict(zip(SEATS, PEOPLE[:3], strict=True)),
         policy_digest=policies.digest(SOURCE).hex(), policy_salt=b"ours".ljust(16).hex(), proven=proven,
     )  # fmt: skip
 
@@ -76,7 +81,13 @@ def frozen(state: LedgerState) -> LedgerState:
         name: replace(
             one,
             epochs={
-                epoch_id: replace(epoch, acknowledged=dict(epoch.acknowledged), voided=dict(epoch.voided))
+                epoch_id: replace(
+                    epoch,
+                    acknowledged=dict(epoch.acknowledged),
+                    voided=dict(epoch.voided),
+                    custodians=dict(epoch.custodians),
+                    former=dict(epoch.former),
+                )
                 for epoch_id, epoch in one.epochs.items()
             },
         )
@@ -97,6 +108,9 @@ class Life(RuleBasedStateMachine):
         self.revealed: dict[str, str] = {}
         self.over: set[str] = set()
         self.purposes: dict[str, str] = {}
+        self.strict = 2
+        self.held: dict[tuple[str, str], set[str]] = {}
+        self.known_to_hold: set[tuple[str, str]] = set()
 
     @initialize(learned=st.booleans(), proven=st.sampled_from(["accepted", "unproven"]))
     def begin(self, learned: bool, proven: str) -> None:
@@ -128,7 +142,7 @@ class Life(RuleBasedStateMachine):
         before = frozen(self.state)
         try:
             after = lifecycle.apply(self.state, data, records.from_bytes(data))
-        except (IllegalState, InvalidRecord):
+        except (IllegalState, InvalidRecord, PolicyWeakens, HeldTooMuch):
             assert self.state == before
             return False
         assert self.state == before
@@ -144,6 +158,18 @@ class Life(RuleBasedStateMachine):
             assert record.opening in self.use_ended
         if isinstance(body, records.Opened):
             assert body.epoch_id not in self.over
+            assert len(set(body.sheets) & set(SEATS)) >= 2
+            assert not set(body.sheets) & set(self.of_set.epochs[body.epoch_id].voided)
+        if isinstance(body, records.InUse):
+            assert record.opening in self.revealed
+        if isinstance(body, records.PolicyAdopted) and self.pairs and self.of_set.current and body.source != SOURCE:
+            assert STRICTNESS.index(body.source) >= self.strict
+        if isinstance(body, records.PolicyWeakened):
+            assert STRICTNESS.index(body.source) < self.strict
+            assert record.opening in self.revealed
+            assert self.purposes[record.opening] == "rotation"
+        if isinstance(body, records.Declared):
+            assert body.policy_digest == policies.digest(self.of_set.policy_source).hex()
         if isinstance(body, records.Abandoned):
             assert body.epoch_id not in self.revealed.values()
         if isinstance(body, records.Closed):
@@ -158,6 +184,16 @@ class Life(RuleBasedStateMachine):
         if isinstance(body, records.Declared):
             self.opening = digest
             self.purposes[digest] = body.purpose
+        if isinstance(body, records.Issued):
+            for seat, name in body.custodians.items():
+                self.held.setdefault((body.epoch_id, name.casefold()), set()).add(seat)
+        if isinstance(body, records.PolicyAdopted | records.PolicyWeakened) and body.source in STRICTNESS:
+            self.strict = STRICTNESS.index(body.source)
+        if isinstance(body, records.Reassigned):
+            holder = (body.epoch_id, body.custodian.strip().casefold())
+            self.held.setdefault(holder, set()).add(body.sheet)
+            if body.despite:
+                self.known_to_hold.add(holder)
         if isinstance(body, records.Opened):
             self.revealed[record.opening] = body.epoch_id
         if isinstance(body, records.UseEnded):
@@ -377,6 +413,28 @@ class Life(RuleBasedStateMachine):
             epoch = self.of_set.epochs[epoch_id]
             assert epoch.status is not EpochStatus.GOOD or sheet in epoch.voided
 
+    @precondition(lambda self: len(self.pairs) % 3 == 0)
+    @rule(level=st.integers(0, 3), lists=st.booleans())
+    def adopt(self, level: int, lists: bool) -> None:
+        source = STRICTNESS[level]
+        digest = policies.digest(source).hex()
+        if self.try_to(records.PolicyAdopted(source=source, digest=digest)):
+            return
+        weakens = custody_rules.weakened_by(self.of_set, policies.parse(source)) if lists else ()
+        self.try_to(records.PolicyWeakened(source=source, digest=digest, weakens=weakens))
+
+    @precondition(lambda self: len(self.pairs) % 3 == 1)
+    @rule(data=st.data(), sheet=st.sampled_from(SEATS), to=st.sampled_from(PEOPLE), admits=st.booleans())
+    def hand_on(self, data: st.DataObject, sheet: str, to: str, admits: bool) -> None:
+        epoch_id = data.draw(st.sampled_from(self.ids()))
+        epoch = self.of_set.epochs.get(epoch_id)
+        despite = holders.too_much(epoch, sheet, to) if epoch and admits else ()
+        body = records.Reassigned(epoch_id=epoch_id, sheet=sheet, custodian=to, reason="r", despite=despite)
+        if self.try_to(body, opening=""):
+            after = self.of_set.epochs[epoch_id]
+            assert sheet not in after.acknowledged
+            assert after.custodians[sheet] == to
+
     # --- what always holds -------------------------------------------------------------------------------
 
     @invariant()
@@ -415,6 +473,11 @@ class Life(RuleBasedStateMachine):
             assert (new.status, new.predecessor) == (EpochStatus.GOOD, self.of_set.current)
         elif "prod-db" in self.state.sets:
             assert not self.of_set.applying
+
+    @invariant()
+    def nobody_has_come_to_hold_a_quorum_unsaid(self) -> None:
+        for holder, seats in self.held.items():
+            assert len(seats) < 2 or holder in self.known_to_hold
 
     @invariant()
     def at_most_one_opening_is_under_way(self) -> None:
