@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from breakglass_shamir.custody import officers
+from breakglass_shamir.custody.filler import is_filler
 from breakglass_shamir.custody.policy import Policy
 from breakglass_shamir.custody.state import Moment, Opening, Phase, SetState
 
 GATES = {
     "class": "the incident class is not in the policy's list",
     "ticket": "the ticket does not match the policy's pattern",
+    "reason": "the reason says nothing",
     "officers": "fewer officers than the policy asks for, or one named twice",
     "duration": "a longer use than the policy allows",
     "debt": "a debt is open and was not named",
@@ -63,7 +65,13 @@ class Problem:
 
 
 def before_declaring(
-    policy: Policy | None, state: SetState, request: Request, now: Moment, *, goes_on: bool = False
+    policy: Policy | None,
+    state: SetState,
+    request: Request,
+    now: Moment,
+    *,
+    last: Moment | None = None,
+    goes_on: bool = False,
 ) -> list[Problem]:
     """Return what stands against a declaration; without a policy the built-in rules hold.
 
@@ -72,13 +80,16 @@ def before_declaring(
         state: of the set.
         request: what is asked for.
         now: this moment.
+        last: when this ledger last recorded anything but a refusal; None: never.
         goes_on: the declaration under way says the same and is gone on under; what it owes by itself is its own.
     """
     found = [
         *_by_policy(policy, request),
+        _reason(request),
         _officers(policy, request),
         _debts(state, request.debts, state.opening.id if goes_on and state.opening else None),
         None if goes_on else _under_way(state, request, now),
+        _clock(now, last),
     ]
     return [problem for problem in found if problem is not None]
 
@@ -93,18 +104,20 @@ def before_scanning(policy: Policy | None, opening: Opening) -> list[Problem]:
     return [Problem("signatures", text)] if signed < needed else []
 
 
-def before_opening(state: SetState, now: Moment, last: Moment | None) -> list[Problem]:
+def before_opening(state: SetState, now: Moment) -> list[Problem]:
     """Return what stands against combining under the declaration that is under way."""
-    found = []
     opening = state.active_opening
     age = opening.at.seconds_until(now)
-    if age > opening.declared.valid_for_s:
-        found.append(
-            Problem("declaration", f"the declaration is {age} s old, it held {opening.declared.valid_for_s} s")
-        )
-    if last is not None and now.time < last.time:
-        found.append(Problem("clock", f"this machine's clock says {now.time}, the last record {last.time}"))
-    return found
+    if age <= opening.declared.valid_for_s:
+        return []
+    return [Problem("declaration", f"the declaration is {age} s old, it held {opening.declared.valid_for_s} s")]
+
+
+def _clock(now: Moment, last: Moment | None) -> Problem | None:
+    """A refusal is stamped by the same wrong clock: it is not what the next attempt is held against."""
+    if last is None or now.time >= last.time:
+        return None
+    return Problem("clock", f"this machine's clock says {now.time}, the last record {last.time}")
 
 
 def _by_policy(policy: Policy | None, request: Request) -> list[Problem | None]:
@@ -122,6 +135,12 @@ def _by_policy(policy: Policy | None, request: Request) -> list[Problem | None]:
     if request.mode not in policy.reveal.modes:
         found.append(Problem("mode", f"expected one of {', '.join(policy.reveal.modes)}, got {request.mode}"))
     return found
+
+
+def _reason(request: Request) -> Problem | None:
+    if not is_filler(request.reason):
+        return None
+    return Problem("reason", f"expected a reason that says what happened, got {request.reason!r}")
 
 
 def _officers(policy: Policy | None, request: Request) -> Problem | None:

@@ -213,6 +213,7 @@ class Pool:
         self._buckets: dict[bytes, Bucket] = {}
         self._undecided: list[Readings] = []
         self._void: dict[bytes, Known] = {}
+        self._voided: dict[bytes, set[Seat]] = {}
         self.fragments: list[str] = []
         """Symbols of share codes that were too damaged, ``?`` where unreadable; secret."""
 
@@ -482,6 +483,7 @@ class Pool:
             return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         reason = known.voided.get((found.group, found.member))
         if reason is not None:
+            self._voided.setdefault(found.epoch_id, set()).add((found.group, found.member))
             day = known.voided_on.get((found.group, found.member))
             when = f" on {day}" if day else ""
             return Answer(Verdict.VOID, f"{name}: this sheet was voided{when} ({reason})", sheet, found.epoch_id)
@@ -532,9 +534,11 @@ class Pool:
         assert best.core is not None  # noqa: S101 - the caller filtered
         structure = best.core.structure
         if best.envelope is not None or not structure.is_quorum(best.seats()):
+            hint = "bring more sheets of the same set and epoch, and scan them all in one go"
+            if structure.is_quorum({*best.seats(), *self._voided.get(best.core.epoch_id, ())}):
+                hint = f"{hint}; {_OVERRIDE_VOID}"
             return InsufficientShares(
-                f"no quorum: expected {structure.in_words()}, got {self._progress(best)}",
-                hint="bring more sheets of the same set and epoch, and scan them all in one go",
+                f"no quorum: expected {structure.in_words()}, got {self._progress(best)}", hint=hint
             )
         hint = "scan an envelope code, so that the wrong sheet can be named, or type the lines again"
         if best.altered:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.history import History
-from breakglass_shamir.custody.record import Declared, Record
+from breakglass_shamir.custody.record import Declared, LedgerMoved, Record, Refused
 from breakglass_shamir.errors import IllegalState, UnknownSet
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Envelope
@@ -299,12 +299,17 @@ class LedgerState:
     public_key: str = ""
     sets: Mapping[str, SetState] = field(default_factory=dict)
     last: Moment | None = None
+    last_done: Moment | None = None
+    """When anything but a refusal or a move was last recorded."""
+
     beat_every_s: int = 0
     """Within how many seconds the last heartbeat promised the next one; 0: nothing was promised."""
 
     def at(self, record: Record) -> "LedgerState":
         """Return the same state at the moment of a record; every field is named, since ``replace`` is slow."""
-        return LedgerState(self.terminal, self.public_key, self.sets, Moment.of(record), self.beat_every_s)
+        moment = Moment.of(record)
+        done = self.last_done if isinstance(record.body, Refused | LedgerMoved) else moment
+        return LedgerState(self.terminal, self.public_key, self.sets, moment, done, self.beat_every_s)
 
     def of(self, name: str) -> SetState:
         """Return a set.

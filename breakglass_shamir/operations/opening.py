@@ -139,14 +139,14 @@ def open_set(
     overrides = _check_overrides(request, overrides)
     brought = receipts.read(sources.receipts, scanner) if sources.receipts else []
     pool: Pool | None = None
-    last = recorder.state.last
+    last = recorder.state.last_done
     if not _knows(recorder):
         pool = _identify(recorder, sources, scanner, brought)
-    declare(recorder, request, overrides)
+    declare(recorder, request, overrides, last)
     have_signed(recorder, request, overrides, signers)
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)
-        return _combine(recorder, request, overrides, program, pool, last, wanted, brought)
+        return _combine(recorder, request, overrides, program, pool, wanted, brought)
     except BreakglassError as error:
         _record_refusal(recorder, "open", error)
         raise
@@ -225,8 +225,14 @@ def _pin(recorder: Recorder, epoch_id: str, held: HeldReceipt) -> None:
     recorder.desk.say(f"pinned: the receipt of {held.time} vouches for epoch {epoch.number} of {recorder.set_name}")
 
 
-def declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
+def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Moment | None) -> None:
     """Record the declaration, or go on under the one that says the same and still holds.
+
+    Args:
+        recorder: at the set.
+        request: what is asked for.
+        overrides: gates to pass.
+        last: when this ledger last recorded anything but a refusal, before this attempt.
 
     Raises:
         GateClosed: a check failed and was not overridden.
@@ -237,7 +243,7 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides) -> None:
     if not request.use_for_s:
         request = replace(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
     goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
-    problems = gates.before_declaring(policy, state, request, clock.now(), goes_on=goes_on)
+    problems = gates.before_declaring(policy, state, request, clock.now(), last=last, goes_on=goes_on)
     if under_way is not None and goes_on:
         overridden = {debt.kind for debt in state.debts if debt.opening == under_way.id}
         problems = [problem for problem in problems if problem.gate not in overridden]
@@ -300,7 +306,6 @@ def _combine(
     overrides: Overrides,
     program: str,
     pool: Pool,
-    last: Moment | None,
     wanted: Wanted,
     brought: Receipts,
 ) -> OpenedSet:
@@ -308,7 +313,7 @@ def _combine(
         wanted = Wanted.BOTH
     found = _quorum(recorder, pool, wanted)
     state = recorder.refresh()
-    problems = gates.before_opening(state, clock.now(), last)
+    problems = gates.before_opening(state, clock.now())
     problems += _void(state, found)
     problems += _untold(recorder)
     unknown = found.epoch_id not in state.epochs

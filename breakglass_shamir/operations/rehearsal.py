@@ -83,7 +83,7 @@ def rehearse(
     state = recorder.set_state
     epoch = state.current_epoch
     drill_envelope(epoch, state.name)
-    opening.declare(recorder, request, Overrides())
+    opening.declare(recorder, request, Overrides(), recorder.state.last_done)
     steps = _Steps(recorder.set_state.active_opening.at.uptime_ms)
     opening.have_signed(recorder, request, Overrides(), signers)
     if recorder.set_state.active_opening.signatures:
@@ -125,7 +125,7 @@ def _check_time(recorder: Recorder) -> None:
     Raises:
         GateClosed: it is stale.
     """
-    for problem in gates.before_opening(recorder.refresh(), clock.now(), None):
+    for problem in gates.before_opening(recorder.refresh(), clock.now()):
         raise GateClosed(problem.gate, problem.text, hint="a drill overrides nothing: declare it again")
 
 

@@ -109,6 +109,6 @@ def test_a_custodian_after_the_other_confirms_acknowledges_and_loses(life: Life)
     assert "0 more may be lost" in life.ok("void", NAME, "1.3", "--reason", "found open on a desk").out
     assert life.run("status").exit == 7
     lost = life.run("recombine", NAME, "--scan", life.scans(1), "--class", "idp-outage", "--ticket", "INC-1234",
-                    "--reason", "test", "--officer", "a", "--officer", "b", "--no-reveal")  # fmt: skip
+                    "--reason", "a look", "--officer", "a", "--officer", "b", "--no-reveal")  # fmt: skip
     assert lost.exit == 7, lost.err
     assert life.entries()[-2].record.body.sheets == ("1.1", "1.2")  # type: ignore[union-attr]

@@ -81,7 +81,14 @@ def test_what_the_policy_does_not_allow(gate: str, changes: dict[str, Any], mess
 
 def test_every_closed_gate_is_named_at_once() -> None:
     worst = Request("emergency", "x", "x", "r", (), "show", 9999)
-    assert [problem.gate for problem in problems(worst)] == ["class", "ticket", "duration", "mode", "officers"]
+    assert [problem.gate for problem in problems(worst)] == [
+        "class",
+        "ticket",
+        "duration",
+        "mode",
+        "reason",
+        "officers",
+    ]
 
 
 def test_without_a_policy_two_officers_are_enough() -> None:
@@ -133,15 +140,16 @@ def test_another_opening_blocks_while_it_holds(age_s: int, phase: Phase, closed:
 
 def test_a_declaration_goes_stale_by_elapsed_time_not_by_the_clock() -> None:
     state = under_way(1000)
-    assert before_opening(state, at(2800, "23:00:00"), at(1000)) == []
-    (problem,) = before_opening(state, at(2801), at(1000))
+    assert before_opening(state, at(2800, "23:00:00")) == []
+    (problem,) = before_opening(state, at(2801))
     assert problem == Problem("declaration", "the declaration is 1801 s old, it held 1800 s")
 
 
 def test_a_clock_behind_the_last_record_is_a_gate() -> None:
-    state = under_way(1000)
-    (problem,) = before_opening(state, at(1001, "09:59:59"), at(1000))
+    def behind(now: Moment, last: Moment | None) -> list[Problem]:
+        return before_declaring(POLICY, NOBODY, FINE, now, last=last)
+
     text = "this machine's clock says 2026-01-01T09:59:59Z, the last record 2026-01-01T10:00:00Z"
-    assert problem == Problem("clock", text)
-    assert before_opening(state, at(1001), at(1000)) == []
-    assert before_opening(state, at(1001, "00:00:00"), None) == []
+    assert behind(at(1001, "09:59:59"), at(1000)) == [Problem("clock", text)]
+    assert behind(at(1001), at(1000)) == []
+    assert behind(at(1001, "00:00:00"), None) == []

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every gate: an emergency is stopped by name, passes by that name, and owes it; a drill and a rotation never pass.
+
+One ledger, one epoch, its codes as text. What is opened here goes through the one door there is, ``open_set``.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.gates import GATES, Request
+from breakglass_shamir.custody.lifecycle import REVIEW_DEADLINE_S
+from breakglass_shamir.custody.state import Moment
+from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
+from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
+from breakglass_shamir.formats.seal import Facts, Sealed, seal
+from breakglass_shamir.formats.structure import Group, Structure
+from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger import clock, home
+from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations import opening
+from breakglass_shamir.operations.opening import Overrides
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.sources import Sources
+from tests.attacks.test_ledger_quorum_signature import id_of, issued
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtQ0GhdyqUDkzd5Zk5k1GyUuuCsqKhlE2YnOQ9DdxXe duty"
+
+SOURCE = f"""
+name = "prod-db"
+target = {{uri = "ssh-key:///srv/key"}}
+quorum = {{groups = [{{threshold = 2, custodians = ["North", "South", "East"]}}]}}
+officers = [{{name = "Duty", keys = ["{KEY}"]}}]
+reveal = {{modes = ["exec"]}}
+[declaration]
+classes = ["idp-outage"]
+ticket = "INC-[0-9]+"
+"""
+
+FINE = Request("emergency", "idp-outage", "INC-1", "it is down", ("Duty", "IT"), "exec", 3600)
+WHY = "the duty manager agreed by telephone"
+
+
+class Quiet:
+    """People who say nothing and are told everything."""
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_args, **_more: None
+
+
+@dataclass
+class Office:
+    """A terminal with one set in custody, and a clock that can be turned."""
+
+    ledger: Ledger
+    source: str = SOURCE
+    request: Request = FINE
+    typed: tuple[str, ...] = ()
+    while_scanning: Callable[[], None] = lambda: None
+    turned: Moment | None = None
+    made: list[Sealed] = field(default_factory=list)
+
+    def custody(self, *, checkpoint: Checkpoint | None = None) -> None:
+        """Issue the first epoch under the policy."""
+        digest = policies.digest(self.source)
+        self.append(records.PolicyAdopted(source=self.source, digest=digest.hex()))
+        made = self.deal(1, checkpoint)
+        body = issued(made)
+        self.append(replace_body(body, policy_digest=digest.hex()))
+        self.typed = codes(made)
+
+    def deal(self, number: int, checkpoint: Checkpoint | None = None) -> Sealed:
+        salted = policies.salted_digest(bytes(16), self.source)
+        printed = checkpoint or Checkpoint(bytes(8), 0, bytes(32))
+        facts = Facts(Kind.LIVE, "prod-db", number, Structure(1, (Group(2, 3),)), salted, printed, NO_PREDECESSOR)
+        self.made.append(seal(facts, Credential(Secret(b"tinned beans")).to_bytes()))
+        return self.made[-1]
+
+    def append(self, body: records.AnyBody, opening_id: str = "") -> str:
+        return self.ledger.append(body, set_name="prod-db", opening=opening_id).digest
+
+    def declare(self, **changes: Any) -> None:
+        fields: dict[str, Any] = {
+            "purpose": "emergency", "incident_class": "idp-outage", "ticket": "INC-7", "reason": "another one",
+            "officers": ("Duty", "IT"), "valid_for_s": 1800, "use_for_s": 3600, "debts": (), "supersedes": "",
+            "policy_digest": self.ledger.state.of("prod-db").policy_digest, **changes,
+        }  # fmt: skip
+        self.append(records.Declared(**fields))
+
+    def open(self, request: Request, *overridden: str) -> None:
+        recorder = Recorder(self.ledger, Quiet())  # type: ignore[arg-type]
+        recorder.set_name = "prod-db"
+        nobody_scans: Any = None
+        overrides = Overrides(frozenset(overridden), WHY if overridden else "")
+        opening.open_set(recorder, request, overrides, Sources(typed=self.typed), nobody_scans, "").wipe()
+
+    def kinds(self) -> list[str]:
+        return [entry.record.body.__struct_config__.tag or "" for entry in self.ledger.entries()]
+
+
+def replace_body(body: records.Issued, **changes: Any) -> records.Issued:
+    fields = {name: getattr(body, name) for name in body.__struct_fields__}
+    return records.Issued(**{**fields, **changes})
+
+
+def codes(made: Sealed) -> tuple[str, ...]:
+    return (*(share.to_text() for share in made.shares[:2]), *made.envelope.to_codes())
+
+
+@contextmanager
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    with home.create(tmp_path / "home", "terminal one") as ledger:
+        found = Office(ledger)
+        real_now, real_gather = clock.now, opening._gather
+
+        def gather(*args: Any) -> Any:
+            found.while_scanning()
+            return real_gather(*args)
+
+        monkeypatch.setattr(clock, "now", lambda: found.turned or real_now())
+        monkeypatch.setattr(opening, "_gather", gather)
+        yield found
+
+
+# --- what closes each gate --------------------------------------------------------------------------------
+
+
+def _asks(**changes: Any) -> Callable[[Office], None]:
+    def close(found: Office) -> None:
+        found.custody()
+        found.request = replace(FINE, **changes)
+
+    return close
+
+
+def _close_debt(found: Office) -> None:
+    found.custody()
+    found.open(FINE)
+    used = records.UseEnded(outcome="done", classification="emergency")
+    found.append(used, found.ledger.state.of("prod-db").active_opening.id)
+
+
+def _close_under_way(found: Office) -> None:
+    found.custody()
+    found.declare()
+
+
+def _close_signatures(found: Office) -> None:
+    found.source = SOURCE.replace("[declaration]", "[declaration]\nsignatures = 1")
+    found.custody()
+
+
+def _close_declaration(found: Office) -> None:
+    found.custody()
+
+    def lunch() -> None:
+        now = clock.now()
+        found.turned = replace(now, uptime_ms=now.uptime_ms + 3_600_000)
+
+    found.while_scanning = lunch
+
+
+def _close_clock(found: Office) -> None:
+    found.custody()
+    found.turned = replace(clock.now(), time="2020-01-01T00:00:00Z")
+
+
+def _close_witness(found: Office) -> None:
+    found.custody(checkpoint=Checkpoint(found.ledger.log_id, 1, b"another history".ljust(32)))
+
+
+def _close_epoch(found: Office) -> None:
+    found.custody()
+    found.typed = codes(found.deal(2))
+
+
+def _close_void(found: Office) -> None:
+    found.custody()
+    found.append(records.SheetVoided(epoch_id=id_of(found.made[0]), sheet="1.1", reason="seen by a visitor"))
+
+
+CLOSERS: dict[str, Callable[[Office], None]] = {
+    "class": _asks(incident_class="coffee-outage"),
+    "ticket": _asks(ticket="soon"),
+    "reason": _asks(reason="asdf"),
+    "officers": _asks(officers=("Duty",)),
+    "duration": _asks(use_for_s=3601),
+    "mode": _asks(mode="show"),
+    "debt": _close_debt,
+    "under-way": _close_under_way,
+    "signatures": _close_signatures,
+    "declaration": _close_declaration,
+    "clock": _close_clock,
+    "witness": _close_witness,
+    "epoch": _close_epoch,
+    "void": _close_void,
+}
+"""Each gate and what closes it, and it alone."""
+
+NOT_FOR_A_ROTATION = {"class", "ticket", "officers", "duration", "mode", "signatures"}
+"""What the policy asks of people who are shown the credential; a rotation shows nobody anything."""
+
+
+def stopped_by(error: BreakglassError, gate: str) -> bool:
+    """Tell whether a gate stopped it; a sheet that is void is left out, so that there is no quorum."""
+    return error.id == "insufficient-shares" if gate == "void" else isinstance(error, GateClosed) and error.gate == gate
+
+
+def test_every_gate_there_is_is_tried_here() -> None:
+    assert set(CLOSERS) == set(GATES)
+
+
+@pytest.mark.parametrize("gate", CLOSERS)
+def test_an_emergency_is_stopped_by_name_and_passes_by_that_name_with_record_and_debt(
+    gate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with office(tmp_path, monkeypatch) as found:
+        CLOSERS[gate](found)
+        before = len(found.kinds())
+        with pytest.raises(BreakglassError) as closed:
+            found.open(found.request)
+        assert stopped_by(closed.value, gate)
+        assert f"--override {gate} " in closed.value.hint
+        assert "opened" not in found.kinds()[before:]
+        refused = [e.record.body for e in found.ledger.entries(before) if isinstance(e.record.body, records.Refused)]
+        assert {one.stage for one in refused} & {gate, "open"}
+
+        others = sorted(set(GATES) - {gate})
+        with pytest.raises(BreakglassError) as closed:
+            found.open(found.request, *others)
+        assert stopped_by(closed.value, gate)
+        assert "opened" not in found.kinds()[before:]
+
+        found.open(found.request, gate)
+        overridden = [e.record.body for e in found.ledger.entries() if isinstance(e.record.body, records.Overridden)]
+        assert [(one.gate, one.reason) for one in overridden] == [(gate, WHY)]
+        assert found.kinds()[-1] == "opened"
+        debts = {debt.kind: debt for debt in found.ledger.state.of("prod-db").debts}
+        assert debts[gate].deadline_s == REVIEW_DEADLINE_S
+        assert "rotation" in debts
+
+
+@pytest.mark.parametrize("purpose", ["drill", "rotation"])
+@pytest.mark.parametrize("gate", CLOSERS)
+def test_a_drill_and_a_rotation_pass_no_closed_gate(
+    gate: str, purpose: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if purpose == "rotation" and gate in NOT_FOR_A_ROTATION:
+        return
+    with office(tmp_path, monkeypatch) as found:
+        CLOSERS[gate](found)
+        before = len(found.kinds())
+        request = replace(found.request, purpose=purpose)
+        with pytest.raises(BreakglassError) as closed:
+            found.open(request)
+        assert stopped_by(closed.value, gate)
+        with pytest.raises(InvalidInput, match="only an emergency may override a check"):
+            found.open(request, gate)
+        with pytest.raises(BreakglassError):
+            found.open(request)
+        assert not {"opened", "overridden"} & set(found.kinds()[before:])
+
+
+def test_the_quorum_is_no_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with office(tmp_path, monkeypatch) as found:
+        found.custody()
+        found.typed = found.typed[1:]
+        with pytest.raises(BreakglassError) as short:
+            found.open(FINE, *GATES)
+        assert short.value.id == "insufficient-shares"
+        assert "opened" not in found.kinds()
