@@ -103,7 +103,7 @@ class Office:
         opening.open_set(recorder, request, overrides, Sources(typed=self.typed), nobody_scans, "").wipe()
 
     def kinds(self) -> list[str]:
-        return [entry.record.body.__struct_config__.tag or "" for entry in self.ledger.entries()]
+        return [str(entry.record.body.__struct_config__.tag) for entry in self.ledger.entries()]
 
 
 def replace_body(body: records.Issued, **changes: Any) -> records.Issued:
