@@ -5,7 +5,8 @@ Rules:
 
 1. What a sink acknowledged is recorded, one record for each queue and round; that record is itself not told.
 2. A record that left nothing in the outbox, whatever the reason, is made up for before a round.
-3. A test event goes to the sink directly and is marked as one.
+3. What is past its deadline is recorded before a round, and so told, until it is settled.
+4. A test event goes to the sink directly and is marked as one.
 """
 
 import os
@@ -22,11 +23,13 @@ from breakglass_shamir.alerts.delivery import Delivered
 from breakglass_shamir.alerts.event import Action, Event, Severity
 from breakglass_shamir.alerts.sinks.base import Deliverer
 from breakglass_shamir.alerts.sinks.registry import deliverer
-from breakglass_shamir.custody import sinks
+from breakglass_shamir.custody import escalation, sinks
+from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.record import AlertsDelivered
 from breakglass_shamir.custody.sinks import AnySink
 from breakglass_shamir.custody.state import LedgerState
-from breakglass_shamir.errors import BreakglassError, InvalidInput, SinkFailure
+from breakglass_shamir.errors import BreakglassError, InvalidInput, LedgerBusy, LedgerUnwritable, SinkFailure
+from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.ledger.outbox import Outbox, Queue
 from breakglass_shamir.ledger.store import FILE_NAME, Ledger
@@ -105,6 +108,7 @@ def flush(home: Path, *, due_only: bool) -> list[Delivered]:
         LedgerUnwritable, LedgerBusy: the outbox cannot be read or written.
     """
     path = _database(home)
+    escalate(home)
     make_up(home)
     done = delivery.flush(path, due_only=due_only)
     _record(home, done)
@@ -119,6 +123,20 @@ def follow(home: Path, descriptor: int) -> None:
         ready, _, _ = select.select([descriptor], [], [], FOLLOW_POLL_S)
         open_ = not ready or bool(os.read(descriptor, 4096))
     _record(home, delivery.flush(path, due_only=False))
+
+
+def escalate(home: Path) -> None:
+    """Record what is past its deadline, for each set that has somebody to tell; and what is not any more.
+
+    A ledger that cannot be written now keeps no alert from being delivered: the next round records it.
+    """
+    with suppress(LedgerUnwritable, LedgerBusy), homes.open_home(home, outboxes.BESIDE) as ledger:
+        for name, one in sorted(ledger.state.sets.items()):
+            policy = policies.parse(one.policy_source) if one.policy_source else None
+            if policy is None or not (policy.alerts.sinks or one.escalations):
+                continue
+            for step in escalation.steps(one, clock.now(), policy.alerts.repeat.seconds):
+                ledger.append(step, set_name=name)
 
 
 def make_up(home: Path) -> None:

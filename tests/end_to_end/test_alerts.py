@@ -190,3 +190,30 @@ def test_alerts_without_a_home_or_with_one_that_moved(tmp_path: Path) -> None:
         assert done.exit == 3, words
         assert "no ledger in" in done.err
     assert not life.home.exists()
+
+
+def test_what_is_past_its_deadline_is_told_louder_until_it_is_settled(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    rotation = 'deadline = "1s"\n' + FILE.format(path=out, more='repeat = "1s"')
+    life = begin(tmp_path / "life", rotation)
+    assert life.recombine("--no-reveal").exit == 7
+
+    def findings() -> list[tuple[str, int]]:
+        late = [event for event in told(out) if event["unmapped"]["breakglass"]["record"] in ("escalated", "eased")]
+        return [(event["severity"], event["activity_id"]) for event in late if "rotate:" in event["message"]]
+
+    def flushed() -> bool:
+        life.ok("alerts", "flush")
+        return len(findings()) >= 3
+
+    wait_until(flushed, "three rounds")
+    assert findings()[:3] == [("High", 1), ("Critical", 1), ("Fatal", 1)]
+    done = life.rotated("rotate", NAME, "--scan", life.scans(1))
+    assert done.exit == 0, done.err
+    life.ok("alerts", "flush")
+    assert findings()[-1] == ("Informational", 3)
+    incidents = {e["finding_info"]["uid"] for e in told(out) if "rotate:" in e["message"]}
+    assert len(incidents) == 1
+    before = len(findings())
+    life.ok("alerts", "flush")
+    assert len(findings()) == before
