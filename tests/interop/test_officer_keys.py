@@ -12,6 +12,7 @@ import pytest
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.crypto.ssh_wire import join
 from breakglass_shamir.errors import InvalidSignature
+from breakglass_shamir.operations import ssh_sign
 from tests.unit.crypto.test_ssh_key import signed
 
 MESSAGE = b'{"type":"declared"}'
@@ -93,3 +94,30 @@ def test_ssh_keygen_and_this_package_read_the_same_keys_and_signatures(
         need("ssh-keygen"), "-Y", "verify", "-f", tmp_path / "allowed", "-I", "officer-1", "-n", SPACE,
         "-s", tmp_path / "signature", stdin=MESSAGE,
     )  # fmt: skip
+
+
+SK_PROVIDER = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"
+"""OpenSSH's own token in software, where the Debian package ``openssh-tests`` is unpacked; it brings a server along, so
+nothing here asks for its installation. ``BREAKGLASS_SK_PROVIDER`` names another place."""
+
+
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A FIDO2 token in software, which ssh-keygen talks to as to any other."""
+    provider = os.environ.get("BREAKGLASS_SK_PROVIDER", SK_PROVIDER)
+    if not Path(provider).is_file():
+        pytest.skip(f"no token in software at {provider}; unpack Debian's openssh-tests, or set BREAKGLASS_SK_PROVIDER")
+    monkeypatch.setenv("SSH_SK_PROVIDER", provider)
+
+
+@pytest.mark.parametrize("kind", ["ed25519-sk", "ecdsa-sk"])
+def test_a_token_signs_through_ssh_keygen_and_its_helper(
+    need: Callable[[str], str], token: None, tmp_path: Path, kind: str
+) -> None:
+    provider = os.environ["SSH_SK_PROVIDER"]
+    run(need("ssh-keygen"), "-q", "-t", kind, "-N", "", "-f", tmp_path / "key", SSH_SK_PROVIDER=provider)
+    public = ssh_key.from_line((tmp_path / "key.pub").read_text())
+    armored = ssh_sign.sign(tmp_path / "key", MESSAGE, SPACE, asks=False)
+    sshsig.verify_by(public, armored, MESSAGE, SPACE)
+    with pytest.raises(InvalidSignature, match="does not verify"):
+        sshsig.verify_by(public, armored, MESSAGE + b" ", SPACE)
