@@ -19,9 +19,16 @@ from breakglass_shamir.custody import gates, officers
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.gates import Problem
 from breakglass_shamir.custody.policy import Policy
-from breakglass_shamir.custody.record import OfficerSigned
+from breakglass_shamir.custody.record import OfficerSigned, Refused
 from breakglass_shamir.custody.state import Opening, Phase
-from breakglass_shamir.errors import BreakglassError, FileExists, IllegalState, InvalidInput, LedgerUnwritable
+from breakglass_shamir.errors import (
+    BreakglassError,
+    FileExists,
+    IllegalState,
+    InvalidInput,
+    InvalidSignature,
+    LedgerUnwritable,
+)
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations import ssh_sign
 from breakglass_shamir.operations.recorder import Recorder
@@ -32,11 +39,20 @@ MAX_SIGNATURE_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """Who signs on this terminal."""
+    """Who signs on this terminal.
+
+    Raises:
+        InvalidInput: a key file is not there; nothing is declared yet.
+    """
 
     keys: tuple[Path, ...] = ()
     asks: bool = False
     """Whether people can be asked, and are waited for."""
+
+    def __post_init__(self) -> None:
+        absent = [str(file) for file in self.keys if not file.is_file()]
+        if absent:
+            raise InvalidInput(f"expected a key file, found none at {', '.join(absent)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,27 +152,36 @@ def take(recorder: Recorder, files: Iterable[Path]) -> None:
 def collect(recorder: Recorder, signers: Signers, *, passes: bool) -> list[Problem]:
     """Have the declaration signed as its policy asks, and return what is still missing.
 
+    A key that makes no signature, or counts for nobody, is said and recorded, and stops nothing by itself.
+
     Args:
         recorder: at an opening that is declared.
         signers: who signs here.
         passes: an override passes what is missing, so nobody is waited for.
-
-    Raises:
-        InvalidInput, IllegalState: a key named beforehand made no signature, or counts for nobody.
     """
     here = {one.key for one in recorder.refresh().active_opening.signatures}
-    sign_here(recorder, [file for file in signers.keys if not _has_signed(file, here)], asks=signers.asks)
+    for file in signers.keys:
+        if not _has_signed(file, here):
+            _try(recorder, file, asks=signers.asks)
     while _missing(recorder) and signers.asks and not passes:
         said = recorder.desk.key_file(_question(recorder), _over(recorder))
-        if said is None:
+        if said is None or (not said and _is_stale(recorder.set_state.active_opening)):
             break
-        try:
-            sign_here(recorder, [Path(said).expanduser()] if said else [], asks=True)
-        except BreakglassError as error:
-            recorder.desk.warn(str(error))
-        if not said and _is_stale(recorder.set_state.active_opening):
-            break
+        if said:
+            _try(recorder, Path(said).expanduser(), asks=True)
     return _missing(recorder)
+
+
+def _try(recorder: Recorder, file: Path, *, asks: bool) -> None:
+    """Let one officer sign; what goes wrong is said and recorded."""
+    try:
+        sign_here(recorder, [file], asks=asks)
+    except (InvalidInput, IllegalState, InvalidSignature) as error:
+        words = "".join(
+            one if one.isprintable() else "?" for one in str(error)
+        )  # it names a file, however it is called
+        recorder.append(Refused(stage="sign", error=error.id, message=words))
+        recorder.desk.warn(f"{error}; {error.hint}" if error.hint else str(error))
 
 
 def _missing(recorder: Recorder) -> list[Problem]:

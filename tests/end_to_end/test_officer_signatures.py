@@ -161,13 +161,22 @@ def test_there_is_nothing_to_sign_before_a_declaration_nor_after_the_opening(off
         office.recombine("--no-reveal", "--override", "signatures", "--override-reason", "both keys burned")
 
 
-def test_a_key_that_is_not_there_or_needs_a_passphrase_says_so(office: Office) -> None:
-    absent = office.recombine("--no-reveal", "--sign", office.folder / "nothing")
-    assert (absent.exit, "expected a key file, found none at" in absent.err) == (2, True)
-    locked = office.recombine("--no-reveal", "--sign", office.own("oskar"))
-    assert (locked.exit, "ssh-keygen made no signature with" in locked.err) == (2, True)
+def test_a_key_file_that_is_not_there_is_named_before_anything_is_declared(office: Office) -> None:
+    done = office.recombine("--no-reveal", "--sign", office.folder / "nothing")
+    assert (done.exit, "expected a key file, found none at" in done.err) == (2, True)
+    assert "declared" not in office.kinds()
+
+
+def test_a_key_that_cannot_sign_is_named_and_stops_nothing_by_itself(office: Office) -> None:
+    """In the night the gate decides, not a finger that missed the token."""
+    locked = office.recombine("--no-reveal", "--sign", office.own("oskar"), "--sign", office.own("olga"))
+    assert (locked.exit, "ssh-keygen made no signature with" in locked.err) == (3, True)
     assert "a key with a passphrase or a PIN needs a terminal, or an agent that holds it" in locked.err
-    assert office.kinds().count("declared") == 1
+    assert "expected signatures of 2 officers under the declaration, got 1" in locked.err
+    assert office.kinds()[-4:] == ["declared", "refused", "officer-signed", "refused"]
+    passed = ("--override", "signatures", "--override-reason", "the passphrase is at home")
+    done = office.recombine("--no-reveal", "--sign", office.own("gone"), *passed)
+    assert (done.exit, "of Otto signs from ever to 2025-12-31" in done.err) == (7, True), done.err
 
 
 @pytest.fixture
