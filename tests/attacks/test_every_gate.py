@@ -127,6 +127,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
 
         monkeypatch.setattr(clock, "now", lambda: found.turned or real_now())
         monkeypatch.setattr(opening, "_gather", gather)
+        monkeypatch.setattr(Recorder, "alert_taken", lambda *_: "")
         yield found
 
 
@@ -155,6 +156,12 @@ def _close_under_way(found: Office) -> None:
 
 def _close_signatures(found: Office) -> None:
     found.source = SOURCE.replace("[declaration]", "[declaration]\nsignatures = 1")
+    found.custody()
+
+
+def _close_alert(found: Office) -> None:
+    deaf = '[alerts]\nrequire_ack = true\nsinks = [{name = "deaf", type = "exec", argv = ["/bin/false"]}]\n'
+    found.source = SOURCE + deaf
     found.custody()
 
 
@@ -197,6 +204,7 @@ CLOSERS: dict[str, Callable[[Office], None]] = {
     "debt": _close_debt,
     "under-way": _close_under_way,
     "signatures": _close_signatures,
+    "alert": _close_alert,
     "declaration": _close_declaration,
     "clock": _close_clock,
     "witness": _close_witness,
