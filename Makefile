@@ -13,11 +13,14 @@ BUILD_PACKAGES := gcc libldap-dev libsasl2-dev python3-dev
 TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) chromium openssl poppler-utils \
   printer-driver-cups-pdf ssss systemd tmux
 
+# What decoding is compared with.
+BENCH_PACKAGES := libzbar0
+
 # Test folders whose files import their neighbours by bare name, as pytest and a script's own folder let them.
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean setup-runtime setup-dev
+.PHONY: help demo test check bench clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,11 +37,12 @@ check: setup-dev  ## format, lint, types, layers
 	MYPYPATH=$(NEIGHBOURS) $(PY) -m mypy --explicit-package-bases
 	$(VENV)/bin/lint-imports
 
-bench: setup-dev  ## measure against what else there is; writes bench-results.md
+bench: setup-bench  ## measure against what else there is; writes bench-results.md and degradation-results.md
 	$(PY) -m tests.benchmarks
+	$(PY) -m tests.benchmarks.degradation --quick degradation-results.md
 
 clean:  ## remove what these targets made
-	rm -rf $(VENV) build dist bench-results.md
+	rm -rf $(VENV) build dist bench-results.md degradation-results.md
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 setup-runtime:
@@ -46,3 +50,6 @@ setup-runtime:
 
 setup-dev:
 	@PYTHON='$(PYTHON)' .ci/setup dev $(TEST_PACKAGES)
+
+setup-bench: setup-dev
+	@PYTHON='$(PYTHON)' .ci/setup bench $(BENCH_PACKAGES)

@@ -40,7 +40,7 @@ _BINARIZERS = {
 }
 """What ``variants`` calls a threshold."""
 
-_SALVAGED_TOO = frozenset({"denoised", "even light", "repaired", "tile"})
+_SALVAGED_TOO = frozenset({"even light", "tile"})
 """Looks in which a share code that is damaged beyond its error correction is looked for again."""
 
 Code = tuple[str, str, float | None]
@@ -118,7 +118,7 @@ def _salvage(picture: Image.Image, codes: list[Code]) -> str:
     from breakglass_shamir.paper.salvage import LOST, salvaged
 
     rest = picture.copy()
-    for whole in zxingcpp.read_barcodes(picture, formats=_QR_ONLY):
+    for whole in zxingcpp.read_barcodes(picture, formats=_QR_ONLY) if codes else ():
         # Its finder patterns would be taken for those of the codes that are looked for.
         rest.paste(255, _box(whole.position))
     found = zxingcpp.read_barcodes(rest, formats=_QR_ONLY, return_errors=True)

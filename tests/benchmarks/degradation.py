@@ -188,8 +188,15 @@ def run_one(task: tuple[str, int, int]) -> list[Outcome]:
         texts = read(picture)
         seconds = time.perf_counter() - started
         share, envelope = content.share_code in texts, content.envelope_codes[0] in texts
-        outcomes.append(Outcome(damage, strength, name, share, envelope, len(texts - printed), seconds))
+        wrong = [text for text in texts - printed if not _is_part(text, content.share_code)]
+        outcomes.append(Outcome(damage, strength, name, share, envelope, len(wrong), seconds))
     return outcomes
+
+
+def _is_part(text: str, share_code: str) -> bool:
+    """Tell whether a text is the share code with some characters missing, and says so."""
+    pairs = zip(text, share_code, strict=False)
+    return "?" in text and len(text) == len(share_code) and all(seen in {"?", meant} for seen, meant in pairs)
 
 
 # --- tables ----------------------------------------------------------------------------------------------

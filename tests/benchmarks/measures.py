@@ -16,6 +16,7 @@ from breakglass_shamir.ledger import home, verify
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations import export
 from tests.benchmarks.pairs import Measured, pairs, process
+from tests.benchmarks.paper_measures import paper_measures
 from tests.end_to_end.life import CUSTODIANS, DECLARATION, NAME, PROGRAM, Life, groups_text
 
 APPENDS = 50
@@ -55,6 +56,7 @@ def all_of_them(folder: Path, runs: int) -> Iterator[Measured]:
     life.keep()
     yield from_paper(life, runs)
     life.restore()
+    yield from paper_measures(runs)
     yield durable_appends(life, folder, runs)
     yield long_audit(life, folder, runs)
 

@@ -187,3 +187,30 @@ def test_a_second_envelope_slipped_among_the_sheets_is_left_out_and_recorded(lif
     assert "is valid but not the one that this ledger pins: somebody with a quorum signed a second one" in done.err
     refused = [entry.record.body for entry in life.entries() if "envelope-conflict" in str(entry.record.body)]
     assert len(refused) == 1
+
+
+CRASHING = """
+import sys
+from breakglass_shamir import cli
+from breakglass_shamir.paper import decoder
+
+MARK = "import os, signal; import breakglass_shamir.paper.worker as worker; whole = worker.open_pages; "
+CRASH = "worker.open_pages = lambda data: os.kill(os.getpid(), signal.SIGSEGV) if data[:1] == b'C' else whole(data); "
+start, at = decoder._BOOT, decoder._BOOT.index("from breakglass_shamir.paper.worker import main")
+decoder._BOOT = start[:at] + MARK + CRASH + start[at:]
+sys.exit(cli.main())
+"""
+"""The program, with a decoder that a certain file crashes natively."""
+
+
+def test_a_crash_in_a_native_decoder_does_not_take_the_opening_with_it(life: Life) -> None:
+    script = life.folder / "crashing.py"
+    script.write_text(CRASHING)
+    mixed = life.folder / "mixed"
+    mixed.mkdir()
+    (mixed / "0-first.jpg").write_bytes(b"CRASH" + bytes(100))
+    for scan in life.some_scans(1, 2):
+        (mixed / scan.name).write_bytes(scan.read_bytes())
+    done = life.script(script, "recombine", NAME, *DECLARATION, "--scan", mixed, "--exec", "cat")
+    assert "0-first.jpg: the decoder crashed on it (SIGSEGV)" in done.err
+    assert done.out.startswith(life.secret.reveal().decode()), done.err

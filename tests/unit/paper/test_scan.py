@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -177,6 +178,69 @@ def test_decompression_bombs_are_refused(scanner: Scanner) -> None:
     canvas.showPage()
     canvas.save()
     assert "too large" in problem_of(scanner, buffer.getvalue())
+
+
+def pdf_of(*objects: bytes) -> bytes:
+    """Return a PDF of these objects, numbered from 1; the first is the catalogue, without a table of places."""
+    body = b"".join(b"%d 0 obj\n%s\nendobj\n" % (number, one) for number, one in enumerate(objects, 1))
+    return b"%PDF-1.7\n" + body + b"trailer << /Root 1 0 R >>\n%%EOF\n"
+
+
+def pdf_page(contents: bytes, *more: bytes) -> bytes:
+    """Return a PDF of one A4 page whose content is object 4 and whose forms are objects 5 and up."""
+    forms = b" ".join(b"/F%d %d 0 R" % (number, number) for number in range(5, 5 + len(more)))
+    return pdf_of(
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R "
+        b"/Resources << /XObject << %s >> >> >>" % forms,
+        contents,
+        *more,
+    )
+
+
+def stream(data: bytes, entries: bytes = b"") -> bytes:
+    return b"<< /Length %d %s >>\nstream\n%s\nendstream" % (len(data), entries, data)
+
+
+def swelling_pdf() -> bytes:
+    """A content stream of a few kilobytes that becomes half a gigabyte."""
+    packed = zlib.compress(zlib.compress(bytes(600 << 20), 1), 9)
+    return pdf_page(stream(packed, b"/Filter [/FlateDecode /FlateDecode]"))
+
+
+def laughing_pdf() -> bytes:
+    """Forms that each draw the next one ten times: a few kilobytes for ever."""
+    depth = 12
+
+    def form(number: int) -> bytes:
+        resources = b"/Resources << /XObject << /F%d %d 0 R >> >>" % (number + 1, number + 1)
+        words = (b"/F%d Do " % (number + 1)) * 10 if number < 4 + depth else b"0 0 400 400 re f"
+        return stream(words, b"/Type /XObject /Subtype /Form /BBox [0 0 595 842] " + resources)
+
+    return pdf_page(stream(b"/F5 Do"), *(form(number) for number in range(5, 5 + depth)))
+
+
+def swelling_png() -> bytes:
+    """A comment of a kilobyte that becomes a megabyte, many times over, before the first pixel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    comment = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(60 << 20), 9))
+    head = chunk(b"IHDR", (9).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0")
+    return b"\x89PNG\r\n\x1a\n" + head + comment * 20 + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("bomb", [swelling_pdf, laughing_pdf, swelling_png])
+def test_what_swells_when_it_is_opened_costs_one_file(front: Image.Image, bomb: Callable[[], bytes]) -> None:
+    data = bomb()
+    assert len(data) < frames.LARGEST_FILE_BYTES
+    with Scanner(timeout_s=2, memory_bytes=512 << 20) as scanner:
+        assert kinds(list(scanner.read_bytes(encoded(front), "first.png"))) == ["BGE1", "BGS1", "BGS1"]
+        pages = list(scanner.read_bytes(data, "bomb"))
+        assert all(not page.codes and page.problem for page in pages)
+        assert kinds(list(scanner.read_bytes(encoded(front), "next.png"))) == ["BGE1", "BGS1", "BGS1"]
 
 
 @pytest.mark.parametrize(
