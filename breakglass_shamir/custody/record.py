@@ -15,8 +15,10 @@ This module does not decide whether a record is legal; ``lifecycle.py`` does.
 """
 
 import hashlib
+import re
 import unicodedata
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Any
 
 import msgspec
 import rfc8785
@@ -29,7 +31,7 @@ VERSION = 1
 MAX_RECORD_BYTES = 256 * 1024
 """No record of ours comes near; a larger one is refused before it is parsed."""
 
-_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
@@ -499,7 +501,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """SHA-256 of the record before, hexadecimal; empty for the first."""
     root: str
     """Root of the Merkle tree over the records before this one, hexadecimal."""
-    time: Annotated[str, msgspec.Meta(pattern=_TIME)]
+    time: str
     """Wall-clock time, UTC, RFC 3339 with seconds; informs, decides nothing."""
     boot: str
     """Identifies one run of the operating system."""
@@ -546,6 +548,8 @@ def parse(data: bytes) -> Record:
         raise InvalidRecord(f"not a record: {error}") from None
     if record.v != VERSION:
         raise InvalidRecord(f"expected a record of version {VERSION}, got {record.v}")
+    if not _is_time(record.time):
+        raise InvalidRecord(f"expected a time such as 2026-01-01T00:00:00Z, got {record.time[:24]!a}")
     return record
 
 
@@ -567,13 +571,26 @@ def from_bytes(data: bytes) -> Record:
     return record
 
 
+def _is_time(text: str) -> bool:
+    """Tell whether a text is a moment that exists, in the one form of records."""
+    if not _TIME.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def from_plain_bytes(data: bytes) -> Record | None:
     """Parse a record that is not trusted yet, quickly; None where only :func:`from_bytes` can tell what it is."""
     try:
         record = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeError):
         return None
-    return record if record.v == VERSION and _is_plainly_canonical(data, record) else None
+    if record.v != VERSION or not _is_time(record.time):
+        return None
+    return record if _is_plainly_canonical(data, record) else None
 
 
 _TEXT_FIELDS = (str, bool, tuple[str, ...], dict[str, str])
@@ -598,11 +615,14 @@ def _is_plainly_canonical(data: bytes, record: Record) -> bool:
     """
     if _ENCODER.encode(record) != data or not data.isascii() or b"\\" in data or b"\x7f" in data:
         return False
-    numbers = _NUMBERS[type(record.body)]
-    if numbers is None or len(data) > MAX_RECORD_BYTES or record.seq > _LARGEST or record.uptime_ms > _LARGEST:
+    body = record.body
+    numbers = _NUMBERS[type(body)]
+    if numbers is None or len(data) > MAX_RECORD_BYTES:
         return False
-    small = record.seq >= -_LARGEST and record.uptime_ms >= -_LARGEST
-    return small and (not numbers or all(abs(getattr(record.body, name)) <= _LARGEST for name in numbers))
+    for name in numbers:
+        if not -_LARGEST <= getattr(body, name) <= _LARGEST:
+            return False
+    return -_LARGEST <= record.seq <= _LARGEST and -_LARGEST <= record.uptime_ms <= _LARGEST
 
 
 def digest(data: bytes) -> str:

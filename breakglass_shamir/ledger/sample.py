@@ -12,13 +12,13 @@ EVERY = 1024
 
 
 class Look(Protocol):
-    """Decides record by record, asked once for each in order."""
+    """Says which records are looked at."""
 
     report_every: ClassVar[int]
     """How often it is worth telling how far things are, in records."""
 
-    def at(self, number: int) -> bool:
-        """Tell whether a record is looked at."""
+    def after(self, number: int) -> int:
+        """Return the next record that is looked at after a record; -1: the first of all."""
 
 
 class Everything:
@@ -26,10 +26,9 @@ class Everything:
 
     report_every: ClassVar[int] = 64
 
-    def at(self, number: int) -> bool:
-        """Look."""
-        del number
-        return True
+    def after(self, number: int) -> int:
+        """Return the next one."""
+        return number + 1
 
 
 class Sample:
@@ -40,15 +39,10 @@ class Sample:
     def __init__(self, total: int) -> None:
         self._random = secrets.SystemRandom()
         self._tail = total - ENDS
-        self._next = self._distance()
 
-    def at(self, number: int) -> bool:
-        """Tell whether a record is looked at."""
-        if number < self._next and ENDS <= number < self._tail:
-            return False
-        if number >= self._next:
-            self._next = number + self._distance()
-        return True
-
-    def _distance(self) -> int:
-        return self._random.randrange(1, 2 * EVERY)
+    def after(self, number: int) -> int:
+        """Return one that nobody can foresee, at most the first of the end."""
+        following = number + 1
+        if following < ENDS or following >= self._tail:
+            return following
+        return min(self._tail, number + self._random.randrange(1, 2 * EVERY))

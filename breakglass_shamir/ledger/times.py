@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import Moment
 
 DRIFT_S = 5.0
 """How far the wall clock may leave the uptime between two records, and a thousandth of the time besides."""
@@ -64,7 +63,7 @@ class Times:
         self.broken_promises: list[Silence] = []
         """Silences longer than the last heartbeat promised; the first ones."""
 
-        self._last = Moment("", "", 0)
+        self._time, self._boot, self._uptime_ms = "", "", 0
         self._wall: datetime | None = None
 
     def step(self, record: Record, promised_s: int) -> None:
@@ -74,19 +73,19 @@ class Times:
             record: the next one.
             promised_s: within how many seconds it was promised; 0: not at all.
         """
-        last = self._last
-        if record.time == last.time and record.boot == last.boot and 0 <= record.uptime_ms - last.uptime_ms < SAME_MS:
+        time, same_boot = record.time, record.boot == self._boot
+        passed_ms = record.uptime_ms - self._uptime_ms
+        if same_boot and time == self._time and 0 <= passed_ms < SAME_MS:
             return
-        now = Moment.of(record)
-        wall = self._wall if now.time == last.time else datetime.fromisoformat(now.time)
-        if self._wall is not None and wall is not None:
-            moved_s = 0.0 if wall is self._wall else (wall - self._wall).total_seconds()
-            same_boot = now.boot == last.boot
-            passed_s = (now.uptime_ms - last.uptime_ms) / 1000 if same_boot else moved_s
-            self._clock(record.seq, moved_s, max(0.0, passed_s), same_boot=same_boot)
+        wall, since = datetime.fromisoformat(time), self._time
+        if self._wall is not None:
+            moved_s = (wall - self._wall).total_seconds()
+            passed_s = passed_ms / 1000 if same_boot else moved_s
+            if not -DRIFT_S <= moved_s - passed_s <= DRIFT_S or moved_s < 0 or passed_s < 0:
+                self._clock(record.seq, moved_s, max(0.0, passed_s), same_boot=same_boot)
             if passed_s > self.longest.seconds or (promised_s and passed_s > promised_s):
-                self._silent(Silence(int(passed_s), record.seq, last.time), promised_s)
-        self._last, self._wall = now, wall
+                self._silent(Silence(int(passed_s), record.seq, since), promised_s)
+        self._time, self._boot, self._uptime_ms, self._wall = time, record.boot, record.uptime_ms, wall
 
     def _clock(self, seq: int, moved_s: float, passed_s: float, *, same_boot: bool) -> None:
         allowed_s = DRIFT_S + passed_s / 1000

@@ -210,7 +210,10 @@ def test_no_two_samples_look_at_the_same_records(monkeypatch: pytest.MonkeyPatch
     seen = []
     for _ in range(2):
         look = sample.Sample(total)
-        seen.append([number for number in range(total) if look.at(number)])
+        chosen = [look.after(-1)]
+        while chosen[-1] < total - 1:
+            chosen.append(look.after(chosen[-1]))
+        seen.append(chosen)
     assert seen[0] != seen[1]
     for one in seen:
         assert {0, 1, total - 2, total - 1} <= set(one)
