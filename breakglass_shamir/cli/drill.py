@@ -176,7 +176,7 @@ def _request(terminal: Terminal, opened: "Recorder", options: dict[str, Any]) ->
 
 def _lines(found: "DrillOutcome") -> list[str]:
     steps = ", ".join(f"{step} {milliseconds / 1000:.1f} s" for step, milliseconds in found.steps_ms.items())
-    cards = f", sheets {', '.join(found.sheets)}" if found.sheets else ""
+    cards = f", drill cards {', '.join(found.sheets)}" if found.sheets else ""
     return [
         f"{found.drill} {found.result}: {found.set_name}, epoch {found.epoch}{cards}",
         *(f"  {reason}" for reason in found.reasons),

@@ -206,6 +206,7 @@ class Pool:
         self._known = known
         self._set_name = set_name
         self._kind = kind
+        self._noun = "sheet" if kind is Kind.LIVE else "drill card"
         self._in_custody = in_custody
         self._also = also
         self._void_too = void_too
@@ -438,12 +439,12 @@ class Pool:
         found = read.share
         seat, sheet = (found.group, found.member), f"{found.group}.{found.member}"
         if seat in bucket.shares:
-            return Answer(Verdict.SEEN, f"sheet {sheet}: seen already", sheet, found.epoch_id)
+            return Answer(Verdict.SEEN, f"{self._noun} {sheet}: seen already", sheet, found.epoch_id)
         bucket.shares[seat] = found
         if bucket.envelope is None:
             bucket.waiting.append(readings)
         word = "verified" if self._in_custody else "accepted"
-        name = f"sheet {sheet} of {set_name or self._name(found.epoch_id)}, epoch {core.epoch}"
+        name = f"{self._noun} {sheet} of {set_name or self._name(found.epoch_id)}, epoch {core.epoch}"
         message = f"{name}: {word}{_repairs(read)} ({self._progress(bucket)})"
         if known is None:
             message = f"{message}; this terminal does not know the {self._unknown(set_name)}"
@@ -473,7 +474,7 @@ class Pool:
         if known is None:
             return None
         sheet = f"{found.group}.{found.member}"
-        name = f"sheet {sheet} of {known.set_name}, epoch {known.number}"
+        name = f"{self._noun} {sheet} of {known.set_name}, epoch {known.number}"
         if self._set_name and known.set_name != self._set_name:
             return Answer(Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id)
         if self._void_too:

@@ -22,7 +22,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?")
 _SHOWN = (
     "purpose", "incident_class", "ticket", "officers", "reason", "gate", "problem", "error", "message", "outcome",
     "classification", "sheet", "sheets", "custodian", "bag", "mode", "program", "scope", "debt", "terminal", "epoch",
-    "proven", "result", "officer", "status",
+    "proven", "result", "officer", "status", "drill", "level", "health", "login", "live", "reasons", "text", "by",
+    "witnesses",
 )  # fmt: skip
 """Fields of records that a list shows, in this order."""
 

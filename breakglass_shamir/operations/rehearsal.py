@@ -15,7 +15,7 @@ Rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody import gates
@@ -83,7 +83,7 @@ def rehearse(
     state = recorder.set_state
     epoch = state.current_epoch
     drill_envelope(epoch, state.name)
-    opening.declare(recorder, request, Overrides(), recorder.state.last_done)
+    opening.declare(recorder, _in_an_allowed_mode(state, request), Overrides(), recorder.state.last_done)
     steps = _Steps(recorder.set_state.active_opening.at.uptime_ms)
     opening.have_signed(recorder, request, Overrides(), signers)
     if recorder.set_state.active_opening.signatures:
@@ -117,6 +117,12 @@ def rehearse(
         state.name, recorder.opening, "rehearsal", epoch.number, found.sheets, live, "", steps.taken, result, reasons,
         STATUS_IDS[result],
     )  # fmt: skip
+
+
+def _in_an_allowed_mode(state: SetState, request: Request) -> Request:
+    """Return the request in a mode that the policy allows: nothing is revealed, so none of them is at stake."""
+    modes = policies.parse(state.policy_source).reveal.modes if state.policy_source else (request.mode,)
+    return request if request.mode in modes else replace(request, mode=modes[0])
 
 
 def _check_time(recorder: Recorder) -> None:

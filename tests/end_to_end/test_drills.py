@@ -443,3 +443,16 @@ def test_live_sheets_alone_in_a_rehearsal_are_a_quorum_too(five: Life) -> None:
     (body,) = bodies(five, records.DrillEnded)
     assert isinstance(body, records.DrillEnded)
     assert any("a quorum of live sheets was scanned in a drill" in reason for reason in body.reasons)
+
+
+def test_a_policy_without_no_reveal_can_be_rehearsed_but_not_drilled_for_real(tmp_path: Path) -> None:
+    life = Life(tmp_path / "life")
+    life.begin()
+    life.policy.write_text(life.policy.read_text().replace('modes = ["exec", "show", "no-reveal"]', 'modes = ["show"]'))
+    life.seal()
+    scan_cards(life)
+    done = life.run(*rehearse(life, *cards(life, 2)))
+    assert done.exit == 0, done.err
+    assert "drill card 1.1 of recovery-key, epoch 1: accepted (1 of 2)" in done.err
+    real = life.run("drill", "access", NAME, *DECLARATION, "--scan", life.scans(1), "--out", life.folder / "new")
+    assert (real.exit, life.kinds()[-1]) == (3, "refused")
