@@ -39,7 +39,10 @@ def show(terminal: Terminal, identifier: str) -> None:
 
     with recorder(terminal) as opened:
         found = operation.show(opened.ledger, identifier)
-    terminal.result({"records": found}, [line for record in found for line in operation.lines(record)])
+        story = operation.story(opened.ledger, identifier)
+    lines = operation.story_lines(story) if story else []
+    lines += [line for record in found for line in operation.lines(record)]
+    terminal.result({"records": found, "opening": story}, lines)
 
 
 @audit.command()

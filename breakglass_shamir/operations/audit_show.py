@@ -11,8 +11,9 @@ from typing import Any
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import evidence
+from breakglass_shamir.operations import evidence, history
 from breakglass_shamir.operations.evidence import Exhibit
+from breakglass_shamir.operations.story import OpeningStory, RotationStory
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,41 @@ def show(ledger: Ledger, identifier: str) -> tuple[ShownRecord, ...]:
         evidence.verify(ledger, exhibit)
         shown.append(_shown(ledger, exhibit))
     return tuple(shown)
+
+
+def story(ledger: Ledger, identifier: str) -> OpeningStory | None:
+    """Return the story of the opening that an id names; None where it names a single record, or all."""
+    wanted = identifier.strip().lower()
+    if len(wanted) < evidence.SHORTEST_ID:
+        return None
+    openings = (one for told in history.build(ledger.entries()).sets for one in told.openings)
+    return next((one for one in openings if one.id.startswith(wanted)), None)
+
+
+def story_lines(opening: OpeningStory) -> list[str]:
+    """Write an opening's story for people."""
+    said = opening
+    head = f"opening {said.short_id}: {said.purpose}, {said.incident_class}, ticket {said.ticket}: {said.reason}"
+    rows = [head, f"  declared {said.declared}; officers, as typed: {', '.join(said.officers) or 'none'}"]
+    rows += [f"  signed by {one.officer} with {one.fingerprint} at {one.time}" for one in said.signed_by]
+    rows += [f"  passed {one.gate}: {one.problem}; {one.reason}" for one in said.passed]
+    if said.opened:
+        sheets = ", ".join(said.sheets)
+        rows.append(f"  opened {said.opened}: sheets {sheets}; mode {said.mode}; checkpoint {said.witnessed}")
+    if said.ended:
+        late = ", longer than declared" if said.overlong else ""
+        rows.append(f"  used for {said.use_s} s of {said.allowed_s} s{late}: {said.how}; {said.classification}")
+    if said.rotation is not None:
+        rows += _rotation_lines(said.rotation)
+    rows.append(f"  {said.outcome} {said.over}" if said.outcome else "  under way")
+    return rows
+
+
+def _rotation_lines(rotation: RotationStory) -> list[str]:
+    if not rotation.proven:
+        return [f"  the target was being changed from {rotation.applying} on; the old credential is not proven dead"]
+    attested = f", attested by {', '.join(rotation.attested_by)}" if rotation.attested_by else ""
+    return [f"  the old credential is dead since {rotation.proven}{attested}: {'; '.join(rotation.proofs)}"]
 
 
 def lines(record: ShownRecord) -> list[str]:

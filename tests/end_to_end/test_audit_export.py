@@ -379,5 +379,12 @@ def test_a_record_is_shown_in_full_with_who_signed_it(ledger: Ledger) -> None:
     assert shown[1].signatures[1].over == shown[0].seq
     for record in shown:
         assert hashlib.sha256(record.text.encode()).hexdigest() == record.sha256
+    story = audit_show.story(ledger, signed.opening[:12])
+    assert story is not None
+    told = audit_show.story_lines(story)
+    assert told[0] == f"opening {signed.opening[:12]}: emergency, idp-outage, ticket INC-1: {story.reason}"
+    assert f"  signed by Duty officer, north with {REVOKED} at {signed.time}" in told
+    assert told[-1] == "  under way"
+    assert audit_show.story(ledger, str(signed.seq)) is audit_show.story(ledger, "all") is None
     words = "\n".join(audit_show.lines(shown[1]))
     assert f"signed by officer Duty officer, north, {REVOKED}, over record {shown[0].seq}" in words
