@@ -16,6 +16,7 @@ from typing import Any
 from breakglass_shamir.alerts import ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Severity
+from breakglass_shamir.custody import holders
 from breakglass_shamir.custody import record as records
 
 _LOUD = {"emergency": Severity.CRITICAL}
@@ -142,10 +143,8 @@ def _sheet_voided(c: Context, body: records.SheetVoided) -> Iterator[Telling]:
     epoch = c.epoch(body.epoch_id)
     if epoch is None:
         return
-    left = epoch.envelope.core.structure.most_losses - len(epoch.voided)
-    if left < 0:
-        subject = f"quorum at risk: {len(epoch.voided)} sheets of epoch {epoch.number} are void, perhaps none opens it"
-        yield finding(subject, incident=f"quorum-{body.epoch_id}", severity=Severity.FATAL)
+    if risk := holders.quorum_at_risk(epoch):
+        yield finding(risk, incident=f"quorum-{body.epoch_id}", severity=Severity.FATAL)
 
 
 def _declared(c: Context, body: records.Declared) -> Iterator[Telling]:

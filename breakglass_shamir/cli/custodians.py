@@ -92,10 +92,10 @@ def void(terminal: Terminal, name: str, sheet: str, reason: str) -> None:
 
     with recorder(terminal, name) as opened:
         seat = custodians.seat(sheet)
-        left = custodians.void(opened, seat, reason)
+        left, risk = custodians.void(opened, seat, reason)
     lines = [f"void: sheet {seat} of {name}; rotate soon"]
-    if left < 0:
-        terminal.warn(f"too many sheets of {name} are void: perhaps no quorum is left; rotate now while one is")
+    if risk:
+        terminal.warn(f"{name}: {risk}")
     else:
         lines.append(f"{left} more may be lost before no quorum is left")
     terminal.result({"set": name, "sheet": seat, "losses_left": left}, lines)

@@ -11,7 +11,7 @@ Rules:
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass_shamir.custody import due
+from breakglass_shamir.custody import due, holders
 from breakglass_shamir.custody.record import Eased, Escalated
 from breakglass_shamir.custody.state import Moment, Phase, SetState
 
@@ -31,9 +31,8 @@ def overdue(s: SetState, now: Moment) -> Iterator[Overdue]:
     if not s.current:
         return
     epoch = s.current_epoch
-    if epoch.envelope.core.structure.most_losses < len(epoch.voided):
-        what = f"quorum at risk: {len(epoch.voided)} sheets of epoch {epoch.number} are void, perhaps none opens it"
-        yield Overdue(f"quorum-{s.current}", what)
+    if risk := holders.quorum_at_risk(epoch):
+        yield Overdue(f"quorum-{s.current}", risk)
     for debt in s.debts:
         if debt.since.seconds_until(now) >= debt.deadline_s:
             yield Overdue(debt.id, debt.what)

@@ -44,6 +44,17 @@ def too_much(epoch: EpochState, sheet: str, custodian: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def quorum_at_risk(epoch: EpochState) -> str:
+    """Say that voided sheets have used up the spare ones, or the quorum itself; empty while there is some to spare."""
+    structure = epoch.envelope.core.structure
+    count = f"{len(epoch.voided)} sheets of epoch {epoch.number} are void"
+    if not structure.is_quorum([read_seat(seat) for seat in epoch.seats if seat not in epoch.voided]):
+        return f"no quorum is left: {count}; whoever still has the paper opens with --override void, then rotate"
+    if len(epoch.voided) > structure.most_losses:
+        return f"quorum at risk: {count}, and the next one lost may be the last of a quorum; rotate now"
+    return ""
+
+
 def rotation_reasons(s: SetState) -> Iterator[str]:
     """Yield why custody makes a rotation of the epoch in force due, the worst first."""
     epoch = s.current_epoch

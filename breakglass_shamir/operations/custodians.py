@@ -81,8 +81,11 @@ def reassign(
     return Reassignment(sheet, before, name, against, due)
 
 
-def void(recorder: Recorder, sheet: str, reason: str) -> int:
-    """Record that a sheet is lost or was seen; returns how many more may be lost before no quorum is left.
+def void(recorder: Recorder, sheet: str, reason: str) -> tuple[int, str]:
+    """Record that a sheet is lost or was seen.
+
+    Returns:
+        How many more may be lost before no quorum is left, and what that puts at risk; empty: nothing.
 
     Raises:
         IllegalState: no such sheet, or it is void already.
@@ -92,4 +95,4 @@ def void(recorder: Recorder, sheet: str, reason: str) -> int:
     said = check_human_text("reason", reason)
     recorder.append(SheetVoided(epoch_id=epoch.epoch_id, sheet=sheet, reason=said))
     epoch = recorder.set_state.epochs[epoch.epoch_id]
-    return epoch.envelope.core.structure.most_losses - len(epoch.voided)
+    return epoch.envelope.core.structure.most_losses - len(epoch.voided), holders.quorum_at_risk(epoch)

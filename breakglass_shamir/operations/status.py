@@ -129,7 +129,7 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
     schedule = dues.schedule(s, now)
     debts = tuple(_debt(debt, now) for debt in s.debts)
     waiting = None if undelivered is None else undelivered.get(s.name, Undelivered(0, 0))
-    urgent = _urgent(s, left, debts, now)
+    urgent = _urgent(s, debts, now)
     ages = _verified_ages(s, epoch, now)
     return SetStatus(
         name=s.name,
@@ -203,10 +203,10 @@ def _to_destroy(s: SetState) -> Iterable[str]:
             yield f"epoch {epoch.number}: {', '.join(sheets)}"
 
 
-def _urgent(s: SetState, left: int, debts: tuple[DebtStatus, ...], now: Moment) -> list[str]:
+def _urgent(s: SetState, debts: tuple[DebtStatus, ...], now: Moment) -> list[str]:
     found = []
-    if left < 0:
-        found.append("too many sheets are void: perhaps no quorum is left; rotate now while one is")
+    if risk := holders.quorum_at_risk(s.current_epoch):
+        found.append(risk)
     found += [debt.what for debt in debts if debt.overdue]
     if s.opening and s.opening.opened_at and s.opening.phase in (Phase.OPEN, Phase.IN_USE):
         used_s = s.opening.opened_at.seconds_until(now)

@@ -51,7 +51,7 @@ def test_a_quorum_at_risk_is_the_first_line_and_red(life: Life) -> None:
     for sheet in ("1", "2"):
         life.ok("void", NAME, sheet, "--reason", "left on a train")
     shown = on_a_terminal(life, "status")
-    (line,) = [line for line in shown.splitlines() if "perhaps no quorum is left" in line]
+    (line,) = [line for line in shown.splitlines() if "no quorum is left: 2 sheets of epoch 1" in line]
     assert "\x1b[31m" + "OVERDUE" in line
     rest = [line for line in _ESCAPE.sub("", shown).splitlines() if line.startswith(("OVERDUE", "due", "destroy"))]
     assert rest[0] == _ESCAPE.sub("", line).strip()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody who has held enough sheets of one epoch over time is caught, whichever way the sheets went."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -48,6 +48,22 @@ def test_who_was_in_two_groups_from_the_start_may_take_another_sheet_that_opens_
     both = {**KEPT, "2.1": "A"}
     three = epoch(Structure(2, (Group(3, 3), Group(1, 2))), both)
     assert holders.too_much(three, "1.2", "A") == ()
+
+
+@pytest.mark.parametrize(
+    ("voided", "begins"),
+    [
+        (("1.1",), ""),
+        (("1.1", "1.2"), "no quorum is left: 2 sheets of epoch 1 are void"),
+        (("1.1", "2.1"), "quorum at risk: 2 sheets of epoch 1 are void"),
+        (("2.1", "2.2"), "no quorum is left: 2 sheets of epoch 1 are void"),
+    ],
+)
+def test_the_last_quorum_and_none_are_told_apart(voided: tuple[str, ...], begins: str) -> None:
+    made = replace(epoch(TWO, KEPT), voided=dict.fromkeys(voided, "lost"))
+    said = holders.quorum_at_risk(made)
+    assert said.startswith(begins)
+    assert bool(said) == bool(begins)
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(KEPT)), st.sampled_from("ABCDEFG")), max_size=12))

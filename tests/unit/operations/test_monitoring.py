@@ -102,7 +102,11 @@ def test_a_quorum_at_risk_stands_first_and_is_critical() -> None:
         book.add(records.SheetVoided(epoch_id=ONE, sheet=sheet, reason="lost"))
     one = at(book, 400)
     assert one.losses_left == -1
-    assert one.due[0] == one.urgent[0] == "too many sheets are void: perhaps no quorum is left; rotate now while one is"
+    expected = (
+        "no quorum is left: 2 sheets of epoch 1 are void; "
+        "whoever still has the paper opens with --override void, then rotate"
+    )
+    assert one.due[0] == one.urgent[0] == expected
     assert nagios([one])[1] == CRITICAL
 
 
