@@ -117,7 +117,8 @@ def _answers(found: "PolicyAnswers") -> list[str]:
         lines.append(f"quorum comes        {percent(found.chance.quorum)}")
         if found.chance.one_site_down is not None:
             lines.append(f"  with a site down  {percent(found.chance.one_site_down)} ({found.chance.worst_site})")
-    return [*lines, f"digest              {found.digest}"]
+    generated = f"generated           {found.generated_characters} characters, {found.generated_bits} bits"
+    return [*lines, generated, f"digest              {found.digest}"]
 
 
 def _ledgered(terminal: Terminal, file: Path) -> "Ledgered | None":

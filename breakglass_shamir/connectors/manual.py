@@ -33,7 +33,8 @@ class ManualConnector(Connector):
     credential and the checklist, and leaves the rotation open. When it is done two different officers say so with
     ``rotate --attest-old-dead``. The record says *attested*, and a debt to review it stays.
 
-    Options: ``instructions``, your own checklist, one step a line; ``{target}`` and ``{account}`` are filled in.
+    Options: ``instructions``, your own checklist, its steps separated by ``;``; ``{target}`` and ``{account}`` are
+    filled in.
 
     What it needs: a terminal, because people must see the new credential to type it.
 
@@ -58,12 +59,12 @@ class ManualConnector(Connector):
         if not self._name:
             raise InvalidInput("manual target has no name: expected manual:NAME")
         if "instructions" in options and not self.checklist():
-            raise InvalidInput("option instructions: expected one step or more, a line each")
+            raise InvalidInput("option instructions: expected one step or more, separated by ;")
 
     def checklist(self) -> tuple[str, ...]:
         """Return what people do, step by step."""
         own = self.options.get("instructions")
-        steps = tuple(filter(None, map(str.strip, own.splitlines()))) if own is not None else STEPS
+        steps = tuple(filter(None, map(str.strip, own.split(";")))) if own is not None else STEPS
         facts = {"{target}": self._name, "{account}": self.account or "the account"}
         for name, value in facts.items():
             steps = tuple(step.replace(name, value) for step in steps)

@@ -72,6 +72,7 @@ class Wanted(enum.Enum):
     LIVING = enum.auto()
     BOTH = enum.auto()
     NEW = enum.auto()
+    """The new ones; with the old ones there too, those are opened, so that nothing is owed for the new ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +368,7 @@ def _quorum(recorder: Recorder, pool: Pool, wanted: Wanted) -> Quorum:
         _require_both(recorder, pool)
         return pool.quorum(old)
     if wanted is Wanted.NEW:
-        return pool.quorum(new)
+        return pool.quorum(old if _are_both_there(recorder, pool) else new)
     try:
         return pool.quorum(new)
     except InsufficientShares:
@@ -396,6 +397,14 @@ def _void(state: SetState, found: Quorum) -> list[Problem]:
     if epoch.status is not EpochStatus.GOOD or not state.openable(found.epoch_id):
         return [Problem("void", f"epoch {epoch.number} of {state.name} is {epoch.status} since {epoch.since}")]
     return [Problem("void", f"sheets {', '.join(sheets)} were voided")] if sheets else []
+
+
+def _are_both_there(recorder: Recorder, pool: Pool) -> bool:
+    try:
+        _require_both(recorder, pool)
+    except InsufficientShares:
+        return False
+    return True
 
 
 def _require_both(recorder: Recorder, pool: Pool) -> None:

@@ -46,6 +46,10 @@ class PolicyAnswers:
     sites_that_stop: tuple[str, ...]
     sites_that_open: tuple[str, ...]
     chance: Chance | None
+    generated_characters: int
+    generated_bits: int
+    """Entropy of a generated credential, rounded down."""
+
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     digest: str
@@ -102,6 +106,8 @@ def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
         weak.sites_that_stop,
         weak.sites_that_open,
         chance,
+        policy.rotation.length,
+        int(policy.rotation.generator.bits()),
         (*warnings(policy, sets_of_this_target), *(ledger.warnings(policy) if ledger else ())),
         (*_connector_notes(policy), *notes),
         policies.digest(source).hex(),

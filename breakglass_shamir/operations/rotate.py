@@ -81,7 +81,9 @@ def rotate(
         policy, source = opening.policy_of(recorder.set_state, opened.credential)
         rotation = Rotation(recorder, policy, source, opened.credential, opened.set_key, brought)
         if attest:
-            rotation.attest(request.officers, request.reason)
+            old = opened.quorum.epoch_id == recorder.set_state.current
+            new = _prepared(recorder, opened) if old else opened.credential
+            rotation.attest(new, request.officers, request.reason)
         elif recorder.set_state.applying:
             rotation.apply(_prepared(recorder, opened))
         else:

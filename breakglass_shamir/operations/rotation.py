@@ -98,14 +98,14 @@ class Rotation:
         read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, files)
         return new
 
-    def attest(self, officers: tuple[str, ...], reason: str) -> None:
-        """Close an interrupted rotation whose old credential nobody can ask about; ``old`` is the new credential.
+    def attest(self, new: Credential, officers: tuple[str, ...], reason: str) -> None:
+        """Close a rotation whose old credential nobody can ask about, on the word of officers.
 
         Raises:
             ConnectorError: the target does not accept the new credential.
         """
         state = self.recorder.refresh()
-        check = self._attested(officers) or self.prober.ask(self._connector(), self.old.secret)
+        check = self._attested(officers) or self.prober.ask(self._connector(), new.secret)
         if check.result is not CheckResult.ACCEPTED:
             raise ConnectorError(
                 f"expected the target to accept the new credential, got {check.result}: {check.detail}",
@@ -239,7 +239,7 @@ class Rotation:
         name = self.recorder.set_name
         return ConnectorError(
             f"the change is left to people: {name} stays open until two officers attest it",
-            hint=f"then: breakglass rotate {name} --scan NEW_SHEETS --attest-old-dead --officer O --officer O2",
+            hint=f"then: breakglass rotate {name} --scan BOTH_SETS --attest-old-dead --officer O --officer O2",
         )
 
     def _attested(self, officers: tuple[str, ...]) -> Check | None:

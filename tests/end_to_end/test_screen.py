@@ -3,6 +3,7 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.cli.reveal_screen import ENTER, LEAVE
+from breakglass_shamir.standalone import recover
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -71,6 +73,14 @@ def test_everything_that_helps_is_shown_and_nothing_that_drives_the_terminal(win
     for text in (ENTER, "SECRET-WORDS", "second safe", "TOTP", "ssh://x", "ro\N{REPLACEMENT CHARACTER}[31mot"):
         assert text in window.seen
     assert "SEED-BYTES" not in window.seen
+
+
+def test_the_one_time_code_of_this_moment_is_shown_with_what_is_left_of_it(window: Window) -> None:
+    shown = re.search(r"code (\d{3}) (\d{3}) for ([ \d]\d) s", window.seen)
+    assert shown is not None
+    now = int(time.time())
+    assert shown[1] + shown[2] in {recover.totp(b"SEED-BYTES", now + shift) for shift in (-30, 0)}
+    assert 1 <= int(shown[3]) <= 30
 
 
 def test_enter_on_the_terminal_clears_it_and_an_empty_standard_input_does_not(window: Window) -> None:

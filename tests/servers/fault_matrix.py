@@ -67,13 +67,14 @@ MOST_EXCHANGES = 40
 
 _DRIVER = Path(__file__).with_name("fault_driver.py")
 _ROOT = Path(__file__).parents[2]
-_NO_FAULT: Mapping[str, Any] = {"kill": None, "pauses": [], "full": "", "scanner": ""}
+_NO_FAULT: Mapping[str, Any] = {"kill": None, "pauses": [], "full": "", "scanner": "", "screen": ""}
 
 _POLICY = """name = "{name}"
 [target]
 uri = "{uri}"
 account = "{account}"
 second_account = "envelope B, safe 2"
+kind = "{kind}"
 {options}
 [[quorum.groups]]
 threshold = 2
@@ -102,6 +103,9 @@ class World:
         offers: ``SCHEME=MODULE:CLASS`` of connectors that do not ship with the program.
         logs: files and folders where the server writes; no secret may stand there.
         whole: whether every boundary is gone through.
+        kind: ``target.kind`` of the policy.
+        split: more options of ``split``.
+        secret: the first credential; None for a password that is drawn.
         exchanges: numbers of the exchanges that are broken, where it takes too long to break each; None for all.
     """
 
@@ -118,6 +122,9 @@ class World:
     logs: Sequence[Path] = ()
     whole: bool = False
     exchanges: Sequence[int] | None = None
+    kind: str = "password"
+    split: Sequence[str] = ()
+    secret: Secret | None = None
 
 
 class Proxy:
@@ -299,7 +306,7 @@ class Matrix:
         self.folder = folder / "life"
         self.proxy = Proxy(world.address) if world.address else None
         self.driver = Driver(folder, world.offers)
-        self.secret = generate(24)
+        self.secret = world.secret or generate(24)
         self.rows: list[Row] = []
         self._backup, self._table = folder / "backup", folder / "faults.md"
         self._printings = 1
@@ -320,7 +327,7 @@ class Matrix:
         policy.write_text(self._policy())
         self._ok("init", "--terminal", "terminal one")
         printing = ["--out", str(self.sheets(1)), "--readback", str(self._readback(1)), "--timeout", "5"]
-        self._ok("split", str(policy), "--credential-from", str(secret), *printing)
+        self._ok("split", str(policy), "--credential-from", str(secret), *self.world.split, *printing)
         secret.unlink()
         self.scan(1)
         shutil.copytree(self.folder, self._backup)
@@ -340,6 +347,7 @@ class Matrix:
         *,
         scans: Iterable[int] = (1,),
         terminal: str = "home",
+        more: Sequence[str] = (),
         **fault: Any,
     ) -> Ended:
         """Run ``rotate`` with a place for new sheets, on a terminal."""
@@ -350,6 +358,7 @@ class Matrix:
         command += ["--timeout", timeout, "--ack", "1", "--ack", "2"]
         for one in scans:
             command += ["--scan", str(self.scans(one))]
+        command += more
         return self._run(command, at_pause, terminal, **fault)
 
     def run(self, *command: str, terminal: str = "home") -> Ended:
@@ -383,7 +392,7 @@ class Matrix:
         found: list[Secret] = []
         for folder in sorted(self.folder.glob("sheets-*")):
             if folder != self.sheets(1):
-                found += _opened(folder)
+                found += [credential.secret for credential in _opened(folder)]
         return found
 
     def bring_back(self, ended: Ended) -> tuple[str, ...]:
@@ -422,6 +431,10 @@ class Matrix:
     def secrets(self) -> tuple[Secret, ...]:
         """Return every credential of the cell at hand."""
         return (self.secret, *self.on_paper())
+
+    def credentials(self, number: int) -> list[Credential]:
+        """Open the sheets of a printing, without any ledger."""
+        return _opened(self.sheets(number))
 
     def written(self) -> bytes:
         """Return all that the server's logs and our ledger hold."""
@@ -479,11 +492,12 @@ class Matrix:
         options = ", ".join(f"{name} = {json.dumps(value)}" for name, value in world.options.items())
         return _POLICY.format(
             name=NAME, uri=world.uri.format(address=address), account=world.account, rotation=world.rotation,
+            kind=world.kind,
             options=f"options = {{ {options} }}" if options else "",
         )  # fmt: skip
 
 
-def _opened(folder: Path) -> list[Secret]:
+def _opened(folder: Path) -> list[Credential]:
     """Open whatever the sheets in a folder open."""
     pool = Pool({}, kind=Kind.LIVE)
     for text in text_paper.texts(folder):
@@ -491,7 +505,7 @@ def _opened(folder: Path) -> list[Secret]:
     opened = []
     for epoch_id in pool.epochs():
         with contextlib.suppress(BreakglassError):
-            opened.append(Credential.from_bytes(pool.quorum(epoch_id).unseal().plaintext).secret)
+            opened.append(Credential.from_bytes(pool.quorum(epoch_id).unseal().plaintext))
     return opened
 
 

@@ -45,6 +45,14 @@ def test_a_seed_is_read_as_people_have_it(text: str) -> None:
     assert totp.seed_from_text(text) == Secret(SEED)
 
 
+@pytest.mark.parametrize("size", [10, 13, 16, 20, 64])
+def test_a_seed_of_any_size_gives_the_codes_that_recovery_gives(size: int) -> None:
+    seed = bytes(range(size))
+    uri = f"otpauth://totp/Example:a%20b?issuer=Ex%26ample&secret={base64.b32encode(seed).decode().replace('=', '%3D')}"
+    assert totp.seed_from_text(uri) == Secret(seed)
+    assert totp.code_at(Secret(seed), 1111111109).text == recover.totp(seed, 1111111109)
+
+
 @pytest.mark.parametrize("size", [10, 16, 20, 32, 33, 64])
 def test_a_seed_of_any_size_survives(size: int) -> None:
     seed = bytes(range(size))
