@@ -9,9 +9,12 @@ Rules:
 
 1. libldap gets one end of a pair of sockets; one thread moves bytes between the other end and the server.
 2. TLS is 1.2 at least, certificate and name verified against the named authorities or those of the system.
-3. Whatever goes wrong on the way closes the pair: libldap sees a lost connection, and nothing waits.
+3. StartTLS (RFC 4511, 4.14) is asked for here, before libldap has the connection, and exactly one answer is read.
+   What somebody on the way slips in behind that answer falls to the handshake, and not to libldap as if TLS had
+   carried it.
+4. Whatever goes wrong on the way closes the pair: libldap sees a lost connection, and nothing waits.
 
-What it does not do: it knows no LDAP, and keeps nothing that it moved.
+What it does not do: it knows no more of LDAP, and keeps nothing that it moved.
 """
 
 import contextlib
@@ -25,6 +28,15 @@ from breakglass_shamir.errors import ConnectorError
 
 CHUNK_BYTES = 16384
 """Most that is moved at once; one TLS record."""
+
+START_TLS = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x16" + b"1.3.6.1.4.1.1466.20037"
+"""The request, message number 1, in BER."""
+
+ANSWER_MAX_BYTES = 4096
+"""Longest answer to it that is read."""
+
+_SEQUENCE, _EXTENDED_RESPONSE, _INTEGER, _ENUMERATED = 0x30, 0x78, 0x02, 0x0A
+"""Tags of the answer's parts, RFC 4511, 4.1.1 and 4.12."""
 
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 """Where systems keep their authorities, when Python's own answer does not exist."""
@@ -48,7 +60,6 @@ class Relay:
         self._host, self._limit_s = host, time_limit_s
         self._server: socket.socket = socket.create_connection((host, port), timeout=time_limit_s)
         self.near, self._far = socket.socketpair()
-        self._changing = threading.Lock()
         self._thread = threading.Thread(target=self._move, name="ldap relay", daemon=True)
 
     def start(self) -> None:
@@ -56,7 +67,7 @@ class Relay:
         self._thread.start()
 
     def protect(self, ca: Path | None) -> None:
-        """Put TLS on the connection; nothing may be on its way.
+        """Put TLS on the connection, before it is started.
 
         Args:
             ca: PEM file of the authorities to believe; None for those of the system.
@@ -72,9 +83,18 @@ class Relay:
             )
         context = ssl.create_default_context(cafile=str(authorities))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        with self._changing:
-            self._server.settimeout(self._limit_s)
-            self._server = context.wrap_socket(self._server, server_hostname=self._host)
+        self._server = context.wrap_socket(self._server, server_hostname=self._host)
+
+    def ask_for_tls(self) -> None:
+        """Ask the server to begin TLS, before it is protected.
+
+        Raises:
+            OSError: it will not, or there is no answer.
+        """
+        self._server.sendall(START_TLS)
+        code = _result_code(self._read_message())
+        if code != 0:
+            raise OSError(f"the server does not begin TLS (result code {code})")
 
     def close(self) -> None:
         """Close everything."""
@@ -87,6 +107,25 @@ class Relay:
             with contextlib.suppress(OSError):
                 one.close()
 
+    def _read_message(self) -> bytes:
+        """Read the value of one BER element, and not a byte more."""
+        head = self._read(2)
+        size = head[1]
+        if size & 0x80:
+            size = int.from_bytes(self._read(min(size & 0x7F, 8)))
+        if head[0] != _SEQUENCE or size > ANSWER_MAX_BYTES:
+            raise OSError("the server does not speak LDAP")
+        return self._read(size)
+
+    def _read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = self._server.recv(size - len(data))
+            if not more:
+                raise OSError("the server has closed the connection")
+            data += more
+        return data
+
     def _move(self) -> None:
         """Move bytes until one side ends."""
         # An error of one side is the end for both; libldap tells the person what it means.
@@ -95,10 +134,8 @@ class Relay:
                 ready, _, _ = select.select([self._far, self._server], [], [])
                 if self._far in ready and not self._send():
                     break
-                # Under the handshake the server's bytes are not ours to read.
-                with self._changing:
-                    if not self._receive():
-                        break
+                if not self._receive():
+                    break
         with contextlib.suppress(OSError):
             self._far.shutdown(socket.SHUT_RDWR)
 
@@ -119,6 +156,37 @@ class Relay:
             if not data:
                 return False
             self._far.sendall(data)
+
+
+def _result_code(message: bytes) -> int:
+    """Return the result code of an extended response.
+
+    Raises:
+        OSError: it is something else.
+    """
+    number, rest = _element(message, _INTEGER)
+    response, _ = _element(rest, _EXTENDED_RESPONSE)
+    code, _ = _element(response, _ENUMERATED)
+    if number != b"\x01":
+        raise OSError("the server answered another question")
+    return int.from_bytes(code)
+
+
+def _element(data: bytes, tag: int) -> tuple[bytes, bytes]:
+    """Split off one BER element with this tag; returns its value and the rest.
+
+    Raises:
+        OSError: it is not there, or not whole.
+    """
+    if len(data) < 2 or data[0] != tag:
+        raise OSError("the server's answer to StartTLS cannot be read")
+    size, start = data[1], 2
+    if size & 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(data[2:start])
+    if start + size > len(data):
+        raise OSError("the server's answer to StartTLS is cut short")
+    return data[start : start + size], data[start + size :]
 
 
 def _system_authorities() -> Path:

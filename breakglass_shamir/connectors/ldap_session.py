@@ -23,7 +23,6 @@ from urllib.parse import urlsplit
 
 import ldap
 from ldap.controls.ppolicy import PasswordPolicyControl
-from ldap.extop import ExtendedRequest
 
 from breakglass_shamir.connectors.ldap_relay import Relay
 from breakglass_shamir.connectors.options import Tls
@@ -39,9 +38,6 @@ INFO_MAX_CHARS = 200
 SUCCESS, TIME_LIMIT, STRONGER_AUTH, CONFIDENTIALITY = 0, 3, 8, 13
 CONSTRAINT_VIOLATION, NO_SUCH_OBJECT, INVALID_CREDENTIALS, UNWILLING = 19, 32, 49, 53
 """Result codes of RFC 4511, appendix A."""
-
-START_TLS = "1.3.6.1.4.1.1466.20037"
-"""Object identifier of StartTLS, RFC 4511, 4.14."""
 
 _PORTS = {"ldap": 389, "ldaps": 636}
 
@@ -217,18 +213,17 @@ def connect(endpoint: Endpoint) -> Iterator[LdapSession]:
 def _connected(endpoint: Endpoint, stack: contextlib.ExitStack) -> Any:
     relay = Relay(endpoint.host, endpoint.port, endpoint.time_limit_s)
     stack.callback(relay.close)
-    if endpoint.tls.verify and endpoint.scheme == "ldaps":
+    if endpoint.tls.verify:
+        if endpoint.scheme == "ldap":
+            relay.ask_for_tls()
         relay.protect(endpoint.tls.ca)
     relay.start()
     # What is on the pair of sockets is plain LDAP, whatever the server speaks. libldap closes its end itself.
-    connection = ldap.initialize(f"ldap://{endpoint.host}", fileno=relay.near.detach())
+    connection = ldap.initialize("ldap://relay", fileno=relay.near.detach())
     stack.callback(_leave, connection)
     connection.protocol_version = ldap.VERSION3
     connection.set_option(ldap.OPT_REFERRALS, ldap.OPT_OFF)
     connection.set_option(ldap.OPT_TIMEOUT, endpoint.time_limit_s)
-    if endpoint.tls.verify and endpoint.scheme == "ldap":
-        connection.result3(connection.extop(ExtendedRequest(START_TLS, None)), timeout=endpoint.time_limit_s)
-        relay.protect(endpoint.tls.ca)
     return connection
 
 
@@ -238,7 +233,10 @@ def _leave(connection: Any) -> None:
 
 
 def _no_answer(endpoint: Endpoint, error: Exception) -> ConnectorError:
-    words = _words(error) if isinstance(error, OSError) else _answer(error).words
+    if isinstance(error, ldap.TIMEOUT):
+        words = "the server said nothing in time"
+    else:
+        words = _words(error) if isinstance(error, OSError) else _answer(error).words
     hint = "name the authority's PEM file: options.ca" if "certificate" in words.lower() else ""
     return ConnectorError(f"no answer from {endpoint.uri}: {words}", hint=hint)
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The connectors ``ldap`` and ``ldaps`` on a real OpenLDAP server."""
 
+import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -127,6 +129,76 @@ def test_a_silent_server_is_unknown_and_left_in_time(right: Secret) -> None:
             answer = connector.check(right)
             assert answer.result is CheckResult.UNKNOWN
             assert not answer.blocked
+
+
+STARTED = bytes.fromhex("300c02010178070a010004000400")
+"""The answer to StartTLS: success."""
+
+LET_IN = bytes.fromhex("300c02010161070a010004000400")
+"""A server's yes to the login with message number 1."""
+
+
+@pytest.mark.parametrize("answer", [STARTED + LET_IN, STARTED + LET_IN.replace(b"\x02\x01\x01", b"\x02\x01\x02")])
+def test_an_answer_slipped_in_before_tls_is_never_believed(
+    throwaway_ca: ThrowAwayCa, right: Secret, answer: bytes
+) -> None:
+    with impostor(throwaway_ca, answer) as port:
+        options = {"ca": str(throwaway_ca.certificate), "time_limit": "0.5"}
+        connector = connector_for(f"ldap://127.0.0.1:{port}", f"uid=x,{PEOPLE}", options)
+        assert connector.check(right).result is CheckResult.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x30\x84\xff\xff\xff\xff", b"\x30\xff" + bytes(9),
+        bytes.fromhex("300c02010178070a013404000400"), bytes.fromhex("300c02010978070a010004000400"), STARTED[:-3],
+    ],
+)  # fmt: skip
+def test_a_server_that_does_not_begin_tls_gets_no_password(
+    throwaway_ca: ThrowAwayCa, right: Secret, answer: bytes
+) -> None:
+    with impostor(throwaway_ca, answer) as port:
+        options = {"ca": str(throwaway_ca.certificate), "time_limit": "0.5"}
+        connector = connector_for(f"ldap://127.0.0.1:{port}", f"uid=x,{PEOPLE}", options)
+        assert connector.check(right).result is CheckResult.UNKNOWN
+
+
+def test_a_long_form_answer_is_read(throwaway_ca: ThrowAwayCa, right: Secret) -> None:
+    """As Active Directory writes it; the handshake after it succeeds, and then the server says nothing."""
+    long = bytes.fromhex("3084000000100201017884000000070a010004000400")
+    with impostor(throwaway_ca, long) as port:
+        options = {"ca": str(throwaway_ca.certificate), "time_limit": "0.5"}
+        answer = connector_for(f"ldap://127.0.0.1:{port}", f"uid=x,{PEOPLE}", options).check(right)
+        assert "in time" in answer.detail
+
+
+@contextmanager
+def impostor(ca: ThrowAwayCa, answer: bytes) -> Iterator[int]:
+    """A server with a good certificate that answers StartTLS with these bytes, and is silent under TLS."""
+    own = ca.issue("impostor", "127.0.0.1")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(own.certificate, own.key)
+    over = threading.Event()
+
+    def serve(one: socket.socket) -> None:
+        with contextlib.suppress(OSError), one:
+            one.recv(1000)
+            one.sendall(answer)
+            if one.recv(1, socket.MSG_PEEK):
+                with context.wrap_socket(one, server_side=True):
+                    over.wait(10)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+        over.set()
+        server.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize("made", [make, make_tls])
