@@ -73,10 +73,9 @@ def samba(
         need(name)
     if os.geteuid() != 0:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("a domain controller's ports need root")
-    shared, number = tmp_path_factory.getbasetemp(), 0
-    if worker_id != "master":
-        shared, number = shared.parent, int(worker_id.removeprefix("gw"))
-    server = SambaServer(tmp_path_factory.mktemp("samba"), shared / "samba-domain", number, throwaway_ca)
+    folder = tmp_path_factory.getbasetemp()
+    shared = (folder if worker_id == "master" else folder.parent) / "samba-domain"
+    server = SambaServer(tmp_path_factory.mktemp("samba"), shared, throwaway_ca)
     server.start()
     yield server
     server.stop()

@@ -98,7 +98,7 @@ class World:
         become: sets the account's credential, whatever it was, and forgets failed attempts.
         opens: says whether a credential logs in, by another way than the connector's.
         restart: restarts the server and returns when it answers; None if it cannot.
-        options: ``target.options`` of the policy; ``time_limit`` must be short.
+        options: ``target.options`` of the policy; ``time_limit`` must be short. ``{address}`` as in ``uri``.
         rotation: more lines of the policy's table ``rotation``.
         offers: ``SCHEME=MODULE:CLASS`` of connectors that do not ship with the program.
         logs: files and folders where the server writes; no secret may stand there.
@@ -489,7 +489,8 @@ class Matrix:
     def _policy(self) -> str:
         world = self.world
         address = f"127.0.0.1:{self.proxy.port}" if self.proxy else ""
-        options = ", ".join(f"{name} = {json.dumps(value)}" for name, value in world.options.items())
+        given = {name: value.replace("{address}", address) for name, value in world.options.items()}
+        options = ", ".join(f"{name} = {json.dumps(value)}" for name, value in given.items())
         return _POLICY.format(
             name=NAME, uri=world.uri.format(address=address), account=world.account, rotation=world.rotation,
             kind=world.kind,

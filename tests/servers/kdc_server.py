@@ -122,10 +122,14 @@ class KdcServer:
         self.stop()
         self.start()
 
+    @property
+    def log_files(self) -> list[Path]:
+        """Where it logs."""
+        return [self._folder / name for name in ("kdc.log", "kadmin.log", "kdc.out", "kadmind.out")]
+
     def log(self) -> bytes:
         """Return all it has logged."""
-        names = ("kdc.log", "kadmin.log", "kdc.out", "kadmind.out")
-        return b"\n".join(place.read_bytes() for place in map(self._folder.joinpath, names) if place.is_file())
+        return b"\n".join(place.read_bytes() for place in self.log_files if place.is_file())
 
     def add_policy(self, name: str, *rules: str) -> str:
         """Make a policy; ``rules`` are options of kadmin's ``addpol``."""
@@ -138,6 +142,10 @@ class KdcServer:
         kind = f"-policy {policy}" if policy else "-clearpolicy"
         self.admin(f"addprinc {kind} -pw {secret.reveal().decode()} {name}")
         return name
+
+    def set_password(self, name: str, secret: Secret) -> None:
+        """Set a principal's password, as the administrator."""
+        self.admin(f"cpw -pw {secret.reveal().decode()} {name}")
 
     def admin(self, question: str) -> str:
         """Do something as the administrator of the database."""

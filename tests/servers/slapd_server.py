@@ -152,6 +152,11 @@ class SlapdServer:
         """Where a connector reaches it with LDAPS."""
         return f"ldaps://{self.host}:{self.tls_port}"
 
+    @property
+    def log_file(self) -> Path:
+        """Where it logs."""
+        return self._log
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self._process.start(self.host, self.port, self.tls_port)
@@ -191,6 +196,15 @@ class SlapdServer:
         lines.append(f"userPassword: {secret.reveal().decode()}")
         self.add("\n".join([*lines, *([f"pwdPolicySubentry: {policy}"] if policy else [])]))
         return dn
+
+    def set_password(self, dn: str, secret: Secret) -> None:
+        """Set an account's password, as the root of the tree."""
+        self.modify(dn, "replace: userPassword", f"userPassword: {secret.reveal().decode()}")
+
+    def restart(self) -> None:
+        """End it and start it anew."""
+        self.stop()
+        self.start()
 
     def add(self, entry: str) -> None:
         """Add an entry as the root of the tree."""
