@@ -47,11 +47,13 @@ def note(terminal: Terminal, name: str, text: str, by: str) -> None:
 @click.argument("subject", metavar="NAME|POLICY")
 @click.option("--out", type=PATH, required=True, help="A new PDF.")
 @click.option("--at", help="When it begins, such as 2026-12-01 09:00; else minutes after the beginning are printed.")
+@click.option("--since", type=click.IntRange(min=0), metavar="RECORD", help="Fill in what was recorded from here on.")
 @click.option("--paper", type=click.Choice(["a4", "letter"]), default="a4", show_default=True)
 @pass_terminal
 def protocol(
-    terminal: Terminal, act: str, subject: str, out: Path, at: str | None, paper: Literal["a4", "letter"]
-) -> None:
+    terminal: Terminal, act: str, subject: str, out: Path, at: str | None, since: int | None,
+    paper: Literal["a4", "letter"],
+) -> None:  # fmt: skip
     """Write the page to be filled in on the day: for split of a POLICY file, for the others of the set NAME."""
     from breakglass_shamir.custody import policy as policies
     from breakglass_shamir.operations import protocol as protocols
@@ -62,5 +64,5 @@ def protocol(
         if policy is None:
             opened.refresh()
         plan = protocols.plan_of(opened, act, policy, start)
-        protocols.write_plan(opened, plan, out, paper)
+        protocols.write_plan(opened, plan, out, paper, since=since)
     terminal.result({"set": plan.set_name, "act": act, "out": out}, [f"protocol of {act} for {plan.set_name}: {out}"])

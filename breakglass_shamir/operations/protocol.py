@@ -127,8 +127,15 @@ class Plan:
     """When it is planned to begin; None: times are given as minutes after the beginning."""
 
 
-def write_plan(recorder: Recorder, plan: Plan, path: Path, paper: Paper) -> None:
+def write_plan(recorder: Recorder, plan: Plan, path: Path, paper: Paper, *, since: int | None = None) -> None:
     """Write the page to be filled in.
+
+    Args:
+        recorder: of the ledger.
+        plan: what is to be done.
+        path: the new file.
+        paper: its size.
+        since: number of a record; what the records from it on say is filled in. None: nothing is.
 
     Raises:
         FileExists: a file is there already.
@@ -136,7 +143,8 @@ def write_plan(recorder: Recorder, plan: Plan, path: Path, paper: Paper) -> None
         PaperError: it could not be written.
     """
     _refuse_existing(path)
-    _write(path, _pdf(plan, recorder.state, (), paper))
+    done = () if since is None else _done(recorder, plan.set_name, since)
+    _write(path, _pdf(plan, recorder.state, done, paper))
 
 
 def plan_of(recorder: Recorder, act: str, policy: Policy | None = None, start: datetime | None = None) -> Plan:
@@ -162,12 +170,16 @@ def kept(recorder: Recorder, act: str, path: Path | None, paper: Paper, policy: 
     finally:
         try:
             recorder.ledger.catch_up()
-            done = [entry.record for entry in recorder.ledger.entries(before)]
-            mine = [record for record in done if record.set in (recorder.set_name, "")]
-            _write(path, _pdf(plan_of(recorder, act, policy), recorder.state, mine, paper))
+            done = _done(recorder, recorder.set_name, before)
+            _write(path, _pdf(plan_of(recorder, act, policy), recorder.state, done, paper))
             recorder.desk.say(f"the protocol of the day is {path}: print it, and let everybody initial it")
         except BreakglassError as error:
             recorder.desk.warn(f"the protocol could not be brought up to date: {error}")
+
+
+def _done(recorder: Recorder, set_name: str, since: int) -> list[Record]:
+    """Return what was recorded about a set from a record on."""
+    return [entry.record for entry in recorder.ledger.entries(since) if entry.record.set == set_name]
 
 
 def _planned_in_time(recorder: Recorder, act: str, path: Path, paper: Paper, policy: Policy | None) -> bool:

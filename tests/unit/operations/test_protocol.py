@@ -117,6 +117,17 @@ def test_only_what_was_done_in_this_ceremony_counts(recorder: Recorder, tmp_path
     assert "Second officer" in shown
 
 
+def test_what_came_later_can_be_filled_in(recorder: Recorder, tmp_path: Path) -> None:
+    issue(recorder)
+    recorder.append(records.Acknowledged(epoch_id=ONE, sheet="1.1", custodian="North", bag="EARLY"))
+    since = recorder.ledger.size
+    recorder.append(records.Acknowledged(epoch_id=ONE, sheet="1.2", custodian="South", bag="LATE"))
+    write_plan(recorder, plan_of(recorder, "split"), tmp_path / "day.pdf", "a4", since=since)
+    shown = texts(tmp_path / "day.pdf")
+    assert "1.2 South LATE" in shown
+    assert "EARLY" not in shown
+
+
 def test_a_ceremony_that_failed_keeps_its_protocol(recorder: Recorder, tmp_path: Path) -> None:
     issue(recorder)
     with pytest.raises(RotationDue), kept(recorder, "recombine", tmp_path / "day.pdf", "a4"):
