@@ -268,6 +268,8 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     recorder.opening = ""
     recorder.opening = recorder.append(declared).digest
     _record_overrides(recorder, problems, overrides)
+    if under_way is not None and (under_way.declared.purpose, request.purpose) == ("drill", "emergency"):
+        recorder.desk.warn(f"the drill that was under way ({under_way.short_id}) is over: this is an emergency")
     recorder.desk.say(f"declared: opening {recorder.opening[:12]} of {recorder.set_name}")
     if recorder.alerted_sinks():
         recorder.desk.say(f"told: {', '.join(recorder.alerted_sinks())}, as soon as each can be reached")

@@ -208,6 +208,7 @@ def test_an_emergency_goes_before_a_rehearsal_that_is_under_way(five: Life) -> N
         entry = ledger.append(drill, set_name=NAME)
     done = five.recombine("--no-reveal")
     assert done.exit == 7
+    assert f"the drill that was under way ({entry.digest[:12]}) is over: this is an emergency" in done.err
     declared = bodies(five, records.Declared)[-1]
     assert isinstance(declared, records.Declared)
     assert (declared.purpose, declared.supersedes) == ("emergency", entry.digest)
