@@ -8,6 +8,7 @@ Rules:
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -59,8 +60,8 @@ class PolicyAnswers:
 class Ledgered:
     """What a ledger says of a policy that may not be in it yet."""
 
-    other_targets: tuple[str, ...] = ()
-    """Targets of the terminal's other sets."""
+    others: tuple[Policy, ...] = ()
+    """Policies of the terminal's other sets."""
 
     in_force: SetState | None = None
     """The set of this policy's name."""
@@ -69,7 +70,16 @@ class Ledgered:
     def of(cls, state: LedgerState, name: str) -> "Ledgered":
         """Take it from a ledger's state."""
         sources = [one.policy_source for one in state.sets.values() if one.policy_source and one.name != name]
-        return cls(tuple(policies.parse(source).target.uri for source in sources), state.sets.get(name))
+        return cls(tuple(policies.parse(source) for source in sources), state.sets.get(name))
+
+    def sets_beside(self, new: Policy) -> int:
+        """Count the other sets that open what this policy opens: the same target, or one names the other."""
+        return sum(
+            other.target.uri == new.target.uri
+            or _names(new.target.second_account, other.name)
+            or _names(other.target.second_account, new.name)
+            for other in self.others
+        )
 
     def warnings(self, new: Policy) -> Iterator[str]:
         """Yield what adopting a policy would weaken, and what the custody of its sheets has come to."""
@@ -93,7 +103,7 @@ def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
     policy = policies.parse(source)
     structure = policy.structure
     chance, notes = _chance(policy)
-    sets_of_this_target = ledger.other_targets.count(policy.target.uri) + 1 if ledger else None
+    sets_of_this_target = ledger.sets_beside(policy) + 1 if ledger else None
     weak = weak_points(policy)
     return PolicyAnswers(
         policy.name,
@@ -120,6 +130,11 @@ def schema() -> str:
     from breakglass_shamir.custody.policy_schema import schema as made
 
     return json.dumps(made(), indent=2, ensure_ascii=False)
+
+
+def _names(text: str, name: str) -> bool:
+    """Tell whether a text names a set, as a word of its own."""
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
 
 
 def _connector_notes(policy: Policy) -> list[str]:

@@ -435,7 +435,10 @@ def test_no_document_names_a_place_of_this_machine(document: Path) -> None:
     assert [place for place in places if place in text and place != "/"] == []
 
 
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").rglob("*.toml")), ids=_name)
+POLICIES = sorted(path for path in (ROOT / "examples").rglob("*.toml") if "[target]" in path.read_text())
+
+
+@pytest.mark.parametrize("example", POLICIES, ids=_name)
 def test_an_example_is_a_policy_that_follows_the_guidance(example: Path) -> None:
     found = policies.check(example.read_text())
     assert found.name == example.stem
@@ -444,5 +447,5 @@ def test_an_example_is_a_policy_that_follows_the_guidance(example: Path) -> None
 
 
 @pytest.mark.parametrize("folder", [path for path in (ROOT / "examples").iterdir() if path.is_dir()], ids=_name)
-def test_an_example_has_a_page_and_is_listed(folder: Path) -> None:
-    assert f"]({folder.name}/README.md)" in (ROOT / "examples" / "README.md").read_text()
+def test_an_example_is_listed(folder: Path) -> None:
+    assert f"]({folder.name}/" in (ROOT / "examples" / "README.md").read_text()

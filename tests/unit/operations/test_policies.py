@@ -4,6 +4,7 @@
 import pytest
 
 from breakglass_shamir.connectors import registry
+from breakglass_shamir.custody.policy import parse
 from breakglass_shamir.errors import InvalidPolicy
 from breakglass_shamir.operations import policies
 from breakglass_shamir.operations.policies import Ledgered
@@ -54,7 +55,18 @@ def test_a_target_with_one_set_is_warned_about_where_the_ledger_knows() -> None:
     source = example("ssh-key")
     warning = "fewer than two sets for one target: keep another account under another quorum"
     assert policies.check(source, Ledgered()).warnings == (warning,)
-    assert policies.check(source, Ledgered(("ssh-key:///srv/breakglass/id_recovery",))).warnings == ()
+    beside = parse(source.replace('"recovery-key"', '"other"'))
+    elsewhere = parse(source.replace('"recovery-key"', '"other"').replace("id_recovery", "id_other"))
+    named = parse(
+        source.replace('"recovery-key"', '"other"')
+        .replace("id_recovery", "id_other")
+        .replace("envelope B", "set recovery-key")
+    )
+    assert policies.check(source, Ledgered((beside,))).warnings == ()
+    assert policies.check(source, Ledgered((elsewhere,))).warnings == (warning,)
+    assert policies.check(source, Ledgered((named,))).warnings == ()
+    assert policies.check(source.replace("envelope B", "see set other"), Ledgered((elsewhere,))).warnings == ()
+    assert policies.check(source.replace("envelope B", "another-other"), Ledgered((elsewhere,))).warnings == (warning,)
 
 
 def test_availability_that_is_not_stated_is_not_guessed() -> None:
