@@ -31,6 +31,7 @@ BUILT_IN = {
     "manual": "breakglass_shamir.connectors.manual:ManualConnector",
     "mysql": "breakglass_shamir.connectors.mysql:MysqlConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql:PostgresqlConnector",
+    "ssh-authorized-keys": "breakglass_shamir.connectors.authorized_keys:AuthorizedKeysConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh_key:SshKeyConnector",
 }
 """Scheme to ``module:class`` of what ships here."""

@@ -146,6 +146,9 @@ _EXAMPLES = {
     "manual": _Sample("cloud-root", "manual:cloud-root-account", "root"),
     "mysql": _Sample("shop-db", "mysql://db.example.net/", "breakglass"),
     "postgresql": _Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass"),
+    "ssh-authorized-keys": _Sample(
+        "host-key", "ssh-authorized-keys:///home/breakglass/.ssh/authorized_keys", "breakglass", "key-pair"
+    ),
     "ssh-key": _Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
 }
 """What differs, by scheme."""
