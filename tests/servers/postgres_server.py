@@ -61,6 +61,7 @@ log_parameter_max_length_on_error = -1
 
 ACCESS = """
 local all postgres trust
+local replication postgres trust
 local all trusted trust
 local all all scram-sha-256
 hostnossl all bare 127.0.0.1/32 scram-sha-256
@@ -109,12 +110,12 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "start.log"), "-w", "start")
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "start.log"), "-w", "start")
         self.admin("SET client_min_messages = error", "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 
     def stop(self, mode: str = "fast") -> None:
         """End the server; ``immediate`` is a crash."""
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", mode, "-w", "stop")
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", mode, "-w", "stop")
 
     def remove(self) -> None:
         """End the server and remove its folder."""
@@ -144,9 +145,9 @@ class PostgresServer:
         self.stop("immediate")
         self.start()
 
-    def lets_in(self, role: str, secret: Secret) -> bool:
-        """Ask psql whether a password logs a role in."""
-        done = self._psql(role, HOST, ["SELECT 1"], secret)
+    def lets_in(self, role: str, secret: Secret, port: int = 0) -> bool:
+        """Ask psql whether a password logs a role in, here or at a standby's port."""
+        done = self._psql(role, HOST, ["SELECT 1"], secret, port)
         assert done.returncode == 0 or "authentication failed" in done.stderr, done.stderr
         return done.returncode == 0
 
@@ -182,9 +183,11 @@ class PostgresServer:
         return b"\n".join([*(path.read_bytes() for path in files), texts.encode()])
 
     def _psql(
-        self, role: str, host: str, statements: Sequence[str], secret: Secret | None
+        self, role: str, host: str, statements: Sequence[str], secret: Secret | None, port: int = 0
     ) -> "subprocess.CompletedProcess[str]":
         command, environment = self._command(role, host, secret)
+        if port:
+            command += ["-p", str(port)]
         # Statements go in by standard input: an argument could be read by everybody.
         return subprocess.run(
             command, input=";\n".join(statements), env=environment, capture_output=True, text=True, timeout=LIMIT_S,
@@ -213,7 +216,7 @@ class PostgresServer:
             (self.folder / name).chmod(0o600)
         self._give_away()
         options = ["--no-sync", "-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8"]
-        self._run("initdb", "-D", str(self.folder / "data"), *options)
+        self.run("initdb", "-D", str(self.folder / "data"), *options)
         settings = self.folder / "data/postgresql.conf"
         with settings.open("a") as file:
             file.write(SETTINGS.format(port=self.port, folder=self.folder, libraries=libraries))
@@ -224,7 +227,8 @@ class PostgresServer:
             for path in (self.folder, *self.folder.iterdir()):
                 os.chown(path, self._account.pw_uid, self._account.pw_gid)
 
-    def _run(self, name: str, *arguments: str) -> None:
+    def run(self, name: str, *arguments: str) -> None:
+        """Run one of the server's programs as the account the server runs as."""
         who = self._account
         done = subprocess.run(
             [program(name), *arguments],

@@ -79,8 +79,8 @@ class TargetLife(Life):
         self.policy.write_text(_POLICY.format(name=NAME, groups=self.quorum, **facts))
 
 
-def live_through(place: Place, folder: Path) -> None:
-    """Open a set at a server and rotate it, and hold what is promised about that."""
+def live_through(place: Place, folder: Path) -> TargetLife:
+    """Open a set at a server and rotate it, and hold what is promised about that; returns the life."""
     life = TargetLife(folder, secret=place.secret, place=place)
     assert place.opens(place.secret)
     life.begin()
@@ -109,3 +109,4 @@ def live_through(place: Place, folder: Path) -> None:
     ledger = [path.read_bytes() for path in life.home.rglob("*") if path.is_file()]
     said = (done.out + done.err).encode()
     assert_no_secret(b"\n".join([*seen, *ledger, said, place.written()]), (place.secret, new))
+    return life
