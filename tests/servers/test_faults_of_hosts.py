@@ -14,10 +14,10 @@ from breakglass_shamir.hygiene import Secret
 
 SHORT = {"time_limit": "0.6"}
 
-POSTGRESQL_EXCHANGES = (0, 4, 10, *range(17, 25))
+POSTGRESQL_EXCHANGES = (0, 10, *range(18, 24))
 """The handshake of TLS at its beginning, the logins, and each exchange from the lock to the commit and beyond it."""
 
-MARIADB_EXCHANGES = (0, 3, 6, *range(9, 16))
+MARIADB_EXCHANGES = (0, 6, *range(11, 16))
 """So it is here."""
 
 

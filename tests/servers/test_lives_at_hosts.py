@@ -55,7 +55,7 @@ def test_a_role_of_postgresql(postgres_server: PostgresServer, role: str, secret
 
 @pytest.fixture
 def standby(postgres_server: PostgresServer) -> Iterator[PostgresStandby]:
-    server = PostgresStandby(postgres_server, delay_s=3)
+    server = PostgresStandby(postgres_server, delay_s=2)
     server.start()
     yield server
     server.remove()
