@@ -270,7 +270,8 @@ def _made_current(s: SetState, epoch: EpochState, record: Record) -> SetState:
     """Take the epoch that opened for the living one; what was prepared to follow another follows nothing now."""
     if s.prepared:
         s = _with_epoch(s, replace(s.epochs[s.prepared], status=EpochStatus.ABANDONED, since=record.time))
-    return replace(_with_epoch(s, replace(epoch, status=EpochStatus.GOOD)), current=epoch.epoch_id, prepared="")
+    s = replace(_with_epoch(s, replace(epoch, status=EpochStatus.GOOD)), current=epoch.epoch_id, prepared="")
+    return replace(s, debts=_still_owed(s))
 
 
 def _opened_epoch(s: SetState, opening: Opening, body: records.Opened) -> EpochState:
@@ -322,13 +323,14 @@ def _deferred(s: SetState, body: records.Deferred, record: Record, _d: bytes) ->
 
 def _abandoned(s: SetState, body: records.Abandoned, record: Record, _d: bytes) -> SetState:
     epoch = s.epochs.get(body.epoch_id)
-    never_in_force = body.epoch_id == s.current and not (s.opening or s.past)
+    never_in_force = body.epoch_id == s.current and not (s.opening or s.past or s.recoveries)
     if epoch is None or s.applying or not (body.epoch_id == s.prepared or never_in_force):
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
     if never_in_force and (epoch.proven or epoch.recovered):
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
     gone = replace(epoch, status=EpochStatus.ABANDONED, since=record.time)
-    return replace(_with_epoch(s, gone), prepared="", current="" if never_in_force else s.current)
+    s = replace(_with_epoch(s, gone), prepared="", current="" if never_in_force else s.current)
+    return replace(s, debts=_still_owed(s))
 
 
 def _countersigned(s: SetState, body: records.Countersigned, record: Record, _d: bytes) -> SetState:

@@ -6,6 +6,7 @@ The model beside it remembers what a person would: what was opened, what was pro
 
 import base64
 import functools
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import custody_rules, holders, lifecycle
+from breakglass_shamir.custody import custody_rules, holders, lifecycle, recovery
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.record import AnyBody, Record
@@ -106,6 +107,7 @@ class Life(RuleBasedStateMachine):
         self.opening = ""
         self.use_ended: set[str] = set()
         self.revealed: dict[str, str] = {}
+        self.used_elsewhere: set[str] = set()
         self.over: set[str] = set()
         self.purposes: dict[str, str] = {}
         self.strict = 2
@@ -362,6 +364,27 @@ class Life(RuleBasedStateMachine):
     def learn_from_foreign_sheets(self, number: int) -> None:
         self.try_to(recovered(deal(number, branch="theirs")))
 
+    @precondition(lambda self: len(self.pairs) % 3 == 0)
+    @rule(data=st.data(), ticket=st.integers(1, 3))
+    def open_elsewhere(self, data: st.DataObject, ticket: int) -> None:
+        """Somebody opens any epoch with recover.py; its record is imported once."""
+        epoch = self.of_set.epochs[data.draw(st.sampled_from(list(self.of_set.epochs)))]
+        fields = {
+            "v": 1, "type": "recovery", "set": "prod-db", "epoch": epoch.number, "epoch_id": epoch.epoch_id,
+            "set_public_key": epoch.envelope.set_public_key.hex(), "envelope_sha256": epoch.envelope_sha256,
+            "sheets": list(SEATS), "officers": ["Duty"], "ticket": f"INC-{ticket}", "reason": "r", "tool": "t",
+            "time": "2026-01-01T00:00:00Z",
+        }  # fmt: skip
+        source = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        sha256 = recovery.digest(source.encode())
+        body = records.RecoveryImported(
+            epoch_id=epoch.epoch_id, status=epoch.status, source=source, sha256=sha256, signature=""
+        )
+        new = sha256 not in self.of_set.recoveries
+        assert self.try_to(body, opening="") == new
+        if new and epoch.status is EpochStatus.GOOD:
+            self.used_elsewhere.add(epoch.epoch_id)
+
     @rule(gate=st.sampled_from(["ticket", "clock", "rotation"]))
     def override(self, gate: str) -> None:
         self.try_to(records.Overridden(gate=gate, problem="p", reason="r"))
@@ -441,8 +464,9 @@ class Life(RuleBasedStateMachine):
     def what_was_opened_and_may_live_is_owed_a_rotation(self) -> None:
         if "prod-db" not in self.state.sets:
             return
-        owed = {self.revealed[debt.opening] for debt in self.of_set.rotation_debts}
-        for epoch_id in self.revealed.values():
+        owed = {debt.epoch_id or self.revealed[debt.opening] for debt in self.of_set.rotation_debts}
+        assert owed <= {epoch_id for epoch_id, epoch in self.of_set.epochs.items() if epoch.status is EpochStatus.GOOD}
+        for epoch_id in {*self.revealed.values(), *self.used_elsewhere}:
             if epoch_id not in self.over:
                 assert epoch_id in owed
 
