@@ -5,6 +5,7 @@ The decoder and the walk that names every problem read the same types; here they
 """
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from breakglass_shamir.operations import policies as answers
 from breakglass_shamir.operations import policy_examples
 
 EXAMPLE = policy_examples.example("ssh-key")
+EXAMPLES = [policy_examples.example(connector) for connector in policy_examples.connectors_with_example()]
 
 _KEYS = sorted({
     "name", "target", "uri", "kind", "options", "quorum", "groups", "threshold", "custodians", "declaration", "classes",
@@ -56,6 +58,7 @@ def _changed(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
+TARGET = re.compile(r'^uri = "(.*)"$', re.M)
 TREE = msgspec.toml.decode(EXAMPLE)
 PLACES = [path for path in _places(TREE) if path]
 
@@ -82,7 +85,7 @@ def test_the_walk_finds_a_problem_exactly_where_the_decoder_refuses(path: tuple[
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_fuzzed_policy_is_a_policy_or_a_list_of_problems(data: st.DataObject) -> None:
-    lines = EXAMPLE.splitlines()
+    lines = data.draw(st.sampled_from(EXAMPLES)).splitlines()
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(lines) - 1))
         cut = data.draw(st.integers(0, len(lines[place])))
@@ -96,6 +99,24 @@ def test_a_fuzzed_policy_is_a_policy_or_a_list_of_problems(data: st.DataObject) 
 @given(st.text() | st.text(alphabet="[]{}=\"'.,#\n\t 0123456789abcxyz_-TZ:+\\"))
 def test_any_text_is_a_policy_or_a_list_of_problems(text: str) -> None:
     _read(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(EXAMPLES),
+    st.text(alphabet="/:@[]%?#.0123456789abc -_=é\\", max_size=12),
+    st.integers(0, 60),
+    st.dictionaries(
+        st.sampled_from(["ca", "tls", "socket", "port", "abilities", "grace_window", "x"]), st.text(max_size=4)
+    ),
+)
+def test_any_address_and_options_are_taken_or_named(source: str, junk: str, at: int, options: dict[str, str]) -> None:
+    uri = TARGET.search(source)
+    assert uri is not None
+    wrong = uri[1][:at] + junk + uri[1][at:]
+    more = ", ".join(f"{key} = {json.dumps(value)}" for key, value in options.items())
+    source = source.replace(uri[0], f"uri = {json.dumps(wrong)}").replace("options = {  }", f"options = {{ {more} }}")
+    _read(source)
 
 
 def _read(source: str) -> None:
