@@ -67,7 +67,8 @@ class KerberosConnector(Connector):
 
     What it cannot tell: answers that a KDC gives before it knows the password are not authenticated, so somebody
     on the way can forge a *refused*; nobody can forge an *accepted*. A rotation is proven by the new credential
-    being accepted before and after.
+    being accepted before and after. With settings that name a ``primary_kdc``, libkrb5 asks that one as well when
+    a password is refused, so that one check may count as two refused logins.
     """
 
     scheme: ClassVar[str] = "kerberos"

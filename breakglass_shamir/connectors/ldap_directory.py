@@ -27,6 +27,9 @@ ACTIVE_DIRECTORY = "1.2.840.113556.1.4.800"
 EXPIRED, LOCKED, MUST_CHANGE, NOT_ALLOWED, SUPPLY_OLD, QUALITY, SHORT, YOUNG, IN_HISTORY = range(9)
 """Errors of the password policy control, section 6.2 of the draft."""
 
+MUST_BE_CHANGED = "the password is right, but was reset by an administrator, and opens nothing but its own change"
+"""What a reset password means; it can be rotated all the same."""
+
 _UNFIT = frozenset({QUALITY, SHORT, IN_HISTORY})
 _BLOCKED = frozenset({ldap_session.CONSTRAINT_VIOLATION, ldap_session.UNWILLING})
 """Result codes by which servers (389 Directory among them) answer the login of a locked account."""
@@ -222,8 +225,7 @@ def judge(answer: Answer) -> Check:
 
 def _let_in(answer: Answer) -> Check:
     if answer.policy_error == MUST_CHANGE:
-        detail = "the password is right, but an administrator has reset it: nothing is open to it until it is changed"
-        return Check(CheckResult.UNKNOWN, detail, blocked=True)
+        return Check(CheckResult.UNKNOWN, MUST_BE_CHANGED, blocked=True)
     if answer.grace_logins is not None:
         detail = f"the server let it in; the password has expired, and {answer.grace_logins} grace logins are left"
         return Check(CheckResult.ACCEPTED, detail)
@@ -249,7 +251,8 @@ def _server_problems(session: LdapSession) -> Iterator[str]:
 
 
 def _login_problems(login: Check | None) -> Iterator[str]:
-    if login is not None and login.result is not CheckResult.ACCEPTED and not login.blocked:
+    changeable = login is None or login.result is CheckResult.ACCEPTED or login.detail == MUST_BE_CHANGED
+    if login is not None and not changeable:
         yield f"the credential in force did not log in: {login.detail}"
 
 

@@ -91,6 +91,17 @@ def test_a_locked_principal_is_not_a_dead_credential(kdc: KdcServer, right: Secr
         assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, True)
 
 
+def test_a_principal_without_pre_authentication_is_judged_by_the_ticket(
+    kdc: KdcServer, right: Secret, new: Secret
+) -> None:
+    name = kdc.add_account(right)
+    kdc.admin(f"modprinc -requires_preauth {name}")
+    connector = make(kdc, name)
+    assert connector.check(right).result is CheckResult.ACCEPTED
+    assert connector.check(generate(24)).result is CheckResult.REFUSED
+    assert any("pre-authentication" in note for note in connector.preflight(new, right).notes)
+
+
 def test_one_check_is_one_attempt(kdc: KdcServer, right: Secret) -> None:
     name = kdc.add_account(right)
     make(kdc, name).check(generate(24))

@@ -17,7 +17,7 @@ from local_server import free_port
 from slapd_server import PEOPLE, SUFFIX, SlapdServer
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.connectors import ldap_directory, ldap_policy
+from breakglass_shamir.connectors import ldap_directory, ldap_policy, ldap_session
 from breakglass_shamir.connectors.base import CheckResult, Connector
 from breakglass_shamir.connectors.ldap_directory import LdapConnector, LdapsConnector
 from breakglass_shamir.connectors.ldap_session import Answer
@@ -240,15 +240,31 @@ def test_without_tls_the_operator_is_told(slapd: SlapdServer, right: Secret) -> 
 
 
 def test_a_locked_account_is_not_a_dead_credential(
-    slapd: SlapdServer, throwaway_ca: ThrowAwayCa, right: Secret, reader: dict[str, str]
+    slapd: SlapdServer, throwaway_ca: ThrowAwayCa, right: Secret
 ) -> None:
-    dn = slapd.add_account(right)
-    connector = make(slapd, throwaway_ca, dn, **reader)
+    connector = make(slapd, throwaway_ca, slapd.add_account(right))
     answers = [connector.check(generate(24)) for _ in range(4)]
     assert {answer.result for answer in answers[:3]} == {CheckResult.REFUSED}
     for secret in (right, generate(24)):
         answer = connector.check(secret)
         assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, True)
+
+
+def test_a_reader_sees_a_lock_that_the_server_does_not_speak_of(
+    slapd: SlapdServer,
+    throwaway_ca: ThrowAwayCa,
+    right: Secret,
+    reader: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dn = slapd.add_account(right)
+    connector = make(slapd, throwaway_ca, dn, **reader)
+    for _ in range(4):
+        connector.check(generate(24))
+    # So a server without ppolicy_use_lockout answers.
+    monkeypatch.setattr(ldap_session, "_decoded", lambda _raw: None)
+    answer = connector.check(right)
+    assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, True)
     assert any("locked" in problem for problem in connector.preflight(None).problems)
 
 
@@ -346,6 +362,7 @@ def test_an_expired_password_is_not_a_dead_one(
     slapd.modify(dn, "replace: pwdChangedTime", "pwdChangedTime: 20200101000000Z")
     answer = connector.check(new)
     assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, True)
+    assert any("did not log in" in problem for problem in connector.preflight(right, new).problems)
 
 
 def test_the_reader_sees_every_login_and_its_failure_in_the_access_log(
@@ -448,6 +465,8 @@ def test_an_empty_credential_is_never_a_login(slapd: SlapdServer, throwaway_ca: 
     connector = make(slapd, throwaway_ca, slapd.add_account(right))
     with pytest.raises(ConnectorError, match="empty"):
         connector.check(Secret(b""))
+    with pytest.raises(ConnectorError, match="empty"):
+        connector.rotate(Secret(b""), right)
 
 
 @pytest.mark.parametrize(
