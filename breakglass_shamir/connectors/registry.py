@@ -36,6 +36,9 @@ BUILT_IN = {
 }
 """Scheme to ``module:class`` of what ships here."""
 
+EXTRAS = {"ad": "ldap", "ldap": "ldap", "ldaps": "ldap", "mysql": "mysql", "postgresql": "postgresql"}
+"""Scheme to the extra that brings what its connector needs."""
+
 
 def connector_for(target: str, account: str = "", options: Mapping[str, str] = NO_OPTIONS) -> Connector:
     """Make the connector for a target, without touching the target.
@@ -89,9 +92,9 @@ def _load(scheme: str, loader: Callable[[], object]) -> type[Connector]:
     try:
         found = loader()
     except Exception as error:
+        extra = f": pip install 'breakglass-shamir[{EXTRAS[scheme]}]'" if scheme in EXTRAS else ""
         raise ConnectorError(
-            f"connector for {scheme} could not be loaded: {error}",
-            hint=f"install what it needs, for example: pip install 'breakglass-shamir[{scheme}]'",
+            f"connector for {scheme} could not be loaded: {error}", hint=f"install what it needs{extra}"
         ) from error
     if not (isinstance(found, type) and issubclass(found, Connector) and found.scheme == scheme):
         raise ConnectorError(f"what is registered for {scheme} is not a connector of that scheme")

@@ -264,3 +264,16 @@ def test_an_administrators_program_that_fails_is_a_connector_error_without_its_o
     text = error_text(lambda: admin_secret({"admin": program(tmp_path, body), "admin_account": "root"}))
     assert "option admin" in text
     assert "pear" not in text
+
+
+@pytest.mark.parametrize("target", ["ad://host", "ldap://host", "ldaps://host"])
+def test_a_missing_library_is_named_by_the_extra_that_brings_it(target: str) -> None:
+    script = (
+        "import sys; sys.modules['ldap'] = None\n"
+        "from breakglass_shamir.connectors.registry import connector_for\n"
+        "from breakglass_shamir.errors import ConnectorError\n"
+        f"try: connector_for({target!r}, 'uid=x,dc=example')\n"
+        "except ConnectorError as error: print(error.hint)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "breakglass-shamir[ldap]" in done.stdout
