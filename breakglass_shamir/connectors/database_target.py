@@ -12,6 +12,7 @@ never part of it. Options beside ``tls`` and ``ca``:
 What it does not do: it opens no connection and no file.
 """
 
+import importlib
 import os
 import ssl
 from collections.abc import Mapping
@@ -153,6 +154,25 @@ def require_account(scheme: str, account: str, longest: int) -> str:
             hint="name it in the policy as target.account",
         )
     return account
+
+
+def require_driver(package: str, extra: str) -> None:
+    """Make sure that a database driver can be imported.
+
+    Args:
+        package: what is imported.
+        extra: of this package, that brings it.
+
+    Raises:
+        ConnectorError: it cannot.
+    """
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        raise ConnectorError(
+            f"the driver {package} cannot be loaded: {error}",
+            hint=f"install it with: pip install 'breakglass-shamir[{extra}]'",
+        ) from error
 
 
 def password_problems(secret: Secret) -> list[str]:

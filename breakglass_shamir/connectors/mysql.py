@@ -88,7 +88,8 @@ class MysqlConnector(Connector):
     Logins come from the file of MariaDB's plugin ``server_audit`` (option ``log``; its times are taken as UTC). When
     the password changed is told to accounts that may read ``mysql.global_priv`` (MariaDB) or ``mysql.user`` (MySQL).
 
-    Ending sessions: every other connection of the account is ended by ``KILL CONNECTION``.
+    Ending sessions: every other connection under the account's user name is ended by ``KILL CONNECTION``, where the
+    server lets the account do that: always for its own.
 
     Tested on MariaDB 10.11. What is particular to MySQL is tested against its documents only.
     """

@@ -38,7 +38,7 @@ WHERE privilege_type IN ('CREATE USER', 'SUPER') AND grantee = CONCAT('''', %s, 
 """
 
 _PAUSE_S = 0.05
-_NO_SUCH_THREAD = "1094"
+_NO_SUCH_THREAD, _NOT_THE_OWNER = "1094", "1095"
 _NOT_ALLOWED = ("1142", "1143", "1227")
 
 
@@ -100,11 +100,11 @@ def end_others(session: Session, account: str, time_limit_s: float) -> int:
         ConnectorError: some did not end in time.
     """
     ended: set[int] = set()
+    foreign: set[int] = set()
     deadline = time.monotonic() + time_limit_s
-    while others := [int(number) for (number,) in session.rows(_OTHERS)]:
+    while others := {int(number) for (number,) in session.rows(_OTHERS)} - foreign:
         for number in others:
-            _kill(session, number)
-            ended.add(number)
+            (ended if _kill(session, number) else foreign).add(number)
         if time.monotonic() > deadline:
             raise ConnectorError(f"{len(others)} sessions of {account} did not end in time")
         time.sleep(_PAUSE_S)
@@ -176,12 +176,15 @@ def _notes(session: Session, who: Identity) -> list[str]:
     return notes
 
 
-def _kill(session: Session, number: int) -> None:
+def _kill(session: Session, number: int) -> bool:
+    """End a connection; False if it belongs to an account of the same name that this one may not touch."""
     try:
         session.rows("KILL CONNECTION %s", [number])
     except Denied as error:
-        if error.code != _NO_SUCH_THREAD:
+        if error.code not in (_NO_SUCH_THREAD, _NOT_THE_OWNER):
             raise
+        return error.code == _NO_SUCH_THREAD
+    return True
 
 
 def _plug(target: DatabaseTarget, time_limit_s: float) -> socket.socket:

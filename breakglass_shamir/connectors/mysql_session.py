@@ -19,7 +19,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied, Lost, Unreachable, password_text
+from breakglass_shamir.connectors.database_target import (
+    DatabaseTarget,
+    Denied,
+    Lost,
+    Unreachable,
+    password_text,
+    require_driver,
+)
 from breakglass_shamir.crypto import mariadb
 from breakglass_shamir.hygiene import Secret
 
@@ -118,6 +125,7 @@ def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s
 
 
 def _connect(target: DatabaseTarget, account: str, password: Secret, time_limit_s: float) -> "Connection[Any]":
+    require_driver("pymysql", "mysql")
     # Imported here: slow, and needed by this connector only.
     import pymysql
 

@@ -23,7 +23,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied, Lost, Unreachable, password_text
+from breakglass_shamir.connectors.database_target import (
+    DatabaseTarget,
+    Denied,
+    Lost,
+    Unreachable,
+    password_text,
+    require_driver,
+)
 from breakglass_shamir.hygiene import Secret
 
 if TYPE_CHECKING:
@@ -104,6 +111,7 @@ def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s
         Unreachable: there is no server that can be believed.
         Denied: it refused the login.
     """
+    require_driver("psycopg", "postgresql")
     # Imported here: slow, and needed by this connector only.
     from psycopg import OperationalError
 
@@ -119,6 +127,7 @@ def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s
 
 def answers(target: DatabaseTarget, account: str, time_limit_s: float) -> bool:
     """Tell whether a server answers there, without a login (PQping)."""
+    require_driver("psycopg", "postgresql")
     from psycopg import pq
 
     reply = pq.PGconn.ping(_settings(target, account, "", max(2, int(time_limit_s))))

@@ -158,15 +158,17 @@ class MariadbServer:
         assert done.returncode == 0 or f"ERROR {REFUSED} " in done.stderr, done.stderr
         return done.returncode == 0
 
-    def log_in(self, account: str, secret: Secret) -> Callable[[], bool]:
+    def log_in(self, account: str, secret: Secret, socket: str = "") -> Callable[[], bool]:
         """Begin a session with the client; returns a question: is it alive?"""
         process = subprocess.Popen(
-            self._command(account, secret), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+            self._command(account, secret, socket), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
         assert process.stdin and process.stdout
         process.stdin.write(b"SELECT CONNECTION_ID();\n")
         process.stdin.flush()
         number = process.stdout.readline().decode().strip()
+        assert number, "the client did not log in"
         self._sessions.append(process)
         return lambda: number in [row.split("\t")[0] for row in self.admin("SHOW PROCESSLIST").splitlines()]
 
@@ -197,7 +199,7 @@ class MariadbServer:
             check=False,
         )
 
-    def _command(self, account: str, secret: Secret | None) -> list[str]:
+    def _command(self, account: str, secret: Secret | None, socket: str = "") -> list[str]:
         command = ["mariadb"]
         if secret is None:
             return [*command, "--no-defaults", "-N", "-B", f"--socket={self.folder}/socket", f"--user={account}"]
@@ -205,10 +207,10 @@ class MariadbServer:
         file.unlink(missing_ok=True)
         file.touch(mode=0o600)
         file.write_bytes(b"[client]\npassword='" + secret.reveal() + b"'\n")
-        return [
-            *command, f"--defaults-file={file}", "-N", "-B", "--unbuffered", f"--host={HOST}", f"--port={self.port}",
-            f"--user={account}", f"--ssl-ca={self.ca}", "--ssl-verify-server-cert",
-        ]  # fmt: skip
+        command += [f"--defaults-file={file}", "-N", "-B", "--unbuffered", f"--user={account}"]
+        if socket:
+            return [*command, f"--socket={socket}"]
+        return [*command, f"--host={HOST}", f"--port={self.port}", f"--ssl-ca={self.ca}", "--ssl-verify-server-cert"]
 
     def _lay_out(self, ca: ThrowAwayCa) -> None:
         issued = ca.issue("mariadb", HOST)

@@ -264,6 +264,17 @@ def test_preflight_says_what_stands_against_it(mariadb_server: MariadbServer, ri
     assert mariadb_server.lets_in(account, new)
 
 
+def test_sessions_of_a_namesake_from_elsewhere_stay(mariadb_server: MariadbServer, right: Secret) -> None:
+    """Two accounts of one name: the server lets neither touch the other's connections."""
+    account = mariadb_server.add_account(right)
+    mariadb_server.admin(f"CREATE USER {account}@localhost IDENTIFIED BY '{right.reveal().decode()}'")
+    here = {"socket": str(mariadb_server.folder / "socket")}
+    namesake, ours = mariadb_server.log_in(account, right), mariadb_server.log_in(account, right, here["socket"])
+    assert connector_for("mysql:///", account, here).end_sessions(right) == 1
+    assert eventually(lambda: not ours())
+    assert namesake()
+
+
 def test_when_the_password_changed_is_not_guessed(mariadb_server: MariadbServer, right: Secret) -> None:
     account = mariadb_server.add_account(right)
     connector = make(mariadb_server, account)
@@ -323,6 +334,13 @@ def test_a_statement_in_the_audit_log_is_no_login(tmp_path: Path) -> None:
 def test_a_target_that_is_none_is_refused(target: str, account: str, options: dict[str, str]) -> None:
     with pytest.raises(InvalidInput):
         MysqlConnector(target, account, options=options)
+
+
+def test_a_missing_driver_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch, right: Secret) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    with pytest.raises(ConnectorError, match="pymysql") as caught:
+        MysqlConnector(f"mysql://{HOST}/", "someone").check(right)
+    assert "breakglass-shamir[mysql]" in caught.value.hint
 
 
 def test_making_the_connector_loads_no_database_driver() -> None:

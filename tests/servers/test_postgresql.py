@@ -318,6 +318,18 @@ def test_a_log_with_doubtful_times_is_not_guessed_at(tmp_path: Path) -> None:
             postgresql_log.logins(missing, "bg", datetime(2026, 1, 1, tzinfo=UTC))
 
 
+def test_a_missing_driver_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch, right: Secret) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    connector = PostgresqlConnector(f"postgresql://{HOST}/x", "someone")
+    calls: list[Callable[[], object]] = [
+        lambda: connector.check(right), lambda: connector.preflight(None), lambda: connector.end_sessions(right),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(ConnectorError, match="psycopg") as caught:
+            call()
+        assert "breakglass-shamir[postgresql]" in caught.value.hint
+
+
 def test_making_the_connector_loads_no_database_driver() -> None:
     program = (
         "import sys; from breakglass_shamir.connectors import connector_for; connector_for('postgresql://h/d', 'r');"
