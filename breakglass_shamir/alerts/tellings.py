@@ -19,7 +19,9 @@ from breakglass_shamir.alerts.event import Action, Severity
 from breakglass_shamir.custody import holders
 from breakglass_shamir.custody import record as records
 
-_LOUD = {"emergency": Severity.CRITICAL}
+_LOUD = {"emergency": Severity.HIGH}
+"""Quieter than a login that no opening accounts for."""
+
 _FINDING_ACTIVITY = {Action.NOTE: 1, Action.TRIGGER: 1, Action.RESOLVE: 3}
 _EMERGENCY_ACTIONS = {2: Action.TRIGGER, 10: Action.TRIGGER, 11: Action.RESOLVE}
 """Read and activate; deactivate."""
@@ -291,6 +293,34 @@ def _rotation_found(c: Context, body: records.RotationFound) -> Iterator[Telling
     yield _account(c, subject, Severity.HIGH, ocsf.FAILURE)
 
 
+def _login_seen(c: Context, body: records.LoginSeen) -> Iterator[Telling]:
+    how = "logged in" if body.accepted else f"was refused {body.count} times"
+    whence = f" from {body.source}" if body.source else ""
+    why = "accounted for" if body.matched else "no opening accounts for it"
+    subject = f"{body.account} {how}{whence} at {body.at}: {why}"
+    status = ocsf.SUCCESS if body.accepted else ocsf.FAILURE
+    attributes = {"user": ocsf.user(body.account or c.account), "service": c.service, "status_id": status}
+    severity = Severity.LOW if body.matched else Severity.MEDIUM
+    yield Telling(ocsf.AUTHENTICATION, 1, subject, severity, attributes)
+    if body.accepted and not body.matched:
+        yield finding(f"UNMATCHED LOGIN: {subject}", incident=f"login-{c.record.seq}", severity=Severity.CRITICAL)
+
+
+def _changed_outside(c: Context, body: records.ChangedOutside) -> Iterator[Telling]:
+    subject = f"the password changed at {body.at} without a rotation"
+    yield _account(c, subject, Severity.CRITICAL)
+    yield finding(subject, incident=f"password-change-{c.record.seq}", severity=Severity.CRITICAL)
+
+
+def _watched(_c: Context, body: records.Watched) -> Iterator[Telling]:
+    if body.problem:
+        yield finding(f"the watch cannot ask the target: {body.problem}", incident="watch")
+        return
+    yield _terminal(ocsf.OTHER, "the watch is alive", Severity.INFORMATIONAL, activity_name="Watch")
+    subject = "the watch can ask the target"
+    yield finding(subject, incident="watch", severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
+
+
 def _escalated(_c: Context, body: records.Escalated) -> Iterator[Telling]:
     severity = _LEVELS[min(body.level, len(_LEVELS)) - 1]
     if body.subject.startswith("quorum-"):
@@ -349,6 +379,9 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     records.Rejected: _rejected,
     records.NotBefore: _not_before,
     records.RotationFound: _rotation_found,
+    records.LoginSeen: _login_seen,
+    records.ChangedOutside: _changed_outside,
+    records.Watched: _watched,
     records.Escalated: _escalated,
     records.Eased: _eased,
 }

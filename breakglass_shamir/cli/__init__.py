@@ -33,6 +33,7 @@ COMMANDS = {
     "note": "ceremony",
     "status": "status",
     "heartbeat": "heartbeat",
+    "watch": "watch",
     "alerts": "alerts",
     "audit": "audit",
     "demo": "demo",

@@ -18,7 +18,7 @@ Rules:
 
 What policy demands of people is not here; ``gates.py`` has that. ``drill_rules.py`` has the rules of drills,
 ``custody_rules.py`` those of policies and custodians, ``rotation_rules.py`` what is beside a rotation's main line,
-``alert_rules.py`` those of alerts, ``officers.py`` that of officers' signatures, ``recovery.py`` what a recovery
+``alert_rules.py`` and ``watch_rules.py`` those of alerts and of the watch, ``officers.py`` that of officers' signatures, ``recovery.py`` what a recovery
 must agree with.
 """
 
@@ -37,6 +37,7 @@ from breakglass_shamir.custody import (
     officers,
     recovery,
     rotation_rules,
+    watch_rules,
 )
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
@@ -547,4 +548,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.AlertsDelivered: alert_rules.alerts_delivered,
     records.Escalated: alert_rules.escalated,
     records.Eased: alert_rules.eased,
+    records.LoginSeen: watch_rules.login_seen,
+    records.ChangedOutside: watch_rules.changed_outside,
+    records.Watched: watch_rules.watched,
 }

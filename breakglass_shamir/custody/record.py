@@ -472,13 +472,53 @@ class Eased(Body, frozen=True, tag="eased"):
     what: str
 
 
+class LoginSeen(Body, frozen=True, tag="login-seen"):
+    """The target remembers a login of the break-glass account, or attempts at one from one place."""
+
+    at: str
+    """By the target's clock, UTC, RFC 3339; of several attempts, the last."""
+
+    account: str
+    source: str
+    accepted: bool
+    count: int
+    """1, or how many attempts were refused."""
+
+    matched: str
+    """The opening that accounts for it; ``own`` where this program asked outside one; empty: nothing does."""
+
+    detail: str
+
+
+class ChangedOutside(Body, frozen=True, tag="changed-outside"):
+    """The target says that the password changed, and no rotation accounts for it."""
+
+    at: str
+    """By the target's clock, UTC, RFC 3339."""
+
+    detail: str
+
+
+class Watched(Body, frozen=True, tag="watched"):
+    """A sign of the watch: it asked the target, or could not."""
+
+    until: str
+    """Until when the target's logins were looked at, UTC, RFC 3339."""
+
+    every_s: int
+    """Seconds until its next sign; 0: none is promised, as by a watch that a timer runs."""
+
+    problem: str
+    """Why the target could not be asked; empty where it could."""
+
+
 AnyBody = (
     LedgerStarted | LedgerMoved | Heartbeat | PolicyAdopted | PolicyWeakened | Issued | Recovered | RecoveredCore
     | Pinned | Proven | ReadBack | Acknowledged | Reassigned | SheetVoided | Declared | Refused | Overridden
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsEnded | Rejected
     | NotBefore | RotationFound | OfficerSigned | RecoveryImported
-    | AlertsDelivered | Escalated | Eased
+    | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched
 )  # fmt: skip
 """Every record type."""
 

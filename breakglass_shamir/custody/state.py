@@ -162,6 +162,29 @@ class Debt:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchState:
+    """How far the watch on the target's logins is."""
+
+    until: str = ""
+    """Until when logins were looked at, UTC; empty: never."""
+
+    at: Moment | None = None
+    """When it last gave a sign."""
+
+    every_s: int = 0
+    """Within how many seconds it promised the next; 0: not."""
+
+    problem: str = ""
+    """Why the target cannot be asked now; empty where it can."""
+
+    seen: tuple[str, ...] = ()
+    """The newest logins that were recorded."""
+
+    changed: str = ""
+    """The newest change of the password outside a rotation that was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
 class Escalation:
     """Something past its deadline that was told."""
 
@@ -232,6 +255,9 @@ class SetState:
 
     history: History = field(default_factory=History)
     """What drills and custody have shown."""
+
+    watch: WatchState = WatchState()
+    """The watch on the target's logins."""
 
     escalations: Mapping[str, Escalation] = field(default_factory=dict)
     """What is past its deadline and was told so, by its subject, until it is settled."""

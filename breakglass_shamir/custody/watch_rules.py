@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which records of the watch may follow, and what they change; part of ``lifecycle.py``'s table.
+
+Rules:
+
+1. A login that nothing accounts for, and a password that changed outside, leave a debt: people look at it.
+2. What was told once is not told again: the state remembers the newest logins and the newest change.
+3. A watch promises its next sign; one that is later than promised is silent, and ``status`` says so.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.state import Debt, Moment, SetState
+from breakglass_shamir.errors import InvalidRecord
+
+LOGIN, CHANGE = "login", "password-change"
+"""Kinds of the debts."""
+
+DEADLINE_S = 86_400
+"""How long people have to look at one."""
+
+REMEMBERED = 500
+"""Logins that the state remembers, so that it does not grow with the log."""
+
+SILENCE_FACTOR = 2
+"""A watch is silent when this many times the promised interval is over."""
+
+
+def login_seen(s: SetState, body: records.LoginSeen, record: Record, _d: bytes) -> SetState:
+    """Take a login that the target remembers."""
+    _check_instant(body.at)
+    key = login_key(body.at, body.account, body.source, accepted=body.accepted)
+    seen = (*s.watch.seen, key)[-REMEMBERED:]
+    s = replace(s, watch=replace(s.watch, seen=seen))
+    if not body.accepted or body.matched:
+        return s
+    return _owed(s, record, LOGIN, f"review the login of {body.account} at {body.at}: no opening accounts for it")
+
+
+def changed_outside(s: SetState, body: records.ChangedOutside, record: Record, _d: bytes) -> SetState:
+    """Take a change of the password that no rotation accounts for."""
+    _check_instant(body.at)
+    s = replace(s, watch=replace(s.watch, changed=body.at))
+    return _owed(s, record, CHANGE, f"review the password: it changed at {body.at} without a rotation")
+
+
+def watched(s: SetState, body: records.Watched, record: Record, _d: bytes) -> SetState:
+    """Take a sign of the watch."""
+    if body.every_s < 0:
+        raise InvalidRecord(f"expected an interval of 0 or more seconds, got {body.every_s}")
+    _check_instant(body.until)
+    watch = replace(s.watch, until=body.until, at=Moment.of(record), every_s=body.every_s, problem=body.problem)
+    return replace(s, watch=watch)
+
+
+def login_key(at: str, account: str, source: str, *, accepted: bool) -> str:
+    """Return what tells one login from another."""
+    return "|".join((at, account, source, "accepted" if accepted else "refused"))
+
+
+def silent_s(s: SetState, now: Moment) -> int:
+    """Return for how many seconds a watch has been silent beyond its promise; 0: it is not."""
+    if s.watch.at is None or not s.watch.every_s:
+        return 0
+    age_s = s.watch.at.seconds_until(now)
+    return age_s if age_s > SILENCE_FACTOR * s.watch.every_s else 0
+
+
+def _owed(s: SetState, record: Record, kind: str, what: str) -> SetState:
+    debt = Debt(f"{kind}-{record.seq}", kind, record.opening, Moment.of(record), DEADLINE_S, what)
+    return replace(s, debts=(*s.debts, debt))
+
+
+def _check_instant(written: str) -> None:
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InvalidRecord(f"expected an instant with a time zone, got {written[:40]!r}")

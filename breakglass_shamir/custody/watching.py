@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which logins at the target an opening accounts for, and which it does not: pure.
+
+Rules:
+
+1. A login is accounted for from ``opened`` until the use ended, or until the time it was opened for is over.
+2. What this program itself asks of the target is accounted for by the record it makes just before or after it.
+3. Clocks differ: each of these spans is wider by a skew on both sides. Everything else is unmatched.
+4. The same holds for a change of the password: only a rotation's own records account for one.
+
+Logins are told by the target's clock, records by the terminal's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import Record
+
+DEFAULT_SKEW_S = 120
+"""How far the clocks of terminal and target may differ."""
+
+OWN = (
+    records.Issued, records.Recovered, records.Proven, records.Opened, records.UseEnded, records.Applying,
+    records.Applied, records.Waited, records.SessionsEnded, records.Rejected, records.NotBefore, records.OldDead,
+    records.Closed, records.DrillEnded,
+)  # fmt: skip
+"""Records near which this program asks the target itself."""
+
+CHANGING = (records.Applying, records.Applied, records.Waited, records.OldDead, records.Rejected)
+"""Records near which this program changes the password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span of time that accounts for logins.
+
+    Attributes:
+        begin: first instant, with a time zone.
+        end: last instant.
+        opening: the opening it belongs to, hexadecimal; empty where it is outside one.
+    """
+
+    begin: datetime
+    end: datetime
+    opening: str
+
+
+@dataclass(slots=True)
+class Accounts:
+    """The spans of a set, added up from its records."""
+
+    skew_s: int = DEFAULT_SKEW_S
+    _own: list[Span] = field(default_factory=list)
+    _changes: list[Span] = field(default_factory=list)
+    _uses: dict[str, Span] = field(default_factory=dict)
+    _allowed_s: dict[str, int] = field(default_factory=dict)
+
+    def add(self, record: Record, digest: str) -> None:
+        """Take one more record of the set.
+
+        Args:
+            record: in the order of the log.
+            digest: its SHA-256, hexadecimal; the opening id of a ``declared`` record.
+        """
+        at, body, opening = datetime.fromisoformat(record.time), record.body, record.opening
+        if isinstance(body, records.Declared):
+            self._allowed_s[digest] = body.use_for_s
+        if isinstance(body, records.Opened):
+            until = at + timedelta(seconds=self._allowed_s.get(opening, 0))
+            self._uses[opening] = Span(at, until, opening)
+        if isinstance(body, records.UseEnded) and opening in self._uses:
+            use = self._uses[opening]
+            self._uses[opening] = Span(use.begin, min(use.end, at), opening)
+        if isinstance(body, OWN) or (isinstance(body, records.Refused) and opening):
+            self._own.append(Span(at, at, opening))
+        if isinstance(body, CHANGING):
+            self._changes.append(Span(at, at, opening))
+
+    def of_login(self, at: datetime) -> Span | None:
+        """Return the span that accounts for a login; None: nothing does."""
+        return self._covering(at, [*self._uses.values(), *self._own])
+
+    def of_change(self, at: datetime) -> Span | None:
+        """Return the span that accounts for a change of the password; None: nothing does."""
+        return self._covering(at, self._changes)
+
+    def _covering(self, at: datetime, spans: Iterable[Span]) -> Span | None:
+        skew = timedelta(seconds=self.skew_s)
+        return next((span for span in spans if span.begin - skew <= at <= span.end + skew), None)

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The watch: the target's own logins of the break-glass account, held against the recorded openings.
+
+Rules:
+
+1. It asks the target only what the connector can tell without the credential, and changes nothing there.
+2. Each login is recorded once. One that no opening accounts for is an alert at once, and a debt.
+3. Attempts that were refused are recorded too, those of one source in one round as one.
+4. When the target cannot be asked, that is recorded when it begins and when it ends: a watch that sees nothing
+   must not look like a quiet night.
+5. It gives a sign as often as it promised, so that its own silence is visible.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from breakglass_shamir.connectors.base import Connector, Login
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.record import ChangedOutside, LoginSeen, Watched
+from breakglass_shamir.custody.watch_rules import login_key
+from breakglass_shamir.custody.watching import DEFAULT_SKEW_S, Accounts
+from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
+from breakglass_shamir.ledger import clock
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.targets import endpoints_of
+
+DEFAULT_EVERY_S = 5
+"""How often a watch that runs on asks."""
+
+SIGN_S = 3600
+"""How often it gives a sign when nothing happens."""
+
+FIRST_LOOK_S = 86_400
+"""How far back the first round of a set looks."""
+
+PAM_OPENS = "open_session"
+"""What PAM calls a login that succeeded; see pam_exec(8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What one round found."""
+
+    set_name: str
+    logins: int
+    """Logins and attempts that were new."""
+
+    unmatched: tuple[str, ...]
+    """Those that nothing accounts for, a sentence each."""
+
+    problem: str
+    """Why the target could not be asked; empty where it could."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """Watches one set; keeps what the records account for between two rounds."""
+
+    recorder: Recorder
+    every_s: int = DEFAULT_EVERY_S
+    sign_s: int = SIGN_S
+    skew_s: int = DEFAULT_SKEW_S
+    _accounts: Accounts = field(init=False)
+    _read: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with no record read."""
+        self._accounts = Accounts(self.skew_s)
+
+    def once(self, *, runs_on: bool = False) -> Watching:
+        """Ask the target once, and record what is new.
+
+        Args:
+            runs_on: whether more rounds follow, so that no sign is given in each.
+
+        Raises:
+            IllegalState: the set has no policy, or its connector cannot tell logins.
+            LedgerUnwritable, LedgerBusy: it could not be recorded.
+        """
+        connectors = self._connectors()
+        began = datetime.now(UTC)
+        self._catch_up()
+        found: list[Login] = []
+        problems: list[str] = []
+        unmatched: list[str] = []
+        for connector in connectors:
+            try:
+                found += connector.logins_since(self._since(began))
+                unmatched += self._changes(connector)
+            except ConnectorError as error:
+                problems.append(f"{connector.target}: {error}")
+        logins, strangers = self._record(found)
+        self._sign(began, "; ".join(problems), runs_on=runs_on)
+        return Watching(self.recorder.set_name, logins, (*strangers, *unmatched), "; ".join(problems))
+
+    def run(self, tell: Callable[[Watching], None], ended: Callable[[], bool] = lambda: False) -> None:
+        """Ask again and again, until ended."""
+        while not ended():
+            tell(self.once(runs_on=True))
+            time.sleep(self.every_s)
+
+    def login_now(self, environment: Mapping[str, str]) -> Watching:
+        """Record the login that PAM tells of at this moment.
+
+        Args:
+            environment: what ``pam_exec`` sets: ``PAM_TYPE``, ``PAM_USER``, ``PAM_RHOST``, ``PAM_TTY``, ``PAM_SERVICE``.
+
+        Raises:
+            InvalidInput: this is no call by ``pam_exec``.
+        """
+        if "PAM_USER" not in environment or "PAM_TYPE" not in environment:
+            raise InvalidInput("expected to be called by pam_exec, with PAM_USER and PAM_TYPE set")
+        self._catch_up()
+        account, wanted = environment["PAM_USER"], self._policy().target.account
+        if environment["PAM_TYPE"] != PAM_OPENS or (wanted and account != wanted):
+            return Watching(self.recorder.set_name, 0, (), "")
+        source = environment.get("PAM_RHOST") or environment.get("PAM_TTY") or "this machine"
+        login = Login(datetime.now(UTC), account, source, True, f"PAM service {environment.get('PAM_SERVICE', 'unknown')}")
+        logins, unmatched = self._record([login])
+        return Watching(self.recorder.set_name, logins, tuple(unmatched), "")
+
+    def _policy(self) -> policies.Policy:
+        state = self.recorder.refresh()
+        if not state.policy_source:
+            raise IllegalState(
+                f"set {state.name} has no policy in this ledger, which would name the target to watch",
+                hint="adopt one with: breakglass policy adopt FILE",
+            )
+        return policies.parse(state.policy_source)
+
+    def _connectors(self) -> tuple[Connector, ...]:
+        connectors = endpoints_of(self._policy())
+        able = tuple(one for one in connectors if "logins_since" in one.abilities)
+        if not able:
+            raise IllegalState(
+                f"the target {connectors[0].target} cannot tell who logged in",
+                hint="watch it where it logs, with the rules of your SIEM",
+            )
+        return able
+
+    def _catch_up(self) -> None:
+        """Add up the set's records that came since."""
+        self.recorder.refresh()
+        for entry in self.recorder.ledger.entries(self._read):
+            self._read += 1
+            if entry.record.set == self.recorder.set_name:
+                self._accounts.add(entry.record, entry.digest)
+
+    def _since(self, now: datetime) -> datetime:
+        """Return from when on to ask: where the last round was, and a little before."""
+        until = self.recorder.set_state.watch.until
+        last = datetime.fromisoformat(until) if until else now - timedelta(seconds=FIRST_LOOK_S)
+        return last - timedelta(seconds=self.skew_s)
+
+    def _record(self, found: Iterable[Login]) -> tuple[int, list[str]]:
+        """Record logins that were not recorded; returns how many and those that nothing accounts for."""
+        count, unmatched = 0, []
+        for one in self._grouped(found):
+            count += 1
+            self.recorder.append(one)
+            if one.accepted and not one.matched:
+                unmatched.append(f"login of {one.account} from {one.source or 'unknown'} at {one.at}: no opening accounts for it")
+        return count, unmatched
+
+    def _grouped(self, found: Iterable[Login]) -> list[LoginSeen]:
+        """Return what is new, oldest first, the refused attempts of one source as one."""
+        seen, new = set(self.recorder.set_state.watch.seen), []
+        refused: dict[tuple[str, str], int] = {}
+        for login in sorted(found, key=lambda one: one.at):
+            at = _written(login.at)
+            key = login_key(at, login.account, login.source, accepted=login.accepted)
+            if key in seen:
+                continue
+            seen.add(key)
+            place = (login.account, login.source)
+            if not login.accepted and place in refused:
+                before = new[refused[place]]
+                new[refused[place]] = _again(before, at)
+                continue
+            span = self._accounts.of_login(login.at)
+            matched = "" if span is None else span.opening or "own"
+            if not login.accepted:
+                refused[place] = len(new)
+            new.append(
+                LoginSeen(
+                    at=at, account=login.account, source=login.source, accepted=login.accepted, count=1,
+                    matched=matched, detail=login.detail,
+                )
+            )  # fmt: skip
+        return new
+
+    def _changes(self, connector: Connector) -> list[str]:
+        """Record a password that changed outside a rotation; returns it in words."""
+        if "password_changed_at" not in connector.abilities:
+            return []
+        try:
+            at = connector.password_changed_at(None)
+        except ConnectorError:
+            return []  # this target tells it only to who logs in
+        if at is None or self._accounts.of_change(at) or not self._began_before(at):
+            return []
+        written = _written(at)
+        if written <= self.recorder.set_state.watch.changed:
+            return []
+        self.recorder.append(ChangedOutside(at=written, detail=connector.target))
+        return [f"the password changed at {written} without a rotation"]
+
+    def _began_before(self, at: datetime) -> bool:
+        """Tell whether the set was there already: what was changed before it is nobody's business here."""
+        began = self.recorder.set_state.current_epoch.since
+        return datetime.fromisoformat(began) + timedelta(seconds=self.skew_s) < at
+
+    def _sign(self, until: datetime, problem: str, *, runs_on: bool) -> None:
+        """Record a sign of the watch: when it is due, or when the target fell silent or answers again."""
+        watch = self.recorder.set_state.watch
+        due = watch.at is None or watch.at.seconds_until(clock.now()) >= self.sign_s or not runs_on
+        if not due and bool(problem) == bool(watch.problem):
+            return
+        every_s = self.sign_s if runs_on else 0
+        last = watch.until if problem and watch.until else _written(until)
+        self.recorder.append(Watched(until=last, every_s=every_s, problem=problem))
+
+
+def _again(before: LoginSeen, at: str) -> LoginSeen:
+    return LoginSeen(
+        at=at, account=before.account, source=before.source, accepted=False, count=before.count + 1,
+        matched=before.matched, detail=before.detail,
+    )  # fmt: skip
+
+
+def _written(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
