@@ -16,10 +16,9 @@ Rules:
 6. An epoch that is void or abandoned stays in the state, so that nothing brings it back.
 7. ``refused`` may be recorded at any time and changes nothing.
 
-What policy demands of people is not here; ``gates.py`` has that. ``drill_rules.py`` has the rules of drills,
-``custody_rules.py`` those of policies and custodians, ``rotation_rules.py`` what is beside a rotation's main line,
-``alert_rules.py`` and ``watch_rules.py`` those of alerts and of the watch, ``officers.py`` that of officers' signatures, ``recovery.py`` what a recovery
-must agree with.
+What policy demands of people is not here; ``gates.py`` has that. What is beside a set's main line is in files of its
+own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotation_rules.py``, ``alert_rules.py``,
+``watch_rules.py``, ``officers.py`` (their signatures) and ``recovery.py`` (what a recovery must agree with).
 """
 
 import base64

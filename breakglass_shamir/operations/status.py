@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from breakglass_shamir.custody import due as dues
-from breakglass_shamir.custody import holders
+from breakglass_shamir.custody import holders, watch_rules
 from breakglass_shamir.custody.due import Due, in_words
 from breakglass_shamir.custody.history import DrillResult
 from breakglass_shamir.custody.state import Debt, EpochState, EpochStatus, LedgerState, Moment, Phase, SetState
@@ -152,7 +152,7 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
         prepared=_prepared(s),
         to_destroy=tuple(_to_destroy(s)),
         opening=s.opening.id if s.opening else "",
-        due=tuple(dict.fromkeys([*urgent, *_due(s, schedule, waiting)])),
+        due=tuple(dict.fromkeys([*urgent, *_due(s, schedule, waiting, now)])),
         urgent=tuple(urgent),
         debts=debts,
     )
@@ -215,7 +215,7 @@ def _urgent(s: SetState, debts: tuple[DebtStatus, ...], now: Moment) -> list[str
     return list(dict.fromkeys(found))
 
 
-def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None) -> list[str]:
+def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None, now: Moment) -> list[str]:
     epoch = s.current_epoch
     found = [debt.what for debt in s.debts]
     if s.prepared:
@@ -227,6 +227,11 @@ def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None
         found.append(f"confirm: {len(epoch.read_back)} of {len(epoch.seats)} sheets were read back")
     if not (epoch.proven or epoch.recovered):
         found.append(f"prove: the target never accepted the credential of epoch {epoch.number}; rotate, or split again")
+    silent_s = watch_rules.silent_s(s, now)
+    if silent_s:
+        found.append(f"watch: it gave no sign for {in_words(silent_s)}, longer than it promised")
+    if s.watch.problem:
+        found.append(f"watch: it cannot ask the target: {s.watch.problem}")
     if undelivered and undelivered.count:
         since = in_words(undelivered.since_s)
         found.append(

@@ -87,7 +87,8 @@ class Watch:
         unmatched: list[str] = []
         for connector in connectors:
             try:
-                found += connector.logins_since(self._since(began))
+                since = self._since(began)
+                found += [login for login in connector.logins_since(since) if login.at > since]
                 unmatched += self._changes(connector)
             except ConnectorError as error:
                 problems.append(f"{connector.target}: {error}")
@@ -105,7 +106,8 @@ class Watch:
         """Record the login that PAM tells of at this moment.
 
         Args:
-            environment: what ``pam_exec`` sets: ``PAM_TYPE``, ``PAM_USER``, ``PAM_RHOST``, ``PAM_TTY``, ``PAM_SERVICE``.
+            environment: what ``pam_exec`` sets: ``PAM_TYPE``, ``PAM_USER``, ``PAM_RHOST``, ``PAM_TTY`` and
+                ``PAM_SERVICE``.
 
         Raises:
             InvalidInput: this is no call by ``pam_exec``.
@@ -117,7 +119,8 @@ class Watch:
         if environment["PAM_TYPE"] != PAM_OPENS or (wanted and account != wanted):
             return Watching(self.recorder.set_name, 0, (), "")
         source = environment.get("PAM_RHOST") or environment.get("PAM_TTY") or "this machine"
-        login = Login(datetime.now(UTC), account, source, True, f"PAM service {environment.get('PAM_SERVICE', 'unknown')}")
+        detail = f"PAM service {environment.get('PAM_SERVICE', 'unknown')}"
+        login = Login(datetime.now(UTC), account, source, accepted=True, detail=detail)
         logins, unmatched = self._record([login])
         return Watching(self.recorder.set_name, logins, tuple(unmatched), "")
 
@@ -161,12 +164,14 @@ class Watch:
             count += 1
             self.recorder.append(one)
             if one.accepted and not one.matched:
-                unmatched.append(f"login of {one.account} from {one.source or 'unknown'} at {one.at}: no opening accounts for it")
+                whence = one.source or "an unknown place"
+                unmatched.append(f"login of {one.account} from {whence} at {one.at}: no opening accounts for it")
         return count, unmatched
 
     def _grouped(self, found: Iterable[Login]) -> list[LoginSeen]:
         """Return what is new, oldest first, the refused attempts of one source as one."""
-        seen, new = set(self.recorder.set_state.watch.seen), []
+        seen = set(self.recorder.set_state.watch.seen)
+        new: list[LoginSeen] = []
         refused: dict[tuple[str, str], int] = {}
         for login in sorted(found, key=lambda one: one.at):
             at = _written(login.at)
