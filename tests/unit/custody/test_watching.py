@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What accounts for a login: an opening while it lasts, and what the program itself asked; nothing else."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.watching import Accounts
+from tests.unit.custody.test_lifecycle import ONE, at_issued, declared, opened
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SKEW_S = 60
+OPENING = "ab" * 32
+
+
+class Log:
+    """Records at given seconds after the start."""
+
+    def __init__(self) -> None:
+        self.accounts = Accounts(SKEW_S)
+
+    def add(self, seconds: int, body: AnyBody, opening: str = "") -> "Log":
+        at = (START + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        record = Record(
+            v=1, log="00" * 8, seq=0, previous="", root="", time=at, boot="b", uptime_ms=0, set="prod-db",
+            opening=opening, body=body,
+        )  # fmt: skip
+        self.accounts.add(record, OPENING)
+        return self
+
+    def login(self, seconds: int) -> str | None:
+        """Return the opening that accounts for a login; None: nothing does."""
+        span = self.accounts.of_login(START + timedelta(seconds=seconds))
+        return None if span is None else span.opening
+
+    def change(self, seconds: int) -> bool:
+        return self.accounts.of_change(START + timedelta(seconds=seconds)) is not None
+
+
+def used() -> Log:
+    """Declared at 0 for an hour, opened at 1000, ended at 2000."""
+    log = Log().add(0, declared()).add(1000, opened(ONE), OPENING)
+    return log.add(2000, records.UseEnded(outcome="closed", classification="emergency"), OPENING)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "accounted"),
+    [(0, False), (939, False), (940, True), (1500, True), (2060, True), (2061, False), (99_999, False)],
+)
+def test_a_use_accounts_for_logins_while_it_lasts(seconds: int, accounted: bool) -> None:
+    assert (used().login(seconds) == OPENING) == accounted
+
+
+def test_a_declaration_alone_accounts_for_nothing() -> None:
+    assert Log().add(0, declared()).login(10) is None
+
+
+@pytest.mark.parametrize(("seconds", "accounted"), [(1000 + 3600 + 60, True), (1000 + 3600 + 61, False)])
+def test_a_use_that_nobody_ends_accounts_for_its_time_only(seconds: int, accounted: bool) -> None:
+    log = Log().add(0, declared()).add(1000, opened(ONE), OPENING)
+    assert (log.login(seconds) == OPENING) == accounted
+
+
+def test_a_use_that_ends_late_is_not_longer_for_it() -> None:
+    log = Log().add(0, declared()).add(1000, opened(ONE), OPENING)
+    log.add(50_000, records.UseEnded(outcome="closed", classification="emergency"), OPENING)
+    assert log.login(30_000) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        records.Applying(old_epoch_id=ONE, new_epoch_id=ONE),
+        records.Proven(epoch_id=ONE, result="accepted", detail=""),
+        records.Closed(classification="emergency"),
+    ],
+)
+def test_what_the_program_asks_itself_is_accounted_for_by_its_record(body: AnyBody) -> None:
+    log = Log().add(5000, body)
+    assert [log.login(seconds) is not None for seconds in (4939, 4940, 5060, 5061)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        records.Refused(stage="open", error="insufficient-shares", message="no quorum"),
+        records.Acknowledged(epoch_id=ONE, sheet="1.1", custodian="North", bag=""),
+        records.ReadBack(epoch_id=ONE, sheets=("1.1",)),
+        records.Heartbeat(every_s=60),
+    ],
+)
+def test_what_asks_no_target_accounts_for_nothing(body: AnyBody) -> None:
+    assert Log().add(5000, body).login(5000) is None
+
+
+def test_only_a_rotation_accounts_for_a_change_of_the_password() -> None:
+    log = used().add(3000, records.Applied(new_epoch_id=ONE), OPENING)
+    assert [log.change(seconds) for seconds in (1500, 2939, 3000, 3060, 3061)] == [False, False, True, True, False]
+
+
+def test_an_unmatched_login_is_a_debt_that_people_settle() -> None:
+    book = at_issued().add(seen())
+    (debt,) = book.set.debts
+    assert (debt.kind, debt.id) == ("login", f"login-{book.count - 1}")
+    book.add(records.Settled(debt=debt.id, reason="it was maintenance", officers=("Duty",)))
+    assert book.set.debts == ()
+
+
+@pytest.mark.parametrize("changes", [{"matched": OPENING}, {"matched": "own"}, {"accepted": False}])
+def test_other_logins_are_none(changes: dict[str, object]) -> None:
+    assert at_issued().add(seen(**changes)).set.debts == ()
+
+
+@pytest.mark.parametrize("at", ["", "yesterday", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z"])
+def test_an_instant_without_meaning_is_refused(at: str) -> None:
+    from breakglass_shamir.errors import InvalidRecord
+
+    at_issued().refuse(seen(at=at), f"expected an instant with a time zone, got {at!r}", InvalidRecord)
+
+
+def seen(**changes: object) -> records.LoginSeen:
+    fields: dict[str, object] = {
+        "at": "2026-01-01T00:00:00Z", "account": "root", "source": "192.0.2.1", "accepted": True, "count": 1,
+        "matched": "", "detail": "",
+    }  # fmt: skip
+    return records.LoginSeen(**{**fields, **changes})  # type: ignore[arg-type]
