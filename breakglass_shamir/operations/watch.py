@@ -13,7 +13,7 @@ Rules:
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from breakglass_shamir.connectors.base import Connector, Login
@@ -34,6 +34,9 @@ SIGN_S = 3600
 
 FIRST_LOOK_S = 86_400
 """How far back the first round of a set looks."""
+
+MAX_WORDS = 200
+"""Longest text of a login that is recorded, in characters."""
 
 PAM_OPENS = "open_session"
 """What PAM calls a login that succeeded; see pam_exec(8)."""
@@ -111,12 +114,18 @@ class Watch:
 
         Raises:
             InvalidInput: this is no call by ``pam_exec``.
+            IllegalState: the policy names no account.
         """
         if "PAM_USER" not in environment or "PAM_TYPE" not in environment:
             raise InvalidInput("expected to be called by pam_exec, with PAM_USER and PAM_TYPE set")
         self._catch_up()
         account, wanted = environment["PAM_USER"], self._policy().target.account
-        if environment["PAM_TYPE"] != PAM_OPENS or (wanted and account != wanted):
+        if not wanted:
+            raise IllegalState(
+                f"the policy of {self.recorder.set_name} names no account whose logins would be meant",
+                hint="name it under [target] as account, and adopt the policy",
+            )
+        if environment["PAM_TYPE"] != PAM_OPENS or account != wanted:
             return Watching(self.recorder.set_name, 0, (), "")
         source = environment.get("PAM_RHOST") or environment.get("PAM_TTY") or "this machine"
         detail = f"PAM service {environment.get('PAM_SERVICE', 'unknown')}"
@@ -173,7 +182,7 @@ class Watch:
         seen = set(self.recorder.set_state.watch.seen)
         new: list[LoginSeen] = []
         refused: dict[tuple[str, str], int] = {}
-        for login in sorted(found, key=lambda one: one.at):
+        for login in sorted(map(_recordable, found), key=lambda one: one.at):
             at = _written(login.at)
             key = login_key(at, login.account, login.source, accepted=login.accepted)
             if key in seen:
@@ -226,6 +235,15 @@ class Watch:
         every_s = self.sign_s if runs_on else 0
         last = watch.until if problem and watch.until else _written(until)
         self.recorder.append(Watched(until=last, every_s=every_s, problem=problem))
+
+
+def _recordable(login: Login) -> Login:
+    """Return a login whose words a record may hold: they come from whoever logs in."""
+    account, source, detail = (
+        "".join(character if character.isprintable() else "?" for character in words)[:MAX_WORDS]
+        for words in (login.account, login.source, login.detail)
+    )
+    return replace(login, account=account, source=source, detail=detail)
 
 
 def _again(before: LoginSeen, at: str) -> LoginSeen:

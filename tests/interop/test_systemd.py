@@ -22,7 +22,10 @@ def test_a_unit_is_one(unit: Path, need: Callable[[str], str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_each_timer_has_its_service() -> None:
+def test_each_timer_has_its_service_and_each_service_that_ends_its_timer() -> None:
     timers = {unit.stem for unit in UNITS if unit.suffix == ".timer"}
     assert timers
-    assert timers == {unit.stem for unit in UNITS if unit.suffix == ".service"}
+    services = [unit for unit in UNITS if unit.suffix == ".service"]
+    assert timers == {unit.stem for unit in services if "Type=oneshot" in unit.read_text()}
+    for runs_on in (unit for unit in services if unit.stem not in timers):
+        assert "Restart=always" in runs_on.read_text()
