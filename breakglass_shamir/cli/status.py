@@ -10,6 +10,7 @@ from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput
 
 if TYPE_CHECKING:
+    from breakglass_shamir.operations.heartbeat import Silence
     from breakglass_shamir.operations.status import SetStatus
 
 DUE = 7
@@ -17,6 +18,9 @@ DUE = 7
 
 HEAD = ("SET", "STATE", "EPOCH", "VERIFIED", "HELD", "SPARE", "NEXT DRILL", "ROTATION")
 """The table's columns."""
+
+
+NOTHING_DUE = ("nothing is due", "green")
 
 
 @click.command()
@@ -35,25 +39,38 @@ def status(terminal: Terminal, name: str, form: str) -> int:
         raise InvalidInput(f"expected either --json or --format {form}, got both")
     if form == "nagios":
         return _plugin(terminal, name)
-    found = _read(terminal, name)
+    found, silence = _read(terminal, name)
     if form == "prometheus":
         from breakglass_shamir.operations.monitoring import prometheus
 
         terminal.result(None, prometheus(found).splitlines())
         return 0
-    due = any(one.due or one.debts for one in found)
-    terminal.table({"sets": found, "due": due}, HEAD, [_row(one) for one in found])
+    due = silence.late or any(one.due or one.debts for one in found)
+    terminal.table({"sets": found, "due": due, "silence": silence}, HEAD, [_row(one) for one in found])
     if not terminal.as_json:
-        terminal.verdicts(_verdicts(found))
+        silent = _silent(silence)
+        terminal.verdicts([*silent, *(one for one in _verdicts(found) if not (silent and one == NOTHING_DUE))])
     return DUE if due else 0
 
 
-def _read(terminal: Terminal, name: str) -> "list[SetStatus]":
-    from breakglass_shamir.operations import alerting
+def _read(terminal: Terminal, name: str) -> "tuple[list[SetStatus], Silence]":
+    from breakglass_shamir.ledger import clock
+    from breakglass_shamir.operations import alerting, heartbeat
     from breakglass_shamir.operations import status as operation
 
     with recorder(terminal, name) as opened:
-        return operation.status(opened.state, name, undelivered=alerting.undelivered(terminal.home))
+        found = operation.status(opened.state, name, undelivered=alerting.undelivered(terminal.home))
+        return found, heartbeat.silence(opened.state, clock.now())
+
+
+def _silent(silence: "Silence") -> list[tuple[str, str]]:
+    """Say that the ledger has had no sign of life for longer than a heartbeat promised."""
+    from breakglass_shamir.custody.duration import in_words
+
+    if not silence.late:
+        return []
+    text = f"no record for {in_words(silence.seconds)}, a heartbeat was promised every {in_words(silence.every_s)}"
+    return [(f"OVERDUE  this terminal: {text}", "red")]
 
 
 def _plugin(terminal: Terminal, name: str) -> int:
@@ -61,7 +78,7 @@ def _plugin(terminal: Terminal, name: str) -> int:
     from breakglass_shamir.operations import monitoring
 
     try:
-        line, code = monitoring.nagios(_read(terminal, name))
+        line, code = monitoring.nagios(_read(terminal, name)[0])
     except BreakglassError as error:
         code = monitoring.CRITICAL if isinstance(error, IntegrityError) else monitoring.UNKNOWN
         line = monitoring.nagios_error(str(error), code)
@@ -83,4 +100,4 @@ def _verdicts(found: "list[SetStatus]") -> list[tuple[str, str]]:
     urgent = [(f"OVERDUE  {one.name}: {what}", "red") for one in found for what in one.urgent]
     due = [(f"due      {one.name}: {what}", "yellow") for one in found for what in one.due if what not in one.urgent]
     later = [(f"destroy  {one.name}: {what}", "") for one in found for what in one.to_destroy]
-    return [*urgent, *due, *([] if urgent or due else [("nothing is due", "green")]), *later]
+    return [*urgent, *due, *([] if urgent or due else [NOTHING_DUE]), *later]

@@ -4,13 +4,15 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pypdfium2
 import pytest
 
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.ledger import home
+from breakglass_shamir.custody.state import Moment
+from breakglass_shamir.ledger import clock, home
 from tests.attacks.test_ledger_tampering import nodes_of, tamper
 from tests.end_to_end.life import DECLARATION, NAME, Life
 
@@ -184,8 +186,6 @@ def test_without_a_receipt_it_is_unpinned_and_a_later_one_pins_it(life: Life, bl
 
 def test_a_receipt_that_pins_another_envelope_stops_the_opening(life: Life, blank: Life) -> None:
     """Somebody with a quorum signed a second envelope under the epoch id, and the receipt knows the first."""
-    from dataclasses import replace
-
     from breakglass_shamir.formats.receipt import Receipt
     from breakglass_shamir.ledger.receipt import make
 
@@ -248,6 +248,28 @@ def test_a_heartbeat_promises_the_next_and_a_late_one_says_so(life: Life) -> Non
     assert life.run("heartbeat", "--every", "soon").exit == 2
     assert life.run("heartbeat", "--every", "400d").exit == 2
     assert life.kinds()[7:] == ["heartbeat", "heartbeat"]
+
+
+def test_a_silence_longer_than_promised_is_due_while_it_lasts_and_named_for_ever(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with home.open_home(life.home) as ledger:
+        long_ago = Moment("2099-01-01T00:00:00Z", "another boot", 5)
+        monkeypatch.setattr(clock, "now", lambda: long_ago)
+        ledger.append(records.Heartbeat(every_s=3600))
+    assert not life.run("--json", "status").document["silence"]["late"], "a clock set back counts as no time"
+    with home.open_home(life.home) as ledger:
+        monkeypatch.setattr(clock, "now", lambda: replace(long_ago, time="2020-01-01T00:00:00Z"))
+        ledger.append(records.Heartbeat(every_s=3600))
+    done = life.run("status")
+    assert done.exit == 7
+    assert "OVERDUE  this terminal: no record for " in done.out
+    assert ", a heartbeat was promised every 1 h" in done.out
+    life.ok("heartbeat", "--last")
+    found = life.ok("--json", "audit", "verify").document
+    assert [one["before"] for one in found["broken_promises"]] == [9]
+    assert found["clock_steps_back"] == [8]
+    assert "silent longer than promised: " in life.ok("audit", "verify").out
 
 
 def test_the_database_has_nothing_beside_records_and_nodes(life: Life) -> None:
