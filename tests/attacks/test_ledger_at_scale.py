@@ -111,10 +111,12 @@ def test_a_record_removed_and_two_swapped_are_named(home: Path) -> None:
     assert sampled(other) == f"record {MIDDLE}: expected number {MIDDLE}, got {MIDDLE + 1}"
 
 
-@pytest.mark.parametrize("value", ["", "x" * 322, "quorum"])
+@pytest.mark.parametrize("value", ["", "x" * 322, "quorum", "and more"])
 def test_a_signature_stripped_or_of_another_form_is_named(home: Path, value: str) -> None:
     if value == "quorum":
         value = str(field(home, "quorum_signature", OPENED))
+    if value == "and more":
+        value = f"{field(home, 'terminal_signature', MIDDLE)}{value}"
     tamper(home, set_column("terminal_signature", value, MIDDLE))
     assert sampled(home).startswith(f"record {MIDDLE}: expected ")
 
@@ -128,6 +130,11 @@ def test_a_quorums_signature_is_always_verified(home: Path) -> None:
     spoiled = f"-----BEGIN SSH SIGNATURE-----\n{lines}\n-----END SSH SIGNATURE-----\n"
     tamper(home, set_column("quorum_signature", spoiled, OPENED))
     assert sampled(home) == f"record {OPENED}: the Ed25519 signature does not verify"
+
+
+def test_a_quorums_signature_stripped_is_named(home: Path) -> None:
+    tamper(home, set_column("quorum_signature", "", OPENED))
+    assert sampled(home) == f"record {OPENED}: expected an armored SSH signature and nothing around it"
 
 
 def test_a_quorums_signature_lent_to_a_record_that_needs_none(home: Path) -> None:
