@@ -116,7 +116,7 @@ def test_a_signature_stripped_or_of_another_form_is_named(home: Path, value: str
     if value == "quorum":
         value = str(field(home, "quorum_signature", OPENED))
     if value == "and more":
-        value = f"{field(home, 'terminal_signature', MIDDLE)}{value}"
+        value = str(field(home, "terminal_signature", MIDDLE)) + value
     tamper(home, set_column("terminal_signature", value, MIDDLE))
     assert sampled(home).startswith(f"record {MIDDLE}: expected ")
 
