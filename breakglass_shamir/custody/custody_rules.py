@@ -6,7 +6,8 @@ Rules:
 1. A set without an epoch takes any policy of its name. Once there is one, a policy that weakens the set is only
    taken with the signature of a quorum, in an opening of its own that was declared as a rotation.
 2. The record of such a change lists what weakens; the list must be the one that follows from the two policies.
-3. A sheet that changes hands is acknowledged anew. Who would come to know too much is refused, unless the record
+3. A custodian whom a new policy does not name any more has left: the roll-call of that sheet is due at once.
+4. A sheet that changes hands is acknowledged anew. Who would come to know too much is refused, unless the record
    says that it has happened and names what stands against it.
 """
 
@@ -17,18 +18,18 @@ from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.policy import Policy
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState
+from breakglass_shamir.custody.state import EpochState, EpochStatus, Moment, SetState
 from breakglass_shamir.custody.weakening import weakenings
 from breakglass_shamir.errors import HeldTooMuch, IllegalState, InvalidPolicy, InvalidRecord, PolicyWeakens
 
 
-def policy_adopted(s: SetState, body: records.PolicyAdopted, _r: Record, _d: bytes) -> SetState:
+def policy_adopted(s: SetState, body: records.PolicyAdopted, record: Record, _d: bytes) -> SetState:
     """Take a policy that weakens nothing."""
     new = _policy_in(s, body)
     weaker = weakened_by(s, new)
     if weaker:
         raise PolicyWeakens(weaker)
-    return replace(s, policy_source=body.source)
+    return _under(s, body.source, record)
 
 
 def policy_weakened(s: SetState, body: records.PolicyWeakened, record: Record, _d: bytes) -> SetState:
@@ -41,7 +42,7 @@ def policy_weakened(s: SetState, body: records.PolicyWeakened, record: Record, _
         raise IllegalState("a policy that weakens a set is adopted in a rotation, by a quorum that still counts")
     if not body.weakens or body.weakens != weakened_by(s, new):
         raise InvalidRecord("the record does not list what its policy weakens")
-    return replace(s, policy_source=body.source)
+    return _under(s, body.source, record)
 
 
 def weakened_by(s: SetState, new: Policy) -> tuple[str, ...]:
@@ -74,6 +75,19 @@ def reassigned(s: SetState, body: records.Reassigned, _r: Record, _d: bytes) -> 
     custodians = {**epoch.custodians, body.sheet: body.custodian}
     epoch = replace(epoch, former=former, acknowledged=held, custodians=custodians)
     return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch})
+
+
+def _under(s: SetState, source: str, record: Record) -> SetState:
+    """Put a policy in force; who keeps a sheet and is not in it has left."""
+    gone_before = holders.departed(s) if s.current else ()
+    s = replace(s, policy_source=source)
+    left = [name for name in (holders.departed(s) if s.current else ()) if name not in gone_before]
+    if not left:
+        return s
+    at, epoch = Moment.of(record), s.current_epoch
+    seats = [seat for seat in epoch.seats if epoch.custodians.get(seat) in left and seat not in epoch.voided]
+    moved = {(s.current, seat): replace(s.history.sheet(s.current, seat), moved=at) for seat in seats}
+    return replace(s, history=replace(s.history, sheets={**s.history.sheets, **moved}, people_changed=at))
 
 
 def _policy_in(s: SetState, body: records.PolicyAdopted | records.PolicyWeakened) -> Policy:

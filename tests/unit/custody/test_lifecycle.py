@@ -859,6 +859,12 @@ def test_a_sheet_is_not_handed_to_who_keeps_it() -> None:
 
 def test_a_custodian_whom_an_adopted_policy_does_not_name_makes_the_rotation_due() -> None:
     without = STRICTER.replace('"East"', '"West"')
-    assert [*holders.rotation_reasons(at_issued().add(adopted_as(without)).set)] == [
+    book = at_issued().add(adopted_as(without))
+    assert [*holders.rotation_reasons(book.set)] == [
         "rotate: no custodian by the policy, but with a sheet of epoch 1: East"
     ]
+    moved = {seat: book.set.history.sheet(ONE, seat).moved for seat in SEATS}
+    assert moved == {"1.1": None, "1.2": None, "1.3": book.state.last}
+    assert book.set.history.people_changed == book.state.last
+    again = book.add(adopted_as(without.replace('"1h"', '"30m"')))
+    assert again.set.history.people_changed != again.state.last
