@@ -64,10 +64,10 @@ class HeldReceipt:
 
 
 def make(ledger: Ledger, index: int) -> HeldReceipt:
-    """Make a receipt for a record, of the log as it stands.
+    """Make a receipt for a record, of the log as it stands; one that would not hold is not given.
 
     Raises:
-        InvalidProof: there is no such record.
+        InvalidProof: there is no such record, or the stored tree is damaged.
     """
     ledger.catch_up()
     size = ledger.size
@@ -79,7 +79,9 @@ def make(ledger: Ledger, index: int) -> HeldReceipt:
         merkle.leaf_hash(data), record.set, _pins(ledger.state, record.set),
     )  # fmt: skip
     receipt = ledger.sign_receipt(unsigned)
-    return HeldReceipt(receipt, data, LogProof(index, tuple(path), last[4], receipt.to_bytes() + data))
+    held = HeldReceipt(receipt, data, LogProof(index, tuple(path), last[4], receipt.to_bytes() + data))
+    read_text(held.to_text())
+    return held
 
 
 def read_text(text: str) -> HeldReceipt:

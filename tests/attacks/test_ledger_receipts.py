@@ -165,6 +165,14 @@ def test_stored_nodes_that_were_left_as_they_were_are_no_evidence(home: Path) ->
             receipt.check_sheet(ledger, sheet, "the sheet")
 
 
+@pytest.mark.parametrize(("level", "position"), [(0, 5), (1, 3), (3, 0), (2, 2)])
+def test_no_receipt_is_given_from_a_damaged_tree(home: Path, level: int, position: int) -> None:
+    tamper(home, ("UPDATE nodes SET hash = zeroblob(32) WHERE level = ? AND position = ?", (level, position)))
+    with open_home(home) as ledger, pytest.raises(InvalidProof):
+        for index in range(ledger.size):
+            receipt.make(ledger, index)
+
+
 def test_a_receipt_of_another_log_is_known_by_its_log_id(home: Path, tmp_path: Path) -> None:
     with create(tmp_path / "south", "south") as other:
         fill(other)
