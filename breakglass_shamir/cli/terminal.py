@@ -133,8 +133,8 @@ class Terminal:
         """Ask whether to try a document again that was not printed."""
         if not interactive():
             return False
-        self.warn(f"{document} was not printed: {problem}")
-        return click.confirm("Try again, once the printer is ready?", default=True, err=True)
+        self.warn(f"{document} {problem}")
+        return click.confirm("Print it again, once the printer is ready?", default=True, err=True)
 
     def require_screen(self) -> None:
         """Refuse when there is no terminal to show a credential on."""

@@ -53,7 +53,12 @@ class Desk(Protocol):
         """Ask whether the custodian holds the new sheet; False when nobody can be asked."""
 
     def print_again(self, document: str, problem: str) -> bool:
-        """Ask whether a document that was not printed is tried again; False when nobody can be asked."""
+        """Ask whether a document is printed again; False when nobody can be asked.
+
+        Args:
+            document: what people call it.
+            problem: what became of it, in words that follow the name: ``was not read back``.
+        """
 
     def require_screen(self) -> None:
         """Refuse, before anything is made, when there is no screen that a credential can be shown on."""

@@ -12,7 +12,7 @@ It does not know what a sheet says; ``sheets`` does.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +57,27 @@ class Printed:
     where: str
     """In words: ``10 files written to sheets and read back``."""
 
+    printer: str = ""
+    kept: tuple[Document, ...] = field(default=(), repr=False)
+    """What a printer got, so that an unreadable page can be printed again; there is no file of it."""
+
+    def print_again(self, unread: Collection[str], desk: Desk) -> bool:
+        """Print sheets once more that could not be read back, where people want it; tells whether any was.
+
+        Raises:
+            PaperError: the printer failed, and people did not want it tried again.
+        """
+        wanted = [
+            document
+            for document in self.kept
+            if document.what in {f"sheet {seat}" for seat in unread}
+            and desk.print_again(document.what, "was not read back")
+        ]
+        for document in wanted:
+            _print(_queue(self.printer), document, "document", (), desk)
+            desk.warn(f"{document.what}: printed again; destroy the page that it replaces")
+        return bool(wanted)
+
     def withdraw(self, desk: Desk) -> None:
         """Take back what must not stay; of paper that came out, say so."""
         remove(self.files)
@@ -98,11 +119,9 @@ def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, de
         PaperError: a document does not read back and none was printed; or a job failed, and people did not want
             it tried again.
     """
-    from breakglass_shamir.paper.printer import Printer
-
     for document in documents:
         _verify(document.what, scanner.read_frame(document.pdf, document.what), document.codes)
-    queue, done = Printer(printer), list[str]()
+    queue, done = _queue(printer), list[str]()
     warning = spool_warning()
     if warning:
         desk.warn(warning)
@@ -110,7 +129,8 @@ def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, de
         _print(queue, document, f"document {number} of {len(documents)}", done, desk)
         done.append(document.what)
         desk.say(f"{document.what}: printed ({number} of {len(documents)})")
-    return Printed((), tuple(done), f"{len(done)} documents printed on {printer}, each read back before")
+    where = f"{len(done)} documents printed on {printer}, each read back before"
+    return Printed((), tuple(done), where, printer, tuple(documents))
 
 
 def check_printer(name: str) -> None:
@@ -120,9 +140,7 @@ def check_printer(name: str) -> None:
         PaperError: CUPS has no such printer, or does not answer.
     """
     if name:
-        from breakglass_shamir.paper.printer import Printer
-
-        Printer(name)
+        _queue(name)
 
 
 def folder_warnings(folder: Path) -> list[str]:
@@ -156,13 +174,19 @@ def remove(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
+def _queue(name: str) -> "Printer":
+    from breakglass_shamir.paper.printer import Printer
+
+    return Printer(name)
+
+
 def _print(queue: "Printer", document: Document, title: str, done: Sequence[str], desk: Desk) -> None:
     """Print one document, as often as people ask for it."""
     while True:
         try:
             queue.print_pdf(document.pdf, title)
         except PaperError as error:
-            if desk.print_again(document.what, str(error)):
+            if desk.print_again(document.what, f"was not printed: {error}"):
                 continue
             rest = _destroy((*done, f"perhaps {document.what}"))
             raise PaperError(f"{document.what} was not printed: {error}; {rest}", hint=error.hint) from error

@@ -18,7 +18,7 @@ from breakglass_shamir.custody.record import ReadBack
 from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, read_seat, write_seat
 from breakglass_shamir.errors import IllegalState, InsufficientShares, PaperError
 from breakglass_shamir.operations import gather
-from breakglass_shamir.operations.outlet import remove
+from breakglass_shamir.operations.outlet import Printed, remove
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.sheets import Printing
 from breakglass_shamir.operations.sources import DEFAULT_PATIENCE_S, Sources, read_sources
@@ -63,10 +63,10 @@ def confirm(
     return epoch
 
 
-def read_back_folder(
-    recorder: Recorder, epoch_id: str, printing: Printing, scanner: Scanner, printed: Sequence[Path]
-) -> None:
+def read_back_folder(recorder: Recorder, epoch_id: str, printing: Printing, scanner: Scanner, printed: Printed) -> None:
     """Wait until every sheet of an epoch has landed in the readback folder, where there is one.
+
+    What a printer got and nobody could read is printed again from memory, as long as people want it.
 
     Raises:
         PaperError: the time is over and sheets are missing; those read are recorded.
@@ -75,20 +75,31 @@ def read_back_folder(
         return
     pool = _pool(recorder)
     epoch = recorder.set_state.epochs[epoch_id]
+    recorder.desk.say(f"waiting for scans of {len(epoch.seats)} sheets in {printing.readback}")
+    if printed.kept:
+        recorder.desk.say("press Enter when there are no more: what could not be read can be printed again")
+    while not _read_back(recorder, pool, epoch, printing, scanner, printed):
+        epoch = recorder.set_state.epochs[epoch_id]
+        if not printed.print_again(unread(epoch), recorder.desk):
+            raise PaperError(
+                f"not read back in time: sheets {', '.join(unread(epoch))} of epoch {epoch.number}",
+                hint=f"scan them and run: breakglass confirm {recorder.set_name} SCAN...",
+            )
+
+
+def _read_back(
+    recorder: Recorder, pool: Pool, epoch: EpochState, printing: Printing, scanner: Scanner, printed: Printed
+) -> bool:
+    """Read what lands in the folder until all sheets are there or the time is over; tells whether all are."""
+    assert printing.readback is not None  # noqa: S101 - the caller looked
     wanted, core_id = len(epoch.seats), epoch.envelope.core.epoch_id
-    recorder.desk.say(f"waiting for scans of {wanted} sheets in {printing.readback}")
     verified = gather.watch(
         pool, printing.readback, scanner, recorder.desk,
-        enough=lambda: len(pool.have(core_id)) == wanted, timeout_s=printing.timeout_s, printed=printed,
+        enough=lambda: len(pool.have(core_id)) == wanted, timeout_s=printing.timeout_s, printed=printed.files,
     )  # fmt: skip
     _record(recorder, pool, epoch)
     remove(verified)
-    epoch = recorder.set_state.epochs[epoch_id]
-    if not epoch.sealed:
-        raise PaperError(
-            f"not read back in time: sheets {', '.join(unread(epoch))} of epoch {epoch.number}",
-            hint=f"scan them and run: breakglass confirm {recorder.set_name} SCAN...",
-        )
+    return recorder.set_state.epochs[epoch.epoch_id].sealed
 
 
 def wait_for_custodians(

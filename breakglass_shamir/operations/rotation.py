@@ -19,7 +19,6 @@ The credential's text is in memory only, and in the sheets.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from breakglass_shamir.connectors.base import Check, CheckResult, Connector
 from breakglass_shamir.custody.credential import Credential
@@ -42,6 +41,7 @@ from breakglass_shamir.errors import BreakglassError, ConnectorError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.fitting import STRENGTHS, Source, next_credential
+from breakglass_shamir.operations.outlet import Printed
 from breakglass_shamir.operations.probing import Found, Living, Prober, find_living
 from breakglass_shamir.operations.proof import Proof
 from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
@@ -94,8 +94,8 @@ class Rotation:
             desk.require_screen()
         source = Source(self._connector(), self.policy.rotation.generator, desk.say, self._too_early, self.brought)
         new = next_credential(source, self.old, strength)
-        files = self._print(new, printing, scanner)
-        read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, files)
+        printed = self._print(new, printing, scanner)
+        read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, printed)
         return new
 
     def attest(self, new: Credential, officers: tuple[str, ...], reason: str) -> None:
@@ -165,7 +165,7 @@ class Rotation:
         self.recorder.append(Closed(classification=opening.classification))
         self.recorder.desk.say(f"rotated: the old credential is dead, epoch {self._number(new_id)} is in force")
 
-    def _print(self, new: Credential, printing: Printing, scanner: Scanner) -> tuple[Path, ...]:
+    def _print(self, new: Credential, printing: Printing, scanner: Scanner) -> Printed:
         state, ledger = self.recorder.set_state, self.recorder.ledger
         number = max(epoch.number for epoch in state.epochs.values()) + 1
         predecessor = bytes.fromhex(state.current)
@@ -179,7 +179,7 @@ class Rotation:
             raise
         self.recorder.desk.say(f"epoch {number}: {printed.where}")
         self.recorder.desk.say("keep the old and the new sheets together until the rotation is closed")
-        return printed.files
+        return printed
 
     def _countersign(self) -> None:
         """Let the old epoch's quorum vouch for the prepared envelope, unless an interrupted run did."""

@@ -103,9 +103,9 @@ def split(
     _record(recorder, epoch, proven, printed)
     recorder.desk.say(printed.where)
     if in_force is current:
-        _put_in_force(recorder, policy, current, secret, printing, scanner, printed.files)
+        _put_in_force(recorder, policy, current, secret, printing, scanner, printed)
     else:
-        read_back_folder(recorder, _id(epoch), printing, scanner, printed.files)
+        read_back_folder(recorder, _id(epoch), printing, scanner, printed)
     state = recorder.set_state.current_epoch
     word = "accepted" if state.proven else "unproven"
     return SplitResult(policy.name, number, state.short_id, printed.files, word, state.sealed, printing.printer)
@@ -118,7 +118,7 @@ def _epochs(recorder: Recorder) -> Sequence[EpochState]:
 
 def _put_in_force(
     recorder: Recorder, policy: Policy, current: Secret, new: Secret, printing: Printing, scanner: Scanner,
-    files: Sequence[Path],
+    printed: Printed,
 ) -> None:  # fmt: skip
     """Change the target to a generated credential, once its sheets are in their custodians' hands.
 
@@ -129,7 +129,7 @@ def _put_in_force(
     epoch_id = recorder.set_state.current
     connector = targets.connector_of(policy)
     try:
-        read_back_folder(recorder, epoch_id, printing, scanner, files)
+        read_back_folder(recorder, epoch_id, printing, scanner, printed)
         wait_for_custodians(recorder, epoch_id, printing.acknowledged, printing.timeout_s)
     except BaseException:
         recorder.append(Abandoned(epoch_id=epoch_id, reason="never applied"))
