@@ -24,6 +24,7 @@ from breakglass_shamir.hygiene import Secret
 
 LIMIT_S = 30
 NOBODY = "nobody"
+WTMP = Path("/var/log/wtmp")
 _CRYPT = "my ($kept, $password) = (scalar <STDIN>, scalar <STDIN>); chomp $kept; exit(crypt($password, $kept) ne $kept)"
 
 
@@ -33,6 +34,8 @@ class LinuxHost:
     def __init__(self) -> None:
         self._made: list[str] = []
         self._terminals: list[tuple[int, int]] = []
+        # login writes into the file if it is there, and a small system may be without it.
+        WTMP.touch()
 
     def add_account(self, secret: Secret) -> str:
         """Make an account; returns its name."""

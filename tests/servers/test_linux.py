@@ -177,7 +177,7 @@ def test_pam_that_does_not_answer_is_unknown_and_leaves_no_process(
     stuck = tmp_path / "stuck.py"
     stuck.write_text(f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n")
     monkeypatch.setattr(linux_pam, "_LOGIN", stuck)
-    answer = make(linux_host.add_account(right), time_limit="1").check(right)
+    answer = make(linux_host.add_account(right), time_limit="2").check(right)
     assert (answer.result, answer.detail) == (CheckResult.UNKNOWN, "PAM gave no answer in time")
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
 
@@ -229,7 +229,7 @@ def replace_chpasswd(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str)
         ("echo 'Password has been already used. Choose another.' >&2; exit 1", "10", True),
         ("echo 'chpasswd: cannot lock /etc/shadow; try again later.' >&2; exit 1", "10", False),
         ("exit 0", "10", False),
-        ("cat >/dev/null; sleep 60", "1.5", False),
+        ("cat >/dev/null; sleep 60", "3", False),
     ],
 )
 def test_a_change_that_was_not_made_is_told_apart(
