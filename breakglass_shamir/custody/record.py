@@ -623,12 +623,16 @@ def _is_time(text: str) -> bool:
 
 
 def from_plain_bytes(data: bytes) -> Record | None:
-    """Parse a record that is not trusted yet, quickly; None where only :func:`from_bytes` can tell what it is."""
+    """Parse a record that is not trusted yet, quickly; None where only :func:`from_bytes` can tell what it is.
+
+    All is as :func:`from_bytes` wants it but one thing: its ``time`` has the form of a moment and may be none, such
+    as a 31st of February. Whoever reads the time must be ready for that.
+    """
     try:
         record = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeError):
         return None
-    if record.v != VERSION or not _is_time(record.time):
+    if record.v != VERSION or not _TIME.fullmatch(record.time):
         return None
     return record if _is_plainly_canonical(data, record) else None
 

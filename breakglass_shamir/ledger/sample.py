@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 ENDS = 2
 """Records at the beginning and at the end of a log that every sample holds."""
 
-EVERY = 1024
+EVERY = 2048
 """One record in so many is looked at, on average."""
 
 

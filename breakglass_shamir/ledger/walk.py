@@ -102,7 +102,7 @@ class Walk:
     def _passes(self, row: StoredRow) -> bool:
         """Verify a record that is not looked at and needs no quorum, if everything is as it must be.
 
-        This is :meth:`_step` without any word about what is wrong: where it is False, nothing has changed.
+        This is :meth:`_step` without any word about what is wrong: where it is False, that one says it.
         """
         _, data, signature, quorum_signature, _ = row
         record, before = records.from_plain_bytes(data), self._before
@@ -119,14 +119,14 @@ class Walk:
         ):
             return False
         try:
+            self.times.step(record, self._promised_s)
             if lifecycle.changes_nothing(self._state, record.body):
                 self._unchanged = record
             else:
                 self._state = lifecycle.apply(self.state, data, record)
                 self._unchanged = None
-        except BreakglassError:
+        except (BreakglassError, ValueError):
             return False
-        self.times.step(record, self._promised_s)
         self._promised_s, self._before = self._state.beat_every_s, row
         self._leaves.append(sha256(b"\0" + data).digest())
         self._previous = sha256(data).hexdigest()

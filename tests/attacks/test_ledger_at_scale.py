@@ -5,6 +5,7 @@ The sample here looks at the ends only, so that nothing is found by luck.
 """
 
 import base64
+import contextlib
 import itertools
 import shutil
 from pathlib import Path
@@ -72,6 +73,25 @@ def test_a_log_is_verified_in_full_up_to_a_size_and_by_sample_above(
         assert FULL_UP_TO > SIZE
         monkeypatch.setattr("breakglass_shamir.ledger.verify.FULL_UP_TO", SIZE - 1)
         assert not verify(ledger).checked.full
+
+
+def test_a_date_that_does_not_exist_is_named(home: Path) -> None:
+    """By somebody who has the terminal's key and signs it; nobody's clock says so."""
+    from breakglass_shamir.custody.state import Moment
+    from breakglass_shamir.ledger import clock
+
+    with open_home(home) as ledger, pytest.MonkeyPatch.context() as patch:
+        now = clock.now()
+        patch.setattr(clock, "now", lambda: Moment("2026-02-31T00:00:00Z", now.boot, now.uptime_ms))
+        patch.setattr(records, "_is_time", lambda text: True)
+        ledger.append(records.Refused(stage="open", error="x", message="a lie"))
+        patch.undo()
+        for _ in range(3):
+            with contextlib.suppress(IntegrityError):
+                ledger.append(records.Refused(stage="open", error="x", message="more"))
+        for full in (False, True):
+            with pytest.raises(IntegrityError, match=f"^record {SIZE}: expected a time such as"):
+                verify(ledger, full=full)
 
 
 def test_progress_is_told_as_it_goes(home: Path) -> None:
