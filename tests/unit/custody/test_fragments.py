@@ -82,6 +82,19 @@ def test_a_code_of_another_sheet_completes_nothing() -> None:
     assert seats(filled) == ()
 
 
+def test_a_code_that_is_wrong_besides_or_contradicts_a_line_completes_nothing() -> None:
+    for place in (80, 30):
+        code = damaged(ONE, range(36, 66))
+        at = len(PREFIX) + place
+        other = "0" if code[at] != "0" else "1"
+        filled = pool()
+        filled.add(code[:at] + other + code[at + 1 :])
+        assert len(filled.fragments) == 1
+        entry = TypedEntry(filled)
+        entry.take(ONE.to_lines()[1])
+        assert seats(filled) == ()
+
+
 def test_whatever_is_left_of_a_code_gives_its_share_or_none() -> None:
     chance = Random(11)
     accepted = 0
