@@ -92,6 +92,7 @@ def on_postgresql(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[P
     world = World(
         "postgresql", "postgresql://{address}/postgres", role, server.address, become=lambda s: server.become(role, s),
         opens=lambda s: server.lets_in(role, s), options=server.options, rotation=sink(folder),
+        secret=Secret(b"a7" + generate(22).reveal()),
     )  # fmt: skip
 
     def log_in(secret: Secret) -> None:
