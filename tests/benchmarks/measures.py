@@ -15,6 +15,7 @@ from breakglass_shamir.custody.record import Refused
 from breakglass_shamir.ledger import home, verify
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations import export
+from tests.benchmarks.alert_measures import alert_measures
 from tests.benchmarks.ledgers import long_ledgers
 from tests.benchmarks.pairs import Measured, pairs, process
 from tests.benchmarks.paper_measures import paper_measures
@@ -61,6 +62,7 @@ def all_of_them(folder: Path, runs: int) -> Iterator[Measured]:
     yield durable_appends(life, folder, runs)
     yield long_audit(life, folder, runs)
     yield from long_ledgers(folder, runs)
+    yield from alert_measures(folder / "alerts", runs)
 
 
 def start_up(runs: int) -> Measured:
