@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from breakglass_shamir.connectors.database_target import DatabaseTarget
-from breakglass_shamir.connectors.postgresql_session import Session
+from breakglass_shamir.connectors.postgresql_session import Session, answers_in_clear
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -67,6 +67,8 @@ def found(session: Session, account: str) -> Found:
     result.problems.extend(text for text, stands in rules.items() if stands)
     if until not in (None, "infinity"):
         result.notes.append(f"VALID UNTIL is {until}: from then on the server refuses every password of the role")
+    if answers_in_clear():
+        result.notes.append("libpq is older than 16: a server that asks for the password in clear gets it, inside TLS")
     if logged == "off":
         result.notes.append("log_connections is off: the server writes no logins down")
     return result

@@ -4,7 +4,7 @@
 Rules:
 
 1. TLS is verified against a certificate authority and the host's name; the server may ask for the password by SCRAM
-   or MD5 only, so that it is never sent.
+   or MD5 only, so that it is never sent. libpq before version 16 cannot be told that: then it goes inside TLS only.
 2. A refusal is judged by its SQLSTATE, since servers word their messages in the language of ``lc_messages``. libpq
    keeps the SQLSTATE of a refused login to itself; it is read from libpq's own trace of the messages, which goes to
    a file in memory, with what belongs to the authentication left out. libpq before version 16 does not trace that
@@ -134,9 +134,15 @@ def answers(target: DatabaseTarget, account: str, time_limit_s: float) -> bool:
     return bool(reply == pq.Ping.OK)
 
 
+def answers_in_clear() -> bool:
+    """Tell whether this libpq would send the password itself, inside TLS, to a server that asks for it so."""
+    from psycopg import pq
+
+    return bool(pq.version() < FIRST_WITH_REQUIRE_AUTH)
+
+
 def _settings(target: DatabaseTarget, account: str, password: str, limit_s: int = 10) -> bytes:
     """Return libpq's connection string; it names what the environment could otherwise choose."""
-    from psycopg import pq
     from psycopg.conninfo import make_conninfo
 
     host, port = _socket(target.socket, target.port) if target.socket else (target.host, str(target.port))
@@ -156,7 +162,7 @@ def _settings(target: DatabaseTarget, account: str, password: str, limit_s: int 
         chosen["sslrootcert"] = str(target.authorities or "system")
     if target.certificate:
         chosen |= {"sslcert": str(target.certificate), "sslkey": str(target.key)}
-    if pq.version() >= FIRST_WITH_REQUIRE_AUTH:
+    if not answers_in_clear():
         chosen["require_auth"] = "scram-sha-256,md5,none"
     return make_conninfo("", **chosen).encode()
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The connector ``postgresql`` on a real server, judged by psql, and what it must never take for a dead credential."""
 
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -146,6 +148,40 @@ def test_a_certificate_of_another_name_or_authority_is_not_believed(
         with pytest.raises(ConnectorError, match="certificate"):
             connector.rotate(right, new)
     assert postgres_server.lets_in(role, right)
+
+
+ASK = """
+import json, sys
+from breakglass_shamir.connectors import connector_for
+from breakglass_shamir.hygiene import Secret
+asked = json.load(sys.stdin)
+connector = connector_for(asked["target"], asked["role"], asked["options"])
+for secret in asked["secrets"]:
+    print(connector.check(Secret(secret.encode())).result)
+print("older than 16" in repr(connector.preflight(None, Secret(asked["secrets"][0].encode()))))
+"""
+
+
+def test_the_system_s_own_libpq_gives_the_same_verdicts(
+    postgres_server: PostgresServer, right: Secret, need: Callable[[str], str]
+) -> None:
+    """Debian 12 has version 15, which does not trace the codes of refused logins."""
+    need("psql")
+    role, nobody = postgres_server.add_role(right), postgres_server.add_role(right, "NOLOGIN")
+    told = []
+    for name in (role, nobody):
+        question = {
+            "target": postgres_server.target, "role": name, "options": postgres_server.options,
+            "secrets": [right.reveal().decode(), fresh().reveal().decode()],
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", ASK], input=json.dumps(question), text=True, capture_output=True, check=True,
+            env={**os.environ, "PSYCOPG_IMPL": "python"},
+        )  # fmt: skip
+        told.append(done.stdout.split())
+    assert told[0][:2] == ["accepted", "refused"]
+    assert told[1][:2] == ["unknown", "refused"]
+    assert told[0][2] in ("True", "False")
 
 
 @pytest.mark.parametrize("answer", [b"N", b"", b"E" + b"\0\0\0\x26SFATAL\0C28P01\0Mrefused\0\0"])
