@@ -104,6 +104,15 @@ def test_every_step_is_told_by_itself_and_without_the_secret(tmp_path: Path) -> 
     assert sequences == sorted(sequences)
 
 
+def test_custodians_are_named_only_where_the_policy_says_so(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    life = begin(tmp_path / "life", FILE.format(path=out, more="name_people = true"))
+    life.ok("ack", NAME, "1")
+    life.ok("alerts", "flush")
+    messages = [event["message"] for event in told(out)]
+    assert f"{NAME}: sheet 1.1 of epoch 1 is held by North" in messages
+
+
 def test_a_sink_that_never_answers_holds_nothing_up(tmp_path: Path) -> None:
     """The sink is silent until the opening is over: had anything waited for it, the opening would not end."""
     with silent_server() as port:

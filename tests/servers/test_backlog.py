@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from alert_events import voided
+from http_receiver import Answer, Receiver
 from rsyslog_server import HOST, Rsyslog
 from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.alerts.delivery import flush
 from breakglass_shamir.custody import sinks
-from breakglass_shamir.custody.sinks import SyslogSink
+from breakglass_shamir.custody.sinks import SyslogSink, WebhookSink
 from breakglass_shamir.ledger import home, outbox
 from breakglass_shamir.ledger.outbox import Destination, Outbox
 from breakglass_shamir.ledger.schema import Row
@@ -73,3 +74,36 @@ def test_a_backlog_arrives_whole_and_in_order(tmp_path: Path, collector: Rsyslog
         numbers = [event["metadata"]["sequence"] for event in mine]
         assert numbers == sorted(numbers)
         assert len(numbers) == EVENTS // 4
+
+
+def test_whatever_a_receiver_does_nothing_is_lost_and_the_order_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs, resets, answers 500, asks to wait, loses its own yes; then it is well."""
+    monkeypatch.setattr("breakglass_shamir.alerts.sinks.http.TIMEOUT_S", 0.3)
+    faults = [
+        Answer(fault="hang"), Answer(fault="reset"), Answer(500), Answer(429, headers={"Retry-After": "30"}),
+        Answer(fault="lost"), Answer(), Answer(503), Answer(), Answer(fault="lost"), Answer(fault="reset"),
+    ]  # fmt: skip
+    receiver, answers = Receiver(), iter(faults)
+    receiver.answer = lambda _request: next(answers, Answer())
+    secret = tmp_path / "secret"
+    secret.write_text("whsec_" + "c2VjcmV0" * 4)
+    sink = WebhookSink(name="hook", url=receiver.url, secret_file=str(secret))
+    folder = tmp_path / "home"
+    home.create(folder, "north").close()
+    events = [voided(seq, f"number {seq}", "north") for seq in range(1, 21)]
+    with Outbox(folder / FILE_NAME) as box:
+        destination = Destination("north", sink.name, sinks.to_json(sink))
+        for event in events:
+            seq = event.document["metadata"]["sequence"]
+            box.store(outbox.rows(seq, [(event.id, event.time_ms, event.to_bytes())], [destination]))
+    try:
+        for _ in range(len(faults) + 1):
+            flush(folder / FILE_NAME, due_only=False)
+        assert flush(folder / FILE_NAME, due_only=False) == []
+        ids = [request.headers["webhook-id"] for request in receiver.taken]
+    finally:
+        receiver.stop()
+    assert list(dict.fromkeys(ids)) == [event.id for event in events]
+    assert len(ids) > len(events), "an answer that was lost means a double"
