@@ -22,11 +22,11 @@ It signs with the terminal key, and with a set key when a quorum is at hand; it 
 
 import os
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, sign_note
@@ -51,18 +51,9 @@ from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.connection import DAMAGED_HINT, connect, durably, open_existing
-from breakglass_shamir.ledger.entry import Entry, StoredRow, entry_of, log_id, origin
-from breakglass_shamir.ledger.schema import (
-    SCHEMA,
-    SCHEMA_VERSION,
-    SELECT_FIRST,
-    SELECT_FROM,
-    SELECT_LEVEL,
-    SELECT_LEVELS,
-    SELECT_NEWEST_FIRST,
-    SELECT_POSITIONS,
-    Beside,
-)
+from breakglass_shamir.ledger.entry import Entry, log_id, origin
+from breakglass_shamir.ledger.schema import SCHEMA, SCHEMA_VERSION, Beside
+from breakglass_shamir.ledger.stored import StoredLog
 
 FILE_NAME = "ledger.sqlite"
 """The database, inside the home folder."""
@@ -71,7 +62,7 @@ MOVED_NAME = "MOVED"
 """Beside a database that goes on elsewhere; it says where."""
 
 
-class Ledger:
+class Ledger(StoredLog):
     """An open ledger; a context manager that closes it."""
 
     def __init__(
@@ -81,7 +72,7 @@ class Ledger:
         self.path = path
         self.beside = beside
         self.beside_problem = ""
-        self._connection = connection
+        super().__init__(connection)
         self._key = terminal_key
         self.public_key = keys.ed25519_public(terminal_key)
         self._state = LedgerState()
@@ -157,99 +148,13 @@ class Ledger:
                 raise InvalidRecord(f"record {self._size}: {error}", hint=DAMAGED_HINT) from error
         return self._state
 
-    def entries(self, start: int = 0) -> Generator[Entry]:
-        """Yield stored entries from number ``start`` on.
-
-        Raises:
-            InvalidRecord: stored bytes are not a record.
-            LedgerUnwritable: the file is damaged.
-        """
-        for row in self.rows(start):
-            yield entry_of(row)
-
-    def rows(self, start: int = 0) -> Generator[StoredRow]:
-        """Yield what is stored, unread: number, record, terminal's and quorum's signature, checkpoint.
-
-        Raises:
-            LedgerUnwritable: the file is damaged.
-        """
-        with durably():
-            yield from self._connection.execute(SELECT_FROM, (start,))
-
-    def row(self, seq: int) -> StoredRow:
-        """Return one stored row.
-
-        Raises:
-            InvalidRecord: there is none.
-        """
-        with closing(self.rows(seq)) as rows:
-            found = next(rows, None)
-        if found is None or found[0] != seq:
-            raise InvalidRecord(f"record {seq}: it is not there", hint=DAMAGED_HINT)
-        return found
-
-    def first_records(self, size: int) -> Generator[tuple[int, bytes]]:
-        """Yield the numbers and exact bytes of the first ``size`` records."""
-        with durably():
-            yield from self._connection.execute(SELECT_FIRST, (size,))
-
-    def newest_first(self) -> Generator[tuple[int, bytes]]:
-        """Yield the numbers and exact bytes of all records, the newest first."""
-        with durably():
-            yield from self._connection.execute(SELECT_NEWEST_FIRST)
-
     def sign_receipt(self, receipt: Receipt) -> Receipt:
         """Return a receipt of this log with the terminal's signature."""
         return receipt.signed_by(self._key)
 
-    def node(self, level: int, position: int) -> bytes:
-        """Return a stored tree node."""
-        row = self._connection.execute(
-            "SELECT hash FROM nodes WHERE level = ? AND position = ?", (level, position)
-        ).fetchone()
-        return bytes(row[0]) if row else b""
-
-    @contextmanager
-    def snapshot(self) -> Iterator[int]:
-        """Read one state of the file, whatever others append meanwhile; gives the number of records in it."""
-        with durably():
-            self._connection.execute("BEGIN")
-        try:
-            with durably():
-                (count,) = self._connection.execute("SELECT count(*) FROM records").fetchone()
-            yield count
-        finally:
-            self._connection.execute("ROLLBACK")
-
-    def nodes(self, level: int) -> Generator[tuple[bytes]]:
-        """Yield the stored hashes of one level of the tree, by position."""
-        with durably():
-            yield from self._connection.execute(SELECT_LEVEL, (level,))
-
-    def node_levels(self) -> dict[int, tuple[int, int]]:
-        """Return the lowest and the highest position at which nodes are stored, for each level."""
-        with durably():
-            levels = [self._one(query) for query in SELECT_LEVELS]
-            if levels == [None, None]:
-                return {}
-            return {level: self._positions(level) for level in range(levels[0], levels[1] + 1)}
-
-    def _positions(self, level: int) -> tuple[int, int]:
-        ends = (self._one(query, level) for query in SELECT_POSITIONS)
-        lowest, highest = (-1 if end is None else end for end in ends)
-        return lowest, highest
-
-    def _one(self, query: str, *values: int) -> Any:
-        (value,) = self._connection.execute(query, values).fetchone()
-        return value
-
     def checkpoint(self) -> PrintedCheckpoint:
         """Return the tree as it stands, in the form a sheet witnesses."""
         return PrintedCheckpoint(self.log_id, self._size, self.root_at(self._size))
-
-    def root_at(self, size: int) -> bytes:
-        """Return the tree's root over its first ``size`` records."""
-        return merkle.root(size, self.node)
 
     def append(self, body: AnyBody, *, set_name: str = "", opening: str = "", set_key: Secret | None = None) -> Entry:
         """Make a record durable.

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lies in the database of a ledger, read as it is: nothing here asks whether it holds, and nothing writes."""
+
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from breakglass_shamir.crypto import merkle
+from breakglass_shamir.errors import InvalidRecord
+from breakglass_shamir.ledger.connection import DAMAGED_HINT, durably
+from breakglass_shamir.ledger.entry import Entry, StoredRow, entry_of
+from breakglass_shamir.ledger.schema import (
+    SELECT_FIRST,
+    SELECT_FROM,
+    SELECT_LEVEL,
+    SELECT_LEVELS,
+    SELECT_NEWEST_FIRST,
+    SELECT_POSITIONS,
+)
+
+
+class StoredLog:
+    """The stored rows and tree nodes of one log."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def entries(self, start: int = 0) -> Generator[Entry]:
+        """Yield stored entries from number ``start`` on.
+
+        Raises:
+            InvalidRecord: stored bytes are not a record.
+            LedgerUnwritable: the file is damaged.
+        """
+        for row in self.rows(start):
+            yield entry_of(row)
+
+    def rows(self, start: int = 0) -> Generator[StoredRow]:
+        """Yield what is stored, unread: number, record, terminal's and quorum's signature, checkpoint.
+
+        Raises:
+            LedgerUnwritable: the file is damaged.
+        """
+        with durably():
+            yield from self._connection.execute(SELECT_FROM, (start,))
+
+    def row(self, seq: int) -> StoredRow:
+        """Return one stored row.
+
+        Raises:
+            InvalidRecord: there is none.
+        """
+        with closing(self.rows(seq)) as rows:
+            found = next(rows, None)
+        if found is None or found[0] != seq:
+            raise InvalidRecord(f"record {seq}: it is not there", hint=DAMAGED_HINT)
+        return found
+
+    def first_records(self, size: int) -> Generator[tuple[int, bytes]]:
+        """Yield the numbers and exact bytes of the first ``size`` records."""
+        with durably():
+            yield from self._connection.execute(SELECT_FIRST, (size,))
+
+    def newest_first(self) -> Generator[tuple[int, bytes]]:
+        """Yield the numbers and exact bytes of all records, the newest first."""
+        with durably():
+            yield from self._connection.execute(SELECT_NEWEST_FIRST)
+
+    def node(self, level: int, position: int) -> bytes:
+        """Return a stored tree node."""
+        row = self._connection.execute(
+            "SELECT hash FROM nodes WHERE level = ? AND position = ?", (level, position)
+        ).fetchone()
+        return bytes(row[0]) if row else b""
+
+    @contextmanager
+    def snapshot(self) -> Iterator[int]:
+        """Read one state of the file, whatever others append meanwhile; gives the number of records in it."""
+        with durably():
+            self._connection.execute("BEGIN")
+        try:
+            with durably():
+                (count,) = self._connection.execute("SELECT count(*) FROM records").fetchone()
+            yield count
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def nodes(self, level: int) -> Generator[tuple[bytes]]:
+        """Yield the stored hashes of one level of the tree, by position."""
+        with durably():
+            yield from self._connection.execute(SELECT_LEVEL, (level,))
+
+    def node_levels(self) -> dict[int, tuple[int, int]]:
+        """Return the lowest and the highest position at which nodes are stored, for each level."""
+        with durably():
+            levels = [self._one(query) for query in SELECT_LEVELS]
+            if levels == [None, None]:
+                return {}
+            return {level: self._positions(level) for level in range(levels[0], levels[1] + 1)}
+
+    def _positions(self, level: int) -> tuple[int, int]:
+        ends = (self._one(query, level) for query in SELECT_POSITIONS)
+        lowest, highest = (-1 if end is None else end for end in ends)
+        return lowest, highest
+
+    def _one(self, query: str, *values: int) -> Any:
+        (value,) = self._connection.execute(query, values).fetchone()
+        return value
+
+    def root_at(self, size: int) -> bytes:
+        """Return the tree's root over its first ``size`` records."""
+        return merkle.root(size, self.node)
