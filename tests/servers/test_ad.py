@@ -237,6 +237,17 @@ def test_the_last_login_is_read_from_the_directory_too(
     assert [login.accepted for login in connector.logins_since(began)] == [True]
 
 
+def test_the_reader_sees_when_the_password_changed_and_nobody_else_does(
+    samba: SambaServer, throwaway_ca: ThrowAwayCa, right: Secret, reader: dict[str, str]
+) -> None:
+    name = samba.add_account(right)
+    seen = make(samba, throwaway_ca, name, **reader)
+    assert seen.password_changed_at() == seen.password_changed_at(right) is not None
+    for call in (seen.password_changed_at, make(samba, throwaway_ca, name).password_changed_at):
+        with pytest.raises(ConnectorError):
+            call(password() if call == seen.password_changed_at else None)
+
+
 def test_the_audit_log_tells_who_came_from_where_and_how(
     samba: SambaServer, throwaway_ca: ThrowAwayCa, right: Secret
 ) -> None:

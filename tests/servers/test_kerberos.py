@@ -194,6 +194,19 @@ def test_a_password_service_that_is_gone_leaves_the_change_in_doubt(kdc: KdcServ
     assert kdc.admits(name, right)
 
 
+def test_the_reader_sees_when_the_password_changed_and_nobody_else_does(
+    kdc: KdcServer, right: Secret, new: Secret, reader: dict[str, str]
+) -> None:
+    name = kdc.add_account(right)
+    make(kdc, name).rotate(right, new)
+    seen = make(kdc, name, **reader)
+    assert seen.password_changed_at() == seen.password_changed_at(new) is not None
+    with pytest.raises(ConnectorError, match="did not answer"):
+        seen.password_changed_at(right)
+    with pytest.raises(ConnectorError, match="nobody"):
+        make(kdc, name).password_changed_at()
+
+
 def test_the_log_tells_who_came_from_where(kdc: KdcServer, right: Secret) -> None:
     name = kdc.add_account(right)
     connector = make(kdc, name, kdc_log=str(kdc.kdc_log))

@@ -365,6 +365,28 @@ def test_an_expired_password_is_not_a_dead_one(
     assert any("did not log in" in problem for problem in connector.preflight(right, new).problems)
 
 
+def test_each_grace_login_that_is_used_up_is_said(
+    slapd: SlapdServer, throwaway_ca: ThrowAwayCa, right: Secret, new: Secret
+) -> None:
+    dn = slapd.add_account(right, slapd.add_policy("gracious", pwdMaxAge=1000, pwdGraceAuthNLimit=2))
+    connector = make(slapd, throwaway_ca, dn)
+    connector.rotate(right, new)
+    slapd.modify(dn, "replace: pwdChangedTime", "pwdChangedTime: 20200101000000Z")
+    for left in (1, 0):
+        answer = connector.check(new)
+        assert answer.result is CheckResult.ACCEPTED
+        assert f"{left} grace logins" in answer.detail
+    assert connector.check(new).blocked
+
+
+def test_the_reader_sees_when_the_password_changed(
+    slapd: SlapdServer, throwaway_ca: ThrowAwayCa, right: Secret, new: Secret, reader: dict[str, str]
+) -> None:
+    connector = make(slapd, throwaway_ca, slapd.add_account(right), **reader)
+    connector.rotate(right, new)
+    assert connector.password_changed_at() == connector.password_changed_at(new) is not None
+
+
 def test_the_reader_sees_every_login_and_its_failure_in_the_access_log(
     slapd: SlapdServer, throwaway_ca: ThrowAwayCa, right: Secret, reader: dict[str, str]
 ) -> None:
