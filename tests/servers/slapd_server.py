@@ -47,7 +47,7 @@ suffix cn=accesslog
 rootdn {root}
 directory {folder}/accesslog
 index reqStart,reqDN,reqType,reqResult eq
-access to * by dn.exact=cn=watcher,{suffix} read
+access to * by dn.exact=cn=watcher,{suffix} read by dn.exact=uid=reader-of-the-log,{people} read
 
 database mdb
 suffix {suffix}
@@ -169,8 +169,9 @@ class SlapdServer:
         """Write the settings, with the server to copy; for one that is not running."""
         facts = {
             "folder": self._folder, "ca": self._ca.certificate, "certificate": self._own.certificate,
-            "key": self._own.key, "suffix": SUFFIX, "policies": POLICIES, "root": ROOT, "provider": provider,
-            "root_password": ROOT_PASSWORD, "ssf": 112, "lastbind": "on" if self._lastbind else "off",
+            "key": self._own.key, "suffix": SUFFIX, "people": PEOPLE, "policies": POLICIES,
+            "root": ROOT, "provider": provider, "root_password": ROOT_PASSWORD, "ssf": 112,
+            "lastbind": "on" if self._lastbind else "off",
         }  # fmt: skip
         replication = (CONSUMER if provider else PROVIDER).format(**facts)
         settings = self._folder / "slapd.conf"

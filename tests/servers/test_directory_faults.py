@@ -10,11 +10,11 @@ from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.custody.credential import generate
 
-LDAP_EXCHANGES = (0, 2, 3, 4, 5)
-"""StartTLS, the end of the handshake, the login, the change, the end."""
+LDAP_EXCHANGES = (0, 2, 3, 4, 5, 15)
+"""StartTLS, the end of the handshake, the login, the change, the end, and one long after it."""
 
-AD_EXCHANGES = (0, 3, 6, 7, 8)
-"""The handshake, a question, the rules, the change, what follows."""
+AD_EXCHANGES = (0, 3, 6, 7, 8, 20)
+"""The handshake, a question, the rules, the change, what follows, and one long after it."""
 
 
 class TestLdapFaults(FaultMatrix):
