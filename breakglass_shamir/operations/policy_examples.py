@@ -131,6 +131,8 @@ class _Sample:
     options: str = ""
 
 
+_DATABASE_OPTIONS = 'ca = "/etc/breakglass/db-ca.pem"'
+
 _EXAMPLES = {
     "ad": _Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
     "exec": _Sample(
@@ -142,10 +144,10 @@ _EXAMPLES = {
     "kerberos": _Sample("realm-admin", "kerberos://kdc1.example.net/EXAMPLE.NET", "breakglass/admin"),
     "ldap": _Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
     "ldaps": _Sample("directory-admin", "ldaps://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
-    "linux": _Sample("host", "linux:///breakglass", "breakglass"),
+    "linux": _Sample("host", "linux:///breakglass", "breakglass", options='service = "login"'),
     "manual": _Sample("cloud-root", "manual:cloud-root-account", "root"),
-    "mysql": _Sample("shop-db", "mysql://db.example.net/", "breakglass"),
-    "postgresql": _Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass"),
+    "mysql": _Sample("shop-db", "mysql://db.example.net/", "breakglass", options=_DATABASE_OPTIONS),
+    "postgresql": _Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass", options=_DATABASE_OPTIONS),
     "ssh-authorized-keys": _Sample(
         "host-key", "ssh-authorized-keys:///home/breakglass/.ssh/authorized_keys", "breakglass", "key-pair"
     ),
