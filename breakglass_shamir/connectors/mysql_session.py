@@ -3,7 +3,8 @@
 
 Rules:
 
-1. TLS is verified against a certificate authority and the host's name, and a server without TLS gets nothing.
+1. TLS is verified against a certificate authority and the host's name, and a server without TLS gets nothing. An
+   error that comes before TLS stands is nobody's word.
 2. The server may ask by the methods that do not send the password. ``caching_sha2_password`` sends it inside TLS, as
    that method does, and is refused without TLS. ``mysql_clear_password`` and ``dialog`` (PAM) are always refused.
 3. After the login the server is asked who came in and how: a login that a socket or another method let in says
@@ -130,6 +131,7 @@ def _connect(target: DatabaseTarget, account: str, password: Secret, time_limit_
     import pymysql
 
     encrypted = not target.socket and target.tls.verify
+    context = _context(target) if encrypted else None
     try:
         return pymysql.connect(
             host=target.host or None,
@@ -145,22 +147,43 @@ def _connect(target: DatabaseTarget, account: str, password: Secret, time_limit_
             read_timeout=time_limit_s,
             write_timeout=time_limit_s,
             program_name=PROGRAM_NAME,
-            ssl=_context(target) if encrypted else None,
+            ssl=context,
             ssl_disabled=not encrypted,
             auth_plugin_map=_plugins(secure=encrypted or target.socket is not None),
         )
     except pymysql.MySQLError as error:
         number, message = _numbered(error)
-        if number and number not in CLIENT_ERRORS:
+        # What was said before TLS stood, anybody on the way can have said.
+        if number and number not in CLIENT_ERRORS and (context is None or context.stood):
             raise Denied(str(number), message) from None
         raise Unreachable(message) from None
     except (OSError, RuntimeError, ValueError) as error:
         raise Unreachable(f"{type(error).__name__}: {error}") from None
 
 
-def _context(target: DatabaseTarget) -> ssl.SSLContext:
+class _Context(ssl.SSLContext):
+    """TLS settings that remember whether a connection was ever verified and encrypted.
+
+    Attributes:
+        stood: whether it was.
+    """
+
+    stood = False
+
+    def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
+        """Do what it always does, and remember that it succeeded."""
+        wrapped = super().wrap_socket(*arguments, **named)
+        self.stood = True
+        return wrapped
+
+
+def _context(target: DatabaseTarget) -> _Context:
     """Return the TLS settings: authorities, the host's name, and this client's certificate if there is one."""
-    context = ssl.create_default_context(cafile=str(target.authorities) if target.authorities else None)
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    if target.authorities:
+        context.load_verify_locations(cafile=target.authorities)
+    else:
+        context.load_default_certs()
     if target.certificate and target.key:
         context.load_cert_chain(target.certificate, target.key)
     return context

@@ -116,7 +116,9 @@ def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s
     from psycopg import OperationalError
 
     try:
-        connection = _connect(_settings(target, account, password_text(password)), time_limit_s)
+        must_encrypt = target.tls.verify and not target.socket
+        settings = _settings(target, account, password_text(password))
+        connection = _connect(settings, time_limit_s, must_encrypt=must_encrypt)
     except OperationalError as error:
         raise Unreachable(f"libpq could not begin: {type(error).__name__}") from None
     try:
@@ -174,7 +176,7 @@ def _socket(path: Path, port: int) -> tuple[str, str]:
     return str(path), str(port)
 
 
-def _connect(settings: bytes, time_limit_s: float) -> "PGconn":
+def _connect(settings: bytes, time_limit_s: float, *, must_encrypt: bool) -> "PGconn":
     """Connect and log in.
 
     Raises:
@@ -188,11 +190,13 @@ def _connect(settings: bytes, time_limit_s: float) -> "PGconn":
     try:
         connection.trace(trace)
         connection.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS | pq.Trace.REGRESS_MODE)
-        connected = _poll(connection, deadline)
+        connected, encrypted = _poll(connection, deadline)
         # Only this writes what libpq has buffered.
         connection.untrace()
         if not connected:
-            _fail(connection.get_error_message(), _sqlstate(trace))
+            # What was said before TLS stood, anybody on the way can have said.
+            believed = encrypted or not must_encrypt
+            _fail(connection.get_error_message(), _sqlstate(trace), believed=believed)
     except BaseException:
         connection.finish()
         raise
@@ -201,8 +205,8 @@ def _connect(settings: bytes, time_limit_s: float) -> "PGconn":
     return connection
 
 
-def _poll(connection: "PGconn", deadline: float) -> bool:
-    """Let libpq connect; returns whether it did.
+def _poll(connection: "PGconn", deadline: float) -> tuple[bool, bool]:
+    """Let libpq connect; returns whether it did, and whether TLS ever stood.
 
     Raises:
         Unreachable: the deadline is over.
@@ -210,11 +214,12 @@ def _poll(connection: "PGconn", deadline: float) -> bool:
     from psycopg import pq
 
     # libpq wants the first wait to be for writing; its answers are plain numbers in psycopg's C version.
-    state = int(pq.PollingStatus.WRITING)
+    state, encrypted = int(pq.PollingStatus.WRITING), False
     while state not in (pq.PollingStatus.OK, pq.PollingStatus.FAILED) and connection.status != pq.ConnStatus.BAD:
         _await(connection.socket, deadline, writing=state == pq.PollingStatus.WRITING)
         state = connection.connect_poll()
-    return state == pq.PollingStatus.OK
+        encrypted = encrypted or connection.ssl_in_use
+    return state == pq.PollingStatus.OK, encrypted
 
 
 def _sqlstate(trace: int) -> str:
@@ -224,17 +229,17 @@ def _sqlstate(trace: int) -> str:
     return found[-1].decode() if found else ""
 
 
-def _fail(message: str, sqlstate: str) -> NoReturn:
+def _fail(message: str, sqlstate: str, *, believed: bool) -> NoReturn:
     """Raise what libpq's message means.
 
     Raises:
-        Denied: the server sent an error.
-        Unreachable: it did not.
+        Denied: the server sent an error, and it is believed to be the server.
+        Unreachable: it did not, or is not.
     """
     said = message.strip().splitlines()[-1] if message.strip() else "no reason given"
     if not sqlstate and _REFUSED_WORDS in said:
         sqlstate = "28P01"
-    if sqlstate:
+    if sqlstate and believed:
         raise Denied(sqlstate, said.rpartition("FATAL:")[2].strip())
     raise Unreachable(said)
 

@@ -192,6 +192,19 @@ def test_a_server_that_asks_for_the_password_itself_does_not_get_it(right: Secre
     assert_no_secret(b"".join(told), (right,))
 
 
+@pytest.mark.parametrize(
+    "hello", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", packet(0, b"\xff\x15\x04#28000Access denied")]
+)
+def test_what_is_no_server_proves_nothing(right: Secret, new: Secret, hello: bytes) -> None:
+    with impostor(b"", hello) as (port, _):
+        connector = MysqlConnector(f"mysql://{HOST}:{port}/", "someone", options={"time_limit": "1"})
+        answer = connector.check(right)
+        assert answer.result is CheckResult.UNKNOWN, answer
+        assert not connector.preflight(new, right).ready
+        with pytest.raises(ConnectorError, match="unchanged"):
+            connector.rotate(right, new)
+
+
 # --- the change ------------------------------------------------------------------------------------------
 
 
