@@ -214,6 +214,16 @@ class TestProbing:
         lab.bring_back(ended)
         lab.proven()
 
+    def test_a_change_whose_answer_was_lost_is_found_by_asking_about_the_new_one_first(
+        self, lab: Matrix, server: ToyServer
+    ) -> None:
+        proxy = lab.proxy
+        assert proxy is not None
+        ended = lab.rotate(proxy.arming("after send", 1), pauses=["before connector.rotate"])
+        assert ended.status == 0, ended.said
+        assert refused_logins(server) == 1, "only the proof that the old one is dead"
+        lab.proven()
+
     def test_a_locked_account_is_not_asked_again(self, lab: Matrix, server: ToyServer) -> None:
         def lock(_name: str) -> None:
             server.lock_after = 1
@@ -222,11 +232,13 @@ class TestProbing:
                 file.flush()
                 file.readline()
             server.attempts.clear()
+            server.knocks = 0
 
         ended = lab.rotate(lock, pauses=["before connector.rotate"])
         assert ended.status == 6
         assert "locked" in ended.said
         assert server.attempts == []
+        assert server.knocks == 2, "the change itself, and one look: then nothing more is asked"
         assert "old-dead" not in kinds(lab)
         assert lab.state().phase is Phase.APPLYING
 
@@ -244,7 +256,7 @@ class TestNeitherWorks:
 
 class TestSessions:
     def log_in(self, lab: Matrix, server: ToyServer) -> socket.socket:
-        one = socket.create_connection(("127.0.0.1", server.port))
+        one = socket.create_connection(("127.0.0.1", server.port), timeout=10)
         one.sendall(b'{"op": "login", "password": "%s"}\n' % lab.secret.reveal())
         assert one.recv(100) == b"{}\n"
         return one

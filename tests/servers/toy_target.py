@@ -34,6 +34,7 @@ class ToyServer:
         min_age_until: no change before.
         lock_after: failed logins in a row that lock the account; 0 for never.
         attempts: every login that was tried, and whether it was let in.
+        knocks: how many logins were asked for, those at a locked account too.
         sessions: connections that are logged in.
         leader: another server whose password this one copies, ``lag_s`` after each change.
     """
@@ -47,6 +48,7 @@ class ToyServer:
     min_age_until: datetime | None = None
     lock_after: int = 0
     attempts: list[tuple[datetime, bool]] = field(default_factory=list)
+    knocks: int = 0
     sessions: set[socket.socket] = field(default_factory=set)
     changed_at: datetime | None = None
     port: int = 0
@@ -117,6 +119,7 @@ class ToyServer:
             return {"change": self._change, "end": self._end, "log": self._log}[asked["op"]](one, asked)
 
     def _log_in(self, one: socket.socket, password: str) -> dict[str, Any]:
+        self.knocks += 1
         if self.lock_after and self._failed >= self.lock_after:
             return {"error": "locked"}
         good = self.opens(password)

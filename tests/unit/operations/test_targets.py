@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a policy to connectors and to what stands on paper beside the secret."""
+
+import hashlib
+import ssl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.credential import CredentialKind
+from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations import targets
+
+SECRET = Secret(b"copper kettle")
+
+
+def policy(target: str, rotation: str = "") -> Policy:
+    return policies.parse(
+        f'name = "set"\n[target]\nsecond_account = "safe 2"\n{target}\n[[quorum.groups]]\nthreshold = 2\n'
+        f'custodians = ["North", "South"]\n[declaration]\nclasses = ["outage"]\n[rotation]\n{rotation}\n'
+    )
+
+
+def test_a_rotation_is_proven_where_it_is_changed_and_at_every_endpoint_once() -> None:
+    rules = policy('uri = "manual:a"\naccount = "root"', 'endpoints = ["manual:b", "manual:a", "manual:b"]')
+    found = targets.endpoints_of(rules)
+    assert [(one.target, one.account) for one in found] == [("manual:a", "root"), ("manual:b", "root")]
+
+
+def test_a_terminal_without_a_policy_takes_target_and_account_from_the_credential() -> None:
+    known = targets.describe(policy('uri = "manual:a"\naccount = "root"'), SECRET)
+    structure = policy('uri = "manual:a"').structure
+    blank = policies.built_in("set", structure, known.target)
+    found = targets.connector_of(blank, known)
+    assert (found.target, found.account) == ("manual:a", "root")
+
+
+def test_the_credential_carries_what_a_blank_machine_needs() -> None:
+    made = targets.describe(
+        policy('uri = "manual:a"\naccount = "root"\nkind = "file"'), SECRET, totp_seed=Secret(b"seed")
+    )
+    assert (made.account, made.target, made.hint, made.kind) == ("root", "manual:a", "safe 2", CredentialKind.FILE)
+    assert made.totp_seed == Secret(b"seed")
+    assert targets.describe(policy('uri = "manual:a"'), SECRET, kind="token").kind is CredentialKind.TOKEN
+
+
+def test_the_private_authority_is_named_by_its_fingerprint(tmp_path: Path, need: Callable[[str], str]) -> None:
+    need("openssl")
+    ca = tmp_path / "ca.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=ca"]
+    subprocess.run([*command, "-out", str(ca)], check=True, capture_output=True)
+    rules = policy(f'uri = "postgresql://db/x"\naccount = "root"\noptions = {{ ca = "{ca}" }}')
+    der = ssl.PEM_cert_to_DER_cert(ca.read_text())
+    assert targets.describe(rules, SECRET).ca_fingerprint == hashlib.sha256(der).hexdigest()
+    ca.write_text("nothing of the kind")
+    with pytest.raises(InvalidInput, match="expected a certificate"):
+        targets.describe(rules, SECRET)
+    ca.unlink()
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        targets.describe(rules, SECRET)
