@@ -72,6 +72,8 @@ class SshKeyConnector(Connector):
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
         super().__init__(target, account, options=options)
         self._path = _path_of(target)
+        # A key may have many KDF rounds: without the option ssh-keygen gets longer than a server would.
+        self._limit_s = self.time_limit_s if "time_limit" in options else None
 
     def remove_leftovers(self) -> int:
         """Remove copies of the key that interrupted rotations left beside it.
@@ -101,7 +103,7 @@ class SshKeyConnector(Connector):
             key = key_file.read_key_file(self._path)
         except OSError as error:
             return Check(CheckResult.UNKNOWN, f"the key file cannot be read: {error.strerror}")
-        check = _open(key.path, credential).check
+        check = _open(key.path, credential, limit_s=self._limit_s).check
         return _unless_copies_remain(key.path, check) if check.result is CheckResult.REFUSED else check
 
     def _rotate(self, old: Secret, new: Secret) -> None:
@@ -113,7 +115,7 @@ class SshKeyConnector(Connector):
             key = key_file.read_key_file(path)
             _stop_at(key_preflight.file_problems(key))
             with key_file.working_copy(key) as copy:
-                _change_copy(copy, key_format(key.content), old, new, lock)
+                _change_copy(copy, key_format(key.content), old, new, lock, self._limit_s)
                 key_file.put_in_place(copy, key)
 
 
@@ -133,13 +135,14 @@ def _path_of(target: str) -> Path:
     return Path(os.fsdecode(raw))
 
 
-def _open(path: Path, passphrase: Secret, lock: int | None = None) -> _Opening:
+def _open(path: Path, passphrase: Secret, lock: int | None = None, limit_s: float | None = None) -> _Opening:
     """Let ssh-keygen open a key, and judge what it said.
 
     Raises:
         ConnectorError: the key opens without a passphrase, or there is no ssh-keygen.
     """
-    run = ssh_keygen.run_ssh_keygen(["-y", "-f", str(path)], [passphrase], [] if lock is None else [lock])
+    kept = [] if lock is None else [lock]
+    run = ssh_keygen.run_ssh_keygen(["-y", "-f", str(path)], [passphrase], kept, limit_s)
     if run.status is None:
         return _Opening(Check(CheckResult.UNKNOWN, "ssh-keygen did not answer in time"))
     if run.status == 0 and run.unread:
@@ -155,18 +158,20 @@ def _open(path: Path, passphrase: Secret, lock: int | None = None) -> _Opening:
     return _Opening(Check(CheckResult.UNKNOWN, f"ssh-keygen gave no verdict: {run.complaint}"))
 
 
-def _change_copy(copy: Path, form: KeyFormat, old: Secret, new: Secret, lock: int) -> None:
+def _change_copy(copy: Path, form: KeyFormat, old: Secret, new: Secret, lock: int, limit_s: float | None) -> None:
     """Put the copy under the new passphrase, and prove that this and nothing else happened."""
-    before = _open(copy, old, lock)
+    before = _open(copy, old, lock, limit_s)
     if before.check.result is not CheckResult.ACCEPTED:
         raise ConnectorError(f"unchanged: the old credential did not open the key: {before.check.detail}")
-    run = ssh_keygen.run_ssh_keygen(["-p", *form.keeping_arguments(), "-f", str(copy)], [old, new, new], [lock])
+    run = ssh_keygen.run_ssh_keygen(
+        ["-p", *form.keeping_arguments(), "-f", str(copy)], [old, new, new], [lock], limit_s
+    )
     if run.status != 0 or run.given != 3 or run.unread:
         raise ConnectorError(f"unchanged: ssh-keygen could not change the copy: {run.complaint}")
-    after = _open(copy, new, lock)
+    after = _open(copy, new, lock, limit_s)
     if after.check.result is not CheckResult.ACCEPTED or after.public_key != before.public_key:
         raise ConnectorError(f"unchanged: the new credential did not open the copy: {after.check.detail}")
-    dead = _open(copy, old, lock).check
+    dead = _open(copy, old, lock, limit_s).check
     if dead.result is not CheckResult.REFUSED:
         raise ConnectorError(f"unchanged: the old credential was not refused: {dead.detail}")
 

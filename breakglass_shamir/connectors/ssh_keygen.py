@@ -72,13 +72,19 @@ class Run:
     unread: int
 
 
-def run_ssh_keygen(arguments: Sequence[str], answers: Sequence[Secret], keep_open: Sequence[int] = ()) -> Run:
+def run_ssh_keygen(
+    arguments: Sequence[str],
+    answers: Sequence[Secret],
+    keep_open: Sequence[int] = (),
+    limit_s: float | None = None,
+) -> Run:
     """Run ssh-keygen in a clean environment and give it the answers in order.
 
     Args:
         arguments: command line without the program; holds no secret.
         answers: passphrases of 1 to 1023 bytes without NUL, CR and LF.
         keep_open: descriptors it inherits, such as a lock that must outlive this process.
+        limit_s: longest time it may take, in seconds; None for :data:`TIME_LIMIT_S`.
 
     Raises:
         ConnectorError: there is no ssh-keygen on this machine.
@@ -101,7 +107,7 @@ def run_ssh_keygen(arguments: Sequence[str], answers: Sequence[Secret], keep_ope
             start_new_session=True,
             pass_fds=tuple(keep_open),
         )
-        status, output, errors = _wait(process)
+        status, output, errors = _wait(process, limit_s or TIME_LIMIT_S)
         return Run(status, output, _last_line(errors), given=_drain(ours), unread=_drain(theirs))
 
 
@@ -152,10 +158,10 @@ def _askpass() -> Iterator[Path]:
         yield copy
 
 
-def _wait(process: subprocess.Popen[bytes]) -> tuple[int | None, bytes, bytes]:
+def _wait(process: subprocess.Popen[bytes], limit_s: float) -> tuple[int | None, bytes, bytes]:
     """Wait within the time limit; leave no process behind, however this ends."""
     try:
-        output, errors = process.communicate(timeout=TIME_LIMIT_S)
+        output, errors = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
         return None, b"", b"killed at the time limit"
     else:

@@ -261,6 +261,15 @@ def test_time_out_is_unknown_and_leaves_no_process(
     assert not runs(int(path.with_name("id.pid").read_text()))
 
 
+def test_the_policys_time_limit_holds_for_ssh_keygen_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: Secret
+) -> None:
+    path = make_key(tmp_path, old)
+    replace_ssh_keygen(monkeypatch, tmp_path / "bin", "sleep 60")
+    answer = SshKeyConnector(f"ssh-key://{path}", options={"time_limit": "0.5"}).check(old)
+    assert (answer.result, answer.detail) == (CheckResult.UNKNOWN, "ssh-keygen did not answer in time")
+
+
 def runs(process: int) -> bool:
     """Tell whether a process is there and no zombie (proc_pid_stat(5), field 3)."""
     try:
