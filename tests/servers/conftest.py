@@ -56,7 +56,7 @@ def slapd(
     need: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory, throwaway_ca: ThrowAwayCa
 ) -> Iterator[SlapdServer]:
     """An OpenLDAP server."""
-    for name in ("slapd", "slapadd", "ldapadd", "ldapmodify", "ldapwhoami"):
+    for name in ("/usr/sbin/slapd", "/usr/sbin/slapadd", "ldapadd", "ldapmodify", "ldapwhoami"):
         need(name)
     server = SlapdServer(tmp_path_factory.mktemp("slapd"), throwaway_ca)
     server.start()
@@ -69,7 +69,7 @@ def samba(
     need: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory, throwaway_ca: ThrowAwayCa, worker_id: str
 ) -> Iterator[SambaServer]:
     """A Samba Active Directory domain; its ports belong to root."""
-    for name in ("samba", "samba-tool", "rpcclient"):
+    for name in ("/usr/sbin/samba", "samba-tool", "rpcclient"):
         need(name)
     if os.geteuid() != 0:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("a domain controller's ports need root")
@@ -84,7 +84,12 @@ def samba(
 @pytest.fixture(scope="session")
 def kdc(need: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[KdcServer]:
     """An MIT Kerberos realm."""
-    for name in ("krb5kdc", "kadmind", "kdb5_util", "kadmin.local", "kinit", "kpasswd", "kadmin"):
+    for name in (
+        *(f"/usr/sbin/{one}" for one in ("krb5kdc", "kadmind", "kdb5_util", "kadmin.local")),
+        "kinit",
+        "kpasswd",
+        "kadmin",
+    ):
         need(name)
     server = KdcServer(tmp_path_factory.mktemp("kdc"))
     server.start()

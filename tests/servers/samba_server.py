@@ -218,6 +218,8 @@ def _provision(folder: Path) -> None:
         "samba-tool", "domain", "provision", "--quiet", f"--realm={REALM}", f"--domain={DOMAIN}", "--server-role=dc",
         f"--adminpass={ADMINISTRATOR_PASSWORD}", "--dns-backend=NONE", f"--targetdir={folder}", "--host-name=dc1",
         "--host-ip=127.0.0.1", "--base-schema=2008_R2", "-s", "/dev/null",
+        # Inside a container root may not write the usual attribute, security.NTACL.
+        "--option=acl_xattr:security_acl_name=user.NTACL",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
