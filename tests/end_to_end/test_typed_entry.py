@@ -269,7 +269,7 @@ def test_entry_is_put_aside_and_taken_up_where_it_stopped(
     life: Life, blank: Blank, paper: Paper, sit_down: Callable[[list[str]], Tmux]
 ) -> None:
     """Ctrl-Z gives the shell its screen back, without a line on it; the process stays, and goes on."""
-    terminal = sit_down(["bash", "-i"])
+    terminal = sit_down(["env", "HISTFILE=", "bash", "--norc", "-i"])
     terminal.types("PS1='at the ''shell> '")
     terminal.sees("at the shell>")
     terminal.types(shlex.join(blank.command(NAME, "--typed", "-")))
@@ -292,6 +292,8 @@ def test_entry_is_put_aside_and_taken_up_where_it_stopped(
     terminal.sees("breakglass rotate")
     assert blank.received.read_bytes() == life.secret.reveal()
     assert all(line[:14] not in terminal.everything() for line in (*paper.shares[0], *paper.shares[1]))
+    terminal.types("exit")
+    terminal.sees("exit 7")
 
 
 def test_a_person_who_stops_leaves_nothing_behind(
