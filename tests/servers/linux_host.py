@@ -4,7 +4,8 @@
 Rules:
 
 1. Only root can do this. Elsewhere the tests are skipped, with ``CI=true`` they fail.
-2. A name is random and 16 characters long; an account that was there before is never touched.
+2. A name is random and 16 characters long; an account that was there before is never touched, unless it says of itself
+   that killed tests left it.
 3. The judges are ``su``, run by another account than root, and ``login`` at a terminal of its own. They wait after a
    wrong password; where many are tried, Perl's crypt compares with the shadow file.
 """
@@ -25,6 +26,8 @@ from breakglass_shamir.hygiene import Secret
 LIMIT_S = 30
 NOBODY = "nobody"
 WTMP = Path("/var/log/wtmp")
+REMARK = "throw-away account of the tests in process "
+OURS = f"{REMARK}{os.getpid()}"
 _CRYPT = "my ($kept, $password) = (scalar <STDIN>, scalar <STDIN>); chomp $kept; exit(crypt($password, $kept) ne $kept)"
 
 
@@ -36,12 +39,14 @@ class LinuxHost:
         self._terminals: list[tuple[int, int]] = []
         # login writes into the file if it is there, and a small system may be without it.
         WTMP.touch()
+        for left in _left_over():
+            _again("userdel", "--force", left)
 
     def add_account(self, secret: Secret) -> str:
         """Make an account; returns its name."""
         name = f"bg{secrets.token_hex(7)}"
         # Another worker may hold the lock of the files at this moment.
-        _again("useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh", name)
+        _again("useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh", "--comment", OURS, name)
         self._made.append(name)
         self.become(name, secret)
         return name
@@ -106,6 +111,12 @@ class LinuxHost:
         for name in self._made:
             _again("userdel", "--force", name)
         self._made.clear()
+
+
+def _left_over() -> list[str]:
+    """Return accounts that tests made whose process was killed."""
+    made = [user for user in pwd.getpwall() if user.pw_gecos.startswith(REMARK)]
+    return [user.pw_name for user in made if not _is_there(int(user.pw_gecos.removeprefix(REMARK)))]
 
 
 def _is_there(process: int) -> bool:
