@@ -351,3 +351,18 @@ def test_a_log_line_that_is_no_login_of_the_account_is_passed_over(line: str, tm
 
 def test_for_ever_is_no_minimum_age() -> None:
     assert ad_rules.rules_of({"minpwdage": [str(-(2**63)).encode()]}, None).min_age == timedelta()
+
+
+def test_a_password_that_must_be_changed_is_changed_over_kerberos(
+    samba: SambaServer, throwaway_ca: ThrowAwayCa, right: Secret, new: Secret
+) -> None:
+    name = samba.add_account(right)
+    must_change(samba, name)
+    over_kerberos = connector_for(f"kerberos://{samba.host}/{REALM}", name, {"time_limit": "5"})
+    answer = over_kerberos.check(right)
+    assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, True)
+    over_kerberos.rotate(right, new)
+    assert over_kerberos.check(new).result is CheckResult.ACCEPTED
+    assert over_kerberos.check(right).result is CheckResult.REFUSED
+    assert make(samba, throwaway_ca, name).check(new).result is CheckResult.ACCEPTED
+    assert any("kadmin" in note for note in over_kerberos.preflight(right, new).notes)
