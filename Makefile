@@ -20,7 +20,7 @@ BENCH_PACKAGES := libzbar0
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench faults clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,8 +41,12 @@ bench: setup-bench  ## measure against what else there is; writes bench-results.
 	$(PY) -m tests.benchmarks
 	$(PY) -m tests.benchmarks.degradation --quick degradation-results.md
 
+faults: setup-dev  ## break a rotation at every step on every server; writes fault-table.md
+	printf '| target | step | fault | credential alive after it | what people did |\n|---|---|---|---|---|\n' > fault-table.md
+	BREAKGLASS_FAULT_TABLE=$(CURDIR)/fault-table.md BREAKGLASS_FAULT_WHOLE=1 $(PY) -m pytest -n 2 -k Faults tests/servers
+
 clean:  ## remove what these targets made
-	rm -rf $(VENV) build dist bench-results.md degradation-results.md
+	rm -rf $(VENV) build dist bench-results.md degradation-results.md fault-table.md
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 setup-runtime:
