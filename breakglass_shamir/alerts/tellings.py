@@ -157,7 +157,9 @@ def _declared(c: Context, body: records.Declared) -> Iterator[Telling]:
 
 def _refused(c: Context, body: records.Refused) -> Iterator[Telling]:
     subject = f"refused at {body.stage}: {body.message}"
-    if body.stage in ("apply", "prove", "rotate"):
+    if body.stage == "neither-works":
+        yield finding(f"LOCKED OUT: {body.message}", incident=f"neither-{c.opening_id[:12]}", severity=Severity.FATAL)
+    elif body.stage in ("apply", "prove", "rotate"):
         yield _account(c, subject, Severity.HIGH, ocsf.FAILURE)
     elif c.record.set:
         yield _entity(c, 2, subject, Severity.MEDIUM, status_id=ocsf.FAILURE)

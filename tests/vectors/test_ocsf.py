@@ -97,6 +97,13 @@ def test_a_record_that_cannot_be_told_well_is_told_plainly(schema: Schema, monke
     assert "secret" not in event.to_bytes().decode()
 
 
+def test_that_neither_credential_works_is_as_loud_as_it_gets(schema: Schema) -> None:
+    body = records.Refused(stage="neither-works", error="connector", message="neither credential works")
+    (event,) = translate.events(entry(body, opening="ee" * 32), LedgerState())
+    assert schema.problems(event.document) == []
+    assert (event.document["type_uid"], event.document["severity_id"]) == (200401, 6)
+
+
 @pytest.mark.parametrize(("tag", "uid"), TYPE_UIDS.items())
 def test_the_type_uids_that_rules_are_written_for(tag: str, uid: int) -> None:
     (kind,) = [kind for kind in KINDS if kind.__struct_config__.tag == tag]
