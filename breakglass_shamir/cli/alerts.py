@@ -25,6 +25,9 @@ def list_(terminal: Terminal) -> None:
     from breakglass_shamir.operations import alerting
 
     found = alerting.queues(terminal.home)
+    if not found:
+        terminal.result(found, ["no alert was ever for a sink: name one in a policy, under [[alerts.sinks]]"])
+        return
     rows = [
         (
             one.set_name, one.sink, str(one.delivered), str(one.waiting),

@@ -23,7 +23,8 @@ _SHOWN = (
     "purpose", "incident_class", "ticket", "officers", "reason", "gate", "problem", "error", "message", "outcome",
     "classification", "sheet", "sheets", "custodian", "bag", "mode", "program", "scope", "debt", "terminal", "epoch",
     "proven", "result", "officer", "status", "drill", "level", "health", "login", "live", "reasons", "text", "by",
-    "witnesses",
+    "witnesses", "sink", "count", "subject", "what", "account", "source", "at", "until", "matched", "detail", "weakens",
+    "despite", "seconds", "every_s", "size",
 )  # fmt: skip
 """Fields of records that a list shows, in this order."""
 
