@@ -18,7 +18,8 @@ from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats.share import PREFIX
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.paper.camera import Camera
-from breakglass_shamir.paper.health import worst
+from breakglass_shamir.paper.frames import ENVELOPE_PREFIX
+from breakglass_shamir.paper.health import Health, of_sheet, worst
 from breakglass_shamir.paper.scan import ScannedPage, Scanner, wait_for_files
 
 NOTHING_FOUND = (
@@ -110,11 +111,20 @@ def add_page(pool: Pool, page: ScannedPage, desk: Desk) -> list[Answer]:
 
 def _graded(answer: Answer, page: ScannedPage, text: str) -> Answer:
     """Add how worn the print is."""
-    found = worst(code.health for code in page.codes if code.text == text)
+    found = _health(page, text)
     if found is None:
         return answer
     message = f"{answer.message}; {found.in_words()}" if answer.verdict in _COUNTS else answer.message
     return replace(answer, message=message, health=found.word, used_percent=found.percent)
+
+
+def _health(page: ScannedPage, text: str) -> Health | None:
+    """Grade a code; a share beside an envelope is a whole front, on which it is printed more than once."""
+    prints = [code.health for code in page.codes if code.text == text]
+    if not text.upper().startswith(PREFIX) or all(grade is None for grade in prints):
+        return worst(prints)
+    whole = any(code.text.upper().startswith(ENVELOPE_PREFIX) for code in page.codes)
+    return of_sheet(prints, len(prints)) if whole else worst(prints)
 
 
 def watch(

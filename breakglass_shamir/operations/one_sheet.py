@@ -24,10 +24,8 @@ from breakglass_shamir.errors import BreakglassError, PaperError
 from breakglass_shamir.formats import share
 from breakglass_shamir.hygiene import harden_process
 from breakglass_shamir.operations.gather import NOTHING_FOUND
+from breakglass_shamir.paper.health import of_sheet
 from breakglass_shamir.paper.scan import Health, ScannedCode, Scanner
-
-COPIES = 2
-"""Share codes printed on a sheet."""
 
 _END_S = 5.0
 """How long the process may take to end after its answer."""
@@ -51,10 +49,10 @@ class Look:
     """What speaks against the sheet."""
 
     health: Health | None = None
-    """Of the worst code."""
+    """Of the worst code; worn at least where one of its share codes was not read."""
 
     copies: int = 0
-    """How many of its share codes were read."""
+    """How many of its share codes were read in one picture."""
 
     several: bool = False
     """Whether a second live share was there, and the look was stopped."""
@@ -110,6 +108,7 @@ def look(known: Mapping[bytes, Known], set_name: str, paths: Sequence[Path], sca
             for code in page.codes:
                 if not reading.take(page.source, code):
                     return Look(answers=tuple(reading.answers), several=True)
+            reading.end_page()
     return reading.found()
 
 
@@ -121,6 +120,7 @@ class _Reading:
     answers: list[tuple[str, str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     shares: set[tuple[bytes, int, int]] = field(default_factory=set)
+    on_page: Counter[tuple[str, str]] = field(default_factory=Counter)
     copies: Counter[tuple[str, str]] = field(default_factory=Counter)
     health: list[Health] = field(default_factory=list)
     codes: int = 0
@@ -134,12 +134,17 @@ class _Reading:
         if code.health is not None:
             self.health.append(code.health)
         if answer.sheet and answer.verdict in _HELD:
-            self.copies[answer.sheet, answer.epoch_id.hex()] += 1
+            self.on_page[answer.sheet, answer.epoch_id.hex()] += 1
         elif answer.verdict not in _HARMLESS:
             self.problems.append(answer.message)
         if answer.verdict is not Verdict.SEEN:
             self.say(source, answer)
         return True
+
+    def end_page(self) -> None:
+        """Keep the most prints that one picture held: the same print in two pictures is still one."""
+        self.copies |= self.on_page
+        self.on_page.clear()
 
     def say(self, source: str, answer: Answer) -> None:
         """Keep a sentence for the people in the room."""
@@ -147,14 +152,14 @@ class _Reading:
 
     def found(self) -> Look:
         """Return what came of it."""
-        worst = max(self.health, key=lambda health: health.used, default=None)
         if not self.codes:
             self.problems.append(NOTHING_FOUND)
         elif not self.copies and not self.problems:
             self.problems.append("no share code was read: the sheet's small codes are missing from the scan")
         (sheet, epoch_id), copies = next(iter(self.copies.items()), (("", ""), 0))
         problems = tuple(dict.fromkeys(self.problems))
-        return Look(tuple(self.answers), sheet, epoch_id, problems, worst, copies)
+        grade = of_sheet(self.health, copies)
+        return Look(tuple(self.answers), sheet, epoch_id, problems, grade, copies)
 
 
 def _live_share(code: str) -> set[tuple[bytes, int, int]]:

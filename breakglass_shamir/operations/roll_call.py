@@ -19,8 +19,9 @@ from breakglass_shamir.custody.quorum import Answer, Verdict, known_epochs
 from breakglass_shamir.custody.record import Refused, RollCall, check_human_text
 from breakglass_shamir.custody.state import EpochState
 from breakglass_shamir.errors import Exposed, IllegalState, InvalidInput, RollCallFailed
-from breakglass_shamir.operations.one_sheet import COPIES, Look, look_apart
+from breakglass_shamir.operations.one_sheet import Look, look_apart
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.paper.health import FRESH_UP_TO, PRINTS
 
 SEVERAL = "expected one live sheet, got several at once: a roll-call looks at one sheet alone"
 
@@ -142,11 +143,14 @@ def _problems(epoch: EpochState, sheet: str, found: Look) -> list[str]:
 def _warnings(recorder: Recorder, epoch: EpochState, sheet: str, serial: str, found: Look) -> list[str]:
     """Return what is not wrong, but should not stay so."""
     said = []
-    if found.health and found.health.word != "fresh":
+    if found.health and found.health.used > FRESH_UP_TO:
         again = "; print it anew: breakglass rotate" if found.health.word == "replace" else ""
         said.append(f"the print is {found.health.word}: {_percent(found)} % of its error correction is used{again}")
-    if found.copies < COPIES:
-        said.append(f"{found.copies} of its {COPIES} share codes was read")
+    if found.copies < PRINTS:
+        said.append(
+            f"the sheet is worn: {found.copies} of its {PRINTS} share codes was read; scan the whole sheet again, and "
+            "if that does not help, print it anew: breakglass rotate"
+        )
     before = recorder.set_state.history.sheet(epoch.epoch_id, sheet).bag
     if not serial:
         said.append("no serial of a new bag was given")

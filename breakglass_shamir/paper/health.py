@@ -9,8 +9,8 @@ Rules:
    one digit has two readings; the modules as seen in the picture decide which.
 3. It grades print and picture together: a poor picture makes a good print look worn, never a worn one good.
 
-A sheet's health, as a roll-call records it, is ``worst(code.health for code in page.codes)`` with its ``word`` and
-``percent``.
+4. A sheet is as healthy as its worse print: a share code that is printed twice and read once is worn at least,
+   however fresh the other print is (``of_sheet``). How far the unread one is gone, nobody can measure.
 
 It knows nothing of shares: a text is what makes the clean code to compare with. Pillow and qrcode are imported
 only where a picture is looked at, which is in the worker.
@@ -29,6 +29,9 @@ FRESH_UP_TO: Final = 0.38
 
 WORN_UP_TO: Final = 0.63
 """Budget used; grade C ends here, and what is worse is reprinted."""
+
+PRINTS: Final = 2
+"""How often a live sheet carries its share code (spec: docs/spec/6-sheet.md)."""
 
 SAMPLES_PER_MODULE: Final = 4
 """Pixels per module, each way, to which a code is straightened before its modules are judged."""
@@ -51,11 +54,13 @@ class Health:
 
     Attributes:
         word: ``fresh``, ``worn`` or ``replace``.
-        used: part of the error-correction budget used in the worst block, from 0 to 1.
+        used: part of the error-correction budget used in the worst block of what was read, from 0 to 1.
+        unread: prints of the same share that were in sight and could not be read.
     """
 
     word: Word
     used: float
+    unread: int = 0
 
     @property
     def percent(self) -> int:
@@ -65,12 +70,32 @@ class Health:
     def in_words(self) -> str:
         """Say it to a custodian: ``print fresh (4 %)``."""
         more = " of its error correction used: have it printed anew" if self.word == "replace" else ""
-        return f"print {_WORDS[self.word]} ({self.percent} %{more})"
+        unread = "; its other share code was not read" if self.unread else ""
+        return f"print {_WORDS[self.word]} ({self.percent} %{more}{unread})"
 
 
 def worst(of: Iterable[Health | None]) -> Health | None:
     """Return the most worn of several codes, such as the two prints of a share; None where none can be told."""
     return max((one for one in of if one is not None), key=lambda one: one.used, default=None)
+
+
+def of_sheet(found: Iterable[Health | None], copies: int) -> Health | None:
+    """Grade a live sheet by its worse print.
+
+    Args:
+        found: the health of what was read of it.
+        copies: how many prints of its share were read in one picture of the whole front.
+
+    Returns:
+        The worst of them; worn at least where a print was not read. None: nothing was read, or nothing can be told.
+    """
+    grade = worst(found)
+    unread = PRINTS - copies
+    if not copies or unread <= 0:
+        return grade
+    if grade is None:
+        return Health("worn", 0.0, unread)
+    return Health("worn" if grade.word == "fresh" else grade.word, grade.used, unread)
 
 
 def health(used: float) -> Health:

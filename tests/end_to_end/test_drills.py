@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image, ImageDraw
 
 from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind, ed25519_public, epoch_id_of, set_key_seed
@@ -222,6 +223,23 @@ def test_a_roll_call_takes_one_sheet_after_the_other_and_no_quorum_is_ever_there
     assert [getattr(call, "sheet", "") for call in calls] == ["1.1", "1.2", "1.3", "1.4", "1.5"]
     assert "opened" not in five.kinds()
     assert (five.status()["verified"], five.status()["due"]) == (5, [])
+
+
+def test_a_roll_call_notices_that_one_of_the_two_prints_is_dead(five: Life) -> None:
+    (scan,) = five.some_scans(1, 1)
+    page = Image.open(scan).convert("L")
+    in_pixels = page.height / 297
+    corner = (150 * in_pixels, 240 * in_pixels)
+    ImageDraw.Draw(page).ellipse((*corner, 200 * in_pixels, 290 * in_pixels), fill=20)
+    blotted = five.folder / "blotted.png"
+    page.save(blotted)
+    done = five.run("--json", "drill", "roll-call", NAME, "1", "--scan", blotted, "--bag", "B-1")
+    assert (done.exit, done.document["result"], done.document["health"]) == (0, "warning", "worn"), done.err
+    (body,) = bodies(five, records.RollCall)
+    assert isinstance(body, records.RollCall)
+    assert (body.health, body.result) == ("worn", "warning")
+    assert "1 of its 2 share codes was read" in body.reasons[0]
+    assert "1 of its 2 share codes was read" in done.err
 
 
 def test_a_roll_call_of_several_sheets_is_refused_and_recorded(five: Life) -> None:

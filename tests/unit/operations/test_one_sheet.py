@@ -22,7 +22,7 @@ from breakglass_shamir.operations.one_sheet import Look, look, look_apart
 from breakglass_shamir.paper.health import Health
 from breakglass_shamir.paper.scan import ScannedCode, ScannedPage, Scanner
 
-FRESH, WORN = Health("fresh", 0.1), Health("worn", 0.5)
+FRESH, WORN, GONE = Health("fresh", 0.1), Health("worn", 0.5), Health("replace", 0.9)
 
 
 def deal(kind: Kind = Kind.LIVE, name: str = "prod-db", number: int = 1) -> Sealed:
@@ -74,6 +74,24 @@ def test_a_sheet_that_holds_is_verified_by_its_commitment_alone() -> None:
     found = seen([share(FIRST), share(FIRST, health=WORN), envelope()])
     assert (found.sheet, found.epoch_id) == ("1.1", FIRST.envelope.core.epoch_id.hex())
     assert (found.problems, found.copies, found.health, found.several) == ((), 2, WORN, False)
+
+
+@pytest.mark.parametrize(
+    ("pages", "grade"),
+    [
+        ([[share(FIRST), envelope()]], Health("worn", 0.1, 1)),
+        ([[share(FIRST, health=None), envelope()]], Health("worn", 0.0, 1)),
+        ([[share(FIRST, health=GONE), envelope()]], Health("replace", 0.9, 1)),
+        ([[share(FIRST), envelope()], [share(FIRST), envelope()]], Health("worn", 0.1, 1)),
+        ([[share(FIRST), envelope()], [share(FIRST), share(FIRST)]], FRESH),
+    ],
+)
+def test_a_sheet_with_a_dead_print_is_worn_however_fresh_the_other_is(
+    pages: list[list[ScannedCode]], grade: Health
+) -> None:
+    found = seen(*pages)
+    assert found.health == grade
+    assert found.copies == 2 - grade.unread
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,15 @@ def test_what_is_said(case: str) -> None:
     assert say() == sentence
 
 
+def test_a_whole_front_with_a_dead_print_is_worn() -> None:
+    said = told(Pool(known(ONE)), *codes(ONE, 1), envelope(ONE), used=0.04)
+    assert said == (
+        "sheet 1.1 of prod-db, epoch 1: accepted (1 of 2); print worn (4 %; its other share code was not read)"
+    )
+    both = told(Pool(known(ONE)), *codes(ONE, 1), *codes(ONE, 1), envelope(ONE), used=0.04)
+    assert both.endswith("; print fresh (4 %)")
+
+
 def test_the_worst_print_of_a_code_counts() -> None:
     heard, (code,) = Heard(), codes(ONE, 1)
     page = ScannedPage(
