@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``audit``: list, show, verify, export and import records."""
+"""``audit``: list, show, verify, export and import records, and report."""
 
 from pathlib import Path
 
 import click
 
+from breakglass_shamir.cli.audit_report import report
 from breakglass_shamir.cli.audit_verify import receipt, verify
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
 from breakglass_shamir.cli.terminal import Terminal
@@ -81,3 +82,4 @@ def import_(terminal: Terminal, file: Path) -> None:
 
 audit.add_command(verify)
 audit.add_command(receipt)
+audit.add_command(report)

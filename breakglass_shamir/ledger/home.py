@@ -82,19 +82,19 @@ def open_home(home: Path, beside: Beside | None = None) -> Ledger:
         LedgerElsewhere: it was moved.
         InvalidInput: the folder may not be entered.
     """
-    require(home)
-    try:
-        pem = (home / KEY_NAME).read_bytes()
-    except OSError as error:
-        raise LedgerUnwritable(
-            f"the terminal key {home / KEY_NAME} could not be read: {error.strerror}",
-            hint=_KEY_HINT,
-        ) from error
-    try:
-        seed = keys.seed_from_pem(pem)
-    except InvalidSignature as error:
-        raise InvalidSignature(f"the terminal key {home / KEY_NAME} cannot be used: {error}", hint=_KEY_HINT) from error
-    return Ledger.open(home / FILE_NAME, seed, beside)
+    return Ledger.open(home / FILE_NAME, _terminal_key(home), beside)
+
+
+def open_unread(home: Path) -> Ledger:
+    """Open the ledger of a home without reading it, since it may be damaged.
+
+    Raises:
+        NoHome: there is none.
+        LedgerUnwritable, LedgerBusy, InvalidSignature: the file or the terminal key cannot be read.
+        LedgerElsewhere: it was moved.
+        InvalidInput: the folder may not be entered.
+    """
+    return Ledger.open_unread(home / FILE_NAME, _terminal_key(home))
 
 
 def require(home: Path) -> None:
@@ -133,6 +133,22 @@ def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
         _write_new(old / MOVED_NAME, f"{target.absolute()}\n".encode(errors="replace"))
         _sync_folder(old)
     return open_home(target, ledger.beside)
+
+
+def _terminal_key(home: Path) -> Secret:
+    """Return the key of a home that has a ledger."""
+    require(home)
+    try:
+        pem = (home / KEY_NAME).read_bytes()
+    except OSError as error:
+        raise LedgerUnwritable(
+            f"the terminal key {home / KEY_NAME} could not be read: {error.strerror}",
+            hint=_KEY_HINT,
+        ) from error
+    try:
+        return keys.seed_from_pem(pem)
+    except InvalidSignature as error:
+        raise InvalidSignature(f"the terminal key {home / KEY_NAME} cannot be used: {error}", hint=_KEY_HINT) from error
 
 
 def _has_ledger(home: Path) -> bool:

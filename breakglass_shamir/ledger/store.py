@@ -113,9 +113,7 @@ class Ledger(StoredLog):
             KeyMismatch: another key began it.
             LedgerUnwritable, LedgerBusy: the file is damaged, or held by another program.
         """
-        if not path.is_file():
-            raise NoHome(f"expected a ledger at {path}, found none")
-        ledger = cls(open_existing(path), path, terminal_key, beside)
+        ledger = cls.open_unread(path, terminal_key, beside)
         try:
             ledger.catch_up()
             ledger._check_start()
@@ -123,6 +121,20 @@ class Ledger(StoredLog):
             ledger._connection.close()
             raise
         return ledger
+
+    @classmethod
+    def open_unread(cls, path: Path, terminal_key: Secret, beside: Beside | None = None) -> "Ledger":
+        """Open a database file whose records may not add up, to tell what is wrong with it.
+
+        Nothing is read yet; :meth:`catch_up` does that.
+
+        Raises:
+            NoHome: there is no such file.
+            LedgerUnwritable, LedgerBusy: the file is damaged, or held by another program.
+        """
+        if not path.is_file():
+            raise NoHome(f"expected a ledger at {path}, found none")
+        return cls(open_existing(path), path, terminal_key, beside)
 
     @property
     def state(self) -> LedgerState:

@@ -56,8 +56,7 @@ def lines(ledger: Ledger, *, set_name: str = "", since: str = "", kinds: tuple[s
     """
     if set_name:
         ledger.state.of(set_name)
-    if since and not _TIME.fullmatch(since):
-        raise InvalidInput(f"expected a day or time in UTC such as 2026-01-31 or 2026-01-31T08:00:00Z, got {since!r}")
+    check_since(since)
     unknown = [kind for kind in kinds if kind not in TYPES]
     if unknown:
         raise InvalidInput(f"expected record types of {', '.join(TYPES)}, got {', '.join(unknown)}")
@@ -67,6 +66,16 @@ def lines(ledger: Ledger, *, set_name: str = "", since: str = "", kinds: tuple[s
         opening = record.opening or (entry.digest if kind == "declared" else "")
         if set_name in ("", record.set) and record.time >= since and (not kinds or kind in kinds):
             yield Line(record.seq, record.time, record.set, opening, kind, summary(entry))
+
+
+def check_since(since: str) -> None:
+    """Refuse what is no time to begin with; empty is the start.
+
+    Raises:
+        InvalidInput: neither a day nor RFC 3339 in UTC.
+    """
+    if since and not _TIME.fullmatch(since):
+        raise InvalidInput(f"expected a day or time in UTC such as 2026-01-31 or 2026-01-31T08:00:00Z, got {since!r}")
 
 
 def summary(entry: Entry) -> str:

@@ -16,10 +16,12 @@ from typing import Any
 from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody import lifecycle, recovery
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.duration import in_words
 from breakglass_shamir.custody.record import Record
 from breakglass_shamir.custody.state import Debt, EpochState, LedgerState, Moment, SetState
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.operations.audit import summary
+from breakglass_shamir.operations.happenings import Happenings
 from breakglass_shamir.operations.story import (
     DebtStory,
     DrillStory,
@@ -46,7 +48,7 @@ def build(entries: Iterable[Entry]) -> LogHistory:
     Raises:
         IllegalState, InvalidRecord: a record may not follow; verify the log first.
     """
-    state, sets = LedgerState(), dict[str, _Set]()
+    state, sets, others = LedgerState(), dict[str, _Set](), Happenings()
     first = last = log = ""
     count = 0
     for entry in entries:
@@ -56,9 +58,11 @@ def build(entries: Iterable[Entry]) -> LogHistory:
         if record.set in state.sets:
             story = sets.setdefault(record.set, _Set())
             story.take(entry, before.sets.get(record.set, SetState(record.set)), state.sets[record.set])
+        else:
+            others.take(record)
     key = ssh_key.from_line(state.public_key).fingerprint if state.public_key else ""
     found = tuple(sets[name].finished(state.sets[name]) for name in sorted(sets))
-    return LogHistory(log, state.terminal, key, count, first, last, found)
+    return LogHistory(log, state.terminal, key, count, first, last, found, tuple(others.events))
 
 
 @dataclass(slots=True)
@@ -76,6 +80,7 @@ class _Set:
     settled: list[DebtStory] = field(default_factory=list)
     drills: list[DrillStory] = field(default_factory=list)
     recoveries: list[RecoveryStory] = field(default_factory=list)
+    happenings: Happenings = field(default_factory=Happenings)
 
     def take(self, entry: Entry, before: SetState, after: SetState) -> None:
         """Take one more record, with the set's state before and after it."""
@@ -86,6 +91,7 @@ class _Set:
         if of_sheets is not None:
             of_sheets(self, body, record)
         self._of_set(record)
+        self.happenings.take(record)
         opening = entry.digest if isinstance(body, records.Declared) else record.opening
         if opening in self.openings:
             self._of_opening(opening, entry)
@@ -96,10 +102,11 @@ class _Set:
         """Return the history, with what is true now."""
         epochs = tuple(self._epoch(state, epoch) for epoch in state.epochs.values())
         debts = sorted([*self.settled, *(debt for debt, _ in self.debts.values())], key=lambda debt: debt.seq)
-        phase = str(state.phase) if state.current else ""
+        phase, more = str(state.phase) if state.current else "", self.happenings
         return SetHistory(
             state.name, phase, tuple(self.policies), epochs, tuple(self.openings.values()), tuple(debts),
-            tuple(self.drills), tuple(self.recoveries),
+            tuple(self.drills), tuple(self.recoveries), tuple(more.events), tuple(more.logins),
+            tuple(more.delivered.values()),
         )  # fmt: skip
 
     # --- the set itself --------------------------------------------------------------------------------------
@@ -110,7 +117,7 @@ class _Set:
             case records.PolicyAdopted() as body:
                 self.policies.append(PolicyStory(seq, time, body.digest, ()))
             case records.PolicyWeakened() as body:
-                self.policies.append(PolicyStory(seq, time, body.digest, body.weakens))
+                self.policies.append(PolicyStory(seq, time, body.digest, body.weakens, record.opening))
             case records.Issued() | records.Recovered() | records.RecoveredCore() as body:
                 self.epochs[body.epoch_id] = (seq, time)
             case records.Rehearsed() as body:
@@ -270,6 +277,11 @@ def _old_dead(story: OpeningStory, body: records.OldDead, record: Record) -> _Ch
     return _rotation(story, proven=record.time, proofs=body.proofs, scope=body.scope, attested_by=body.attested_by)
 
 
+def _waited(story: OpeningStory, body: records.Waited, _r: Record) -> _Changes:
+    before = story.rotation.waited if story.rotation else ()
+    return _rotation(story, waited=(*before, f"{in_words(body.seconds)} for {body.what}"))
+
+
 _OPENINGS: dict[type, Callable[[OpeningStory, Any, Record], _Changes]] = {
     records.OfficerSigned: _signed,
     records.Overridden: _overridden,
@@ -279,7 +291,8 @@ _OPENINGS: dict[type, Callable[[OpeningStory, Any, Record], _Changes]] = {
     records.Applying: _applying,
     records.Applied: lambda story, _b, record: _rotation(story, applied=record.time),
     records.OldDead: _old_dead,
-    records.SessionsEnded: lambda story, body, _r: _rotation(story, sessions_ended=body.count),
+    records.SessionsEnded: lambda story, body, _r: _rotation(story, sessions_ended=body.count, sessions=body.detail),
+    records.Waited: _waited,
 }
 """What a record of an opening changes in its story."""
 

@@ -60,6 +60,12 @@ class RotationStory:
     sessions_ended: int = -1
     """-1: nobody tried."""
 
+    sessions: str = ""
+    """What the target said of it."""
+
+    waited: tuple[str, ...] = ()
+    """What the target was given time for, and how long, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpeningStory:
@@ -252,6 +258,40 @@ class PolicyStory:
     weakens: tuple[str, ...]
     """What it allows that the one before did not; then a quorum signed it."""
 
+    opening: str = ""
+    """The opening in which a quorum signed it; empty where none had to."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginStory:
+    """A login of the break-glass account that the target remembers, or attempts at one from one place."""
+
+    seq: int
+    at: str
+    """By the target's clock."""
+
+    account: str
+    source: str
+    accepted: bool
+    count: int
+    matched: str
+    """The opening that accounts for it; ``own`` where this program asked; empty: nothing does."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredStory:
+    """What one sink acknowledged of a set's alerts."""
+
+    sink: str
+    count: int
+    rounds: int
+    first: str
+    """Time of the first acknowledgement."""
+
+    last: str
+
 
 @dataclass(frozen=True, slots=True)
 class SetHistory:
@@ -265,6 +305,11 @@ class SetHistory:
     debts: tuple[DebtStory, ...]
     drills: tuple[DrillStory, ...]
     recoveries: tuple[RecoveryStory, ...]
+    events: tuple[Step, ...] = ()
+    """What else was recorded: refusals, notes, delays, escalations."""
+
+    logins: tuple[LoginStory, ...] = ()
+    delivered: tuple[DeliveredStory, ...] = ()
 
     @property
     def unbroken(self) -> bool:
@@ -289,3 +334,5 @@ class LogHistory:
     first: str
     last: str
     sets: tuple[SetHistory, ...]
+    events: tuple[Step, ...] = ()
+    """What belongs to no set: refusals, moves of the ledger."""

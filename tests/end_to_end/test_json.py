@@ -25,6 +25,7 @@ def test_every_success_is_one_document(fresh: Life) -> None:
     assert "records" in document("audit", "list")
     assert document("audit", "verify")["records"] == 5
     assert document("audit", "export", "2", "--out", fresh.folder / "exported")["files"]
+    assert document("audit", "report", "--out", fresh.folder / "report.html")["records"] == 5
     assert document("void", NAME, "3", "--reason", "lost")["losses_left"] == 0
     rotated = fresh.rotated("--json", "rotate", NAME, "--scan", fresh.scans(1))
     assert rotated.document["rotated"] is True

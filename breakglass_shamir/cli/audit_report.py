@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``audit report``: everything that happened, on one page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal
+from breakglass_shamir.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from breakglass_shamir.operations.report import Written
+
+
+@click.command()
+@click.option("--out", type=PATH, required=True, help="A new HTML file.")
+@click.option("--set", "set_name", default="", help="Of this set only.")
+@click.option("--since", default="", metavar="TIME", help="From this day or time on, in UTC: 2026-01-31.")
+@click.option("--full", is_flag=True, help="Verify every signature and root, however long the log is.")
+@click.option("--receipt", "receipts", type=PATH, multiple=True, help="A receipt to hold the log against.")
+@click.option("--sheet", "sheets", type=PATH, multiple=True, help="Scans of sheets to hold the log against.")
+@pass_terminal
+def report(
+    terminal: Terminal, /, out: Path, set_name: str, since: str, full: bool, receipts: tuple[Path, ...],
+    sheets: tuple[Path, ...],
+) -> None:  # fmt: skip
+    """Verify the log and write what happened as one HTML page, to be read, printed and kept.
+
+    Epochs, sheets and what is owed are always whole; --since leaves out what was over before. A log that does not
+    hold gives a page that says so, and exit code 5.
+    """
+    from breakglass_shamir.operations import alerting
+    from breakglass_shamir.operations import report as operation
+
+    if sheets:
+        harden(terminal)
+    wanted = operation.Wanted(set_name, since, True if full else None, receipts, sheets)
+    with terminal.progress("verifying") as progress:
+        found = operation.write(
+            terminal.home, out, wanted, undelivered=alerting.undelivered(terminal.home), progress=progress
+        )
+    terminal.result(found, _lines(found))
+
+
+def _lines(found: "Written") -> list[str]:
+    sets = f"{len(found.sets)} set{'' if len(found.sets) == 1 else 's'}"
+    openings = f"{found.openings} opening{'' if found.openings == 1 else 's'}"
+    lines = [f"{found.out}: {found.records} records, {sets}, {openings}", f"tree root {found.root.hex()}"]
+    lines += [f"holds  {words}" for words in found.holds]
+    lines += [f"open   {words}" for words in found.open]
+    return lines + [f"due    {words}" for words in found.due]

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happened around a set besides its epochs, openings and drills: refusals, notes, logins, alerts. Pure.
+
+``history.py`` keeps one of these for each set, and one for what belongs to none.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.duration import in_words
+from breakglass_shamir.custody.record import Record
+from breakglass_shamir.operations.story import DeliveredStory, LoginStory, Step
+
+_EVENTS: dict[type, Callable[[Any], str]] = {
+    records.Refused: lambda body: f"{body.stage}: {body.message}",
+    records.Noted: lambda body: f"{body.text} ({body.by})",
+    records.LedgerMoved: lambda body: body.reason,
+    records.Deferred: lambda body: f"the quorum put the rotation off for {in_words(body.for_s)}: {body.reason}",
+    records.Abandoned: lambda body: f"a printed epoch was given up: {body.reason}",
+    records.Rejected: lambda body: f"the target did not take the prepared credential: {body.detail}",
+    records.NotBefore: lambda body: f"no change before {body.until}: {body.detail}",
+    records.RotationFound: lambda _body: "quorums of two epochs were there: either credential may be the living one",
+    records.Escalated: lambda body: f"{body.what} (level {body.level})",
+    records.Eased: lambda body: f"settled: {body.what}",
+}
+"""Record types that are told in one sentence."""
+
+
+@dataclass(slots=True)
+class Happenings:
+    """What happened, up to a record."""
+
+    events: list[Step] = field(default_factory=list)
+    logins: list[LoginStory] = field(default_factory=list)
+    delivered: dict[str, DeliveredStory] = field(default_factory=dict)
+    """By the sink's name."""
+
+    def take(self, record: Record) -> None:
+        """Take one more record."""
+        body = record.body
+        words = _EVENTS.get(type(body))
+        if words is not None:
+            self.events.append(Step(record.seq, record.time, str(body.__struct_config__.tag), words(body)))
+        if isinstance(body, records.AlertsDelivered):
+            self._delivered(body, record.time)
+
+    def _delivered(self, body: records.AlertsDelivered, time: str) -> None:
+        known = self.delivered.get(body.sink, DeliveredStory(body.sink, 0, 0, time, time))
+        self.delivered[body.sink] = replace(known, count=known.count + body.count, rounds=known.rounds + 1, last=time)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The auditor's report: one HTML file that needs no network, no script and no other file.
+
+Rules:
+
+1. The log is verified first. One that does not hold gives a report all the same, which says so at its top, shows what
+   can still be read, and ends the command with what does not hold.
+2. Everything that people typed is escaped by the template engine, whose escaping is never switched off; the page
+   forbids scripts, frames and requests to whoever shows it.
+3. A file is never overwritten, and none is left half written.
+4. Reading never writes to the ledger.
+"""
+
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from breakglass_shamir import __version__
+from breakglass_shamir.custody import lifecycle
+from breakglass_shamir.custody.duration import in_words
+from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.errors import (
+    FileExists,
+    IllegalState,
+    IntegrityError,
+    LedgerBusy,
+    LedgerElsewhere,
+    LedgerUnwritable,
+)
+from breakglass_shamir.ledger import clock, home
+from breakglass_shamir.ledger import verify as verifying
+from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations import audit, history, receipts, report_controls, report_view, status, verification
+from breakglass_shamir.operations.report_view import Page, Verdict
+from breakglass_shamir.operations.status import Undelivered
+from breakglass_shamir.operations.story import LogHistory
+from breakglass_shamir.paper.scan import Scanner
+
+TEMPLATES = Path(__file__).with_name("report_page")
+"""Where the page's parts lie, in this package."""
+
+_NOTHING = LogHistory("", "", "", 0, "", "", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a report is to show, and what the log is held against."""
+
+    set_name: str = ""
+    since: str = ""
+    full: bool | None = None
+    receipts: Sequence[Path] = ()
+    sheets: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A report that was written."""
+
+    out: Path
+    records: int
+    root: bytes
+    sets: tuple[str, ...]
+    openings: int
+    holds: tuple[str, ...]
+    """Lines of its summary."""
+
+    open: tuple[str, ...]
+    due: tuple[str, ...]
+
+
+def write(
+    folder: Path, out: Path, wanted: Wanted, *, undelivered: dict[str, Undelivered] | None = None,
+    progress: verifying.Progress = lambda done, of: None,
+) -> Written:  # fmt: skip
+    """Verify the ledger of a home and write the report.
+
+    Args:
+        folder: the home.
+        out: a new file.
+        wanted: what it is to show.
+        undelivered: alerts that were not delivered, by set; None: there is no outbox.
+        progress: hears how far the verification is.
+
+    Raises:
+        FileExists: the file is there.
+        UnknownSet: there is no such set.
+        InvalidInput: not a time, or a file holds no receipt.
+        IntegrityError: what does not hold; the report is written and says so.
+        LedgerUnwritable: the file could not be written.
+    """
+    audit.check_since(wanted.since)
+    if out.exists():
+        raise FileExists(f"{out} is there already", hint="choose another --out")
+    made, problem = _made(folder, wanted, undelivered, progress)
+    _write(out, render(made))
+    if problem is not None:
+        raise type(problem)(str(problem), hint=f"{out} says so at its top; {problem.hint}".rstrip("; "))
+    assert made.verdict.verified is not None  # noqa: S101 - without a problem it was verified
+    report = made.verdict.verified.report
+    lines = [tuple(one.words for one in found) for found in (made.holds, made.open, made.due)]
+    return Written(
+        out, report.records, report.root, tuple(one.name for one in made.sets),
+        sum(len(one.openings) for one in made.sets), *lines,
+    )  # fmt: skip
+
+
+def render(page: Page) -> Iterator[str]:
+    """Yield the page's HTML, a part at a time."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(when=_when, lasting=in_words, proofs=report_view.proof_table)
+    environment.globals.update(
+        controls=report_controls.CONTROLS, titles=report_controls.TITLES, of_section=report_controls.of_section,
+        roll_called=report_view.roll_called,
+    )  # fmt: skip
+    template = environment.get_template("report.html")
+    stream = template.stream(page=page)
+    stream.enable_buffering(200)
+    yield from stream
+
+
+def _made(
+    folder: Path, wanted: Wanted, undelivered: dict[str, Undelivered] | None, progress: verifying.Progress
+) -> tuple[Page, IntegrityError | None]:
+    """Verify, read and put together; returns what does not hold beside the page that says so."""
+    with Scanner() as scanner:
+        receipts.read(wanted.receipts, scanner)  # an altered one is refused here: it says nothing of the log
+    try:
+        with home.open_unread(folder) as ledger:
+            try:
+                ledger.catch_up()
+                found = verification.verify(
+                    ledger, full=wanted.full, receipt_files=wanted.receipts, sheet_scans=wanted.sheets,
+                    progress=progress,
+                )  # fmt: skip
+            except LedgerBusy:
+                raise
+            except IntegrityError as error:
+                return _page(history.build(_readable(ledger)), Verdict(str(error), None), {}, wanted), error
+            if wanted.set_name:
+                found.report.state.of(wanted.set_name)
+            log = history.build(islice(ledger.entries(), found.report.records))
+            now = {one.name: one for one in status.status(found.report.state, undelivered=undelivered)}
+            return _page(log, Verdict("", found), now, wanted), None
+    except (LedgerBusy, LedgerElsewhere):
+        raise
+    except LedgerUnwritable as error:
+        return _page(_NOTHING, Verdict(str(error), None), {}, wanted), error
+
+
+def _page(log: LogHistory, verdict: Verdict, statuses: dict[str, status.SetStatus], wanted: Wanted) -> Page:
+    return report_view.page(
+        log, verdict, statuses, made=clock.now().time, software=f"breakglass_shamir {__version__}",
+        only=wanted.set_name, since=wanted.since,
+    )  # fmt: skip
+
+
+def _readable(ledger: Ledger) -> Generator[Entry]:
+    """Yield the records of a damaged log up to the first that cannot be read or may not follow."""
+    state = LedgerState()
+    with suppress(IntegrityError, IllegalState):
+        for entry in ledger.entries():
+            state = lifecycle.apply(state, entry.data, entry.record)
+            yield entry
+
+
+def _when(time: str) -> str:
+    """Write a time of a record for people; the page says once that it is UTC."""
+    return time.replace("T", " ").removesuffix("Z")
+
+
+def _write(path: Path, parts: Iterator[str]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerUnwritable(f"{path} could not be written: {error.strerror}") from error
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        raise FileExists(f"{path} is there already", hint="choose another --out") from None
+    except OSError as error:
+        raise LedgerUnwritable(f"{path} could not be written: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise LedgerUnwritable(f"{path} could not be written: {error.strerror}") from error
+        raise

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report is one page that everybody can read, that fetches nothing, and that no name can break."""
+
+import itertools
+import re
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.chain import chain_of
+from breakglass_shamir.custody.state import LedgerState, Moment
+from breakglass_shamir.ledger.times import Silence
+from breakglass_shamir.ledger.verify import Report
+from breakglass_shamir.ledger.walk import Checked
+from breakglass_shamir.operations import report, report_controls, report_view, status
+from breakglass_shamir.operations.report_view import Page, Verdict
+from breakglass_shamir.operations.verification import Verified
+from tests.unit.custody import test_lifecycle as lives
+from tests.unit.custody.test_lifecycle import FIRST, ONE, SECOND, TWO
+from tests.unit.operations.pages import Read, check
+from tests.unit.operations.test_history import SOURCE, START, Kept, begun, lived, roll_call
+
+HOSTILE = """'"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}{% raw %}&lt;</td></table>--><!--"""
+
+
+def verified(state: LedgerState, records_: int) -> Verdict:
+    root, silence = bytes(range(32)), Silence(7200, 3, "2026-01-01T00:00:03Z")
+    checked = Checked(full=True, terminal_signatures=records_, quorum_signatures=2)
+    made = Report(records_, root, state, (4,), longest_silence=silence, broken_promises=(silence,), checked=checked)
+    chains = tuple(chain_of(one) for one in state.sets.values() if one.current)
+    return Verdict("", Verified(made, (), chains, silence, late_now=False))
+
+
+def page_of(book: Kept, *, only: str = "", since: str = "") -> Page:
+    now = Moment("2026-02-01T00:00:00Z", "b", book.count * 1000)
+    statuses = {name: status.status_of(one, now) for name, one in book.state.sets.items() if one.current}
+    verdict = verified(book.state, book.count)
+    return report_view.page(
+        book.told, verdict, statuses, made="2026-02-01T00:00:00Z", software="x", only=only, since=since
+    )
+
+
+def html(page: Page) -> str:
+    return "".join(report.render(page))
+
+
+def shown(book: Kept, **options: str) -> Read:
+    return check(html(page_of(book, **options)))
+
+
+def weakened() -> Kept:
+    """An emergency, a weaker policy with the quorum's word, and all that people may write."""
+    book = lived()
+    laxer = SOURCE.replace('deadline = "2h"', 'deadline = "9h"')
+    book.add(lives.declared("rotation")).add(lives.opened(TWO))
+    body = records.PolicyWeakened(
+        source=laxer, digest=policies.digest(laxer).hex(), weakens=("rotation.deadline: 9h instead of 2h",)
+    )
+    book.add(body).add(lives.USE_ENDED)
+    book.add(records.Noted(text="the printer was new", by="Duty"), opening="")
+    book.add(records.Refused(stage="open", error="x", message="no quorum"), opening="")
+    book.add(records.AlertsDelivered(sink="siem", count=3, first="a", last="c"), opening="")
+    return book.add(records.AlertsDelivered(sink="siem", count=2, first="d", last="e"), opening="")
+
+
+def test_it_tells_of_an_opening_who_why_how_long_and_what_became_of_the_old_credential() -> None:
+    text = shown(lived()).text
+    for words in (
+        "it is down", "idp-outage, ticket INC-1", "Duty, Second", "SHA256:", "for up to 1 h",
+        "with sheets 1.1, 1.2 of epoch 1",
+        "on the screen", "every sheet remembers this log", "2 s of 1 h: done", "Rotation: epoch 1 to 2", "proven dead",
+        "scope: this file", "no ticket", "the system is down",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_it_tells_of_custody_debts_policies_alerts_and_refusals() -> None:
+    text = shown(weakened()).text
+    for words in (
+        "countersigned", "in force", "void since", "before: North", "the bag is torn", "lost", "0 of 3",
+        "s: the proven death of the old credential", "rotation.deadline: 9h instead of 2h",
+        "a quorum of sheets 1.1, 1.2; officers Duty, Second", "siem 5 2", "the printer was new (Duty)", "no quorum",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_the_summary_says_what_holds_what_is_open_and_what_is_due() -> None:
+    page = page_of(lived())
+    assert [one.words for one in page.holds] == [
+        "all 25 records, checked in full",
+        "chain of custody of prod-db: whole, epochs 1 to 2",
+        "prod-db: 1 rotation, each old credential proven dead",
+    ]
+    assert "prod-db: review the overridden check ticket: no ticket" in [one.words for one in page.open]
+    assert "silent longer than promised before record 3" in [one.words for one in page.open]
+    assert not set(page.open) & set(page.due)
+
+
+def test_a_set_that_nothing_vouches_for_is_urgent() -> None:
+    book = Kept()
+    book.add(START, name="").add(lives.recovered(FIRST))
+    page = page_of(book)
+    assert [one.urgent for one in page.open if "UNPINNED" in one.words] == [True]
+    assert "UNPINNED" in shown(book).text
+
+
+def test_what_an_officer_attested_is_not_called_proven() -> None:
+    book = lived()
+    entries = [
+        replace(
+            entry,
+            record=msgspec.structs.replace(
+                entry.record, body=msgspec.structs.replace(entry.record.body, attested_by=("Duty", "Second"))
+            ),
+        )
+        if isinstance(entry.record.body, records.OldDead)
+        else entry
+        for entry in book.entries
+    ]
+    book.entries = entries
+    page = page_of(book)
+    assert "old credential attested dead" in html(page)
+    assert "old credential proven dead" not in html(page)
+    assert "prod-db: 1 rotation, each old credential dead: 0 proven, 1 attested" in [one.words for one in page.holds]
+
+
+def test_the_proof_of_each_endpoint_stands_in_a_row() -> None:
+    words = [
+        f"ldap://{host}: {which}: {result}: said so: yes"
+        for host in ("a:389", "b:636")
+        for which, result in (("new", "accepted"), ("old", "refused"), ("new again", "accepted"))
+    ]
+    said = ("accepted: said so: yes", "refused: said so: yes", "accepted: said so: yes")
+    rows = report_view.proof_table(words)
+    assert [(one.where, one.new, one.old, one.again) for one in rows] == [
+        ("ldap://a:389", *said),
+        ("ldap://b:636", *said),
+    ]
+    assert [one.where for one in report_view.proof_table([word.split(": ", 1)[1] for word in words[:3]])] == [
+        "the target"
+    ]
+    assert report_view.proof_table(["two people looked"]) == ()
+
+
+def test_a_day_to_begin_with_leaves_out_what_was_over_and_nothing_that_is_owed() -> None:
+    book = lived()
+    all_of_it, later = page_of(book), page_of(book, since="2026-01-02")
+    (before,), (after,) = all_of_it.sets, later.sets
+    assert (len(before.openings), len(after.openings)) == (1, 0)
+    assert after.story.epochs == before.story.epochs
+    assert [debt.kind for debt in after.debts] == ["ticket"]
+    assert [one.words for one in later.open] == [one.words for one in all_of_it.open]
+    assert "It was not opened in this time" in shown(book, since="2026-01-02").text
+
+
+def test_one_set_alone() -> None:
+    book = begun()
+    source = SOURCE.replace("prod-db", "web")
+    book.add(lives.adopted(source=source, digest=policies.digest(source).hex()), name="web")
+    assert [one.name for one in page_of(book).sets] == ["prod-db", "web"]
+    assert [one.name for one in page_of(book, only="web").sets] == ["web"]
+    text = shown(book, only="web").text
+    assert "Only the set web" in text
+    assert "prod-db" not in text
+
+
+def test_a_ledger_without_a_set_and_a_set_without_an_epoch_or_an_opening() -> None:
+    empty = Kept()
+    empty.add(START, name="")
+    assert "No set is in this ledger" in shown(empty).text
+    bare = empty.add(lives.adopted(source=SOURCE, digest=policies.digest(SOURCE).hex()))
+    assert "no epoch yet" in shown(bare).text
+    assert "It was not opened" in shown(begun()).text
+
+
+def test_a_ledger_that_does_not_hold_says_so_first_and_nothing_is_called_proven() -> None:
+    told = lived().told
+    page = report_view.page(
+        told, Verdict("record 5: it was changed", None), {}, made="2026-02-01T00:00:00Z", software="x"
+    )
+    text = check(html(page)).text
+    assert text.index("This ledger does not hold. Record 5: it was changed.") < text.index("Holds")
+    assert "The ledger holds" not in text
+    assert (page.holds, page.due) == ((), ())
+    assert "<title>DOES NOT HOLD" in html(page)
+    nothing = report_view.page(
+        report._NOTHING, Verdict("the file is damaged", None), {}, made="2026-02-01T00:00:00Z", software="x"
+    )
+    assert "No record could be read" in check(html(nothing)).text
+
+
+def written(words: str) -> Kept:
+    """A life in which everything that people write is these words."""
+    book, name = Kept(), words[:64]
+    made = lives.deal(1, name=name)
+    book.add(msgspec.structs.replace(START, terminal=words), name="")
+    one = lives.id_of(made)
+    book.add(lives.recovered(made), name=name).add(lives.read_back(one), name=name)
+    book.add(records.Acknowledged(epoch_id=one, sheet="1.1", custodian=words, bag=words), name=name)
+    call = msgspec.structs.replace(roll_call("fail", words), epoch_id=one, custodian=words, bag=words)
+    book.add(call, name=name)
+    book.add(records.SheetVoided(epoch_id=one, sheet="1.3", reason=words), name=name)
+    book.add(records.Noted(text=words, by=words), name=name)
+    book.add(records.Refused(stage=words, error=words, message=words), name="")
+    declared = msgspec.structs.replace(
+        lives.declared(), incident_class=words, ticket=words, reason=words, officers=(words, words)
+    )
+    book.add(declared, name=name)
+    book.add(records.Overridden(gate="ticket", problem=words, reason=words), name=name)
+    book.add(msgspec.structs.replace(lives.opened(one), mode="exec", program=words), name=name)
+    book.add(records.UseEnded(outcome=words, classification="emergency"), name=name)
+    return book.add(records.AlertsDelivered(sink=words, count=1, first="a", last="a"), name=name, opening="")
+
+
+def test_nothing_that_people_wrote_becomes_part_of_the_page() -> None:
+    """Every free text at once is hostile: the page has the same elements, and shows the words as they are."""
+    plain, hostile = shown(written("plain")), shown(written(HOSTILE))
+    assert hostile.structure == plain.structure
+    assert hostile.text.count("<script>alert(1)</script>") >= 20
+    assert "49" not in hostile.text
+
+
+def test_a_hostile_problem_is_shown_as_words() -> None:
+    verdict = Verdict(HOSTILE, None)
+    check(html(report_view.page(report._NOTHING, verdict, {}, made="x", software=HOSTILE, only=HOSTILE, since=HOSTILE)))
+
+
+def test_the_page_forbids_whatever_it_does_not_need() -> None:
+    policies_ = [one.attributes["content"] for one in shown(lived()).named("meta") if "http-equiv" in one.attributes]
+    assert policies_ == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    ]
+
+
+STYLE = (report.TEMPLATES / "style.css").read_text()
+ON_PAGE = ("text", "quiet", "accent", "good", "warn", "bad")
+
+
+def schemes() -> list[dict[str, str]]:
+    """The colours of the three schemes: light, dark, print."""
+    blocks = [
+        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", body)) for body in re.findall(r":root \{(.*?)\}", STYLE, re.S)
+    ]
+    return [block for block in blocks if block]
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_contrast_of_black_on_white_is_what_wcag_says() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize(("scheme", "name"), list(itertools.product(range(3), ON_PAGE)))
+def test_every_text_stands_out_from_what_is_behind_it(scheme: int, name: str) -> None:
+    """WCAG 2.2, 1.4.3: 4.5 to 1."""
+    colours = schemes()[scheme]
+    assert contrast(colours[name], colours["page"]) >= 4.5
+    assert contrast(colours[name], colours["panel"]) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", range(3))
+def test_the_verdict_can_be_read(scheme: int) -> None:
+    colours = schemes()[scheme]
+    assert contrast(colours["on-bad"], colours["bad"]) >= 4.5
+    assert contrast(colours["on-good"], colours["good"]) >= 4.5
+
+
+def test_every_colour_is_one_of_the_computed_ones() -> None:
+    rest = re.sub(r":root \{.*?\}", "", STYLE, flags=re.S)
+    assert set(re.findall(r"#[0-9a-fA-F]{3,8}\b", rest)) <= {"#545d68"}
+    assert len(schemes()) == 3
+
+
+def test_every_control_names_sections_that_are_there() -> None:
+    read = shown(weakened())
+    ids = {one.attributes["id"] for one in read.elements if "id" in one.attributes}
+    for control in report_controls.CONTROLS:
+        assert control.name in read.text
+        for section in control.sections:
+            anchors = {section, f"set-1-{section}"}
+            assert section == "events" or anchors & ids, section
+    asked = ["AC-2(2)", "AU-5", "AU-10", "3.7.6", "3.7.8", "Art. 21", "A.8.2", "A.8.15"]
+    assert [control.number for control in report_controls.CONTROLS] == asked
+
+
+def test_two_openings_and_two_epochs_have_anchors_of_their_own() -> None:
+    read = shown(weakened())
+    assert len(read.named("article")) == 2
+    assert SECOND.envelope.core.epoch == 2
+    assert ONE != TWO
