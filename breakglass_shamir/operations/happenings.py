@@ -24,6 +24,7 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     records.RotationFound: lambda _body: "quorums of two epochs were there: either credential may be the living one",
     records.Escalated: lambda body: f"{body.what} (level {body.level})",
     records.Eased: lambda body: f"settled: {body.what}",
+    records.ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",
 }
 """Record types that are told in one sentence."""
 
@@ -37,15 +38,33 @@ class Happenings:
     delivered: dict[str, DeliveredStory] = field(default_factory=dict)
     """By the sink's name."""
 
+    watched_until: str = ""
+
     def take(self, record: Record) -> None:
         """Take one more record."""
         body = record.body
         words = _EVENTS.get(type(body))
         if words is not None:
             self.events.append(Step(record.seq, record.time, str(body.__struct_config__.tag), words(body)))
-        if isinstance(body, records.AlertsDelivered):
-            self._delivered(body, record.time)
+        match body:
+            case records.AlertsDelivered():
+                self._delivered(body, record.time)
+            case records.LoginSeen():
+                self.logins.append(
+                    LoginStory(
+                        record.seq, body.at, body.account, body.source, body.accepted, body.count, body.matched,
+                        body.detail,
+                    )
+                )  # fmt: skip
+            case records.Watched(problem=""):
+                self.watched_until = body.until
+            case records.Watched():
+                self.events.append(_watch_problem(record, body))
 
     def _delivered(self, body: records.AlertsDelivered, time: str) -> None:
         known = self.delivered.get(body.sink, DeliveredStory(body.sink, 0, 0, time, time))
         self.delivered[body.sink] = replace(known, count=known.count + body.count, rounds=known.rounds + 1, last=time)
+
+
+def _watch_problem(record: Record, body: records.Watched) -> Step:
+    return Step(record.seq, record.time, "watched", f"the target could not be asked: {body.problem}")

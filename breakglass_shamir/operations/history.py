@@ -106,7 +106,7 @@ class _Set:
         return SetHistory(
             state.name, phase, tuple(self.policies), epochs, tuple(self.openings.values()), tuple(debts),
             tuple(self.drills), tuple(self.recoveries), tuple(more.events), tuple(more.logins),
-            tuple(more.delivered.values()),
+            tuple(more.delivered.values()), more.watched_until,
         )  # fmt: skip
 
     # --- the set itself --------------------------------------------------------------------------------------

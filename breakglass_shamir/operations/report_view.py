@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from breakglass_shamir.custody.chain import Chain
+from breakglass_shamir.custody.watch_rules import CHANGE, LOGIN
 from breakglass_shamir.operations.status import SetStatus
 from breakglass_shamir.operations.story import (
     DebtStory,
@@ -171,7 +172,8 @@ def page(
         for number, one in enumerate(told, 1)
     )
     return Page(
-        log, verdict, made, software, only, since, sets, tuple(_holds(verdict, sets)), tuple(_open(verdict, sets)),
+        log, verdict, made, software, only, since, sets, tuple(_holds(verdict, sets)),
+        tuple(sorted(_open(verdict, sets), key=lambda one: not one.urgent)),
         tuple(_due(sets)),
     )  # fmt: skip
 
@@ -318,15 +320,13 @@ def _how_dead(proven: list[OpeningStory]) -> str:
 
 def _open(verdict: Verdict, sets: tuple[SetPage, ...]) -> Iterable[Finding]:
     for one in sets:
-        if one.unmatched:
-            words = f"{one.name}: {_count(len(one.unmatched), 'login')} that no opening accounts for"
-            yield Finding(words, f"#{one.anchor}-logins", urgent=True)
         if not one.story.unbroken and one.epoch:
             words = one.chain.in_words() if one.chain else f"chain of custody of {one.name}: broken"
             yield Finding(words, f"#{one.anchor}-epochs", urgent=True)
         overdue = {debt.id for debt in one.status.debts if debt.overdue} if one.status else set()
         for debt in one.story.owed:
-            yield Finding(f"{one.name}: {debt.what}", f"#{one.anchor}-debts", urgent=debt.id in overdue)
+            urgent = debt.id in overdue or debt.kind in (LOGIN, CHANGE)
+            yield Finding(f"{one.name}: {debt.what}", f"#{one.anchor}-debts", urgent)
         for opening in one.openings:
             if not opening.outcome:
                 yield Finding(f"{one.name}: opening {opening.short_id} is under way", f"#r{opening.seq}")

@@ -310,6 +310,8 @@ class SetHistory:
 
     logins: tuple[LoginStory, ...] = ()
     delivered: tuple[DeliveredStory, ...] = ()
+    watched_until: str = ""
+    """Until when the target's logins were looked at; empty: nobody did."""
 
     @property
     def unbroken(self) -> bool:

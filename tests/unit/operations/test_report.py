@@ -34,6 +34,31 @@ def verified(state: LedgerState, records_: int) -> Verdict:
     return Verdict("", Verified(made, (), chains, silence, late_now=False))
 
 
+def watched() -> Kept:
+    """A use whose logins the target remembers, with one that nothing accounts for."""
+    book = lived()
+    used = book.told.sets[0].openings[0].id
+    seen = records.LoginSeen(
+        at="2026-01-01T00:00:12Z",
+        account="root",
+        source="10.0.0.7",
+        accepted=True,
+        count=1,
+        matched=used,
+        detail="tty1",
+    )
+    for body in (
+        seen,
+        msgspec.structs.replace(seen, matched="", source="192.0.2.9"),
+        msgspec.structs.replace(seen, matched="", source="192.0.2.9", accepted=False, count=7),
+        records.ChangedOutside(at="2026-01-01T00:00:20Z", detail="by its own clock"),
+        records.Watched(until="2026-01-01T00:01:00Z", every_s=3600, problem=""),
+        records.Watched(until="2026-01-01T00:02:00Z", every_s=3600, problem="no route"),
+    ):
+        book.add(body, opening="")
+    return book
+
+
 def page_of(book: Kept, *, only: str = "", since: str = "") -> Page:
     now = Moment("2026-02-01T00:00:00Z", "b", book.count * 1000)
     statuses = {name: status.status_of(one, now) for name, one in book.state.sets.items() if one.current}
@@ -97,6 +122,24 @@ def test_the_summary_says_what_holds_what_is_open_and_what_is_due() -> None:
     assert "prod-db: review the overridden check ticket: no ticket" in [one.words for one in page.open]
     assert "silent longer than promised before record 3" in [one.words for one in page.open]
     assert not set(page.open) & set(page.due)
+
+
+def test_a_login_that_no_opening_accounts_for_is_urgent_and_stands_out() -> None:
+    book = watched()
+    page, read = page_of(book), shown(book)
+    urgent = [one.words for one in page.open if one.urgent]
+    assert urgent == [
+        "prod-db: review the login of root at 2026-01-01T00:00:12Z: no opening accounts for it",
+        "prod-db: review the password: it changed at 2026-01-01T00:00:20Z without a rotation",
+    ]
+    assert page.open[: len(urgent)] == tuple(one for one in page.open if one.urgent)
+    assert [(one.source, one.accepted) for one in page.sets[0].unmatched] == [("192.0.2.9", True)]
+    for words in (
+        "192.0.2.9 accepted NOTHING", "192.0.2.9 refused, 7 times NOTHING", "10.0.0.7 accepted opening",
+        "a login of root from 192.0.2.9 that no opening accounts for", "the target could not be asked: no route",
+        "logins until 2026-01-01 00:01:00",
+    ):  # fmt: skip
+        assert words in read.text, words
 
 
 def test_a_set_that_nothing_vouches_for_is_urgent() -> None:
