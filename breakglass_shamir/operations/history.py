@@ -198,8 +198,9 @@ class _Set:
         for debt in after.debts:
             if debt.id not in self.debts:
                 self.debts[debt.id] = (_debt(debt, record), Moment.of(record))
-            else:
-                story, since = self.debts[debt.id]
+                continue
+            story, since = self.debts[debt.id]
+            if (story.what, story.deadline_s) != (debt.what, debt.deadline_s):
                 self.debts[debt.id] = (replace(story, what=debt.what, deadline_s=debt.deadline_s), since)
         for gone in [identifier for identifier in self.debts if identifier not in now]:
             story, since = self.debts.pop(gone)

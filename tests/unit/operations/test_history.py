@@ -179,3 +179,32 @@ def test_a_history_is_plain_data() -> None:
 
     walk(lived().told)
     assert set(seen) <= {str, int, bool, type(None)}
+
+
+def test_a_rotation_is_told_with_what_was_waited_for_and_the_sessions_it_ended() -> None:
+    book = begun()
+    book.add(lives.read_back(ONE)).add(lives.declared("rotation")).add(lives.opened(ONE)).add(lives.USE_ENDED)
+    book.add(lives.issued(SECOND)).add(lives.COUNTERSIGNED).add(lives.read_back(TWO))
+    for seat in SEATS:
+        book.add(lives.ack(TWO, seat))
+    book.add(lives.APPLYING).add(lives.APPLIED)
+    book.add(records.Waited(what="the old one to die at a", seconds=90)).add(records.Waited(what="b", seconds=5))
+    book.add(records.SessionsEnded(count=2, detail="of root")).add(lives.OLD_DEAD)
+    (opening,) = book.of_set.openings
+    assert opening.rotation is not None
+    assert opening.rotation.waited == ("1 min 30 s for the old one to die at a", "5 s for b")
+    assert (opening.rotation.sessions_ended, opening.rotation.sessions) == (2, "of root")
+
+
+def test_what_happened_around_it_is_told_in_order() -> None:
+    book = begun()
+    book.add(records.Refused(stage="split", error="x", message="not ours"), name="")
+    book.add(records.Noted(text="new printer", by="Duty"), opening="")
+    for sink, count in (("siem", 3), ("mail", 1), ("siem", 2)):
+        book.add(records.AlertsDelivered(sink=sink, count=count, first="a", last="b"), opening="")
+    book.add(records.Watched(until="2026-01-01T00:00:09Z", every_s=0, problem=""), opening="")
+    told, of_set = book.told, book.of_set
+    assert [(one.type, one.words) for one in told.events] == [("refused", "split: not ours")]
+    assert [(one.type, one.words) for one in of_set.events] == [("noted", "new printer (Duty)")]
+    assert [(one.sink, one.count, one.rounds) for one in of_set.delivered] == [("siem", 5, 2), ("mail", 1, 1)]
+    assert of_set.watched_until == "2026-01-01T00:00:09Z"
