@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.record import AnyBody
+from breakglass_shamir.custody.record import AnyBody, PolicyAdopted, PolicyWeakened, RecoveryImported
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
@@ -27,6 +27,9 @@ _SHOWN = (
     "despite", "seconds", "every_s", "size",
 )  # fmt: skip
 """Fields of records that a list shows, in this order."""
+
+_WHOLE = (PolicyAdopted, PolicyWeakened, RecoveryImported)
+"""Record types whose ``source`` is a whole document; elsewhere it is where a login came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def summary(entry: Entry) -> str:
     parts = []
     for name in _SHOWN:
         value = getattr(body, name, "")
-        if value:
+        if value and not (name == "source" and isinstance(body, _WHOLE)):
             words = ", ".join(value) if isinstance(value, tuple) else str(value)
             parts.append(f"{name.replace('_', ' ')} {words}")
     return "; ".join(parts)
