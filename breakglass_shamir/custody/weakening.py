@@ -117,6 +117,9 @@ def _rotation(old: Policy, new: Policy) -> Iterator[str]:
     for uri in old.endpoints:
         if uri not in new.endpoints and uri != old.target.uri:
             yield f"rotation.endpoints: no proof at {uri}"
+    for uri in new.endpoints:
+        if uri not in (*old.endpoints, old.target.uri, new.target.uri):
+            yield f"rotation.endpoints: both credentials are also tried at {uri}"
     if before.end_sessions and not after.end_sessions:
         yield "rotation.end_sessions: sessions go on after a rotation"
 

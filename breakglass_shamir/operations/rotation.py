@@ -11,7 +11,9 @@ Rules:
 4. After an ambiguous failure the new credential is probed first, then the old one; each once (``probing.py``).
 5. A definitive rejection by the target's rules, with the old credential still accepted, abandons the prepared
    epoch, and another that is more likely to fit is prepared. An ambiguous failure never does.
-6. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is abandoned and
+6. An epoch that another terminal printed is put in force only where the target takes its credential already, or
+   where this terminal knows the old epoch, too, from its sheets alone: paper does not say who made it.
+7. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is abandoned and
    made anew; one that may have been applied never is.
 
 The credential's text is in memory only, and in the sheets.
@@ -197,6 +199,8 @@ class Rotation:
             found = find_living(self.prober, connector, new.secret, self.old.secret)
             if found.living is Living.NEW:
                 return
+            if found.living is Living.OLD and self._is_only_on_paper():
+                raise self._not_put_in_force()
             if found.living is not Living.OLD:
                 raise self._neither(found, "an earlier run was interrupted")
         try:
@@ -218,6 +222,24 @@ class Rotation:
             f"the target was not changed: {error}",
             hint="the old sheets still open it; keep both sets together and run: breakglass rotate",
         ) from error
+
+    def _is_only_on_paper(self) -> bool:
+        """Tell whether nothing but its own sheets says that the new epoch follows one that this terminal vouches for."""
+        state = self.recorder.set_state
+        old, new = state.epochs[state.current], state.epochs[state.prepared]
+        return new.recovered and (old.pinned or not old.recovered)
+
+    def _not_put_in_force(self) -> ConnectorError:
+        """Let go of an epoch that anybody could have printed: who made it would know the target's next credential."""
+        state = self.recorder.set_state
+        number = state.epochs[state.prepared].number
+        detail = "printed elsewhere, and the target still takes the old credential: not put in force"
+        self.recorder.append(Rejected(epoch_id=state.prepared, detail=detail))
+        return ConnectorError(
+            f"the target does not take the credential of epoch {number}, which only its own sheets vouch for, and still "
+            "takes the old one: nothing was changed",
+            hint="leave those sheets out, find out who brought them, and rotate again with the old sheets and --out DIR",
+        )
 
     def _rejected(self, error: ConnectorError) -> ConnectorError:
         """Abandon the prepared epoch: the target's rules do not take it, and the old credential lives."""

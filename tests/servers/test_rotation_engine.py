@@ -13,8 +13,14 @@ import pytest
 from fault_matrix import NAME, Ended, Matrix, World
 from toy_target import ToyServer, soon
 
+from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.state import EpochStatus, Phase
+from breakglass_shamir.formats.envelope import Checkpoint
+from breakglass_shamir.formats.seal import Facts, seal
+from breakglass_shamir.hygiene import Secret
 
 OFFERS = ["toy=toy_target:ToyConnector", "toy-lasting=toy_target:ToyWithLogins"]
 
@@ -323,6 +329,37 @@ class TestAnotherTerminal:
         assert "a fork: epoch 2" in ended.said
         opened = self.emergency(lab, 2)
         assert "a fork: epoch 2" in opened.said
+
+    @pytest.mark.parametrize("takes_it", [False, True])
+    def test_sheets_that_a_stranger_made_as_a_successor_never_set_the_password(
+        self, lab: Matrix, server: ToyServer, *, takes_it: bool
+    ) -> None:
+        old = server.password
+        self.forge(lab, "chosen by a stranger")
+        if takes_it:
+            server.become("chosen by a stranger")  # whoever could do that had the old credential
+        ended = lab.rotate(scans=(1, 2))
+        if takes_it:
+            assert ended.status == 0, ended.said
+            return
+        assert (ended.status, server.password) == (6, old), ended.said
+        assert "which only its own sheets vouch for" in ended.said
+        assert not lab.state().applying
+        assert lab.rotate(scans=(1, 2)).status == 0, "the stranger's sheets count no more"
+        assert server.password not in {old, "chosen by a stranger"}
+        lab.proven()
+
+    def forge(self, lab: Matrix, password: str) -> None:
+        """Lay sheets on the scanner that anybody can make who has read the epoch id on one sheet."""
+        state = lab.state()
+        structure, uri = state.current_epoch.envelope.core.structure, policies.parse(state.policy_source).target.uri
+        known = bytes.fromhex(state.current)
+        facts = Facts(Kind.LIVE, NAME, 2, structure, bytes(32), Checkpoint(bytes(8), 0, bytes(32)), known)
+        made = seal(facts, Credential(Secret(password.encode()), account="breakglass", target=uri).to_bytes())
+        lab.scans(2).mkdir()
+        for number, share in enumerate(made.shares):
+            codes = "\n".join([share.to_text(), *made.envelope.to_codes()])
+            (lab.scans(2) / f"{number}.txt").write_text(f"scanned\n{codes}\n")
 
     def refuse_both(self, lab: Matrix, server: ToyServer) -> None:
         self.blank(lab)

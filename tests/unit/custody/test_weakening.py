@@ -109,6 +109,10 @@ WEAKER = [
     ("length = 24", "length = 23", ["rotation: credentials of 134 bits instead of 140"]),
     ('max_age = "365d"', 'max_age = "366d"', ["rotation.max_age: 366d instead of 365d"]),
     (', "ssh-key:///srv/second"]', "]", ["rotation.endpoints: no proof at ssh-key:///srv/second"]),
+    (
+        ', "ssh-key:///srv/second"]', ', "ssh-key:///srv/second", "exec:///srv/mine"]',
+        ["rotation.endpoints: both credentials are also tried at exec:///srv/mine"],
+    ),
     ("end_sessions = true", "end_sessions = false", ["rotation.end_sessions: sessions go on after a rotation"]),
     ('roll_call = "90d"', 'roll_call = "91d"', ["drills.roll_call: 91d instead of 90d"]),
     ('rehearsal = "90d"', 'rehearsal = "91d"', ["drills.rehearsal: 91d instead of 90d"]),
@@ -137,7 +141,7 @@ def test_what_allows_more_is_named(old: str, new: str, named: list[str]) -> None
 @pytest.mark.parametrize(
     ("old", "new"),
     [(new, old) for old, new, _ in WEAKER if old and new and old.split(" =")[0] not in {'"ssh-key', "account", "kind"}
-     and not old.startswith(('"ssh-key', 'a = "b"', '"INC', "path", "[[officers]]", "[declaration]", 'valid_until'))],
+     and not old.startswith(('"ssh-key', ', "ssh-key', 'a = "b"', '"INC', "path", "[[officers]]", "[declaration]", 'valid_until'))],
 )  # fmt: skip
 def test_what_allows_less_is_not(old: str, new: str) -> None:
     assert weakenings(changed(new, old), read(BASE)) == ()
@@ -169,6 +173,8 @@ def test_new_keys_of_officers_weaken_nothing_where_no_signature_is_asked_for() -
 def test_a_policy_for_a_set_known_from_its_sheets_may_list_classes_and_tickets() -> None:
     structure = Structure(2, (Group(3, 4), Group(1, 2), Group(2, 2)))
     known = policies.built_in("prod-db", structure, "ssh-key:///srv/key")
-    strict = read(BASE.replace('account = "root"', "").replace('options = { a = "b" }', ""))
+    strict = read(
+        BASE.replace('account = "root"', "").replace('options = { a = "b" }', "").replace(', "ssh-key:///srv/second"', "")
+    )
     assert weakenings(known, strict) == ()
     assert changes_quorum(known, strict)
