@@ -5,7 +5,8 @@ Rules:
 
 1. A connector is chosen by the scheme of its target URI and holds no credential between two calls.
 2. Public methods wrap private ones: whatever goes wrong inside, only :class:`ConnectorError` comes out, with
-   its cause chained, and the whole chain is withheld if its text holds a secret of that call.
+   its cause chained, and the whole chain is withheld if its text holds a secret of that call. What the target says
+   comes out as one printable line, and not at all if it holds such a secret.
 3. ``check`` says *refused* only when the target itself rejected this credential. A time-out, a lock-out, an
    expiry, a missing target: *unknown*. An epoch is called dead on the strength of a *refused*. One call is one
    attempt per method of login: nothing is repeated, so that asking locks nobody out. What is locked, expired or
@@ -30,7 +31,7 @@ from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from breakglass_shamir.connectors.answers import Check, CheckResult, Login, Preflight
-from breakglass_shamir.connectors.guard import presentable
+from breakglass_shamir.connectors.guard import plain, presentable
 from breakglass_shamir.connectors.options import COMMON_OPTIONS, NO_OPTIONS, check_names, time_limit_s
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -215,9 +216,9 @@ class Connector(ABC):
         return self._guarded(ability.replace("_", " "), secrets, call)
 
     def _guarded(self, step: str, secrets: Sequence[Secret], call: Callable[[], _T]) -> _T:
-        """Run one private method so that only a :class:`ConnectorError` without secrets comes out."""
+        """Run one private method so that only a :class:`ConnectorError` and words without secrets come out."""
         try:
-            return call()
+            return plain(call(), secrets)
         except Exception as error:
             failure = presentable(f"{self.scheme} {step}", error, secrets)
         # Raised here, not in the handler, so that a withheld error is not its context either.

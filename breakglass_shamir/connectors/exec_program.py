@@ -5,14 +5,15 @@ Rules:
 
 1. Only the program's word ``accepted`` is acceptance, only ``refused`` is refusal. No answer, a time-out and a
    failure are *unknown*.
-2. ``rejected`` counts only as an answer; a program that dies in the middle rejected nothing.
-3. What the program can do beyond the three questions is said by the option ``abilities``, not guessed.
+2. It is looked at before every question, not only at the first: who may write it, or rename a folder above it, would
+   get the credential.
+3. ``rejected`` counts only as an answer; a program that dies in the middle rejected nothing.
+4. What the program can do beyond the three questions is said by the option ``abilities``, not guessed.
 
 The protocol is in ``docs/targets.md``; how a question gets there in ``exec_protocol``.
 """
 
 import os
-import stat
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from breakglass_shamir.connectors import exec_protocol
 from breakglass_shamir.connectors.base import ABILITIES, Check, CheckResult, Connector, Login, Preflight
 from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.connectors.trusted_file import file_problems
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -36,7 +38,7 @@ class ExecConnector(Connector):
     credential and all or nothing; test it with the connector's contract suite.
 
     What it needs: the program, executable, owned by root or by the terminal's user, and writable by nobody else,
-    nor the folder it is in. It gets one JSON object on standard input and writes one on standard output.
+    nor any folder above it. It gets one JSON object on standard input and writes one on standard output.
 
     Options: ``abilities``, words of ``logins_since password_changed_at end_sessions issue`` that the program
     answers; ``grace_window``, seconds for which the target may accept the old credential after a change;
@@ -66,7 +68,7 @@ class ExecConnector(Connector):
         return self._preflight_as(new, None)
 
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
-        problems = _file_problems(self._program)
+        problems = file_problems(self._program)
         if problems:
             return Preflight(tuple(problems), (), None, self.scope)
         answer = self._ask("preflight", credential=current, new=new)
@@ -117,6 +119,8 @@ class ExecConnector(Connector):
         self, action: str, *, credential: Secret | None = None, new: Secret | None = None, **more: str
     ) -> dict[str, Any]:
         """Ask the program; an answer with an ``error`` is none."""
+        if stands := file_problems(self._program):
+            raise ConnectorError(f"{self._program.name} was not run: {'; '.join(stands)}", hint="see docs/targets.md")
         question = {"action": action, "target": self.target, "account": self.account, **more}
         if "settings" in self.options:
             question["settings"] = self.options["settings"]
@@ -150,24 +154,6 @@ def _grace_window_s(options: Mapping[str, str]) -> int:
     if not text.isdecimal() or int(text) > _LONGEST_GRACE_S:
         raise InvalidInput(f"option grace_window: expected seconds up to {_LONGEST_GRACE_S}, got {text!r}")
     return int(text)
-
-
-def _file_problems(program: Path) -> list[str]:
-    """Say why a program must not be trusted with a credential."""
-    problems = []
-    try:
-        real = program.resolve(strict=True)
-        for place in (real, real.parent):
-            facts = place.stat()
-            if facts.st_uid not in (0, os.geteuid()):
-                problems.append(f"{place} belongs to another user, who could replace it")
-            if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not (place.is_dir() and facts.st_mode & stat.S_ISVTX):
-                problems.append(f"{place} can be written by others than its owner")
-        if not real.is_file() or not os.access(real, os.X_OK):
-            problems.append(f"{program} is not an executable file")
-    except OSError as error:
-        problems.append(f"{program} cannot be found: {error.strerror}")
-    return problems
 
 
 def _texts(answer: Mapping[str, Any], name: str) -> tuple[str, ...]:

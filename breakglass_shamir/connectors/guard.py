@@ -1,17 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may leave a connector: one kind of exception, without a secret in its text or in its chain.
+"""What may leave a connector: one kind of exception, and words, without a secret in their text or in their chain.
 
-What it does not do: it cannot see a secret that a connector hands out in an answer; the contract suite looks.
+Rule: what a target says goes into records, alerts and onto a screen, so it is one printable line that is not endless,
+whoever wrote it. A text that no record could hold would keep a rotation from ever being recorded.
 """
 
+import base64
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import quote_from_bytes
 
+from breakglass_shamir.connectors.answers import Check, Preflight
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
 LEAK_MIN_BYTES = 4
 """Shorter secrets are not searched for in error texts: they would match any text."""
+
+WORDS_MAX_CHARS = 1000
+"""Longest text of a target that is passed on."""
+
+WITHHELD = "words of the target that are withheld: they held the credential"
+
+_Answer = TypeVar("_Answer")
+
+
+def plain(answer: _Answer, secrets: Sequence[Secret]) -> _Answer:
+    """Return an answer whose words a record may hold; what is none with words is returned as it is."""
+    if isinstance(answer, Check):
+        return replace(answer, detail=words(answer.detail, secrets))
+    if isinstance(answer, Preflight):
+        problems, notes, unfit = (
+            tuple(words(one, secrets) for one in texts) for texts in (answer.problems, answer.notes, answer.unfit)
+        )
+        return replace(answer, problems=problems, notes=notes, unfit=unfit)
+    return answer
+
+
+def words(text: str, secrets: Sequence[Secret]) -> str:
+    """Return a target's words in one printable line, shortened; none that hold a secret."""
+    if any(form in text for secret in secrets for form in _printed_forms(secret)):
+        return WITHHELD
+    line = "".join(one if one.isprintable() else " " if one.isspace() else "?" for one in text)
+    return line if len(line) <= WORDS_MAX_CHARS else f"{line[:WORDS_MAX_CHARS]}..."
 
 
 def presentable(step: str, error: Exception, secrets: Sequence[Secret]) -> ConnectorError:
@@ -22,9 +54,12 @@ def presentable(step: str, error: Exception, secrets: Sequence[Secret]) -> Conne
         rejected = isinstance(error, ConnectorError) and error.rejected
         text = f"{step} failed with {kind}, whose text is withheld: it held the credential"
         return ConnectorError(text, rejected=rejected)
-    if isinstance(error, ConnectorError):
+    if isinstance(error, ConnectorError) and words(str(error), ()) == str(error):
         return error
-    failure = ConnectorError(f"{step} failed: {type(error).__name__}: {error}")
+    if isinstance(error, ConnectorError):
+        failure = ConnectorError(words(str(error), ()), hint=words(error.hint, ()), rejected=error.rejected)
+    else:
+        failure = ConnectorError(words(f"{step} failed: {type(error).__name__}: {error}", ()))
     failure.__cause__ = error
     return failure
 
@@ -49,5 +84,6 @@ def _printed_forms(secret: Secret) -> set[str]:
     if len(secret) < LEAK_MIN_BYTES:
         return set()
     value = secret.reveal()
-    plain = value.decode("utf-8", errors="replace")
-    return {plain, repr(plain)[1:-1], repr(value)[2:-1], quote_from_bytes(value), value.hex()}
+    read = value.decode("utf-8", errors="replace")
+    encoded = base64.b64encode(value).decode()
+    return {read, repr(read)[1:-1], repr(value)[2:-1], quote_from_bytes(value), value.hex(), encoded}

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from breakglass_shamir.connectors.trusted_file import file_problems
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -118,11 +119,13 @@ def admin_secret(options: Mapping[str, str]) -> Secret | None:
     """Run the program of option ``admin`` and return what it prints, without the line's end; None without one.
 
     Raises:
-        ConnectorError: it could not be run, failed, took too long, or printed nothing.
+        ConnectorError: others could replace it; it could not be run, failed, took too long, or printed nothing.
     """
     program = _absolute("admin", options)
     if program is None:
         return None
+    if stands := file_problems(program):
+        raise ConnectorError(f"the program of option admin was not run: {'; '.join(stands)}")
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     try:
         told = subprocess.run(

@@ -24,9 +24,12 @@ DEFAULT_SKEW_S = 120
 OWN = (
     records.Issued, records.Recovered, records.Proven, records.Opened, records.UseEnded, records.Applying,
     records.Applied, records.Waited, records.SessionsEnded, records.Rejected, records.NotBefore, records.OldDead,
-    records.Closed, records.DrillEnded,
+    records.Closed,
 )  # fmt: skip
 """Records near which this program asks the target itself."""
+
+OWN_ONCE_OPENED = (records.Refused, records.DrillEnded)
+"""Records that anybody at the terminal can have made; they count only in an opening that a quorum opened."""
 
 CHANGING = (records.Applying, records.Applied, records.Waited, records.OldDead, records.Rejected)
 """Records near which this program changes the password."""
@@ -73,7 +76,7 @@ class Accounts:
         if isinstance(body, records.UseEnded) and opening in self._uses:
             use = self._uses[opening]
             self._uses[opening] = Span(use.begin, min(use.end, at), opening)
-        if isinstance(body, OWN) or (isinstance(body, records.Refused) and opening):
+        if isinstance(body, OWN) or (isinstance(body, OWN_ONCE_OPENED) and opening in self._uses):
             self._own.append(Span(at, at, opening))
         if isinstance(body, CHANGING):
             self._changes.append(Span(at, at, opening))

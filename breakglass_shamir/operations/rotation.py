@@ -224,7 +224,7 @@ class Rotation:
         ) from error
 
     def _is_only_on_paper(self) -> bool:
-        """Tell whether nothing but its own sheets says that the new epoch follows one that this terminal vouches for."""
+        """Tell whether only its own sheets say that the new epoch follows one this terminal vouches for."""
         state = self.recorder.set_state
         old, new = state.epochs[state.current], state.epochs[state.prepared]
         return new.recovered and (old.pinned or not old.recovered)
@@ -236,9 +236,9 @@ class Rotation:
         detail = "printed elsewhere, and the target still takes the old credential: not put in force"
         self.recorder.append(Rejected(epoch_id=state.prepared, detail=detail))
         return ConnectorError(
-            f"the target does not take the credential of epoch {number}, which only its own sheets vouch for, and still "
-            "takes the old one: nothing was changed",
-            hint="leave those sheets out, find out who brought them, and rotate again with the old sheets and --out DIR",
+            f"the target does not take the credential of epoch {number}, which only its own sheets vouch for, and "
+            "still takes the old one: nothing was changed",
+            hint="leave those sheets out, find out who brought them, and rotate with the old sheets and --out DIR",
         )
 
     def _rejected(self, error: ConnectorError) -> ConnectorError:

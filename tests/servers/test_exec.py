@@ -168,6 +168,44 @@ def test_a_program_that_others_can_replace_is_not_ready(folder: Path) -> None:
     assert "not an executable file" in connector.preflight(OTHER).problems[0]
 
 
+@pytest.mark.parametrize("above", ["program", "", ".."])
+def test_a_program_that_others_can_replace_gets_no_credential(folder: Path, above: str) -> None:
+    connector = answering(folder, {"result": "accepted", "done": True})
+    assert connector.check(RIGHT).result is CheckResult.ACCEPTED
+    (folder / above).chmod(0o777)
+    check = connector.check(RIGHT)
+    assert (check.result, "written by others" in check.detail) == (CheckResult.UNKNOWN, True)
+    with pytest.raises(ConnectorError, match="was not run"):
+        connector.rotate(RIGHT, OTHER)
+
+
+SHAPES = (RIGHT, Secret(base64.b64encode(RIGHT.reveal())))
+SPITEFUL = "line\none \x1b[2J\x00\u202e\ud800\u2028" + "x" * 5000
+
+
+@pytest.mark.parametrize("detail", [SPITEFUL, RIGHT.reveal().decode(), base64.b64encode(RIGHT.reveal()).decode()])
+def test_what_a_target_says_can_always_be_recorded_and_holds_no_secret(folder: Path, detail: str) -> None:
+    check = answering(folder, {"result": "refused", "detail": detail}).check(RIGHT)
+    assert check.result is CheckResult.REFUSED
+    assert check.detail.isprintable()
+    assert len(check.detail) < 2000
+    assert_no_secret(check.detail.encode(), SHAPES)
+    notes = answering(folder, {"notes": [detail], "problems": [detail], "unfit": [detail]}).preflight(OTHER, RIGHT)
+    text = "".join([*notes.notes, *notes.problems, *notes.unfit])
+    assert text.isprintable()
+    assert_no_secret(text.encode(), SHAPES)
+    for answer in ({"error": detail}, {"detail": detail}):
+        text = error_text(lambda answer=answer: answering(folder, answer).rotate(RIGHT, OTHER))
+        assert_no_secret(text.encode(errors="replace"), SHAPES)
+
+
+def test_what_goes_wrong_is_said_in_one_printable_line(folder: Path) -> None:
+    with pytest.raises(ConnectorError) as failed:
+        answering(folder, {"detail": SPITEFUL, "rejected": True}).rotate(RIGHT, OTHER)
+    assert str(failed.value).isprintable()
+    assert failed.value.rejected
+
+
 def test_preflight_is_handed_on(folder: Path) -> None:
     answer = {"problems": ["down"], "notes": ["slow"], "unfit": ["short"], "min_age_until": "2030-01-01T00:00:00+00:00"}
     found = answering(folder, answer).preflight(OTHER, RIGHT)

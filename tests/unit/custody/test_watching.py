@@ -95,6 +95,25 @@ def test_what_asks_no_target_accounts_for_nothing(body: AnyBody) -> None:
     assert Log().add(5000, body).login(5000) is None
 
 
+CHEAP = [
+    records.Refused(stage="open", error="insufficient-shares", message="no quorum"),
+    records.DrillEnded(
+        drill="access", epoch_id=ONE, login="", steps_ms={}, result="fail", reasons=("no quorum",),
+    ),
+]  # fmt: skip
+"""Records that whoever is at the terminal has made by declaring and bringing no sheet."""
+
+
+@pytest.mark.parametrize("body", CHEAP)
+def test_an_attempt_without_a_quorum_covers_up_no_login(body: AnyBody) -> None:
+    assert Log().add(0, declared()).add(10, body, OPENING).login(10) is None
+
+
+@pytest.mark.parametrize("body", CHEAP)
+def test_a_step_that_fails_after_a_quorum_was_there_accounts_for_what_it_asked(body: AnyBody) -> None:
+    assert used().add(9000, body, OPENING).login(9000) == OPENING
+
+
 def test_only_a_rotation_accounts_for_a_change_of_the_password() -> None:
     log = used().add(3000, records.Applied(new_epoch_id=ONE), OPENING)
     assert [log.change(seconds) for seconds in (1500, 2939, 3000, 3060, 3061)] == [False, False, True, True, False]
