@@ -2,6 +2,7 @@
 """The exec connector: the shipped example holds to the contract, and no program can make it say what is not so."""
 
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -194,8 +195,9 @@ def test_what_a_target_says_can_always_be_recorded_and_holds_no_secret(folder: P
     text = "".join([*notes.notes, *notes.problems, *notes.unfit])
     assert text.isprintable()
     assert_no_secret(text.encode(), SHAPES)
-    for answer in ({"error": detail}, {"detail": detail}):
-        text = error_text(lambda answer=answer: answering(folder, answer).rotate(RIGHT, OTHER))
+    for field in ("error", "detail"):
+        failing = answering(folder, {field: detail})
+        text = error_text(functools.partial(failing.rotate, RIGHT, OTHER))
         assert_no_secret(text.encode(errors="replace"), SHAPES)
 
 
