@@ -116,7 +116,7 @@ class Ledger(StoredLog):
         ledger = cls.open_unread(path, terminal_key, beside)
         try:
             ledger.catch_up()
-            ledger._check_start()
+            ledger.check_start()
         except BaseException:
             ledger._connection.close()
             raise
@@ -159,6 +159,27 @@ class Ledger(StoredLog):
             except (IllegalState, InvalidRecord) as error:
                 raise InvalidRecord(f"record {self._size}: {error}", hint=DAMAGED_HINT) from error
         return self._state
+
+    def check_start(self) -> None:
+        """Refuse a log that does not begin with its start, or that another key began.
+
+        Raises:
+            InvalidRecord: it begins with another record.
+            KeyMismatch: another key began it.
+        """
+        with closing(self.entries()) as entries:
+            first = next(entries, None)
+        if first is None:
+            return
+        try:
+            body = check_first(first.record)
+        except InvalidRecord as error:
+            raise InvalidRecord(f"record 0: {error}", hint=error.hint) from error
+        if first.record.log != self.log_id.hex() or sshsig.public_of_line(body.public_key) != self.public_key:
+            raise KeyMismatch(
+                f"the terminal key beside {self.path} is not the one that began this ledger",
+                hint="put its own key back; where that is lost, keep the ledger for the auditor and begin a new home",
+            )
 
     def sign_receipt(self, receipt: Receipt) -> Receipt:
         """Return a receipt of this log with the terminal's signature."""
@@ -256,22 +277,6 @@ class Ledger(StoredLog):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _check_start(self) -> None:
-        """Refuse a log that does not begin with its start, or that another key began."""
-        with closing(self.entries()) as entries:
-            first = next(entries, None)
-        if first is None:
-            return
-        try:
-            body = check_first(first.record)
-        except InvalidRecord as error:
-            raise InvalidRecord(f"record 0: {error}", hint=error.hint) from error
-        if first.record.log != self.log_id.hex() or sshsig.public_of_line(body.public_key) != self.public_key:
-            raise KeyMismatch(
-                f"the terminal key beside {self.path} is not the one that began this ledger",
-                hint="put its own key back; where that is lost, keep the ledger for the auditor and begin a new home",
-            )
 
     def _make(self, body: AnyBody, set_name: str, opening: str, set_key: Secret | None) -> tuple[Entry, LedgerState]:
         moment = clock.now()

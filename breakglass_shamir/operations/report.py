@@ -138,6 +138,7 @@ def _made(
         with home.open_unread(folder) as ledger:
             try:
                 ledger.catch_up()
+                ledger.check_start()
                 found = verification.verify(
                     ledger, full=wanted.full, receipt_files=wanted.receipts, sheet_scans=wanted.sheets,
                     progress=progress,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.ledger import home
+from breakglass_shamir.ledger.home import KEY_NAME
 from breakglass_shamir.ledger.store import FILE_NAME
 from tests.attacks.test_ledger_tampering import nodes_of, set_column, tamper
 from tests.end_to_end.life import NAME, Life, assert_holds_no
@@ -150,6 +151,21 @@ def test_a_tail_that_was_cut_off_shows_against_a_receipt(opened: Life) -> None:
     read, said = broken(opened, opened.folder / "second.html", "--receipt", receipt)
     assert "carried.tlog-proof" in said
     assert "carried.tlog-proof" in read.text
+
+
+def test_another_terminals_key_is_called_that(opened: Life, tmp_path: Path) -> None:
+    other = Life(tmp_path / "other")
+    other.folder.mkdir()
+    other.ok("init", "--terminal", "south")
+    shutil.copy(other.home / KEY_NAME, opened.home / KEY_NAME)
+    _, said = broken(opened, opened.folder / "r.html")
+    assert "is not the one that began this ledger" in said
+
+
+def test_a_place_without_a_ledger_gives_no_report(opened: Life) -> None:
+    done = opened.run("--home", opened.folder / "nowhere", "audit", "report", "--out", opened.folder / "r.html")
+    assert done.exit == 3
+    assert not (opened.folder / "r.html").exists()
 
 
 def test_a_file_that_is_no_ledger_gives_a_report_that_says_so(opened: Life) -> None:

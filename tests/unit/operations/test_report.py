@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report is one page that everybody can read, that fetches nothing, and that no name can break."""
 
+import errno
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.chain import chain_of
 from breakglass_shamir.custody.state import LedgerState, Moment
+from breakglass_shamir.errors import LedgerUnwritable
 from breakglass_shamir.ledger.times import Silence
 from breakglass_shamir.ledger.verify import Report
 from breakglass_shamir.ledger.walk import Checked
@@ -235,9 +241,9 @@ def test_a_ledger_that_does_not_hold_says_so_first_and_nothing_is_called_proven(
     assert "No record could be read" in check(html(nothing)).text
 
 
-def written(words: str) -> Kept:
-    """A life in which everything that people write is these words."""
-    book, name = Kept(), words[:64]
+def written(words: str, name: str = "") -> Kept:
+    """A life in which everything that people write is these words, and the set's name where none is given."""
+    book, name = Kept(), name or words[:64]
     made = lives.deal(1, name=name)
     book.add(msgspec.structs.replace(START, terminal=words), name="")
     one = lives.id_of(made)
@@ -264,6 +270,23 @@ def test_nothing_that_people_wrote_becomes_part_of_the_page() -> None:
     assert hostile.structure == plain.structure
     assert hostile.text.count("<script>alert(1)</script>") >= 20
     assert "49" not in hostile.text
+
+
+@settings(max_examples=12)
+@given(st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=40))
+def test_no_text_whatsoever_changes_the_page(words: str) -> None:
+    plain = shown(written("plain", "prod-db"))
+    assert shown(written(words, "prod-db")).structure == plain.structure
+
+
+def test_a_page_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    def parts() -> Iterator[str]:
+        yield "<!DOCTYPE html>"
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with pytest.raises(LedgerUnwritable):
+        report._write(tmp_path / "report.html", parts())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_hostile_problem_is_shown_as_words() -> None:
