@@ -16,7 +16,7 @@ It knows nothing of shares: a text is what makes the clean code to compare with.
 only where a picture is looked at, which is in the worker.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -132,9 +132,23 @@ def sampled_budget(text: str, extra: dict[str, str], picture: "Image.Image", cor
     Raises:
         ValueError: the text is not one of alphanumeric mode, or does not fit the version.
     """
+    size = 17 + 4 * int(extra["Version"])
+    return min(1.0, budget_of(judged(straightened(picture, corners, size)), text, extra))
+
+
+def budget_of(seen: Sequence[Sequence[bool]], text: str, extra: dict[str, str]) -> float:
+    """Return which part of its budget a code's worst block needs; more than 1: it is beyond its error correction.
+
+    Args:
+        seen: rows of modules, True for dark.
+        text: what the code says.
+        extra: ``Version``, ``ECLevel`` and ``DataMask``, as zxing-cpp names them.
+
+    Raises:
+        ValueError: the text is not one of alphanumeric mode, or does not fit the version.
+    """
     version, level = int(extra["Version"]), extra["ECLevel"]
     clean = _clean(text, version, level, int(extra["DataMask"]))
-    seen = _seen(picture, corners, len(clean))
     wrong = {
         index // 8
         for index, (row, column) in enumerate(data_modules(version))
@@ -144,7 +158,7 @@ def sampled_budget(text: str, extra: dict[str, str], picture: "Image.Image", cor
 
 
 def _worst_block(wrong: set[int], version: int, level: str) -> float:
-    """Return the largest part of its budget that any block has used, at most 1."""
+    """Return the largest part of its budget that any block needs."""
     from qrcode.base import rs_blocks
 
     blocks = rs_blocks(version, _levels()[level])
@@ -154,7 +168,7 @@ def _worst_block(wrong: set[int], version: int, level: str) -> float:
         if codeword < len(owners):  # what follows the last codeword are remainder bits
             errors[owners[codeword]] += 1
     budgets = [(block.total_count - block.data_count) // 2 for block in blocks]
-    return min(1.0, max(count / budget for count, budget in zip(errors, budgets, strict=True)))
+    return max(count / budget for count, budget in zip(errors, budgets, strict=True))
 
 
 def block_of_each_codeword(data: list[int], total: list[int]) -> list[int]:
@@ -228,11 +242,11 @@ def straightened(picture: "Image.Image", corners: Corners, size: int) -> "Image.
     return straight.reduce(SAMPLES_PER_MODULE)
 
 
-def _seen(picture: "Image.Image", corners: Corners, size: int) -> list[list[bool]]:
-    """Straighten the code and call each module dark or light by its neighbourhood."""
+def judged(grey: "Image.Image") -> list[list[bool]]:
+    """Call each module dark or light by its neighbourhood; one pixel is one module."""
     from PIL import ImageChops, ImageFilter
 
-    grey = straightened(picture, corners, size)
+    size = grey.width
     middle = grey.filter(ImageFilter.BoxBlur(4))
     bits = ImageChops.subtract(middle, grey).tobytes()
     return [[value > 0 for value in bits[row * size : (row + 1) * size]] for row in range(size)]

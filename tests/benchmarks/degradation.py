@@ -9,7 +9,9 @@ Rules:
 2. A sheet counts as read when its share and its envelope were; in brackets, when at least its share was.
 3. What a decoder says that was not printed is counted as wrong.
 4. A decoder that is not installed has a column that says so (extra ``bench``).
-5. Times are wall clock on a machine that both processes share: compare them within a run only.
+5. Codes that are within their error correction in the picture are counted apart (``survival``), and every one of
+   them that our chain did not read is named.
+6. Times are wall clock on a machine that both processes share: compare them within a run only.
 
 It asserts nothing.
 """
@@ -35,7 +37,8 @@ from PIL import Image
 
 from breakglass_shamir.paper.scan import Scanner
 from breakglass_shamir.paper.sheet import SheetContent, render
-from tests.unit.paper.damage import DAMAGES, PRINT_DPI
+from tests.benchmarks.survival import Printed, needed, printed_codes
+from tests.unit.paper.damage import DAMAGES, PRINT_DPI, traced
 
 PROCESSES: Final = 2
 """Pictures are made and read in so many processes at once."""
@@ -67,6 +70,23 @@ class Outcome:
     def read(self) -> bool:
         """Whether both were read."""
         return self.share and self.envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """How one damaged sheet stands before anybody reads it: the part of its error correction that each code needs."""
+
+    damage: str
+    strength: int
+    seed: int
+    share: float
+    """Of the better print; more than 1: neither survives."""
+
+    envelope: float
+    share_read: bool
+    """By our chain, as the next one."""
+
+    envelope_read: bool
 
 
 # --- decoders --------------------------------------------------------------------------------------------
@@ -140,8 +160,8 @@ def readers() -> dict[str, Reader]:
 
 
 @cache
-def sheet(seed: int) -> tuple[SheetContent, Image.Image]:
-    """Return a sheet with random texts, and its front as printed."""
+def sheet(seed: int) -> tuple[SheetContent, Image.Image, list[Printed]]:
+    """Return a sheet with random texts, its front as printed, and where its codes are."""
     chance = random.Random(seed)
 
     def some(count: int) -> str:
@@ -173,14 +193,16 @@ def sheet(seed: int) -> tuple[SheetContent, Image.Image]:
     document = pypdfium2.PdfDocument(render(content, "a4"))
     front = document[0].render(scale=PRINT_DPI / 72, grayscale=True).to_pil()
     document.close()
-    return content, front
+    return content, front, printed_codes(front)
 
 
-def run_one(task: tuple[str, int, int]) -> list[Outcome]:
-    """Damage one sheet and show it to every decoder."""
+def run_one(task: tuple[str, int, int]) -> tuple[list[Outcome], Survival]:
+    """Damage one sheet, see what survives, and show it to every decoder."""
     damage, strength, seed = task
-    content, front = sheet(seed)
-    picture = DAMAGES[damage](front, random.Random(f"{damage} {strength} {seed}"), strength)
+    content, front, codes = sheet(seed)
+    chance = random.Random(f"{damage} {strength} {seed}")
+    picture, place = traced(DAMAGES[damage], front, chance, strength)
+    need = [(code.text == content.share_code, needed(code, picture, place)) for code in codes]
     printed = {content.share_code, *content.envelope_codes}
     outcomes = []
     for name, read in readers().items():
@@ -190,7 +212,9 @@ def run_one(task: tuple[str, int, int]) -> list[Outcome]:
         share, envelope = content.share_code in texts, content.envelope_codes[0] in texts
         wrong = [text for text in texts - printed if not _is_part(text, content.share_code)]
         outcomes.append(Outcome(damage, strength, name, share, envelope, len(wrong), seconds))
-    return outcomes
+    own = outcomes[list(readers()).index("breakglass")]
+    best_share, best_envelope = (min(part for is_share, part in need if is_share is kind) for kind in (True, False))
+    return outcomes, Survival(damage, strength, seed, best_share, best_envelope, own.share, own.envelope)
 
 
 def _is_part(text: str, share_code: str) -> bool:
@@ -202,11 +226,58 @@ def _is_part(text: str, share_code: str) -> bool:
 # --- tables ----------------------------------------------------------------------------------------------
 
 
-def tables(outcomes: list[Outcome]) -> Iterator[str]:
+def tables(outcomes: list[Outcome], survivals: list[Survival]) -> Iterator[str]:
     """Yield the lines of the result in Markdown."""
     yield from success(outcomes)
     yield ""
     yield from summary(outcomes)
+    yield ""
+    yield from survival(survivals)
+
+
+def survival(sheets: list[Survival]) -> Iterator[str]:
+    """Yield how many codes survive within their error correction, how many of those the chain read, and which not."""
+    shares = [one for one in sheets if one.share <= 1]
+    envelopes = [one for one in sheets if one.envelope <= 1]
+    either = [one for one in sheets if min(one.share, one.envelope) <= 1]
+    both = [one for one in sheets if max(one.share, one.envelope) <= 1]
+    rows = {
+        "share": (shares, [one for one in shares if one.share_read], sum(one.share_read for one in sheets)),
+        "envelope": (
+            envelopes,
+            [one for one in envelopes if one.envelope_read],
+            sum(one.envelope_read for one in sheets),
+        ),
+        "sheet: share or envelope": (
+            either,
+            [one for one in either if not _missed(one)],
+            sum(one.share_read or one.envelope_read for one in sheets),
+        ),
+        "sheet: share and envelope": (
+            both,
+            [one for one in both if not _missed(one)],
+            sum(one.share_read and one.envelope_read for one in sheets),
+        ),
+    }
+    yield f"| code, of {len(sheets)} | within its error correction | of those read by breakglass | read in all |"
+    yield "|---|---|---|---|"
+    for name, (alive, read, in_all) in rows.items():
+        yield f"| {name} | {len(alive)} | {len(read)} | {in_all} |"
+    yield ""
+    missed = [f"- {words}" for one in sheets for words in _missed(one)]
+    yield "Codes that survive and were not read:" if missed else "Every code that survives was read."
+    yield from missed
+
+
+def _missed(one: Survival) -> list[str]:
+    """Name what survives on a sheet and was not read."""
+    where = f"{one.damage}, {('ordinary', 'severe')[one.strength]}, sheet {one.seed}"
+    codes = (("share", one.share, one.share_read), ("envelope", one.envelope, one.envelope_read))
+    return [
+        f"{where}: {name}, which needs {part:.0%} of its error correction"
+        for name, part, read in codes
+        if part <= 1 and not read
+    ]
 
 
 def success(outcomes: list[Outcome]) -> Iterator[str]:
@@ -271,8 +342,9 @@ def main() -> None:
     sheets = QUICK_SHEETS if options.quick else options.sheets
     tasks = list(product(DAMAGES, (0, 1), range(sheets)))
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        outcomes = [outcome for some in pool.map(run_one, tasks, chunksize=1) for outcome in some]
-    text = "\n".join(tables(outcomes)) + "\n"
+        results = list(pool.map(run_one, tasks, chunksize=1))
+    outcomes = [outcome for some, _ in results for outcome in some]
+    text = "\n".join(tables(outcomes, [stands for _, stands in results])) + "\n"
     if options.table:
         options.table.write_text(text, encoding="utf-8")
     else:

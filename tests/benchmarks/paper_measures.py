@@ -69,7 +69,7 @@ def photographs_read(runs: int) -> Measured:
 
 def _photograph(number: int) -> bytes:
     """Take a picture of a sheet by hand, every second time in poor light and badly aimed."""
-    _, front = sheet(number)
+    _, front, _ = sheet(number)
     out = io.BytesIO()
     DAMAGES["phone"](front, random.Random(number), number % 2).save(out, "JPEG", quality=85)
     return out.getvalue()

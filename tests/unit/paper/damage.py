@@ -7,12 +7,15 @@ Rules:
    returns the picture that a scanner or camera would deliver.
 2. Strength 0 is an ordinary bad day; strength 1 is where people give up and type.
 3. Pillow only; bending is a mesh of quadrilaterals.
+4. Whatever moves the page notes how: ``traced`` tells where each point of it went.
 
 It decodes nothing and encodes no file.
 """
 
 import io
 from collections.abc import Callable
+from contextvars import ContextVar
+from math import cos, radians, sin
 from random import Random
 from typing import Final
 
@@ -26,11 +29,43 @@ PRINT_DPI: Final = 300
 SCAN_DPI: Final = 200
 """Resolution of an office scanner as it comes."""
 
+_TURNS = 5
+"""Approximations of a place in a bent page; each is at least five times as good as the one before."""
+
 _DESK = 110
 """Grey level of what lies around a photographed sheet."""
 
 Damage = Callable[[Image.Image, Random, int], Image.Image]
 Size = tuple[int, int]
+Point = tuple[float, float]
+Move = Callable[[Point], Point]
+"""Where a point of a picture is after a step; both in pixels from the upper left corner, edges and not centres."""
+
+_MOVES: ContextVar[list[Move] | None] = ContextVar("moves", default=None)
+"""The steps so far, while somebody traces."""
+
+
+def traced(damage: Damage, page: Image.Image, chance: Random, strength: int) -> tuple[Image.Image, Move]:
+    """Damage a page; return the picture, and the move that takes a point of the page to its place in it."""
+    moves: list[Move] = []
+    token = _MOVES.set(moves)
+    try:
+        picture = damage(page, chance, strength)
+    finally:
+        _MOVES.reset(token)
+
+    def place(point: Point) -> Point:
+        for move in moves:
+            point = move(point)
+        return point
+
+    return picture, place
+
+
+def _moved(move: Move) -> None:
+    """Note a step."""
+    if (moves := _MOVES.get()) is not None:
+        moves.append(move)
 
 
 # --- the capture -----------------------------------------------------------------------------------------
@@ -49,9 +84,7 @@ def noise(page: Image.Image, chance: Random, strength: int) -> Image.Image:
 
 def rotation(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Laid on askew, at any angle, at fewer dots per inch and well compressed."""
-    turned = _at(page, (150, 52)[strength]).rotate(
-        chance.uniform(5, 355), Image.Resampling.BILINEAR, expand=True, fillcolor=_DESK
-    )
+    turned = _turned(_at(page, (150, 52)[strength]), chance.uniform(5, 355), expand=True, around=_DESK)
     return jpeg(turned, (40, 30)[strength])
 
 
@@ -146,7 +179,7 @@ def photocopy(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Copies of copies: soft, speckled, then hard black and white, each a little larger."""
     scan = _at(page, SCAN_DPI)
     for _ in range((2, 4)[strength]):
-        soft = grain(scan.rotate(chance.uniform(-1, 1), Image.Resampling.BILINEAR, fillcolor=255), chance, 60)
+        soft = grain(_turned(scan, chance.uniform(-1, 1), expand=False, around=255), chance, 60)
         cut = chance.randint(95, 150)
         scan = soft.filter(ImageFilter.GaussianBlur(1.3)).point(
             [min(255, max(0, (v - cut) * 4 + 128)) for v in range(256)]
@@ -211,6 +244,8 @@ def shaken(picture: Image.Image, length: float, slope: float) -> Image.Image:
     for step in range(1, steps):
         moved = ImageChops.offset(picture, step, round(step * slope))
         total = Image.blend(total, moved, 1 / (step + 1))
+    down = sum(round(step * slope) for step in range(steps)) / steps
+    _moved(lambda point: (point[0] + (steps - 1) / 2, point[1] + down))
     return total
 
 
@@ -225,9 +260,10 @@ def tilted(page: Image.Image, chance: Random, lean: float, size: Size) -> Image.
         (x + dx * chance.uniform(0, lean) * across, y + dy * chance.uniform(0, lean) * down)
         for (x, y), (dx, dy) in zip(nominal, inward, strict=True)
     ]
-    around = page.resize((round(across), round(down)), Image.Resampling.BOX) if scale < 1 else page
+    around = _resized(page, (round(across), round(down))) if scale < 1 else page
     edge = ((0, 0), (around.width, 0), (around.width, around.height), (0, around.height))
     coefficients = projection(tuple(corners), edge)
+    _moved(_projected(projection(edge, tuple(corners))))
     shown = around.transform(size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC, fillcolor=_DESK)
     mask = Image.new("L", size, 0)
     ImageDraw.Draw(mask).polygon(corners, fill=255)
@@ -249,13 +285,68 @@ def bend(picture: Image.Image, chance: Random, cell: int, lean: float) -> Image.
         for y in range(rows - 1)
         for x in range(columns - 1)
     ]
+    _moved(_bent(knots, cell))
     return picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR, fillcolor=255)
 
 
 def _at(page: Image.Image, dpi: int) -> Image.Image:
     """Scan the page at this resolution."""
-    size = (page.width * dpi // PRINT_DPI, page.height * dpi // PRINT_DPI)
+    return _resized(page, (page.width * dpi // PRINT_DPI, page.height * dpi // PRINT_DPI))
+
+
+def _resized(page: Image.Image, size: Size) -> Image.Image:
+    across, down = size[0] / page.width, size[1] / page.height
+    _moved(lambda point: (point[0] * across, point[1] * down))
     return page.resize(size, Image.Resampling.BOX)
+
+
+def _turned(page: Image.Image, degrees: float, *, expand: bool, around: int) -> Image.Image:
+    """Turn anticlockwise about the middle."""
+    turned = page.rotate(degrees, Image.Resampling.BILINEAR, expand=expand, fillcolor=around)
+    along, across = cos(radians(degrees)), sin(radians(degrees))
+    (x0, y0), (x1, y1) = ((one.width / 2, one.height / 2) for one in (page, turned))
+
+    def move(point: Point) -> Point:
+        x, y = point[0] - x0, point[1] - y0
+        return x1 + x * along + y * across, y1 - x * across + y * along
+
+    _moved(move)
+    return turned
+
+
+def _projected(coefficients: tuple[float, ...]) -> Move:
+    a, b, c, d, e, f, g, h = coefficients
+
+    def move(point: Point) -> Point:
+        x, y = point
+        below = g * x + h * y + 1
+        return (a * x + b * y + c) / below, (d * x + e * y + f) / below
+
+    return move
+
+
+def _bent(knots: list[list[Point]], cell: int) -> Move:
+    """Return the way of a point through a mesh, which says of each place in the result where it came from."""
+
+    def source(x: float, y: float) -> Point:
+        column = min(max(int(x // cell), 0), len(knots[0]) - 2)
+        row = min(max(int(y // cell), 0), len(knots) - 2)
+        u, v = x / cell - column, y / cell - row
+        corners = (knots[row][column], knots[row][column + 1], knots[row + 1][column], knots[row + 1][column + 1])
+        weights = ((1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v)
+        return (
+            sum(weight * corner[0] for weight, corner in zip(weights, corners, strict=True)),
+            sum(weight * corner[1] for weight, corner in zip(weights, corners, strict=True)),
+        )
+
+    def move(point: Point) -> Point:
+        x, y = point
+        for _ in range(_TURNS):
+            from_x, from_y = source(x, y)
+            x, y = x + point[0] - from_x, y + point[1] - from_y
+        return x, y
+
+    return move
 
 
 def _disc(pen: ImageDraw.ImageDraw, size: Size, chance: Random, radii: tuple[int, int], level: int) -> None:
