@@ -118,6 +118,12 @@ def test_it_tells_of_custody_debts_policies_alerts_and_refusals() -> None:
         assert words in text, words
 
 
+def test_whoever_took_a_sheet_instead_of_its_custodian_is_named() -> None:
+    book = begun()
+    book.add(lives.read_back(ONE)).add(lives.ack(ONE, "1.2"))
+    assert re.search(r"1\.2 South [\d: -]+ by North none", shown(book).text)
+
+
 def test_the_summary_says_what_holds_what_is_open_and_what_is_due() -> None:
     page = page_of(lived())
     assert [one.words for one in page.holds] == [
