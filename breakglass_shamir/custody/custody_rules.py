@@ -4,7 +4,8 @@
 Rules:
 
 1. A set without an epoch takes any policy of its name. Once there is one, a policy that weakens the set is only
-   taken with the signature of a quorum, in an opening of its own that was declared as a rotation.
+   taken with the signature of a quorum, in an opening of its own that was declared as a rotation. Beside a living
+   epoch that this terminal issued, one that it learned from its sheets is no such quorum: anybody can print one.
 2. The record of such a change lists what weakens; the list must be the one that follows from the two policies.
 3. A custodian whom a new policy does not name any more has left: the roll-call of that sheet is due at once.
 4. A sheet that changes hands is acknowledged anew. Who would come to know too much is refused, unless the record
@@ -40,6 +41,11 @@ def policy_weakened(s: SetState, body: records.PolicyWeakened, record: Record, _
         raise IllegalState("a policy that weakens a set is adopted by the quorum that opened it")
     if opening.declared.purpose != "rotation" or not s.openable(opening.epoch_id):
         raise IllegalState("a policy that weakens a set is adopted in a rotation, by a quorum that still counts")
+    if s.epochs[opening.epoch_id].recovered and any(_is_living_here(epoch) for epoch in s.epochs.values()):
+        raise IllegalState(
+            "a policy that weakens a set this terminal issued is not adopted by sheets it knows from themselves alone",
+            hint="rotate first; the epoch that is printed here may",
+        )
     if not body.weakens or body.weakens != weakened_by(s, new):
         raise InvalidRecord("the record does not list what its policy weakens")
     return _under(s, body.source, record)
@@ -98,6 +104,10 @@ def _policy_in(s: SetState, body: records.PolicyAdopted | records.PolicyWeakened
     if policies.digest(body.source).hex() != body.digest or policy.name != s.name:
         raise InvalidRecord("the adopted policy is of another set or has another digest")
     return policy
+
+
+def _is_living_here(epoch: EpochState) -> bool:
+    return epoch.status is EpochStatus.GOOD and not epoch.recovered
 
 
 def _good(s: SetState, epoch_id: str, sheet: str) -> EpochState:

@@ -797,6 +797,22 @@ def test_an_emergency_or_a_drill_adopts_no_policy_that_weakens(purpose: str) -> 
     book.refuse(weakened(), "a policy that weakens a set is adopted in a rotation, by a quorum that still counts")
 
 
+def test_sheets_that_anybody_can_print_weaken_no_set_that_was_issued_here() -> None:
+    stranger = deal(7)
+    book = at_issued().add(declared()).add(recovered(stranger))
+    book.add(records.Overridden(gate="epoch", problem="unknown", reason="it is down"))
+    book.add(opened(id_of(stranger))).add(USE_ENDED)
+    assert book.set.current == id_of(stranger)
+    book.add(declared("rotation", supersedes=book.under_way.id)).add(opened(id_of(stranger)))
+    alone = "a policy that weakens a set this terminal issued is not adopted by sheets it knows from themselves alone"
+    book.refuse(weakened(), alone)
+
+
+def test_a_set_that_is_known_from_its_sheets_alone_is_weakened_by_them() -> None:
+    book = started().add(recovered(FIRST)).add(declared("rotation")).add(opened(ONE))
+    assert book.add(weakened()).set.policy_source == LAXER
+
+
 def test_the_record_lists_all_that_weakens_and_nothing_else() -> None:
     book = at_issued().add(declared("rotation")).add(opened(ONE))
     for wrong in ((), (*LONGER, "more"), ("rotation.deadline: 3h",)):
