@@ -701,6 +701,11 @@ def _check_text(value: Any) -> None:
             _check_text(item)
 
 
+def printable(text: str) -> str:
+    """Return a text that a record may hold, of one that names files or repeats what others said."""
+    return "".join(one if is_clean(one) or one in "\n\t" else "?" for one in text)
+
+
 def is_clean(text: str) -> bool:
     """Tell whether text has no control, surrogate or bidirectional formatting characters."""
     bidirectional = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"

@@ -48,7 +48,7 @@ from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.receipt import HeldReceipt
-from breakglass_shamir.operations import interrupted, receipts, signing, vouching
+from breakglass_shamir.operations import interrupted, receipts, signing, targets, vouching
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.signing import Signers
 from breakglass_shamir.operations.sources import Sources, read_sources
@@ -340,6 +340,8 @@ def _combine(
         set_key=unsealed.set_key,
     )  # fmt: skip
     recorder.desk.say(f"opened: sheets {', '.join(found.sheets)}; recorded before anything is revealed")
+    if other := targets.elsewhere(policy_of(state, credential)[0], credential):
+        recorder.desk.warn(other)
     if state.applying and wanted is Wanted.LIVING:
         _warn_of_two_credentials(recorder, found)
     return OpenedSet(credential, unsealed.set_key, found, pool)

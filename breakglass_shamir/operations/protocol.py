@@ -306,7 +306,9 @@ def _write(path: Path, content: bytes) -> None:
     """Write the file whole or not at all, readable by its owner."""
     unfinished = path.with_name(f".{path.name}.part")
     try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Made anew: in a folder that others write, a link may lie there.
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         unfinished.replace(path)

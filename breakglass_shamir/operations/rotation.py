@@ -95,7 +95,7 @@ class Rotation:
         if self._connector().by_people:
             desk.require_screen()
         source = Source(self._connector(), self.policy.rotation.generator, desk.say, self._too_early, self.brought)
-        new = next_credential(source, self.old, strength)
+        new = targets.carried(self.policy, next_credential(source, self.old, strength))
         printed = self._print(new, printing, scanner)
         read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, printed)
         return new

@@ -177,10 +177,7 @@ def _try(recorder: Recorder, file: Path, *, asks: bool) -> None:
     try:
         sign_here(recorder, [file], asks=asks)
     except (InvalidInput, IllegalState, InvalidSignature) as error:
-        words = "".join(
-            one if one.isprintable() else "?" for one in str(error)
-        )  # it names a file, however it is called
-        recorder.append(Refused(stage="sign", error=error.id, message=words))
+        recorder.append(Refused(stage="sign", error=error.id, message=str(error)))
         recorder.desk.warn(f"{error}; {error.hint}" if error.hint else str(error))
 
 

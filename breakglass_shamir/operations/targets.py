@@ -6,6 +6,7 @@ terminal without a policy takes target and account from the credential itself.
 """
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from breakglass_shamir.connectors.base import Connector
@@ -68,6 +69,35 @@ def describe(policy: Policy, secret: Secret, *, kind: str | None = None, totp_se
         ca_fingerprint=_ca_fingerprint(policy),
         hint=target.second_account,
         totp_seed=totp_seed,
+    )
+
+
+def carried(policy: Policy, credential: Credential) -> Credential:
+    """Return the next credential with what the policy says now, where it says anything: a blank machine reads it there.
+
+    Raises:
+        InvalidInput: too large, or the file of authorities cannot be read.
+    """
+    target = policy.target
+    return replace(
+        credential,
+        account=target.account or credential.account,
+        target=target.uri or credential.target,
+        ca_fingerprint=_ca_fingerprint(policy) or credential.ca_fingerprint,
+        hint=target.second_account or credential.hint,
+    )
+
+
+def elsewhere(policy: Policy, credential: Credential) -> str:
+    """Say that the policy hands the credential to another target than its own sheets name; empty where it does not."""
+    mine = (credential.target, credential.account)
+    other = (policy.target.uri, policy.target.account or credential.account)
+    if mine == other or not credential.target:
+        return ""
+    words = [f"{uri} (account {account or 'not named'})" for uri, account in (mine, other)]
+    return (
+        f"the sheets are for {words[0]}, the policy names {words[1]}: a login by the connector and a rotation hand the "
+        "credential to the latter"
     )
 
 

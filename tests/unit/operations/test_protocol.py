@@ -49,6 +49,21 @@ def room(recorder: Recorder) -> Room:
     return cast(Room, recorder.desk)
 
 
+def test_a_refusal_is_recorded_whatever_its_words_are(recorder: Recorder) -> None:
+    recorder.set_name = ""
+    entry = recorder.append(records.Refused(stage="open", error="input", message="no \x1b[2J\u202e\udc80\nfile"))
+    assert entry.record.body == records.Refused(stage="open", error="input", message="no ?[2J??\nfile")
+
+
+def test_a_link_that_somebody_laid_is_not_followed(recorder: Recorder, tmp_path: Path) -> None:
+    other, out = tmp_path / "other", tmp_path / "protocol.pdf"
+    other.write_text("not ours")
+    (tmp_path / ".protocol.pdf.part").symlink_to(other)
+    write_plan(recorder, plan_of(recorder, "rotate"), out, Paper.A4)
+    assert other.read_text() == "not ours"
+    assert out.read_bytes().startswith(b"%PDF")
+
+
 def texts(path: Path) -> str:
     """Return everything a PDF says, each run of white space as one space."""
     document = pypdfium2.PdfDocument(path)

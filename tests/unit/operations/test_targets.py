@@ -49,6 +49,24 @@ def test_the_credential_carries_what_a_blank_machine_needs() -> None:
     assert targets.describe(policy('uri = "manual:a"'), SECRET, kind="token").kind is CredentialKind.TOKEN
 
 
+def test_the_next_credential_carries_what_the_policy_says_now() -> None:
+    old = targets.describe(policy('uri = "manual:a"\naccount = "root"'), SECRET, totp_seed=Secret(b"seed"))
+    moved = policy('uri = "manual:b"\naccount = "admin"')
+    new = targets.carried(moved, old)
+    assert (new.target, new.account, new.hint, new.totp_seed) == ("manual:b", "admin", "safe 2", Secret(b"seed"))
+    blank = targets.carried(policies.built_in("set", moved.structure, new.target), new)
+    assert blank == new
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ('uri = "manual:a"\naccount = "root"', False), ('uri = "manual:a"', False),
+    ('uri = "manual:elsewhere"\naccount = "root"', True), ('uri = "manual:a"\naccount = "other"', True),
+])  # fmt: skip
+def test_a_policy_that_hands_the_credential_to_another_target_is_said(line: str, *, said: bool) -> None:
+    paper = targets.describe(policy('uri = "manual:a"\naccount = "root"'), SECRET)
+    assert bool(targets.elsewhere(policy(line), paper)) is said
+
+
 def test_the_private_authority_is_named_by_its_fingerprint(tmp_path: Path, need: Callable[[str], str]) -> None:
     need("openssl")
     ca = tmp_path / "ca.pem"
