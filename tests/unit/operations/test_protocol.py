@@ -59,7 +59,7 @@ def test_a_link_that_somebody_laid_is_not_followed(recorder: Recorder, tmp_path:
     other, out = tmp_path / "other", tmp_path / "protocol.pdf"
     other.write_text("not ours")
     (tmp_path / ".protocol.pdf.part").symlink_to(other)
-    write_plan(recorder, plan_of(recorder, "rotate"), out, Paper.A4)
+    write_plan(recorder, plan_of(recorder, "rotate"), out, "a4")
     assert other.read_text() == "not ours"
     assert out.read_bytes().startswith(b"%PDF")
 
