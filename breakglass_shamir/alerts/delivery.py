@@ -7,7 +7,8 @@ Rules:
 2. Two programs never deliver one queue at once: whoever has its lock file goes on until nothing is left.
 3. After a failure the queue pauses: doubling from ``FIRST_PAUSE_S`` to ``LAST_PAUSE_S``, half of it by chance, or as
    long as the sink asked for. The pause is in the database and outlives this program.
-4. An event is marked only after the sink acknowledged it. What was sent and not marked is sent again.
+4. An event is marked only after the sink acknowledged it. What was sent and not marked is sent again. What a sink is
+   not for leaves its queue, and is acknowledged by nobody.
 """
 
 import fcntl
@@ -132,11 +133,15 @@ def _attempt(
     try:
         sink = make(sinks.from_json(queue.configuration))
         wanted = [number for number, event in enumerate(events) if sink.is_for(event)]
-        if wanted:
-            sink.deliver([events[number] for number in wanted])
+        if others := [one for number, one in enumerate(waiting) if number not in wanted]:
+            outbox.pass_over(queue.owner, queue.sink, others)
+        waiting, events = [waiting[number] for number in wanted], [events[number] for number in wanted]
+        if not events:
+            return [], ""
+        sink.deliver(events)
     except (SinkFailure, InvalidPolicy) as error:
         failure = error if isinstance(error, SinkFailure) else SinkFailure(str(error))
-        count = wanted[failure.delivered] if isinstance(error, SinkFailure) and failure.delivered else 0
+        count = failure.delivered if isinstance(error, SinkFailure) else 0
         attempts = outbox.queue(queue.owner, queue.sink).attempts
         next_ms = _now_ms() + int(pause_s(attempts, failure.retry_after_s, random.random()) * 1000)  # noqa: S311
         arrived = waiting[:count]

@@ -40,6 +40,9 @@ SCHEMA = (
 )
 """Statements that make the tables where they are missing."""
 
+_PASSED_OVER = -1
+"""Time of delivery of an event that is not sent to this sink."""
+
 _QUEUES = """
 SELECT q.owner, q.sink, q.configuration, q.attempts, q.next_ms, q.problem,
   (SELECT count(*) FROM outbox_deliveries d WHERE d.owner = q.owner AND d.sink = q.sink AND d.delivered_ms = 0),
@@ -229,6 +232,11 @@ class Outbox:
         with durably():
             found = [took for (took,) in self._connection.execute(query, (seq,))] if self._there else []
         return max(0, min(found)) if found else None
+
+    def pass_over(self, owner: str, sink: str, events: Sequence[Waiting]) -> None:
+        """Take events out of a queue whose sink is not for them; they count as acknowledged by nobody."""
+        with self._transaction():
+            self._mark(owner, sink, events, _PASSED_OVER)
 
     def _mark(self, owner: str, sink: str, arrived: Sequence[Waiting], now_ms: int) -> None:
         self._connection.executemany(

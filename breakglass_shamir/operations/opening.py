@@ -35,6 +35,7 @@ from breakglass_shamir.custody.record import (
     check_human_text,
 )
 from breakglass_shamir.custody.state import EpochStatus, Moment, Opening, Phase, SetState
+from breakglass_shamir.custody.two_targets import elsewhere
 from breakglass_shamir.errors import (
     BreakglassError,
     EnvelopeConflict,
@@ -48,7 +49,7 @@ from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.receipt import HeldReceipt
-from breakglass_shamir.operations import interrupted, receipts, signing, targets, vouching
+from breakglass_shamir.operations import interrupted, receipts, signing, vouching
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.signing import Signers
 from breakglass_shamir.operations.sources import Sources, read_sources
@@ -340,7 +341,7 @@ def _combine(
         set_key=unsealed.set_key,
     )  # fmt: skip
     recorder.desk.say(f"opened: sheets {', '.join(found.sheets)}; recorded before anything is revealed")
-    if other := targets.elsewhere(policy_of(state, credential)[0], credential):
+    if other := elsewhere(policy_of(state, credential)[0], credential):
         recorder.desk.warn(other)
     if state.applying and wanted is Wanted.LIVING:
         _warn_of_two_credentials(recorder, found)

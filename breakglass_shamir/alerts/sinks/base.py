@@ -60,7 +60,7 @@ class Deliverer(ABC):
         """Do the work of :meth:`deliver`; may raise anything whose text holds no secret."""
 
     def is_for(self, event: Event) -> bool:
-        """Tell whether an event is sent here; what is not counts as delivered."""
+        """Tell whether an event is sent here; what is not leaves the queue and counts as taken by nobody."""
         return True
 
 

@@ -223,7 +223,26 @@ def test_an_outbox_that_cannot_be_filled_keeps_no_record_from_being_made(
     assert home.words("a") == ["w1"]
 
 
-def test_an_event_that_does_not_concern_a_sink_counts_as_delivered(home: Home) -> None:
+def test_a_sink_that_is_sent_nothing_acknowledges_nothing(home: Home) -> None:
+    home.adopt("one", "a")
+    home.flush()
+    home.say("one", "w1", "w2")
+
+    def choosy(sink: AnySink) -> Deliverer:
+        made = home.make(sink)
+        made.is_for = lambda event: "w2" in event.subject  # type: ignore[method-assign]
+        return made
+
+    done = flush(home.path, due_only=False, make=choosy)
+    with home.open() as ledger:
+        last = ledger.size - 1
+    with Outbox(home.path) as outbox:
+        assert (outbox.acknowledged(last - 1), outbox.acknowledged(last)) == ([], ["a"])
+        assert outbox.took_ms(last - 1) is None
+    assert [len(one.events) for one in done] == [1]
+
+
+def test_an_event_that_does_not_concern_a_sink_leaves_its_queue(home: Home) -> None:
     home.adopt("one", "a")
     home.say("one", "w1", "w2", "w3")
 

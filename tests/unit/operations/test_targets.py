@@ -12,6 +12,7 @@ import pytest
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.two_targets import elsewhere
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
@@ -64,7 +65,7 @@ def test_the_next_credential_carries_what_the_policy_says_now() -> None:
 ])  # fmt: skip
 def test_a_policy_that_hands_the_credential_to_another_target_is_said(line: str, *, said: bool) -> None:
     paper = targets.describe(policy('uri = "manual:a"\naccount = "root"'), SECRET)
-    assert bool(targets.elsewhere(policy(line), paper)) is said
+    assert bool(elsewhere(policy(line), paper)) is said
 
 
 def test_the_private_authority_is_named_by_its_fingerprint(tmp_path: Path, need: Callable[[str], str]) -> None:
