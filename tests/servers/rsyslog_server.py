@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real rsyslog on loopback, over UDP, TCP and mutual TLS, that writes what it parsed as JSON lines."""
+"""A real rsyslog on loopback, over UDP, TCP and mutual TLS, that writes what it parsed as JSON lines.
+
+It has no queue in memory, which it would drop when it is stopped: what it has read it has written.
+"""
 
 import json
 import time
@@ -29,7 +32,7 @@ template(name="parsed" type="list" option.jsonf="on") {{
   property(outname="at" name="timereported" dateFormat="rfc3339" format="jsonf")
   property(outname="msg" name="msg" format="jsonf")
 }}
-ruleset(name="all") {{ action(type="omfile" file="{out}" template="parsed") }}
+ruleset(name="all" queue.type="Direct") {{ action(type="omfile" file="{out}" template="parsed") }}
 """
 
 

@@ -3,7 +3,9 @@
 
 import json
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -114,8 +116,9 @@ def test_a_collector_that_wants_a_certificate_and_gets_none_acknowledges_nothing
     secure: Rsyslog, ca: ThrowAwayCa
 ) -> None:
     secure.forget()
-    with pytest.raises(SinkFailure):
-        over_tls(secure, ca, None).deliver([voided(1)])
+    for number in range(40):  # whether it ends before or after our bytes arrive is chance
+        with pytest.raises(SinkFailure):
+            over_tls(secure, ca, None).deliver([voided(number)])
     assert secure.received(1, 0.3) == []
 
 
@@ -144,6 +147,35 @@ def test_without_an_orderly_end_nothing_counts(behaviour: str, monkeypatch: pyte
         thread.join(5)
     assert caught.value.delivered == 0
     assert base.TIMEOUT_S > 0
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_collector_that_turns_us_away_acknowledges_nothing_however_early(
+    secure: bool, ca: ThrowAwayCa, mine: Certificate
+) -> None:
+    """It ends in order, without a word, as early as it can: before, while or after our bytes arrive."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(mine.certificate, mine.key)
+    with socket.create_server((HOST, 0)) as server:
+        sink = SyslogSink(
+            name="siem", host=HOST, port=server.getsockname()[1], transport="tls" if secure else "tcp",
+            ca=str(ca.certificate),
+        )  # fmt: skip
+        for attempt in range(25):
+            thread = threading.Thread(target=turn_away, args=(server, context if secure else None, attempt * 0.0002))
+            thread.start()
+            with pytest.raises(SinkFailure) as caught:
+                Syslog(sink).deliver([voided(number) for number in range(1 + attempt)])
+            thread.join(5)
+            assert caught.value.delivered == 0
+
+
+def turn_away(server: socket.socket, context: ssl.SSLContext | None, after_s: float) -> None:
+    connection, _ = server.accept()
+    if context:
+        connection = context.wrap_socket(connection, server_side=True)
+    time.sleep(after_s)
+    connection.close()
 
 
 def misbehave(server: socket.socket, behaviour: str) -> None:

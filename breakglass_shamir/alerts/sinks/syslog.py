@@ -2,18 +2,23 @@
 """Syslog: RFC 5424 messages over UDP (RFC 5426), TCP (RFC 6587, octet counting) and TLS (RFC 5425).
 
 What an acknowledgement is worth here: syslog has none. Over TCP and TLS a batch counts as delivered when the
-collector, told that there is no more, has closed the connection in order: then it has read everything. A reset or a
-silence is a failure and the batch is sent again. TLS has a goodbye of its own, but rsyslog ends without it; so
+collector, told that there is no more, has closed the connection in order and every byte was acknowledged: then it
+has read everything. A reset or a silence is a failure and the batch is sent again. What a collector loses afterwards
+is not seen here: let it keep its queue on disk. TLS has a goodbye of its own, but rsyslog ends without it; so
 somebody who can cut the line can also make a batch look delivered that was not. Over UDP nobody answers; a datagram
 counts when nothing came back that says the port is closed. Policies that require an acknowledgement should not rest
 on UDP.
 """
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import socket
 import ssl
+import struct
+import termios
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -125,11 +130,26 @@ def _send(connection: socket.socket, datagram: bytes) -> str:
 
 
 def _end_in_order(connection: socket.socket) -> None:
-    """Say that there is no more, and wait until the other side, having read it all, ends as well."""
+    """Say that there is no more, and wait until the other side, having read it all, ends as well.
+
+    A collector that turns us away, as for a certificate it does not like, ends too, and may do so before anything
+    of ours reached it. Then some of what we sent was never acknowledged, or what it left unread becomes a reset.
+
+    Raises:
+        OSError: it did not end in order, or not all of it had reached the other side.
+    """
     if isinstance(connection, ssl.SSLSocket):
         with contextlib.suppress(ssl.SSLEOFError):
-            connection.unwrap().close()
-        return
-    connection.shutdown(socket.SHUT_WR)
-    while connection.recv(4096):
-        pass
+            connection.unwrap()
+    else:
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+    if _unacknowledged(connection):
+        raise ConnectionAbortedError(errno.ECONNABORTED, "the collector ended before it had everything")
+
+
+def _unacknowledged(connection: socket.socket) -> int:
+    """Return how many bytes that were sent the other machine has not acknowledged: tcp(7), ``SIOCOUTQ``."""
+    (count,) = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))
+    return int(count)
