@@ -6,7 +6,8 @@ Rules:
 1. An opening never waits for it: waking it is one byte into a pipe that never blocks, and ending it is closing the
    pipe.
 2. It holds no secret: it is started before one is there, and gets nothing but the home's path.
-3. When this program ends, however it ends, the pipe closes; the courier then makes one last round and ends too.
+3. It imports nothing from the folder that people stand in: a stick with scans may hold anything.
+4. When this program ends, however it ends, the pipe closes; the courier then makes one last round and ends too.
    What is left is for ``alerts flush``, which a timer runs.
 """
 
@@ -50,7 +51,7 @@ class Courier:
         self._process = None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", _PROGRAM, "--home", str(self._home), "alerts", "flush", "--follow"]
+        command = [sys.executable, "-P", "-c", _PROGRAM, "--home", str(self._home), "alerts", "flush", "--follow"]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )

@@ -11,9 +11,11 @@ Rules:
 """
 
 import multiprocessing
+import os
 import signal
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,6 +28,9 @@ from breakglass_shamir.hygiene import harden_process
 from breakglass_shamir.operations.gather import NOTHING_FOUND
 from breakglass_shamir.paper.health import of_sheet
 from breakglass_shamir.paper.scan import Health, ScannedCode, Scanner
+
+_SAFE_PATH = "PYTHONSAFEPATH"
+"""Environment variable; see python(1)."""
 
 _END_S = 5.0
 """How long the process may take to end after its answer."""
@@ -72,7 +77,8 @@ def look_apart(known: Mapping[bytes, Known], set_name: str, paths: Sequence[Path
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_look, args=(theirs, dict(known), set_name, tuple(paths)), daemon=False)
-    process.start()
+    with _safe_path():
+        process.start()
     theirs.close()
     try:
         found = ours.recv()
@@ -85,6 +91,20 @@ def look_apart(known: Mapping[bytes, Known], set_name: str, paths: Sequence[Path
         process.join()
     assert isinstance(found, Look)  # noqa: S101 - the other end is _look
     return found
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let the process import nothing from the folder that people stand in: a stick with scans may hold anything."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 def _look(answer_to: Connection, known: Mapping[bytes, Known], set_name: str, paths: Sequence[Path]) -> None:
