@@ -48,6 +48,7 @@ VARIANTS = frozenset(
         "grain",
         "local contrast",
         "repaired",
+        "flattened",
         "tile",
         "upscaled",
         "salvaged",

@@ -29,6 +29,9 @@ MOST_PIXELS = 6_000_000
 LARGEST_DOUBLED_PIXELS = 3_000_000
 """A larger picture has pixels enough and is not doubled."""
 
+LARGEST_QUADRUPLED_PIXELS = 800_000
+"""A smaller one has fewer than two pixels a module, and is made four times as large each way."""
+
 _REDUCED_PIXELS = 500_000
 """An A4 page at 75 dpi, two pixels a module: noise and blur are gone, and so is nearly all the time."""
 
@@ -82,9 +85,10 @@ def looks(plain: Image.Image) -> Iterator[Look]:
         yield Look("repaired", code, ("local", "fixed"))
     for tile in _tiles(plain):
         yield Look("tile", tile, ("local",))
-    if plain.width * plain.height <= LARGEST_DOUBLED_PIXELS:
-        double = plain.resize((2 * plain.width, 2 * plain.height), Image.Resampling.BICUBIC)
-        yield Look("upscaled", _sharpened(double.filter(ImageFilter.GaussianBlur(0.8)), 4, 400), ("fixed", "local"))
+    for times, most in ((2, LARGEST_DOUBLED_PIXELS), (4, LARGEST_QUADRUPLED_PIXELS)):
+        if plain.width * plain.height <= most:
+            large = plain.resize((times * plain.width, times * plain.height), Image.Resampling.BICUBIC)
+            yield Look("upscaled", _sharpened(large.filter(ImageFilter.GaussianBlur(0.8)), 4, 400), ("fixed", "local"))
 
 
 def evened(plain: Image.Image) -> Image.Image:

@@ -43,6 +43,9 @@ _BINARIZERS = {
 _SALVAGED_TOO = frozenset({"even light", "tile"})
 """Looks in which a share code that is damaged beyond its error correction is looked for again."""
 
+_FLATTENED_TOO = frozenset({"even light", "deblurred", "grain"})
+"""Looks in which codes on bent paper are looked for."""
+
 Code = tuple[str, str, float | None]
 """Text, variant and used error correction, as they are sent."""
 
@@ -110,6 +113,8 @@ def _thorough(pages: Pages, number: int) -> list[Code]:
             codes += [code for code in _decode(look.picture, look.variant, threshold) if code[0] not in known]
         if look.variant in _SALVAGED_TOO and not _has_share(codes):
             partial = _salvage(look.picture, codes) or partial
+        if look.variant in _FLATTENED_TOO and not _is_complete(codes):
+            _flatten(look.picture, codes)
     return codes if _has_share(codes) or not partial else [*codes, (partial, "salvaged", 1.0)]
 
 
@@ -117,16 +122,33 @@ def _salvage(picture: Image.Image, codes: list[Code]) -> str:
     """Add the share code that its prints tell together; returns what they tell where that is not all of it."""
     from breakglass_shamir.paper.salvage import LOST, salvaged
 
+    broken, rest = _broken(picture, codes)
+    text = salvaged(broken, rest) or ""
+    if text and LOST not in text:
+        codes.append((text, "salvaged", 1.0))
+        return ""
+    return text
+
+
+def _flatten(picture: Image.Image, codes: list[Code]) -> None:
+    """Add the codes that are whole, but on paper that is bent."""
+    from breakglass_shamir.paper.flatten import flattened
+
+    for code in flattened(*_broken(picture, codes)):
+        known = {text for text, *_ in codes}
+        codes += [found for found in _decode(code, "flattened") if found[0] not in known]
+        if _is_complete(codes):
+            return
+
+
+def _broken(picture: Image.Image, codes: list[Code]) -> tuple[list[Any], Image.Image]:
+    """Return the codes whose error correction failed, and the picture without those that are whole."""
     rest = picture.copy()
     for whole in zxingcpp.read_barcodes(picture, formats=_QR_ONLY) if codes else ():
         # Its finder patterns would be taken for those of the codes that are looked for.
         rest.paste(255, _box(whole.position))
     found = zxingcpp.read_barcodes(rest, formats=_QR_ONLY, return_errors=True)
-    text = salvaged([code for code in found if not code.valid], rest) or ""
-    if text and LOST not in text:
-        codes.append((text, "salvaged", 1.0))
-        return ""
-    return text
+    return [code for code in found if not code.valid], rest
 
 
 def _box(position: Any) -> tuple[int, int, int, int]:

@@ -73,9 +73,11 @@ def test_an_ordinary_bad_day(scanner: Scanner, sheet: SheetContent, front: Image
     assert found <= {sheet.share_code, *sheet.envelope_codes}
 
 
-@pytest.mark.parametrize("name", ["blur", "noise", "motion"])
+@pytest.mark.parametrize(
+    ("name", "seed"), [("blur", 3), ("noise", 3), ("motion", 3), ("rotation", 13), ("rotation", 25), ("crumple", 3)]
+)
 def test_a_second_look_reads_what_is_given_up_elsewhere(
-    scanner: Scanner, sheet: SheetContent, front: Image.Image, name: str
+    scanner: Scanner, sheet: SheetContent, front: Image.Image, name: str, seed: int
 ) -> None:
-    picture = damage.DAMAGES[name](front, Random(f"{name} 3"), 1)
+    picture = damage.DAMAGES[name](front, Random(f"{name} {seed}"), 1)
     assert holds(list(scanner.read_bytes(saved(picture, "TIFF"), name)), sheet)
