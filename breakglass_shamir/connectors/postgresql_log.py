@@ -27,7 +27,10 @@ from breakglass_shamir.errors import ConnectorError
 CSV_COLUMNS = 23
 """A csvlog line has at least as many columns (PostgreSQL 9.0; later ones add some at the end)."""
 
-_AUTHORIZED = re.compile(r"(?:replication )?connection authorized: user=(\S+)(.*)", re.DOTALL)
+_AUTHORIZED = re.compile(
+    r"(?:replication )?connection authorized: user=(.+?)((?: (?:database|application_name)=| SSL | GSS ).*)?$",
+    re.DOTALL,
+)
 _REFUSED = re.compile(r'password authentication failed for user "([^"]*)"|role "([^"]*)" is not permitted to log in')
 _RECEIVED = re.compile(r"connection received: host=(\S+)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) (UTC|GMT|[+-]\d\d(?::?\d\d)?)(?=\s|$)")
@@ -70,7 +73,7 @@ def _logins(messages: Iterable[_Line], account: str) -> Iterator[Login]:
         authorized, refused = _AUTHORIZED.match(line.message), _REFUSED.search(line.message)
         name = authorized[1] if authorized else (refused[1] or refused[2]) if refused else None
         if name == account:
-            detail = authorized[2].strip() if authorized else line.message.strip()
+            detail = (authorized[2] or "").strip() if authorized else line.message.strip()
             source = line.source or sources.get(line.process, "")
             yield Login(_time(line.at), account, source, authorized is not None, detail)
 
@@ -101,6 +104,8 @@ def _csv(text: str) -> Iterator[_Line]:
 
 
 def _stderr(text: str) -> Iterator[_Line]:
+    if text.startswith("\t"):
+        return  # the server puts a tab before each further line of a message: what clients wrote
     match = _STDERR.match(text.rstrip("\n"))
     if match:
         at, process = _ANY_TIME.search(match["prefix"]), _PROCESS.search(match["prefix"])

@@ -354,6 +354,28 @@ def test_a_log_with_doubtful_times_is_not_guessed_at(tmp_path: Path) -> None:
             postgresql_log.logins(missing, "bg", datetime(2026, 1, 1, tzinfo=UTC))
 
 
+def test_what_a_client_writes_into_the_log_is_no_login_and_blinds_nobody(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    real = "connection authorized: user=bg database=x application_name=psql"
+    spoken = ("LOG:  connection authorized: user=bg", f"2026-11-25 08:00:00.000 UTC [1] LOG:  {real}")
+    log.write_text(
+        '2026-11-25 08:00:00.000 UTC [1] ERROR:  syntax error at or near "x"\n'
+        + "".join(f"\t{line}\n" for line in spoken)
+        + f"2026-11-25 08:00:01.000 UTC [2] LOG:  {real}\n"
+    )
+    (found,) = postgresql_log.logins(str(log), "bg", datetime(2026, 1, 1, tzinfo=UTC))
+    assert (found.at.second, found.detail) == (1, "database=x application_name=psql")
+
+
+@pytest.mark.parametrize("rest", ["", " database=x", " database=x application_name=a b SSL enabled (protocol=x)"])
+def test_an_account_with_a_space_in_its_name_is_seen(tmp_path: Path, rest: str) -> None:
+    log = tmp_path / "server.log"
+    log.write_text(f"2026-11-25 08:00:01.000 UTC [2] LOG:  connection authorized: user=break glass{rest}\n")
+    (found,) = postgresql_log.logins(str(log), "break glass", datetime(2026, 1, 1, tzinfo=UTC))
+    assert (found.account, found.detail) == ("break glass", rest.strip())
+    assert postgresql_log.logins(str(log), "break", datetime(2026, 1, 1, tzinfo=UTC)) == ()
+
+
 def test_a_missing_driver_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch, right: Secret) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     connector = PostgresqlConnector(f"postgresql://{HOST}/x", "someone")
