@@ -28,8 +28,8 @@ from breakglass_shamir.paper.health import Corners, corners_of, projection
 if TYPE_CHECKING:
     from PIL import Image
 
-MOST_CODES: Final = 6
-"""Codes that are flattened in one picture; a sheet has three, and some are found twice."""
+MOST_MODULES: Final = 25_000
+"""Modules that are flattened in one picture, which takes a second: a sheet has 11000, and some are found twice."""
 
 SAMPLES: Final = 6
 """Pixels per module, each way, of the straightened code."""
@@ -81,16 +81,18 @@ def flattened(errors: Sequence[Any], picture: "Image.Image") -> Iterator["Image.
         picture: the grey picture in which they were found, evenly lit.
     """
     taken: list[Corners] = []
+    left = MOST_MODULES
     for found in errors:
         told = found.extra or {}
-        if not str(told.get("Version", "")).isdigit() or len(taken) == MOST_CODES:
+        if not str(told.get("Version", "")).isdigit():
             continue
         size, corners = 17 + 4 * int(told["Version"]), corners_of(found.position)
-        if not SMALLEST <= size <= LARGEST or not _is_squarish(corners):
+        if not SMALLEST <= size <= LARGEST or size**2 > left or not _is_squarish(corners):
             continue
         module = _sides(corners)[0] / size
         if all(_apart(corners, other) > module for other in taken):
             taken.append(corners)
+            left -= size**2
             yield _drawn(_Straight.of(picture, corners, size))
 
 

@@ -11,7 +11,7 @@ import zxingcpp
 from PIL import Image
 
 from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.flatten import MOST_CODES, flattened
+from breakglass_shamir.paper.flatten import MOST_MODULES, flattened
 from tests.unit.paper.damage import bend
 
 Some = Callable[[int], str]
@@ -103,8 +103,10 @@ def test_what_cannot_be_a_code_of_ours_is_left(told: dict[str, Any] | None, posi
 def test_a_picture_full_of_codes_is_not_worked_on_for_ever_nor_one_code_twice() -> None:
     noise = Image.frombytes("L", (2000, 400), Random(1).randbytes(800_000))
     many = [
-        SimpleNamespace(extra=SHARE, position=corners((x, 0), (x + 300, 0), (x + 300, 300), (x, 300)))
+        SimpleNamespace(extra=told, position=corners((x, 0), (x + 300, 0), (x + 300, 300), (x, 300)))
         for x in range(0, 1600, 100)
+        for told in (SHARE, {"Version": "25"})
     ]
-    assert len(list(flattened(many, noise))) == MOST_CODES
+    worked_on = sum((flat.width // 4 - 8) ** 2 for flat in flattened(many, noise))
+    assert MOST_MODULES - 41**2 < worked_on <= MOST_MODULES
     assert len(list(flattened(many[:1] * 9, noise))) == 1
