@@ -45,7 +45,7 @@ def _name(policy: Policy) -> Iterator[PolicyProblem]:
 
 
 def _people(policy: Policy) -> Iterator[PolicyProblem]:
-    """Refuse an impossible structure, a person twice in a group, and a coalition of one person."""
+    """Refuse an impossible structure, a person twice in a group or spelled twice, and a coalition of one person."""
     try:
         structure = policy.structure
     except InvalidStructure as error:
@@ -57,6 +57,11 @@ def _people(policy: Policy) -> Iterator[PolicyProblem]:
             yield PolicyProblem(path, "the same custodian twice in one group")
         if not all(_is_printable(name) for name in group.custodians):
             yield PolicyProblem(path, "expected printable names")
+    spelled: dict[str, str] = {}
+    for name in dict.fromkeys(name for group in policy.quorum.groups for name in group.custodians):
+        first = spelled.setdefault(name.strip().casefold(), name)
+        if first != name:
+            yield PolicyProblem("quorum", f"expected one spelling of a name, got {first!r} and {name!r}")
     for person in dict.fromkeys(name for group in policy.quorum.groups for name in group.custodians):
         seats = [seat for seat in structure.seats() if policy.custodian(seat) == person]
         twice = len({group for group, _ in seats}) < len(seats)

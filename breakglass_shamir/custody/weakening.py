@@ -49,6 +49,8 @@ def _quorum(old: Policy, new: Policy) -> Iterator[str]:
     people_before, people_after = fewest_people(old), fewest_people(new)
     if people_before and people_after and people_after < people_before:
         yield f"quorum: {people_after} people open it instead of {people_before}"
+    if not (people_before and people_after) and changes_quorum(old, new):
+        yield "quorum: too many people keep several sheets to tell how few could open it"
     if after.group_threshold < before.group_threshold:
         yield f"quorum.group_threshold: {after.group_threshold} groups instead of {before.group_threshold}"
     for number, (mine, other) in enumerate(zip_longest(old.quorum.groups, new.quorum.groups)):

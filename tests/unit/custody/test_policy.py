@@ -288,3 +288,11 @@ def test_a_secret_that_stands_where_a_path_belongs_is_not_repeated() -> None:
 )  # fmt: skip
 def test_strange_files_are_refused_in_words(source: str, message: str) -> None:
     assert refusal(source) == message
+
+
+def test_one_person_in_two_spellings_is_not_two() -> None:
+    groups = '[[quorum.groups]]\nthreshold = 1\ncustodians = ["North", "B"]\n'
+    groups += '[[quorum.groups]]\nthreshold = 1\ncustodians = ["north ", "C"]\n'
+    head = 'name = "x"\ntarget = {uri = "manual:"}\ndeclaration = {classes = ["x"]}\n'
+    with pytest.raises(InvalidPolicy, match="expected one spelling of a name, got 'North' and 'north '"):
+        policies.parse(head + groups)

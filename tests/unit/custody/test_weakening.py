@@ -4,6 +4,7 @@
 import pytest
 
 from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.weak_points import fewest_people
 from breakglass_shamir.custody.weakening import changes_quorum, weakenings
 from breakglass_shamir.formats.structure import Group, Structure
 
@@ -163,6 +164,19 @@ def test_what_allows_less_is_not(old: str, new: str) -> None:
 )
 def test_what_is_another_matter_is_not_named(old: str, new: str) -> None:
     assert weakenings(read(BASE), changed(old, new)) == ()
+
+
+def test_people_who_cannot_be_counted_are_taken_for_fewer() -> None:
+    def shared(second: str) -> policies.Policy:
+        groups = [[f"{prefix}{n}" for n in range(20)] for prefix in ("A", second)]
+        quorum = "".join(f"[[quorum.groups]]\nthreshold = 2\ncustodians = {names}\n" for names in groups)
+        return read(f'name = "x"\ntarget = {{uri = "manual:"}}\ndeclaration = {{classes = ["x"]}}\n{quorum}')
+
+    apart, twice = shared("B"), shared("A")
+    assert fewest_people(twice) is None, "every one of twenty people keeps a sheet of both groups"
+    uncounted = ("quorum: too many people keep several sheets to tell how few could open it",)
+    assert weakenings(apart, twice) == uncounted
+    assert weakenings(twice, twice) == ()
 
 
 def test_new_keys_of_officers_weaken_nothing_where_no_signature_is_asked_for() -> None:
