@@ -63,6 +63,9 @@ DEFAULT_VALID_FOR_S = 1800
 DEFAULT_USE_FOR_S = 3600
 """How long a use may take where no policy says otherwise."""
 
+PASSED_WAIT_S = 5
+"""How long an opening that passes the gate of the alert waits for it all the same."""
+
 NOBODY = Signers()
 """Nobody signs on this terminal."""
 
@@ -315,7 +318,7 @@ def _combine(
     state = recorder.refresh()
     problems = gates.before_opening(state, clock.now())
     problems += _void(state, found)
-    problems += _untold(recorder)
+    problems += _untold(recorder, passes="alert" in overrides.gates)
     unknown = found.epoch_id not in state.epochs
     if unknown:
         number = found.core.epoch
@@ -380,13 +383,19 @@ def _quorum(recorder: Recorder, pool: Pool, wanted: Wanted) -> Quorum:
         return pool.quorum()
 
 
-def _untold(recorder: Recorder) -> list[Problem]:
-    """Wait for a sink that takes the alert of the declaration, where the policy wants one before the reveal."""
+def _untold(recorder: Recorder, *, passes: bool) -> list[Problem]:
+    """Wait for a sink that takes the alert of the declaration, where the policy wants one before the reveal.
+
+    Not for as long as the policy says where an override passes it: no time a policy names may keep an emergency.
+    """
     state = recorder.set_state
     rules = policies.parse(state.policy_source).alerts if state.policy_source else None
     if rules is None or not rules.require_ack:
         return []
-    taken = recorder.alert_taken(state.active_opening.seq, rules.budget.seconds)
+    limit_s = min(rules.budget.seconds, PASSED_WAIT_S) if passes else rules.budget.seconds
+    if limit_s > PASSED_WAIT_S:
+        recorder.desk.say(f"waiting up to {rules.budget} for a sink to take the alert; an emergency need not")
+    taken = recorder.alert_taken(state.active_opening.seq, limit_s)
     if taken:
         recorder.desk.say(f"{taken} has taken the alert")
         return []

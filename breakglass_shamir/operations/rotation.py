@@ -194,6 +194,10 @@ class Rotation:
     def _change(self, connector: Connector, new: Credential, *, resumed: bool) -> None:
         """Change the target, unless an interrupted run did."""
         if connector.by_people:
+            if self._is_only_on_paper():
+                self.recorder.desk.warn(
+                    "only their own sheets vouch for this epoch: set its credential only if you know who printed it"
+                )
             raise self._left_to_people(connector, new)
         if resumed:
             found = find_living(self.prober, connector, new.secret, self.old.secret)

@@ -131,6 +131,22 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
         yield found
 
 
+def test_no_time_that_a_policy_waits_for_alerts_keeps_an_emergency(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def nobody(_recorder: Recorder, _seq: int, within_s: float) -> str:
+        waited.append(within_s)
+        return ""
+
+    with office(tmp_path, monkeypatch) as found:
+        monkeypatch.setattr(Recorder, "alert_taken", nobody)
+        _close_alert(found, more='budget = "9999d"')
+        found.open(FINE, "alert")
+    assert waited == [opening.PASSED_WAIT_S]
+
+
 # --- what closes each gate --------------------------------------------------------------------------------
 
 
@@ -159,8 +175,8 @@ def _close_signatures(found: Office) -> None:
     found.custody()
 
 
-def _close_alert(found: Office) -> None:
-    deaf = '[alerts]\nrequire_ack = true\nsinks = [{name = "deaf", type = "exec", argv = ["/bin/false"]}]\n'
+def _close_alert(found: Office, more: str = "") -> None:
+    deaf = f'[alerts]\n{more}\nrequire_ack = true\nsinks = [{{name = "deaf", type = "exec", argv = ["/bin/false"]}}]\n'
     found.source = SOURCE + deaf
     found.custody()
 
