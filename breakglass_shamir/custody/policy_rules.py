@@ -15,12 +15,16 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from breakglass_shamir.crypto import ssh_key
+from breakglass_shamir.custody.duration import Duration
 from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS
 from breakglass_shamir.custody.officer_keys import people, revoked
 from breakglass_shamir.custody.policy_problem import PolicyProblem, nearest
 from breakglass_shamir.custody.policy_tables import Alerts, Officer, Policy
 from breakglass_shamir.custody.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
+
+LEAST_VALID_S = 60
+"""A declaration that is over before sheets can be scanned would stop every rotation, and every other policy."""
 
 
 def problems(policy: Policy, left_out: Collection[str] = ()) -> Iterator[PolicyProblem]:
@@ -121,6 +125,10 @@ def _keys(officer: Officer, path: str) -> Iterator[PolicyProblem]:
 def _declaration(policy: Policy) -> Iterator[PolicyProblem]:
     if not all(name.strip() for name in policy.declaration.classes):
         yield PolicyProblem("declaration.classes", "expected names that are not empty")
+    got, least = policy.declaration.valid_for, Duration(LEAST_VALID_S)
+    if got.seconds < LEAST_VALID_S:
+        words = f"expected {least} or more, in which sheets can be scanned, got {got}"
+        yield PolicyProblem("declaration.valid_for", words)
     try:
         re.compile(policy.declaration.ticket)
     except (re.error, OverflowError, RecursionError) as error:

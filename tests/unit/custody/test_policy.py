@@ -296,3 +296,14 @@ def test_one_person_in_two_spellings_is_not_two() -> None:
     head = 'name = "x"\ntarget = {uri = "manual:"}\ndeclaration = {classes = ["x"]}\n'
     with pytest.raises(InvalidPolicy, match="expected one spelling of a name, got 'North' and 'north '"):
         policies.parse(head + groups)
+
+
+@pytest.mark.parametrize(("written", "fine"), [("1s", False), ("59s", False), ("60s", True), ("1m", True)])
+def test_no_policy_ends_a_declaration_before_sheets_can_be_scanned(written: str, *, fine: bool) -> None:
+    source = changed("[declaration]", f'[declaration]\nvalid_for = "{written}"')
+    if fine:
+        assert policies.parse(source).declaration.valid_for.seconds == 60
+    else:
+        assert refusal(source) == (
+            f"declaration.valid_for: expected 1m or more, in which sheets can be scanned, got {written}"
+        )
