@@ -139,6 +139,12 @@ def _acknowledged(c: Context, body: records.Acknowledged) -> Iterator[Telling]:
     yield _entity(c, 3, subject, Severity.INFORMATIONAL, body.epoch_id)
 
 
+def _custodian_signed(c: Context, body: records.CustodianSigned) -> Iterator[Telling]:
+    who = body.custodian if c.custodians_named else "its custodian"
+    subject = f"sheet {body.sheet} of epoch {c.number(body.epoch_id)} is signed for by {who} with an own key"
+    yield _entity(c, 3, subject, Severity.INFORMATIONAL, body.epoch_id)
+
+
 def _sheet_voided(c: Context, body: records.SheetVoided) -> Iterator[Telling]:
     subject = f"sheet {body.sheet} of epoch {c.number(body.epoch_id)} is void: {body.reason}"
     yield _entity(c, 4, subject, Severity.HIGH, body.epoch_id)
@@ -355,6 +361,7 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     records.Proven: _proven,
     records.ReadBack: _read_back,
     records.Acknowledged: _acknowledged,
+    records.CustodianSigned: _custodian_signed,
     records.SheetVoided: _sheet_voided,
     records.Declared: _declared,
     records.Refused: _refused,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from breakglass_shamir.cli.session import PATH, check_watched, harden, pass_terminal, reading_options, recorder
-from breakglass_shamir.cli.terminal import Terminal
+from breakglass_shamir.cli.terminal import Terminal, interactive
 from breakglass_shamir.cli.values import SECONDS
 from breakglass_shamir.errors import InvalidInput
 
@@ -42,16 +42,25 @@ def confirm(
 @click.argument("name")
 @click.argument("sheet")
 @click.option("--bag", default="", help="Serial of the tamper-evident bag.")
+@click.option("--sign", "key_file", type=PATH, metavar="KEYFILE", help="The custodian signs with an own SSH key.")
 @pass_terminal
-def ack(terminal: Terminal, name: str, sheet: str, bag: str) -> None:
-    """Record that the custodian of SHEET (3, or 2.3 for group 2) holds it."""
+def ack(terminal: Terminal, name: str, sheet: str, bag: str, key_file: Path | None) -> None:
+    """Record that the custodian of SHEET (3, or 2.3 for group 2) holds it.
+
+    With --sign the custodian signs that record. The policy lists the key under [[custodians]]: a file, one that an
+    agent holds (name its .pub file), or that of a FIDO2 token.
+    """
     from breakglass_shamir.operations import custodians
 
     with recorder(terminal, name) as opened:
-        seat = custodians.seat(sheet)
-        custodian = custodians.acknowledge(opened, seat, bag)
-    document = {"set": name, "sheet": seat, "custodian": custodian, "bag": bag}
-    terminal.result(document, [f"acknowledged: {custodian or 'the custodian'} holds sheet {seat} of {name}"])
+        seat, key = custodians.seat(sheet), ""
+        if key_file is None:
+            custodian = custodians.acknowledge(opened, seat, bag)
+        else:
+            custodian, key = custodians.acknowledge_signed(opened, seat, bag, key_file, asks=interactive())
+    document = {"set": name, "sheet": seat, "custodian": custodian, "bag": bag, "signed_with": key}
+    said = f"acknowledged: {custodian or 'the custodian'} holds sheet {seat} of {name}"
+    terminal.result(document, [said, *([f"signed: {custodian} with {key}"] if key else [])])
 
 
 @click.command()

@@ -45,6 +45,9 @@ DRILL_NAMESPACE = "drill@breakglass-shamir"
 OFFICER_NAMESPACE = "officer@breakglass-shamir"
 """An officer signs with an own SSH key that they take part in an opening."""
 
+CUSTODIAN_NAMESPACE = "custodian@breakglass-shamir"
+"""A custodian signs with an own SSH key that they hold a sheet."""
+
 KEY_TYPE = b"ssh-ed25519"
 """The one key type that is signed with and verified here."""
 

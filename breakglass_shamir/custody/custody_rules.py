@@ -79,7 +79,8 @@ def reassigned(s: SetState, body: records.Reassigned, _r: Record, _d: bytes) -> 
     former = {**epoch.former, body.sheet: (*epoch.former.get(body.sheet, ()), *filter(None, [holder]))}
     held = {seat: name for seat, name in epoch.acknowledged.items() if seat != body.sheet}
     custodians = {**epoch.custodians, body.sheet: body.custodian}
-    epoch = replace(epoch, former=former, acknowledged=held, custodians=custodians)
+    said = {seat: data for seat, data in epoch.acknowledgements.items() if seat != body.sheet}
+    epoch = replace(epoch, former=former, acknowledged=held, acknowledgements=said, custodians=custodians)
     return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch})
 
 

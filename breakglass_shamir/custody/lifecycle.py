@@ -18,7 +18,8 @@ Rules:
 
 What policy demands of people is not here; ``gates.py`` has that. What is beside a set's main line is in files of its
 own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotation_rules.py``, ``alert_rules.py``,
-``watch_rules.py``, ``officers.py`` (their signatures) and ``recovery.py`` (what a recovery must agree with).
+``watch_rules.py``, ``officers.py`` and ``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a
+recovery must agree with).
 """
 
 import base64
@@ -30,6 +31,7 @@ from typing import Any
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
 from breakglass_shamir.custody import (
     alert_rules,
+    custodian_signatures,
     custody_rules,
     drill_rules,
     history,
@@ -190,9 +192,12 @@ def _read_back(s: SetState, body: records.ReadBack, _r: Record, _d: bytes) -> Se
     return _with_epoch(s, replace(epoch, read_back=epoch.read_back | set(body.sheets)))
 
 
-def _acknowledged(s: SetState, body: records.Acknowledged, _r: Record, _d: bytes) -> SetState:
+def _acknowledged(s: SetState, body: records.Acknowledged, _r: Record, data: bytes) -> SetState:
     epoch = _good_epoch(s, body.epoch_id, (body.sheet,))
-    return _with_epoch(s, replace(epoch, acknowledged={**epoch.acknowledged, body.sheet: body.custodian}))
+    held = {**epoch.acknowledged, body.sheet: body.custodian}
+    return _with_epoch(
+        s, replace(epoch, acknowledged=held, acknowledgements={**epoch.acknowledgements, body.sheet: data})
+    )
 
 
 def _sheet_voided(s: SetState, body: records.SheetVoided, record: Record, _d: bytes) -> SetState:
@@ -517,6 +522,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.Proven: _proven,
     records.ReadBack: _read_back,
     records.Acknowledged: _acknowledged,
+    records.CustodianSigned: custodian_signatures.custodian_signed,
     records.SheetVoided: _sheet_voided,
     records.Declared: _declared,
     records.OfficerSigned: officers.officer_signed,

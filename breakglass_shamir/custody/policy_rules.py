@@ -19,7 +19,7 @@ from breakglass_shamir.custody.duration import Duration
 from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS
 from breakglass_shamir.custody.officer_keys import people, revoked
 from breakglass_shamir.custody.policy_problem import PolicyProblem, nearest
-from breakglass_shamir.custody.policy_tables import Alerts, Officer, Policy
+from breakglass_shamir.custody.policy_tables import Alerts, Custodian, Officer, Policy
 from breakglass_shamir.custody.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
 
@@ -93,6 +93,20 @@ def _details(policy: Policy) -> Iterator[PolicyProblem]:
                 f"expected one of the sites {listed}, got {custodian.site!r}",
                 nearest(custodian.site, sites),
             )
+    yield from _custodian_keys(policy.custodians)
+
+
+def _custodian_keys(custodians: Sequence[Custodian]) -> Iterator[PolicyProblem]:
+    """Refuse what is no key, and a key of two custodians: its signature would not say whose it is."""
+    holders: dict[str, str] = {}
+    for number, custodian in enumerate(custodians):
+        path = f"custodians[{number}]"
+        yield from _keys(custodian, path)
+        for place, line in enumerate(custodian.keys):
+            with suppress(InvalidSignature):
+                holder = holders.setdefault(ssh_key.from_line(line).line, custodian.name)
+                if holder != custodian.name:
+                    yield PolicyProblem(f"{path}.keys[{place}]", f"the key is listed for {holder!r} already")
 
 
 def _officers(policy: Policy) -> Iterator[PolicyProblem]:
@@ -113,8 +127,8 @@ def _officers(policy: Policy) -> Iterator[PolicyProblem]:
         )
 
 
-def _keys(officer: Officer, path: str) -> Iterator[PolicyProblem]:
-    for place, line in enumerate(officer.keys):
+def _keys(owner: Officer | Custodian, path: str) -> Iterator[PolicyProblem]:
+    for place, line in enumerate(owner.keys):
         try:
             ssh_key.from_line(line)
         except InvalidSignature as error:

@@ -72,6 +72,9 @@ class Custodian(Table, frozen=True):
     availability: Probability | None = None
     """How likely this custodian comes when called, given that the site can be reached."""
 
+    keys: Annotated[tuple[str, ...], msgspec.Meta(max_length=20)] = ()
+    """SSH public keys, one line each, with which this custodian signs for a sheet."""
+
 
 class Site(Table, frozen=True):
     """A place where sheets are kept."""

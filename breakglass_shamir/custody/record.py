@@ -176,6 +176,24 @@ class Acknowledged(Body, frozen=True, tag="acknowledged"):
     bag: str
 
 
+class CustodianSigned(Body, frozen=True, tag="custodian-signed"):
+    """A custodian's own SSH key signed an ``acknowledged`` record, its exact bytes."""
+
+    epoch_id: str
+    sheet: str
+    custodian: str
+    """For whom the policy lists the key."""
+
+    acknowledged: str
+    """SHA-256 of that record, hexadecimal."""
+
+    key: str
+    """The public key: type and base64, without comment."""
+
+    signature: str
+    """Armored SSHSIG in the namespace ``custodian@breakglass-shamir``."""
+
+
 class Reassigned(Body, frozen=True, tag="reassigned"):
     """A sheet changed hands; who held it before may know its share for ever."""
 
@@ -517,7 +535,7 @@ AnyBody = (
     | Pinned | Proven | ReadBack | Acknowledged | Reassigned | SheetVoided | Declared | Refused | Overridden
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsEnded | Rejected
-    | NotBefore | RotationFound | OfficerSigned | RecoveryImported
+    | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
     | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched
 )  # fmt: skip
 """Every record type."""

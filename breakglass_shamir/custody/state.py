@@ -98,6 +98,12 @@ class EpochState:
 
     read_back: frozenset[str] = frozenset()
     acknowledged: Mapping[str, str] = field(default_factory=dict)
+    acknowledgements: Mapping[str, bytes] = field(default_factory=dict)
+    """Seat to the exact bytes of its last ``acknowledged`` record, which its custodian may sign."""
+
+    acknowledgements_signed: Mapping[str, str] = field(default_factory=dict)
+    """Seat to the SHA-256 of the last of them that was signed."""
+
     voided: Mapping[str, str] = field(default_factory=dict)
     """Seat to reason, for single sheets."""
 

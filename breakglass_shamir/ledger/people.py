@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signatures that stand inside a record: an officer's, over the declaration, and that of a recovery.
+"""Signatures that stand inside a record: an officer's, a custodian's, that of a recovery.
 
 They are not over the bytes of the record that holds them; the terminal's signature is.
 """
 
-from breakglass_shamir.custody import officers, recovery
-from breakglass_shamir.custody.record import OfficerSigned, Record, RecoveryImported
+from breakglass_shamir.custody import custodian_signatures, officers, recovery
+from breakglass_shamir.custody.record import CustodianSigned, OfficerSigned, Record, RecoveryImported
 from breakglass_shamir.custody.state import LedgerState
+
+SIGNED_INSIDE = (OfficerSigned, CustodianSigned, RecoveryImported)
+"""Record types that hold such a signature."""
 
 
 def verify_inside(state: LedgerState, record: Record) -> None:
@@ -22,5 +25,7 @@ def verify_inside(state: LedgerState, record: Record) -> None:
     match record.body:
         case OfficerSigned() as body:
             officers.verify(body, state.of(record.set).active_opening.data)
+        case CustodianSigned() as body:
+            custodian_signatures.verify(body, state.of(record.set).epochs[body.epoch_id])
         case RecoveryImported() as body:
             recovery.verify(body.source.encode(), body.signature, state.of(record.set).epochs[body.epoch_id])

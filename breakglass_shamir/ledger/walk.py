@@ -23,13 +23,13 @@ from breakglass_shamir.errors import (
     InvalidSignature,
 )
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
-from breakglass_shamir.ledger.people import verify_inside
+from breakglass_shamir.ledger.people import SIGNED_INSIDE, verify_inside
 from breakglass_shamir.ledger.sample import Look
 from breakglass_shamir.ledger.store import check_first, signature_due
 from breakglass_shamir.ledger.times import Times
 
-_SIGNED = frozenset((*records.QUORUM_SIGNED, *records.DRILL_SIGNED))
-"""Record types that carry another signature."""
+_SIGNED = frozenset((*records.QUORUM_SIGNED, *records.DRILL_SIGNED, *SIGNED_INSIDE))
+"""Record types that carry another signature, which is verified whether they are looked at or not."""
 
 _PLACES = ("number", "log id", "hash of the record before", "tree root")
 

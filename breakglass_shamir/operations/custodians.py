@@ -3,10 +3,15 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from breakglass_shamir.custody import holders
-from breakglass_shamir.custody.record import Acknowledged, Reassigned, SheetVoided, check_human_text
-from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.crypto import ssh_key, sshsig
+from breakglass_shamir.custody import custodian_signatures, holders
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.record import Acknowledged, CustodianSigned, Reassigned, SheetVoided, check_human_text
+from breakglass_shamir.errors import IllegalState, InvalidInput, InvalidSignature
+from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.operations import ssh_sign
 from breakglass_shamir.operations.readback import epoch_in_hand
 from breakglass_shamir.operations.recorder import Recorder
 
@@ -36,6 +41,58 @@ def acknowledge(recorder: Recorder, sheet: str, bag: str, *, epoch_id: str = "")
     custodian = epoch.custodians.get(sheet, "")
     recorder.append(Acknowledged(epoch_id=epoch.epoch_id, sheet=sheet, custodian=custodian, bag=bag))
     return custodian
+
+
+def acknowledge_signed(recorder: Recorder, sheet: str, bag: str, key_file: Path, *, asks: bool) -> tuple[str, str]:
+    """Record that a custodian holds a sheet, signed with the custodian's own key.
+
+    Args:
+        recorder: at the set.
+        sheet: its seat.
+        bag: serial of the bag.
+        key_file: as for :func:`ssh_sign.sign`.
+        asks: whether the custodian is at the terminal and can be asked.
+
+    Returns:
+        The custodian, and the fingerprint of the key.
+
+    Raises:
+        IllegalState: no such sheet, it is void, or the policy does not list the key for its custodian.
+        InvalidInput: no such key, or ssh-keygen made no signature.
+        InvalidSignature: it made another one than was asked for.
+    """
+    epoch = epoch_in_hand(recorder.set_state)
+    _check_key(recorder, epoch.custodians.get(sheet, ""), sheet, ssh_sign.fingerprint(key_file))
+    body = Acknowledged(epoch_id=epoch.epoch_id, sheet=sheet, custodian=epoch.custodians[sheet], bag=bag)
+    said = recorder.append(body)
+    try:
+        signed = _sign(recorder, body, said, key_file, asks=asks)
+    except (IllegalState, InvalidInput, InvalidSignature) as error:
+        raise type(error)(
+            f"sheet {sheet} is acknowledged, but not signed for: {error}", hint=error.hint or "repeat the command"
+        ) from error
+    return signed.custodian, ssh_key.from_line(signed.key).fingerprint
+
+
+def _sign(recorder: Recorder, body: Acknowledged, said: Entry, key_file: Path, *, asks: bool) -> CustodianSigned:
+    armored = ssh_sign.sign(key_file, said.data, sshsig.CUSTODIAN_NAMESPACE, asks=asks)
+    key = ssh_key.from_blob(sshsig.parse(armored).key_blob)
+    signed = CustodianSigned(
+        epoch_id=body.epoch_id, sheet=body.sheet, custodian=body.custodian, acknowledged=said.digest, key=key.line,
+        signature=armored,
+    )  # fmt: skip
+    sshsig.verify_by(key, armored, said.data, sshsig.CUSTODIAN_NAMESPACE)
+    recorder.append(signed)
+    return signed
+
+
+def _check_key(recorder: Recorder, custodian: str, sheet: str, fingerprint: str) -> None:
+    state = recorder.set_state
+    epoch = epoch_in_hand(state)
+    if sheet not in epoch.seats:
+        raise IllegalState(f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}")
+    policy = policies.parse(state.policy_source) if state.policy_source else None
+    custodian_signatures.check_key(policy, custodian, fingerprint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,9 @@ class _Context:
     ledger: Ledger
     policies: dict[str, int] = field(default_factory=dict)
     declared: dict[str, Entry] = field(default_factory=dict)
+    acknowledged: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    """Epoch id and seat to the last acknowledgement."""
+
     opened: dict[str, str] = field(default_factory=dict)
 
     def take(self, entry: Entry) -> Exhibit:
@@ -98,6 +101,8 @@ class _Context:
                 self.policies[record.set] = record.seq
             case records.Declared():
                 self.declared[entry.digest] = entry
+            case records.Acknowledged() as body:
+                self.acknowledged[body.epoch_id, body.sheet] = entry
             case records.Opened() as body:
                 self.opened[record.opening] = body.epoch_id
         return Exhibit(entry, self._second(entry), self.policies.get(record.set, -1))
@@ -111,6 +116,15 @@ class _Context:
                 return SecondSignature(
                     officer_principal(body.officer), f"officer {body.officer}", key, sshsig.OFFICER_NAMESPACE,
                     declared.data, body.signature, ".officer.sig", message_seq=declared.record.seq,
+                )  # fmt: skip
+            case records.CustodianSigned():
+                said = self.acknowledged.get((body.epoch_id, body.sheet))
+                if said is None or said.digest != body.acknowledged:
+                    raise InvalidRecord(f"record {record.seq} signs another acknowledgement than the last one")
+                return SecondSignature(
+                    custodian_principal(body.custodian), f"custodian {body.custodian}", ssh_key.from_line(body.key),
+                    sshsig.CUSTODIAN_NAMESPACE, said.data, body.signature, ".custodian.sig",
+                    message_seq=said.record.seq,
                 )  # fmt: skip
             case records.RecoveryImported():
                 epoch = self._epoch(record.set, body.epoch_id)
@@ -237,7 +251,16 @@ def quorum_principal(epoch_id: bytes, word: str = "quorum") -> str:
 
 def officer_principal(name: str) -> str:
     """Name an officer as ``allowed_signers`` can: what it cannot hold becomes a hyphen."""
-    return "officer:" + (_NOT_IN_A_NAME.sub("-", name).strip("-") or "unnamed")
+    return _principal("officer", name)
+
+
+def custodian_principal(name: str) -> str:
+    """Name a custodian in the same way."""
+    return _principal("custodian", name)
+
+
+def _principal(word: str, name: str) -> str:
+    return f"{word}:" + (_NOT_IN_A_NAME.sub("-", name).strip("-") or "unnamed")
 
 
 def file_name(seq: int) -> str:

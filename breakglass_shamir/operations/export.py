@@ -5,8 +5,8 @@ Rules:
 
 1. An export holds the records' exact bytes, every signature, every checkpoint, the keys, and a shell script that checks
    all of it and needs nothing of ours. What that script checks is written at its steps (``export_verify.sh``).
-2. Keys of officers are exported as the policy at the record's time had them, with their days, and with what was
-   revoked by then; the script judges each signature by its record's time.
+2. Keys of officers and custodians are exported as the policy at the record's time had them, with their days, and
+   with what was revoked by then; the script judges each signature by its record's time.
 3. The folder is new, and nothing in it is secret: records hold no share and no credential.
 """
 
@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from breakglass_shamir.crypto import sshsig
+from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import recovery
 from breakglass_shamir.custody.drill_rules import drill_envelope
 from breakglass_shamir.custody.officer_keys import listed, revoked
-from breakglass_shamir.custody.policy import Officer
-from breakglass_shamir.custody.record import OfficerSigned, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.policy import Officer, Policy
+from breakglass_shamir.custody.record import CustodianSigned, OfficerSigned, PolicyAdopted, PolicyWeakened
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, InvalidRecord, LedgerUnwritable
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations import audit, evidence
@@ -33,6 +33,9 @@ from breakglass_shamir.operations.evidence import Exhibit, file_name
 
 SCRIPT = "verify.sh"
 SUMS = "SHA256SUMS"
+
+_PEOPLE = {sshsig.OFFICER_NAMESPACE: "officers", sshsig.CUSTODIAN_NAMESPACE: "custodians"}
+"""Namespace of people's signatures to the file with their keys."""
 
 _PEM = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n"
 _SPKI = bytes.fromhex("302a300506032b6570032100")
@@ -47,9 +50,11 @@ NNNNNN.json.sig           the terminal's signature
 NNNNNN.json.checkpoint    the signed head of the tree that ends with this record
 NNNNNN.json.quorum.sig    a signature that only a quorum of sheets, or of drill cards, could make
 NNNNNN.json.officer.sig   an officer's signature, over the bytes of the declaration
+NNNNNN.json.custodian.sig a custodian's signature, over the bytes of the acknowledgement
 NNNNNN.json.recovery.json what recover.py left, with its .sig by the quorum
 allowed_signers           keys of the terminal, and of each epoch's quorum
 officers-NNNNNN           keys of officers by the policy that record NNNNNN adopted, with the days they are valid
+custodians-NNNNNN         keys of custodians by that policy
 revoked-NNNNNN            what that policy revokes, for ssh-keygen -k
 terminal.pem              the terminal's key once more, for openssl
 records, signatures       what verify.sh goes through
@@ -113,7 +118,7 @@ def export(ledger: Ledger, identifier: str, out: Path) -> Exported:
 
 
 def _wanted(ledger: Ledger, identifier: str) -> set[int] | None:
-    """Return the numbers of the records that are exported; None: all. What an officer signed comes along."""
+    """Return the numbers of the records that are exported; None: all. What a person signed comes along."""
     if identifier.strip().lower() == evidence.EVERYTHING:
         return None
     found: set[int] = set()
@@ -135,10 +140,10 @@ def _fill(folder: _Folder, ledger: Ledger, wanted: set[int] | None) -> int:
             folder.write(name, content)
         if exhibit.second is not None:
             signatures.append(_line(ledger, exhibit))
-        if isinstance(exhibit.entry.record.body, OfficerSigned):
+        if isinstance(exhibit.entry.record.body, OfficerSigned | CustodianSigned):
             used.add(exhibit.policy_seq)
     for seq in sorted(used):
-        for name, content in _officer_files(ledger, seq):
+        for name, content in _people_files(_policy(ledger, seq), seq):
             folder.write(name, content)
     folder.write("records", "".join(numbers).encode())
     folder.write("signatures", "".join(signatures).encode())
@@ -167,28 +172,38 @@ def _line(ledger: Ledger, exhibit: Exhibit) -> str:
     assert second is not None  # noqa: S101 - the caller looked
     message = file_name(second.message_seq) if second.message_seq >= 0 else f"{name}{second.message_ending}"
     allowed, gone = "allowed_signers", "-"
-    if second.namespace == sshsig.OFFICER_NAMESPACE:
-        allowed = f"officers-{policy}"
-        gone = f"revoked-{policy}" if revoked(_officers(ledger, exhibit.policy_seq)) else "-"
+    if second.namespace in _PEOPLE:
+        allowed = f"{_PEOPLE[second.namespace]}-{policy}"
+        gone = f"revoked-{policy}" if revoked(_policy(ledger, exhibit.policy_seq).officers) else "-"
     words = (f"{exhibit.seq:06d}", message, f"{name}{second.ending}", second.principal, second.namespace, allowed, gone)
     return " ".join(words) + "\n"
 
 
-def _officers(ledger: Ledger, seq: int) -> tuple[Officer, ...]:
-    """Return the officers of the policy that a record adopted."""
+def _policy(ledger: Ledger, seq: int) -> Policy:
+    """Return the policy that a record adopted."""
     body = next(ledger.entries(seq)).record.body
     if not isinstance(body, PolicyAdopted | PolicyWeakened):
         raise InvalidInput(f"expected record {seq} to adopt a policy")
-    return policies.parse(body.source).officers
+    return policies.parse(body.source)
 
 
-def _officer_files(ledger: Ledger, seq: int) -> Iterator[tuple[str, bytes]]:
-    officers = _officers(ledger, seq)
+def _people_files(policy: Policy, seq: int) -> Iterator[tuple[str, bytes]]:
+    officers = policy.officers
     rows = [
         sshsig.allowed_signer(evidence.officer_principal(one.name), key, [sshsig.OFFICER_NAMESPACE], _days(one))
         for one, key in listed(officers)
     ]
-    yield f"officers-{seq:06d}", "".join(f"{row}\n" for row in rows).encode()
+    if rows:
+        yield f"officers-{seq:06d}", "".join(f"{row}\n" for row in rows).encode()
+    rows = [
+        sshsig.allowed_signer(
+            evidence.custodian_principal(one.name), ssh_key.from_line(line), [sshsig.CUSTODIAN_NAMESPACE]
+        )
+        for one in policy.custodians
+        for line in one.keys
+    ]
+    if rows:
+        yield f"custodians-{seq:06d}", "".join(f"{row}\n" for row in rows).encode()
     gone = sorted(revoked(officers))
     if gone:
         yield f"revoked-{seq:06d}", "".join(f"hash: {fingerprint}\n" for fingerprint in gone).encode()

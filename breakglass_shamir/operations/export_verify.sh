@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Checks this folder with ssh-keygen, openssl and POSIX tools alone, and stops at the first thing that does not hold.
-# What it trusts: the keys in allowed_signers and officers-*. Compare them with what people and paper say.
+# What it trusts: the keys in allowed_signers, officers-* and custodians-*. Compare them with what people and paper say.
 set -eu
 cd "$(dirname "$0")"
 LC_ALL=C TZ=UTC0
@@ -71,7 +71,7 @@ while read -r number; do
     mv "$work/node" "$work/tree$level"
   fi
   case $(field type "$file") in
-    opened | deferred | countersigned | policy-weakened | rehearsed | officer-signed | recovery-imported)
+    opened | deferred | countersigned | policy-weakened | rehearsed | officer-signed | custodian-signed | recovery-imported)
       grep -q "^$number " signatures || die "$file lacks its second signature" ;;
   esac
   last=$seq before=$number records=$((records + 1))
@@ -90,13 +90,16 @@ if [ "$tree" = yes ]; then
   [ "$(hex < "$work/node")" = "$treeroot" ] || die "the records do not have the root of the last checkpoint"
 fi
 
-# 5. Quorums, drills, officers and recoveries, each judged by the time of its record and what was revoked by then.
+# 5. Quorums, drills, officers, custodians and recoveries, each judged by the time of its record and what was revoked by then.
 second=0
 while read -r number message signature principal namespace allowed revoked; do
   file=$number.json
   case $namespace in
     officer@breakglass-shamir)
       [ "$(sha256 "$message")" = "$(field opening "$file")" ] || die "$file is not about $message"
+      inside signature "$file" | cmp -s - "$signature" || die "$signature is not the one in $file" ;;
+    custodian@breakglass-shamir)
+      [ "$(sha256 "$message")" = "$(field acknowledged "$file")" ] || die "$file is not about $message"
       inside signature "$file" | cmp -s - "$signature" || die "$signature is not the one in $file" ;;
     recovery@breakglass-shamir)
       [ "$(sha256 "$message")" = "$(field sha256 "$file")" ] || die "$file is not about $message"

@@ -52,6 +52,8 @@ name = "site lead south"
 site = "south"
 availability = 0.95
 
+# keys = ["ssh-ed25519 AAAA... site lead south"]   # optional: signs for the sheet, with "ack --sign"
+
 [[sites]]
 name = "north"
 availability = 0.99

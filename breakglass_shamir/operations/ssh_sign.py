@@ -41,19 +41,45 @@ def sign(key_file: Path, data: bytes, namespace: str, *, asks: bool) -> str:
     Raises:
         InvalidInput: there is no such file, or ssh-keygen made no signature.
     """
-    program = shutil.which("ssh-keygen", path=SYSTEM_PATH)
-    if program is None:
-        raise InvalidInput(f"ssh-keygen not found in {SYSTEM_PATH}", hint="install the OpenSSH client")
-    if not key_file.is_file():
-        raise InvalidInput(f"expected a key file, found none at {key_file}")
+    program = _program(key_file)
     with tempfile.TemporaryDirectory(prefix="breakglass-") as folder:
-        message = Path(folder) / "declared.json"
+        message = Path(folder) / "record.json"
         message.write_bytes(data)
         _run([program, "-q", "-Y", "sign", "-f", str(key_file.absolute()), "-n", namespace, str(message)], asks=asks)
         try:
             return (message.parent / f"{message.name}.sig").read_text(encoding="ascii")
         except (OSError, UnicodeError):
             raise InvalidInput(f"ssh-keygen made no signature with {key_file}") from None
+
+
+def fingerprint(key_file: Path) -> str:
+    """Return ``SHA256:...`` of the key that :func:`sign` would use; nobody is asked for anything.
+
+    Raises:
+        InvalidInput: there is no such file, or it holds no key, or more than one.
+    """
+    command = [_program(key_file), "-l", "-E", "sha256", "-f", str(key_file.absolute())]
+    try:
+        done = subprocess.run(
+            command, check=False, cwd="/", env=_environment(asks=False), start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=NO_TERMINAL_LIMIT_S,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InvalidInput(f"ssh-keygen could not read {key_file}: {error.__class__.__name__}") from error
+    lines = done.stdout.decode(errors="replace").splitlines()
+    words = lines[0].split() if len(lines) == 1 else []
+    if done.returncode or len(words) < 2 or not words[1].startswith("SHA256:"):
+        raise InvalidInput(f"expected one SSH key in {key_file}", hint="name a private key, or its .pub file")
+    return words[1]
+
+
+def _program(key_file: Path) -> str:
+    program = shutil.which("ssh-keygen", path=SYSTEM_PATH)
+    if program is None:
+        raise InvalidInput(f"ssh-keygen not found in {SYSTEM_PATH}", hint="install the OpenSSH client")
+    if not key_file.is_file():
+        raise InvalidInput(f"expected a key file, found none at {key_file}")
+    return program
 
 
 def _run(command: list[str], *, asks: bool) -> None:

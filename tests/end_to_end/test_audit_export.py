@@ -340,7 +340,7 @@ def test_a_key_is_judged_by_the_time_of_the_record(folder: Path, check: Check) -
 def test_the_script_knows_every_type_that_others_sign_too(whole: Path) -> None:
     signed = {str(body.__struct_config__.tag) for body in (*records.QUORUM_SIGNED, *records.DRILL_SIGNED)}
     (listed,) = re.findall(r"^    ([a-z| -]+)\)$", (whole / "verify.sh").read_text(), re.M)
-    assert set(listed.split(" | ")) == signed | {"officer-signed", "recovery-imported"}
+    assert set(listed.split(" | ")) == signed | {"officer-signed", "custodian-signed", "recovery-imported"}
 
 
 def test_the_list_shows_what_is_asked_for(ledger: Ledger) -> None:
