@@ -29,7 +29,7 @@ demo: setup-runtime  ## the whole life of a set, on this machine and nothing els
 	$(VENV)/bin/breakglass demo
 
 test: setup-dev  ## every test but the benchmarks
-	$(PY) -m pytest -n 2 --ignore=tests/benchmarks
+	$(PY) -m pytest -n 3 --ignore=tests/benchmarks
 
 check: setup-dev  ## format, lint, types, layers
 	$(PY) -m ruff format --check

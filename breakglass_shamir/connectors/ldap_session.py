@@ -41,6 +41,9 @@ CONSTRAINT_VIOLATION, NO_SUCH_OBJECT, INVALID_CREDENTIALS, UNWILLING = 19, 32, 4
 
 _PORTS = {"ldap": 389, "ldaps": 636}
 
+_TOO_SLOW = (ldap.TIMELIMIT_EXCEEDED, ldap.BUSY, ldap.UNAVAILABLE)
+"""Answers of a server that did not search to the end: what it did not find may be there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -165,7 +168,7 @@ class LdapSession:
         limit = self._endpoint.time_limit_s
         try:
             found = self._connection.search_ext_s(base, scope, condition, list(attributes), timeout=limit)
-        except (ldap.SERVER_DOWN, ldap.TIMEOUT, ldap.CONNECT_ERROR) as error:
+        except (ldap.SERVER_DOWN, ldap.TIMEOUT, ldap.CONNECT_ERROR, *_TOO_SLOW) as error:
             raise _no_answer(self._endpoint, error) from None
         except ldap.LDAPError:
             return []

@@ -20,6 +20,9 @@ from breakglass_shamir.connectors.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
+LEAVING_S = 0.1
+"""How long a connection that was closed just now may take to be seen as closed, through a proxy too."""
+
 
 @dataclass(slots=True)
 class ToyServer:
@@ -137,7 +140,8 @@ class ToyServer:
         return {}
 
     def _end(self, one: socket.socket, _asked: dict[str, Any]) -> dict[str, Any]:
-        others = [other for other in self.sessions if other is not one]
+        time.sleep(LEAVING_S)
+        others = [other for other in list(self.sessions) if other is not one and not _left(other)]
         for other in others:
             other.shutdown(socket.SHUT_RDWR)
             self.sessions.discard(other)
@@ -146,6 +150,16 @@ class ToyServer:
     def _log(self, _one: socket.socket, _asked: dict[str, Any]) -> dict[str, Any]:
         changed = self.changed_at.isoformat() if self.changed_at else ""
         return {"changed": changed, "attempts": [(at.isoformat(), good) for at, good in self.attempts]}
+
+
+def _left(one: socket.socket) -> bool:
+    """Tell whether a client has gone whose connection was not taken off the list yet."""
+    try:
+        return one.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 class ToyConnector(Connector):
