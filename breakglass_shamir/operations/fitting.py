@@ -5,13 +5,14 @@ Rules:
 
 1. A password or a token is drawn by the policy's generator, opaque bytes from the system's; what only the target
    can make (an access key, a key pair) its connector is asked for; a file is brought by people.
-2. The target's rules are asked for before anything is printed. One that does not fit is thrown away, and the next
-   is longer and of more kinds of characters, up to three times.
+2. The target's rules are asked for before anything is printed. One that does not fit is thrown away and drawn again,
+   since a rule may ask for a character that is there by chance; when several did not fit, the next ones are longer
+   and of more kinds of characters, up to three times.
 3. What rides along, like the seed of a second factor, goes over unchanged.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from breakglass_shamir.connectors.base import Connector
@@ -23,6 +24,9 @@ from breakglass_shamir.hygiene import Secret
 
 STRENGTHS = 3
 """The policy's own generator, and two that are more demanding."""
+
+DRAWS = 8
+"""How many each of them may draw: a rule that half the draws of two of them meet fails once in 2^16 rotations."""
 
 SAFE_SYMBOLS = "+-=._:@"
 """Symbols that need no quoting in a shell, a connection string or a configuration file."""
@@ -45,6 +49,9 @@ class Source:
     brought: Secret | None = None
     """What people brought, where nobody can make one."""
 
+    said: set[str] = field(default_factory=set)
+    """Notes of the target that were passed on; each is said once, however many credentials it is asked about."""
+
 
 def next_credential(source: Source, old: Credential, strength: int = 0) -> Credential:
     """Make the next credential, and ask the target's rules about it.
@@ -64,10 +71,11 @@ def next_credential(source: Source, old: Credential, strength: int = 0) -> Crede
         return replace(old, secret=source.connector.issue(old.secret))
     unfit: tuple[str, ...] = ()
     for tried in range(strength, STRENGTHS):
-        new = source.brought or _made(old, _stronger(source.generator, tried))
-        unfit = _ready(source, new, old)
-        if not unfit:
-            return replace(old, secret=new)
+        for _draw in range(DRAWS if source.brought is None else 1):
+            new = source.brought or _made(old, _stronger(source.generator, tried))
+            unfit = _ready(source, new, old)
+            if not unfit:
+                return replace(old, secret=new)
         if source.brought is not None:
             break
         source.say(f"the target would not take this credential, another is made: {'; '.join(unfit)}")
@@ -81,7 +89,9 @@ def _ready(source: Source, new: Secret | None, old: Credential) -> tuple[str, ..
     """Ask what stands against a rotation; returns what stands against this credential alone."""
     found = source.connector.preflight(new, old.secret)
     for note in found.notes:
-        source.say(note)
+        if note not in source.said:
+            source.said.add(note)
+            source.say(note)
     if found.problems:
         raise ConnectorError("the target will refuse a rotation: " + "; ".join(found.problems))
     if found.min_age_until is not None:
