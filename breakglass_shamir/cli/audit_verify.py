@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from breakglass_shamir.operations.verification import Verified, Witness
 
 
+PASSED = 5
+"""Exit code when a gate was passed although no override of it is on record."""
+
 WORTH_A_LINE_S = 3600
 """A shorter silence is shown by ``--json`` only."""
 
@@ -27,11 +30,11 @@ WORTH_A_LINE_S = 3600
 @pass_terminal
 def verify(
     terminal: Terminal, /, full: bool, sample: bool, receipts: tuple[Path, ...], sheets: tuple[Path, ...]
-) -> None:
+) -> int:
     """Verify the log, and hold receipts and sheets against it; names the first thing that does not hold.
 
     A log of up to 1000 records is verified in full, a longer one by sample unless --full is given. The result
-    says which.
+    says which. Exit code 5, too, where the log holds and shows a gate that was passed without an override.
     """
     from breakglass_shamir.operations import verification as operation
 
@@ -45,6 +48,7 @@ def verify(
             progress=progress,
         )  # fmt: skip
     terminal.result(_document(found), _lines(found))
+    return PASSED if found.report.passed_gates else 0
 
 
 @click.command()
@@ -71,6 +75,7 @@ def _document(found: "Verified") -> dict[str, Any]:
         "records": report.records,
         "root": report.root,
         "checked": report.checked,
+        "passed_gates": report.passed_gates,
         "clock_steps_back": report.clock_steps_back,
         "clock_steps_forward": report.clock_steps_forward,
         "longest_silence": report.longest_silence,
@@ -85,6 +90,7 @@ def _document(found: "Verified") -> dict[str, Any]:
 def _lines(found: "Verified") -> list[str]:
     report = found.report
     lines = [f"all {report.records} records hold", f"tree root {report.root.hex()}", _how(report)]
+    lines += [f"PASSED  {one.in_words()}" for one in report.passed_gates]
     lines += [_witness(one) for one in found.witnesses]
     lines += [chain.in_words() for chain in found.chains]
     lines += [f"the clock was set back before record {seq}" for seq in report.clock_steps_back]

@@ -15,6 +15,8 @@ Rules:
 2. A log of up to ``FULL_UP_TO`` records is verified in full unless asked otherwise.
 3. It reads one state of the file, whatever is appended meanwhile, and its memory does not grow with the records.
 
+Gates that were passed although no override is on record are named; the records may follow each other all the same.
+
 What it cannot see by itself: a tail that was cut off together with its checkpoints. Receipts and printed
 sheets remember that.
 """
@@ -23,6 +25,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from breakglass_shamir.custody.passed import PassedGate
 from breakglass_shamir.custody.state import LedgerState
 from breakglass_shamir.errors import InvalidRecord
 from breakglass_shamir.ledger.nodecheck import EVERY_RECORDS, NodeCheck
@@ -54,6 +57,8 @@ class Report:
     """Silences longer than the last heartbeat promised; of very many, the first."""
 
     checked: Checked = field(default_factory=Checked)
+    passed_gates: tuple[PassedGate, ...] = ()
+    """Gates that were passed although no override is on record; of very many, the first."""
 
 
 def verify(ledger: Ledger, *, full: bool | None = None, progress: Progress = lambda done, of: None) -> Report:
@@ -86,5 +91,5 @@ def verify(ledger: Ledger, *, full: bool | None = None, progress: Progress = lam
     times = walk.times
     return Report(
         walk.size, walk.tree.root(), walk.state, tuple(times.set_back), tuple(times.set_forward), times.longest,
-        tuple(times.broken_promises), walk.checked(full=in_full),
+        tuple(times.broken_promises), walk.checked(full=in_full), tuple(walk.passed.found),
     )  # fmt: skip

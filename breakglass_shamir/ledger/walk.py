@@ -13,6 +13,7 @@ from breakglass_shamir.crypto import merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note, outline
 from breakglass_shamir.custody import lifecycle
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.passed import LOOKED_AT, Passed
 from breakglass_shamir.custody.record import Record
 from breakglass_shamir.custody.state import LedgerState
 from breakglass_shamir.errors import (
@@ -53,6 +54,7 @@ class Walk:
         self.tree = merkle.RootBuilder()
         self.size = 0
         self.times = Times()
+        self.passed = Passed()
         self._look, self._next_look = look, look.after(-1)
         self._state = LedgerState()
         self._unchanged: Record | None = None
@@ -123,8 +125,7 @@ class Walk:
             if lifecycle.changes_nothing(self._state, record.body):
                 self._unchanged = record
             else:
-                self._state = lifecycle.apply(self.state, data, record)
-                self._unchanged = None
+                self._apply(data, record)
         except (BreakglassError, ValueError):
             return False
         self._promised_s, self._before = self._state.beat_every_s, row
@@ -132,6 +133,12 @@ class Walk:
         self._previous = sha256(data).hexdigest()
         self.size += 1
         return True
+
+    def _apply(self, data: bytes, record: Record) -> None:
+        before = self.state
+        self._state, self._unchanged = lifecycle.apply(before, data, record), None
+        if isinstance(record.body, LOOKED_AT):
+            self.passed.step(before, sha256(data).hexdigest(), record)
 
     def _is_before(self, note: str, root: str) -> bool:
         """Tell whether a checkpoint is of the tree so far, whose root a record names."""
@@ -151,7 +158,7 @@ class Walk:
             self._check_place(record, look=look)
             self._check_signature(row, look=look)
             self.times.step(record, self._promised_s)
-            self._state, self._unchanged = lifecycle.apply(self.state, row[1], record), None
+            self._apply(row[1], record)
             self._promised_s = self._state.beat_every_s
             if not number:
                 self._check_start(record)

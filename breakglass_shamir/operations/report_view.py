@@ -331,6 +331,9 @@ def _open(verdict: Verdict, sets: tuple[SetPage, ...]) -> Iterable[Finding]:
             if not opening.outcome:
                 yield Finding(f"{one.name}: opening {opening.short_id} is under way", f"#r{opening.seq}")
     if verdict.verified:
+        for passed in verdict.verified.report.passed_gates:
+            if passed.set in {one.name for one in sets}:
+                yield Finding(passed.in_words(), "#verification", urgent=True)
         for silence in verdict.verified.report.broken_promises:
             yield Finding(f"silent longer than promised before record {silence.before}", "#verification")
         if verdict.verified.late_now:

@@ -26,6 +26,7 @@ from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.ledger.verify import verify
 from breakglass_shamir.operations import opening
 from breakglass_shamir.operations.opening import Overrides
 from breakglass_shamir.operations.recorder import Recorder
@@ -270,6 +271,7 @@ def test_an_emergency_is_stopped_by_name_and_passes_by_that_name_with_record_and
         debts = {debt.kind: debt for debt in found.ledger.state.of("prod-db").debts}
         assert debts[gate].deadline_s == REVIEW_DEADLINE_S
         assert "rotation" in debts
+        assert verify(found.ledger).passed_gates == ()
 
 
 @pytest.mark.parametrize("purpose", ["drill", "rotation"])
