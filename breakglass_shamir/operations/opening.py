@@ -99,6 +99,8 @@ class OpenedSet:
     def wipe(self) -> None:
         """Wipe what can be wiped."""
         self.credential.secret.wipe()
+        if self.credential.totp_seed:
+            self.credential.totp_seed.wipe()
         self.set_key.wipe()
 
 

@@ -136,7 +136,8 @@ def _use(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> s
     if request.mode == "exec":
         recorder.desk.say(f"the credential goes to {use.command[0]}")
         _record_use(recorder, InUse())
-        outcome = reveal.run_command(use.command, opened.credential.secret, output=use.command_output)
+        seed = opened.credential.totp_seed
+        outcome = reveal.run_command(use.command, opened.credential.secret, totp_seed=seed, output=use.command_output)
         return _end_use(recorder, outcome, use.classification or request.purpose)
     if request.mode == "no-reveal":
         return _end_use(recorder, _log_in(recorder, opened), use.classification or request.purpose)

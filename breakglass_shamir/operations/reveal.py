@@ -6,7 +6,9 @@ Rules:
 1. Called only with an ``opened`` record durable; it writes none itself.
 2. The command gets the secret on standard input and on the descriptor that ``BREAKGLASS_FD`` numbers; nothing
    is appended, and both end after it. Never in argv or the environment.
-3. Its end is the end of the reveal.
+3. Where a second factor rides along, it asks for one-time codes on the descriptor that ``BREAKGLASS_TOTP_FD``
+   numbers; the seed stays here.
+4. Its end is the end of the reveal.
 """
 
 import os
@@ -17,6 +19,8 @@ from collections.abc import Sequence
 
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.code_giver import FD_VARIABLE as TOTP_FD_VARIABLE
+from breakglass_shamir.operations.code_giver import CodeGiver
 
 FD_VARIABLE = "BREAKGLASS_FD"
 """Environment variable with the number of the descriptor to read the secret from."""
@@ -36,26 +40,46 @@ def find_program(command: Sequence[str]) -> str:
     return found
 
 
-def run_command(command: Sequence[str], secret: Secret, *, output: int | None = None) -> str:
+def run_command(
+    command: Sequence[str], secret: Secret, *, totp_seed: Secret | None = None, output: int | None = None
+) -> str:
     """Run a command with the secret; returns how it ended, in words.
 
     Args:
         command: program and arguments; they hold no secret.
         secret: what it gets.
+        totp_seed: of the account's second factor; None: there is none.
         output: descriptor for its standard output; None: ours.
     """
-    for_stdin, for_descriptor = _pipe_with(secret), _pipe_with(secret)
+    codes = CodeGiver(totp_seed) if totp_seed else None
     try:
-        process = subprocess.Popen(
-            list(command), stdin=for_stdin, stdout=output, pass_fds=(for_descriptor,),
-            env={**os.environ, FD_VARIABLE: str(for_descriptor)},
-        )  # fmt: skip
+        process = _start(command, secret, codes, output)
+        if codes:
+            codes.start()
     except OSError as error:
         return f"could not be started: {error.strerror}"
+    else:
+        status = _wait(process)
+    finally:
+        if codes:
+            codes.close()
+    return _outcome(status, codes.given if codes else 0)
+
+
+def _start(
+    command: Sequence[str], secret: Secret, codes: CodeGiver | None, output: int | None
+) -> subprocess.Popen[bytes]:
+    for_stdin, for_descriptor = _pipe_with(secret), _pipe_with(secret)
+    numbers = {FD_VARIABLE: for_descriptor} | ({TOTP_FD_VARIABLE: codes.descriptor} if codes else {})
+    inherited = {name: value for name, value in os.environ.items() if name != TOTP_FD_VARIABLE}
+    try:
+        return subprocess.Popen(
+            list(command), stdin=for_stdin, stdout=output, pass_fds=tuple(numbers.values()),
+            env={**inherited, **{name: str(number) for name, number in numbers.items()}},
+        )  # fmt: skip
     finally:
         os.close(for_stdin)
         os.close(for_descriptor)
-    return _outcome(_wait(process))
 
 
 def _pipe_with(secret: Secret) -> int:
@@ -80,7 +104,8 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         signal.signal(signal.SIGINT, previous)
 
 
-def _outcome(status: int) -> str:
+def _outcome(status: int, codes: int) -> str:
+    taken = f"; it took {codes} one-time code{'' if codes == 1 else 's'}" if codes else ""
     if status < 0:
-        return f"the command was ended by signal {-status}"
-    return "the command ended well" if status == 0 else f"the command ended with exit code {status}"
+        return f"the command was ended by signal {-status}{taken}"
+    return f"the command ended {'well' if status == 0 else f'with exit code {status}'}{taken}"
