@@ -52,8 +52,8 @@ class Happenings:
             case records.LoginSeen():
                 self.logins.append(
                     LoginStory(
-                        record.seq, body.at, body.account, body.source, body.accepted, body.count, body.matched,
-                        body.detail,
+                        record.seq, record.time, body.at, body.account, body.source, body.accepted, body.count,
+                        body.matched, body.detail,
                     )
                 )  # fmt: skip
             case records.Watched(problem=""):

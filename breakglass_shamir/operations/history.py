@@ -5,7 +5,8 @@ Rules:
 
 1. What was legal and what is owed is not decided here: the same state is built that the ledger builds
    (``lifecycle.apply``), and what changed in it is written down.
-2. Nothing is verified; ``audit verify`` does that before.
+2. Nothing of the log is verified; ``audit verify`` does that before. A custodian's signature is, so that a page of
+   a log that does not hold says of each whether it does.
 3. Every record of an opening is among its steps, so a record type that this module does not know is still told.
 """
 
@@ -14,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.crypto import ssh_key
-from breakglass_shamir.custody import lifecycle, recovery
+from breakglass_shamir.custody import custodian_signatures, lifecycle, recovery
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.duration import in_words
 from breakglass_shamir.custody.record import Record
 from breakglass_shamir.custody.state import Debt, EpochState, LedgerState, Moment, SetState
+from breakglass_shamir.errors import InvalidSignature
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.operations.audit import summary
 from breakglass_shamir.operations.happenings import Happenings
@@ -38,6 +40,7 @@ from breakglass_shamir.operations.story import (
     SetHistory,
     SheetStory,
     SignedBy,
+    SignedFor,
     Step,
 )
 
@@ -90,6 +93,8 @@ class _Set:
         of_sheets = _SHEETS.get(type(body))
         if of_sheets is not None:
             of_sheets(self, body, record)
+        if isinstance(body, records.CustodianSigned):
+            self._signed_for(body, record, after.epochs[body.epoch_id])
         self._of_set(record)
         self.happenings.take(record)
         opening = entry.digest if isinstance(body, records.Declared) else record.opening
@@ -162,6 +167,18 @@ class _Set:
     def change_sheet(self, epoch_id: str, seat: str, **changes: Any) -> None:
         """Write down more of a sheet."""
         self.sheets[epoch_id, seat] = replace(self.sheet(epoch_id, seat), **changes)
+
+    def _signed_for(self, body: records.CustodianSigned, record: Record, epoch: EpochState) -> None:
+        """Write down a custodian's signature beside the acknowledgement, the last one of its sheet."""
+        *before, last = self.sheet(body.epoch_id, body.sheet).held
+        try:
+            custodian_signatures.verify(body, epoch)
+            verifies = True
+        except InvalidSignature:
+            verifies = False
+        fingerprint = ssh_key.from_line(body.key).fingerprint
+        signed = replace(last, signed=SignedFor(record.seq, record.time, fingerprint, verifies))
+        self.change_sheet(body.epoch_id, body.sheet, held=(*before, signed))
 
     # --- openings --------------------------------------------------------------------------------------------
 

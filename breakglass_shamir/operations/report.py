@@ -120,7 +120,7 @@ def render(page: Page) -> Iterator[str]:
     environment.filters.update(when=_when, lasting=in_words, proofs=report_view.proof_table)
     environment.globals.update(
         controls=report_controls.CONTROLS, titles=report_controls.TITLES, of_section=report_controls.of_section,
-        roll_called=report_view.roll_called,
+        roll_called=report_view.roll_called, signed_for=report_view.signed_for,
     )  # fmt: skip
     template = environment.get_template("report.html")
     stream = template.stream(page=page)

@@ -4,7 +4,8 @@
 Rules:
 
 1. Nothing is decided here that the records do not say; what is due comes from ``status``.
-2. A day to begin with leaves out what was over before it. Epochs, sheets and what is still owed are always whole.
+2. A day to begin with leaves out what was over before it, by the times of the records: a target's clock decides
+   nothing. Epochs, sheets and what is still owed are always whole.
 3. Anchors are numbers, never names: a name is for people and may hold anything.
 """
 
@@ -198,13 +199,18 @@ def roll_called(sheets: Iterable[SheetStory]) -> tuple[int, int]:
     return sum(bool(one.roll_calls) and one.roll_calls[-1].result != "fail" for one in counting), len(counting)
 
 
+def signed_for(sheets: Iterable[SheetStory]) -> int:
+    """Return how many sheets that count are signed for with their custodian's own key, by a signature that verifies."""
+    return sum(one.signed is not None and one.signed.verifies for one in sheets if not one.voided)
+
+
 def _set(anchor: str, story: SetHistory, status: SetStatus | None, chain: Chain | None, since: str) -> SetPage:
     openings = tuple(one for one in story.openings if not one.over or one.over >= since)
     debts = tuple(one for one in story.debts if not one.by or one.settled >= since)
     drills = tuple(one for one in story.drills if one.time >= since)
     policies = tuple(one for one in story.policies if one.time >= since)
     recoveries = tuple(one for one in story.recoveries if one.imported >= since)
-    logins = tuple(one for one in story.logins if one.at >= since)
+    logins = tuple(one for one in story.logins if one.time >= since)
     events = tuple(one for one in story.events if one.time >= since)
     found = SetPage(
         anchor, story, status, chain, (), openings, drills, policies, debts, recoveries, logins, events,
@@ -277,8 +283,12 @@ def _of_recoveries(of: SetPage) -> Iterable[Moment]:
 
 def _of_logins(of: SetPage) -> Iterable[Moment]:
     for one in of.unmatched:
-        words = f"a login of {one.account} from {one.source or 'somewhere'} that no opening accounts for"
-        yield Moment(one.at, one.seq, "login", words, f"#{of.anchor}-logins", alarming=True)
+        at = one.at.replace("T", " ").removesuffix("Z")
+        words = (
+            f"a login of {one.account} from {one.source or 'somewhere'} that no opening accounts for, at {at} by the "
+            "target's clock"
+        )
+        yield Moment(one.time, one.seq, "login", words, f"#{of.anchor}-logins", alarming=True)
 
 
 def _of_events(of: SetPage) -> Iterable[Moment]:
@@ -308,6 +318,11 @@ def _holds(verdict: Verdict, sets: tuple[SetPage, ...]) -> Iterable[Finding]:
         if proven and not any(debt.kind == "rotation" for debt in one.story.owed):
             words = f"{one.name}: {_count(len(proven), 'rotation')}, each old credential {_how_dead(proven)}"
             yield Finding(words, f"#{one.anchor}-openings")
+    for one in sets:
+        if one.epoch and (signed := signed_for(one.epoch.sheets)):
+            _, counting = roll_called(one.epoch.sheets)
+            words = f"{one.name}: {signed} of {counting} sheets are signed for with their custodian's own key"
+            yield Finding(words, f"#{one.anchor}-sheets")
     consistent = sum(witness.verdict == "consistent" for witness in verdict.verified.witnesses)
     if consistent:
         yield Finding(f"{_count(consistent, 'witness')} saw this same log", "#verification")

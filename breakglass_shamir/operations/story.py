@@ -122,6 +122,16 @@ class OpeningStory:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedFor:
+    """A custodian's own key signed that they hold a sheet."""
+
+    seq: int
+    time: str
+    fingerprint: str
+    verifies: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """Somebody kept a sheet."""
 
@@ -129,6 +139,7 @@ class Held:
     since: str
     custodian: str
     bag: str
+    signed: SignedFor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +170,15 @@ class SheetStory:
     """Each acknowledgement and each change of hands."""
 
     roll_calls: tuple[RollCallStory, ...] = ()
+
     voided: str = ""
     void_reason: str = ""
     destroyed: str = ""
+
+    @property
+    def signed(self) -> SignedFor | None:
+        """The signature of whoever holds it now."""
+        return self.held[-1].signed if self.held else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +284,9 @@ class LoginStory:
     """A login of the break-glass account that the target remembers, or attempts at one from one place."""
 
     seq: int
+    time: str
+    """Of the record."""
+
     at: str
     """By the target's clock."""
 
