@@ -10,7 +10,7 @@ from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput
 
 if TYPE_CHECKING:
-    from breakglass_shamir.operations.heartbeat import Silence
+    from breakglass_shamir.operations.monitoring import Life
     from breakglass_shamir.operations.status import SetStatus
 
 DUE = 7
@@ -39,38 +39,30 @@ def status(terminal: Terminal, name: str, form: str) -> int:
         raise InvalidInput(f"expected either --json or --format {form}, got both")
     if form == "nagios":
         return _plugin(terminal, name)
-    found, silence = _read(terminal, name)
+    found, life = _read(terminal, name)
+    silence = life.silence
     if form == "prometheus":
         from breakglass_shamir.operations.monitoring import prometheus
 
-        terminal.result(None, prometheus(found).splitlines())
+        terminal.result(None, prometheus(found, life).splitlines())
         return 0
     due = silence.late or any(one.due or one.debts for one in found)
     terminal.table({"sets": found, "due": due, "silence": silence}, HEAD, [_row(one) for one in found])
     if not terminal.as_json:
-        silent = _silent(silence)
+        silent = [(f"OVERDUE  {life.said}", "red")] if silence.late else []
         terminal.verdicts([*silent, *(one for one in _verdicts(found) if not (silent and one == NOTHING_DUE))])
     return DUE if due else 0
 
 
-def _read(terminal: Terminal, name: str) -> "tuple[list[SetStatus], Silence]":
+def _read(terminal: Terminal, name: str) -> "tuple[list[SetStatus], Life]":
     from breakglass_shamir.ledger import clock
     from breakglass_shamir.operations import alerting, heartbeat
     from breakglass_shamir.operations import status as operation
+    from breakglass_shamir.operations.monitoring import Life
 
     with recorder(terminal, name) as opened:
         found = operation.status(opened.state, name, undelivered=alerting.undelivered(terminal.home))
-        return found, heartbeat.silence(opened.state, clock.now())
-
-
-def _silent(silence: "Silence") -> list[tuple[str, str]]:
-    """Say that the ledger has had no sign of life for longer than a heartbeat promised."""
-    from breakglass_shamir.custody.duration import in_words
-
-    if not silence.late:
-        return []
-    text = f"no record for {in_words(silence.seconds)}, a heartbeat was promised every {in_words(silence.every_s)}"
-    return [(f"OVERDUE  this terminal: {text}", "red")]
+        return found, Life(opened.state.terminal, heartbeat.silence(opened.state, clock.now()))
 
 
 def _plugin(terminal: Terminal, name: str) -> int:
@@ -78,7 +70,7 @@ def _plugin(terminal: Terminal, name: str) -> int:
     from breakglass_shamir.operations import monitoring
 
     try:
-        line, code = monitoring.nagios(_read(terminal, name)[0])
+        line, code = monitoring.nagios(*_read(terminal, name))
     except BreakglassError as error:
         code = monitoring.CRITICAL if isinstance(error, IntegrityError) else monitoring.UNKNOWN
         line = monitoring.nagios_error(str(error), code)

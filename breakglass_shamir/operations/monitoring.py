@@ -8,9 +8,12 @@ It decides nothing: what is due and what is urgent is ``status.py``'s to say.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from breakglass_shamir.custody.due import DAY_S
-from breakglass_shamir.operations.status import SetStatus
+from breakglass_shamir.custody.due import DAY_S, in_words
+from breakglass_shamir.custody.watch_rules import SILENCE_FACTOR
+from breakglass_shamir.operations.heartbeat import Silence
+from breakglass_shamir.operations.status import LONG_SILENCE, SetStatus
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 """Exit codes of a plugin."""
@@ -20,16 +23,37 @@ WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _PREFIX = "BREAKGLASS"
 
 
-def nagios(sets: Sequence[SetStatus]) -> tuple[str, int]:
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long a terminal's ledger has been silent."""
+
+    terminal: str
+    silence: Silence
+
+    @property
+    def said(self) -> str:
+        """Say it where it is longer than promised."""
+        seconds, every_s = in_words(self.silence.seconds), in_words(self.silence.every_s)
+        return f"this terminal: no record for {seconds}, a heartbeat was promised every {every_s}"
+
+    @property
+    def long(self) -> bool:
+        """Whether it cannot wait."""
+        return self.silence.late and self.silence.seconds > LONG_SILENCE * self.silence.every_s
+
+
+def nagios(sets: Sequence[SetStatus], life: Life) -> tuple[str, int]:
     """Return the line of a plugin and its exit code: critical is what is urgent, warning what is due."""
-    urgent = [f"{one.name}: {what}" for one in sets for what in one.urgent]
+    late = [life.said] if life.silence.late else []
+    urgent = [*(late if life.long else []), *(f"{one.name}: {what}" for one in sets for what in one.urgent)]
     rest = [f"{one.name}: {what}" for one in sets for what in one.due if what not in one.urgent]
+    rest += [] if life.long else late
     code = CRITICAL if urgent else WARNING if rest else OK
     said = "; ".join(urgent + rest) or f"{len(sets)} sets, nothing is due"
     if not sets:
-        code, said = UNKNOWN, "no set in this ledger yet"
-    perfdata = " ".join(value for one in sets for value in _perfdata(one))
-    return f"{_PREFIX} {WORDS[code]} - {_plain(said)}" + (f" | {perfdata}" if perfdata else ""), code
+        return f"{_PREFIX} {WORDS[UNKNOWN]} - no set in this ledger yet", UNKNOWN
+    perfdata = " ".join([_silence(life.silence), *(value for one in sets for value in _perfdata(one))])
+    return f"{_PREFIX} {WORDS[code]} - {_plain(said)} | {perfdata}", code
 
 
 def nagios_error(message: str, code: int) -> str:
@@ -37,12 +61,30 @@ def nagios_error(message: str, code: int) -> str:
     return f"{_PREFIX} {WORDS[code]} - {_plain(message)}"
 
 
-def prometheus(sets: Sequence[SetStatus]) -> str:
+def prometheus(sets: Sequence[SetStatus], life: Life) -> str:
     """Return every set's status in the text exposition format, each metric with its help and type."""
     rows = []
-    for name, (text, samples) in _metrics(sets).items():
+    for name, (text, samples) in {**_of_terminal(life), **_metrics(sets)}.items():
         rows += [f"# HELP {name} {text}", f"# TYPE {name} gauge", *(f"{name}{sample}" for sample in samples)]
     return "\n".join(rows) + "\n"
+
+
+def _silence(silence: Silence) -> str:
+    """Write the silence, with the thresholds where a heartbeat made a promise."""
+    every_s = silence.every_s
+    return f"'silence_seconds'={silence.seconds};{every_s or ''};{LONG_SILENCE * every_s or ''};0;"
+
+
+def _of_terminal(life: Life) -> dict[str, tuple[str, list[str]]]:
+    silence, terminal = life.silence, _labels(terminal=life.terminal)
+    found = {
+        "silence_seconds": ("Time since the last record of this ledger.", silence.seconds),
+        "silence_promised_seconds": ("Within how long the last heartbeat promised another record.", silence.every_s),
+        "silence_late": ("Whether the silence is longer than promised.", int(silence.late)),
+    }
+    if not silence.every_s:
+        del found["silence_promised_seconds"]
+    return {f"breakglass_{name}": (text, [f"{terminal} {value}"]) for name, (text, value) in found.items()}
 
 
 def _perfdata(one: SetStatus) -> Iterator[str]:
@@ -56,6 +98,9 @@ def _perfdata(one: SetStatus) -> Iterator[str]:
     }
     if one.undelivered is not None:
         values["undelivered"] = f"{one.undelivered};;;0;"
+    if one.watch is not None:
+        warning_s, critical_s = SILENCE_FACTOR * one.watch.every_s, LONG_SILENCE * one.watch.every_s
+        values["watch_seconds"] = f"{one.watch.age_s};{warning_s or ''};{critical_s or ''};0;"
     for label, value in values.items():
         yield f"'{name}_{label}'={value}"
 
@@ -86,6 +131,22 @@ _GAUGES: tuple[_Metric, ...] = (
     ("due", "Things to do now.", lambda one: len(one.due)),
     ("urgent", "Things to do now that cannot wait.", lambda one: len(one.urgent)),
     ("alerts_undelivered", "Alerts that were not delivered.", lambda one: one.undelivered),
+    ("watch_age_seconds", "Time since the watch last gave a sign.", lambda one: one.watch.age_s if one.watch else None),
+    (
+        "watch_promised_seconds",
+        "Within how long the watch promised its next sign.",
+        lambda one: (one.watch.every_s or None) if one.watch else None,
+    ),
+    (
+        "watch_looked_age_seconds",
+        "Time since the instant until which the target's logins were looked at.",
+        lambda one: one.watch.looked_age_s if one.watch else None,
+    ),
+    (
+        "watch_blind",
+        "Whether the watch cannot ask the target.",
+        lambda one: int(bool(one.watch.problem)) if one.watch else None,
+    ),
 )
 """Name without its prefix, help, and value; None: there is none."""
 

@@ -4,12 +4,14 @@
 Rules:
 
 1. Ages and deadlines are elapsed time; nothing here depends on the wall clock alone.
-2. What cannot wait stands first and is *urgent*: a quorum at risk, a debt past its deadline, a use past its time.
+2. What cannot wait stands first and is *urgent*: a quorum at risk, a debt past its deadline, a use past its time, a
+   watch that was silent for several times as long as it promised.
 3. Alerts that nobody got are counted where there is an outbox; who keeps it hands the counts in.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 
 from breakglass_shamir.custody import due as dues
@@ -18,6 +20,9 @@ from breakglass_shamir.custody.due import Due, in_words
 from breakglass_shamir.custody.history import DrillResult
 from breakglass_shamir.custody.state import Debt, EpochState, EpochStatus, LedgerState, Moment, Phase, SetState
 from breakglass_shamir.ledger import clock
+
+LONG_SILENCE = 3
+"""A silence of so many times what was promised cannot wait."""
 
 _TO_DO = {"roll-call": "roll-call", "rehearsal": "rehearsal", "access": "access drill", "rotation": "rotate"}
 
@@ -49,6 +54,23 @@ class Undelivered:
     count: int
     since_s: int
     """Age of the oldest, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchStatus:
+    """The watch on the target's logins, as of now."""
+
+    age_s: int
+    """Since it last gave a sign."""
+
+    every_s: int
+    """Within how many seconds it promised the next one; 0: not, as where a timer runs it."""
+
+    looked_age_s: int
+    """Since the instant until which it has looked at the target's logins, by the wall clock."""
+
+    problem: str
+    """Why it cannot ask the target; empty where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +124,8 @@ class SetStatus:
     """What of it cannot wait."""
 
     debts: tuple[DebtStatus, ...]
+    watch: WatchStatus | None
+    """None: nobody ever watched the target's logins."""
 
 
 def status(
@@ -155,7 +179,16 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
         due=tuple(dict.fromkeys([*urgent, *_due(s, schedule, waiting, now)])),
         urgent=tuple(urgent),
         debts=debts,
+        watch=_watch(s, now),
     )
+
+
+def _watch(s: SetState, now: Moment) -> WatchStatus | None:
+    watch = s.watch
+    if watch.at is None:
+        return None
+    looked_s = (datetime.fromisoformat(now.time) - datetime.fromisoformat(watch.until)).total_seconds()
+    return WatchStatus(watch.at.seconds_until(now), watch.every_s, max(0, int(looked_s)), watch.problem)
 
 
 def _prepared(s: SetState) -> str:
@@ -212,7 +245,14 @@ def _urgent(s: SetState, debts: tuple[DebtStatus, ...], now: Moment) -> list[str
         used_s = s.opening.opened_at.seconds_until(now)
         if used_s > s.opening.declared.use_for_s:
             found.append(f"close: opening {s.opening.short_id} is in use for {used_s} s, past its time")
+    silent_s = watch_rules.silent_s(s, now)
+    if silent_s > LONG_SILENCE * s.watch.every_s:
+        found.append(_silent(silent_s))
     return list(dict.fromkeys(found))
+
+
+def _silent(silent_s: int) -> str:
+    return f"watch: it gave no sign for {in_words(silent_s)}, longer than it promised"
 
 
 def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None, now: Moment) -> list[str]:
@@ -229,7 +269,7 @@ def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None
         found.append(f"prove: the target never accepted the credential of epoch {epoch.number}; rotate, or split again")
     silent_s = watch_rules.silent_s(s, now)
     if silent_s:
-        found.append(f"watch: it gave no sign for {in_words(silent_s)}, longer than it promised")
+        found.append(_silent(silent_s))
     if s.watch.problem:
         found.append(f"watch: it cannot ask the target: {s.watch.problem}")
     if undelivered and undelivered.count:

@@ -9,7 +9,18 @@ import pytest
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.due import DAY_S
 from breakglass_shamir.custody.state import Moment, SetState
-from breakglass_shamir.operations.monitoring import CRITICAL, OK, UNKNOWN, WARNING, nagios, nagios_error, prometheus
+from breakglass_shamir.ledger import times
+from breakglass_shamir.operations.heartbeat import Silence
+from breakglass_shamir.operations.monitoring import (
+    CRITICAL,
+    OK,
+    UNKNOWN,
+    WARNING,
+    Life,
+    nagios,
+    nagios_error,
+    prometheus,
+)
 from breakglass_shamir.operations.status import SetStatus, Undelivered, ago, days, status_of
 from tests.unit.custody.test_due import READ_BACK, days_later
 from tests.unit.custody.test_lifecycle import ONE, Book, at_issued, declared, opened
@@ -17,6 +28,10 @@ from tests.unit.custody.test_lifecycle import ONE, Book, at_issued, declared, op
 _SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\} (-?\d+)')
 _LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\[\\"n])*)"')
 _PERFDATA = re.compile(r"'[^'=]+'=-?\d+(?:;\d*){4}")
+
+
+QUIET = Life("north", Silence(5, 0, late=False))
+"""Of a terminal that promised nothing."""
 
 
 def parse(text: str) -> dict[str, list[tuple[dict[str, str], int]]]:
@@ -56,9 +71,9 @@ def sealed() -> Book:
 
 def test_a_quiet_set_is_ok_to_every_reader() -> None:
     one = at(sealed())
-    line, code = nagios([one])
+    line, code = nagios([one], QUIET)
     assert (code, line.split(" | ")[0]) == (OK, "BREAKGLASS OK - 1 sets, nothing is due")
-    metrics = parse(prometheus([one]))
+    metrics = parse(prometheus([one], QUIET))
     assert metrics["breakglass_due"] == [({"set": "prod-db"}, 0)]
     assert metrics["breakglass_sheets_verified"] == [({"set": "prod-db"}, 3)]
     assert metrics["breakglass_losses_left"] == [({"set": "prod-db"}, 1)]
@@ -69,7 +84,7 @@ def test_a_quiet_set_is_ok_to_every_reader() -> None:
 def test_several_sets_share_one_help_and_type() -> None:
     two = [at(sealed()), at(sealed())]
     object.__setattr__(two[1], "name", "other")
-    metrics = parse(prometheus(two))
+    metrics = parse(prometheus(two, QUIET))
     assert [labels["set"] for labels, _ in metrics["breakglass_due"]] == ["prod-db", "other"]
 
 
@@ -77,8 +92,8 @@ def test_several_sets_share_one_help_and_type() -> None:
 def test_no_name_breaks_a_format(name: str) -> None:
     one = at(sealed(), 400)
     object.__setattr__(one, "name", name)
-    assert parse(prometheus([one]))["breakglass_due"][0][0] == {"set": name}
-    line, _ = nagios([one])
+    assert parse(prometheus([one], QUIET))["breakglass_due"][0][0] == {"set": name}
+    line, _ = nagios([one], QUIET)
     assert line.count(" | ") == 1
     assert "\n" not in line
     for value in line.split(" | ")[1].split(" '"):
@@ -87,11 +102,11 @@ def test_no_name_breaks_a_format(name: str) -> None:
 
 def test_what_is_due_is_a_warning_and_what_cannot_wait_is_critical() -> None:
     book = sealed()
-    assert nagios([at(book, 89)])[1] == OK
-    assert nagios([at(book, 91)])[1] == WARNING
+    assert nagios([at(book, 89)], QUIET)[1] == OK
+    assert nagios([at(book, 91)], QUIET)[1] == WARNING
     book.add(declared()).add(opened(ONE))
-    assert nagios([at(book)])[1] == WARNING
-    line, code = nagios([at(book, 1)])
+    assert nagios([at(book)], QUIET)[1] == WARNING
+    line, code = nagios([at(book, 1)], QUIET)
     assert code == CRITICAL
     assert line.startswith("BREAKGLASS CRITICAL - prod-db: rotate: the credential of epoch 1 was opened")
 
@@ -107,11 +122,11 @@ def test_a_quorum_at_risk_stands_first_and_is_critical() -> None:
         "whoever still has the paper opens with --override void, then rotate"
     )
     assert one.due[0] == one.urgent[0] == expected
-    assert nagios([one])[1] == CRITICAL
+    assert nagios([one], QUIET)[1] == CRITICAL
 
 
 def test_no_set_and_no_ledger_are_unknown() -> None:
-    assert nagios([]) == ("BREAKGLASS UNKNOWN - no set in this ledger yet", UNKNOWN)
+    assert nagios([], QUIET) == ("BREAKGLASS UNKNOWN - no set in this ledger yet", UNKNOWN)
     assert nagios_error("two | lines\nhere", UNKNOWN) == "BREAKGLASS UNKNOWN - two / lines here"
 
 
@@ -123,7 +138,7 @@ def test_undelivered_alerts_are_due_where_there_is_an_outbox() -> None:
     assert status_of(state, now, {}).undelivered == 0
     waiting = status_of(state, now, {"prod-db": Undelivered(2, 7200)})
     assert waiting.due == ("alerts: 2 were not delivered, the oldest 2 h ago; see: breakglass alerts list",)
-    assert parse(prometheus([waiting]))["breakglass_alerts_undelivered"] == [({"set": "prod-db"}, 2)]
+    assert parse(prometheus([waiting], QUIET))["breakglass_alerts_undelivered"] == [({"set": "prod-db"}, 2)]
 
 
 def test_sheets_of_which_the_same_is_said_share_a_sentence() -> None:
@@ -163,3 +178,82 @@ def test_time_to_come_in_words(seconds: int, words: str) -> None:
 )
 def test_time_gone_by_in_words(seconds: int | None, words: str) -> None:
     assert ago(seconds) == words
+
+
+def silent(seconds: int, every_s: int = 3600) -> Life:
+    return Life("north", Silence(seconds, every_s, late=times.is_late(seconds, every_s)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "every_s", "code"),
+    [
+        (10**6, 0, OK),
+        (3600, 3600, OK),
+        (3600 + 360 + 60, 3600, OK),
+        (3600 + 360 + 61, 3600, WARNING),
+        (3 * 3600, 3600, WARNING),
+        (3 * 3600 + 1, 3600, CRITICAL),
+        (31, 10, OK),
+    ],
+)
+def test_a_terminal_that_is_silent_for_longer_than_promised_is_a_warning_and_for_much_longer_critical(
+    seconds: int, every_s: int, code: int
+) -> None:
+    life = silent(seconds, every_s)
+    line, got = nagios([at(sealed())], life)
+    assert got == code
+    assert ("no record for" in line) == (code != OK)
+    thresholds = f"{every_s};{3 * every_s}" if every_s else ";"
+    assert f"'silence_seconds'={seconds};{thresholds};0;" in line
+    for value in line.split(" | ")[1].split(" '"):
+        assert _PERFDATA.fullmatch(value if value.startswith("'") else f"'{value}")
+    metrics = parse(prometheus([at(sealed())], life))
+    of_terminal = {"terminal": "north"}
+    assert metrics["breakglass_silence_seconds"] == [(of_terminal, seconds)]
+    assert metrics["breakglass_silence_late"] == [(of_terminal, int(code != OK))]
+    assert metrics.get("breakglass_silence_promised_seconds") == ([(of_terminal, every_s)] if every_s else None)
+
+
+def test_the_silence_of_a_ledger_without_a_set_is_told_to_a_collector() -> None:
+    assert parse(prometheus([], silent(9999)))["breakglass_silence_late"] == [({"terminal": "north"}, 1)]
+
+
+def test_a_terminals_name_breaks_no_format() -> None:
+    life = Life('no"rth\\', silent(5).silence)
+    assert parse(prometheus([], life))["breakglass_silence_seconds"] == [({"terminal": 'no"rth\\'}, 5)]
+
+
+def looked(every_s: int = 600, problem: str = "") -> Book:
+    book = sealed()
+    assert book.state.last is not None
+    return book.add(records.Watched(until=book.state.last.time, every_s=every_s, problem=problem))
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(20, OK), (21, WARNING), (30, WARNING), (31, CRITICAL)])
+def test_a_watch_that_gave_no_sign_is_a_warning_and_one_that_is_gone_for_long_critical(minutes: int, code: int) -> None:
+    one = at(looked(), minutes / 1440)
+    line, got = nagios([one], QUIET)
+    assert (got, "watch: it gave no sign" in line) == (code, code != OK)
+    assert f"'prod-db_watch_seconds'={60 * minutes};1200;1800;0;" in line
+    metrics = parse(prometheus([one], QUIET))
+    assert metrics["breakglass_watch_age_seconds"] == [({"set": "prod-db"}, 60 * minutes)]
+    assert metrics["breakglass_watch_promised_seconds"] == [({"set": "prod-db"}, 600)]
+
+
+def test_a_watch_that_cannot_ask_says_so_and_for_how_long_it_has_seen_nothing() -> None:
+    book = looked(problem="no route")
+    one = at(book)
+    assert nagios([one], QUIET)[1] == WARNING
+    assert parse(prometheus([one], QUIET))["breakglass_watch_blind"] == [({"set": "prod-db"}, 1)]
+    last = book.state.last
+    assert last is not None
+    later = status_of(book.set, Moment("2026-01-01T02:00:00Z", last.boot, last.uptime_ms + 60_000))
+    assert later.watch is not None
+    assert (later.watch.age_s, later.watch.looked_age_s > 7000) == (60, True)
+
+
+def test_a_watch_that_a_timer_runs_promises_nothing_and_nobodys_watch_is_no_metric() -> None:
+    metrics = parse(prometheus([at(looked(every_s=0), 9)], QUIET))
+    assert "breakglass_watch_promised_seconds" not in metrics
+    assert metrics["breakglass_watch_age_seconds"] == [({"set": "prod-db"}, 9 * DAY_S)]
+    assert not [name for name in parse(prometheus([at(sealed())], QUIET)) if "watch" in name]
