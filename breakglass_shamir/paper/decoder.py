@@ -51,6 +51,7 @@ VARIANTS = frozenset(
         "flattened",
         "tile",
         "upscaled",
+        "rectified",
         "salvaged",
     }
 )

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Codes whose error correction would do, but one of whose three finder patterns is under a blot or a crease.
+"""Finder patterns: codes of which only they are seen, and codes that lack one of them.
 
 Rules:
 
 1. Finder patterns are looked for along rows, by their run lengths 1:1:3:1:1, and confirmed along the column.
-2. Three that form the corners of a square belong to a code that every decoder sees; they are set aside.
-3. Of any two that are left, each place where the third could be gets a clean pattern painted; the two themselves
-   are painted anew. A wrong guess costs one decoding; error correction refuses it.
+2. Three that form the corners of a square belong to a code. A decoder sees it if the paper is flat and large enough
+   in the picture; where it is not, ``flatten`` is told the place (``squares``).
+3. Where one of a code's three is under a blot or a crease, error correction would do and is not asked. Of any two
+   that are left, each place where the third could be gets a clean pattern painted; the two themselves are painted
+   anew. A wrong guess costs one decoding; error correction refuses it.
 
 It decodes nothing. A code with two patterns lost stays lost: its second print, or another sheet, has to do.
 """
@@ -20,11 +22,16 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
+from breakglass_shamir.paper.health import Corners
+
 MOST_FINDERS: Final = 48
 """Patterns that are told apart on one page; a sheet has nine, noise has any number."""
 
 MOST_PAIRS: Final = 8
 """Pairs that are tried on one page."""
+
+SEARCHED_PIXELS: Final = 2_000_000
+"""An A4 page at 145 dpi: finder patterns are looked for in Python, and noise makes many of them."""
 
 ROW_STEP: Final = 2
 """Pixels between the rows that are searched; the pattern's core is three modules high."""
@@ -34,6 +41,12 @@ NARROWEST, WIDEST = 30, 115
 
 TALLEST_CHANCE: Final = 1.6
 """Modules along which rows must agree: a pattern's core has three, what looks like one by chance has one."""
+
+FLAT: Final = 0.08
+BENT: Final = 0.12
+SKEWED: Final = 0.65
+"""Part of the side by which a pattern may be beside the square's corner: on flat paper, on bent paper, and seen from
+so far to the side that a right angle becomes one of 57 degrees."""
 
 _RUNS = re.compile(rb"(?<!\x00)(?=(\x00+)(\xff+)(\x00+)(\xff+)(\x00+))")
 """Dark, light, dark, light, dark, from every place where a dark run begins."""
@@ -82,6 +95,34 @@ def repaired(picture: Image.Image, small: Image.Image) -> Iterator[Image.Image]:
                 yield _painted(picture, one, two, third)
 
 
+def at_most(picture: Image.Image, pixels: int) -> Image.Image:
+    """Reduce a picture that has more pixels."""
+    scale = math.sqrt(pixels / (picture.width * picture.height))
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.BOX)
+
+
+def squares(picture: Image.Image, slack: float) -> Iterator[tuple[Corners, int]]:
+    """Yield where three finder patterns stand as those of one code do.
+
+    Those of a page that is turned by more than 20 degrees, up to 70, are not found.
+
+    Args:
+        picture: grey and evenly lit.
+        slack: ``BENT``, or ``SKEWED`` where the picture is known to be small.
+
+    Yields:
+        Outer corners, the fourth where a flat code would have it, and how many modules there seem to be each way.
+    """
+    small = at_most(picture, SEARCHED_PIXELS)
+    found = [finder.enlarged(picture.width / small.width) for finder in finders(small)]
+    for corner, right, lower in _triples(found, slack):
+        size = 4 * round((_apart(corner, right, lower) + 7 - 17) / 4) + 17
+        yield _outer(corner, right, lower, size - 7), size
+
+
 def finders(picture: Image.Image) -> list[Finder]:
     """Find what looks like a finder pattern along a row and along the column through its centre."""
     black = picture.point([0] * 128 + [255] * 128)
@@ -127,12 +168,40 @@ def _alike(one: Finder, two: Finder) -> bool:
 
 def _without_complete(found: list[Finder]) -> list[Finder]:
     """Leave out the patterns of codes that have all three."""
-    complete: set[Finder] = set()
+    complete = {finder for three in _triples(found, FLAT) for finder in three}
+    return [finder for finder in found if finder not in complete]
+
+
+def _triples(found: list[Finder], slack: float) -> Iterator[tuple[Finder, Finder, Finder]]:
+    """Yield the patterns at the corner, to its right and below it of what may be one code."""
     for corner, one, two in permutations(found, 3):
         right = Finder(corner.x - (one.y - corner.y), corner.y + (one.x - corner.x), corner.module)
-        if _alike(corner, one) and _alike(corner, two) and two.distance(right) < 0.08 * corner.distance(one):
-            complete |= {corner, one, two}
-    return [finder for finder in found if finder not in complete]
+        if _alike(corner, one) and _alike(corner, two) and two.distance(right) < slack * corner.distance(one):
+            yield corner, one, two
+
+
+def _apart(corner: Finder, right: Finder, lower: Finder) -> float:
+    """Return how many modules the patterns are apart.
+
+    A module was measured along a row and along a column, which cross a code that is turned or skewed at a slant: so
+    the distance is measured in the same way.
+    """
+    a, b = right.x - corner.x, right.y - corner.y
+    c, d = lower.x - corner.x, lower.y - corner.y
+    area = abs(a * d - b * c)
+    along, down = area / max(abs(b), abs(d), 1), area / max(abs(a), abs(c), 1)
+    return (along + down) / 2 / ((corner.module + right.module + lower.module) / 3)
+
+
+def _outer(corner: Finder, right: Finder, lower: Finder, apart: int) -> Corners:
+    """Return the outer corners of a code whose patterns are so many modules apart."""
+    u = ((right.x - corner.x) / apart, (right.y - corner.y) / apart)
+    v = ((lower.x - corner.x) / apart, (lower.y - corner.y) / apart)
+    first, last = -3.5, apart + 3.5
+    return tuple(
+        (corner.x + 0.5 + across * u[0] + down * v[0], corner.y + 0.5 + across * u[1] + down * v[1])
+        for across, down in ((first, first), (last, first), (last, last), (first, last))
+    )
 
 
 def _thirds(one: Finder, two: Finder) -> Iterator[Finder]:

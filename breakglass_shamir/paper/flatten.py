@@ -19,10 +19,11 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 from math import hypot
 from typing import TYPE_CHECKING, Any, Final
 
+from breakglass_shamir.paper.finders import BENT, squares
 from breakglass_shamir.paper.health import Corners, corners_of, projection
 
 if TYPE_CHECKING:
@@ -68,32 +69,40 @@ _MIDDLE: Final = 128
 
 _FINDER: Final = ("#######", "#     #", "# ### #", "# ### #", "# ### #", "#     #", "#######")
 
+Drawing = tuple["Image.Image", Corners, int]
+"""A clean code; outer corners in the picture, in pixels; modules, each way."""
+
 _Move = tuple[float, float]
 _Moves = list[list[_Move]]
 """Of each window, by row and column: pixels to the right and down."""
 
 
-def flattened(errors: Sequence[Any], picture: "Image.Image") -> Iterator["Image.Image"]:
-    """Yield a clean drawing of each code as its modules are seen in the picture.
+def flattened(errors: Sequence[Any], picture: "Image.Image", slack: float = BENT) -> Iterator[Drawing]:
+    """Yield a clean drawing of each code as its modules are seen in the picture, and where it is.
 
     Args:
         errors: zxing-cpp's barcodes whose error correction failed.
         picture: the grey picture in which they were found, evenly lit.
+        slack: how askew a code may be of which only the finder patterns were found (``finders.squares``).
     """
-    taken: list[Corners] = []
+    taken: list[tuple[Corners, int]] = []
     left = MOST_MODULES
-    for found in errors:
-        told = found.extra or {}
-        if not str(told.get("Version", "")).isdigit():
-            continue
-        size, corners = 17 + 4 * int(told["Version"]), corners_of(found.position)
+    for corners, size in chain(squares(picture, slack), _given_up(errors)):
         if not SMALLEST <= size <= LARGEST or size**2 > left or not _is_squarish(corners):
             continue
         module = _sides(corners)[0] / size
-        if all(_apart(corners, other) > module for other in taken):
-            taken.append(corners)
+        if all(size != known or _apart(corners, other) > module for other, known in taken):
+            taken.append((corners, size))
             left -= size**2
-            yield _drawn(_Straight.of(picture, corners, size))
+            yield _drawn(_Straight.of(picture, corners, size)), corners, size
+
+
+def _given_up(errors: Sequence[Any]) -> Iterator[tuple[Corners, int]]:
+    """Yield corners and modules of what the decoder found and could not correct, where it tells them."""
+    for found in errors:
+        told = str((found.extra or {}).get("Version", ""))
+        if told.isdigit():
+            yield corners_of(found.position), 17 + 4 * int(told)
 
 
 @dataclass(frozen=True, slots=True)

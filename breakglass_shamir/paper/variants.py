@@ -14,14 +14,15 @@ It decodes nothing.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Literal
 
 from PIL import Image, ImageChops, ImageFilter
 
-from breakglass_shamir.paper.finders import repaired
+from breakglass_shamir.paper.finders import SEARCHED_PIXELS, at_most, repaired
+from breakglass_shamir.paper.health import Corners
+from breakglass_shamir.paper.look import Look
+from breakglass_shamir.paper.rectify import rectified
 
 MOST_PIXELS = 6_000_000
 """An A4 page at 250 dpi; more makes a second look slower, and reads no more."""
@@ -34,9 +35,6 @@ LARGEST_QUADRUPLED_PIXELS = 800_000
 
 _REDUCED_PIXELS = 500_000
 """An A4 page at 75 dpi, two pixels a module: noise and blur are gone, and so is nearly all the time."""
-
-_SEARCHED_PIXELS = 2_000_000
-"""An A4 page at 145 dpi: finder patterns are looked for in Python, and noise makes many of them."""
 
 _TILE, _TILE_STEP = 0.6, 0.4
 """Side of a tile and distance to the next, in parts of the picture's side."""
@@ -56,24 +54,12 @@ _LOG_STEPS = 255 / math.log(256)
 _TO_LOG = [round(_LOG_STEPS * math.log(value + 1)) for value in range(256)]
 _FROM_LOG = [min(255, round(256 * math.exp((value - 255) / _LOG_STEPS))) for value in range(256)]
 
-Threshold = Literal["local", "global", "fixed"]
-"""How the decoder tells dark from light: by the neighbourhood, by one histogram, or at half of the range."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One picture to decode, and how."""
-
-    variant: str
-    picture: Image.Image
-    thresholds: tuple[Threshold, ...]
-
 
 def looks(plain: Image.Image) -> Iterator[Look]:
     """Yield the looks after the plain one."""
-    plain = _at_most(plain, MOST_PIXELS)
+    plain = at_most(plain, MOST_PIXELS)
     yield Look("threshold", plain, ("fixed", "global"))
-    yield Look("reduced", _sharpened(_at_most(plain, _REDUCED_PIXELS), 1.5, 350), ("fixed",))
+    yield Look("reduced", _sharpened(at_most(plain, _REDUCED_PIXELS), 1.5, 350), ("fixed",))
     yield Look("denoised", plain.filter(ImageFilter.GaussianBlur(2.2)), ("global", "local"))
     even = evened(plain)
     yield Look("even light", even, ("global",))
@@ -81,14 +67,30 @@ def looks(plain: Image.Image) -> Iterator[Look]:
     yield Look("unsharp", _sharpened(plain, 1.2, 400), ("fixed", "local"))
     yield Look("grain", _sharpened(plain.filter(ImageFilter.GaussianBlur(1)), 3, 800), ("fixed", "local"))
     yield Look("local contrast", stretched(plain), ("global",))
-    for code in repaired(even, _at_most(even, _SEARCHED_PIXELS)):
-        yield Look("repaired", code, ("local", "fixed"))
-    for tile in _tiles(plain):
-        yield Look("tile", tile, ("local",))
+    for code in repaired(even, at_most(even, SEARCHED_PIXELS)):
+        yield Look("repaired", code, ("local", "fixed"), None)
+    for part in product((0, _TILE_STEP), repeat=2):
+        yield _tile(plain, *part)
     for times, most in ((2, LARGEST_DOUBLED_PIXELS), (4, LARGEST_QUADRUPLED_PIXELS)):
         if plain.width * plain.height <= most:
             large = plain.resize((times * plain.width, times * plain.height), Image.Resampling.BICUBIC)
             yield Look("upscaled", _sharpened(large.filter(ImageFilter.GaussianBlur(0.8)), 4, 400), ("fixed", "local"))
+
+
+def laid_flat(plain: Image.Image, codes: Sequence[tuple[Corners, int]]) -> Iterator[Look]:
+    """Yield the page as seen from straight above, if a code tells how it leans.
+
+    Args:
+        plain: the page.
+        codes: outer corners of the codes that were read, in parts of the page's sides, and their modules, each way.
+    """
+    plain = at_most(plain, MOST_PIXELS)
+    across, down = plain.size
+    placed = [(tuple((x * across, y * down) for x, y in corners), size) for corners, size in codes]
+    if (flat := rectified(plain, placed)) is not None:
+        yield Look(
+            "rectified", _sharpened(flat.filter(ImageFilter.GaussianBlur(1.5)), 3, 400), ("fixed", "local"), None
+        )
 
 
 def evened(plain: Image.Image) -> Image.Image:
@@ -106,25 +108,16 @@ def stretched(plain: Image.Image) -> Image.Image:
     return _divided(ImageChops.subtract(plain, low), ImageChops.subtract(high, low))
 
 
-def _at_most(picture: Image.Image, pixels: int) -> Image.Image:
-    """Reduce a picture that has more pixels."""
-    scale = math.sqrt(pixels / (picture.width * picture.height))
-    if scale >= 1:
-        return picture
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.BOX)
-
-
 def _sharpened(picture: Image.Image, radius: float, percent: int) -> Image.Image:
     return picture.filter(ImageFilter.UnsharpMask(radius=radius, percent=percent, threshold=0))
 
 
-def _tiles(plain: Image.Image) -> Iterator[Image.Image]:
-    """Yield overlapping quarters: a code that is the largest thing in sight is found sooner."""
+def _tile(plain: Image.Image, x: float, y: float) -> Look:
+    """Show one of four overlapping quarters: a code that is the largest thing in sight is found sooner."""
     across, down = plain.size
-    for x, y in product((0, _TILE_STEP), repeat=2):
-        left, top = round(x * across), round(y * down)
-        yield plain.crop((left, top, left + round(_TILE * across), top + round(_TILE * down)))
+    box = (round(x * across), round(y * down), round((x + _TILE) * across), round((y + _TILE) * down))
+    part = (box[0] / across, box[1] / down, box[2] / across, box[3] / down)
+    return Look("tile", plain.crop(box), ("local",), part)
 
 
 def _divided(upper: Image.Image, lower: Image.Image) -> Image.Image:

@@ -20,6 +20,8 @@ import math
 import resource
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import zxingcpp
@@ -27,7 +29,8 @@ from PIL import Image
 
 from breakglass_shamir.hygiene import harden_process
 from breakglass_shamir.paper import frames
-from breakglass_shamir.paper.health import used_budget
+from breakglass_shamir.paper.health import Corners, corners_of, used_budget
+from breakglass_shamir.paper.look import Look, Threshold
 from breakglass_shamir.paper.pages import Pages, RefusedPicture, open_pages
 
 _QR_ONLY = zxingcpp.barcode_formats_from_str("QRCodeModel2")
@@ -40,14 +43,33 @@ _BINARIZERS = {
 }
 """What ``variants`` calls a threshold."""
 
-_SALVAGED_TOO = frozenset({"even light", "tile"})
+_SALVAGED_TOO = frozenset({"even light", "tile", "rectified"})
 """Looks in which a share code that is damaged beyond its error correction is looked for again."""
 
-_FLATTENED_TOO = frozenset({"even light", "deblurred", "grain"})
+_FLATTENED_TOO = frozenset({"even light", "deblurred", "grain", "upscaled", "rectified"})
 """Looks in which codes on bent paper are looked for."""
 
-Code = tuple[str, str, float | None]
-"""Text, variant and used error correction, as they are sent."""
+Sent = tuple[str, str, float | None]
+"""Text, variant and used error correction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What was read.
+
+    Attributes:
+        text: what it says.
+        variant: the look that found it.
+        used: part of its error correction that its damage used, where that is known.
+        corners: outer corners in parts of the page's sides; None where they are not known.
+        size: modules, each way.
+    """
+
+    text: str = field(repr=False)
+    variant: str
+    used: float | None
+    corners: Corners | None = None
+    size: int = 0
 
 
 def main(memory_bytes: int, seconds_per_page: float) -> None:
@@ -88,14 +110,15 @@ def _answers(task: dict[str, Any], data: bytes, seconds: float) -> Iterator[byte
 def _page_answer(pages: Pages, number: int, *, thorough: bool) -> bytes:
     """Read one page; whatever goes wrong becomes its problem."""
     try:
-        codes = _thorough(pages, number) if thorough else _decode(pages.picture(number, fine=False), "plain")
+        codes = _thorough(pages, number) if thorough else _decode(Look("plain", pages.picture(number, fine=False)))
     except RefusedPicture as refusal:
         return frames.message(page=number, codes=[], problem=str(refusal))
     except MemoryError:
         return frames.message(page=number, codes=[], problem="too large for the memory allowed")
     except Exception:
         return frames.message(page=number, codes=[], problem="damaged: the page cannot be decoded")
-    return frames.message(page=number, codes=codes[: frames.MOST_CODES], problem="")
+    sent: list[Sent] = [(code.text, code.variant, code.used) for code in codes[: frames.MOST_CODES]]
+    return frames.message(page=number, codes=sent, problem="")
 
 
 def _thorough(pages: Pages, number: int) -> list[Code]:
@@ -103,19 +126,26 @@ def _thorough(pages: Pages, number: int) -> list[Code]:
     from breakglass_shamir.paper.variants import looks
 
     plain = pages.picture(number, fine=True)
-    codes = _decode(plain, "plain")
+    codes = _decode(Look("plain", plain))
     partial = "" if _has_share(codes) else _salvage(plain, codes)
-    for look in looks(plain):
+    for look in chain(looks(plain), _laid_flat(plain, codes)):
         for threshold in look.thresholds:
             if _is_complete(codes):
                 return codes
-            known = {text for text, *_ in codes}
-            codes += [code for code in _decode(look.picture, look.variant, threshold) if code[0] not in known]
+            known = {code.text for code in codes}
+            codes += [code for code in _decode(look, threshold) if code.text not in known]
         if look.variant in _SALVAGED_TOO and not _has_share(codes):
             partial = _salvage(look.picture, codes) or partial
         if look.variant in _FLATTENED_TOO and not _is_complete(codes):
-            _flatten(look.picture, codes)
-    return codes if _has_share(codes) or not partial else [*codes, (partial, "salvaged", 1.0)]
+            _flatten(look, codes)
+    return codes if _has_share(codes) or not partial else [*codes, Code(partial, "salvaged", 1.0)]
+
+
+def _laid_flat(plain: Image.Image, codes: list[Code]) -> Iterator[Look]:
+    """Yield the page laid flat by those codes that are known once this is asked for."""
+    from breakglass_shamir.paper.variants import laid_flat
+
+    yield from laid_flat(plain, [(code.corners, code.size) for code in codes if code.corners and _is_ours(code.text)])
 
 
 def _salvage(picture: Image.Image, codes: list[Code]) -> str:
@@ -125,18 +155,21 @@ def _salvage(picture: Image.Image, codes: list[Code]) -> str:
     broken, rest = _broken(picture, codes)
     text = salvaged(broken, rest) or ""
     if text and LOST not in text:
-        codes.append((text, "salvaged", 1.0))
+        codes.append(Code(text, "salvaged", 1.0))
         return ""
     return text
 
 
-def _flatten(picture: Image.Image, codes: list[Code]) -> None:
-    """Add the codes that are whole, but on paper that is bent."""
+def _flatten(look: Look, codes: list[Code]) -> None:
+    """Add the codes that are whole, but on paper that is bent or seen from the side."""
+    from breakglass_shamir.paper.finders import BENT, SKEWED
     from breakglass_shamir.paper.flatten import flattened
 
-    for code in flattened(*_broken(picture, codes)):
-        known = {text for text, *_ in codes}
-        codes += [found for found in _decode(code, "flattened") if found[0] not in known]
+    slack = SKEWED if look.variant == "upscaled" else BENT
+    for drawing, corners, size in flattened(*_broken(look.picture, codes), slack):
+        known = {code.text for code in codes}
+        found = [code for code in _decode(Look("flattened", drawing, part=None)) if code.text not in known]
+        codes += [replace(code, corners=look.on_page(corners), size=size) for code in found]
         if _is_complete(codes):
             return
 
@@ -159,23 +192,28 @@ def _box(position: Any) -> tuple[int, int, int, int]:
 
 
 def _has_share(codes: list[Code]) -> bool:
-    return any(text[:5].upper() == frames.SHARE_PREFIX for text, *_ in codes)
+    return any(code.text[:5].upper() == frames.SHARE_PREFIX for code in codes)
 
 
 def _is_complete(codes: list[Code]) -> bool:
     """Tell whether both a share and an envelope are among the codes."""
-    heads = {text[:5].upper() for text, *_ in codes}
+    heads = {code.text[:5].upper() for code in codes}
     return {frames.SHARE_PREFIX, frames.ENVELOPE_PREFIX} <= heads
 
 
-def _decode(picture: Image.Image, variant: str, threshold: str = "local") -> list[Code]:
+def _decode(look: Look, threshold: Threshold = "local") -> list[Code]:
     """Return the QR codes of one picture."""
-    found = zxingcpp.read_barcodes(picture, formats=_QR_ONLY, binarizer=_BINARIZERS[threshold])
-    return [
-        (code.text, variant, used_budget(code, picture) if _is_ours(code.text) else None)
-        for code in found
-        if code.text and len(code.text) <= frames.LONGEST_TEXT
-    ]
+    found = zxingcpp.read_barcodes(look.picture, formats=_QR_ONLY, binarizer=_BINARIZERS[threshold])
+    return [_code(one, look) for one in found if one.text and len(one.text) <= frames.LONGEST_TEXT]
+
+
+def _code(found: Any, look: Look) -> Code:
+    """Note what was found, and where on the page."""
+    used = used_budget(found, look.picture) if _is_ours(found.text) else None
+    version = str(found.extra.get("Version", ""))
+    if not version.isdigit():
+        return Code(found.text, look.variant, used)
+    return Code(found.text, look.variant, used, look.on_page(corners_of(found.position)), 17 + 4 * int(version))
 
 
 def _is_ours(text: str) -> bool:

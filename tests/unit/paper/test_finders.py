@@ -10,7 +10,7 @@ import zxingcpp
 from PIL import Image, ImageDraw
 
 from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.finders import MOST_FINDERS, finders, repaired
+from breakglass_shamir.paper.finders import BENT, FLAT, MOST_FINDERS, SKEWED, finders, repaired, squares
 from breakglass_shamir.paper.scan import Scanner
 from tests.unit.paper.damage import grain
 
@@ -59,6 +59,36 @@ def test_a_blotted_finder_pattern_is_repaired(scanner: Scanner, page: Image.Imag
 def test_every_finder_pattern_is_found_once_and_complete_codes_are_left_alone(page: Image.Image) -> None:
     assert len(finders(page)) == 6
     assert not list(repaired(page, page))
+
+
+def sheared(page: Image.Image, shear: float) -> tuple[Image.Image, float]:
+    """Return the page seen so that its upright lines lean, and by how much what is at the top was moved."""
+    moved = shear * page.height
+    size = (page.width + round(moved), page.height)
+    coefficients = (1, shear, -moved, 0, 1, 0)
+    return page.transform(size, Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC, fillcolor=255), moved
+
+
+@pytest.mark.parametrize(("shear", "slack"), [(0.0, FLAT), (0.08, BENT), (0.4, SKEWED), (0.6, SKEWED)])
+def test_three_patterns_tell_a_code_its_corners_and_how_many_modules_it_has(
+    page: Image.Image, shear: float, slack: float
+) -> None:
+    """Also where the code is skewed, and a module is longer along a row than it is wide."""
+    picture, moved = sheared(page, shear)
+    found = {(size, round(corners[0][1], -1)): corners for corners, size in squares(picture, slack)}
+    envelope = next(size for size, top in found if size > 50 and top == 500)
+    for size, top in ((41, 60), (envelope, 500)):
+        side = size * MODULE
+        corners = ((0, 0), (side, 0), (side, side), (0, side))
+        for (x, y), (across, down) in zip(found[size, top], corners, strict=True):
+            assert y == pytest.approx(top + down, abs=MODULE)
+            assert x == pytest.approx(MARGIN + across + moved - shear * (top + down), abs=MODULE)
+
+
+def test_a_code_that_is_turned_seems_no_larger_nor_smaller(page: Image.Image) -> None:
+    for degrees in (0, 8, 15, 20, 70, 90, 110, 160, 180, 200, 255, 290, 345):
+        turned = page.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+        assert {size for _, size in squares(turned, FLAT)} >= {41, 57}
 
 
 def test_noise_and_a_page_full_of_patterns_end_soon() -> None:

@@ -74,7 +74,11 @@ def test_an_ordinary_bad_day(scanner: Scanner, sheet: SheetContent, front: Image
 
 
 @pytest.mark.parametrize(
-    ("name", "seed"), [("blur", 3), ("noise", 3), ("motion", 3), ("rotation", 13), ("rotation", 25), ("crumple", 3)]
+    ("name", "seed"),
+    [
+        *(("blur", 3), ("noise", 3), ("motion", 3), ("rotation", 13), ("rotation", 25)),
+        *(("crumple", seed) for seed in (1, 3, 12, 19)),
+    ],
 )
 def test_a_second_look_reads_what_is_given_up_elsewhere(
     scanner: Scanner, sheet: SheetContent, front: Image.Image, name: str, seed: int
