@@ -105,7 +105,7 @@ def at_most(picture: Image.Image, pixels: int) -> Image.Image:
 
 
 def squares(picture: Image.Image, slack: float) -> Iterator[tuple[Corners, int]]:
-    """Yield where three finder patterns stand as those of one code do.
+    """Yield where three finder patterns stand as those of one code do, the squarest first.
 
     Those of a page that is turned by more than 20 degrees, up to 70, are not found.
 
@@ -167,17 +167,23 @@ def _alike(one: Finder, two: Finder) -> bool:
 
 
 def _without_complete(found: list[Finder]) -> list[Finder]:
-    """Leave out the patterns of codes that have all three."""
-    complete = {finder for three in _triples(found, FLAT) for finder in three}
+    """Leave out the patterns of codes that have all three; none is of two codes, and the squarest is one."""
+    complete: set[Finder] = set()
+    for three in _triples(found, FLAT):
+        if complete.isdisjoint(three):
+            complete.update(three)
     return [finder for finder in found if finder not in complete]
 
 
-def _triples(found: list[Finder], slack: float) -> Iterator[tuple[Finder, Finder, Finder]]:
-    """Yield the patterns at the corner, to its right and below it of what may be one code."""
+def _triples(found: list[Finder], slack: float) -> list[tuple[Finder, Finder, Finder]]:
+    """Return the patterns at the corner, to its right and below it of what may be one code, the squarest first."""
+    triples = []
     for corner, one, two in permutations(found, 3):
         right = Finder(corner.x - (one.y - corner.y), corner.y + (one.x - corner.x), corner.module)
-        if _alike(corner, one) and _alike(corner, two) and two.distance(right) < slack * corner.distance(one):
-            yield corner, one, two
+        askew = two.distance(right)
+        if _alike(corner, one) and _alike(corner, two) and askew < slack * corner.distance(one):
+            triples.append((askew / corner.distance(one), (corner, one, two)))
+    return [three for _, three in sorted(triples, key=lambda triple: triple[0])]
 
 
 def _apart(corner: Finder, right: Finder, lower: Finder) -> float:

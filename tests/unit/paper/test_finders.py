@@ -12,7 +12,11 @@ from PIL import Image, ImageDraw
 from breakglass_shamir.paper import qr
 from breakglass_shamir.paper.finders import BENT, FLAT, MOST_FINDERS, SKEWED, finders, repaired, squares
 from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.sheet import SheetContent, render
 from tests.unit.paper.damage import grain
+
+Make = Callable[..., SheetContent]
+Rasterise = Callable[..., list[Image.Image]]
 
 MODULE = 6
 """Pixels."""
@@ -59,6 +63,18 @@ def test_a_blotted_finder_pattern_is_repaired(scanner: Scanner, page: Image.Imag
 def test_every_finder_pattern_is_found_once_and_complete_codes_are_left_alone(page: Image.Image) -> None:
     assert len(finders(page)) == 6
     assert not list(repaired(page, page))
+
+
+def test_patterns_of_two_codes_are_not_taken_for_one_code(scanner: Scanner, make: Make, rasterise: Rasterise) -> None:
+    """On a sheet, two of the first share code and one of the envelope code stand as those of a larger code do."""
+    sheet = make()
+    (front, *_) = rasterise(render(sheet, "a4"), 200)
+    formats = zxingcpp.barcode_formats_from_str("QRCodeModel2")
+    (envelope,) = (code for code in zxingcpp.read_barcodes(front, formats=formats) if code.text[:4] == "BGE1")
+    x, y = envelope.position.top_right.x, envelope.position.top_right.y
+    ImageDraw.Draw(front).ellipse((x - 55, y - 8, x + 8, y + 55), fill=20)
+    assert {"BGS1"} == {code.text[:4] for code in zxingcpp.read_barcodes(front, formats=formats)}
+    assert read(scanner, front) == {("BGE1", "repaired"), ("BGS1", "plain")}
 
 
 def sheared(page: Image.Image, shear: float) -> tuple[Image.Image, float]:
