@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from breakglass_shamir.errors import ConnectorError
 
 LINE_MAX_BYTES = 1_000_000
-"""A longer line is cut; nothing that counts is as long."""
+"""A longer line is cut, its rest left out; nothing that counts is as long."""
 
 
 def require_files(pattern: str, what: str) -> list[Path]:
@@ -35,11 +35,23 @@ def require_files(pattern: str, what: str) -> list[Path]:
 
 def lines(files: list[Path], since: datetime) -> Iterator[str]:
     """Yield the lines of every file that was written to since then."""
-    for path in files:
-        if path.stat().st_mtime >= since.timestamp() - 1:
-            with _opened(path) as file:
-                while line := file.readline(LINE_MAX_BYTES):
-                    yield line.decode(errors="replace")
+    for path in written_since(files, since):
+        yield from lines_of(path)
+
+
+def written_since(files: list[Path], since: datetime) -> list[Path]:
+    """Return the files that were written to since then."""
+    return [path for path in files if path.stat().st_mtime >= since.timestamp() - 1]
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """Yield the lines of one file; a cut one, and a last one that is still written, end without a line feed."""
+    with _opened(path) as file:
+        goes_on = False
+        while piece := file.readline(LINE_MAX_BYTES):
+            if not goes_on:
+                yield piece.decode(errors="replace")
+            goes_on = not piece.endswith(b"\n")
 
 
 def _opened(path: Path) -> BinaryIO:

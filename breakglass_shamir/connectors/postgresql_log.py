@@ -6,32 +6,33 @@ Source: PostgreSQL manual, section 20.8 (error reporting and logging). ``log_con
 
 Rules:
 
-1. The format is told by each line itself: JSON begins with ``{``, CSV has the columns of csvlog, everything else is
-   stderr, whose ``log_line_prefix`` must begin with the time (``%m`` or ``%t``), as Debian's does.
-2. Times are read where their zone is certain: UTC, GMT or an offset. With another zone nothing is guessed.
+1. The format of a file is told by its name (``.csv``, ``.json``), else by the first line that tells one: JSON begins
+   with ``{``, CSV with a time and a comma, stderr with a ``log_line_prefix`` that has the time (``%m`` or ``%t``), as
+   Debian's does. A line of another format in it is text that a client wrote.
+2. A line without its line feed is still being written, or was cut: it is read the next time, or says nothing.
+3. Times are read where their zone is certain: UTC, GMT or an offset. With another zone nothing is guessed.
 
 What it does not do: it understands English messages only (``lc_messages``).
 """
 
-import csv
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from pathlib import Path
 
-from breakglass_shamir.connectors import log_files
+from breakglass_shamir.connectors import log_files, postgresql_csvlog
 from breakglass_shamir.connectors.base import Login
 from breakglass_shamir.errors import ConnectorError
-
-CSV_COLUMNS = 23
-"""A csvlog line has at least as many columns (PostgreSQL 9.0; later ones add some at the end)."""
 
 _AUTHORIZED = re.compile(
     r"(?:replication )?connection authorized: user=(.+?)((?: (?:database|application_name)=| SSL | GSS ).*)?$",
     re.DOTALL,
 )
 _REFUSED = re.compile(r'password authentication failed for user "([^"]*)"|role "([^"]*)" is not permitted to log in')
+_WORD_ON_A_LOGIN = re.compile(r"(?:replication )?connection authorized: |password authentication failed for |role ")
 _RECEIVED = re.compile(r"connection received: host=(\S+)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) (UTC|GMT|[+-]\d\d(?::?\d\d)?)(?=\s|$)")
 _ANY_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \S+")
@@ -57,7 +58,8 @@ def logins(pattern: str, account: str, since: datetime) -> tuple[Login, ...]:
     """
     files = log_files.require_files(pattern, "logins")
     try:
-        found = list(_logins(_parsed(log_files.lines(files, since)), account))
+        changed = log_files.written_since(files, since)
+        found = [login for path in changed for login in _logins(_parsed(path), account)]
     except OSError as error:
         raise ConnectorError(f"the server's log cannot be read: {error.strerror or type(error).__name__}") from error
     return tuple(sorted((login for login in found if login.at >= since), key=lambda login: login.at))
@@ -78,38 +80,55 @@ def _logins(messages: Iterable[_Line], account: str) -> Iterator[Login]:
             yield Login(_time(line.at), account, source, authorized is not None, detail)
 
 
-def _parsed(texts: Iterable[str]) -> Iterator[_Line]:
-    for text in texts:
-        if text.startswith("{"):
-            yield from _json(text)
-        elif text.count(",") >= CSV_COLUMNS - 1 and _ANY_TIME.match(text):
-            yield from _csv(text)
-        else:
-            yield from _stderr(text)
+def _parsed(path: Path) -> Iterator[_Line]:
+    whole: Iterator[str] = (line for line in log_files.lines_of(path) if line.endswith("\n"))
+    form = next((form for suffix, form in _SUFFIXES.items() if suffix in path.name), None)
+    while form is None:
+        line = next(whole, None)
+        if line is None:
+            return
+        form = _form_of(line)
+        whole = chain([line], whole) if form else whole
+    yield from form(whole)
 
 
-def _json(text: str) -> Iterator[_Line]:
-    try:
-        entry = json.loads(text)
-    except ValueError:
-        return
-    if isinstance(entry, dict):
-        yield _Line(*(str(entry.get(key, "")) for key in ("timestamp", "pid", "remote_host", "message")))
+def _form_of(line: str) -> "_Form | None":
+    """Return how a file is read in which a line is the first that tells."""
+    if line.startswith("{"):
+        return _json
+    if postgresql_csvlog.begins(line):
+        return _csv
+    return _stderr if _STDERR.match(line.rstrip("\n")) else None
 
 
-def _csv(text: str) -> Iterator[_Line]:
-    for row in csv.reader([text]):
-        if len(row) >= CSV_COLUMNS:
-            yield _Line(row[0], row[3], row[4].rpartition(":")[0] or row[4], row[13])
+def _json(lines: Iterable[str]) -> Iterator[_Line]:
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield _Line(*(str(entry.get(key, "")) for key in ("timestamp", "pid", "remote_host", "message")))
 
 
-def _stderr(text: str) -> Iterator[_Line]:
-    if text.startswith("\t"):
-        return  # the server puts a tab before each further line of a message: what clients wrote
-    match = _STDERR.match(text.rstrip("\n"))
-    if match:
-        at, process = _ANY_TIME.search(match["prefix"]), _PROCESS.search(match["prefix"])
-        yield _Line(at[0] if at else "", process[1] if process else "", "", match["message"])
+def _csv(lines: Iterable[str]) -> Iterator[_Line]:
+    for row in postgresql_csvlog.rows(lines, _WORD_ON_A_LOGIN):
+        yield _Line(row.at, row.process, row.host.rpartition(":")[0] or row.host, row.message)
+
+
+def _stderr(lines: Iterable[str]) -> Iterator[_Line]:
+    for line in lines:
+        if line.startswith("\t"):
+            continue  # the server puts a tab before each further line of a message: what clients wrote
+        match = _STDERR.match(line.rstrip("\n"))
+        if match:
+            at, process = _ANY_TIME.search(match["prefix"]), _PROCESS.search(match["prefix"])
+            yield _Line(at[0] if at else "", process[1] if process else "", "", match["message"])
+
+
+_Form = Callable[[Iterable[str]], Iterator[_Line]]
+_SUFFIXES: dict[str, _Form] = {".csv": _csv, ".json": _json}
+"""What stands in a file's name, to how it is read."""
 
 
 def _time(text: str) -> datetime:

@@ -343,6 +343,21 @@ def test_logins_are_read_from_every_format_of_the_log(
     assert "database=postgres" in logins[0].detail
 
 
+@pytest.mark.parametrize("kind", ["server.log", "server.csv", "server.json"])
+def test_what_a_client_says_in_many_lines_is_no_login_in_a_servers_own_log(
+    postgres_server: PostgresServer, right: Secret, kind: str
+) -> None:
+    role, began = postgres_server.add_role(right), datetime.now(UTC) - timedelta(seconds=1)
+    at, said = f"{began:%Y-%m-%d %H:%M:%S.000} UTC", f"connection authorized: user={role} database=postgres"
+    row = f'{at},"{role}","x",7,"10.6.6.6:1",s,1,"authentication",{at},1/1,0,LOG,00000,"{said}",,,,,,,,,"",,,0'
+    lines = (row, f"{at} [7] LOG:  {said}", f'{{"timestamp":"{at}","pid":7,"message":"{said}"}}')
+    connector = make(postgres_server, role, log=str(postgres_server.folder / "log" / kind))
+    postgres_server.admin("SELECT '" + "\n".join(['"', *lines]) + '\' AS "two\nlines"')
+    connector.check(right)
+    postgres_server.wait_until_written(f"connection authorized: user={role} database=postgres ")
+    assert [(login.accepted, login.source) for login in connector.logins_since(began)] == [(True, HOST)]
+
+
 def test_a_log_with_doubtful_times_is_not_guessed_at(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_text("2026-11-25 08:00:00.000 CET [1] LOG:  connection authorized: user=bg database=x\n")
