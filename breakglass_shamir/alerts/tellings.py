@@ -399,6 +399,7 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
 SILENT: Mapping[type, str] = {
     records.Countersigned: "a step of a rotation that is told when it is done",
     records.Pinned: "it follows the record of what it pins",
+    records.SessionsAwaited: "a step of a rotation that is told when it is done",
     records.Waited: "a step of a rotation that is told when it is done",
     records.Applying: "a step of a rotation that is told when it is done",
     records.AlertsDelivered: "telling of it would never end",

@@ -38,7 +38,7 @@ from breakglass_shamir.hygiene import Secret
 
 __all__ = ["ABILITIES", "Check", "CheckResult", "Connector", "Login", "Preflight", "scheme_of"]
 
-ABILITIES = frozenset({"logins_since", "password_changed_at", "end_sessions", "issue"})
+ABILITIES = frozenset({"logins_since", "password_changed_at", "open_sessions", "end_sessions", "issue"})
 """What a connector may offer beyond preflight, check and rotate."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -149,6 +149,17 @@ class Connector(ABC):
         given = [credential] if credential else []
         return self._able("password_changed_at", given, lambda: self._password_changed_at(credential))
 
+    def open_sessions(self, credential: Secret) -> int:
+        """Count the account's sessions that are open now, but not the one that asks.
+
+        Args:
+            credential: the one in force.
+
+        Raises:
+            ConnectorError: the target cannot tell, or could not be asked.
+        """
+        return self._able("open_sessions", [credential], lambda: self._open_sessions(credential))
+
     def end_sessions(self, credential: Secret) -> int:
         """End every session of the account, whatever credential began it, but not those of other accounts.
 
@@ -199,6 +210,10 @@ class Connector(ABC):
 
     def _password_changed_at(self, credential: Secret | None) -> datetime | None:
         """Do the work of :meth:`password_changed_at`; may raise anything."""
+        raise NotImplementedError
+
+    def _open_sessions(self, credential: Secret) -> int:
+        """Do the work of :meth:`open_sessions`; may raise anything."""
         raise NotImplementedError
 
     def _end_sessions(self, credential: Secret) -> int:

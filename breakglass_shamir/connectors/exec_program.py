@@ -40,8 +40,8 @@ class ExecConnector(Connector):
     What it needs: the program, executable, owned by root or by the terminal's user, and writable by nobody else,
     nor any folder above it. It gets one JSON object on standard input and writes one on standard output.
 
-    Options: ``abilities``, words of ``logins_since password_changed_at end_sessions issue`` that the program
-    answers; ``grace_window``, seconds for which the target may accept the old credential after a change;
+    Options: ``abilities``, words of ``logins_since password_changed_at open_sessions end_sessions issue`` that the
+    program answers; ``grace_window``, seconds for which the target may accept the old credential after a change;
     ``settings``, a text that is handed to the program with each question; ``time_limit``, seconds.
 
     What it cannot tell: whether the program says the truth. Its word becomes the proof in the record.
@@ -106,14 +106,20 @@ class ExecConnector(Connector):
     def _password_changed_at(self, credential: Secret | None) -> datetime | None:
         return _instant(self._ask("password_changed_at", credential=credential), "changed_at")
 
+    def _open_sessions(self, credential: Secret) -> int:
+        return self._count("open_sessions", credential)
+
     def _end_sessions(self, credential: Secret) -> int:
-        count = self._ask("end_sessions", credential=credential).get("count")
-        if not isinstance(count, int):
-            raise ConnectorError("the program did not say how many sessions it ended")
-        return count
+        return self._count("end_sessions", credential)
 
     def _issue(self, current: Secret) -> Secret:
         return exec_protocol.secret_in(self._ask("issue", credential=current), "new")
+
+    def _count(self, action: str, credential: Secret) -> int:
+        count = self._ask(action, credential=credential).get("count")
+        if not isinstance(count, int) or count < 0:
+            raise ConnectorError(f"the program gave no count of sessions for {action}")
+        return count
 
     def _ask(
         self, action: str, *, credential: Secret | None = None, new: Secret | None = None, **more: str

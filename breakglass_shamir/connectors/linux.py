@@ -86,7 +86,9 @@ class LinuxConnector(Connector):
     scheme: ClassVar[str] = "linux"
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = "the password of this account in this machine's shadow file"
-    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at", "end_sessions"})
+    abilities: ClassVar[frozenset[str]] = frozenset(
+        {"logins_since", "password_changed_at", "open_sessions", "end_sessions"}
+    )
     option_names: ClassVar[frozenset[str]] = frozenset({"service", "log"})
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -157,6 +159,12 @@ class LinuxConnector(Connector):
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
         return linux_sessions.logins(self.account, since, self.options.get("log", ""))
+
+    def _open_sessions(self, credential: Secret) -> int:
+        found = local_account(self.account)
+        if found.uid == 0:
+            return len(linux_sessions.logind_sessions(self.account))
+        return linux_sessions.count_sessions(found.uid)
 
     def _end_sessions(self, credential: Secret) -> int:
         found = local_account(self.account)

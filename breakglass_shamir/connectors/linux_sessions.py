@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions of a local account: end them, and read who logged in.
+"""Sessions of a local account: count them, end them, and read who logged in.
 
 Rules:
 
@@ -49,6 +49,11 @@ class _Process:
     state: str
 
 
+def count_sessions(uid: int) -> int:
+    """Count the sessions in which processes of a user other than root run, but not the one this runs in."""
+    return len({one.session for one in _foreign(uid, _own_line())})
+
+
 def end_processes(uid: int, time_limit_s: float) -> int:
     """End every process of a user other than root; returns how many sessions they were in.
 
@@ -57,7 +62,7 @@ def end_processes(uid: int, time_limit_s: float) -> int:
     """
     spared, sessions = _own_line(), set()
     deadline, patience = time.monotonic() + time_limit_s, time.monotonic() + PATIENCE_S
-    while found := [one for one in _processes_of(uid) if one.number not in spared and one.state != "Z"]:
+    while found := _foreign(uid, spared):
         if time.monotonic() > deadline:
             raise ConnectorError(f"{len(found)} processes of the account did not end in time")
         asked = time.monotonic() < patience
@@ -74,6 +79,18 @@ def end_logind_sessions(name: str) -> int:
     Raises:
         ConnectorError: there is no systemd-logind here.
     """
+    found = logind_sessions(name)
+    for number in found:
+        linux_pam.run([linux_pam.program("loginctl"), "terminate-session", number], b"", PATIENCE_S * 2)
+    return len(found)
+
+
+def logind_sessions(name: str) -> list[str]:
+    """Return the names of the sessions that systemd-logind knows of an account, but not of the one this runs in.
+
+    Raises:
+        ConnectorError: there is no systemd-logind here.
+    """
     loginctl = linux_pam.program("loginctl")
     listed = linux_pam.run([loginctl, "list-sessions", "-o", "json"], b"", PATIENCE_S * 2)
     if listed.status != 0:
@@ -82,10 +99,7 @@ def end_logind_sessions(name: str) -> int:
         )
     own = os.environ.get("XDG_SESSION_ID", "")
     theirs = [str(one["session"]) for one in json.loads(listed.output or b"[]") if one.get("user") == name]
-    ended = [number for number in theirs if number != own]
-    for number in ended:
-        linux_pam.run([loginctl, "terminate-session", number], b"", PATIENCE_S * 2)
-    return len(ended)
+    return [number for number in theirs if number != own]
 
 
 def logins(name: str, since: datetime, log: str) -> tuple[Login, ...]:
@@ -159,6 +173,11 @@ def _told(text: str, name: str) -> Iterator[Login]:
         yield Login(at.astimezone(UTC), name, opened[1], True, f"session of {opened[1]} opened")
     elif failed:
         yield Login(at.astimezone(UTC), name, failed[2] or failed[1], False, f"{failed[1]} refused it")
+
+
+def _foreign(uid: int, spared: set[int]) -> list[_Process]:
+    """Return the living processes of a user but those that are spared."""
+    return [one for one in _processes_of(uid) if one.number not in spared and one.state != "Z"]
 
 
 def _processes_of(uid: int) -> Iterator[_Process]:

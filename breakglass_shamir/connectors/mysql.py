@@ -97,7 +97,9 @@ class MysqlConnector(Connector):
     scheme: ClassVar[str] = "mysql"
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = "the password of this account, as it is matched from here, on this server and its replicas"
-    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at", "end_sessions"})
+    abilities: ClassVar[frozenset[str]] = frozenset(
+        {"logins_since", "password_changed_at", "open_sessions", "end_sessions"}
+    )
     option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -189,6 +191,10 @@ class MysqlConnector(Connector):
         if not one.mariadb:
             one.rows("ALTER USER CURRENT_USER() DISCARD OLD PASSWORD")
         return who
+
+    def _open_sessions(self, credential: Secret) -> int:
+        with self._session(credential) as one:
+            return mysql_rules.others(one)
 
     def _end_sessions(self, credential: Secret) -> int:
         with self._session(credential) as one:

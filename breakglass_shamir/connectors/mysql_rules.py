@@ -93,6 +93,11 @@ def found(session: Session, who: Identity, account: str) -> Found:
     return result
 
 
+def others(session: Session) -> int:
+    """Count the other connections under the account's name."""
+    return len(session.rows(_OTHERS))
+
+
 def end_others(session: Session, account: str, time_limit_s: float) -> int:
     """End every other connection of the account; returns how many there were.
 

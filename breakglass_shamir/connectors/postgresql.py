@@ -88,7 +88,7 @@ class PostgresqlConnector(Connector):
     scheme: ClassVar[str] = "postgresql"
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = "the password of this role on this server and its standbys"
-    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "end_sessions"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "open_sessions", "end_sessions"})
     option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -175,6 +175,10 @@ class PostgresqlConnector(Connector):
         if not _VERIFIER.fullmatch(verifier):
             raise ConnectorError("unchanged: libpq made no SCRAM verifier")
         return verifier
+
+    def _open_sessions(self, credential: Secret) -> int:
+        with self._session(credential) as one:
+            return postgresql_rules.others(one)
 
     def _end_sessions(self, credential: Secret) -> int:
         with self._session(credential) as one:

@@ -31,6 +31,11 @@ SELECT a.pid::text, pg_terminate_backend(a.pid)::text FROM pg_stat_activity a
 WHERE a.usename = session_user AND a.pid <> pg_backend_pid()
 """
 
+_OPEN = """
+SELECT pid::text FROM pg_stat_activity
+WHERE usename = session_user AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
 _PAUSE_S = 0.05
 
 
@@ -72,6 +77,11 @@ def found(session: Session, account: str) -> Found:
     if logged == "off":
         result.notes.append("log_connections is off: the server writes no logins down")
     return result
+
+
+def others(session: Session) -> int:
+    """Count the other connections of the role."""
+    return len(session.rows(_OPEN))
 
 
 def end_others(session: Session, time_limit_s: float) -> int:

@@ -538,6 +538,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     records.Applying: _applying,
     records.Applied: _applied,
     records.Waited: rotation_rules.waited,
+    records.SessionsAwaited: rotation_rules.sessions_awaited,
     records.SessionsEnded: rotation_rules.sessions_ended,
     records.Rejected: rotation_rules.rejected,
     records.NotBefore: rotation_rules.not_before,

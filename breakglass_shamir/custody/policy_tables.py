@@ -155,6 +155,9 @@ class Rotation(Table, frozen=True):
     end_sessions: bool = True
     """Whether a rotation ends the sessions that are still logged in, where the connector can."""
 
+    wait_for_sessions: Duration = lasting(600)
+    """The longest time the change waits for the account's own sessions at the target to end."""
+
     @property
     def generator(self) -> Generator:
         """What a generated credential looks like."""

@@ -343,6 +343,18 @@ class Waited(Body, frozen=True, tag="waited"):
     seconds: int
 
 
+class SessionsAwaited(Body, frozen=True, tag="sessions-awaited"):
+    """The account's own sessions at the target are waited for before the change, or are so no longer."""
+
+    count: int
+    """Sessions that are open now."""
+
+    for_s: int
+    """The longest time they are waited for from now on; 0: the wait is over."""
+
+    detail: str
+
+
 class SessionsEnded(Body, frozen=True, tag="sessions-ended"):
     """The account's sessions were ended after the change; where that failed, a debt is left."""
 
@@ -534,8 +546,8 @@ AnyBody = (
     LedgerStarted | LedgerMoved | Heartbeat | PolicyAdopted | PolicyWeakened | Issued | Recovered | RecoveredCore
     | Pinned | Proven | ReadBack | Acknowledged | Reassigned | SheetVoided | Declared | Refused | Overridden
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
-    | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsEnded | Rejected
-    | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
+    | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsAwaited
+    | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
     | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched
 )  # fmt: skip
 """Every record type."""

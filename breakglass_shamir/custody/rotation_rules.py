@@ -4,7 +4,8 @@
 Rules:
 
 1. Waiting changes nothing; it is on record so that an auditor sees how long an old credential was honoured.
-2. Sessions that could not be ended are a debt of their own: people look at the target and settle it.
+2. Waiting for sessions that officers still have at the target, before it is changed, changes nothing either.
+   Sessions that could not be ended after it are a debt of their own: people look at the target and settle it.
 3. A prepared epoch that the target rejected is abandoned although it was being applied: nothing was changed.
 4. A target that takes no change before some day moves the date of a rotation debt behind that day, by the
    policy's own deadline. It settles nothing, and never by more than 60 days.
@@ -34,6 +35,16 @@ def waited(s: SetState, _b: records.Waited, record: Record, _d: bytes) -> SetSta
     """Hold that a wait belongs to a change under way; it changes nothing."""
     _under_way(s, record)
     _applying(s)
+    return s
+
+
+def sessions_awaited(s: SetState, body: records.SessionsAwaited, record: Record, _d: bytes) -> SetState:
+    """Hold that the wait is before the change of a prepared epoch; it changes nothing."""
+    _under_way(s, record)
+    if not s.prepared or s.applying:
+        raise IllegalState("sessions are waited for between the preparation of an epoch and the change")
+    if body.count < 0 or body.for_s < 0:
+        raise InvalidRecord("expected a count and a time that are not negative")
     return s
 
 

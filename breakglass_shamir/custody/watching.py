@@ -5,6 +5,8 @@ Rules:
 
 1. A login is accounted for from ``opened`` until the use ended, or until the time it was opened for is over.
 2. What this program itself asks of the target is accounted for by the record it makes just before or after it.
+   While it waits for sessions to end it asks again and again: from the record of the wait on, for as long as that says,
+   or until the next record of the opening.
 3. Clocks differ: each of these spans is wider by a skew on both sides. Everything else is unmatched.
 4. The same holds for a change of the password: only a rotation's own records account for one.
 
@@ -23,8 +25,8 @@ DEFAULT_SKEW_S = 120
 
 OWN = (
     records.Issued, records.Recovered, records.Proven, records.Opened, records.UseEnded, records.Applying,
-    records.Applied, records.Waited, records.SessionsEnded, records.Rejected, records.NotBefore, records.OldDead,
-    records.Closed,
+    records.Applied, records.Waited, records.SessionsAwaited, records.SessionsEnded, records.Rejected,
+    records.NotBefore, records.OldDead, records.Closed,
 )  # fmt: skip
 """Records near which this program asks the target itself."""
 
@@ -58,6 +60,7 @@ class Accounts:
     _own: list[Span] = field(default_factory=list)
     _changes: list[Span] = field(default_factory=list)
     _uses: dict[str, Span] = field(default_factory=dict)
+    _waits: dict[str, Span] = field(default_factory=dict)
     _allowed_s: dict[str, int] = field(default_factory=dict)
 
     def add(self, record: Record, digest: str) -> None:
@@ -76,6 +79,11 @@ class Accounts:
         if isinstance(body, records.UseEnded) and opening in self._uses:
             use = self._uses[opening]
             self._uses[opening] = Span(use.begin, min(use.end, at), opening)
+        if opening in self._waits:
+            wait = self._waits[opening]
+            self._waits[opening] = Span(wait.begin, min(wait.end, at), opening)
+        if isinstance(body, records.SessionsAwaited) and body.for_s and opening in self._uses:
+            self._waits[opening] = Span(at, at + timedelta(seconds=body.for_s), opening)
         if isinstance(body, OWN) or (isinstance(body, OWN_ONCE_OPENED) and opening in self._uses):
             self._own.append(Span(at, at, opening))
         if isinstance(body, CHANGING):
@@ -83,7 +91,7 @@ class Accounts:
 
     def of_login(self, at: datetime) -> Span | None:
         """Return the span that accounts for a login; None: nothing does."""
-        return self._covering(at, [*self._uses.values(), *self._own])
+        return self._covering(at, [*self._uses.values(), *self._waits.values(), *self._own])
 
     def of_change(self, at: datetime) -> Span | None:
         """Return the span that accounts for a change of the password; None: nothing does."""

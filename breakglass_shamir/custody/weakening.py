@@ -112,6 +112,7 @@ def _rotation(old: Policy, new: Policy) -> Iterator[str]:
     before, after = old.rotation, new.rotation
     yield from _longer("rotation.deadline", before.deadline, after.deadline)
     yield from _longer("rotation.max_age", before.max_age, after.max_age)
+    yield from _longer("rotation.wait_for_sessions", before.wait_for_sessions, after.wait_for_sessions)
     if after.may_defer and not before.may_defer:
         yield "rotation.may_defer: a rotation may be put off"
     if round(after.generator.bits()) < round(before.generator.bits()):

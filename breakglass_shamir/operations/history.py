@@ -295,6 +295,11 @@ def _old_dead(story: OpeningStory, body: records.OldDead, record: Record) -> _Ch
     return _rotation(story, proven=record.time, proofs=body.proofs, scope=body.scope, attested_by=body.attested_by)
 
 
+def _sessions_awaited(story: OpeningStory, body: records.SessionsAwaited, _r: Record) -> _Changes:
+    limit = f", waited for up to {in_words(body.for_s)}" if body.for_s else " when the change went on"
+    return {"sessions_awaited": (*story.sessions_awaited, f"{body.count}{limit}")}
+
+
 def _waited(story: OpeningStory, body: records.Waited, _r: Record) -> _Changes:
     before = story.rotation.waited if story.rotation else ()
     return _rotation(story, waited=(*before, f"{in_words(body.seconds)} for {body.what}"))
@@ -309,6 +314,7 @@ _OPENINGS: dict[type, Callable[[OpeningStory, Any, Record], _Changes]] = {
     records.Applying: _applying,
     records.Applied: lambda story, _b, record: _rotation(story, applied=record.time),
     records.OldDead: _old_dead,
+    records.SessionsAwaited: _sessions_awaited,
     records.SessionsEnded: lambda story, body, _r: _rotation(story, sessions_ended=body.count, sessions=body.detail),
     records.Waited: _waited,
 }

@@ -95,6 +95,7 @@ must_avoid = ""                         # optional: characters it never holds
 max_age = "365d"                        # optional: when a credential that nobody used is due for rotation
 endpoints = []                          # optional: URIs at which a rotation is proven; default: the target's
 end_sessions = true                     # optional: whether a rotation ends sessions that are logged in
+wait_for_sessions = "10m"               # optional: how long a change waits for sessions that are still open
 
 [drills]
 roll_call = "90d"                       # optional: how often every sheet is looked at

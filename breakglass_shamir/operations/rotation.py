@@ -6,14 +6,15 @@ Rules:
 1. Nothing is printed that the target is known to refuse: ``preflight`` first (``fitting.py``).
 2. The new sheets are written, read back and in the hands of a quorum before the target is touched: the paper
    is the write-ahead log.
-3. ``applying`` is durable before the change, ``old-dead`` only after the proof at every endpoint (``proof.py``),
+3. The change waits for the officers' own sessions at the target (``sessions.py``).
+4. ``applying`` is durable before the change, ``old-dead`` only after the proof at every endpoint (``proof.py``),
    and after the account's sessions were ended.
-4. After an ambiguous failure the new credential is probed first, then the old one; each once (``probing.py``).
-5. A definitive rejection by the target's rules, with the old credential still accepted, abandons the prepared
+5. After an ambiguous failure the new credential is probed first, then the old one; each once (``probing.py``).
+6. A definitive rejection by the target's rules, with the old credential still accepted, abandons the prepared
    epoch, and another that is more likely to fit is prepared. An ambiguous failure never does.
-6. An epoch that another terminal printed is put in force only where the target takes its credential already, or
+7. An epoch that another terminal printed is put in force only where the target takes its credential already, or
    where this terminal knows the old epoch, too, from its sheets alone: paper does not say who made it.
-7. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is abandoned and
+8. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is abandoned and
    made anew; one that may have been applied never is.
 
 The credential's text is in memory only, and in the sheets.
@@ -36,7 +37,6 @@ from breakglass_shamir.custody.record import (
     OldDead,
     Refused,
     Rejected,
-    SessionsEnded,
     Waited,
 )
 from breakglass_shamir.errors import BreakglassError, ConnectorError
@@ -48,6 +48,7 @@ from breakglass_shamir.operations.probing import Found, Living, Prober, find_liv
 from breakglass_shamir.operations.proof import Proof
 from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.sessions import OwnSessions
 from breakglass_shamir.operations.sheets import (
     DEFAULT_TIMEOUT_S,
     Printing,
@@ -156,11 +157,15 @@ class Rotation:
         state = self.recorder.refresh()
         old_id, new_id = state.current, state.prepared
         endpoints = targets.endpoints_of(self.policy, self.old)
+        sessions = OwnSessions(self.recorder, endpoints)
+        if not state.applying:
+            sessions.wait(self.old.secret, self.policy.rotation.wait_for_sessions.seconds)
         self.recorder.append(Applying(old_epoch_id=old_id, new_epoch_id=new_id))
         self._change(endpoints[0], new, resumed=state.applying)
         self.recorder.append(Applied(new_epoch_id=new_id))
         proofs = self._prove(endpoints, new)
-        self._end_sessions(endpoints, new)
+        if self.policy.rotation.end_sessions:
+            sessions.end(new.secret)
         scope = endpoints[0].scope
         self.recorder.append(OldDead(old_epoch_id=old_id, new_epoch_id=new_id, proofs=proofs, scope=scope))
         opening = self.recorder.set_state.active_opening
@@ -295,23 +300,6 @@ class Rotation:
         except ConnectorError as error:
             self.recorder.append(Refused(stage="prove", error=error.id, message=str(error)))
             raise
-
-    def _end_sessions(self, endpoints: tuple[Connector, ...], new: Credential) -> None:
-        """End what is still logged in with the old credential; what cannot be ended is owed."""
-        if not self.policy.rotation.end_sessions:
-            return
-        for endpoint in endpoints:
-            if "end_sessions" in endpoint.abilities:
-                self._note(self._sessions_at(endpoint, new))
-
-    def _sessions_at(self, endpoint: Connector, new: Credential) -> SessionsEnded:
-        try:
-            count = endpoint.end_sessions(new.secret)
-        except ConnectorError as error:
-            self.recorder.desk.warn(f"sessions of the account could not be ended; that stays a debt: {error}")
-            return SessionsEnded(count=0, detail=f"{endpoint.target}: {error}", failed=True)
-        self.recorder.desk.say(f"sessions ended at {endpoint.target}: {count}")
-        return SessionsEnded(count=count, detail=endpoint.target)
 
     def _waited(self, what: str, seconds: int) -> None:
         self._note(Waited(what=what, seconds=seconds))

@@ -103,6 +103,9 @@ class OpeningStory:
     """How the use ended, in words."""
 
     classification: str = ""
+    sessions_awaited: tuple[str, ...] = ()
+    """How many sessions of the account were open before the change, and how many when it waited no longer."""
+
     rotation: RotationStory | None = None
     outcome: str = ""
     """``closed``, ``cancelled``, ``superseded``, ``rehearsed``, ``ended``; empty while it is under way."""

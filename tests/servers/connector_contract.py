@@ -118,6 +118,7 @@ class ConnectorContract:
         calls: dict[str, Callable[[], object]] = {
             "logins_since": lambda: connector.logins_since(datetime.now(UTC)),
             "password_changed_at": lambda: connector.password_changed_at(stage.right),
+            "open_sessions": lambda: connector.open_sessions(stage.right),
             "end_sessions": lambda: connector.end_sessions(stage.right),
             "issue": lambda: connector.issue(stage.right),
         }
@@ -163,6 +164,17 @@ class ConnectorContract:
         assert stage.connector.end_sessions(stage.new) >= 1
         assert eventually(lambda: not alive())
         assert stage.connector.check(stage.new).result is CheckResult.ACCEPTED
+
+    def test_open_sessions_are_counted_and_this_one_is_not(self, stage: Stage) -> None:
+        connector = stage.connector
+        needs(connector, "open_sessions")
+        assert stage.log_in is not None, "the stage of a connector that counts sessions can begin one"
+        assert connector.open_sessions(stage.right) == 0
+        alive = stage.log_in(stage.right)
+        assert connector.open_sessions(stage.right) >= 1
+        assert alive(), "counting ends nothing"
+        connector.end_sessions(stage.right)
+        assert eventually(lambda: connector.open_sessions(stage.right) == 0)
 
     def test_no_secret_in_any_text(self, stage: Stage, unreachable: Connector) -> None:
         texts = [

@@ -89,7 +89,7 @@ class Run:
             system: Any = os
             system.fsync = no_space
         self.wrap(outlet, "_write", lambda path, _pdf: f"write {path.name}")
-        for method in ("rotate", "check", "end_sessions", "issue"):
+        for method in ("rotate", "check", "open_sessions", "end_sessions", "issue"):
             self.wrap(base.Connector, method, lambda *_, word=method: f"connector.{word}")
         self.play_the_office()
 

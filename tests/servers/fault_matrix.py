@@ -82,6 +82,7 @@ custodians = ["North", "South"]
 [declaration]
 classes = ["idp-outage"]
 [rotation]
+wait_for_sessions = "{wait}"
 {rotation}
 """
 
@@ -100,6 +101,7 @@ class World:
         restart: restarts the server and returns when it answers; None if it cannot.
         options: ``target.options`` of the policy; ``time_limit`` must be short. ``{address}`` as in ``uri``.
         rotation: more lines of the policy's table ``rotation``.
+        wait: how long a change waits for sessions that are open.
         offers: ``SCHEME=MODULE:CLASS`` of connectors that do not ship with the program.
         logs: files and folders where the server writes; no secret may stand there.
         whole: whether every boundary is gone through.
@@ -118,6 +120,7 @@ class World:
     restart: Callable[[], None] | None = None
     options: Mapping[str, str] = field(default_factory=lambda: {"time_limit": "1"})
     rotation: str = ""
+    wait: str = "1s"
     offers: Sequence[str] = ()
     logs: Sequence[Path] = ()
     whole: bool = False
@@ -493,6 +496,7 @@ class Matrix:
         options = ", ".join(f"{name} = {json.dumps(value)}" for name, value in given.items())
         return _POLICY.format(
             name=NAME, uri=world.uri.format(address=address), account=world.account, rotation=world.rotation,
+            wait=world.wait,
             kind=world.kind,
             options=f"options = {{ {options} }}" if options else "",
         )  # fmt: skip

@@ -30,6 +30,7 @@ options = {{ {options} }}
 classes = ["idp-outage"]
 ticket = "INC-[0-9]{{4,}}"
 [rotation]
+wait_for_sessions = "1s"
 {rotation}
 """
 
@@ -101,7 +102,7 @@ def live_through(place: Place, folder: Path) -> TargetLife:
     assert place.opens(new)
     if alive:
         assert eventually(lambda: not alive()), "a session that the old credential began is still there"
-        assert "sessions-ended" in life.kinds()
+        assert {"sessions-awaited", "sessions-ended"} <= set(life.kinds())
     assert {"applied", "old-dead", "closed"} <= set(life.kinds())
     assert life.run("status").exit == 0
     life.ok("audit", "verify")

@@ -37,7 +37,7 @@ class Faulty(Connector):
     scheme = "faulty"
     grace_window_s = 0
     scope = "nothing"
-    abilities = frozenset({"logins_since", "password_changed_at", "end_sessions"})
+    abilities = frozenset({"logins_since", "password_changed_at", "open_sessions", "end_sessions"})
     failure: Exception = RuntimeError("link down")
 
     def _preflight(self, new: Secret | None) -> Preflight:
@@ -58,6 +58,9 @@ class Faulty(Connector):
     def _password_changed_at(self, credential: Secret | None) -> datetime | None:
         raise self.failure
 
+    def _open_sessions(self, credential: Secret) -> int:
+        raise self.failure
+
     def _end_sessions(self, credential: Secret) -> int:
         raise self.failure
 
@@ -74,12 +77,13 @@ def calls(connector: Connector) -> list[Callable[[], object]]:
         lambda: connector.check(LEAKY),
         lambda: connector.rotate(Secret(b"something else"), LEAKY),
         lambda: connector.password_changed_at(LEAKY),
+        lambda: connector.open_sessions(LEAKY),
         lambda: connector.end_sessions(LEAKY),
         lambda: connector.logins_since(datetime.now(UTC)),
     ]
 
 
-@pytest.mark.parametrize("which", range(6))
+@pytest.mark.parametrize("which", range(7))
 def test_only_connector_errors_come_out_with_their_cause(which: int) -> None:
     with pytest.raises(ConnectorError, match=r"faulty .* failed") as caught:
         calls(faulty(KeyError("boom")))[which]()
@@ -95,7 +99,7 @@ def test_an_interrupt_is_not_held_back() -> None:
         Stopped("faulty:x").rotate(LEAKY, LEAKY)
 
 
-@pytest.mark.parametrize("which", range(5))
+@pytest.mark.parametrize("which", range(6))
 @pytest.mark.parametrize(
     "failure",
     [

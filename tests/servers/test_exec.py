@@ -216,12 +216,13 @@ def test_preflight_is_handed_on(folder: Path) -> None:
 
 
 def test_what_it_can_do_is_said_by_an_option(folder: Path) -> None:
-    able = {"abilities": "end_sessions logins_since issue", "grace_window": "90"}
+    able = {"abilities": "end_sessions open_sessions logins_since issue", "grace_window": "90"}
     connector = answering(folder, {"count": 2, "new": base64.b64encode(b"fresh").decode()}, **able)
-    assert connector.abilities == {"end_sessions", "logins_since", "issue"}
+    assert connector.abilities == {"end_sessions", "open_sessions", "logins_since", "issue"}
     assert connector.grace_window_s == 90
     assert ExecConnector.abilities == frozenset()
     assert connector.end_sessions(RIGHT) == 2
+    assert connector.open_sessions(RIGHT) == 2
     assert connector.issue(RIGHT) == Secret(b"fresh")
     with pytest.raises(ConnectorError, match="not supported"):
         connector.password_changed_at(RIGHT)

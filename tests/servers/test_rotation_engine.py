@@ -42,12 +42,12 @@ def follower(server: ToyServer) -> Iterator[ToyServer]:
     made.stop()
 
 
-def world(server: ToyServer, scheme: str = "toy", rotation: str = "") -> World:
+def world(server: ToyServer, scheme: str = "toy", rotation: str = "", wait: str = "1s") -> World:
     return World(
         scheme, f"{scheme}://{{address}}", "breakglass", ("127.0.0.1", server.port),
         lambda secret: server.become(secret.reveal().decode()),
         lambda secret: server.opens(secret.reveal().decode()),
-        offers=OFFERS, rotation=rotation,
+        offers=OFFERS, rotation=rotation, wait=wait,
     )  # fmt: skip
 
 
@@ -75,6 +75,14 @@ def lasting(server: ToyServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def pair(server: ToyServer, follower: ToyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     rotation = f'endpoints = ["toy://127.0.0.1:{follower.port}"]'
     made = Matrix(world(server, rotation=rotation), tmp_path_factory.mktemp("pair"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def patient(server: ToyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    """A set whose change waits for sessions longer than a test lasts."""
+    made = Matrix(world(server, wait="1h"), tmp_path_factory.mktemp("patient"))
     yield made
     made.close()
 
@@ -274,6 +282,58 @@ class TestSessions:
             assert one.recv(100) == b""
         (done,) = (body for body in lab.entries() if isinstance(body, records.SessionsEnded))
         assert (done.count, done.failed) == (1, False)
+
+    def test_the_change_waits_until_the_officers_have_logged_out(self, patient: Matrix, server: ToyServer) -> None:
+        patient.begin()
+        asked: list[bool] = []
+
+        def log_out(_name: str) -> None:
+            asked.append(server.opens(patient.secret.reveal().decode()))
+            if len(asked) == 3:
+                one.close()
+
+        with self.log_in(patient, server) as one:
+            ended = patient.rotate(log_out, pauses=["before connector.open_sessions"])
+        assert ended.status == 0, ended.said
+        assert "1 session; the change waits up to 1 h for them to log out" in ended.said
+        assert asked == [True] * len(asked), "the old credential was changed under an officer's hands"
+        assert len(asked) >= 3
+        order = [kind for kind in kinds(patient) if kind in ("sessions-awaited", "applying", "sessions-ended")]
+        assert order == ["sessions-awaited", "sessions-awaited", "applying", "sessions-ended"]
+        waits = [body for body in patient.entries() if isinstance(body, records.SessionsAwaited)]
+        assert [(body.count, body.for_s) for body in waits] == [(1, 3600), (0, 0)]
+
+    def test_the_wait_is_bounded_and_what_is_left_is_ended(self, lab: Matrix, server: ToyServer) -> None:
+        with self.log_in(lab, server) as one:
+            ended = lab.rotate()
+            assert ended.status == 0, ended.said
+            assert one.recv(100) == b""
+        assert "still logged in, and waited for no longer" in ended.said
+        waits = [body for body in lab.entries() if isinstance(body, records.SessionsAwaited)]
+        assert [(body.count, body.for_s) for body in waits] == [(1, 1), (1, 0)]
+
+    def test_a_target_that_does_not_tell_holds_nothing_up(self, patient: Matrix) -> None:
+        patient.begin()
+        proxy = patient.proxy
+        assert proxy is not None
+        ended = patient.rotate(proxy.arming("before send", 0), pauses=["before connector.open_sessions"])
+        assert ended.status == 0, ended.said
+        assert "whether somebody is still logged in" in ended.said
+        assert of(patient, records.SessionsAwaited) == []
+        patient.proven()
+
+    def test_a_kill_while_it_waits_leaves_the_old_credential_and_its_sheets(
+        self, patient: Matrix, server: ToyServer
+    ) -> None:
+        patient.begin()
+        with self.log_in(patient, server):
+            assert patient.rotate(kill="after record sessions-awaited").status < 0
+            assert patient.look() == "old"
+        assert patient.state().phase is not Phase.APPLYING
+        patient.scan(2)
+        ended = patient.rotate(scans=(1, 2))
+        assert ended.status == 0, ended.said
+        patient.proven()
 
     def test_sessions_that_cannot_be_ended_are_owed(self, lab: Matrix, server: ToyServer) -> None:
         proxy = lab.proxy

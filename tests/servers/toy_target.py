@@ -119,7 +119,9 @@ class ToyServer:
                 return self._log_in(one, asked["password"])
             if one not in self.sessions:
                 return {"error": "not logged in"}
-            return {"change": self._change, "end": self._end, "log": self._log}[asked["op"]](one, asked)
+            return {"change": self._change, "open": self._open, "end": self._end, "log": self._log}[asked["op"]](
+                one, asked
+            )
 
     def _log_in(self, one: socket.socket, password: str) -> dict[str, Any]:
         self.knocks += 1
@@ -139,9 +141,15 @@ class ToyServer:
         self._changed, self.changed_at = time.monotonic(), datetime.now(UTC)
         return {}
 
-    def _end(self, one: socket.socket, _asked: dict[str, Any]) -> dict[str, Any]:
+    def _open(self, one: socket.socket, _asked: dict[str, Any]) -> dict[str, Any]:
+        return {"count": len(self._others(one))}
+
+    def _others(self, one: socket.socket) -> list[socket.socket]:
         time.sleep(LEAVING_S)
-        others = [other for other in list(self.sessions) if other is not one and not _left(other)]
+        return [other for other in list(self.sessions) if other is not one and not _left(other)]
+
+    def _end(self, one: socket.socket, _asked: dict[str, Any]) -> dict[str, Any]:
+        others = self._others(one)
         for other in others:
             other.shutdown(socket.SHUT_RDWR)
             self.sessions.discard(other)
@@ -170,7 +178,7 @@ class ToyConnector(Connector):
     settle_s: ClassVar[int] = 0
     probe_pause_s: ClassVar[float] = 0
     scope: ClassVar[str] = "this account"
-    abilities: ClassVar[frozenset[str]] = frozenset({"password_changed_at", "end_sessions"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"password_changed_at", "open_sessions", "end_sessions"})
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
         super().__init__(target, account, options=options)
@@ -210,6 +218,11 @@ class ToyConnector(Connector):
     def _password_changed_at(self, credential: Secret | None) -> datetime | None:
         changed = str(self._log(credential)["changed"])
         return datetime.fromisoformat(changed) if changed else None
+
+    def _open_sessions(self, credential: Secret) -> int:
+        with _Call(self._address, self.time_limit_s) as call:
+            call.need(op="login", password=credential.reveal().decode())
+            return int(call.need(op="open")["count"])
 
     def _end_sessions(self, credential: Secret) -> int:
         with _Call(self._address, self.time_limit_s) as call:

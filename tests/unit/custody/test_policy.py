@@ -80,7 +80,7 @@ def test_several_groups_are_all_needed_unless_the_policy_says_how_many() -> None
          "reveal.mode: unknown key, expected one of modes, show_for; did you mean modes?"),
         ("[declaration]", "[rotation]\nat = 1\n[declaration]",
          "rotation.at: unknown key, expected one of deadline, may_defer, length, alphabet, must_contain, "
-         "must_avoid, max_age, endpoints, end_sessions"),
+         "must_avoid, max_age, endpoints, end_sessions, wait_for_sessions"),
         ('uri = "ssh-key:///srv/key"', "", "target.uri: expected text of 3 to 400 characters, got nothing"),
         ('uri = "ssh-key:///srv/key"', 'uri = "x"', "target.uri: expected text of 3 to 400 characters, got 'x'"),
         ('uri = "ssh-key:///srv/key"', f'uri = "{"x" * 401}"',

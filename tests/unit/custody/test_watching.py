@@ -145,3 +145,20 @@ def seen(**changes: object) -> records.LoginSeen:
         "matched": "", "detail": "",
     }  # fmt: skip
     return records.LoginSeen(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_a_wait_for_sessions_accounts_for_logins_until_the_next_record_of_its_opening() -> None:
+    waits = records.SessionsAwaited(count=1, for_s=600, detail="a: 1 session")
+    log = used().add(3000, waits, OPENING)
+    assert [log.login(seconds) is not None for seconds in (2900, 3300, 3660, 3661)] == [False, True, True, False]
+    log.add(3200, records.SessionsAwaited(count=0, for_s=0, detail=""), OPENING)
+    assert [log.login(seconds) is not None for seconds in (3100, 3260, 3261)] == [True, True, False]
+
+
+def test_a_wait_that_nobody_opened_a_set_for_accounts_for_nothing_but_itself() -> None:
+    log = Log().add(3000, records.SessionsAwaited(count=1, for_s=600, detail=""), OPENING)
+    assert log.login(3300) is None
+
+
+def test_a_wait_accounts_for_no_change_of_the_password() -> None:
+    assert not used().add(3000, records.SessionsAwaited(count=1, for_s=600, detail=""), OPENING).change(3000)

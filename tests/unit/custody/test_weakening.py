@@ -59,6 +59,7 @@ length = 24
 max_age = "365d"
 endpoints = ["ssh-key:///srv/key", "ssh-key:///srv/second"]
 end_sessions = true
+wait_for_sessions = "10m"
 
 [drills]
 roll_call = "90d"
@@ -115,6 +116,7 @@ WEAKER = [
         ["rotation.endpoints: both credentials are also tried at exec:///srv/mine"],
     ),
     ("end_sessions = true", "end_sessions = false", ["rotation.end_sessions: sessions go on after a rotation"]),
+    ('wait_for_sessions = "10m"', 'wait_for_sessions = "11m"', ["rotation.wait_for_sessions: 11m instead of 10m"]),
     ('roll_call = "90d"', 'roll_call = "91d"', ["drills.roll_call: 91d instead of 90d"]),
     ('rehearsal = "90d"', 'rehearsal = "91d"', ["drills.rehearsal: 91d instead of 90d"]),
     ('access = "365d"', 'access = "366d"', ["drills.access: 366d instead of 365d"]),

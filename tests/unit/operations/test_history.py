@@ -187,11 +187,14 @@ def test_a_rotation_is_told_with_what_was_waited_for_and_the_sessions_it_ended()
     book.add(lives.issued(SECOND)).add(lives.COUNTERSIGNED).add(lives.read_back(TWO))
     for seat in SEATS:
         book.add(lives.ack(TWO, seat))
+    book.add(records.SessionsAwaited(count=2, for_s=600, detail="a: 2 sessions"))
+    book.add(records.SessionsAwaited(count=1, for_s=0, detail="a: 1 session"))
     book.add(lives.APPLYING).add(lives.APPLIED)
     book.add(records.Waited(what="the old one to die at a", seconds=90)).add(records.Waited(what="b", seconds=5))
     book.add(records.SessionsEnded(count=2, detail="of root")).add(lives.OLD_DEAD)
     (opening,) = book.of_set.openings
     assert opening.rotation is not None
+    assert opening.sessions_awaited == ("2, waited for up to 10 min", "1 when the change went on")
     assert opening.rotation.waited == ("1 min 30 s for the old one to die at a", "5 s for b")
     assert (opening.rotation.sessions_ended, opening.rotation.sessions) == (2, "of root")
 
