@@ -544,6 +544,17 @@ def test_the_target_is_changed_only_with_the_new_sheets_in_custody() -> None:
     book.add(voided).add(ack(TWO, "1.2")).refuse(APPLYING, message)
 
 
+def test_sessions_are_waited_for_between_preparation_and_change() -> None:
+    waits = records.SessionsAwaited(count=1, for_s=600, detail="a: 1 session")
+    book = at_ready()
+    before = book.set
+    assert book.add(waits).set == before, "a wait changes nothing"
+    for early in (at_open(), at_applying()):
+        early.refuse(waits, "sessions are waited for between the preparation of an epoch and the change")
+    backwards = records.SessionsAwaited(count=-1, for_s=1, detail="")
+    at_ready().refuse(backwards, "expected a count and a time that are not negative", InvalidRecord)
+
+
 def test_only_the_prepared_epoch_follows_the_current_one() -> None:
     message = "only the prepared epoch can follow the current one"
     for ids in ((TWO, ONE), (ONE, ONE), (ONE, ""), ("", TWO)):
