@@ -26,7 +26,7 @@ class TestLdapFaults(FaultMatrix):
         return World(
             "ldap", "ldap://{address}", dn, (slapd.host, slapd.port),
             lambda secret: slapd.set_password(dn, secret), lambda secret: slapd.admits(dn, secret), slapd.restart,
-            options={"time_limit": "0.5", "ca": str(throwaway_ca.certificate)}, logs=[slapd.log_file],
+            options={"time_limit": "1", "ca": str(throwaway_ca.certificate)}, logs=[slapd.log_file],
             exchanges=LDAP_EXCHANGES,
         )  # fmt: skip
 
@@ -40,7 +40,7 @@ class TestActiveDirectoryFaults(FaultMatrix):
         return World(
             "ad", "ad://{address}", name, (samba.host, TLS_PORT),
             lambda secret: samba.set_password(name, secret), lambda secret: samba.admits_by_ntlm(name, secret),
-            samba.restart, options={"time_limit": "1", "ca": str(throwaway_ca.certificate)}, logs=samba.log_files,
+            samba.restart, options={"time_limit": "3", "ca": str(throwaway_ca.certificate)}, logs=samba.log_files,
             exchanges=AD_EXCHANGES,
         )  # fmt: skip
 
