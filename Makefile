@@ -10,7 +10,7 @@ RUNTIME_PACKAGES := openssh-client openssl
 SERVER_PACKAGES := exim4-daemon-light krb5-admin-server krb5-kdc krb5-user ldap-utils mariadb-server postgresql rsyslog rsyslog-gnutls \
   samba samba-ad-provision samba-dsdb-modules samba-vfs-modules slapd smbclient winbind
 BUILD_PACKAGES := gcc libldap-dev libsasl2-dev python3-dev
-TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) chromium pamtester poppler-utils \
+TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) chromium mawk pamtester poppler-utils \
   printer-driver-cups-pdf ssss systemd tmux
 
 # What decoding is compared with.

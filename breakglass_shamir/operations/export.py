@@ -44,6 +44,7 @@ _SPKI = bytes.fromhex("302a300506032b6570032100")
 _README = """Exported records of one breakglass ledger.
 
 Check them with OpenSSH and OpenSSL alone: sh verify.sh
+Of more than 1000 records that computes a sample of the terminal's signatures; all of them: sh verify.sh full
 
 NNNNNN.json               one record, byte for byte as it was signed
 NNNNNN.json.sig           the terminal's signature

@@ -148,16 +148,16 @@ def check(need: Callable[[str], str]) -> Callable[[Path], subprocess.CompletedPr
     shell = need("dash")
     need("ssh-keygen"), need("openssl")
 
-    def run(folder: Path) -> subprocess.CompletedProcess[str]:
+    def run(folder: Path, *words: str, tools: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [shell, str(folder / "verify.sh")], capture_output=True, text=True, check=False, timeout=60, cwd="/",
-            env={"PATH": "/usr/bin:/bin", "TZ": "America/Los_Angeles"},
+            [shell, str(folder / "verify.sh"), *words], capture_output=True, text=True, check=False, timeout=60,
+            cwd="/", env={"PATH": f"{tools}:/usr/bin:/bin".lstrip(":"), "TZ": "America/Los_Angeles"},
         )  # fmt: skip
 
     return run
 
 
-Check = Callable[[Path], subprocess.CompletedProcess[str]]
+Check = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_everything_holds_and_its_root_is_that_of_the_log(ledger: Ledger, whole: Path, check: Check) -> None:
@@ -170,6 +170,84 @@ def test_everything_holds_and_its_root_is_that_of_the_log(ledger: Ledger, whole:
     assert done.stdout.splitlines()[-1] == f"{said}; their tree has the root {root}"
     for principal in ("quorum-", "drill-", "officer:Duty-officer-north"):
         assert f"signature for {principal}" in done.stdout
+
+
+def test_a_log_of_every_shape_has_its_tree_computed(ledger: Ledger, folder: Path, whole: Path, check: Check) -> None:
+    lines = (whole / "records").read_text().splitlines(keepends=True)
+    others = (whole / "signatures").read_text().splitlines(keepends=True)
+    for size in (1, 2, 3, 5, 6):
+        (folder / "records").write_text("".join(lines[:size]))
+        (folder / "signatures").write_text("".join(line for line in others if int(line.split()[0]) < size))
+        sum_up(folder)
+        done = check(folder)
+        assert f"their tree has the root {ledger.root_at(size).hex()}" in done.stdout, done.stderr
+
+
+def test_it_runs_with_the_plainest_awk(whole: Path, tmp_path: Path, need: Callable[[str], str], check: Check) -> None:
+    (tmp_path / "awk").symlink_to(need("mawk"))
+    assert check(whole, tools=str(tmp_path)).stdout == check(whole).stdout != ""
+
+
+def test_it_takes_no_other_word(whole: Path, check: Check) -> None:
+    for words in (["fast"], ["full", "full"], [""]):
+        assert "expected no word, or the word full" in check(whole, *words).stderr
+
+
+# --- more records than are all computed -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of 1001 records, exported."""
+    with create(tmp_path_factory.mktemp("long") / "home", "office terminal") as made:
+        with made.transaction():
+            while made.size < 1001:
+                entry, _ = made._make(records.Heartbeat(every_s=60), "", "", None)
+                made._insert(entry)
+                made.catch_up()
+        out = tmp_path_factory.mktemp("exported") / "all"
+        export.export(made, "all", out)
+        return out
+
+
+def test_a_long_log_is_checked_by_sample_and_says_so(long: Path, check: Check) -> None:
+    done = check(long)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = re.search(r"all 1001 records hold, with a sample of (\d+) \(all of them: sh verify.sh full\)", done.stdout)
+    assert found is not None
+    assert 4 <= int(found[1]) < 100
+
+
+@pytest.mark.parametrize("what", ["record", "checkpoint", "root"])
+def test_a_sample_misses_no_byte_of_any_record(what: str, long: Path, tmp_path: Path, check: Check) -> None:
+    """Whoever has the terminal's key, and signs anew what was altered, does not get by."""
+    folder = Path(shutil.copytree(long, tmp_path / "evidence"))
+    file, words = folder / "000500.json", "000501.json does not follow the record in front"
+    if what == "record":
+        file.write_bytes(file.read_bytes().replace(b'"every_s":60', b'"every_s":61'))
+    else:
+        note, words = folder / "000500.json.checkpoint", "000501.json names another tree than the checkpoint in front"
+        lines = note.read_text().split("\n")
+        if what == "checkpoint":
+            lines[1], words = "777", "000500.json.checkpoint is of another record"
+        else:
+            lines[2] = base64.b64encode(bytes(32)).decode()
+        note.write_text("\n".join(lines))
+    sum_up(folder)
+    assert words in check(folder).stderr
+
+
+def test_only_a_signature_of_the_terminal_that_was_swapped_is_left_to_the_whole_check(
+    long: Path, tmp_path: Path, check: Check
+) -> None:
+    folder = Path(shutil.copytree(long, tmp_path / "evidence"))
+    kept = (folder / "records").read_text().splitlines(keepends=True)
+    shutil.copy(folder / "000003.json.sig", folder / "000002.json.sig")
+    sum_up(folder)
+    assert "the terminal's signature of 000002.json" in check(folder, "full").stderr
+    (folder / "records").write_text("".join(kept[:500] + kept[501:]))
+    sum_up(folder)
+    assert "the terminal's signature of 000002.json" in check(folder).stderr, "a log with a gap is never sampled"
 
 
 def test_an_opening_and_a_single_record_hold_without_the_rest(ledger: Ledger, tmp_path: Path, check: Check) -> None:
