@@ -15,10 +15,11 @@ from breakglass_shamir.custody import passed
 from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.gates import GATES
-from breakglass_shamir.ledger import clock
+from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger.verify import verify
 from breakglass_shamir.operations import opening
 from tests.attacks.test_every_gate import CLOSERS, FINE, Office, office
+from tests.end_to_end import test_audit_export
 from tests.end_to_end.life import PROGRAM
 
 SHOWN = sorted(set(GATES) - {"clock", "alert", "void"})
@@ -104,6 +105,13 @@ def test_a_rotation_that_reveals_nothing_needs_none_of_what_an_emergency_needs(
         nobody = replace(FINE, purpose="rotation", incident_class="x", ticket="none", officers=(), mode="no-reveal")
         found.open(nobody)
         assert gates_passed(found) == []
+
+
+def test_a_rehearsal_that_nobody_signed_is_named_beside_an_opening_that_an_officer_did(tmp_path: Path) -> None:
+    with home.create(tmp_path / "home", "office terminal") as ledger:
+        test_audit_export.fill(ledger)
+        (rehearsed,) = [one.record.seq for one in ledger.entries() if isinstance(one.record.body, records.Rehearsed)]
+        assert [(one.gate, one.seq) for one in verify(ledger).passed_gates] == [("signatures", rehearsed)]
 
 
 @pytest.mark.parametrize("seconds", [0, passed.SLACK_S])
