@@ -49,11 +49,12 @@ PATTERNS = {
     "<version>": r"[0-9]+\.[0-9]+\.[0-9]+",
     "<rule>": r"─+",
     "<health>": r"(?:fresh|worn) \([0-9]+ %\)",
+    "<seconds>": r"[0-9]{1,4}",
     "<any>": r".*",
 }
 """What a placeholder stands for; the specific ones come before the general ones."""
 
-RECORDED = tuple(name for name in PATTERNS if name != "<any>")
+RECORDED = tuple(name for name in PATTERNS if name not in ("<seconds>", "<any>"))
 """Placeholders that recording puts in by itself."""
 
 _COPIER = f"""#!{sys.executable}
