@@ -31,7 +31,7 @@ from breakglass_shamir.operations import outlet
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.outlet import Document, Printed
 from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import Paper, SheetContent, render
+from breakglass_shamir.paper.sheet import Paper, SheetContent, render, render_for_printer
 from breakglass_shamir.standalone import recover
 
 SALT_BYTES = 16
@@ -129,13 +129,14 @@ def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) 
         PaperError: a document could not be put out or does not read back; files that were written are removed.
         InvalidInput: a name has a character that cannot be printed; nothing left this program.
     """
-    documents = list(_documents(epoch, printing.paper))
+    documents = list(_documents(epoch, printing))
     if printing.out is None:
         return outlet.to_printer(documents, printing.printer, scanner, desk)
     return outlet.to_folder(documents, printing.out, scanner, desk)
 
 
-def _documents(epoch: Epoch, paper: Paper) -> Iterator[Document]:
+def _documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
+    draw = render if printing.out else render_for_printer
     envelope = frozenset(epoch.live.envelope.to_codes())
     kinds: tuple[tuple[Sealed, Literal["live", "drill"], str, frozenset[str]], ...] = (
         (epoch.live, "live", "sheet", envelope),
@@ -143,7 +144,7 @@ def _documents(epoch: Epoch, paper: Paper) -> Iterator[Document]:
     )
     for sealed, kind, word, more in kinds:
         for share in sealed.shares:
-            pdf = render(_content(epoch, share, kind), paper)
+            pdf = draw(_content(epoch, share, kind), printing.paper)
             what = f"{word} {share.group}.{share.member}"
             yield Document(_file_name(epoch, share), what, pdf, more | {share.to_text()})
 

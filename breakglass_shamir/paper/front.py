@@ -265,15 +265,24 @@ def _how_to_enter(page: Page, content: SheetContent, y: float, right: float) -> 
 
 
 def typed_lines(
-    page: Page, x: float, y: float, lines: tuple[str, ...], *, style: Style, pitch: float, first: int = 1
+    page: Page,
+    x: float,
+    y: float,
+    lines: tuple[str, ...],
+    *,
+    style: Style,
+    pitch: float,
+    first: int = 1,
+    right: float | None = None,
 ) -> None:
-    """Draw lines to be typed, numbered from ``first``, every second one on a tint that leads the eye."""
+    """Draw lines to be typed, numbered from ``first``, every second one on a tint that leads the eye to ``right``."""
+    right = page.width - MARGIN_MM if right is None else right
     number_width = page.measure("00", _LINE_NUMBER) + 3
     check_x = x + number_width + page.measure(lines[0][:-1], style)
     page.text(check_x, y - pitch * 0.68 - 1.2, "check", _SMALL)
     for index, line in enumerate(lines, start=first):
         if (index - first) % 2 == 0:
-            page.bar(x - 1, y - pitch * 0.68, page.width - MARGIN_MM - x + 1, pitch, TINT)
+            page.bar(x - 1, y - pitch * 0.68, right - x + 1, pitch, TINT)
         page.text(x + number_width - 3, y, str(index), _LINE_NUMBER, "right")
         page.text(x + number_width, y, line, style)
         y += pitch

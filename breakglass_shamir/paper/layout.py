@@ -7,11 +7,14 @@ Rules:
 2. One accent colour; whatever it marks is also bold or framed, so that nothing is lost in black and white.
 3. The document's metadata is neutral and its bytes depend on its content only: no title, date or path tells
    what it is about.
+4. A viewer that heeds what a document wishes prints it at its own size, and on as many sides as it is made for.
 
 It knows nothing of shares, sheets or codes' meaning.
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,9 +24,17 @@ from breakglass_shamir.paper import qr
 from breakglass_shamir.paper.typeface import Face, fit, register, width, wrap
 
 Paper = Literal["a4", "letter"]
-
-PAPER_SIZES_MM: dict[Paper, tuple[float, float]] = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
+Size = tuple[float, float]
 """Width and height, mm."""
+
+PAPER_SIZES_MM: dict[Paper, Size] = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
+"""What a printer has in its tray."""
+
+HALF_SIZES_MM: dict[Paper, Size] = {"a4": (148.0, 210.0), "letter": (139.7, 215.9)}
+"""The half of each paper, upright: A5 and half letter. One cut across the middle of the paper makes it."""
+
+Sides = Literal["Simplex", "DuplexFlipLongEdge"]
+"""On how many sides of the paper a document is printed, ISO 32000-1 table 150."""
 
 POINTS_PER_MM = 72 / 25.4
 """PDF user space units in a millimetre."""
@@ -35,6 +46,9 @@ ACCENT: Colour = (0.66, 0.07, 0.13)
 TINT: Colour = (0.945, 0.945, 0.95)
 WHITE: Colour = (1.0, 1.0, 1.0)
 BLACK: Colour = (0.0, 0.0, 0.0)
+
+_PDF_VERSION = (1, 7)
+"""The first that knows both viewer preferences, ISO 32000-1 table 150."""
 
 _LINE_SPACING = 1.36
 """Leading as a multiple of the size."""
@@ -57,11 +71,14 @@ class Style:
 class Page:
     """A document under construction; draws on its current page."""
 
-    def __init__(self, paper: Paper, title: str) -> None:
-        self.width, self.height = PAPER_SIZES_MM[paper]
+    def __init__(self, size: Size, title: str, *, sides: Sides | None = None) -> None:
+        self.width, self.height = size
         self._buffer = io.BytesIO()
-        size = (self.width * POINTS_PER_MM, self.height * POINTS_PER_MM)
-        self._canvas = Canvas(self._buffer, pagesize=size, invariant=1, pageCompression=1)
+        points = (self.width * POINTS_PER_MM, self.height * POINTS_PER_MM)
+        self._canvas = Canvas(self._buffer, pagesize=points, invariant=1, pageCompression=1, pdfVersion=_PDF_VERSION)
+        self._canvas.setViewerPreference("PrintScaling", "None")
+        if sides:
+            self._canvas.setViewerPreference("Duplex", sides)
         self._canvas.setTitle(title)
         for setter in (self._canvas.setAuthor, self._canvas.setCreator, self._canvas.setProducer):
             setter("breakglass-shamir")
@@ -75,6 +92,20 @@ class Page:
         """Return the PDF."""
         self._canvas.save()
         return self._buffer.getvalue()
+
+    @contextmanager
+    def turned(self, size: Size) -> Iterator[None]:
+        """Draw on an area in the upper left corner as on a page of that size, its top at the left edge."""
+        whole = (self.width, self.height)
+        self._canvas.saveState()
+        self._canvas.translate(size[1] * POINTS_PER_MM, (self.height - size[0]) * POINTS_PER_MM)
+        self._canvas.rotate(90)
+        self.width, self.height = size
+        try:
+            yield
+        finally:
+            self.width, self.height = whole
+            self._canvas.restoreState()
 
     def text(
         self, x: float, y: float, text: str, style: Style, align: Literal["left", "right", "centre"] = "left"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from breakglass_shamir.paper.heading import FOOTER_MM, MARGIN_MM
-from breakglass_shamir.paper.layout import ACCENT, FAINT, TINT, Page, Paper, Style
+from breakglass_shamir.paper.layout import ACCENT, FAINT, PAPER_SIZES_MM, TINT, Page, Paper, Style
 from breakglass_shamir.paper.typeface import drawable, wrap
 
 ROW_MM = 8.0
@@ -70,7 +70,7 @@ def render_protocol(content: ProtocolContent, paper: Paper) -> bytes:
     Raises:
         InvalidInput: a text has a character that cannot be printed.
     """
-    page = Page(paper, "Protocol")
+    page = Page(PAPER_SIZES_MM[paper], "Protocol")
     flow = _Flow(page, content)
     for table in content.tables:
         flow.table(table)

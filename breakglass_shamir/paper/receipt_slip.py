@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.layout import FAINT, Page, Style
+from breakglass_shamir.paper.layout import FAINT, PAPER_SIZES_MM, Page, Style
 from breakglass_shamir.paper.typeface import drawable
 
 SLIP_MM = (150.0, 84.0)
@@ -67,7 +67,7 @@ def render(slips: Sequence[SlipContent]) -> bytes:
     """
     if not slips:
         raise InvalidInput("expected at least one receipt to draw")
-    page = Page("a4", "Receipt")
+    page = Page(PAPER_SIZES_MM["a4"], "Receipt", sides="Simplex")
     for number, content in enumerate(slips):
         if number:
             page.next()

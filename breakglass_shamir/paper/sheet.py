@@ -4,7 +4,8 @@
 Rules:
 
 1. A live sheet is its front, its back when there is a core to print or to miss, then further envelope codes.
-2. A drill card is one page by itself.
+2. A drill card is one page by itself, half as large as the sheets' paper; for a printer, one page of that paper
+   with the card on its upper half. Printers wait for paper that is not in the tray, or take what there is.
 3. Everything happens in memory; no file is written, and no secret is in the document's metadata.
 
 It does not print, name or store files.
@@ -15,20 +16,22 @@ from functools import lru_cache
 from breakglass_shamir.paper import qr
 from breakglass_shamir.paper.back import draw_back, draw_codes, pages_for
 from breakglass_shamir.paper.content import SheetContent, checked
-from breakglass_shamir.paper.drill_card import draw_drill_card
+from breakglass_shamir.paper.drill_card import draw_drill_card, draw_half
 from breakglass_shamir.paper.front import draw_front
 from breakglass_shamir.paper.heading import footer, heading
-from breakglass_shamir.paper.layout import Page, Paper
+from breakglass_shamir.paper.layout import HALF_SIZES_MM, PAPER_SIZES_MM, Page, Paper
 
-__all__ = ["Paper", "SheetContent", "render"]
+__all__ = ["Paper", "SheetContent", "render", "render_for_printer"]
+
+_CARD_TITLE = "Drill card"
 
 
 def render(content: SheetContent, paper: Paper) -> bytes:
-    """Draw one sheet or drill card.
+    """Draw one sheet or drill card, each on a page of its own size.
 
     Args:
         content: what it says.
-        paper: ``a4`` or ``letter``.
+        paper: ``a4`` or ``letter``; a drill card is A5 or half letter.
 
     Returns:
         A PDF whose bytes depend on the arguments only.
@@ -38,11 +41,26 @@ def render(content: SheetContent, paper: Paper) -> bytes:
         PaperError: a code's text fits no QR code.
     """
     content = checked(content)
-    page = Page(paper, "Drill card" if content.kind == "drill" else "Break-glass sheet")
-    if content.kind == "drill":
-        draw_drill_card(page, content)
-    else:
-        _draw_live(page, content)
+    if content.kind == "live":
+        return _render_live(content, paper)
+    page = Page(HALF_SIZES_MM[paper], _CARD_TITLE, sides="Simplex")
+    draw_drill_card(page, content)
+    return page.finish()
+
+
+def render_for_printer(content: SheetContent, paper: Paper) -> bytes:
+    """Draw one sheet or drill card on pages of the paper that is in the printer; arguments and errors as ``render``."""
+    content = checked(content)
+    if content.kind == "live":
+        return _render_live(content, paper)
+    page = Page(PAPER_SIZES_MM[paper], _CARD_TITLE, sides="Simplex")
+    draw_half(page, HALF_SIZES_MM[paper], content)
+    return page.finish()
+
+
+def _render_live(content: SheetContent, paper: Paper) -> bytes:
+    page = Page(PAPER_SIZES_MM[paper], "Break-glass sheet", sides="DuplexFlipLongEdge")
+    _draw_live(page, content)
     return page.finish()
 
 

@@ -96,7 +96,7 @@ def test_the_live_credential_cannot_be_computed_from_what_a_rehearsal_scans(
 ) -> None:
     program = need("ssss-combine")
     scans = sorted((five.folder / "cards").iterdir())
-    shares = [from_text(text).share for text in texts(scans)]
+    shares = [from_text(text).share for text in sorted(set(texts(scans)))]
     assert len(shares) == 5
     with home.open_home(five.home) as ledger:
         live = ledger.state.of(NAME).current_epoch.envelope
@@ -144,7 +144,7 @@ def test_no_live_code_is_on_any_page_of_a_drill(five: Life) -> None:
     files = drill_files(five)
     assert len(files) == 5
     found = texts(files)
-    assert len(found) == 5
+    assert [found.count(text) for text in found] == [2] * 2 * len(files)
     assert {from_text(text).share.kind for text in found} == {Kind.DRILL}
     for file in files:
         assert_holds_no(five.secret, file.name, file.read_bytes())

@@ -5,15 +5,27 @@ import os
 import stat
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from tests.end_to_end.life import NAME, Life, live_sheets
+
+PAPER_SIZES = {"a4": (210, 297), "letter": (216, 279)}
+CARD_SIZES = {"a4": (148, 210), "letter": (140, 216)}
+"""Of pages, mm."""
 
 SPLIT = ("--credential-from", "-")
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def page_sizes(file: Path) -> set[tuple[int, ...]]:
+    document = pypdfium2.PdfDocument(file.read_bytes())
+    sizes = {tuple(round(points / 72 * 25.4) for points in document.get_page_size(at)) for at in range(len(document))}
+    document.close()
+    return sizes
 
 
 def test_files_are_for_their_owner_only_whatever_the_umask(fresh: Life) -> None:
@@ -113,6 +125,8 @@ def test_a_readback_folder_seals_in_one_run_and_is_emptied(fresh: Life, paper: s
         done = fresh.run("split", fresh.policy, *SPLIT, "--paper", paper, *options, stdin=fresh.secret.reveal())
     assert done.exit == 0, done.err
     assert "sealed: every printed sheet was read back" in done.out
+    for file in fresh.sheets(1).iterdir():
+        assert page_sizes(file) == ({CARD_SIZES[paper]} if "drill" in file.name else {PAPER_SIZES[paper]})
     assert names(fresh.folder / "readback-1") == []
     assert fresh.status()["phase"] == "sealed"
 

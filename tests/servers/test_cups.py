@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import hypot
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from cups_server import CupsServer, starting
 
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.paper import cups_programs
-from breakglass_shamir.paper.layout import Paper
+from breakglass_shamir.paper.layout import PAPER_SIZES_MM, Paper
 from breakglass_shamir.paper.printer import Printer, printers
 from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render
+from breakglass_shamir.paper.sheet import SheetContent, render, render_for_printer
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 TITLE = "page"
+SHARE_MODULES = 41
+CARD_MODULE_MM = 0.95
 
 
 def some(count: int) -> str:
@@ -111,6 +114,29 @@ def places_of(pdf: bytes) -> dict[str, set[tuple[int, int]]]:
     return places
 
 
+def page_size_mm(pdf: bytes) -> tuple[float, float]:
+    document = pypdfium2.PdfDocument(pdf)
+    across, down = document.get_page_size(0)
+    document.close()
+    return across / 72 * 25.4, down / 72 * 25.4
+
+
+def card_measures(pdf: bytes) -> tuple[list[float], float]:
+    """Return the side of a module of either drill code, and how far the codes are apart, mm."""
+    document, scale = pypdfium2.PdfDocument(pdf), 8
+    picture = document[0].render(scale=scale, grayscale=True).to_pil()
+    document.close()
+    found = zxingcpp.read_barcodes(picture, formats=zxingcpp.barcode_formats_from_str("QRCode"))
+    one, other = (code.position for code in found)
+
+    def mm(a: Any, b: Any) -> float:
+        return hypot(b.x - a.x, b.y - a.y) / scale / 72 * 25.4
+
+    return [mm(place.top_left, place.top_right) / SHARE_MODULES for place in (one, other)], mm(
+        one.top_left, other.top_left
+    )
+
+
 def is_close(one: dict[str, set[tuple[int, int]]], other: dict[str, set[tuple[int, int]]]) -> bool:
     """Tell whether all corners lie within 2 points (0.7 mm) of each other."""
     return one.keys() == other.keys() and all(
@@ -147,6 +173,23 @@ def test_a_printed_sheet_reads_back_at_its_own_size(cups: CupsServer, scanner: S
     assert scanned(scanner, printed) == codes_of(sheet)
     assert is_close(places_of(printed.read_bytes()), places_of(pdf))
     assert_nothing_left(cups, pdf, sheet.share_code, *sheet.share_lines)
+
+
+@pytest.mark.parametrize("paper", ["a4", "letter"])
+def test_a_drill_card_comes_out_at_its_own_size_on_the_sheets_paper(
+    cups: CupsServer, scanner: Scanner, paper: Paper
+) -> None:
+    """Ghostscript in Debian's PDF printer turns the page, most words on it being turned; its size stays."""
+    card = sheet_of(kind="drill", envelope_codes=(), core_lines=())
+    pdf = render_for_printer(card, paper)
+    Printer("PDF").print_pdf(pdf, TITLE)
+    (printed,) = cups.outputs()
+    assert scanned(scanner, printed) == [card.share_code] * 2
+    assert sorted(page_size_mm(printed.read_bytes())) == pytest.approx(sorted(PAPER_SIZES_MM[paper]), abs=0.5)
+    modules, apart = card_measures(printed.read_bytes())
+    assert modules == [pytest.approx(CARD_MODULE_MM, abs=0.01)] * 2
+    assert apart == pytest.approx(card_measures(render(card, paper))[1], abs=0.3)
+    assert_nothing_left(cups, pdf, card.share_code, *card.share_lines)
 
 
 def test_defaults_of_a_queue_do_not_change_a_sheet(cups: CupsServer, scanner: Scanner) -> None:
@@ -265,6 +308,17 @@ def test_what_is_no_sheet_is_refused(cups: CupsServer) -> None:
     document.close()
     with pytest.raises(PaperError, match="A4 or in Letter"):
         printer.print_pdf((cups.printed / "0").read_bytes(), TITLE)
+
+
+@pytest.mark.parametrize("paper", ["a4", "letter"])
+def test_a_drill_card_on_its_own_small_page_is_refused(
+    cups: CupsServer, monkeypatch: pytest.MonkeyPatch, paper: Paper
+) -> None:
+    """A printer without such paper would wait for it, or print the card on what there is."""
+    printer = Printer("PDF")
+    monkeypatch.setattr(printer, "_submit", lambda *_: pytest.fail("submitted"))
+    with pytest.raises(PaperError, match="A4 or in Letter"):
+        printer.print_pdf(render(sheet_of(kind="drill", envelope_codes=(), core_lines=()), paper), TITLE)
 
 
 @pytest.mark.parametrize("title", ["a\0b", "a\ud800b"])

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from cups_server import CupsServer, starting
 
@@ -59,6 +60,19 @@ def collect(cups: CupsServer, folder: Path) -> None:
         part.rename(folder / f"scan-{number}.jpg")
 
 
+def is_a4(file: Path) -> bool:
+    """Tell whether every page is A4, the paper in the tray: drill cards come on it, to be cut off.
+
+    Ghostscript in Debian's PDF printer turns a page on which most words are turned.
+    """
+    document = pypdfium2.PdfDocument(file.read_bytes())
+    sizes = {
+        tuple(sorted(round(points / 72 * 25.4) for points in document.get_page_size(at))) for at in range(len(document))
+    }
+    document.close()
+    return sizes == {(210, 297)}
+
+
 def assert_nothing_on_disk(life: Life, cups: CupsServer) -> None:
     """See that neither the program nor CUPS kept a page."""
     kept = [path for path in life.folder.rglob("*.pdf") if not {"sheets-1", "receipts"} & set(path.parts)]
@@ -79,6 +93,7 @@ def test_an_epoch_is_printed_job_by_job_and_confirmed_from_paper(life: Life, cup
     assert "sheet 1.1: printed (1 of 4)" in done.err
     assert "4 documents printed on PDF, each read back before" in done.err
     assert len(cups.outputs()) == 2 * SHEETS
+    assert all(is_a4(file) for file in cups.outputs())
     assert_nothing_on_disk(life, cups)
     collect(cups, life.folder / "scans-1")
     assert "sealed: all 2 sheets" in life.ok("confirm", NAME, life.folder / "scans-1").out
