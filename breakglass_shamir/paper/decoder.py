@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from breakglass_shamir.paper import frames
+from breakglass_shamir.paper.prints import Print
 
 _BOOT = (
     "import sys; sys.path += sys.argv[3:]; from breakglass_shamir.paper.worker import main; "
@@ -87,6 +88,7 @@ class Looked:
     page: int
     codes: tuple[Found, ...] = field(repr=False)
     problem: str
+    prints: tuple[Print, ...] = field(default=(), repr=False)
 
 
 Answer = Opened | Refused | Looked
@@ -188,7 +190,8 @@ class Decoder:
         while "end" not in (message := self._next()):
             if message["page"] != expected_page:
                 raise ValueError("out of turn")
-            yield Looked(expected_page, _codes(message["codes"]), _sentence(message["problem"]))
+            prints = _prints(message.get("prints", []))
+            yield Looked(expected_page, _codes(message["codes"]), _sentence(message["problem"]), prints)
             expected_page += 1
 
     def _next(self) -> dict[str, Any]:
@@ -244,3 +247,20 @@ def _codes(value: object) -> tuple[Found, ...]:
         if used is not None and not (isinstance(used, float) and 0 <= used <= 1):
             raise ValueError("not a part of a budget")
     return tuple((text, variant, used) for text, variant, used in value)
+
+
+def _prints(value: object) -> tuple[Print, ...]:
+    if not isinstance(value, list) or len(value) > frames.MOST_PRINTS:
+        raise ValueError("not a list of prints")
+    return tuple(_print(*one) for one in value)
+
+
+def _print(version: object, level: object, words: object, missing: object) -> Print:
+    if not isinstance(version, int) or not 1 <= version <= 40 or level not in {"L", "M", "Q", "H"}:
+        raise ValueError("not a version and a level")
+    if not isinstance(words, str) or len(words) > 2 * frames.MOST_CODEWORDS:
+        raise ValueError("not codewords")
+    seen = bytes.fromhex(words)
+    if not isinstance(missing, list) or not all(type(place) is int and 0 <= place < len(seen) for place in missing):
+        raise ValueError("not numbers of codewords")
+    return Print(version, str(level), seen, frozenset(missing))

@@ -77,17 +77,18 @@ _Moves = list[list[_Move]]
 """Of each window, by row and column: pixels to the right and down."""
 
 
-def flattened(errors: Sequence[Any], picture: "Image.Image", slack: float = BENT) -> Iterator[Drawing]:
+def flattened(errors: Sequence[Any], picture: "Image.Image", slack: float | None = BENT) -> Iterator[Drawing]:
     """Yield a clean drawing of each code as its modules are seen in the picture, and where it is.
 
     Args:
         errors: zxing-cpp's barcodes whose error correction failed.
         picture: the grey picture in which they were found, evenly lit.
-        slack: how askew a code may be of which only the finder patterns were found (``finders.squares``).
+        slack: how askew a code may be of which only the finder patterns are found (``finders.squares``); None where
+            they are not looked for.
     """
     taken: list[tuple[Corners, int]] = []
     left = MOST_MODULES
-    for corners, size in chain(squares(picture, slack), _given_up(errors)):
+    for corners, size in chain(() if slack is None else squares(picture, slack), _given_up(errors)):
         if not SMALLEST <= size <= LARGEST or size**2 > left or not _is_squarish(corners):
             continue
         module = _sides(corners)[0] / size

@@ -4,9 +4,13 @@
 A frame is a length of 4 bytes, big-endian, and that many bytes. A request is two frames, a JSON task and the
 file's bytes. Its answer is a count of the file's pages, a result per page asked for, and the end:
 
-    {"pages": 3}  {"page": 1, "codes": [[text, variant, used], ...], "problem": ""}  ...  {"end": true}
+    {"pages": 3}
+    {"page": 1, "codes": [[text, variant, used], ...], "prints": [[version, level, words, missing], ...], "problem": ""}
+    ...
+    {"end": true}
 
-where ``used`` is the part of a code's error correction that its damage used, or null;
+where ``used`` is the part of a code's error correction that its damage used, or null, and a print is of an envelope
+code that is damaged beyond it: its codewords in hexadecimal, and the numbers of those that are missing;
 or ``{"refused": sentence}`` when the file cannot be opened. Both sides bound what they read; the parent treats
 every answer as untrusted, since a decoder that was taken over writes it.
 
@@ -29,6 +33,12 @@ MOST_PAGES: Final = 200
 
 MOST_CODES: Final = 64
 """Codes taken from one page."""
+
+MOST_PRINTS: Final = 8
+"""Damaged envelope codes taken from one page."""
+
+MOST_CODEWORDS: Final = 3706
+"""Bytes of the largest QR code."""
 
 LONGEST_TEXT: Final = 7089
 """Characters; what the largest QR code holds, digits only."""

@@ -8,6 +8,8 @@ Rules:
    those without an envelope when none was seen at all, are looked at again, thoroughly, at the end. A caller
    who has enough stops iterating and pays for nothing more.
 3. So a page may come twice; the second time it holds only codes that the first look missed.
+   An envelope code that is damaged beyond its error correction on every sheet comes with the page that completed
+   what the pages before it, of any file, had of it.
 4. Decoding happens in a process of its own (``worker``); texts pass through memory only, never through a file.
 5. File names are shown without control or bidirectional characters.
 
@@ -27,6 +29,7 @@ from breakglass_shamir.paper.decoder import Answer, Decoder, DecoderLost, Looked
 from breakglass_shamir.paper.folder import visible_files, wait_for_files
 from breakglass_shamir.paper.frames import ENVELOPE_PREFIX, LARGEST_FILE_BYTES, MOST_PAGES, SHARE_PREFIX
 from breakglass_shamir.paper.health import Health, health
+from breakglass_shamir.paper.merge import DamagedEnvelopes
 
 __all__ = ["Health", "ScannedCode", "ScannedPage", "Scanner", "wait_for_files"]
 
@@ -38,7 +41,7 @@ _LONGEST_NAME = 80
 
 _PREFIX_CHARACTERS = len(SHARE_PREFIX)
 
-_NUMBERED_PART = re.compile(rf"{ENVELOPE_PREFIX}\d+/\d+:", re.IGNORECASE)
+_NUMBERED_PART = re.compile(rf"{ENVELOPE_PREFIX}(\d{{1,3}})/(\d{{1,3}}):", re.IGNORECASE)
 """How one of several envelope codes begins."""
 
 Read = Callable[[], bytes]
@@ -92,6 +95,21 @@ class _Reading:
 
     unfinished: list[_Unfinished] = field(default_factory=list)
     envelope_seen: bool = False
+    """All codes of some envelope."""
+
+    _parts: dict[int, set[int]] = field(default_factory=dict, repr=False)
+    """Numbers of the envelope codes seen, by how many there are."""
+
+    def see(self, looked: Looked) -> None:
+        """Note the envelope codes of a page."""
+        for text, *_ in looked.codes:
+            if part := _NUMBERED_PART.match(text):
+                number, count = int(part[1]), int(part[2])
+                seen = self._parts.setdefault(count, set())
+                seen.add(number)
+                self.envelope_seen |= seen >= set(range(1, count + 1)) != set()
+            else:
+                self.envelope_seen |= text[:_PREFIX_CHARACTERS].upper() == ENVELOPE_PREFIX
 
 
 class Scanner:
@@ -104,6 +122,7 @@ class Scanner:
 
     def __init__(self, *, timeout_s: float = 20.0, memory_bytes: int = 1 << 30) -> None:
         self._decoder = Decoder(timeout_s, memory_bytes)
+        self._damaged = DamagedEnvelopes()
 
     def start(self) -> None:
         """Begin to start the worker and return at once; optional, it only saves time."""
@@ -152,7 +171,7 @@ class Scanner:
             yield from self._first_look(shown_name(name), read, reading)
         for rest in reading.unfinished:
             if not (rest.has_share and reading.envelope_seen):
-                yield from self._second_look(rest)
+                yield from self._second_look(rest, reading)
 
     def _look_once(self, name: str, read: Read) -> Iterator[ScannedPage]:
         for answer in self._look(read, first=1, last=0, thorough=False):
@@ -173,18 +192,20 @@ class Scanner:
                 known = frozenset(text for text, *_ in answer.codes) if heads else frozenset[str]()
                 if heads or answer.problem:
                     yield _page(name, pages, answer)
-                reading.envelope_seen |= ENVELOPE_PREFIX in heads
+                reading.see(answer)
                 if not answer.problem and len(heads) < 2 and not _has_numbered_part(answer):
                     rest = _Unfinished(read, name, answer.page, pages, known, SHARE_PREFIX in heads)
                     reading.unfinished.append(rest)
 
-    def _second_look(self, rest: _Unfinished) -> Iterator[ScannedPage]:
+    def _second_look(self, rest: _Unfinished, reading: _Reading) -> Iterator[ScannedPage]:
         """Look thoroughly at one page; yield what is new, or that nothing was found at all."""
         for answer in self._look(rest.read, first=rest.page, last=rest.page, thorough=True):
             if isinstance(answer, Refused):
                 yield ScannedPage(_source(rest.name, rest.page, rest.pages), (), answer.problem)
             elif isinstance(answer, Looked):
-                new = tuple(code for code in answer.codes if code[0] not in rest.known)
+                told = [(text, "salvaged", 1.0) for text in self._damaged.add(answer.prints)]
+                new = tuple(code for code in (*answer.codes, *told) if code[0] not in rest.known)
+                reading.see(Looked(answer.page, new, ""))
                 if new or not rest.known:
                     yield _page(rest.name, rest.pages, Looked(answer.page, new, answer.problem))
 

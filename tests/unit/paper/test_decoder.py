@@ -8,6 +8,7 @@ import pytest
 
 from breakglass_shamir.paper import frames
 from breakglass_shamir.paper.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
+from breakglass_shamir.paper.prints import Print
 
 
 class LyingDecoder(Decoder):
@@ -39,8 +40,8 @@ def asked(*answers: bytes) -> list[Answer]:
         decoder.close()
 
 
-def page(number: object = 1, codes: object = (), problem: object = "") -> bytes:
-    return frames.message(page=number, codes=codes, problem=problem)
+def page(number: object = 1, codes: object = (), problem: object = "", prints: object = ()) -> bytes:
+    return frames.message(page=number, codes=codes, problem=problem, prints=prints)
 
 
 OPENED = frames.message(pages=1)
@@ -52,6 +53,8 @@ def test_honest_answers_pass() -> None:
         Opened(1),
         Looked(1, (("BGS1:A", "plain", 0.25), ("X", "plain", None)), ""),
     ]
+    seen = asked(OPENED, page(prints=[[17, "M", "00ff", [1]]]), END)
+    assert seen == [Opened(1), Looked(1, (), "", (Print(17, "M", b"\0\xff", frozenset({1})),))]
     assert asked(frames.message(refused="the file is empty")) == [Refused("the file is empty")]
 
 
@@ -77,6 +80,21 @@ def test_honest_answers_pass() -> None:
         (OPENED, page(codes=[["A" * 8000, "plain", None]])),
         (OPENED, page(codes=[["A", "plain", None]] * 100)),
         (OPENED, page(problem=3)),
+        (OPENED, page(prints="M")),
+        (OPENED, page(prints=[[17, "M", "00"]])),
+        (OPENED, page(prints=[[0, "M", "00", []]])),
+        (OPENED, page(prints=[[41, "M", "00", []]])),
+        (OPENED, page(prints=[["17", "M", "00", []]])),
+        (OPENED, page(prints=[[17, "X", "00", []]])),
+        (OPENED, page(prints=[[17, [], "00", []]])),
+        (OPENED, page(prints=[[17, "M", "0", []]])),
+        (OPENED, page(prints=[[17, "M", "zz", []]])),
+        (OPENED, page(prints=[[17, "M", "00" * 4000, []]])),
+        (OPENED, page(prints=[[17, "M", "00", [1]]])),
+        (OPENED, page(prints=[[17, "M", "00", [-1]]])),
+        (OPENED, page(prints=[[17, "M", "00", ["0"]]])),
+        (OPENED, page(prints=[[17, "M", "00", 0]])),
+        (OPENED, page(prints=[[17, "M", "00", []]] * 9)),
     ],
 )
 def test_lies_end_the_worker(lies: tuple[bytes, ...]) -> None:

@@ -322,6 +322,51 @@ class CrashingDecoder:
             yield Looked(page, ((f"BGS1:{page}", "plain", 0.0), ("BGE1:A", "plain", 0.0)), "")
 
 
+class TellingDecoder:
+    """Tells of each page the codes that are its text, and notes the pages that it is asked to look at thoroughly."""
+
+    def __init__(self) -> None:
+        self.again: list[str] = []
+
+    def ask(self, data: bytes, *, first: int, last: int, thorough: bool) -> Iterator[Answer]:
+        del first, last
+        if thorough:
+            self.again.append(data.decode())
+        yield Opened(1)
+        yield Looked(1, tuple((text, "plain", 0.0) for text in data.decode().split()), "")
+
+
+@pytest.mark.parametrize(
+    ("others", "again"),
+    [
+        (["BGE1:1/2:AB12:00", "BGE1:2/2:AB12:00"], False),
+        (["bge1:2/2:ab12:00", "BGE1:1/2:AB12:00"], False),
+        (["BGE1:0000"], False),
+        (["BGE1:2/2:AB12:00"], True),
+        (["BGE1:2/2:AB12:00", "BGE1:2/2:AB12:00"], True),
+        (["BGE1:1/3:AB12:00", "BGE1:2/2:AB12:00"], True),
+        (["BGE1:1/2:AB12:00", "BGE1:7/2:AB12:00"], True),
+        (["BGE1:0/0:AB12:00"], True),
+    ],
+)
+def test_a_share_without_an_envelope_is_looked_at_again_until_all_its_codes_were_seen(
+    tmp_path: Path, others: list[str], again: bool
+) -> None:
+    for number, text in enumerate(["BGS1:0", *others]):
+        (tmp_path / f"{number}.png").write_text(text)
+    scanner, decoder = Scanner(), TellingDecoder()
+    scanner._decoder = decoder  # type: ignore[assignment]
+    assert len(list(scanner.read_path(tmp_path))) == 1 + len(others)
+    assert decoder.again.count("BGS1:0") == again
+
+
+def test_numbers_too_long_to_be_numbers_stop_nothing() -> None:
+    scanner = Scanner()
+    scanner._decoder = TellingDecoder()  # type: ignore[assignment]
+    (page,) = scanner.read_bytes(b"BGE1:1/" + b"9" * 5000 + b":AB12:00", "long.png")
+    assert page.codes
+
+
 @pytest.mark.parametrize(
     ("crashes", "read"),
     [({2}, [1, 3, 4, 5]), ({1, 5}, [2, 3, 4]), ({5}, [1, 2, 3, 4]), ({1, 2, 3}, [])],
