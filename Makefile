@@ -20,7 +20,7 @@ BENCH_PACKAGES := libzbar0
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench faults mysql clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,6 +44,10 @@ bench: setup-bench  ## measure against what else there is; writes bench-results.
 faults: setup-dev  ## break a rotation at every step on every server; writes fault-table.md
 	printf '| target | step | fault | credential alive after it | what people did |\n|---|---|---|---|---|\n' > fault-table.md
 	BREAKGLASS_FAULT_TABLE=$(CURDIR)/fault-table.md BREAKGLASS_FAULT_WHOLE=1 $(PY) -m pytest -n 2 -k Faults tests/servers
+
+mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, and run the tests that need one
+	.ci/mysql
+	$(PY) -m pytest -n 2 --dist loadfile tests/servers/test_mysql_server.py tests/servers/test_mysql_faults.py
 
 clean:  ## remove what these targets made
 	rm -rf $(VENV) build dist bench-results.md degradation-results.md fault-table.md

@@ -8,6 +8,8 @@ Rules:
 2. The server gets what it keeps of a password, never the new password: it stands in no log of the server.
 3. The steps of a rotation: log in with the old password; take the lock that every terminal takes; log in with the old
    password once more, since another terminal may have changed it while this one waited; change, in one statement.
+   That statement also discards a second password of MySQL's: before it, that could be the one on paper; after it, a
+   crash would leave it alive.
 
 What it does not do: it changes no account but the one it logs in as.
 """
@@ -46,8 +48,9 @@ RULES_REFUSE = frozenset({"1819"})
 """ER_NOT_VALID_PASSWORD: a password validation plugin."""
 
 BLOCKED = {
+    "1524": "the server does not have the account's login method: give it another, caching_sha2_password on MySQL 9",
     "1129": "the server blocks this host after too many failed connections",
-    "1820": "the password is expired",
+    "1820": "the password is expired, or the server wants it kept in another form",
     "1862": "the password is expired",
     "3118": "the account is locked",
     "3955": "the account is locked after failed logins",
@@ -57,41 +60,49 @@ BLOCKED = {
 """Answers that no further attempt makes better."""
 
 
+_AND_NO_OTHER = ", CURRENT_USER() DISCARD OLD PASSWORD"
+"""Ends a second password that MySQL kept, in the same statement: the old credential may be either of the two."""
+
+
 class MysqlConnector(Connector):
     """Password of an account; target ``mysql://HOST[:3306]/[DATABASE]``, or ``mysql:///`` for a socket.
 
     What it changes: the password of the account that ``target.account`` logs in as from here, as that account. Its
-    login method stays: ``mysql_native_password`` or ``ed25519`` on MariaDB, ``caching_sha2_password`` or
-    ``mysql_native_password`` on MySQL. On MySQL a second password that was kept with ``RETAIN CURRENT PASSWORD`` is
-    discarded first. Expiry, limits and everything else stay.
+    login method stays: ``mysql_native_password`` or ``ed25519`` on MariaDB, ``caching_sha2_password`` or, before
+    MySQL 9, ``mysql_native_password`` on MySQL. On MySQL a second password that was kept with ``RETAIN CURRENT
+    PASSWORD`` is discarded in the same statement. Expiry, limits and everything else stay.
 
-    What it needs: the extra ``breakglass-shamir[mysql]``. MariaDB 10.4 or MySQL 8.0.17 or later. Two free connections,
-    also under the account's ``MAX_USER_CONNECTIONS``. TLS with a certificate of the host's name, from an authority
-    of the system or in option ``ca``; ``tls = "off"`` is a connection in the clear. Over a Unix socket (option
-    ``socket``: its file, default /run/mysqld/mysqld.sock) there is no TLS. On MySQL the privilege CREATE USER, since
-    MySQL takes a hash from nobody else. On MariaDB with a password validation plugin:
-    ``strict_password_validation = OFF``, since a plugin cannot look into a hash.
+    What it needs: the extra ``breakglass-shamir[mysql]``. MariaDB 10.4 or MySQL 8.0.17 or later. Two free
+    connections, also under the account's ``MAX_USER_CONNECTIONS``. TLS with a certificate of the host's name, from
+    an authority of the system or in option ``ca``; ``tls = "off"`` is a connection in the clear. Over a Unix socket
+    (option ``socket``: its file, default /run/mysqld/mysqld.sock) there is no TLS. On MySQL the privilege CREATE
+    USER, since MySQL takes a hash from nobody else, TLS or the socket, and a password of at most 256 bytes. On
+    MariaDB with a password validation plugin: ``strict_password_validation = OFF``, since a plugin cannot look into
+    a hash.
 
     What it does not reach: accounts of the same name for other hosts (``'bg'@'%'`` and ``'bg'@'10.%'`` are two
     accounts with two passwords); passwords that applications keep; other accounts that may become this one. An
-    account with a second login method, such as ``unix_socket``, cannot be proven and is not taken. A replica follows
-    as replication does: list it under ``rotation.endpoints``.
+    account with a second login method, such as ``unix_socket``, cannot be proven and is not taken. A replica
+    follows as replication does: list it under ``rotation.endpoints``.
 
-    What it cannot tell: the server uses the same words for a wrong password, for an account that does not exist, and
-    for one that needs a client's certificate and got none (options ``certificate`` and ``key``). That is why a
-    rotation is proven by the new credential being accepted before and after the old one is refused.
+    What it cannot tell: the server uses the same words for a wrong password, for an account that does not exist,
+    for one that needs a client's certificate and got none (options ``certificate`` and ``key``), and on MySQL for
+    one whose second factor lets nobody in (``mysql_no_login``). That is why a rotation is proven by the new
+    credential being accepted before and after the old one is refused.
 
     What the server's logs show: the general log and the binary log hold the statement with the hash. It is not the
-    password. ``mysql_native_password`` is a hash without salt: a short password could be guessed from it, and whoever
-    also reads along at a login without TLS can log in. Leave ``rotation.length`` at 20 or more.
+    password. ``mysql_native_password`` is a hash without salt: a short password could be guessed from it, and
+    whoever also reads along at a login without TLS can log in. Leave ``rotation.length`` at 20 or more.
 
-    Logins come from the file of MariaDB's plugin ``server_audit`` (option ``log``; its times are taken as UTC). When
+    Logins come from the server's log (option ``log``): on MariaDB from that of the plugin ``server_audit``, whose
+    times are taken as UTC; on MySQL from the general query log, since it has no other log of accepted logins. When
     the password changed is told to accounts that may read ``mysql.global_priv`` (MariaDB) or ``mysql.user`` (MySQL).
 
     Ending sessions: every other connection under the account's user name is ended by ``KILL CONNECTION``, where the
-    server lets the account do that: always for its own.
+    server lets the account do that: always for its own, on MySQL also for those of accounts of the same name for
+    other hosts.
 
-    Tested on MariaDB 10.11. What is particular to MySQL is tested against its documents only.
+    Tested on MariaDB 10.11 and MySQL 9.7. What MySQL 8 has besides is tested against its documents only.
     """
 
     scheme: ClassVar[str] = "mysql"
@@ -114,21 +125,23 @@ class MysqlConnector(Connector):
 
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
         problems, notes = password_problems(new) if new else [], mysql_rules.fixed_notes(self._target)
+        unfit: list[str] = []
         if not mysql_rules.answers(self._target, self.time_limit_s):
             problems.append(f"no MySQL or MariaDB server answers at {self._target.in_words}")
         elif current:
-            found = self._asked_as_account(current)
+            found = self._asked_as_account(current, new)
             problems += found.problems
             notes += found.notes
-        return Preflight(tuple(problems), tuple(notes), None, self.scope)
+            unfit += found.unfit
+        return Preflight(tuple(problems), tuple(notes), None, self.scope, tuple(unfit))
 
-    def _asked_as_account(self, current: Secret) -> mysql_rules.Found:
+    def _asked_as_account(self, current: Secret, new: Secret | None) -> mysql_rules.Found:
         """Ask the server about the account, as the account."""
         try:
             with self._session(current) as one:
-                return mysql_rules.found(one, one.identity(), self.account)
+                return mysql_rules.found(one, one.identity(), self.account, new)
         except (Denied, Unreachable, Lost) as error:
-            return mysql_rules.Found([f"the account could not log in to be asked: {error}"], [])
+            return mysql_rules.Found([f"the account could not log in to be asked: {_in_words(error)}"])
 
     def _check(self, credential: Secret) -> Check:
         try:
@@ -158,16 +171,17 @@ class MysqlConnector(Connector):
             with self._session(old) as one:
                 self._change(one, old, new)
         except (Denied, Unreachable) as error:
-            raise ConnectorError(f"unchanged: the old credential did not log in: {error}") from error
+            raise ConnectorError(f"unchanged: the old credential did not log in: {_in_words(error)}") from error
 
     def _change(self, one: Session, old: Secret, new: Secret) -> None:
         """Change the password in a session that the old one began."""
         try:
             who = self._begin(one, old)
+            statement = _statement(one, who, new)
         except (Lost, Denied) as error:
             raise ConnectorError(f"unchanged: {error}") from error
         try:
-            one.rows(*_statement(one, who, new))
+            one.rows(*statement)
         except Denied as error:
             raise ConnectorError(
                 f"unchanged: the server refused: {error} (error {error.code})", rejected=error.code in RULES_REFUSE
@@ -188,8 +202,6 @@ class MysqlConnector(Connector):
         again = self._check(old)
         if again.result is not CheckResult.ACCEPTED:
             raise ConnectorError(f"unchanged: the old credential was not accepted a second time: {again.detail}")
-        if not one.mariadb:
-            one.rows("ALTER USER CURRENT_USER() DISCARD OLD PASSWORD")
         return who
 
     def _open_sessions(self, credential: Secret) -> int:
@@ -214,14 +226,27 @@ class MysqlConnector(Connector):
 
 
 def _statement(one: Session, who: Identity, new: Secret) -> tuple[str, list[str | int | bytes]]:
-    """Return the statement that changes the password; it holds a hash and nothing else."""
+    """Return the statement that changes the password; it holds a hash and nothing else.
+
+    Raises:
+        ConnectorError: MySQL could not let in with this password, or keeps passwords in an unknown form.
+    """
     (method,) = who.methods
     if one.mariadb:
         return "SET PASSWORD = %s", [mysql_hash.HASHES[method](new)]
-    if method == "caching_sha2_password":
-        made = mysql_hash.caching_sha2(new).hex()
-        return f"ALTER USER CURRENT_USER() IDENTIFIED WITH 'caching_sha2_password' AS 0x{made}", []
-    return "ALTER USER CURRENT_USER() IDENTIFIED WITH 'mysql_native_password' AS %s", [mysql_hash.native(new)]
+    if long := mysql_rules.too_long(new):
+        raise ConnectorError(f"unchanged: {long[0]}", rejected=True)
+    if method != "caching_sha2_password":
+        return f"ALTER USER CURRENT_USER() IDENTIFIED WITH '{method}' AS %s{_AND_NO_OTHER}", [mysql_hash.native(new)]
+    form = mysql_rules.storage_form(one)
+    stop_at(mysql_rules.form_problems(form))
+    made = mysql_hash.caching_sha2(new, form).hex()
+    return f"ALTER USER CURRENT_USER() IDENTIFIED WITH '{method}' AS 0x{made}{_AND_NO_OTHER}", []
+
+
+def _in_words(error: Denied | Unreachable | Lost) -> str:
+    """Say why there was no login."""
+    return BLOCKED.get(error.code, str(error)) if isinstance(error, Denied) else str(error)
 
 
 def _judged(error: Denied) -> Check:

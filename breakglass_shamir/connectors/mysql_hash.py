@@ -2,21 +2,29 @@
 """What MySQL and MariaDB servers keep of a password, made here so that no server sees or logs the password itself.
 
 Sources: MySQL and MariaDB ``mysql_native_password`` (SHA-1 of SHA-1); MySQL ``caching_sha2_password`` (SHA-crypt by
-U. Drepper, version 0.6, with SHA-256, 5000 rounds and a salt of 20 bytes; mysys/crypt_genhash_impl.cc); MariaDB
-``ed25519``.
+U. Drepper, version 0.6, with SHA-256 and a salt of 20 bytes, or PBKDF2 with HMAC-SHA-512; MySQL reference manual,
+``caching_sha2_password_storage_format`` and ``caching_sha2_password_digest_rounds``); MariaDB ``ed25519``.
 
 What it does not do: none of these hides a short password. Whoever reads a hash can try passwords against it.
 """
 
+import base64
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from breakglass_shamir.crypto import mariadb
 from breakglass_shamir.crypto.keys import random_bytes
 from breakglass_shamir.hygiene import Secret
 
 ROUNDS = 5000
-"""Of SHA-crypt; MySQL writes them as 005, in thousands."""
+"""Of servers that do not say theirs: the default before MySQL 9."""
+
+MOST_ROUNDS = 0xFFF * 1000
+"""What a server can ask for."""
+
+LONGEST_BYTES = 256
+"""Longest password that ``caching_sha2_password`` lets in."""
 
 SALT_BYTES = 20
 """MySQL's; SHA-crypt elsewhere stops at 16."""
@@ -31,10 +39,36 @@ def native(password: Secret) -> str:
     return "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
 
 
-def caching_sha2(password: Secret) -> bytes:
-    """Return what ``caching_sha2_password`` keeps: ``$A$005$``, salt (20) and digest (43), under a fresh salt."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """In what form ``caching_sha2_password`` keeps a password.
+
+    Attributes:
+        name: as the server's variable says it: ``CRYPT5`` or ``PBKDF2_SHA512``.
+        rounds: of the key derivation, in whole thousands.
+    """
+
+    name: str = "CRYPT5"
+    rounds: int = ROUNDS
+
+
+FORMS = {"CRYPT5": "A", "PBKDF2_SHA512": "B"}
+"""Forms that can be made here, and how MySQL marks them."""
+
+
+def caching_sha2(password: Secret, form: Form) -> bytes:
+    """Return what ``caching_sha2_password`` keeps, under a fresh salt.
+
+    That is ``$``, the form's mark, ``$``, thousands of rounds (3 hexadecimal digits), ``$``, salt (20), digest (43
+    characters of crypt(3), or 88 of base64).
+    """
     salt = "".join(_ALPHABET[byte % 64] for byte in random_bytes(SALT_BYTES))
-    return f"$A$005${salt}{sha_crypt(password.reveal(), salt.encode())}".encode()
+    if form.name == "CRYPT5":
+        digest = sha_crypt(password.reveal(), salt.encode(), form.rounds)
+    else:
+        derived = hashlib.pbkdf2_hmac("sha512", password.reveal(), salt.encode(), form.rounds)
+        digest = base64.b64encode(derived).decode()
+    return f"${FORMS[form.name]}${form.rounds // 1000:03X}${salt}{digest}".encode()
 
 
 HASHES: dict[str, Callable[[Secret], str]] = {"mysql_native_password": native, "ed25519": mariadb.public_key}

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied
+from breakglass_shamir.connectors.mysql_hash import FORMS, LONGEST_BYTES, MOST_ROUNDS, ROUNDS, Form
 from breakglass_shamir.connectors.mysql_session import Identity, Session
 from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.hygiene import Secret
 
 METHODS = frozenset({"mysql_native_password", "ed25519", "caching_sha2_password"})
 """Login methods in which the server keeps something that can be made here."""
@@ -21,6 +23,7 @@ NEEDED_CONNECTIONS = 2
 """Connections that a rotation has open at one time."""
 
 _LIMIT = re.compile(r"MAX_USER_CONNECTIONS (\d+)")
+_ATTEMPTS = re.compile(r"FAILED_LOGIN_ATTEMPTS (\d+)")
 _EXPIRES = re.compile(r"PASSWORD EXPIRE INTERVAL \d+ DAY")
 
 _OTHERS = """
@@ -37,6 +40,11 @@ SELECT COUNT(*) FROM information_schema.user_privileges
 WHERE privilege_type IN ('CREATE USER', 'SUPER') AND grantee = CONCAT('''', %s, '''@''', %s, '''')
 """
 
+_KEEPS_TWO = """
+SELECT COUNT(*) FROM mysql.user
+WHERE User = %s AND Host = %s AND JSON_CONTAINS_PATH(User_attributes, 'one', '$.additional_password')
+"""
+
 _PAUSE_S = 0.05
 _NO_SUCH_THREAD, _NOT_THE_OWNER = "1094", "1095"
 _NOT_ALLOWED = ("1142", "1143", "1227")
@@ -48,6 +56,7 @@ class Found:
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unfit: list[str] = field(default_factory=list)
 
 
 def answers(target: DatabaseTarget, time_limit_s: float) -> bool:
@@ -70,7 +79,7 @@ def fixed_notes(target: DatabaseTarget) -> list[str]:
     return notes
 
 
-def found(session: Session, who: Identity, account: str) -> Found:
+def found(session: Session, who: Identity, account: str, new: Secret | None) -> Found:
     """Ask as the account."""
     result = Found()
     limit, others = _limit(session, who), len(session.rows(_OTHERS))
@@ -83,6 +92,9 @@ def found(session: Session, who: Identity, account: str) -> Found:
         ),
         "the server is read-only; name one that takes changes": bool(read_only),
         f"{', '.join(strict)} cannot look into a hash; set strict_password_validation = OFF": bool(strict),
+        "FAILED_LOGIN_ATTEMPTS is 1: one attempt with the old password, to prove it dead, would lock the account": (
+            _attempts(who) == 1
+        ),
         "MySQL takes a hash only from an account with the privilege CREATE USER": not _may_set_hash(session, who),
         f"MAX_USER_CONNECTIONS is {limit}, {others} are in use and a rotation needs {NEEDED_CONNECTIONS}": (
             0 < limit < others + NEEDED_CONNECTIONS
@@ -90,12 +102,42 @@ def found(session: Session, who: Identity, account: str) -> Found:
     }
     result.problems.extend(text for text, stands in rules.items() if stands)
     result.notes.extend(_notes(session, who))
+    if not session.mariadb:
+        result.problems.extend(form_problems(storage_form(session)))
+        result.unfit.extend(too_long(new) if new else [])
     return result
 
 
 def others(session: Session) -> int:
     """Count the other connections under the account's name."""
     return len(session.rows(_OTHERS))
+
+
+def storage_form(session: Session) -> Form:
+    """Return the form in which MySQL wants a password kept; servers before 8.0.24 have no choice and no variable."""
+    rows = session.rows("SHOW GLOBAL VARIABLES LIKE 'caching\\_sha2\\_password\\_%'")
+    said = {str(name).removeprefix("caching_sha2_password_"): str(value) for name, value in rows}
+    return Form(said.get("storage_format", "CRYPT5"), _whole_thousands(said.get("digest_rounds", "")))
+
+
+def _whole_thousands(text: str) -> int:
+    """Return rounds as they are kept, in three hexadecimal digits of thousands."""
+    rounds = int(text) if text.isdecimal() else ROUNDS
+    return min(max(rounds, ROUNDS), MOST_ROUNDS) // 1000 * 1000
+
+
+def form_problems(form: Form) -> list[str]:
+    """Return what stands against a form."""
+    if form.name in FORMS:
+        return []
+    return [f"caching_sha2_password_storage_format is {form.name}: expected one of {', '.join(FORMS)}"]
+
+
+def too_long(new: Secret) -> list[str]:
+    """Return why MySQL would let nobody in with a password, if it is for its length."""
+    if len(new) <= LONGEST_BYTES:
+        return []
+    return [f"the password has {len(new)} bytes, and MySQL lets in with {LONGEST_BYTES} at most"]
 
 
 def end_others(session: Session, account: str, time_limit_s: float) -> int:
@@ -156,6 +198,12 @@ def _may_set_hash(session: Session, who: Identity) -> bool:
     return bool(granted) or role not in (None, "NONE")
 
 
+def _attempts(who: Identity) -> int:
+    """Return after how many wrong passwords in a row the account is locked; 0 is never."""
+    own = _ATTEMPTS.search(who.definition)
+    return int(own[1]) if own else 0
+
+
 def _limit(session: Session, who: Identity) -> int:
     """Return how many connections the account may have; 0 is any number."""
     own = _LIMIT.search(who.definition)
@@ -170,11 +218,16 @@ def _notes(session: Session, who: Identity) -> list[str]:
     expires = _EXPIRES.search(who.definition)
     if expires:
         notes.append(f"{expires[0]}: after that the server lets nobody in until the password is changed")
+    if _attempts(who):
+        notes.append(f"{_attempts(who)} wrong passwords in a row lock the account (FAILED_LOGIN_ATTEMPTS)")
     try:
         table, _ = _place(session)
+        second = [] if session.mariadb else session.rows(_KEEPS_TWO, [who.name, who.host])
         rows = session.rows(f"SELECT Host FROM mysql.{table} WHERE User = %s", [who.name])  # noqa: S608 - ours
     except Denied:
         return notes
+    if second and second[0][0]:
+        notes.append("the account keeps a second password (RETAIN CURRENT PASSWORD): a rotation discards both")
     others = sorted(host for (host,) in rows if host != who.host)
     if others:
         notes.append(f"accounts of the same name with passwords of their own: {', '.join(others)}")

@@ -79,6 +79,12 @@ class MariadbServer:
         ca: PEM file of the authority that issued its certificate.
     """
 
+    program = "/usr/sbin/mariadbd"
+    client = ("mariadb",)
+    verified = ("--ssl-verify-server-cert",)
+    administrator = ADMIN
+    settings = SETTINGS
+
     def __init__(self, ca: ThrowAwayCa) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="bgmy"))
         self.port = free_port()
@@ -100,14 +106,14 @@ class MariadbServer:
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
-        command = ["/usr/sbin/mariadbd", f"--defaults-file={self.folder}/settings", *self._as_account()]
+        command = [self.program, f"--defaults-file={self.folder}/settings", *self._as_account()]
         # Its times are local ones; the connector takes them as UTC.
         environment = {"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C"}
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         limit = time.monotonic() + LIMIT_S
-        while self._client(ADMIN, None, "SELECT 1").returncode:
+        while self._client(self.administrator, None, "SELECT 1").returncode:
             assert self._process.poll() is None, (self.folder / "log/error.log").read_text()[-2000:]
-            assert time.monotonic() < limit, "mariadbd does not start"
+            assert time.monotonic() < limit, f"{self.program} does not start"
             time.sleep(0.02)
 
     def stop(self, *, crash: bool = False) -> None:
@@ -128,7 +134,7 @@ class MariadbServer:
 
     def admin(self, *statements: str) -> str:
         """Run statements as the administrator; returns what they print."""
-        done = self._client(ADMIN, None, ";\n".join(statements))
+        done = self._client(self.administrator, None, ";\n".join(statements))
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -200,7 +206,7 @@ class MariadbServer:
         )
 
     def _command(self, account: str, secret: Secret | None, socket: str = "") -> list[str]:
-        command = ["mariadb"]
+        command = list(self.client)
         if secret is None:
             return [*command, "--no-defaults", "-N", "-B", f"--socket={self.folder}/socket", f"--user={account}"]
         file = self._desk / account
@@ -210,7 +216,7 @@ class MariadbServer:
         command += [f"--defaults-file={file}", "-N", "-B", "--unbuffered", f"--user={account}"]
         if socket:
             return [*command, f"--socket={socket}"]
-        return [*command, f"--host={HOST}", f"--port={self.port}", f"--ssl-ca={self.ca}", "--ssl-verify-server-cert"]
+        return [*command, f"--host={HOST}", f"--port={self.port}", f"--ssl-ca={self.ca}", *self.verified]
 
     def _lay_out(self, ca: ThrowAwayCa) -> None:
         issued = ca.issue("mariadb", HOST)
@@ -218,10 +224,13 @@ class MariadbServer:
         for source, name in copies:
             shutil.copy(source, self.folder / name)
         (self.folder / "log").mkdir()
-        (self.folder / "settings").write_text(SETTINGS.format(folder=self.folder, port=self.port, ca=self.ca))
+        (self.folder / "settings").write_text(self.settings.format(folder=self.folder, port=self.port, ca=self.ca))
         if self._account:
             for path in (self.folder, *self.folder.iterdir()):
                 os.chown(path, self._account.pw_uid, self._account.pw_gid)
+        self._install()
+
+    def _install(self) -> None:
         made = subprocess.run(
             ["mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data", "--skip-test-db",
              f"--auth-root-socket-user={ADMIN}", "--skip-name-resolve", *self._as_account()],

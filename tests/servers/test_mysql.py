@@ -17,7 +17,7 @@ from local_server import free_port
 from mariadb_server import ADMIN, HOST, MariadbServer
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.connectors import mysql, mysql_hash, mysql_session
+from breakglass_shamir.connectors import mysql, mysql_hash, mysql_rules, mysql_session
 from breakglass_shamir.connectors.base import CheckResult, Connector
 from breakglass_shamir.connectors.mysql import MysqlConnector
 from breakglass_shamir.connectors.registry import connector_for
@@ -192,6 +192,15 @@ def test_a_server_that_asks_for_the_password_itself_does_not_get_it(right: Secre
     assert_no_secret(b"".join(told), (right,))
 
 
+def test_a_server_that_begins_with_another_method_than_the_accounts_is_followed(right: Secret) -> None:
+    """MySQL 8 begins with caching_sha2_password, and goes on to the account's own."""
+    switch = packet(2, b"\xfemysql_native_password\0saltsaltsaltsaltsalt\0")
+    with impostor(switch, greeting(b"caching_sha2_password")) as (port, told):
+        connector = MysqlConnector(f"mysql://{HOST}:{port}/", "someone", options={"time_limit": "2", "tls": "off"})
+        assert connector.check(right).result is CheckResult.UNKNOWN
+    assert told[1][:4] == b"\x14\0\0\3", "expected the 20 bytes of mysql_native_password"
+
+
 @pytest.mark.parametrize(
     "hello", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", packet(0, b"\xff\x15\x04#28000Access denied")]
 )
@@ -328,6 +337,49 @@ def test_a_statement_in_the_audit_log_is_no_login(tmp_path: Path) -> None:
     assert (login.at.second, login.source, login.detail) == (2, "10.0.0.7", "database app")
 
 
+def general(*lines: str) -> str:
+    """The general query log of MySQL, a second a line; a line that begins with a bar belongs to the one before."""
+    stamped = [
+        line[1:] if line.startswith("|") else f"2026-11-25T08:00:{n:02}.5Z\t" + line for n, line in enumerate(lines)
+    ]
+    return "\n".join(stamped).replace(".5Z", ".500000Z") + "\n"
+
+
+IN = "   50 Connect\tbg@10.0.0.7 on  using SSL/TLS"
+NO = "Connect\tAccess denied for user 'bg'@'10.0.0.7' (using password: YES)"
+
+
+@pytest.mark.parametrize(
+    ("lines", "accepted"),
+    [
+        ([IN, "   50 Query\tSELECT 1"], [True]),
+        (["   50 Connect\tbg@10.0.0.7 on app using TCP/IP"], [True]),
+        (["   50 Change user\tbg@10.0.0.7 on app using TCP/IP"], [True]),
+        (["   50 Connect\tbg@10.0.0.7 as other on app using Socket"], [True]),
+        ([IN, f"   50 {NO}", IN], [False, True]),
+        # Another connection's refusal, one that did not come at once, and no refusal.
+        ([IN, f"   51 {NO}"], [True]),
+        ([IN, "   51 Quit\t", f"   50 {NO}"], [True]),
+        ([IN, IN], [True, True]),
+        # A statement, and a database's name, with what looks like the server's answer in it.
+        ([IN, "   40 Query\tSELECT '", f"   50 {NO}", "|'"], [True]),
+        (["   50 Connect\tbg@10.0.0.7 on x", "   50 Connect\tAccess denied"], [True]),
+        # Words in a statement, and accounts whose names look like this one's.
+        (["   50 Query\tSELECT 'bg@10.0.0.7 on  using TCP/IP'"], []),
+        (["   51 Connect\tother@10.0.0.7 on bg using SSL/TLS"], []),
+        (["   51 Connect\tbg2@10.0.0.7 on  using TCP/IP", "   51 Connect\tbg@corp@10.0.0.7 on  using TCP/IP"], []),
+    ],
+)
+def test_logins_are_read_from_the_general_log_of_mysql(tmp_path: Path, lines: list[str], accepted: list[bool]) -> None:
+    """A login that can be made to look refused is a login nobody is told of."""
+    log = tmp_path / "general.log"
+    log.write_text("mysqld, Version: 9.7.4. started with:\nTime  Id Command    Argument\n" + general(*lines))
+    connector = MysqlConnector(f"mysql://{HOST}/", "bg", options={"log": str(log)})
+    found = connector.logins_since(datetime(2026, 11, 25, tzinfo=UTC))
+    assert [login.accepted for login in found] == accepted
+    assert {login.source for login in found} <= {"10.0.0.7"}
+
+
 # --- targets, start-up, what is particular to MySQL -------------------------------------------------------
 
 
@@ -389,9 +441,15 @@ def test_every_login_method_of_an_account_is_seen(definition: str, methods: tupl
 
 
 class MysqlEight:
-    """What a session to MySQL is to the connector when it writes its statement."""
+    """What a session to MySQL is to the connector when it writes its statement; before 8.0.24 there is no variable."""
 
     mariadb = False
+
+    def __init__(self, **variables: str) -> None:
+        self.variables = [(f"caching_sha2_password_{name}", value) for name, value in variables.items()]
+
+    def rows(self, _sql: str) -> list[tuple[str, str]]:
+        return self.variables
 
 
 @pytest.mark.parametrize("method", ["caching_sha2_password", "mysql_native_password"])
@@ -401,8 +459,32 @@ def test_the_statement_for_mysql_holds_a_hash_and_nothing_else(new: Secret, meth
     assert sql.startswith(f"ALTER USER CURRENT_USER() IDENTIFIED WITH '{method}' AS ")
     assert_no_secret(f"{sql} {values}".encode(), (new,))
     if method == "caching_sha2_password":
-        kept = bytes.fromhex(sql.partition(" AS 0x")[2]).decode()
+        kept = bytes.fromhex(sql.partition(" AS 0x")[2].partition(",")[0]).decode()
         assert re.fullmatch(r"\$A\$005\$[./0-9A-Za-z]{63}", kept)
         assert kept[27:] == mysql_hash.sha_crypt(new.reveal(), kept[7:27].encode())
     else:
         assert values == [mysql_hash.native(new)]
+
+
+def test_the_form_is_the_one_the_server_asks_for(new: Secret) -> None:
+    """A password kept in another form is one that the server wants changed at the next login."""
+    who = mysql_session.Identity("bg", "%", ("caching_sha2_password",), "")
+    session = cast(mysql_session.Session, MysqlEight(storage_format="PBKDF2_SHA512", digest_rounds="10000"))
+    sql, _ = mysql._statement(session, who, new)
+    kept = bytes.fromhex(sql.partition(" AS 0x")[2].partition(",")[0]).decode()
+    assert re.fullmatch(r"\$B\$00A\$[./0-9A-Za-z]{20}[+/0-9A-Za-z]{86}==", kept)
+
+
+@pytest.mark.parametrize(
+    ("said", "rounds"), [("5555", 5000), ("4095000", 4095000), ("9999999999", 4095000), ("0", 5000), ("many", 5000)]
+)
+def test_rounds_are_whole_thousands_and_never_more_than_a_server_can_have(said: str, rounds: int) -> None:
+    session = cast(mysql_session.Session, MysqlEight(digest_rounds=said))
+    assert mysql_rules.storage_form(session) == mysql_hash.Form("CRYPT5", rounds)
+
+
+def test_a_form_nobody_knows_here_changes_nothing(new: Secret) -> None:
+    who = mysql_session.Identity("bg", "%", ("caching_sha2_password",), "")
+    session = cast(mysql_session.Session, MysqlEight(storage_format="ARGON2"))
+    with pytest.raises(ConnectorError, match=r"unchanged.*ARGON2"):
+        mysql._statement(session, who, new)

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a login to a MySQL or MariaDB server is answered: TLS, login methods, second factors.
+
+Rules:
+
+1. TLS is verified against a certificate authority and the host's name, and a server without TLS gets nothing. An
+   error that comes before TLS stands is nobody's word.
+2. The server may ask by the methods that do not send the password. ``caching_sha2_password`` sends it inside TLS, as
+   that method does, and is refused without TLS. ``mysql_clear_password`` and ``dialog`` (PAM) are always refused.
+3. The server is told that further factors are understood, and a question for one ends the login: without that, MySQL
+   would answer an account with a second factor as it answers a wrong password.
+
+What it does not do: it answers no second factor.
+"""
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from breakglass_shamir.connectors.database_target import (
+    DatabaseTarget,
+    Denied,
+    Unreachable,
+    password_text,
+    require_driver,
+)
+from breakglass_shamir.crypto import mariadb
+from breakglass_shamir.hygiene import Secret
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+
+PROGRAM_NAME = "breakglass"
+"""What the server shows as the program's name."""
+
+CLIENT_ERRORS = range(2000, 3000)
+"""Numbers that the client gives to its own errors (MySQL manual, client error reference)."""
+
+NEVER_SENT = ("mysql_clear_password", "dialog", "mysql_old_password")
+"""Methods that send the password, or nearly so."""
+
+INSIDE_TLS = ("caching_sha2_password", "sha256_password")
+"""Methods that send the password inside TLS."""
+
+FURTHER_FACTORS = 1 << 28
+"""CLIENT_MULTI_FACTOR_AUTHENTICATION, a capability of MySQL's protocol; MariaDB's has no use for it."""
+
+NEXT_FACTOR = b"\x02"
+"""First byte of the packet in which the server asks for a further factor (Protocol::AuthNextFactor)."""
+
+MORE_DATA = b"\x01"
+"""First byte of the packet in which a method of ``INSIDE_TLS`` asks for more (Protocol::AuthMoreData)."""
+
+NEEDS_TLS = "the account's login method sends the password inside TLS, and tls is off"
+
+
+def connect(target: DatabaseTarget, account: str, password: Secret, time_limit_s: float) -> "Connection[Any]":
+    """Log in.
+
+    Raises:
+        Unreachable: there is no server that can be believed.
+        Denied: it refused the login.
+    """
+    require_driver("pymysql", "mysql")
+    # Imported here: slow, and needed by this connector only.
+    import pymysql
+
+    encrypted = not target.socket and target.tls.verify
+    secure = encrypted or target.socket is not None
+    context = _context(target) if encrypted else None
+    try:
+        connection = pymysql.Connection(
+            host=target.host or None,
+            port=target.port,
+            unix_socket=str(target.socket) if target.socket else None,
+            user=account,
+            # As bytes: PyMySQL would write text in Latin-1.
+            password=password_text(password).encode(),
+            database=target.database or None,
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=max(1, int(time_limit_s)),
+            read_timeout=time_limit_s,
+            write_timeout=time_limit_s,
+            program_name=PROGRAM_NAME,
+            ssl=context,
+            ssl_disabled=not encrypted,
+            client_flag=FURTHER_FACTORS,
+            auth_plugin_map=_plugins(secure=secure),
+            defer_connect=True,
+        )
+        with _held_to_the_rules(connection, encrypted=encrypted, secure=secure):
+            connection.connect()
+    except pymysql.MySQLError as error:
+        number, message = numbered(error)
+        # What was said before TLS stood, anybody on the way can have said.
+        if number and number not in CLIENT_ERRORS and (context is None or context.stood):
+            raise Denied(str(number), message) from None
+        raise Unreachable(message) from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise Unreachable(f"{type(error).__name__}: {error}") from None
+    return connection
+
+
+@contextmanager
+def _held_to_the_rules(connection: Any, *, encrypted: bool, secure: bool) -> Iterator[None]:
+    """Hold PyMySQL to the rules for the length of a login, whatever its version makes of them.
+
+    Before 1.2 it would log in without TLS where a server offers none, and not ask ``auth_plugin_map`` about the
+    method that a server begins with.
+    """
+    from pymysql.constants import CLIENT
+
+    read, request = connection._read_packet, connection._request_authentication
+
+    def checked_request() -> None:
+        if encrypted and not connection.server_capabilities & CLIENT.SSL:
+            raise Unreachable("the server offers no TLS")
+        request()
+
+    def checked_read(*arguments: Any, **named: Any) -> Any:
+        packet = read(*arguments, **named)
+        first = packet.get_all_data()[:1]
+        # After a login a packet may begin so and mean a number of columns.
+        if first == NEXT_FACTOR:
+            raise Unreachable("the account has a second login method, which a password does not answer")
+        if first == MORE_DATA and not secure:
+            raise Unreachable(NEEDS_TLS)
+        return packet
+
+    connection._read_packet, connection._request_authentication = checked_read, checked_request
+    yield
+    del connection._read_packet, connection._request_authentication
+
+
+class _Context(ssl.SSLContext):
+    """TLS settings that remember whether a connection was ever verified and encrypted.
+
+    Attributes:
+        stood: whether it was.
+    """
+
+    stood = False
+
+    def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
+        """Do what it always does, and remember that it succeeded."""
+        wrapped = super().wrap_socket(*arguments, **named)
+        self.stood = True
+        return wrapped
+
+
+def _context(target: DatabaseTarget) -> _Context:
+    """Return the TLS settings: authorities, the host's name, and this client's certificate if there is one."""
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    if target.authorities:
+        context.load_verify_locations(cafile=target.authorities)
+    else:
+        context.load_default_certs()
+    if target.certificate and target.key:
+        context.load_cert_chain(target.certificate, target.key)
+    return context
+
+
+class _Ed25519:
+    """PyMySQL's way to bring a login method: MariaDB's ``ed25519``, which it has only with another package."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def authenticate(self, packet: Any) -> Any:
+        """Answer the server's challenge."""
+        connection = self._connection
+        connection.write_packet(mariadb.sign(Secret(connection.password), packet.read_all()))
+        answer = connection._read_packet()
+        answer.check_error()
+        return answer
+
+
+class _Refused:
+    """A login method that would send the password."""
+
+    def __init__(self, connection: Any) -> None:
+        raise Unreachable("the server wants the password itself, and does not get it")
+
+
+class _NeedsTls:
+    """A login method that would send the password, where no TLS is around it."""
+
+    def __init__(self, connection: Any) -> None:
+        """Take no offence yet: the server may go on to another method."""
+
+    def authenticate(self, packet: Any) -> Any:
+        """Refuse."""
+        raise Unreachable(NEEDS_TLS)
+
+
+def _plugins(*, secure: bool) -> "dict[str, Callable[[Connection[Any]], Any]]":
+    """Return which methods are answered by whom; every other one by PyMySQL."""
+    answered: dict[str, Callable[[Connection[Any]], Any]] = {"client_ed25519": _Ed25519}
+    answered.update(dict.fromkeys(NEVER_SENT, _Refused))
+    return answered if secure else {**answered, **dict.fromkeys(INSIDE_TLS, _NeedsTls)}
+
+
+def numbered(error: Exception) -> tuple[int, str]:
+    """Return an error's number and text; 0 if it has none."""
+    arguments = error.args
+    if len(arguments) == 2 and isinstance(arguments[0], int):
+        return arguments[0], str(arguments[1])
+    return 0, str(error) or type(error).__name__
