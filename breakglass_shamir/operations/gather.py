@@ -23,8 +23,8 @@ from breakglass_shamir.paper.health import Health, of_sheet, worst
 from breakglass_shamir.paper.scan import ScannedPage, Scanner, wait_for_files
 
 NOTHING_FOUND = (
-    "no code found; try again with more light, the page flat and closer, or the other copy of the code on the sheet; "
-    "or type the lines"
+    "no code found; unless it is the back of a sheet, try again with more light, the page flat and closer, "
+    "or the other copy of the code on the sheet; or type the lines"
 )
 """What to say of a page without a code."""
 

@@ -68,7 +68,7 @@ class OwnSessions:
         desk = self._recorder.desk
         self._note(found, limit_s)
         desk.say(
-            f"still logged in: {found.where}; the change waits up to {in_words(limit_s)} for them to log out. "
+            f"still logged in: {found.where}; the change waits up to {in_words(limit_s)} for them to log out; "
             "press Enter to go on at once"
         )
         deadline, pause_s = time.monotonic() + limit_s, FIRST_PAUSE_S
@@ -109,7 +109,7 @@ class OwnSessions:
         return True
 
     def _note(self, found: OpenSessions, for_s: int) -> None:
-        self._recorder.append(SessionsAwaited(count=found.count, for_s=for_s, detail=found.where))
+        self._recorder.append(SessionsAwaited(count=found.count, for_s=for_s, detail=found.where or "none"))
 
     def _ended(self, endpoint: Connector, credential: Secret) -> SessionsEnded:
         try:

@@ -21,8 +21,8 @@ from breakglass_shamir.paper.health import health
 from breakglass_shamir.paper.scan import ScannedCode, ScannedPage
 
 NOTHING = (
-    "no code found; try again with more light, the page flat and closer, or the other copy of the code on the sheet; "
-    "or type the lines"
+    "no code found; unless it is the back of a sheet, try again with more light, the page flat and closer, "
+    "or the other copy of the code on the sheet; or type the lines"
 )
 
 
