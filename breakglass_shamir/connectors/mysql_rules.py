@@ -220,6 +220,8 @@ def _notes(session: Session, who: Identity) -> list[str]:
         notes.append(f"{expires[0]}: after that the server lets nobody in until the password is changed")
     if _attempts(who):
         notes.append(f"{_attempts(who)} wrong passwords in a row lock the account (FAILED_LOGIN_ATTEMPTS)")
+    if not session.mariadb and _forgets(session):
+        notes.append("innodb_flush_log_at_trx_commit is not 1: a crash can bring the old password back")
     try:
         table, _ = _place(session)
         second = [] if session.mariadb else session.rows(_KEEPS_TWO, [who.name, who.host])
@@ -232,6 +234,12 @@ def _notes(session: Session, who: Identity) -> list[str]:
     if others:
         notes.append(f"accounts of the same name with passwords of their own: {', '.join(others)}")
     return notes
+
+
+def _forgets(session: Session) -> bool:
+    """Tell whether the server may lose what it said was done; MariaDB keeps accounts elsewhere."""
+    ((flushed,),) = session.rows("SELECT @@global.innodb_flush_log_at_trx_commit")
+    return int(flushed) != 1
 
 
 def _kill(session: Session, number: int) -> bool:

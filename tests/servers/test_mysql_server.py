@@ -409,3 +409,13 @@ def test_from_sheet_to_login_to_new_sheet(mysql_server: MysqlServer, tmp_path: P
         partial(server.log_in, account), server.everything_written,
     )  # fmt: skip
     live_through(place, tmp_path)
+
+
+def test_a_server_that_may_forget_a_change_is_noted(mysql_server: MysqlServer, right: Secret) -> None:
+    connector = make(mysql_server, mysql_server.add_account(right))
+    assert any("bring the old password back" in note for note in connector.preflight(None, right).notes)
+    mysql_server.admin("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+    try:
+        assert not any("bring the old password back" in note for note in connector.preflight(None, right).notes)
+    finally:
+        mysql_server.admin("SET GLOBAL innodb_flush_log_at_trx_commit = 2")
