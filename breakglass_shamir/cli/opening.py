@@ -76,7 +76,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
     """
     from breakglass_shamir.operations import protocol as protocols
     from breakglass_shamir.operations import recombine as operation
-    from breakglass_shamir.operations.opening import Overrides
+    from breakglass_shamir.operations.declaring import Overrides
     from breakglass_shamir.operations.signing import Signers
     from breakglass_shamir.paper.scan import Scanner
 

@@ -18,8 +18,7 @@ from breakglass_shamir.custody.history import STATUS_IDS
 from breakglass_shamir.custody.record import DrillEnded, UseEnded
 from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.opening import Overrides
+from breakglass_shamir.operations.declaring import NOBODY, Overrides
 from breakglass_shamir.operations.recombine import LOGIN, Use, recombine
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rehearsal import DrillOutcome
@@ -39,7 +38,7 @@ def access(
     printing: Printing | None,
     scanner: Scanner,
     *,
-    signers: Signers = opening.NOBODY,
+    signers: Signers = NOBODY,
 ) -> DrillOutcome:
     """Open, log in, rotate, and say how it went.
 

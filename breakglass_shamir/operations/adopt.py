@@ -22,7 +22,8 @@ from breakglass_shamir.custody.state import SetState
 from breakglass_shamir.custody.weakening import changes_quorum
 from breakglass_shamir.errors import IllegalState, PolicyWeakens, RotationDue
 from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.opening import OpenedSet, Overrides
+from breakglass_shamir.operations.declaring import Overrides, check_request
+from breakglass_shamir.operations.opening import OpenedSet
 from breakglass_shamir.operations.outlet import check_printer
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotate import PLANNED_USE_S
@@ -119,7 +120,7 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
     request = Request(
         "rotation", "policy", "none", ceremony.reason, ceremony.officers, "no-reveal", PLANNED_USE_S, debts
     )
-    request = opening.check_request(request)
+    request = check_request(request)
     opened = opening.open_set(recorder, request, Overrides(), ceremony.sources, ceremony.scanner, "")
     try:
         digest = policies.digest(source).hex()

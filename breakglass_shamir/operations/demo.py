@@ -27,7 +27,7 @@ from breakglass_shamir.ledger import home
 from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.operations import export as exporting
 from breakglass_shamir.operations import readback
-from breakglass_shamir.operations.opening import Overrides
+from breakglass_shamir.operations.declaring import Overrides
 from breakglass_shamir.operations.recombine import Use, recombine
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.sheets import Printing, print_epoch, seal_epoch

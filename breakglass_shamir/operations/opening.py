@@ -15,9 +15,9 @@ Rules:
 
 import base64
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from breakglass_shamir.custody import gates, quorum
 from breakglass_shamir.custody import policy as policies
@@ -26,20 +26,15 @@ from breakglass_shamir.custody.gates import Problem, Request
 from breakglass_shamir.custody.policy import Policy
 from breakglass_shamir.custody.quorum import Pool, Quorum
 from breakglass_shamir.custody.record import (
-    Declared,
     Opened,
-    Overridden,
     Recovered,
     RecoveredCore,
-    Refused,
-    check_human_text,
 )
-from breakglass_shamir.custody.state import EpochStatus, Moment, Opening, Phase, SetState
+from breakglass_shamir.custody.state import EpochStatus, SetState
 from breakglass_shamir.custody.two_targets import elsewhere
 from breakglass_shamir.errors import (
     BreakglassError,
     EnvelopeConflict,
-    GateClosed,
     InsufficientShares,
     InvalidInput,
     LedgerBusy,
@@ -49,25 +44,25 @@ from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.receipt import HeldReceipt
-from breakglass_shamir.operations import interrupted, receipts, signing, vouching
+from breakglass_shamir.operations import interrupted, receipts, vouching
+from breakglass_shamir.operations.declaring import (
+    NOBODY,
+    Overrides,
+    check_overrides,
+    declare,
+    have_signed,
+    record_overrides,
+    record_refusal,
+    stop_at,
+)
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.signing import Signers
 from breakglass_shamir.operations.sources import Sources, read_sources
 from breakglass_shamir.operations.vouching import Receipts, Testimony
 from breakglass_shamir.paper.scan import Scanner
 
-DEFAULT_VALID_FOR_S = 1800
-"""How long a declaration holds where no policy says otherwise."""
-
-
-DEFAULT_USE_FOR_S = 3600
-"""How long a use may take where no policy says otherwise."""
-
 PASSED_WAIT_S = 5
 """How long an opening that passes the gate of the alert waits for it all the same."""
-
-NOBODY = Signers()
-"""Nobody signs on this terminal."""
 
 
 class Wanted(enum.Enum):
@@ -77,14 +72,6 @@ class Wanted(enum.Enum):
     BOTH = enum.auto()
     NEW = enum.auto()
     """The new ones; with the old ones there too, those are opened, so that nothing is owed for the new ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """Which gates an emergency passes, and why."""
-
-    gates: frozenset[str] = frozenset()
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +130,7 @@ def open_set(
         EnvelopeConflict: two valid envelopes under one epoch id.
         LedgerUnwritable, LedgerBusy: a record could not be made durable; nothing was revealed.
     """
-    overrides = _check_overrides(request, overrides)
+    overrides = check_overrides(request, overrides)
     brought = receipts.read(sources.receipts, scanner) if sources.receipts else []
     pool: Pool | None = None
     last = recorder.state.last_done
@@ -155,7 +142,7 @@ def open_set(
         pool = pool or _gather(recorder, sources, scanner, overrides)
         return _combine(recorder, request, overrides, program, pool, wanted, brought)
     except BreakglassError as error:
-        _record_refusal(recorder, "open", error)
+        record_refusal(recorder, "open", error)
         raise
 
 
@@ -180,7 +167,7 @@ def _identify(recorder: Recorder, sources: Sources, scanner: Scanner, brought: R
         if not _knows(recorder):
             _recover(recorder, found, vouching.pinning(found, brought))
     except BreakglassError as error:
-        _record_refusal(recorder, "identify", error)
+        record_refusal(recorder, "identify", error)
         raise
     return pool
 
@@ -232,79 +219,6 @@ def _pin(recorder: Recorder, epoch_id: str, held: HeldReceipt) -> None:
     recorder.desk.say(f"pinned: the receipt of {held.time} vouches for epoch {epoch.number} of {recorder.set_name}")
 
 
-def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Moment | None) -> None:
-    """Record the declaration, or go on under the one that says the same and still holds.
-
-    Args:
-        recorder: at the set.
-        request: what is asked for.
-        overrides: gates to pass.
-        last: when this ledger last recorded anything but a refusal, before this attempt.
-
-    Raises:
-        GateClosed: a check failed and was not overridden.
-    """
-    state = recorder.refresh()
-    under_way = state.opening
-    policy = policies.parse(state.policy_source) if state.policy_source else None
-    if not request.use_for_s:
-        request = replace(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
-    goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
-    problems = gates.before_declaring(policy, state, request, clock.now(), last=last, goes_on=goes_on)
-    if under_way is not None and goes_on:
-        overridden = {debt.kind for debt in state.debts if debt.opening == under_way.id}
-        problems = [problem for problem in problems if problem.gate not in overridden]
-    _stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
-    if under_way is not None and goes_on:
-        recorder.opening = under_way.id
-        _record_overrides(recorder, problems, overrides)
-        return
-    declared = Declared(
-        purpose=request.purpose,
-        incident_class=request.incident_class,
-        ticket=request.ticket,
-        reason=request.reason,
-        officers=request.officers,
-        valid_for_s=policy.declaration.valid_for.seconds if policy else DEFAULT_VALID_FOR_S,
-        use_for_s=request.use_for_s,
-        debts=request.debts,
-        supersedes=under_way.id if under_way else "",
-        policy_digest=state.policy_digest,
-    )
-    recorder.opening = ""
-    recorder.opening = recorder.append(declared).digest
-    _record_overrides(recorder, problems, overrides)
-    if under_way is not None and (under_way.declared.purpose, request.purpose) == ("drill", "emergency"):
-        recorder.desk.warn(f"the drill that was under way ({under_way.short_id}) is over: this is an emergency")
-    recorder.desk.say(f"declared: opening {recorder.opening[:12]} of {recorder.set_name}")
-    if recorder.alerted_sinks():
-        recorder.desk.say(f"told: {', '.join(recorder.alerted_sinks())}, as soon as each can be reached")
-
-
-def have_signed(recorder: Recorder, request: Request, overrides: Overrides, signers: Signers) -> None:
-    """Have the officers sign before the first scan; what is missing stops here, or is passed by name.
-
-    Raises:
-        GateClosed: fewer officers have signed than the policy asks for.
-    """
-    passed = any(debt.kind == "signatures" and debt.opening == recorder.opening for debt in recorder.set_state.debts)
-    missing = signing.collect(recorder, signers, passes=passed or "signatures" in overrides.gates)
-    problems = [] if passed else missing
-    _stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
-    _record_overrides(recorder, problems, overrides)
-
-
-def _still_holds(under_way: Opening, request: Request, policy_digest: str) -> bool:
-    """Tell whether the declaration under way says the same and is not stale, so that a next try goes on under it."""
-    declared = under_way.declared
-    if declared.policy_digest != policy_digest:
-        return False
-    if under_way.phase is not Phase.DECLARED or under_way.at.seconds_until(clock.now()) > declared.valid_for_s:
-        return False
-    names = ("purpose", "incident_class", "ticket", "reason", "officers", "use_for_s", "debts")
-    return all(getattr(declared, name) == getattr(request, name) for name in names)
-
-
 def _combine(
     recorder: Recorder,
     request: Request,
@@ -330,8 +244,8 @@ def _combine(
     said = _witness(recorder, found, pool, brought)
     if said.problem:
         problems.append(Problem("witness", said.problem))
-    _stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
-    _record_overrides(recorder, problems, overrides)
+    stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
+    record_overrides(recorder, problems, overrides)
     if unknown:
         _recover(recorder, found, pinned_by)
     state = _pin_known(recorder, found, pinned_by)
@@ -452,7 +366,7 @@ def _gather(recorder: Recorder, sources: Sources, scanner: Scanner, overrides: O
     files = interrupted.both_quorums(pool) if sources.whole and not between else enough
     read_sources(pool, sources, scanner, recorder.desk, enough=enough, enough_files=files)
     for rival in dict.fromkeys(pool.rivals):
-        _record_refusal(recorder, "envelope", EnvelopeConflict(rival))
+        record_refusal(recorder, "envelope", EnvelopeConflict(rival))
     return pool
 
 
@@ -484,77 +398,3 @@ def _pin_known(recorder: Recorder, found: Quorum, held: HeldReceipt | None) -> S
 def _is_pinned(state: SetState, epoch_id: str) -> bool:
     epoch = state.epochs[epoch_id]
     return epoch.pinned or not epoch.recovered
-
-
-def _stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides, *, emergency: bool) -> None:
-    """Refuse at the first problem that is not overridden, recording the refusal.
-
-    Raises:
-        GateClosed: naming the gate.
-    """
-    for problem in problems:
-        if problem.gate not in overrides.gates:
-            error = GateClosed(problem.gate, problem.text, hint=_way_out(recorder, problem.gate, emergency=emergency))
-            _record_refusal(recorder, problem.gate, error)
-            raise error
-
-
-def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
-    """Say how an opening that stands in the way is ended; empty: the override is the only way."""
-    under_way = recorder.set_state.opening
-    override = f"an emergency may pass with --override {gate} --override-reason R"
-    if gate == "signatures":
-        way = f"sign with: breakglass sign {recorder.set_name} --key KEYFILE, and repeat this command"
-        return f"{way}; {override}" if emergency else way
-    if gate != "under-way" or under_way is None:
-        return override if emergency else f"a drill or rotation overrides nothing; {override}: breakglass recombine"
-    word = "emergency" if under_way.declared.purpose == "emergency" else "drill"
-    ended = f"close NAME --as {word}" if under_way.was_opened else "cancel NAME --reason R"
-    way = f"if nobody works on it any more: breakglass {ended}".replace("NAME", recorder.set_name)
-    return f"{way}; {override}" if emergency else way
-
-
-def _record_overrides(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides) -> None:
-    for problem in problems:
-        recorder.append(Overridden(gate=problem.gate, problem=problem.text, reason=overrides.reason))
-        recorder.desk.warn(f"overridden: {problem.gate}: {problem.text}")
-
-
-def _record_refusal(recorder: Recorder, stage: str, error: BreakglassError) -> None:
-    """Record a refused attempt; when even that cannot be written, the refusal itself still stands."""
-    try:
-        recorder.append(Refused(stage=stage, error=error.id, message=str(error)))
-    except BreakglassError as failure:
-        recorder.desk.warn(f"this refusal could not be recorded: {failure}")
-
-
-def _check_overrides(request: Request, overrides: Overrides) -> Overrides:
-    """Return the overrides with their reason trimmed.
-
-    Raises:
-        InvalidInput: an unknown gate, no reason in words, or no emergency.
-    """
-    unknown = sorted(overrides.gates - set(gates.GATES))
-    if unknown:
-        raise InvalidInput(f"expected gates of {', '.join(gates.GATES)}, got {', '.join(unknown)}")
-    if overrides.gates and request.purpose != "emergency":
-        raise InvalidInput(f"only an emergency may override a check, this is a {request.purpose}")
-    if not overrides.gates:
-        return overrides
-    return replace(overrides, reason=check_human_text("reason in --override-reason", overrides.reason))
-
-
-def check_request(request: Request) -> Request:
-    """Return a request with its texts trimmed, or refuse empty words.
-
-    Raises:
-        InvalidInput: an empty reason, ticket, class or officer.
-    """
-    clean = check_human_text
-    return replace(
-        request,
-        incident_class=clean("incident class", request.incident_class),
-        ticket=clean("ticket", request.ticket),
-        reason=clean("reason", request.reason),
-        officers=tuple(clean("officer", name) for name in request.officers),
-    )

@@ -28,7 +28,8 @@ from breakglass_shamir.errors import (
 )
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations import opening, reveal, targets
-from breakglass_shamir.operations.opening import OpenedSet, Overrides
+from breakglass_shamir.operations.declaring import NOBODY, Overrides, check_request
+from breakglass_shamir.operations.opening import OpenedSet
 from breakglass_shamir.operations.outlet import check_printer
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import Rotation
@@ -86,7 +87,7 @@ def recombine(
     printing: Printing | None,
     scanner: Scanner,
     *,
-    signers: Signers = opening.NOBODY,
+    signers: Signers = NOBODY,
 ) -> OpeningResult:
     """Open, reveal, rotate.
 
@@ -95,7 +96,7 @@ def recombine(
         RotationDue: the credential was used and its rotation is still owed.
         BreakglassError: see :func:`opening.open_set`; nothing was revealed.
     """
-    request = opening.check_request(request)
+    request = check_request(request)
     _check_classification(request, use)
     program = reveal.find_program(use.command) if request.mode == "exec" else ""
     _look_for_printer(recorder, printing)

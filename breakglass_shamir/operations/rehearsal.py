@@ -31,8 +31,8 @@ from breakglass_shamir.formats import text
 from breakglass_shamir.formats.seal import Unsealed
 from breakglass_shamir.formats.share import ReadShare
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.opening import Overrides
+from breakglass_shamir.operations import declaring
+from breakglass_shamir.operations.declaring import NOBODY, Overrides
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.signing import Signers
 from breakglass_shamir.operations.sources import Sources, read_sources
@@ -62,7 +62,7 @@ def rehearse(
     sources: Sources,
     scanner: Scanner,
     *,
-    signers: Signers = opening.NOBODY,
+    signers: Signers = NOBODY,
 ) -> DrillOutcome:
     """Play an opening on drill cards.
 
@@ -79,13 +79,13 @@ def rehearse(
         Exposed: a quorum of live sheets was among the scans; recorded as a failed drill.
         IllegalState: the set has no drill cards, or an emergency superseded the drill.
     """
-    request = opening.check_request(request)
+    request = declaring.check_request(request)
     state = recorder.set_state
     epoch = state.current_epoch
     drill_envelope(epoch, state.name)
-    opening.declare(recorder, _in_an_allowed_mode(state, request), Overrides(), recorder.state.last_done)
+    declaring.declare(recorder, _in_an_allowed_mode(state, request), Overrides(), recorder.state.last_done)
     steps = _Steps(recorder.set_state.active_opening.at.uptime_ms)
-    opening.have_signed(recorder, request, Overrides(), signers)
+    declaring.have_signed(recorder, request, Overrides(), signers)
     if recorder.set_state.active_opening.signatures:
         steps.mark("signed")
     pool = _TimedPool(_known_cards(state), state, steps)

@@ -24,7 +24,8 @@ from breakglass_shamir.custody.state import SetState
 from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.opening import OpenedSet, Overrides, Wanted
+from breakglass_shamir.operations.declaring import Overrides, check_request
+from breakglass_shamir.operations.opening import OpenedSet, Wanted
 from breakglass_shamir.operations.outlet import check_printer
 from breakglass_shamir.operations.recombine import OpeningResult, result
 from breakglass_shamir.operations.recorder import Recorder
@@ -70,7 +71,7 @@ def rotate(
         ConnectorError, PaperError: a step failed; the debt stays.
     """
     state = recorder.state.sets.get(recorder.set_name) or SetState(recorder.set_name)
-    request = opening.check_request(_request(state, reason, officers))
+    request = check_request(_request(state, reason, officers))
     _check(state, printing, request.officers, attest=attest)
     also = (state.prepared,) if state.prepared else ()
     sources = replace(sources, also=also, whole=True)

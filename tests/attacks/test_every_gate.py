@@ -28,7 +28,7 @@ from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.verify import verify
 from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.opening import Overrides
+from breakglass_shamir.operations.declaring import Overrides
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.sources import Sources
 from tests.attacks.test_ledger_quorum_signature import id_of, issued

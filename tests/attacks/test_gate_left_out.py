@@ -17,7 +17,7 @@ from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.gates import GATES
 from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger.verify import verify
-from breakglass_shamir.operations import opening
+from breakglass_shamir.operations import declaring, opening
 from tests.attacks.test_every_gate import CLOSERS, FINE, Office, office
 from tests.end_to_end import test_audit_export
 from tests.end_to_end.life import PROGRAM
@@ -27,8 +27,9 @@ SHOWN = sorted(set(GATES) - {"clock", "alert", "void"})
 
 
 def take_out_the_gates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "_stop_at", lambda *_args, **_more: None)
-    monkeypatch.setattr(opening, "_record_overrides", lambda *_args, **_more: None)
+    for module in (declaring, opening):
+        monkeypatch.setattr(module, "stop_at", lambda *_args, **_more: None)
+        monkeypatch.setattr(module, "record_overrides", lambda *_args, **_more: None)
 
 
 def gates_passed(found: Office, *, full: bool = True) -> list[str]:

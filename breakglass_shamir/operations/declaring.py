@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a request to a declaration on record: what is asked for, who signs, which gates stop it or are passed.
+
+Rules:
+
+1. A gate that fails is refused by name and recorded, or passed by its override, recorded and owed.
+2. A next try that says the same goes on under the declaration there is, as long as that holds.
+3. A refusal stands, even when it could not be recorded.
+
+It scans nothing; ``opening.py`` does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from breakglass_shamir.custody import gates
+from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.gates import Problem, Request
+from breakglass_shamir.custody.record import Declared, Overridden, Refused, check_human_text
+from breakglass_shamir.custody.state import Moment, Opening, Phase
+from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
+from breakglass_shamir.ledger import clock
+from breakglass_shamir.operations import signing
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.signing import Signers
+
+DEFAULT_VALID_FOR_S = 1800
+"""How long a declaration holds where no policy says otherwise."""
+
+
+DEFAULT_USE_FOR_S = 3600
+"""How long a use may take where no policy says otherwise."""
+
+
+NOBODY = Signers()
+"""Nobody signs on this terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Which gates an emergency passes, and why."""
+
+    gates: frozenset[str] = frozenset()
+    reason: str = ""
+
+
+def check_request(request: Request) -> Request:
+    """Return a request with its texts trimmed, or refuse empty words.
+
+    Raises:
+        InvalidInput: an empty reason, ticket, class or officer.
+    """
+    clean = check_human_text
+    return replace(
+        request,
+        incident_class=clean("incident class", request.incident_class),
+        ticket=clean("ticket", request.ticket),
+        reason=clean("reason", request.reason),
+        officers=tuple(clean("officer", name) for name in request.officers),
+    )
+
+
+def check_overrides(request: Request, overrides: Overrides) -> Overrides:
+    """Return the overrides with their reason trimmed.
+
+    Raises:
+        InvalidInput: an unknown gate, no reason in words, or no emergency.
+    """
+    unknown = sorted(overrides.gates - set(gates.GATES))
+    if unknown:
+        raise InvalidInput(f"expected gates of {', '.join(gates.GATES)}, got {', '.join(unknown)}")
+    if overrides.gates and request.purpose != "emergency":
+        raise InvalidInput(f"only an emergency may override a check, this is a {request.purpose}")
+    if not overrides.gates:
+        return overrides
+    return replace(overrides, reason=check_human_text("reason in --override-reason", overrides.reason))
+
+
+def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Moment | None) -> None:
+    """Record the declaration, or go on under the one that says the same and still holds.
+
+    Args:
+        recorder: at the set.
+        request: what is asked for.
+        overrides: gates to pass.
+        last: when this ledger last recorded anything but a refusal, before this attempt.
+
+    Raises:
+        GateClosed: a check failed and was not overridden.
+    """
+    state = recorder.refresh()
+    under_way = state.opening
+    policy = policies.parse(state.policy_source) if state.policy_source else None
+    if not request.use_for_s:
+        request = replace(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
+    goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
+    problems = gates.before_declaring(policy, state, request, clock.now(), last=last, goes_on=goes_on)
+    if under_way is not None and goes_on:
+        overridden = {debt.kind for debt in state.debts if debt.opening == under_way.id}
+        problems = [problem for problem in problems if problem.gate not in overridden]
+    stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
+    if under_way is not None and goes_on:
+        recorder.opening = under_way.id
+        record_overrides(recorder, problems, overrides)
+        return
+    declared = Declared(
+        purpose=request.purpose,
+        incident_class=request.incident_class,
+        ticket=request.ticket,
+        reason=request.reason,
+        officers=request.officers,
+        valid_for_s=policy.declaration.valid_for.seconds if policy else DEFAULT_VALID_FOR_S,
+        use_for_s=request.use_for_s,
+        debts=request.debts,
+        supersedes=under_way.id if under_way else "",
+        policy_digest=state.policy_digest,
+    )
+    recorder.opening = ""
+    recorder.opening = recorder.append(declared).digest
+    record_overrides(recorder, problems, overrides)
+    if under_way is not None and (under_way.declared.purpose, request.purpose) == ("drill", "emergency"):
+        recorder.desk.warn(f"the drill that was under way ({under_way.short_id}) is over: this is an emergency")
+    recorder.desk.say(f"declared: opening {recorder.opening[:12]} of {recorder.set_name}")
+    if recorder.alerted_sinks():
+        recorder.desk.say(f"told: {', '.join(recorder.alerted_sinks())}, as soon as each can be reached")
+
+
+def have_signed(recorder: Recorder, request: Request, overrides: Overrides, signers: Signers) -> None:
+    """Have the officers sign before the first scan; what is missing stops here, or is passed by name.
+
+    Raises:
+        GateClosed: fewer officers have signed than the policy asks for.
+    """
+    passed = any(debt.kind == "signatures" and debt.opening == recorder.opening for debt in recorder.set_state.debts)
+    missing = signing.collect(recorder, signers, passes=passed or "signatures" in overrides.gates)
+    problems = [] if passed else missing
+    stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
+    record_overrides(recorder, problems, overrides)
+
+
+def stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides, *, emergency: bool) -> None:
+    """Refuse at the first problem that is not overridden, recording the refusal.
+
+    Raises:
+        GateClosed: naming the gate.
+    """
+    for problem in problems:
+        if problem.gate not in overrides.gates:
+            error = GateClosed(problem.gate, problem.text, hint=_way_out(recorder, problem.gate, emergency=emergency))
+            record_refusal(recorder, problem.gate, error)
+            raise error
+
+
+def record_overrides(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides) -> None:
+    """Record each gate that is passed, with what failed and why it is passed; each is owed."""
+    for problem in problems:
+        recorder.append(Overridden(gate=problem.gate, problem=problem.text, reason=overrides.reason))
+        recorder.desk.warn(f"overridden: {problem.gate}: {problem.text}")
+
+
+def record_refusal(recorder: Recorder, stage: str, error: BreakglassError) -> None:
+    """Record a refused attempt; when even that cannot be written, the refusal itself still stands."""
+    try:
+        recorder.append(Refused(stage=stage, error=error.id, message=str(error)))
+    except BreakglassError as failure:
+        recorder.desk.warn(f"this refusal could not be recorded: {failure}")
+
+
+def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
+    """Say how an opening that stands in the way is ended; empty: the override is the only way."""
+    under_way = recorder.set_state.opening
+    override = f"an emergency may pass with --override {gate} --override-reason R"
+    if gate == "signatures":
+        way = f"sign with: breakglass sign {recorder.set_name} --key KEYFILE, and repeat this command"
+        return f"{way}; {override}" if emergency else way
+    if gate != "under-way" or under_way is None:
+        return override if emergency else f"a drill or rotation overrides nothing; {override}: breakglass recombine"
+    word = "emergency" if under_way.declared.purpose == "emergency" else "drill"
+    ended = f"close NAME --as {word}" if under_way.was_opened else "cancel NAME --reason R"
+    way = f"if nobody works on it any more: breakglass {ended}".replace("NAME", recorder.set_name)
+    return f"{way}; {override}" if emergency else way
+
+
+def _still_holds(under_way: Opening, request: Request, policy_digest: str) -> bool:
+    """Tell whether the declaration under way says the same and is not stale, so that a next try goes on under it."""
+    declared = under_way.declared
+    if declared.policy_digest != policy_digest:
+        return False
+    if under_way.phase is not Phase.DECLARED or under_way.at.seconds_until(clock.now()) > declared.valid_for_s:
+        return False
+    names = ("purpose", "incident_class", "ticket", "reason", "officers", "use_for_s", "debts")
+    return all(getattr(declared, name) == getattr(request, name) for name in names)
