@@ -29,6 +29,7 @@ demo: setup-runtime  ## the whole life of a set, on this machine and nothing els
 	$(VENV)/bin/breakglass demo
 
 test: setup-dev  ## every test but the benchmarks
+	@.ci/token
 	$(PY) -m pytest -n 3 --ignore=tests/benchmarks
 
 check: setup-dev  ## format, lint, types, layers
