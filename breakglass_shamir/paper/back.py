@@ -12,12 +12,12 @@ from breakglass_shamir.paper import qr
 from breakglass_shamir.paper.content import SheetContent
 from breakglass_shamir.paper.front import ENVELOPE_MODULES_MM, typed_lines
 from breakglass_shamir.paper.heading import HEADING_MM, MARGIN_MM
-from breakglass_shamir.paper.layout import ACCENT, FAINT, Page, Style
+from breakglass_shamir.paper.layout import ACCENT, HEAVY_MM, SEMIBOLD_MM, Page, Style
 
-_HEAD = Style("sans-bold", 12, ACCENT)
-_BODY = Style("sans", 11)
-_LABEL = Style("sans-bold", 10)
-_SMALL = Style("sans", 8.5, FAINT)
+_HEAD = Style("sans-bold", 13, ACCENT, stem=HEAVY_MM)
+_BODY = Style("sans", 11, stem=SEMIBOLD_MM)
+_LABEL = Style("sans-bold", 10, stem=HEAVY_MM)
+_SMALL = Style("sans", 9, stem=SEMIBOLD_MM)
 _LARGEST_PITCH_MM, _SMALLEST_PITCH_MM = 11.5, 5.5
 _BOTTOM_MM = 15.0
 """Free at the lower edge."""

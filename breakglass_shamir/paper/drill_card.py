@@ -16,7 +16,7 @@ It has no envelope: the drill envelope is in the ledger.
 from breakglass_shamir.paper import qr
 from breakglass_shamir.paper.content import SheetContent
 from breakglass_shamir.paper.front import typed_lines
-from breakglass_shamir.paper.layout import INK, WHITE, Page, Size, Style
+from breakglass_shamir.paper.layout import HEAVY_MM, INK, WHITE, Page, Size, Style
 
 MODULE_MM = 0.95
 """Side of one module of the drill code."""
@@ -63,7 +63,7 @@ _BODY = Style("sans-bold", 10.5)
 _LABEL = Style("sans-bold", 9)
 _TYPED = Style("mono-bold", 15)
 _CUT = Style("sans", 11)
-_SMALL = Style("sans-bold", 7.5)
+_SMALL = Style("sans-bold", 7.5, stem=HEAVY_MM)
 
 
 def draw_drill_card(page: Page, content: SheetContent) -> None:

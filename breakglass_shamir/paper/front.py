@@ -16,7 +16,7 @@ It does not draw an envelope code that is too large or one of several beyond the
 from breakglass_shamir.paper import qr
 from breakglass_shamir.paper.content import SheetContent
 from breakglass_shamir.paper.heading import FOOTER_MM, HEADING_MM, MARGIN_MM
-from breakglass_shamir.paper.layout import ACCENT, FAINT, TINT, Page, Style
+from breakglass_shamir.paper.layout import ACCENT, HEAVY_MM, RULE_MM, SEMIBOLD_MM, TINT, Page, Style
 
 SHARE_MODULE_MM = 0.8
 """Side of one module of the share code; below 0.75 photographs begin to fail."""
@@ -45,19 +45,22 @@ _SMALLEST_MIDDLE_MM = 66.0
 _GUTTER_MM, _INDENT_MM, _HEAD_MM, _GAP_MM = 8.0, 5.0, 5.8, 0.6
 """Between the columns; of a sentence from its number; of a column's title; between sentences."""
 
+_FACT_MM = 21.0
+"""Of a fact from the label before it."""
+
 _ROLL_CALL_PITCH_MM = 6.6
 """Height of a row that takes handwriting."""
 
-_LEAD = Style("sans", 11.5)
-_LEAD_BOLD = Style("sans-bold", 11.5)
-_HEAD = Style("sans-bold", 12, ACCENT)
-_BODY = Style("sans", 9)
-_BODY_BOLD = Style("sans-bold", 9)
-_LABEL = Style("sans-bold", 8)
-_SMALL = Style("sans", 8, FAINT)
+_LEAD = Style("sans", 11.5, stem=SEMIBOLD_MM)
+_LEAD_BOLD = Style("sans-bold", 11.5, stem=HEAVY_MM)
+_HEAD = Style("sans-bold", 13, ACCENT, stem=HEAVY_MM)
+_BODY = Style("sans", 9.5, stem=SEMIBOLD_MM)
+_BODY_BOLD = Style("sans-bold", 9.5, stem=HEAVY_MM)
+_LABEL = Style("sans-bold", 8.5, stem=HEAVY_MM)
+_SMALL = Style("sans", 9, stem=SEMIBOLD_MM)
 _TYPED = Style("mono-bold", 16)
-_LINE_NUMBER = Style("sans-bold", 10)
-_DIGEST = Style("mono", 7)
+_LINE_NUMBER = Style("sans-bold", 10, stem=HEAVY_MM)
+_DIGEST = Style("mono-bold", 10)
 
 WHEN_CALLED = (
     "Hang up. Call back on a number you already know.",
@@ -116,7 +119,7 @@ def _instructions(page: Page, y: float, size: float) -> float:
     """Draw the two columns; return where the next block may begin."""
     column = _column_mm(page)
     right = MARGIN_MM + column + _GUTTER_MM
-    body, bold = Style("sans", size), Style("sans-bold", size)
+    body, bold = Style("sans", size, stem=SEMIBOLD_MM), Style("sans-bold", size, stem=HEAVY_MM)
     page.text(MARGIN_MM, y, "When you are called", _HEAD)
     page.text(right, y, "Never", _HEAD)
     left_y = right_y = y + _HEAD_MM
@@ -124,7 +127,7 @@ def _instructions(page: Page, y: float, size: float) -> float:
         page.text(MARGIN_MM, left_y, str(number), bold)
         left_y = page.paragraph(MARGIN_MM + _INDENT_MM, left_y, column - _INDENT_MM, sentence, body) + _GAP_MM
     for sentence in NEVER:
-        page.line(right, right_y - 1.1, right + 2.4, right_y - 1.1, weight=0.5, colour=ACCENT)
+        page.line(right, right_y - 1.1, right + 2.4, right_y - 1.1, weight=0.8, colour=ACCENT)
         right_y = page.paragraph(right + _INDENT_MM, right_y, column - _INDENT_MM, sentence, body) + _GAP_MM
     right_y = page.paragraph(right, right_y + 2 * _GAP_MM, column, REPORT, bold)
     return max(left_y, right_y)
@@ -169,7 +172,7 @@ def _middle(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, bo
     else:
         page.text(page.width - MARGIN_MM, y + 3, "ENVELOPE CODE: on the last pages of this sheet", _LABEL, "right")
     y = _owner(page, content, x, y + 3)
-    _roll_call(page, x, y, bottom)
+    _roll_call(page, x, y, bottom - 0.8)
     return module > 0
 
 
@@ -182,10 +185,10 @@ def _module_that_fits(modules: int, down: float) -> float:
 def _envelope(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, module: float) -> float:
     """Draw the envelope code below its label; return the width it takes, mm."""
     count = len(content.envelope_codes)
-    number, others = ("", "") if count == 1 else (f" 1 of {count}", "; the others follow")
-    page.text(MARGIN_MM, y + 3, f"ENVELOPE CODE{number}", _LABEL)
-    page.text(MARGIN_MM, y + 6.5, f"the same on every sheet, not secret{others}", _SMALL)
     quiet = qr.QUIET_MODULES * module
+    number = "" if count == 1 else f" 1 of {count}; the others follow"
+    page.fitted(MARGIN_MM, y + 3, len(envelope) * module + quiet, f"ENVELOPE CODE{number}", _LABEL, smallest=6)
+    page.text(MARGIN_MM, y + 6.5, "the same on every sheet, not secret", _SMALL)
     side = page.code(MARGIN_MM, y + _ENVELOPE_LABEL_MM + quiet, envelope, module)
     return side + 2 * quiet + 3
 
@@ -198,12 +201,12 @@ def _owner(page: Page, content: SheetContent, x: float, y: float) -> float:
     y = page.paragraph(x, y, across, FOUND, _SMALL)
     if content.custodian:
         page.text(x, y + 2, "KEPT BY", _LABEL)
-        y = page.fitted(x + 18, y + 2, across - 18, content.custodian, _BODY, smallest=6.5, lines=2) - 1
+        y = page.fitted(x + _FACT_MM, y + 2, across - _FACT_MM, content.custodian, _BODY, smallest=6.5, lines=2) - 1
     page.text(x, y + 3.5, "BAG SERIAL", _LABEL)
     if content.bag_serial:
-        page.fitted(x + 18, y + 3.5, across - 18, content.bag_serial, _BODY_BOLD, smallest=6)
+        page.fitted(x + _FACT_MM, y + 3.5, across - _FACT_MM, content.bag_serial, _BODY_BOLD, smallest=6)
     else:
-        page.line(x + 18, y + 4.2, x + across, y + 4.2, colour=FAINT)
+        page.line(x + _FACT_MM, y + 4.2, x + across, y + 4.2, weight=RULE_MM)
     return y + 10.5
 
 
@@ -216,10 +219,10 @@ def _roll_call(page: Page, x: float, y: float, bottom: float) -> None:
     for column, title in zip(columns, ("date", "bag intact", "initials"), strict=True):
         page.text(column, y + 4.2, title, _SMALL)
     y += 5.4
-    page.line(x, y, right, y, weight=0.35)
+    page.line(x, y, right, y, weight=1.2 * RULE_MM)
     while y + _ROLL_CALL_PITCH_MM <= bottom:
         y += _ROLL_CALL_PITCH_MM
-        page.line(x, y, right, y, colour=FAINT, weight=0.15)
+        page.line(x, y, right, y, weight=RULE_MM)
 
 
 def _field(page: Page, content: SheetContent, fold: float) -> None:
@@ -237,14 +240,14 @@ def _field(page: Page, content: SheetContent, fold: float) -> None:
     typed_lines(page, text_x, upper + 4, content.share_lines, style=_TYPED, pitch=8)
     page.text(page.width - MARGIN_MM, lower - quiet - 0.5, "SHARE CODE, second print: secret", _LABEL, "right")
     page.code(right, lower, share, SHARE_MODULE_MM)
-    _how_to_enter(page, content, upper + side + quiet + 3.5, right - 2 * quiet)
+    _how_to_enter(page, content, upper + side + quiet + 3.5, right - quiet - 0.5)
 
 
 def _fold_line(page: Page, y: float) -> None:
     """Draw the line and what to do along it."""
     words = "Fold this part up along the line, print inside: the share is hidden, the heading stays visible."
-    page.line(0, y, page.width, y, weight=0.35, dash=(3, 1.6))
-    page.text(page.width / 2, y - 1.3, words, _SMALL, "centre")
+    page.line(0, y, page.width, y, weight=RULE_MM, dash=(3, 1.6))
+    page.text(page.width / 2, y - 1.5, words, _SMALL, "centre")
 
 
 def _how_to_enter(page: Page, content: SheetContent, y: float, right: float) -> None:
@@ -253,7 +256,7 @@ def _how_to_enter(page: Page, content: SheetContent, y: float, right: float) -> 
     page.text(MARGIN_MM, y, "How to enter it", _HEAD)
     sentences = (
         "Scan either of the two share codes: both hold the same share, one is enough.",
-        "Or type lines 1 to 4: small letters will do, spaces do not matter. Each ends in a check character.",
+        "Or type lines 1 to 4: small letters will do, spaces do not matter. Each ends in a check character. "
         "For a character you cannot read type ?",
     )
     y += 5
@@ -261,7 +264,7 @@ def _how_to_enter(page: Page, content: SheetContent, y: float, right: float) -> 
         y = page.paragraph(MARGIN_MM, y, across, sentence, _BODY) + 0.4
     if content.recovery_tool:
         page.text(MARGIN_MM, y + 1.6, f"No terminal? Use {content.recovery_tool}, SHA-256:", _SMALL)
-        page.fitted(MARGIN_MM, y + 5.2, across, content.recovery_sha256, _DIGEST, smallest=5, lines=2)
+        page.fitted(MARGIN_MM, y + 5.9, across, content.recovery_sha256, _DIGEST, smallest=5, lines=2)
 
 
 def typed_lines(

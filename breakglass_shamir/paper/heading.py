@@ -5,7 +5,7 @@ The heading stays visible when the sheet is folded, and in its bag. It does not 
 """
 
 from breakglass_shamir.paper.content import SheetContent
-from breakglass_shamir.paper.layout import ACCENT, FAINT, Page, Style
+from breakglass_shamir.paper.layout import ACCENT, HEAVY_MM, RULE_MM, SEMIBOLD_MM, Page, Style
 
 MARGIN_MM = 15.0
 """Left and right margin."""
@@ -16,15 +16,15 @@ HEADING_MM = 35.0
 FOOTER_MM = 8.0
 """Base line of the footer, from the lower edge; printers reach 5 mm."""
 
-_KICKER = Style("sans-bold", 9, ACCENT)
+_KICKER = Style("sans-bold", 9.5, ACCENT, stem=HEAVY_MM)
 _NAME = Style("sans-bold", 25)
-_LONG_NAME = Style("sans-bold", 12.5)
+_LONG_NAME = Style("sans-bold", 12.5, stem=HEAVY_MM)
 _SMALLEST_LINE_PT = 13.0
 """A name that needs a smaller print than this takes two lines."""
 
-_FACTS = Style("sans", 10, FAINT)
-_EPOCH = Style("mono-bold", 10.5)
-_FOOTER = Style("sans", 7.5, FAINT)
+_FACTS = Style("sans", 10.5, stem=SEMIBOLD_MM)
+_EPOCH = Style("mono-bold", 13)
+_FOOTER = Style("sans", 8.5, stem=SEMIBOLD_MM)
 
 
 def heading(page: Page, content: SheetContent, kicker: str) -> None:
@@ -41,7 +41,7 @@ def heading(page: Page, content: SheetContent, kicker: str) -> None:
     else:
         page.fitted(MARGIN_MM, 18.6, room, content.set_name, _LONG_NAME, smallest=9, lines=2)
     _facts(page, content, right)
-    page.line(MARGIN_MM, 32.5, right, 32.5, weight=0.35)
+    page.line(MARGIN_MM, 32.5, right, 32.5, weight=RULE_MM)
 
 
 def footer(page: Page, content: SheetContent, number: int, count: int) -> None:

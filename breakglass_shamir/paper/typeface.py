@@ -28,6 +28,13 @@ _FILES: dict[Face, str] = {
 }
 """Face to file name in the ``fonts`` folder beside this module."""
 
+_STEMS: dict[Face, float] = {"sans": 0.082, "sans-bold": 0.15, "mono": 0.092, "mono-bold": 0.126}
+"""Thickness of an upright stroke (sans: l, mono: I) in parts of the size, measured."""
+
+_WIDEST_OUTLINES: dict[Face, float] = {"sans": 0.08, "sans-bold": 0.04, "mono": 0.0, "mono-bold": 0.0}
+"""Outlines in parts of the size that leave the letters open and apart, also when a copy has thickened them; the zero
+of the mono faces would close first and be taken for an 8."""
+
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 """Bidirectional classes that would need reordering, UAX 9."""
 
@@ -75,6 +82,20 @@ def width(text: str, face: Face, size: float) -> float:
     from reportlab.pdfbase import pdfmetrics
 
     return float(pdfmetrics.stringWidth(text, register(face), size))
+
+
+def outline(face: Face, size: float, stem: float) -> float:
+    """Return how wide an outline, half of it outside the letters, makes stems so thick or as thick as is legible.
+
+    Args:
+        face: its name.
+        size: points.
+        stem: wanted thickness, points.
+
+    Returns:
+        Points; 0 where the stems are thick enough without.
+    """
+    return max(0.0, min(stem - _STEMS[face] * size, _WIDEST_OUTLINES[face] * size))
 
 
 def fit(
