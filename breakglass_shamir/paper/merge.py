@@ -3,8 +3,8 @@
 
 The envelope code is the same on every sheet of an epoch, and is damaged somewhere else on each. Here:
 
-1. Prints of one code are told by their likeness: those of another epoch, or of another of several codes, have next to
-   nothing in common with it.
+1. Prints of one code are told by their likeness. Those of another epoch of the set have its name, its structure and
+   the padding in common with it, up to a quarter of the code; more than that is asked for.
 2. Blocks are repaired as in ``prints``. A block counts only where its repair left ``SPARE`` parity bytes unused, so
    that chance makes a wrong one no more often than once in billions.
 3. A text counts only where all its blocks do, and it is one of our envelope codes. The envelope's hash and signature
@@ -25,7 +25,7 @@ LEVEL: Final = "M"
 SPARE: Final = 4
 """Parity bytes of a block that prove it."""
 
-LIKE: Final = 0.1
+LIKE: Final = 0.3
 """Part of the codewords seen in both that two prints of one code have in common, at the least."""
 
 MOST_PRINTS: Final = 8
