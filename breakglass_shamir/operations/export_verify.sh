@@ -34,6 +34,18 @@ base64='
     return found
   }'
 
+short_id='
+  function short(hex,   at, bit, bits, found) { # the first 12 symbols of an epoch id of 16 hexadecimal digits
+    found = ""
+    for (at = 1; at <= 11; at += 5) {
+      bits = 0
+      for (bit = 0; bit < 5; bit++) bits = bits * 16 + index("0123456789abcdef", substr(hex, at + bit, 1)) - 1
+      for (bit = 15; bit >= 0; bit -= 5) found = found substr("0123456789ABCDEFGHJKMNPQRSTVWXYZ", int(bits / 2 ^ bit) % 32 + 1, 1)
+    }
+    return found
+  }
+'
+
 # 1. The files are the ones that were exported, and no other.
 cut -c 67- SHA256SUMS > "$work/names"
 odd=$(grep -v '^[A-Za-z0-9][A-Za-z0-9._-]*$' "$work/names" | head -n 1)
@@ -45,16 +57,33 @@ sha256_each < "$work/names" | sed 's/ \*/  /' | sort > "$work/found"
 altered=$(sort SHA256SUMS | comm -23 - "$work/found" | head -n 1 | cut -c 67-)
 [ -z "$altered" ] || die "$altered was altered, or is gone"
 
-# 2. One terminal key: the one of the signatures is the one of the checkpoints, and its hash is the log's id.
+# 2. One terminal key: the one of the signatures is the one of the checkpoints, and its hash is the log's id. An epoch's
+#    name is the hash of its key, too; sheets and receipts have it.
 openssl pkey -pubin -in terminal.pem -outform DER | tail -c 32 > "$work/key"
 sed -n 's/^terminal .* ssh-ed25519 //p' allowed_signers | decode | tail -c 32 | cmp -s - "$work/key" ||
   die "terminal.pem and allowed_signers name two terminal keys"
+terminals=0
+while read -r name options kind key rest || [ -n "$name" ]; do
+  case "$name $kind $rest" in
+    "terminal ssh-ed25519 " | "quorum-"*" ssh-ed25519 " | "drill-"*" ssh-ed25519 ") ;;
+    *) die "allowed_signers has a line that no terminal writes: $name" ;;
+  esac
+  if [ "$name" = terminal ]; then terminals=$((terminals + 1)) && continue; fi
+  echo "$(printf %s "$key" | decode | tail -c 32 | openssl dgst -sha256 -r | cut -c 1-16) $name"
+done < allowed_signers > "$work/epochs"
+[ "$terminals" -eq 1 ] || die "allowed_signers has $terminals keys of the terminal"
+awk "$short_id"'$2 != "quorum-" short($1) && $2 != "drill-" short($1) { print $2 }' "$work/epochs" > "$work/misnamed"
+[ ! -s "$work/misnamed" ] || die "the key of $(head -n 1 "$work/misnamed") in allowed_signers is that of another epoch"
 log=$(sha256 "$work/key" | cut -c 1-16)
 origin=breakglass-shamir.log/$log
 id=$({ printf '%s\n\001' "$origin"; cat "$work/key"; } | openssl dgst -sha256 -r | cut -c 1-8)
 
 # 3. Every record: its number and log, its place behind the one in front, its checkpoint's text. Digests are from step 1.
-awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64"'
+awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64$short_id"'
+  function inner(key,   at) { # what a text of the record says
+    at = match(text, "\"" key "\":\"[^\"\\\\]*\"")
+    return at ? substr(text, RSTART + length(key) + 4, RLENGTH - length(key) - 5) : ""
+  }
   function bad(words) { print "does not hold: " words > "/dev/stderr"; failed = 1; exit 1 }
   function line_of(file, lines,   count, one) { # the first lines of a file; returns how many it has
     count = 0
@@ -72,6 +101,7 @@ awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64"'
     if (!match(text, /,"log":"[0-9a-f]*","opening":"[0-9a-f]*","previous":"[0-9a-f]*","root":"[0-9a-f]*","seq":[0-9]*,"set":/))
       bad(file " is not record " $0 " of this log")
     split(substr(text, RSTART, RLENGTH), part, "\"")
+    set = substr(text, RSTART + RLENGTH); sub(/,"time":.*/, "", set)
     seq = part[19]; gsub(/[^0-9]/, "", seq)
     if (part[4] != log_id || sprintf("%06d", seq) != $0 || seq + 0 <= last) bad(file " is not record " $0 " of this log")
     if (seq == last + 1) {
@@ -84,17 +114,21 @@ awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64"'
     if (note[1] != origin || note[2] != seq + 1 "") bad(file ".checkpoint is of another record")
     if (length(word[3]) != 92 || bytes(substr(word[3], 1, 8), "%02x") !~ "^" id) bad("the signature of " file ".checkpoint")
     root = bytes(note[3], "%02x")
-    if (!($0 in second)) {
-      match(text, /"type":"[a-z-]*"/)
-      print $0, substr(text, RSTART + 8, RLENGTH - 9) > (work "/alone")
-    }
+    type = inner("type")
+    if (type !~ /^[a-z-]+$/) bad(file " has no type")
+    if (!($0 in second)) print $0, type > (work "/alone")
+    if (type == "opened") epoch[part[8]] = short(inner("epoch_id"))
+    if (type ~ /^policy-/) policy[set] = $0
+    known = type == "recovery-imported" ? short(inner("epoch_id")) : part[8] in epoch ? epoch[part[8]] : "-"
+    in_force = tree == "yes" && set in policy ? policy[set] : "-"
+    print $0, type, known, in_force > (work "/types")
     print $0, note[2], note[3], word[3] > (work "/checks")
     last = seq + 0; before = file; count++
   }
   END { if (!failed) print tree, count + 0, root }
 ' SHA256SUMS signatures records > "$work/log" || exit 1
 read -r tree records treeroot < "$work/log"
-touch "$work/alone" "$work/checks"
+touch "$work/alone" "$work/checks" "$work/types"
 while read -r number type; do
   case $type in
     opened | deferred | countersigned | policy-weakened | rehearsed | officer-signed | custodian-signed | recovery-imported)
@@ -154,10 +188,31 @@ if [ "$tree" = yes ]; then
   [ "$(cat "$work/up")" = "$treeroot" ] || die "the records do not have the root of the last checkpoint"
 fi
 
-# 6. Quorums, drills, officers, custodians and recoveries, each judged by the time of its record and what was revoked by then.
+# 6. Quorums, drills, officers, custodians and recoveries: each by whom the record's type asks for, an epoch's by the epoch
+#    that was opened, and judged by the time of its record, the policy of that time, and what was revoked by then.
+awk '
+  FILENAME == ARGV[1] { of[$1] = $2 " " $3 " " $4; next }
+  NF != 7 || !($1 in of) { print "does not hold: signatures has a line of no record: " $0 > "/dev/stderr"; exit 1 }
+  { print of[$1], $0 }
+' "$work/types" signatures > "$work/second"
 second=0
-while read -r number message signature principal namespace allowed revoked; do
+while read -r type epoch policy number message signature principal namespace allowed revoked; do
   file=$number.json
+  [ "$epoch" != - ] || epoch='*'
+  [ "$policy" != - ] || policy='*'
+  case $type in
+    opened | deferred | countersigned | policy-weakened) by="quorum@breakglass-shamir quorum-$epoch allowed_signers" ;;
+    rehearsed) by='drill@breakglass-shamir drill-* allowed_signers' ;;
+    recovery-imported) by="recovery@breakglass-shamir quorum-$epoch allowed_signers" ;;
+    officer-signed) by="officer@breakglass-shamir officer:* officers-$policy" ;;
+    custodian-signed) by="custodian@breakglass-shamir custodian:* custodians-$policy" ;;
+    *) die "$file needs no second signature" ;;
+  esac
+  # shellcheck disable=SC2254
+  case "$namespace $principal $allowed" in
+    $by) ;;
+    *) die "$signature is by $principal, who does not sign that: expected $by" ;;
+  esac
   case $namespace in
     officer@breakglass-shamir)
       [ "$(sha256 "$message")" = "$(field opening "$file")" ] || die "$file is not about $message"
@@ -179,7 +234,7 @@ while read -r number message signature principal namespace allowed revoked; do
   ssh-keygen "$@" < "$message" > "$work/said" 2>&1 || die "$signature by $principal: $(tail -n 1 "$work/said")"
   cat "$work/said"
   second=$((second + 1))
-done < signatures
+done < "$work/second"
 
 [ "$tree" = yes ] && whole="; their tree has the root $treeroot" || whole="; not all of the log: their tree was not computed"
 [ "$signed" -eq "$records" ] && of="with $signed" || of="with a sample of $signed (all of them: sh verify.sh full)"

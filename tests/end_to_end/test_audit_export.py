@@ -353,6 +353,66 @@ def test_a_second_signature_cannot_be_stripped_or_swapped(folder: Path, whole: P
     assert "is not about 000003.json" in check(folder).stderr
 
 
+def test_a_second_signature_is_by_whom_the_type_of_the_record_asks_for(
+    folder: Path, whole: Path, ledger: Ledger, check: Check
+) -> None:
+    """Whoever has the terminal's key, and no quorum, does not pass its own or another signature off as one."""
+    lines = (whole / "signatures").read_text().splitlines(keepends=True)
+    (at,) = [number for number, line in enumerate(lines) if "quorum@" in line]
+    number, file, signature, quorum, *_ = lines[at].split()
+    own = sshsig.allowed_signer(quorum, ledger.public_key, [sshsig.QUORUM_NAMESPACE])
+    by_terminal = sshsig.sign(ledger._key, (whole / file).read_bytes(), sshsig.QUORUM_NAMESPACE)
+    officers = next(name for name in names(whole) if name.startswith("officers-"))
+
+    def fails(line: str, words: str, **files: str) -> None:
+        (folder / "signatures").write_text("".join([*lines[:at], line, *lines[at + 1 :]]))
+        for name, text in files.items():
+            (folder / {"theirs": signature}.get(name, name)).write_text(text)
+        sum_up(folder)
+        done = check(folder)
+        assert (done.returncode, words in done.stderr) == (1, True), done.stderr
+        for name in names(whole):
+            shutil.copy(whole / name, folder / name)
+
+    allowed = (whole / "allowed_signers").read_text()
+    fails(f"{number} {file} {file}.sig terminal record@breakglass-shamir allowed_signers -\n", "does not sign that")
+    fails(lines[at].replace("allowed_signers", officers), "does not sign that")
+    fails(lines[at].replace(quorum, "quorum-" + 12 * "A"), "does not sign that")
+    fails(lines[at].rstrip("\n") + " heartbeat - -\n", "signatures has a line of no record")
+    fails(lines[at] + f"000000 000000.json {signature} terminal x allowed_signers -\n", "000000.json needs no second")
+    renamed = "".join(own + "\n" if line.startswith(quorum) else line for line in allowed.splitlines(keepends=True))
+    fails(lines[at], "is that of another epoch", allowed_signers=renamed, theirs=by_terminal)
+    for pattern in ("*", "quorum-*", f"x,{quorum}"):
+        more = allowed + own.replace(quorum, pattern)  # the last line is read without a line feed, too
+        fails(lines[at], "allowed_signers", allowed_signers=more, theirs=by_terminal)
+
+
+@pytest.mark.parametrize("name", ["terminal", " terminal", "t*"])
+def test_nobody_else_signs_a_single_record(name: str, ledger: Ledger, tmp_path: Path, check: Check) -> None:
+    """Without the whole log only the terminal's signature holds a record's words."""
+    seed, folder = Secret(b"z" * 32), tmp_path / "record"
+    export.export(ledger, "8", folder)
+    assert check(folder).returncode == 0
+    line = sshsig.allowed_signer("terminal", keys.ed25519_public(seed), [sshsig.RECORD_NAMESPACE])
+    allowed, file = folder / "allowed_signers", folder / "000008.json"
+    allowed.write_text(line.replace("terminal", name, 1) + "\n" + allowed.read_text())
+    file.write_bytes(file.read_bytes().replace(b"Duty officer, north", b"Duty officer, south"))
+    (folder / f"{file.name}.sig").write_text(sshsig.sign(seed, file.read_bytes(), sshsig.RECORD_NAMESPACE))
+    sum_up(folder)
+    done = check(folder)
+    assert (done.returncode, "allowed_signers" in done.stderr) == (1, True), done.stdout
+
+
+def test_an_officers_key_is_looked_for_in_the_policy_of_that_time(folder: Path, check: Check) -> None:
+    """A policy that came later, or was there before, may list other keys."""
+    (officers,) = [name for name in names(folder) if name.startswith("officers-")]
+    (folder / officers).rename(folder / "officers-000008")
+    signatures = folder / "signatures"
+    signatures.write_text(signatures.read_text().replace(officers, "officers-000008"))
+    sum_up(folder)
+    assert f"who does not sign that: expected officer@breakglass-shamir officer:* {officers}" in check(folder).stderr
+
+
 def test_a_terminal_key_that_is_not_the_logs_is_refused(folder: Path, check: Check) -> None:
     other = keys.ed25519_public(Secret(b"o" * 32))
     pem = export._PEM.format(base64.b64encode(export._SPKI + other).decode())
