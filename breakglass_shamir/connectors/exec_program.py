@@ -27,6 +27,9 @@ from breakglass_shamir.connectors.trusted_file import file_problems
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
+MOST_SESSIONS = 1_000_000
+"""A larger count is no count; a record could not hold any number."""
+
 _SCOPE = "what the program reaches"
 _LONGEST_GRACE_S = 7 * 86_400
 
@@ -117,7 +120,7 @@ class ExecConnector(Connector):
 
     def _count(self, action: str, credential: Secret) -> int:
         count = self._ask(action, credential=credential).get("count")
-        if not isinstance(count, int) or count < 0:
+        if not isinstance(count, int) or not 0 <= count <= MOST_SESSIONS:
             raise ConnectorError(f"the program gave no count of sessions for {action}")
         return count
 

@@ -11,8 +11,9 @@ Rules for the general query log:
 
 1. MySQL writes the login first, then what it has against it, as a second ``Connect`` of the same connection. That is
    believed on the very next line only. A statement may hold line breaks, and what looks like a line of the log;
-   but it begins on a line of its own, so nobody can write that next line. A refused login between whose two lines
-   another one was written counts as accepted: rather an alarm too many.
+   but it begins on a line of its own, so nobody can write that next line. The name of a database may hold line breaks,
+   too, and is in the login's own line: a line that would fit into a name is not believed. A refused login between
+   whose two lines another one was written counts as accepted: rather an alarm too many.
 2. So does a login that a lock or a limit ended: the log does not tell.
 
 What it does not do: ``server_audit`` has times without a zone; they are taken as UTC, so the server must run in UTC.
@@ -30,6 +31,9 @@ from breakglass_shamir.errors import ConnectorError
 
 COLUMNS = 10
 """Of a line about a login in the log of ``server_audit``."""
+
+DATABASE_MAX = 64
+"""Characters of the longest name of a database in MySQL."""
 
 _OPERATIONS = {"CONNECT": True, "FAILED_CONNECT": False}
 
@@ -85,7 +89,8 @@ def _general(line: re.Match[str], account: str) -> tuple[str, Login] | None:
 
 def _with_what_follows(connection: str, login: Login, line: re.Match[str] | None) -> Login:
     """Return a login, refused if the next line says so."""
-    if line and line["connection"] == connection and not _PROTOCOL.fullmatch(line["argument"]):
+    server_said_it = line and line["connection"] == connection and len(line[0]) > DATABASE_MAX
+    if line and server_said_it and not _PROTOCOL.fullmatch(line["argument"]):
         return replace(login, accepted=False, detail="the server refused it")
     return login
 

@@ -50,7 +50,7 @@ MEANINGS: Mapping[str, str] = {
     "rotation.max_age": "when a credential that nobody used is due for rotation all the same",
     "rotation.endpoints": "the URIs at which a rotation is proven",
     "rotation.end_sessions": "whether a rotation ends the sessions that are logged in, where the connector can",
-    "rotation.wait_for_sessions": "the longest time a change waits for sessions of the account that are still open",
+    "rotation.wait_for_sessions": "the longest time a change waits for open sessions of the account; 1d at most",
     "drills.roll_call": "how often every custodian's sheet is looked at",
     "drills.rehearsal": "how often a quorum rehearses on the drill cards",
     "drills.access": "how often the real thing is done, up to a login",

@@ -20,6 +20,7 @@ from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS
 from breakglass_shamir.custody.officer_keys import people, revoked
 from breakglass_shamir.custody.policy_problem import PolicyProblem, nearest
 from breakglass_shamir.custody.policy_tables import Alerts, Custodian, Officer, Policy
+from breakglass_shamir.custody.record import MOST_WAIT_S
 from breakglass_shamir.custody.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
 
@@ -161,6 +162,13 @@ def _generator(policy: Policy) -> Iterator[PolicyProblem]:
         yield PolicyProblem("rotation.length", f"expected {MIN_ENTROPY_BITS} bits of entropy or more, got {bits:.0f}")
 
 
+def _sessions(policy: Policy) -> Iterator[PolicyProblem]:
+    got, most = policy.rotation.wait_for_sessions, Duration(MOST_WAIT_S)
+    if got.seconds > MOST_WAIT_S:
+        words = f"expected {most} or less, since the old credential is honoured meanwhile, got {got}"
+        yield PolicyProblem("rotation.wait_for_sessions", words)
+
+
 def _sinks(policy: Policy) -> Iterator[PolicyProblem]:
     alerts: Alerts = policy.alerts
     yield from _different("alerts.sinks", [sink.name for sink in alerts.sinks])
@@ -210,6 +218,7 @@ _RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]]
     (frozenset({"officers", "declaration"}), _officers),
     (frozenset({"declaration"}), _declaration),
     (frozenset({"rotation"}), _generator),
+    (frozenset({"rotation"}), _sessions),
     (frozenset({"alerts"}), _sinks),
 )
 """Each rule with the top-level keys it looks at."""

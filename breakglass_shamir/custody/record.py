@@ -343,6 +343,10 @@ class Waited(Body, frozen=True, tag="waited"):
     seconds: int
 
 
+MOST_WAIT_S = 86_400
+"""Longest time by which sessions may hold a change up: the old credential is honoured meanwhile."""
+
+
 class SessionsAwaited(Body, frozen=True, tag="sessions-awaited"):
     """The account's own sessions at the target are waited for before the change, or are so no longer."""
 

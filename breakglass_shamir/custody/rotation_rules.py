@@ -45,6 +45,8 @@ def sessions_awaited(s: SetState, body: records.SessionsAwaited, record: Record,
         raise IllegalState("sessions are waited for between the preparation of an epoch and the change")
     if body.count < 0 or body.for_s < 0:
         raise InvalidRecord("expected a count and a time that are not negative")
+    if body.for_s > records.MOST_WAIT_S:
+        raise InvalidRecord(f"expected a wait for sessions of {records.MOST_WAIT_S} s at most, got {body.for_s}")
     return s
 
 

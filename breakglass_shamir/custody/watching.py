@@ -10,6 +10,8 @@ Rules:
 3. Clocks differ: each of these spans is wider by a skew on both sides. Everything else is unmatched.
 4. The same holds for a change of the password: only a rotation's own records account for one.
 
+A span ends with the calendar at the latest, whatever a record says.
+
 Logins are told by the target's clock, records by the terminal's.
 """
 
@@ -74,7 +76,7 @@ class Accounts:
         if isinstance(body, records.Declared):
             self._allowed_s[digest] = body.use_for_s
         if isinstance(body, records.Opened):
-            until = at + timedelta(seconds=self._allowed_s.get(opening, 0))
+            until = _later(at, self._allowed_s.get(opening, 0))
             self._uses[opening] = Span(at, until, opening)
         if isinstance(body, records.UseEnded) and opening in self._uses:
             use = self._uses[opening]
@@ -83,7 +85,7 @@ class Accounts:
             wait = self._waits[opening]
             self._waits[opening] = Span(wait.begin, min(wait.end, at), opening)
         if isinstance(body, records.SessionsAwaited) and body.for_s and opening in self._uses:
-            self._waits[opening] = Span(at, at + timedelta(seconds=body.for_s), opening)
+            self._waits[opening] = Span(at, _later(at, body.for_s), opening)
         if isinstance(body, OWN) or (isinstance(body, OWN_ONCE_OPENED) and opening in self._uses):
             self._own.append(Span(at, at, opening))
         if isinstance(body, CHANGING):
@@ -100,3 +102,8 @@ class Accounts:
     def _covering(self, at: datetime, spans: Iterable[Span]) -> Span | None:
         skew = timedelta(seconds=self.skew_s)
         return next((span for span in spans if span.begin - skew <= at <= span.end + skew), None)
+
+
+def _later(at: datetime, seconds: int) -> datetime:
+    latest = datetime.max.replace(tzinfo=at.tzinfo) - timedelta(days=366)
+    return at + timedelta(seconds=seconds) if seconds < (latest - at).total_seconds() else latest

@@ -8,7 +8,8 @@ Rules:
 2. The wait is bounded: a session may be a stranger's and must not keep an old credential alive. Whoever is at the
    terminal may end it with Enter.
 3. Begin and end of a wait are recorded with what was open, before the next question is asked: the watch takes the
-   program's own logins from there.
+   program's own logins from there. One that is interrupted has its end recorded, too: nobody's login is the
+   program's own any more.
 4. A target that cannot be asked holds nothing up. What it says after the change decides.
 5. After the change sessions are ended where the policy says so and the connector can. What cannot be ended is owed.
 """
@@ -72,10 +73,12 @@ class OwnSessions:
             "press Enter to go on at once"
         )
         deadline, pause_s = time.monotonic() + limit_s, FIRST_PAUSE_S
-        while found.count and self._pause(min(pause_s, deadline - time.monotonic())):
-            found = self._ask(able, credential)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        self._note(found, 0)
+        try:
+            while found.count and self._pause(min(pause_s, deadline - time.monotonic())):
+                found = self._ask(able, credential)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        finally:
+            self._note(found, 0)
         if found.count:
             desk.warn(f"still logged in, and waited for no longer: {found.where}")
 

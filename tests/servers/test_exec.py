@@ -228,6 +228,15 @@ def test_what_it_can_do_is_said_by_an_option(folder: Path) -> None:
         connector.password_changed_at(RIGHT)
 
 
+@pytest.mark.parametrize("count", [-1, 10**6 + 1, 2**63, 10**30, "2", 1.5, None])
+def test_what_is_no_count_of_sessions_is_refused(folder: Path, count: object) -> None:
+    """A number that no record can hold would end a rotation after the change, each time anew."""
+    connector = answering(folder, {"count": count}, abilities="end_sessions open_sessions")
+    for ask in (connector.end_sessions, connector.open_sessions):
+        with pytest.raises(ConnectorError, match="no count of sessions"):
+            ask(RIGHT)
+
+
 def test_logins_come_oldest_first_with_their_zone(folder: Path) -> None:
     logins = [
         {"at": "2026-01-02T00:00:00+01:00", "accepted": True, "source": "console"},

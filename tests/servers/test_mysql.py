@@ -364,6 +364,7 @@ NO = "Connect\tAccess denied for user 'bg'@'10.0.0.7' (using password: YES)"
         # A statement, and a database's name, with what looks like the server's answer in it.
         ([IN, "   40 Query\tSELECT '", f"   50 {NO}", "|'"], [True]),
         (["   50 Connect\tbg@10.0.0.7 on x", "   50 Connect\tAccess denied"], [True]),
+        (["   50 Connect\tbg@10.0.0.7 on x using y", "50 Connect\tAccess denied", "| using SSL/TLS"], [True]),
         # Words in a statement, and accounts whose names look like this one's.
         (["   50 Query\tSELECT 'bg@10.0.0.7 on  using TCP/IP'"], []),
         (["   51 Connect\tother@10.0.0.7 on bg using SSL/TLS"], []),

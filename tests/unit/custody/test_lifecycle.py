@@ -553,6 +553,8 @@ def test_sessions_are_waited_for_between_preparation_and_change() -> None:
         early.refuse(waits, "sessions are waited for between the preparation of an epoch and the change")
     backwards = records.SessionsAwaited(count=-1, for_s=1, detail="")
     at_ready().refuse(backwards, "expected a count and a time that are not negative", InvalidRecord)
+    endless = records.SessionsAwaited(count=1, for_s=86_401, detail="")
+    at_ready().refuse(endless, "expected a wait for sessions of 86400 s at most, got 86401", InvalidRecord)
 
 
 def test_only_the_prepared_epoch_follows_the_current_one() -> None:

@@ -298,6 +298,15 @@ def test_one_person_in_two_spellings_is_not_two() -> None:
         policies.parse(head + groups)
 
 
+@pytest.mark.parametrize(("written", "fine"), [("1d", True), ("86401s", False), ("999999d", False)])
+def test_no_policy_honours_an_old_credential_for_the_sake_of_a_session_for_ever(written: str, *, fine: bool) -> None:
+    source = changed("[declaration]", f'[rotation]\nwait_for_sessions = "{written}"\n[declaration]')
+    if fine:
+        assert policies.parse(source).rotation.wait_for_sessions.seconds == 86_400
+    else:
+        assert "rotation.wait_for_sessions: expected 1d or less" in refusal(source)
+
+
 @pytest.mark.parametrize(("written", "fine"), [("1s", False), ("59s", False), ("60s", True), ("1m", True)])
 def test_no_policy_ends_a_declaration_before_sheets_can_be_scanned(written: str, *, fine: bool) -> None:
     source = changed("[declaration]", f'[declaration]\nvalid_for = "{written}"')

@@ -4,6 +4,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.record import AnyBody, Record
@@ -158,6 +159,14 @@ def test_a_wait_for_sessions_accounts_for_logins_until_the_next_record_of_its_op
 def test_a_wait_that_nobody_opened_a_set_for_accounts_for_nothing_but_itself() -> None:
     log = Log().add(3000, records.SessionsAwaited(count=1, for_s=600, detail=""), OPENING)
     assert log.login(3300) is None
+
+
+def test_no_length_of_time_in_a_record_stops_the_watch() -> None:
+    """A program that lies can write one past the end of the calendar."""
+    log = Log().add(0, replace(declared(), use_for_s=10**15)).add(1000, opened(ONE), OPENING)
+    log.add(3000, records.SessionsAwaited(count=1, for_s=10**15, detail=""), OPENING)
+    assert log.login(10**6) == OPENING
+    assert log.login(0) is None
 
 
 def test_a_wait_accounts_for_no_change_of_the_password() -> None:

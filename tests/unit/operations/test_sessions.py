@@ -136,3 +136,15 @@ def test_a_target_that_stops_answering_holds_nothing_up(room: Room) -> None:
     assert room.now_s == pytest.approx(1)
     assert any("is not known" in line for line in room.said)
     assert room.noted == [(1, 600), (0, 0)]
+
+
+def test_an_interrupted_wait_is_over_on_record(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever interrupts the program would have the rest of the time for logins that the watch takes for its own."""
+
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(room, "says_enough", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        room.wait(600, telling(1))
+    assert room.noted == [(1, 600), (1, 0)]
