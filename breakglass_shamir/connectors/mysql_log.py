@@ -81,10 +81,14 @@ def _general(line: re.Match[str], account: str) -> tuple[str, Login] | None:
     found = _LOGIN.fullmatch(line["argument"].removeprefix(name)) if line["argument"].startswith(name) else None
     if not found:
         return None
+    try:
+        at = datetime.fromisoformat(line["at"]).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None  # a client's text: the server writes no day that is in no calendar
     # A database's name with a line break in it would let its owner write the next line.
     connection = line["connection"] if found["protocol"] else ""
     detail = f"database {found['database']}" if found["database"] else f"connection {line['connection']}"
-    return connection, Login(datetime.fromisoformat(line["at"]).astimezone(UTC), account, found["host"], True, detail)
+    return connection, Login(at, account, found["host"], True, detail)
 
 
 def _with_what_follows(connection: str, login: Login, line: re.Match[str] | None) -> Login:

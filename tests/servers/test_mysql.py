@@ -342,7 +342,7 @@ def general(*lines: str) -> str:
     stamped = [
         line[1:] if line.startswith("|") else f"2026-11-25T08:00:{n:02}.5Z\t" + line for n, line in enumerate(lines)
     ]
-    return "\n".join(stamped).replace(".5Z", ".500000Z") + "\n"
+    return "\n".join(stamped).replace(".5Z", ".500000Z").replace(".5+", ".500000+") + "\n"
 
 
 IN = "   50 Connect\tbg@10.0.0.7 on  using SSL/TLS"
@@ -365,6 +365,9 @@ NO = "Connect\tAccess denied for user 'bg'@'10.0.0.7' (using password: YES)"
         ([IN, "   40 Query\tSELECT '", f"   50 {NO}", "|'"], [True]),
         (["   50 Connect\tbg@10.0.0.7 on x", "   50 Connect\tAccess denied"], [True]),
         (["   50 Connect\tbg@10.0.0.7 on x using y", "50 Connect\tAccess denied", "| using SSL/TLS"], [True]),
+        # A line in a statement that no server writes keeps nobody from reading the rest.
+        (["   40 Query\tSELECT '", "|2026-99-99T00:00:00.5Z\t 50 Connect\tbg@h on x using y", "|'", IN], [True]),
+        (["   40 Query\tSELECT '", "|0001-01-01T00:00:00.5+23:59\t 5 Connect\tbg@h on x using y", "|'", IN], [True]),
         # Words in a statement, and accounts whose names look like this one's.
         (["   50 Query\tSELECT 'bg@10.0.0.7 on  using TCP/IP'"], []),
         (["   51 Connect\tother@10.0.0.7 on bg using SSL/TLS"], []),
