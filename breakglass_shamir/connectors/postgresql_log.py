@@ -11,6 +11,9 @@ Rules:
    Debian's does. A line of another format in it is text that a client wrote.
 2. A line without its line feed is still being written, or was cut: it is read the next time, or says nothing.
 3. Times are read where their zone is certain: UTC, GMT or an offset. With another zone nothing is guessed.
+4. In stderr the names of role and database stand in the prefix as a client wrote them, line breaks included, before
+   anybody's password is asked for. A line that such a name made has the time of the one in front if its own is none,
+   so that it blinds nobody; and a login is looked for behind a name that looks like the end of the prefix.
 
 What it does not do: it understands English messages only (``lc_messages``).
 """
@@ -37,6 +40,10 @@ _RECEIVED = re.compile(r"connection received: host=(\S+)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) (UTC|GMT|[+-]\d\d(?::?\d\d)?)(?=\s|$)")
 _ANY_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \S+")
 _STDERR = re.compile(r"^(?P<prefix>.*?)\b(?P<level>LOG|FATAL):\s+(?:[0-9A-Z]{5}: )?(?P<message>.*)$")
+_DATABASE = re.compile(
+    r"(?:replication )?connection authorized: user=.+? database=(.+?(?:LOG|FATAL):.*?)"
+    r"(?: application_name=.*| SSL .*)?$"
+)
 _PROCESS = re.compile(r"\[(\d+)\]")
 
 
@@ -117,13 +124,36 @@ def _csv(lines: Iterable[str]) -> Iterator[_Line]:
 
 
 def _stderr(lines: Iterable[str]) -> Iterator[_Line]:
+    latest = ""
     for line in lines:
         if line.startswith("\t"):
             continue  # the server puts a tab before each further line of a message: what clients wrote
-        match = _STDERR.match(line.rstrip("\n"))
+        text = line.rstrip("\n")
+        match = _STDERR.match(text)
+        prefix = match["prefix"] if match else text
+        at, process = _ANY_TIME.search(prefix), _PROCESS.search(prefix)
+        said = at[0] if at else ""
+        latest = said if _is_certain(said) else latest
         if match:
-            at, process = _ANY_TIME.search(match["prefix"]), _PROCESS.search(match["prefix"])
-            yield _Line(at[0] if at else "", process[1] if process else "", "", match["message"])
+            for message in (match["message"], *_behind_a_name(text, match["message"])):
+                yield _Line(latest or said, process[1] if process else "", "", message)
+
+
+def _behind_a_name(text: str, message: str) -> Iterator[str]:
+    """Yield the login in a line whose prefix has the name of a database that looks like the end of a prefix."""
+    while match := _STDERR.match(message):
+        message = match["message"]
+        database = _DATABASE.match(message)
+        if database and database[1] in text[: -len(message)]:
+            yield message
+
+
+def _is_certain(at: str) -> bool:
+    try:
+        _time(at)
+    except (ConnectorError, ValueError):
+        return False
+    return True
 
 
 _Form = Callable[[Iterable[str]], Iterator[_Line]]

@@ -382,6 +382,37 @@ def test_what_a_client_writes_into_the_log_is_no_login_and_blinds_nobody(tmp_pat
     assert (found.at.second, found.detail) == (1, "database=x application_name=psql")
 
 
+def test_whoever_may_connect_at_all_blinds_nobody(postgres_server: PostgresServer, right: Secret) -> None:
+    """The prefix has the name that a client gives, before its password is asked for."""
+    psycopg = pytest.importorskip("psycopg")
+    role, began = postgres_server.add_role(right), datetime.now(UTC) - timedelta(seconds=1)
+    connector = make(postgres_server, role, log=str(postgres_server.folder / "log/server.log"))
+    assert connector.check(right).result is CheckResult.ACCEPTED
+    name = f"\nLOG:  connection authorized: user={role}\n"
+    assert len(name) < 64
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(host=HOST, port=postgres_server.port, user=name, dbname="x", password="no", sslmode="disable")
+    connector.check(right)
+    connector.check(fresh())
+    postgres_server.wait_until_written(f'password authentication failed for user "{role}"')
+    accepted = [login.source for login in connector.logins_since(began) if login.accepted]
+    assert accepted.count(HOST) == 2
+
+
+def test_a_line_that_a_name_made_blinds_nobody_and_hides_no_login(tmp_path: Path) -> None:
+    log, at = tmp_path / "server.log", "2026-11-25 08:00:01.000 UTC [2]"
+    said = "connection authorized: user=bg database={0} application_name=psql"
+    lines = [
+        f"{at} LOG:  ready", f"{at} a", "0000-00-00 00:00:00 UTC LOG:  connection authorized: user=bg", "@x FATAL:  no",
+        f"{at} bg@x LOG:  y LOG:  {said.format('x LOG:  y')}",
+        f"{at} bg@x", f"y LOG:  {said.format('x')}", "\ty application_name=psql",
+        f"{at} bg@x LOG:  statement: SELECT 'LOG:  {said.format('x')}'",
+    ]  # fmt: skip
+    log.write_text("".join(f"{line}\n" for line in lines))
+    found = postgresql_log.logins(str(log), "bg", datetime(2026, 1, 1, tzinfo=UTC))
+    assert [(login.at.second, login.accepted) for login in found] == [(1, True)] * 3
+
+
 @pytest.mark.parametrize("rest", ["", " database=x", " database=x application_name=a b SSL enabled (protocol=x)"])
 def test_an_account_with_a_space_in_its_name_is_seen(tmp_path: Path, rest: str) -> None:
     log = tmp_path / "server.log"
