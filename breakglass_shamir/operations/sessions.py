@@ -34,6 +34,9 @@ LONGEST_PAUSE_S = 15.0
 GLANCE_S = 0.2
 """How often the keyboard is looked at meanwhile."""
 
+MOST_TYPED_AHEAD = 100
+"""Lines typed before the wait that do not end it."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenSessions:
@@ -74,6 +77,7 @@ class OwnSessions:
         )
         deadline, pause_s = time.monotonic() + limit_s, FIRST_PAUSE_S
         try:
+            self._forget_what_was_typed()
             while found.count and self._pause(min(pause_s, deadline - time.monotonic())):
                 found = self._ask(able, credential)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -110,6 +114,12 @@ class OwnSessions:
                 return False
             time.sleep(min(left, GLANCE_S))
         return True
+
+    def _forget_what_was_typed(self) -> None:
+        """Take Enters from before the question for no answer to it."""
+        for _ in range(MOST_TYPED_AHEAD):
+            if not self._recorder.desk.says_enough():
+                return
 
     def _note(self, found: OpenSessions, for_s: int) -> None:
         self._recorder.append(SessionsAwaited(count=found.count, for_s=for_s, detail=found.where or "none"))

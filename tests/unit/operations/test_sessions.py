@@ -58,6 +58,7 @@ class Room:
 
     enter_at_s: float = float("inf")
     now_s: float = 0.0
+    typed_ahead: int = 0
     said: list[str] = field(default_factory=list)
     records: list[AnyBody] = field(default_factory=list)
 
@@ -74,6 +75,9 @@ class Room:
     warn = say
 
     def says_enough(self) -> bool:
+        if self.typed_ahead:
+            self.typed_ahead -= 1
+            return True
         return self.now_s >= self.enter_at_s
 
     def monotonic(self) -> float:
@@ -129,6 +133,13 @@ def test_enter_goes_on_at_once(room: Room) -> None:
     room.wait(600, telling(1))
     assert 100 <= room.now_s < 101
     assert room.noted == [(1, 600), (1, 0)]
+
+
+def test_an_enter_from_before_the_question_is_no_answer_to_it(room: Room) -> None:
+    room.typed_ahead = 3
+    room.wait(600, telling(1, 1, 0))
+    assert room.now_s == pytest.approx(1 + 2)
+    assert room.noted == [(1, 600), (0, 0)]
 
 
 def test_a_target_that_stops_answering_holds_nothing_up(room: Room) -> None:
