@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keys that a policy lists under its officers, and how many people they make.
+"""The keys that a policy lists under its officers, how many people they make, and keys as records name them.
 
 Rule: a person is a set of keys. Officers who share a key are one person, whatever their names, and so is an
 officer with several keys.
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.crypto.ssh_key import SshKey
 from breakglass_shamir.custody.policy_tables import Officer
+from breakglass_shamir.errors import InvalidRecord, InvalidSignature
 
 
 def listed(officers: Iterable[Officer]) -> Iterator[tuple[Officer, SshKey]]:
@@ -23,6 +24,25 @@ def listed(officers: Iterable[Officer]) -> Iterator[tuple[Officer, SshKey]]:
     for officer in officers:
         for line in officer.keys:
             yield officer, ssh_key.from_line(line)
+
+
+def recorded(line: str, whose: str) -> SshKey:
+    """Read a key as a record names it: in its one spelling, type and base64 without comment.
+
+    Args:
+        line: the key.
+        whose: of a custodian or an officer, for the message.
+
+    Raises:
+        InvalidRecord: it is no key that counts, or is spelled otherwise.
+    """
+    try:
+        key = ssh_key.from_line(line)
+    except InvalidSignature as error:
+        raise InvalidRecord(f"the {whose}'s key does not hold: {error}") from None
+    if key.line != line:
+        raise InvalidRecord(f"expected the {whose}'s key as type and base64")
+    return key
 
 
 def revoked(officers: Iterable[Officer]) -> frozenset[str]:

@@ -18,11 +18,11 @@ from dataclasses import replace
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.crypto.ssh_key import SshKey
 from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.officer_keys import listed, people, revoked
+from breakglass_shamir.custody.officer_keys import listed, people, recorded, revoked
 from breakglass_shamir.custody.policy import Officer, Policy
 from breakglass_shamir.custody.record import OfficerSigned, Record
 from breakglass_shamir.custody.state import Moment, OfficerSignature, Opening, Phase, SetState
-from breakglass_shamir.errors import IllegalState, InvalidRecord, InvalidSignature
+from breakglass_shamir.errors import IllegalState
 
 
 def signer(policy: Policy | None, key: SshKey, time: str) -> str:
@@ -56,12 +56,7 @@ def officer_signed(s: SetState, body: OfficerSigned, record: Record, _d: bytes) 
     opening = s.opening
     if opening is None or record.opening != opening.id or opening.phase is not Phase.DECLARED:
         raise IllegalState(f"there is no declaration of set {s.name} to sign; what was opened is signed no more")
-    try:
-        key = ssh_key.from_line(body.key)
-    except InvalidSignature as error:
-        raise InvalidRecord(f"the officer's key does not hold: {error}") from None
-    if key.line != body.key:
-        raise InvalidRecord("expected the officer's key as type and base64")
+    key = recorded(body.key, "officer")
     policy = policies.parse(s.policy_source) if s.policy_source else None
     if signer(policy, key, record.time) != body.officer:
         raise IllegalState(f"the key {key.fingerprint} signs for another officer")
