@@ -14,7 +14,7 @@ What it does not do: it knows no target.
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -197,6 +197,29 @@ class ConnectorContract:
             stage.connector.check(stage.new)
         assert seen
         assert_no_secret(b"\n".join(seen), stage.secrets)
+
+
+def assert_one_of_several_wins(
+    connect: Callable[[], Connector], right: Secret, offers: Sequence[Secret], opens: Callable[[Secret], bool]
+) -> None:
+    """Let several terminals rotate at once under the same old credential: one changes it, the others change nothing."""
+    won: list[Secret] = []
+
+    def rotate(offer: Secret) -> None:
+        try:
+            connect().rotate(right, offer)
+        except ConnectorError as error:
+            assert "unchanged" in str(error)
+        else:
+            won.append(offer)
+
+    threads = [threading.Thread(target=rotate, args=[offer]) for offer in offers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert [offer for offer in offers if opens(offer)] == won
 
 
 def needs(connector: Connector, ability: str) -> None:

@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from connector_contract import ConnectorContract, Stage, assert_no_secret, eventually
+from connector_contract import ConnectorContract, Stage, assert_no_secret, assert_one_of_several_wins, eventually
 from linux_host import LinuxHost
 
 from breakglass_shamir.connectors import linux as module
@@ -195,23 +195,8 @@ def test_su_sees_the_old_one_refused_and_the_new_one_let_in(linux_host: LinuxHos
 
 def test_of_two_terminals_with_the_same_old_credential_one_wins(linux_host: LinuxHost, right: Secret) -> None:
     account, offers = linux_host.add_account(right), [generate(24), generate(24)]
-    won: list[Secret] = []
-
-    def rotate(offer: Secret) -> None:
-        try:
-            make(account).rotate(right, offer)
-        except ConnectorError as error:
-            assert "unchanged" in str(error)
-        else:
-            won.append(offer)
-
-    threads = [threading.Thread(target=rotate, args=[offer]) for offer in offers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
-    assert [offer for offer in offers if linux_host.has(account, offer)] == won
+    opens = partial(linux_host.has, account)
+    assert_one_of_several_wins(partial(make, account), right, offers, opens)
 
 
 def replace_chpasswd(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:

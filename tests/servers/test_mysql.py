@@ -4,14 +4,14 @@
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import pytest
-from connector_contract import ConnectorContract, Stage, assert_no_secret, eventually
+from connector_contract import ConnectorContract, Stage, assert_no_secret, assert_one_of_several_wins, eventually
 from impostor import impostor
 from local_server import free_port
 from mariadb_server import ADMIN, HOST, MariadbServer
@@ -245,23 +245,8 @@ def test_of_several_terminals_with_the_same_old_credential_one_wins(
     mariadb_server: MariadbServer, right: Secret
 ) -> None:
     account, offers = mariadb_server.add_account(right), [generate(24) for _ in range(3)]
-    won: list[Secret] = []
-
-    def rotate(offer: Secret) -> None:
-        try:
-            make(mariadb_server, account).rotate(right, offer)
-        except ConnectorError as error:
-            assert "unchanged" in str(error)
-        else:
-            won.append(offer)
-
-    threads = [threading.Thread(target=rotate, args=[offer]) for offer in offers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
-    assert [offer for offer in offers if mariadb_server.lets_in(account, offer)] == won
+    opens = partial(mariadb_server.lets_in, account)
+    assert_one_of_several_wins(partial(make, mariadb_server, account), right, offers, opens)
 
 
 def test_preflight_says_what_stands_against_it(mariadb_server: MariadbServer, right: Secret, new: Secret) -> None:

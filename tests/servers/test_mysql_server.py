@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The connector ``mysql`` on a real MySQL server, judged by its client: what MariaDB lacks, and a whole life."""
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
-from connector_contract import ConnectorContract, Stage, assert_no_secret, eventually
+from connector_contract import ConnectorContract, Stage, assert_no_secret, assert_one_of_several_wins, eventually
 from local_server import free_port
 from mariadb_server import HOST
 from mysql_server import UNSEEN, MysqlServer
@@ -323,23 +322,8 @@ def test_a_password_component_that_cannot_see_a_password_is_no_obstacle(
 
 def test_of_several_terminals_with_the_same_old_credential_one_wins(mysql_server: MysqlServer, right: Secret) -> None:
     account, offers = mysql_server.add_account(right), [generate(24) for _ in range(3)]
-    won: list[Secret] = []
-
-    def rotate(offer: Secret) -> None:
-        try:
-            make(mysql_server, account).rotate(right, offer)
-        except ConnectorError as error:
-            assert "unchanged" in str(error)
-        else:
-            won.append(offer)
-
-    threads = [threading.Thread(target=rotate, args=[offer]) for offer in offers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
-    assert [offer for offer in offers if mysql_server.lets_in(account, offer)] == won
+    opens = partial(mysql_server.lets_in, account)
+    assert_one_of_several_wins(partial(make, mysql_server, account), right, offers, opens)
 
 
 def test_preflight_says_what_stands_against_it(mysql_server: MysqlServer, right: Secret, new: Secret) -> None:

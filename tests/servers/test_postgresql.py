@@ -5,13 +5,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from connector_contract import ConnectorContract, Stage, assert_no_secret
+from connector_contract import ConnectorContract, Stage, assert_no_secret, assert_one_of_several_wins
 from impostor import impostor
 from local_server import free_port
 from postgres_server import HOST, PostgresServer
@@ -224,23 +224,8 @@ def test_nothing_the_server_writes_holds_a_password(
 
 def test_of_two_terminals_with_the_same_old_credential_one_wins(postgres_server: PostgresServer, right: Secret) -> None:
     role, offers = postgres_server.add_role(right), [fresh(), fresh(), fresh()]
-    won: list[Secret] = []
-
-    def rotate(offer: Secret) -> None:
-        try:
-            make(postgres_server, role).rotate(right, offer)
-        except ConnectorError as error:
-            assert "unchanged" in str(error)
-        else:
-            won.append(offer)
-
-    threads = [threading.Thread(target=rotate, args=[offer]) for offer in offers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
-    assert [offer for offer in offers if postgres_server.lets_in(role, offer)] == won
+    opens = partial(postgres_server.lets_in, role)
+    assert_one_of_several_wins(partial(make, postgres_server, role), right, offers, opens)
 
 
 def test_a_role_that_acts_as_another_changes_its_own_password(
