@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from breakglass_shamir.alerts.event import Action, Severity
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.life.state import EpochState, LedgerState, Opening, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import EpochState, LedgerState, Opening, SetState
 from breakglass_shamir.errors import InvalidPolicy
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import Deliverer
 from breakglass_shamir.alerts.sinks.registry import deliverer
-from breakglass_shamir.custody import sinks
+from breakglass_shamir.custody.policy import sinks
 from breakglass_shamir.errors import InvalidPolicy, SinkFailure
 from breakglass_shamir.ledger.outbox import Outbox, Queue, Waiting
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from breakglass_shamir.alerts import translate
 from breakglass_shamir.alerts.context import parsed
-from breakglass_shamir.custody import sinks
-from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.policy import sinks
 from breakglass_shamir.ledger import outbox
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.outbox import Destination

@@ -16,8 +16,8 @@ from typing import Any
 from breakglass_shamir.alerts import ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Severity
-from breakglass_shamir.custody import holders
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life import holders
 
 _LOUD = {"emergency": Severity.HIGH}
 """Quieter than a login that no opening accounts for."""

@@ -14,7 +14,7 @@ from breakglass_shamir.alerts import ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Event, Severity
 from breakglass_shamir.alerts.tellings import tell
-from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.ledger.entry import Entry
 
 MAX_MESSAGE_CHARACTERS = 500

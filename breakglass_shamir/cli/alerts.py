@@ -5,8 +5,8 @@ import sys
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import pass_terminal
-from breakglass_shamir.cli.terminal import Terminal
 
 WAITING, NOT_TAKEN = 7, 6
 """Exit codes: alerts still wait; the test event was not taken."""
@@ -21,8 +21,8 @@ def alerts() -> None:
 @pass_terminal
 def list_(terminal: Terminal) -> None:
     """Show what waits for which sink, since when, and why."""
-    from breakglass_shamir.custody.due import in_words
-    from breakglass_shamir.operations import alerting
+    from breakglass_shamir.custody.life.due import in_words
+    from breakglass_shamir.operations.monitoring import alerting
 
     found = alerting.queues(terminal.home)
     if not found:
@@ -44,7 +44,7 @@ def list_(terminal: Terminal) -> None:
 @pass_terminal
 def flush(terminal: Terminal, due: bool, follow: bool) -> int:
     """Deliver what waits, now. Exit code 7 when something still waits afterwards."""
-    from breakglass_shamir.operations import alerting
+    from breakglass_shamir.operations.monitoring import alerting
 
     if follow:
         alerting.follow(terminal.home, sys.stdin.fileno())
@@ -65,7 +65,7 @@ def flush(terminal: Terminal, due: bool, follow: bool) -> int:
 def test(terminal: Terminal, sink: str) -> int:
     """Send a test event, marked as one, to every sink named SINK."""
     from breakglass_shamir.cli.session import recorder
-    from breakglass_shamir.operations import alerting
+    from breakglass_shamir.operations.monitoring import alerting
 
     with recorder(terminal) as opened:
         found = alerting.try_sink(opened.state, sink)

@@ -7,8 +7,8 @@ import click
 
 from breakglass_shamir.cli.audit_report import report
 from breakglass_shamir.cli.audit_verify import receipt, verify
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
-from breakglass_shamir.cli.terminal import Terminal
 
 
 @click.group()
@@ -23,7 +23,7 @@ def audit() -> None:
 @pass_terminal
 def list_(terminal: Terminal, set_name: str, since: str, kinds: tuple[str, ...]) -> None:
     """List the records, oldest first."""
-    from breakglass_shamir.operations import audit as operation
+    from breakglass_shamir.operations.audit import listing as operation
 
     with recorder(terminal) as opened:
         found = list(operation.lines(opened.ledger, set_name=set_name, since=since, kinds=kinds))
@@ -36,7 +36,7 @@ def list_(terminal: Terminal, set_name: str, since: str, kinds: tuple[str, ...])
 @pass_terminal
 def show(terminal: Terminal, identifier: str) -> None:
     """Show a record (its number) or an opening (the beginning of its id) in full, verified, and who signed it."""
-    from breakglass_shamir.operations import audit_show as operation
+    from breakglass_shamir.operations.audit import showing as operation
 
     with recorder(terminal) as opened:
         found = operation.show(opened.ledger, identifier)
@@ -52,7 +52,7 @@ def show(terminal: Terminal, identifier: str) -> None:
 @pass_terminal
 def export(terminal: Terminal, identifier: str, out: Path) -> None:
     """Export a record (its number), an opening (the beginning of its id) or all, to be checked without this program."""
-    from breakglass_shamir.operations import export as operation
+    from breakglass_shamir.operations.audit import export as operation
 
     with recorder(terminal) as opened:
         found = operation.export(opened.ledger, identifier, out)
@@ -68,7 +68,7 @@ def export(terminal: Terminal, identifier: str, out: Path) -> None:
 @pass_terminal
 def import_(terminal: Terminal, file: Path) -> None:
     """Record an opening that recover.py made: FILE, with FILE.sig beside it."""
-    from breakglass_shamir.operations import recovery_import as operation
+    from breakglass_shamir.operations.audit import recovery_import as operation
 
     with recorder(terminal) as opened:
         found = operation.import_recovery(opened, file)

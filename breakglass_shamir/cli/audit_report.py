@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal
-from breakglass_shamir.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from breakglass_shamir.operations.report import Written
+    from breakglass_shamir.operations.audit.report import Written
 
 
 @click.command()
@@ -30,8 +30,8 @@ def report(
     Epochs, sheets and what is owed are always whole; --since leaves out what was over before. A log that does not
     hold gives a page that says so, and exit code 5.
     """
-    from breakglass_shamir.operations import alerting
-    from breakglass_shamir.operations import report as operation
+    from breakglass_shamir.operations.audit import report as operation
+    from breakglass_shamir.operations.monitoring import alerting
 
     if sheets:
         harden(terminal)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder
-from breakglass_shamir.cli.terminal import Terminal
-from breakglass_shamir.custody.duration import in_words
+from breakglass_shamir.custody.policy.duration import in_words
 
 if TYPE_CHECKING:
     from breakglass_shamir.ledger.verify import Report
-    from breakglass_shamir.operations.verification import Verified, Witness
+    from breakglass_shamir.operations.audit.verification import Verified, Witness
 
 
 PASSED = 5
@@ -36,7 +36,7 @@ def verify(
     A log of up to 1000 records is verified in full, a longer one by sample unless --full is given. The result
     says which. Exit code 5, too, where the log holds and shows a gate that was passed without an override.
     """
-    from breakglass_shamir.operations import verification as operation
+    from breakglass_shamir.operations.audit import verification as operation
 
     if full and sample:
         raise click.UsageError("expected either --full or --sample, got both")
@@ -57,7 +57,7 @@ def verify(
 @pass_terminal
 def receipt(terminal: Terminal, identifier: str, out: Path) -> None:
     """Write the receipt of a record (its number) or an opening (the beginning of its id)."""
-    from breakglass_shamir.operations import receipts as operation
+    from breakglass_shamir.operations.opening import receipts as operation
 
     with recorder(terminal) as opened:
         held = operation.write_one(opened.ledger, identifier, out)

@@ -6,8 +6,8 @@ from typing import Literal
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal, read_text, recorder
-from breakglass_shamir.cli.terminal import Terminal
 
 
 @click.command()
@@ -20,8 +20,8 @@ def destroyed(
     terminal: Terminal, name: str, sheets: tuple[str, ...], epoch: int | None, witnesses: tuple[str, ...]
 ) -> None:
     """Record that SHEETs of NAME, which open nothing any more, were destroyed before witnesses."""
-    from breakglass_shamir.operations import ceremony
-    from breakglass_shamir.operations.custodians import seat
+    from breakglass_shamir.operations.printing import ceremony
+    from breakglass_shamir.operations.printing.custodians import seat
 
     with recorder(terminal, name) as opened:
         found = ceremony.destroyed(opened, [seat(sheet) for sheet in sheets], epoch, witnesses)
@@ -35,7 +35,7 @@ def destroyed(
 @pass_terminal
 def note(terminal: Terminal, name: str, text: str, by: str) -> None:
     """Record a line of a ceremony's protocol about NAME: an exception, a time, a serial."""
-    from breakglass_shamir.operations import ceremony
+    from breakglass_shamir.operations.printing import ceremony
 
     with recorder(terminal, name) as opened:
         found = ceremony.note(opened, text, by)
@@ -55,8 +55,8 @@ def protocol(
     paper: Literal["a4", "letter"],
 ) -> None:  # fmt: skip
     """Write the page to be filled in on the day: for split of a POLICY file, for the others of the set NAME."""
-    from breakglass_shamir.custody import policy as policies
-    from breakglass_shamir.operations import protocol as protocols
+    from breakglass_shamir.custody.policy import source as policies
+    from breakglass_shamir.operations.printing import protocol as protocols
 
     policy = policies.parse(read_text(Path(subject))) if act == "split" else None
     start = protocols.start_of(at) if at else None

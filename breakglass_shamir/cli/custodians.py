@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal, interactive
+from breakglass_shamir.cli.screen.values import SECONDS
 from breakglass_shamir.cli.session import PATH, check_watched, harden, pass_terminal, reading_options, recorder
-from breakglass_shamir.cli.terminal import Terminal, interactive
-from breakglass_shamir.cli.values import SECONDS
 from breakglass_shamir.errors import InvalidInput
 
 
@@ -23,8 +23,8 @@ def confirm(
     timeout: float,
 ) -> None:  # fmt: skip
     """Read printed sheets back; with all of them verified the epoch is sealed."""
-    from breakglass_shamir.operations import readback
-    from breakglass_shamir.paper.scan import Scanner
+    from breakglass_shamir.operations.printing import readback
+    from breakglass_shamir.paper.reading.scan import Scanner
 
     if not scans and watched is None and camera is None:
         raise InvalidInput("expected scans of the sheets, got none", hint="name pictures, PDFs or folders, or --camera")
@@ -50,7 +50,7 @@ def ack(terminal: Terminal, name: str, sheet: str, bag: str, key_file: Path | No
     With --sign the custodian signs that record. The policy lists the key under [[custodians]]: a file, one that an
     agent holds (name its .pub file), or that of a FIDO2 token.
     """
-    from breakglass_shamir.operations import custodians
+    from breakglass_shamir.operations.printing import custodians
 
     with recorder(terminal, name) as opened:
         seat, key = custodians.seat(sheet), ""
@@ -75,7 +75,7 @@ def reassign(terminal: Terminal, name: str, sheet: str, custodian: str, reason: 
 
     Whoever held enough sheets of one epoch over time, or sheets of two groups, is refused by name.
     """
-    from breakglass_shamir.operations import custodians
+    from breakglass_shamir.operations.printing import custodians
 
     with recorder(terminal, name) as opened:
         seat = custodians.seat(sheet)
@@ -97,7 +97,7 @@ def reassign(terminal: Terminal, name: str, sheet: str, custodian: str, reason: 
 @pass_terminal
 def void(terminal: Terminal, name: str, sheet: str, reason: str) -> None:
     """Record that SHEET is lost or was seen: it counts no more."""
-    from breakglass_shamir.operations import custodians
+    from breakglass_shamir.operations.printing import custodians
 
     with recorder(terminal, name) as opened:
         seat = custodians.seat(sheet)

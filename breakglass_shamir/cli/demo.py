@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from breakglass_shamir.cli.screen.cleaning import clean
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal
-from breakglass_shamir.cli.terminal import Terminal, clean
 from breakglass_shamir.errors import InvalidInput
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a memory file system, and the folder in it is ours alone

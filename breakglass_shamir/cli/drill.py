@@ -9,15 +9,15 @@ import click
 from breakglass_shamir.cli.opening import ask_officers
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
+from breakglass_shamir.cli.screen.terminal import Terminal, interactive
+from breakglass_shamir.cli.screen.values import SECONDS
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
-from breakglass_shamir.cli.terminal import Terminal, interactive
-from breakglass_shamir.cli.values import SECONDS
 
 if TYPE_CHECKING:
-    from breakglass_shamir.custody.gates import Request
+    from breakglass_shamir.custody.life.gates import Request
+    from breakglass_shamir.operations.drills.rehearsal import DrillOutcome
+    from breakglass_shamir.operations.reading.sources import Sources
     from breakglass_shamir.operations.recorder import Recorder
-    from breakglass_shamir.operations.rehearsal import DrillOutcome
-    from breakglass_shamir.operations.sources import Sources
 
 
 @click.group()
@@ -40,8 +40,8 @@ def roll_call(
     Without --scan nothing is opened: the bag is whole and has the serial on record. With --scan the sheet itself
     is verified, in a process that keeps nothing, and goes into a new bag.
     """
-    from breakglass_shamir.operations import roll_call as operation
-    from breakglass_shamir.operations.custodians import seat
+    from breakglass_shamir.operations.drills import roll_call as operation
+    from breakglass_shamir.operations.printing.custodians import seat
 
     harden(terminal)
     with recorder(terminal, name) as opened:
@@ -97,10 +97,10 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
     Declared, timed and recorded like an opening. Nothing is revealed, and nothing of the credential can follow
     from what is scanned.
     """
-    from breakglass_shamir.operations import protocol as protocols
-    from breakglass_shamir.operations import rehearsal as operation
-    from breakglass_shamir.operations.signing import Signers
-    from breakglass_shamir.paper.scan import Scanner
+    from breakglass_shamir.operations.drills import rehearsal as operation
+    from breakglass_shamir.operations.opening.signing import Signers
+    from breakglass_shamir.operations.printing import protocol as protocols
+    from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
     with Scanner() as scanner, recorder(terminal, name) as opened:
@@ -127,10 +127,10 @@ def access(terminal: Terminal, /, name: str, **options: Any) -> None:
 
     Takes a quorum of live sheets and ends in new ones, as every opening does. Its checks are hard.
     """
-    from breakglass_shamir.operations import access as operation
-    from breakglass_shamir.operations import protocol as protocols
-    from breakglass_shamir.operations.signing import Signers
-    from breakglass_shamir.paper.scan import Scanner
+    from breakglass_shamir.operations.drills import access as operation
+    from breakglass_shamir.operations.opening.signing import Signers
+    from breakglass_shamir.operations.printing import protocol as protocols
+    from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
     with Scanner() as scanner, recorder(terminal, name, record_to=options["record_to"]) as opened:
@@ -157,8 +157,8 @@ def _sources(terminal: Terminal, options: dict[str, Any]) -> "Sources":
 
 def _request(terminal: Terminal, opened: "Recorder", options: dict[str, Any]) -> "Request":
     """Put the declaration of a drill together, asking for what is missing."""
-    from breakglass_shamir.custody import policy as policies
-    from breakglass_shamir.custody.gates import Request
+    from breakglass_shamir.custody.life.gates import Request
+    from breakglass_shamir.custody.policy import source as policies
 
     source = opened.set_state.policy_source
     listed = f" ({', '.join(policies.parse(source).declaration.classes)})" if source else ""

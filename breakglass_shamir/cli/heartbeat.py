@@ -3,9 +3,9 @@
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import pass_terminal, recorder
-from breakglass_shamir.cli.terminal import Terminal
-from breakglass_shamir.custody.duration import in_words
+from breakglass_shamir.custody.policy.duration import in_words
 
 
 @click.command()
@@ -14,8 +14,8 @@ from breakglass_shamir.custody.duration import in_words
 @pass_terminal
 def heartbeat(terminal: Terminal, /, every: str, last: bool) -> None:
     """Record that this terminal is alive, and promise the next record; run it from a timer."""
-    from breakglass_shamir.custody.duration import Duration
-    from breakglass_shamir.operations import heartbeat as operation
+    from breakglass_shamir.custody.policy.duration import Duration
+    from breakglass_shamir.operations.monitoring import heartbeat as operation
 
     with recorder(terminal) as opened:
         found = operation.beat(opened, 0 if last else Duration.parse(every).seconds)

@@ -3,8 +3,8 @@
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import pass_terminal
-from breakglass_shamir.cli.terminal import Terminal
 
 
 @click.command()

@@ -11,13 +11,13 @@ import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import give_receipts, giving_receipts, receipts_option
+from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
-from breakglass_shamir.cli.terminal import Terminal, interactive
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
 
 if TYPE_CHECKING:
-    from breakglass_shamir.custody.gates import Request
-    from breakglass_shamir.operations.recombine import OpeningResult, Use
+    from breakglass_shamir.custody.life.gates import Request
+    from breakglass_shamir.operations.credential.recombine import OpeningResult, Use
 
 CLASSIFICATIONS = click.Choice(["emergency", "drill", "misuse"])
 """What a use was."""
@@ -74,11 +74,11 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
     the rotation stays owed, and the exit code is 7. --exec takes the rest of the line as its command, which gets the
     credential on standard input and on the descriptor numbered by BREAKGLASS_FD.
     """
-    from breakglass_shamir.operations import protocol as protocols
-    from breakglass_shamir.operations import recombine as operation
-    from breakglass_shamir.operations.declaring import Overrides
-    from breakglass_shamir.operations.signing import Signers
-    from breakglass_shamir.paper.scan import Scanner
+    from breakglass_shamir.operations.credential import recombine as operation
+    from breakglass_shamir.operations.opening.declaring import Overrides
+    from breakglass_shamir.operations.opening.signing import Signers
+    from breakglass_shamir.operations.printing import protocol as protocols
+    from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
     with ExitStack() as stack:
@@ -110,7 +110,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
 @pass_terminal
 def close(terminal: Terminal, name: str, classification: str, receipts_to: Path | None) -> None:
     """End the use of NAME, so that its rotation applies."""
-    from breakglass_shamir.operations import recombine as operation
+    from breakglass_shamir.operations.credential import recombine as operation
 
     with recorder(terminal, name) as opened:
         identifier = operation.close(opened, classification)
@@ -127,7 +127,7 @@ def close(terminal: Terminal, name: str, classification: str, receipts_to: Path 
 @pass_terminal
 def cancel(terminal: Terminal, name: str, reason: str) -> None:
     """Withdraw a declaration that was not opened."""
-    from breakglass_shamir.operations import rotate as operation
+    from breakglass_shamir.operations.credential import rotate as operation
 
     with recorder(terminal, name) as opened:
         identifier = operation.cancel(opened, reason)
@@ -202,8 +202,8 @@ def _likely_set(sets: Any, name: str) -> Any:
 
 def _request(terminal: Terminal, state: Any, options: dict[str, Any]) -> "Request":
     """Put the declaration together, asking for what is missing."""
-    from breakglass_shamir.custody import policy as policies
-    from breakglass_shamir.custody.gates import Request
+    from breakglass_shamir.custody.life.gates import Request
+    from breakglass_shamir.custody.policy import source as policies
 
     policy = policies.parse(state.policy_source) if state and state.policy_source else None
     listed = f" ({', '.join(policy.declaration.classes)})" if policy else ""
@@ -227,7 +227,7 @@ def ask_officers(terminal: Terminal) -> tuple[str, ...]:
 
 def _use_for_s(written: str | None) -> int:
     """Return the seconds asked for; 0 for as long as the policy allows."""
-    from breakglass_shamir.custody.policy import Duration
+    from breakglass_shamir.custody.policy.duration import Duration
 
     return Duration.parse(written).seconds if written else 0
 
@@ -246,16 +246,16 @@ def _mode(terminal: Terminal, options: dict[str, Any]) -> str:
     if len(chosen) != 1:
         raise InvalidInput(f"expected one of --exec, --show and --no-reveal, got {len(chosen)}")
     if chosen == ["show"]:
-        from breakglass_shamir.cli import reveal_screen
+        from breakglass_shamir.cli.screen import reveal
 
-        reveal_screen.require()
+        reveal.require()
     return chosen[0]
 
 
 def _use(terminal: Terminal, command: tuple[str, ...], options: dict[str, Any]) -> "Use":
-    from breakglass_shamir.custody.policy import Duration
+    from breakglass_shamir.custody.policy.duration import Duration
     from breakglass_shamir.custody.record import check_human_text
-    from breakglass_shamir.operations.recombine import Use
+    from breakglass_shamir.operations.credential.recombine import Use
 
     defer_s = Duration.parse(options["defer"]).seconds if options["defer"] else 0
     if defer_s:

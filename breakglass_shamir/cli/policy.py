@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.cli.printing import printing_of, printing_options
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_text, recorder, sheets_from
-from breakglass_shamir.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from breakglass_shamir.operations.adopt import Adoption
-    from breakglass_shamir.operations.policies import Ledgered, PolicyAnswers
+    from breakglass_shamir.operations.policy.adopt import Adoption
+    from breakglass_shamir.operations.policy.checking import Ledgered, PolicyAnswers
 
 
 @click.group()
@@ -26,9 +26,9 @@ def policy() -> None:
 @pass_terminal
 def example(terminal: Terminal, connector: str) -> None:
     """Print an example policy with every key explained."""
-    from breakglass_shamir.operations import policy_examples
+    from breakglass_shamir.operations.policy import examples
 
-    source = policy_examples.example(connector)
+    source = examples.example(connector)
     terminal.result({"policy": source}, source.rstrip("\n").splitlines())
 
 
@@ -37,9 +37,9 @@ def example(terminal: Terminal, connector: str) -> None:
 @pass_terminal
 def check(terminal: Terminal, file: Path) -> None:
     """Say whether FILE is a policy, and what it means: all mistakes at once, or who can open the set."""
-    from breakglass_shamir.operations import policies
+    from breakglass_shamir.operations.policy import checking
 
-    found = policies.check(read_text(file), _ledgered(terminal, file))
+    found = checking.check(read_text(file), _ledgered(terminal, file))
     for line in found.warnings:
         terminal.warn(line)
     for line in found.notes:
@@ -51,9 +51,9 @@ def check(terminal: Terminal, file: Path) -> None:
 @pass_terminal
 def schema(terminal: Terminal) -> None:
     """Print the JSON Schema of a policy file, for an editor."""
-    from breakglass_shamir.operations import policies
+    from breakglass_shamir.operations.policy import checking
 
-    text = policies.schema()
+    text = checking.schema()
     terminal.result(json.loads(text), text.splitlines())
 
 
@@ -73,8 +73,8 @@ def adopt(
 
     What weakens the set takes its quorum: scan the sheets, and say where those of the next epoch go.
     """
-    from breakglass_shamir.operations import adopt as operation
-    from breakglass_shamir.paper.scan import Scanner
+    from breakglass_shamir.operations.policy import adopt as operation
+    from breakglass_shamir.paper.reading.scan import Scanner
 
     source = read_text(file)
     if not (scans or typed):
@@ -100,7 +100,7 @@ def _adopted(found: "Adoption") -> list[str]:
 
 
 def _answers(found: "PolicyAnswers") -> list[str]:
-    from breakglass_shamir.custody.availability import percent
+    from breakglass_shamir.custody.policy.availability import percent
 
     fewer = found.fewest_people is not None and found.fewest_people < found.smallest_coalition
     people = f", held by {found.fewest_people} people" if fewer else ""
@@ -123,9 +123,9 @@ def _answers(found: "PolicyAnswers") -> list[str]:
 
 def _ledgered(terminal: Terminal, file: Path) -> "Ledgered | None":
     """Look at what this terminal keeps; None where there is no ledger to ask."""
-    from breakglass_shamir.custody import policy as policies
+    from breakglass_shamir.custody.policy import source as policies
     from breakglass_shamir.errors import BreakglassError
-    from breakglass_shamir.operations.policies import Ledgered
+    from breakglass_shamir.operations.policy.checking import Ledgered
 
     try:
         name = policies.parse(read_text(file)).name

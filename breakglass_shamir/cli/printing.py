@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal, interactive
+from breakglass_shamir.cli.screen.values import SECONDS
 from breakglass_shamir.cli.session import PATH
-from breakglass_shamir.cli.terminal import Terminal, interactive
-from breakglass_shamir.cli.values import SECONDS
 from breakglass_shamir.errors import InvalidInput
 
 Command = Callable[..., Any]
@@ -43,9 +43,9 @@ def printing_of(
     out: Path | None, printer: str | None, paper: Literal["a4", "letter"], readback: Path | None, timeout: float,
     acks: tuple[str, ...],
 ) -> Any:  # fmt: skip
-    """Return a :class:`~breakglass_shamir.operations.sheets.Printing`, or None without a folder or printer."""
-    from breakglass_shamir.operations.custodians import seat
-    from breakglass_shamir.operations.sheets import Printing
+    """Return a :class:`~breakglass_shamir.operations.printing.sheets.Printing`, or None without a folder or printer."""
+    from breakglass_shamir.operations.printing.custodians import seat
+    from breakglass_shamir.operations.printing.sheets import Printing
 
     if out is not None and printer:
         raise InvalidInput("expected either --out or --printer, got both")

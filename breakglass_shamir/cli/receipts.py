@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.values import PATH
+from breakglass_shamir.cli.screen.values import PATH
 from breakglass_shamir.errors import BreakglassError
 
 if TYPE_CHECKING:
-    from breakglass_shamir.cli.terminal import Terminal
-    from breakglass_shamir.operations.receipts import Given
+    from breakglass_shamir.cli.screen.terminal import Terminal
+    from breakglass_shamir.operations.opening.receipts import Given
     from breakglass_shamir.operations.recorder import Recorder
 
 
@@ -35,7 +35,7 @@ def giving_receipts(terminal: "Terminal", opened: "Recorder", folder: Path | Non
 
 def give_receipts(terminal: "Terminal", opened: "Recorder", folder: Path | None) -> tuple[Path, ...]:
     """Write and show receipts; what keeps them from it is said and hides nothing. Returns the files."""
-    from breakglass_shamir.operations import receipts
+    from breakglass_shamir.operations.opening import receipts
 
     try:
         given = receipts.give(opened, folder)

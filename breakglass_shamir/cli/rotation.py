@@ -9,6 +9,7 @@ import click
 
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import (
     PATH,
     harden,
@@ -18,7 +19,6 @@ from breakglass_shamir.cli.session import (
     recorder,
     sheets_from,
 )
-from breakglass_shamir.cli.terminal import Terminal
 
 
 @click.command()
@@ -47,9 +47,9 @@ def rotate(
     --attest-old-dead goes on with the new ones. A file, and whatever else nobody here can make, is brought with
     --new-credential-from.
     """
-    from breakglass_shamir.operations import protocol as protocols
-    from breakglass_shamir.operations import rotate as operation
-    from breakglass_shamir.paper.scan import Scanner
+    from breakglass_shamir.operations.credential import rotate as operation
+    from breakglass_shamir.operations.printing import protocol as protocols
+    from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
     sources = sheets_from(terminal, scans, typed, watched=watched, camera=camera, timeout=options["timeout"])
@@ -81,7 +81,7 @@ def rotate(
 @pass_terminal
 def settle(terminal: Terminal, name: str, debt: str, officers: tuple[str, ...], reason: str) -> None:
     """Settle the DEBT of an overridden check; a rotation debt is settled by rotating only."""
-    from breakglass_shamir.operations import rotate as operation
+    from breakglass_shamir.operations.credential import rotate as operation
 
     with recorder(terminal, name) as opened:
         operation.settle(opened, debt, reason, officers)

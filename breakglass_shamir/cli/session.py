@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.alerts.outbox import BESIDE
-from breakglass_shamir.cli import values
-from breakglass_shamir.cli.terminal import Terminal, interactive
+from breakglass_shamir.cli.screen import values
+from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
 from breakglass_shamir.operations.recorder import Recorder
 
 if TYPE_CHECKING:
-    from breakglass_shamir.operations.sources import Sources
+    from breakglass_shamir.operations.reading.sources import Sources
 
 Command = Callable[..., Any]
 
@@ -56,7 +56,7 @@ def read_secret(source: str, *, raw: bool) -> Secret:
     Raises:
         InvalidInput: not readable, too large, empty, or ended by a stray newline.
     """
-    from breakglass_shamir.operations.split import clean_secret
+    from breakglass_shamir.operations.credential.split import clean_secret
 
     return clean_secret(_read(source), raw=raw)
 
@@ -113,7 +113,7 @@ def sheets_from(
     Raises:
         InvalidInput: none is given and nobody can be asked, or the typed lines cannot be read.
     """
-    from breakglass_shamir.operations.sources import Sources
+    from breakglass_shamir.operations.reading.sources import Sources
 
     check_watched(watched)
     told = Sources(scans, watched=watched, camera=camera, patience_s=timeout)

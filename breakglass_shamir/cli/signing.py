@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
-from breakglass_shamir.cli.terminal import Terminal, interactive
 
 if TYPE_CHECKING:
-    from breakglass_shamir.operations.signing import Declaration
+    from breakglass_shamir.operations.opening.signing import Declaration
 
 
 @click.command()
@@ -25,7 +25,7 @@ def sign(terminal: Terminal, name: str, keys: tuple[Path, ...], signatures: tupl
     The key is an SSH key of an officer's own: a file, one that an agent holds (name its .pub file), or that of a
     FIDO2 token. Elsewhere: write the declaration with --out, sign it there with ssh-keygen, bring FILE.sig back.
     """
-    from breakglass_shamir.operations import signing
+    from breakglass_shamir.operations.opening import signing
 
     with recorder(terminal, name) as opened:
         if out is not None:

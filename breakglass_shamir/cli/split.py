@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.cli.printing import printing_of, printing_options, protocol_option
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_secret, read_seed, read_text, recorder
-from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
 
 if TYPE_CHECKING:
-    from breakglass_shamir.operations.split import SplitResult
+    from breakglass_shamir.operations.credential.split import SplitResult
 
 KINDS = ("password", "key-pair", "token", "opaque", "file")
 """What a credential can be."""
@@ -40,10 +40,10 @@ def split(
     of its own, and no file is written. The epoch stays issued until every printed sheet was scanned: with
     --readback, or later with confirm.
     """
-    from breakglass_shamir.custody import policy as policies
-    from breakglass_shamir.operations import protocol as protocols
-    from breakglass_shamir.operations import split as operation
-    from breakglass_shamir.paper.scan import Scanner
+    from breakglass_shamir.custody.policy import source as policies
+    from breakglass_shamir.operations.credential import split as operation
+    from breakglass_shamir.operations.printing import protocol as protocols
+    from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
     printing = printing_of(**options)

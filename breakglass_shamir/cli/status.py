@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import pass_terminal, recorder
-from breakglass_shamir.cli.terminal import Terminal
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput
 
 if TYPE_CHECKING:
-    from breakglass_shamir.operations.monitoring import Life
-    from breakglass_shamir.operations.status import SetStatus
+    from breakglass_shamir.operations.monitoring.formats import Life
+    from breakglass_shamir.operations.monitoring.status import SetStatus
 
 DUE = 7
 """Exit code when something is due or overdue."""
@@ -42,7 +42,7 @@ def status(terminal: Terminal, name: str, form: str) -> int:
     found, life = _read(terminal, name)
     silence = life.silence
     if form == "prometheus":
-        from breakglass_shamir.operations.monitoring import prometheus
+        from breakglass_shamir.operations.monitoring.formats import prometheus
 
         terminal.result(None, prometheus(found, life).splitlines())
         return 0
@@ -56,9 +56,9 @@ def status(terminal: Terminal, name: str, form: str) -> int:
 
 def _read(terminal: Terminal, name: str) -> "tuple[list[SetStatus], Life]":
     from breakglass_shamir.ledger import clock
-    from breakglass_shamir.operations import alerting, heartbeat
-    from breakglass_shamir.operations import status as operation
-    from breakglass_shamir.operations.monitoring import Life
+    from breakglass_shamir.operations.monitoring import alerting, heartbeat
+    from breakglass_shamir.operations.monitoring import status as operation
+    from breakglass_shamir.operations.monitoring.formats import Life
 
     with recorder(terminal, name) as opened:
         found = operation.status(opened.state, name, undelivered=alerting.undelivered(terminal.home))
@@ -67,19 +67,19 @@ def _read(terminal: Terminal, name: str) -> "tuple[list[SetStatus], Life]":
 
 def _plugin(terminal: Terminal, name: str) -> int:
     """Say it as a plugin does, also that it could not be found out: a damaged ledger is critical."""
-    from breakglass_shamir.operations import monitoring
+    from breakglass_shamir.operations.monitoring import formats
 
     try:
-        line, code = monitoring.nagios(*_read(terminal, name))
+        line, code = formats.nagios(*_read(terminal, name))
     except BreakglassError as error:
-        code = monitoring.CRITICAL if isinstance(error, IntegrityError) else monitoring.UNKNOWN
-        line = monitoring.nagios_error(str(error), code)
+        code = formats.CRITICAL if isinstance(error, IntegrityError) else formats.UNKNOWN
+        line = formats.nagios_error(str(error), code)
     terminal.result(None, [line])
     return code
 
 
 def _row(one: "SetStatus") -> tuple[str, ...]:
-    from breakglass_shamir.operations.status import ago, days
+    from breakglass_shamir.operations.monitoring.status import ago, days
 
     verified = f"{one.verified} of {one.sheets} {ago(one.verified_age_s)}" if one.verified else f"0 of {one.sheets}"
     drill = f"{one.next_drill.kind} {days(one.next_drill.in_s)}" if one.next_drill else "none"

@@ -5,8 +5,8 @@ import os
 
 import click
 
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import pass_terminal, recorder
-from breakglass_shamir.cli.terminal import Terminal
 
 UNMATCHED, UNREACHABLE = 7, 6
 """Exit codes of one round: a login that nothing accounts for; the target could not be asked."""
@@ -25,8 +25,8 @@ def watch(terminal: Terminal, name: str, once: bool, every: str, skew: str, from
     A login that no opening accounts for is an alert at once, and a debt. Without --once it runs until it is
     ended. Exit code 7 of one round: something was unmatched; 6: the target could not be asked.
     """
-    from breakglass_shamir.custody.duration import Duration
-    from breakglass_shamir.operations.watch import Watch
+    from breakglass_shamir.custody.policy.duration import Duration
+    from breakglass_shamir.operations.monitoring.watch import Watch
 
     with recorder(terminal, name) as opened:
         watching = Watch(opened, every_s=Duration.parse(every).seconds, skew_s=Duration.parse(skew).seconds)
@@ -41,7 +41,7 @@ def watch(terminal: Terminal, name: str, once: bool, every: str, skew: str, from
 
 def _tell(terminal: Terminal, found: object) -> None:
     """Say what a round of a running watch found that somebody must see."""
-    from breakglass_shamir.operations.watch import Watching
+    from breakglass_shamir.operations.monitoring.watch import Watching
 
     assert isinstance(found, Watching)  # noqa: S101 - the watch gives nothing else
     for line in found.unmatched:

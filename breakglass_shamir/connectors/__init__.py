@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Targets: one port (``base``), one way in (:func:`connector_for`), and one module per kind of target."""
+"""Targets whose credential is kept: one room for each kind, the port they share, and the registry that finds them.
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
-from breakglass_shamir.connectors.registry import connector_for, known_schemes
-
-__all__ = ["Check", "CheckResult", "Connector", "Login", "Preflight", "connector_for", "known_schemes"]
+A room imports the port and never another target's room; nothing here knows of records, paper or people.
+"""

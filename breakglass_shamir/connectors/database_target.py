@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from breakglass_shamir.connectors.options import TLS_OPTIONS, Tls, tls
+from breakglass_shamir.connectors.port.options import TLS_OPTIONS, Tls, tls
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

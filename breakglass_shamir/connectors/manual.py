@@ -10,8 +10,9 @@ Rules:
 from collections.abc import Mapping
 from typing import ClassVar
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Preflight
-from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

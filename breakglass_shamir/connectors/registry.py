@@ -14,25 +14,25 @@ What it does not do: it makes no connection and keeps no connector.
 import importlib
 from collections.abc import Callable, Mapping
 
-from breakglass_shamir.connectors.base import Connector, scheme_of
-from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.connectors.port.base import Connector, scheme_of
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 
 ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
 """Where other packages offer theirs."""
 
 BUILT_IN = {
-    "ad": "breakglass_shamir.connectors.active_directory:ActiveDirectoryConnector",
-    "exec": "breakglass_shamir.connectors.exec_program:ExecConnector",
-    "kerberos": "breakglass_shamir.connectors.kerberos:KerberosConnector",
-    "ldap": "breakglass_shamir.connectors.ldap_directory:LdapConnector",
-    "ldaps": "breakglass_shamir.connectors.ldap_directory:LdapsConnector",
-    "linux": "breakglass_shamir.connectors.linux:LinuxConnector",
+    "ad": "breakglass_shamir.connectors.directory.active_directory:ActiveDirectoryConnector",
+    "exec": "breakglass_shamir.connectors.program.connector:ExecConnector",
+    "kerberos": "breakglass_shamir.connectors.kerberos.connector:KerberosConnector",
+    "ldap": "breakglass_shamir.connectors.directory.ldap:LdapConnector",
+    "ldaps": "breakglass_shamir.connectors.directory.ldap:LdapsConnector",
+    "linux": "breakglass_shamir.connectors.linux.connector:LinuxConnector",
     "manual": "breakglass_shamir.connectors.manual:ManualConnector",
-    "mysql": "breakglass_shamir.connectors.mysql:MysqlConnector",
-    "postgresql": "breakglass_shamir.connectors.postgresql:PostgresqlConnector",
-    "ssh-authorized-keys": "breakglass_shamir.connectors.authorized_keys:AuthorizedKeysConnector",
-    "ssh-key": "breakglass_shamir.connectors.ssh_key:SshKeyConnector",
+    "mysql": "breakglass_shamir.connectors.mysql.connector:MysqlConnector",
+    "postgresql": "breakglass_shamir.connectors.postgresql.connector:PostgresqlConnector",
+    "ssh-authorized-keys": "breakglass_shamir.connectors.ssh.authorized_keys:AuthorizedKeysConnector",
+    "ssh-key": "breakglass_shamir.connectors.ssh.connector:SshKeyConnector",
 }
 """Scheme to ``module:class`` of what ships here."""
 

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes in, bytes out: no file, network, terminal, environment or clock."""
+"""Cryptography, bytes in and bytes out: sharing, keys, cipher, signatures, Merkle tree, notes.
+
+No file, network, terminal, environment or clock may be touched here.
+"""

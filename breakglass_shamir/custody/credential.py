@@ -14,11 +14,8 @@ import enum
 import struct
 from dataclasses import dataclass, field
 
-from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS, UNAMBIGUOUS, entropy_bits, generate
 from breakglass_shamir.errors import DecryptionFailed, InvalidInput, UnsupportedVersion
 from breakglass_shamir.hygiene import Secret
-
-__all__ = ["MIN_ENTROPY_BITS", "UNAMBIGUOUS", "Credential", "CredentialKind", "entropy_bits", "generate"]
 
 VERSION = 1
 """Format version of the plaintext."""

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The append-only log of records on one terminal."""
+"""The append-only log of records on one terminal, its proofs, its home folder and the only clock.
+
+What a record means, and whether it may follow, is not decided here.
+"""

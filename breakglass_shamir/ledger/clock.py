@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from breakglass_shamir.custody.state import Moment
+from breakglass_shamir.custody.life.moment import Moment
 
 BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
 """Changes with every start of the operating system (proc(5))."""

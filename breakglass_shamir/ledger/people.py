@@ -4,9 +4,9 @@
 They are not over the bytes of the record that holds them; the terminal's signature is.
 """
 
-from breakglass_shamir.custody import custodian_signatures, officers, recovery
+from breakglass_shamir.custody.life import custodian_signatures, officers, recovery
+from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.record import CustodianSigned, OfficerSigned, Record, RecoveryImported
-from breakglass_shamir.custody.state import LedgerState
 
 SIGNED_INSIDE = (OfficerSigned, CustodianSigned, RecoveryImported)
 """Record types that hold such a signature."""

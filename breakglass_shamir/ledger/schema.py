@@ -7,7 +7,7 @@ The triggers do not stop a raw connection that drops them; against that stands t
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.ledger.entry import Entry
 
 SCHEMA_VERSION = 1

@@ -30,11 +30,11 @@ from typing import Self
 
 from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, sign_note
-from breakglass_shamir.custody import lifecycle
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.drill_rules import drill_envelope
+from breakglass_shamir.custody.life import lifecycle
+from breakglass_shamir.custody.life.drill_rules import drill_envelope
+from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.record import AnyBody, Record
-from breakglass_shamir.custody.state import LedgerState
 from breakglass_shamir.errors import (
     FileExists,
     IllegalState,

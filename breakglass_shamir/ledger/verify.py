@@ -25,8 +25,8 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from breakglass_shamir.custody.passed import PassedGate
-from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.custody.life.passed import PassedGate
+from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.errors import InvalidRecord
 from breakglass_shamir.ledger.nodecheck import EVERY_RECORDS, NodeCheck
 from breakglass_shamir.ledger.sample import Everything, Look, Sample

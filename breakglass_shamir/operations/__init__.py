@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One module per use case. They talk to people through a :class:`~breakglass_shamir.operations.desk.Desk`."""
+"""One room for each family of use cases; they talk to people through the port in ``desk``.
+
+Nothing here prints, parses arguments or knows which screen people sit at.
+"""

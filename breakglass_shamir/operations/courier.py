@@ -17,7 +17,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-_PROGRAM = "from breakglass_shamir.cli import main; main()"
+_PROGRAM = "from breakglass_shamir.cli.program import main; main()"
 
 
 class Courier:

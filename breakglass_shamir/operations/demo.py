@@ -15,25 +15,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.connectors.ssh_keygen import find_program, run_ssh_keygen
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.credential import Credential, generate
-from breakglass_shamir.custody.gates import Request
-from breakglass_shamir.custody.quorum import Answer
+from breakglass_shamir.connectors.ssh.keygen import find_program, run_ssh_keygen
+from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.life.gates import Request
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.generator import generate
+from breakglass_shamir.custody.quorum.pool import Answer
 from breakglass_shamir.errors import ConnectorError, InsufficientShares, VoidShare
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
 from breakglass_shamir.ledger import verify as verification
-from breakglass_shamir.operations import export as exporting
-from breakglass_shamir.operations import readback
-from breakglass_shamir.operations.declaring import Overrides
-from breakglass_shamir.operations.recombine import Use, recombine
+from breakglass_shamir.operations.audit import export as exporting
+from breakglass_shamir.operations.credential.recombine import Use, recombine
+from breakglass_shamir.operations.credential.split import split
+from breakglass_shamir.operations.opening.declaring import Overrides
+from breakglass_shamir.operations.printing import readback
+from breakglass_shamir.operations.printing.sheets import Printing, print_epoch, seal_epoch
+from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sheets import Printing, print_epoch, seal_epoch
-from breakglass_shamir.operations.sources import Sources
-from breakglass_shamir.operations.split import split
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.simulate import scanned
 
 NAME = "demo-key"

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from breakglass_shamir.alerts import outbox as alert_outbox
+from breakglass_shamir.custody.life.state import LedgerState, SetState
 from breakglass_shamir.custody.record import AnyBody, Refused, printable
-from breakglass_shamir.custody.state import LedgerState, SetState
 from breakglass_shamir.errors import LedgerBusy, LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home

@@ -9,10 +9,10 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from breakglass_shamir.connectors.base import Connector
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.credential import Credential, CredentialKind
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
 

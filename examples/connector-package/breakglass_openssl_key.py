@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
-from breakglass_shamir.connectors import Check, CheckResult, Connector, Preflight
-from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

@@ -10,8 +10,8 @@ import pytest
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.errors import IllegalState, InvalidSignature
 from breakglass_shamir.formats.seal import Sealed
 from breakglass_shamir.hygiene import Secret

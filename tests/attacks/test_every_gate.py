@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.gates import GATES, Request
-from breakglass_shamir.custody.lifecycle import REVIEW_DEADLINE_S
-from breakglass_shamir.custody.state import Moment
+from breakglass_shamir.custody.life.gates import GATES, Request
+from breakglass_shamir.custody.life.lifecycle import REVIEW_DEADLINE_S
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
@@ -27,10 +27,10 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.verify import verify
-from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.declaring import Overrides
+from breakglass_shamir.operations.opening import opening
+from breakglass_shamir.operations.opening.declaring import Overrides
+from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sources import Sources
 from tests.attacks.test_ledger_quorum_signature import id_of, issued
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtQ0GhdyqUDkzd5Zk5k1GyUuuCsqKhlE2YnOQ9DdxXe duty"

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.custody import passed
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.gates import GATES
+from breakglass_shamir.custody.life import passed
+from breakglass_shamir.custody.life.gates import GATES
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger.verify import verify
-from breakglass_shamir.operations import declaring, opening
+from breakglass_shamir.operations.opening import declaring, opening
 from tests.attacks.test_every_gate import CLOSERS, FINE, Office, office
 from tests.end_to_end import test_audit_export
 from tests.end_to_end.life import PROGRAM

@@ -77,7 +77,7 @@ def test_a_log_is_verified_in_full_up_to_a_size_and_by_sample_above(
 
 def test_a_date_that_does_not_exist_is_named(home: Path) -> None:
     """By somebody who has the terminal's key and signs it; nobody's clock says so."""
-    from breakglass_shamir.custody.state import Moment
+    from breakglass_shamir.custody.life.moment import Moment
     from breakglass_shamir.ledger import clock
 
     with open_home(home) as ledger, pytest.MonkeyPatch.context() as patch:

@@ -14,10 +14,10 @@ import pytest
 
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.record import AnyBody
-from breakglass_shamir.custody.state import LedgerState
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecord, InvalidSignature
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal, unseal

@@ -17,9 +17,9 @@ from breakglass_shamir.crypto import merkle
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.crypto.note import Checkpoint as Head
 from breakglass_shamir.crypto.note import open_note, sign_note
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.state import Moment
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.errors import IntegrityError, InvalidProof, InvalidRecord, InvalidSignature, KeyMismatch
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, seal, unseal

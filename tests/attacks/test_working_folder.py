@@ -9,7 +9,7 @@ import pytest
 
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.operations.courier import Courier
-from breakglass_shamir.operations.one_sheet import look_apart
+from breakglass_shamir.operations.drills.one_sheet import look_apart
 
 NAMES = ("breakglass_shamir", "multiprocessing", "select", "json", "signal", "pickle")
 

@@ -26,8 +26,8 @@ from throwaway_ca import ThrowAwayCa
 from watch_places import PAUSE_S, PROGRAM, Place
 
 from breakglass_shamir.alerts.delivery import flush
-from breakglass_shamir.custody import sinks
-from breakglass_shamir.custody.sinks import FileSink
+from breakglass_shamir.custody.policy import sinks
+from breakglass_shamir.custody.policy.sinks import FileSink
 from breakglass_shamir.ledger import home, outbox
 from breakglass_shamir.ledger.outbox import Destination, Outbox
 from breakglass_shamir.ledger.schema import Row

@@ -35,11 +35,12 @@ from typing import Final
 import pypdfium2
 from PIL import Image
 
-from breakglass_shamir.paper.merge import DamagedEnvelopes
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.reading.merge import DamagedEnvelopes
+from breakglass_shamir.paper.reading.scan import Scanner
 from tests.benchmarks.survival import Printed, needed, printed_codes
-from tests.unit.paper.damage import DAMAGES, PRINT_DPI, traced
+from tests.unit.paper.reading.damage import DAMAGES, PRINT_DPI, traced
 
 PROCESSES: Final = 2
 """Pictures are made and read in so many processes at once."""

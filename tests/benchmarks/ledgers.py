@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.record import AnyBody, Heartbeat, Refused
-from breakglass_shamir.custody.state import Moment
 from breakglass_shamir.ledger import clock, home, receipt, verify
 from breakglass_shamir.ledger.store import Ledger
 from tests.attacks.test_ledger_tampering import fill

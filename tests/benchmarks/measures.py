@@ -14,7 +14,7 @@ from pathlib import Path
 from breakglass_shamir.custody.record import Refused
 from breakglass_shamir.ledger import home, verify
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import export
+from breakglass_shamir.operations.audit import export
 from tests.benchmarks.alert_measures import alert_measures
 from tests.benchmarks.ledgers import long_ledgers
 from tests.benchmarks.pairs import Measured, pairs, process

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import render
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.reading.scan import Scanner
 from tests.benchmarks.degradation import percentile, sheet
 from tests.benchmarks.pairs import Measured, pairs
-from tests.unit.paper.damage import DAMAGES
+from tests.unit.paper.reading.damage import DAMAGES
 
 SHEETS = 20
 """Sheets drawn in one run, each with another share."""

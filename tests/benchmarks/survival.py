@@ -18,8 +18,8 @@ from typing import Any, Final
 import zxingcpp
 from PIL import Image
 
-from breakglass_shamir.paper.health import Corners, budget_of, corners_of, judged, projection
-from tests.unit.paper.damage import Move, Point
+from breakglass_shamir.paper.reading.health import Corners, budget_of, corners_of, judged, projection
+from tests.unit.paper.reading.damage import Move, Point
 
 SAMPLES: Final = 4
 """Pixels looked at per module, each way."""

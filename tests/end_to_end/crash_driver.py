@@ -18,11 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from breakglass_shamir.cli import main
-from breakglass_shamir.connectors import base, key_file
+from breakglass_shamir.cli.program import main
+from breakglass_shamir.connectors.port import base
+from breakglass_shamir.connectors.ssh import key_file
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import gather, outlet, reveal
+from breakglass_shamir.operations.opening import reveal
+from breakglass_shamir.operations.printing import outlet
+from breakglass_shamir.operations.reading import gather
 from tests.end_to_end.life import scan_folder
 
 

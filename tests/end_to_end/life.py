@@ -25,15 +25,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from breakglass_shamir.connectors.ssh_keygen import run_ssh_keygen
+from breakglass_shamir.connectors.ssh.keygen import run_ssh_keygen
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.credential import Credential, generate
-from breakglass_shamir.custody.quorum import Pool
+from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.policy.generator import generate
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home, verify
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.simulate import scanned
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "breakglass"

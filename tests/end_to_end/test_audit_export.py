@@ -20,9 +20,9 @@ from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.crypto.note import Checkpoint as Head
 from breakglass_shamir.crypto.note import sign_note
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody import recovery
+from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal, unseal
 from breakglass_shamir.formats.structure import Group, Structure
@@ -31,7 +31,7 @@ from breakglass_shamir.ledger import verify
 from breakglass_shamir.ledger.entry import origin
 from breakglass_shamir.ledger.home import create
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import audit, audit_show, export, history
+from breakglass_shamir.operations.audit import export, history, listing, showing
 
 OFFICERS = {letter: Secret(letter.encode() * 32) for letter in "ab"}
 LINES = {letter: sshsig.public_line(keys.ed25519_public(seed), "") for letter, seed in OFFICERS.items()}
@@ -251,7 +251,7 @@ def test_only_a_signature_of_the_terminal_that_was_swapped_is_left_to_the_whole_
 
 
 def test_an_opening_and_a_single_record_hold_without_the_rest(ledger: Ledger, tmp_path: Path, check: Check) -> None:
-    signed = next(one for one in audit.lines(ledger, kinds=("officer-signed",)))
+    signed = next(one for one in listing.lines(ledger, kinds=("officer-signed",)))
     export.export(ledger, signed.opening[:12], tmp_path / "opening")
     done = check(tmp_path / "opening")
     assert (done.returncode, done.stderr) == (0, "")
@@ -269,7 +269,7 @@ def names(folder: Path) -> list[str]:
 @pytest.fixture
 def opening(ledger: Ledger, tmp_path: Path) -> Path:
     """A declaration, an officer's signature and an opening."""
-    signed = next(one for one in audit.lines(ledger, kinds=("officer-signed",)))
+    signed = next(one for one in listing.lines(ledger, kinds=("officer-signed",)))
     export.export(ledger, signed.opening, tmp_path / "opening")
     return tmp_path / "opening"
 
@@ -482,12 +482,18 @@ def test_the_script_knows_every_type_that_others_sign_too(whole: Path) -> None:
 
 
 def test_the_list_shows_what_is_asked_for(ledger: Ledger) -> None:
-    every = list(audit.lines(ledger))
+    every = list(listing.lines(ledger))
     assert [one.seq for one in every] == list(range(ledger.size))
-    assert [one.type for one in audit.lines(ledger, kinds=("opened", "declared"))] == ["declared", "declared", "opened"]
-    assert [one.type for one in audit.lines(ledger, set_name="prod-db")] == [one.type for one in every if one.set_name]
-    assert list(audit.lines(ledger, since="2999-01-01")) == []
-    assert list(audit.lines(ledger, since=every[0].time)) == every
+    assert [one.type for one in listing.lines(ledger, kinds=("opened", "declared"))] == [
+        "declared",
+        "declared",
+        "opened",
+    ]
+    assert [one.type for one in listing.lines(ledger, set_name="prod-db")] == [
+        one.type for one in every if one.set_name
+    ]
+    assert list(listing.lines(ledger, since="2999-01-01")) == []
+    assert list(listing.lines(ledger, since=every[0].time)) == every
 
 
 def test_the_history_tells_of_drills_recoveries_and_signatures(ledger: Ledger) -> None:
@@ -506,8 +512,8 @@ def test_the_history_tells_of_drills_recoveries_and_signatures(ledger: Ledger) -
 
 
 def test_a_record_is_shown_in_full_with_who_signed_it(ledger: Ledger) -> None:
-    signed = next(one for one in audit.lines(ledger, kinds=("officer-signed",)))
-    shown = audit_show.show(ledger, signed.opening[:12])
+    signed = next(one for one in listing.lines(ledger, kinds=("officer-signed",)))
+    shown = showing.show(ledger, signed.opening[:12])
     assert [one.type for one in shown] == ["declared", "officer-signed", "opened"]
     assert [[one.by for one in record.signatures] for record in shown] == [
         ["terminal office terminal"],
@@ -517,12 +523,12 @@ def test_a_record_is_shown_in_full_with_who_signed_it(ledger: Ledger) -> None:
     assert shown[1].signatures[1].over == shown[0].seq
     for record in shown:
         assert hashlib.sha256(record.text.encode()).hexdigest() == record.sha256
-    story = audit_show.story(ledger, signed.opening[:12])
+    story = showing.story(ledger, signed.opening[:12])
     assert story is not None
-    told = audit_show.story_lines(story)
+    told = showing.story_lines(story)
     assert told[0] == f"opening {signed.opening[:12]}: emergency, idp-outage, ticket INC-1: {story.reason}"
     assert f"  signed by Duty officer, north with {REVOKED} at {signed.time}" in told
     assert told[-1] == "  under way"
-    assert audit_show.story(ledger, str(signed.seq)) is audit_show.story(ledger, "all") is None
-    words = "\n".join(audit_show.lines(shown[1]))
+    assert showing.story(ledger, str(signed.seq)) is showing.story(ledger, "all") is None
+    words = "\n".join(showing.lines(shown[1]))
     assert f"signed by officer Duty officer, north, {REVOKED}, over record {shown[0].seq}" in words

@@ -14,7 +14,7 @@ from breakglass_shamir.ledger.home import KEY_NAME
 from breakglass_shamir.ledger.store import FILE_NAME
 from tests.attacks.test_ledger_tampering import nodes_of, set_column, tamper
 from tests.end_to_end.life import NAME, Life, assert_holds_no
-from tests.unit.operations.pages import Read, check
+from tests.unit.operations.audit.pages import Read, check
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.connectors import key_file
-from breakglass_shamir.custody.state import Phase
+from breakglass_shamir.connectors.ssh import key_file
+from breakglass_shamir.custody.life.state import Phase
 from breakglass_shamir.ledger import home
 from tests.end_to_end.life import CUSTODIANS, DECLARATION, NAME, TIME_LIMIT_S, Done, Life, groups_text, secrets_on_paper
 

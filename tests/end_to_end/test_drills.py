@@ -24,7 +24,7 @@ from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.share import Share, from_text
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.simulate import scanned
 from tests.end_to_end.life import CUSTODIANS, DECLARATION, DPI, NAME, Life, assert_holds_no, groups_text, texts_on_paper
 
@@ -408,8 +408,8 @@ def test_a_declaration_that_went_stale_is_no_rehearsal(life: Life) -> None:
     slow.write_text(
         "import sys, dataclasses\n"
         "from breakglass_shamir.ledger import clock\n"
-        "from breakglass_shamir.operations import rehearsal\n"
-        "from breakglass_shamir.cli import main\n"
+        "from breakglass_shamir.operations.drills import rehearsal\n"
+        "from breakglass_shamir.cli.program import main\n"
         "read = rehearsal.read_sources\n"
         "def later(*args, **named):\n"
         "    read(*args, **named)\n"

@@ -12,8 +12,8 @@ from tests.end_to_end.life import DECLARATION, NAME, Life, assert_holds_no, secr
 _LOOK_INSIDE = """
 import ctypes, json, resource
 from pathlib import Path
-from breakglass_shamir.operations import reveal
-from breakglass_shamir.cli import main
+from breakglass_shamir.operations.opening import reveal
+from breakglass_shamir.cli.program import main
 PR_GET_DUMPABLE = 3
 honest = reveal.run_command
 def look(*args, **kwargs):
@@ -65,12 +65,12 @@ def test_no_file_but_the_sheets_holds_a_secret(life: Life, tmp_path: Path) -> No
 def test_an_unexpected_error_shows_no_value(life: Life, broken: str) -> None:
     script = life.folder / "broken.py"
     place = {
-        "kind": "from breakglass_shamir.operations import reveal as owner; name = 'run_command'",
-        "ledger": "from breakglass_shamir.operations import opening as owner; name = '_witness'",
+        "kind": "from breakglass_shamir.operations.opening import reveal as owner; name = 'run_command'",
+        "ledger": "from breakglass_shamir.operations.opening import opening as owner; name = '_witness'",
     }[broken]
     script.write_text(
         f"{place}\n"
-        "from breakglass_shamir.cli import main\n"
+        "from breakglass_shamir.cli.program import main\n"
         "def fail(*args, **kwargs):\n"
         "    raise RuntimeError(repr([getattr(a, 'reveal', lambda: a)() for a in args]))\n"
         "setattr(owner, name, fail)\n"

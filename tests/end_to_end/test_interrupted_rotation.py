@@ -46,8 +46,8 @@ def test_no_target_hears_a_credential_before_the_record_when_both_quorums_are_th
     asked, script = life.folder / "asked", life.folder / "listen.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from breakglass_shamir.cli import main\n"
-        "from breakglass_shamir.connectors.ssh_key import SshKeyConnector\n"
+        "from breakglass_shamir.cli.program import main\n"
+        "from breakglass_shamir.connectors.ssh.connector import SshKeyConnector\n"
         f"SshKeyConnector._check = lambda *_: Path({str(asked)!r}).touch()\n"
         "main()\n"
     )
@@ -89,9 +89,9 @@ LIARS = {
 def test_no_rotation_is_done_before_the_old_credential_is_proven_dead(life: Life, liar: str) -> None:
     script = life.folder / "liar.py"
     script.write_text(
-        "from breakglass_shamir.cli import main\n"
-        "from breakglass_shamir.connectors.base import Check, CheckResult\n"
-        "from breakglass_shamir.connectors.ssh_key import SshKeyConnector\n"
+        "from breakglass_shamir.cli.program import main\n"
+        "from breakglass_shamir.connectors.port.base import Check, CheckResult\n"
+        "from breakglass_shamir.connectors.ssh.connector import SshKeyConnector\n"
         f"{LIARS[liar]}\n"
         "main()\n"
     )

@@ -12,8 +12,8 @@ import pyotp
 import pytest
 
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations import code_giver, reveal
-from breakglass_shamir.operations.code_giver import CodeGiver
+from breakglass_shamir.operations.opening import code_giver, reveal
+from breakglass_shamir.operations.opening.code_giver import CodeGiver
 from tests.end_to_end.life import NAME, Life, assert_holds_no
 
 SEED = b"9-bytes-and-more-of-it"

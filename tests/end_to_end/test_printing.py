@@ -67,8 +67,8 @@ def test_a_sheet_that_does_not_read_back_leaves_nothing(fresh: Life) -> None:
     broken = fresh.folder / "broken.py"
     broken.write_text(
         "import sys\n"
-        "from breakglass_shamir.operations import sheets\n"
-        "from breakglass_shamir.cli import main\n"
+        "from breakglass_shamir.operations.printing import sheets\n"
+        "from breakglass_shamir.cli.program import main\n"
         "honest, first = sheets.render, []\n"
         "def same_page(content, paper):\n"
         "    first.append(honest(content, paper))\n"

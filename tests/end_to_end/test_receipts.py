@@ -11,7 +11,7 @@ import pypdfium2
 import pytest
 
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.state import Moment
+from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.ledger import clock, home
 from tests.attacks.test_ledger_tampering import nodes_of, tamper
 from tests.end_to_end.life import DECLARATION, NAME, Life

@@ -11,7 +11,7 @@ import pytest
 
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody import recovery
+from breakglass_shamir.custody.life import recovery
 from breakglass_shamir.errors import InvalidSignature
 from breakglass_shamir.formats import share
 from breakglass_shamir.hygiene import Secret

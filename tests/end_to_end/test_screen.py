@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.cli.reveal_screen import ENTER, LEAVE
+from breakglass_shamir.cli.screen.reveal import ENTER, LEAVE
 from breakglass_shamir.standalone import recover
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SHOW = """
 import fcntl, sys, termios
 fcntl.ioctl(int(sys.argv[1]), termios.TIOCSCTTY, 0)
-from breakglass_shamir.cli import reveal_screen
+from breakglass_shamir.cli.screen import reveal as reveal_screen
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.hygiene import Secret
 shown = Credential(Secret(b"SECRET-WORDS"), account="ro\\x1b[31mot", target="ssh://x", hint="second safe",

@@ -18,7 +18,7 @@ from breakglass_shamir.formats.envelope import Envelope, EnvelopeReader
 from breakglass_shamir.formats.seal import unseal
 from breakglass_shamir.formats.share import from_text
 from tests.end_to_end.life import DECLARATION, NAME, Life, scan_folder, texts_on_paper
-from tests.unit.paper.damage import tilted
+from tests.unit.paper.reading.damage import tilted
 
 SIZE = (1920, 1080)
 
@@ -192,11 +192,11 @@ def test_a_second_envelope_slipped_among_the_sheets_is_left_out_and_recorded(lif
 CRASHING = """
 import sys
 from breakglass_shamir import cli
-from breakglass_shamir.paper import decoder
+from breakglass_shamir.paper.reading import decoder
 
-MARK = "import os, signal; import breakglass_shamir.paper.worker as worker; whole = worker.open_pages; "
+MARK = "import os, signal; import breakglass_shamir.paper.reading.worker as worker; whole = worker.open_pages; "
 CRASH = "worker.open_pages = lambda data: os.kill(os.getpid(), signal.SIGSEGV) if data[:1] == b'C' else whole(data); "
-start, at = decoder._BOOT, decoder._BOOT.index("from breakglass_shamir.paper.worker import main")
+start, at = decoder._BOOT, decoder._BOOT.index("from breakglass_shamir.paper.reading.worker import main")
 decoder._BOOT = start[:at] + MARK + CRASH + start[at:]
 sys.exit(cli.main())
 """

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from tests.end_to_end.life import CUSTODIANS, NAME, Life, groups_text, secrets_on_paper
 
 ALL_RECORDS = [

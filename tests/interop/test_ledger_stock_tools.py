@@ -17,7 +17,8 @@ import pytest
 
 from breakglass_shamir.crypto import note, sshsig
 from breakglass_shamir.crypto.keys import ed25519_public
-from breakglass_shamir.custody import lifecycle, record
+from breakglass_shamir.custody import record
+from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.record import AnyBody
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.entry import Entry, origin

@@ -12,7 +12,7 @@ import pytest
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.crypto.ssh_wire import join
 from breakglass_shamir.errors import InvalidSignature
-from breakglass_shamir.operations import ssh_sign
+from breakglass_shamir.operations.opening import ssh_sign
 from tests.unit.crypto.test_ssh_key import signed
 
 MESSAGE = b'{"type":"declared"}'

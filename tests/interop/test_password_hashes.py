@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from breakglass_shamir.connectors import mysql_hash
+from breakglass_shamir.connectors.mysql import password_hash
 from breakglass_shamir.hygiene import Secret
 
 
@@ -17,9 +17,9 @@ def test_sha_crypt_is_that_of_openssl(need: Callable[[str], str], length: int) -
     password, salt = secrets.token_hex(length)[:length], secrets.token_hex(8)
     command = [need("openssl"), "passwd", "-5", "-salt", salt, "-stdin"]
     told = subprocess.run(command, input=password, text=True, capture_output=True, check=True).stdout
-    assert told.strip() == f"$5${salt}${mysql_hash.sha_crypt(password.encode(), salt.encode())}"
+    assert told.strip() == f"$5${salt}${password_hash.sha_crypt(password.encode(), salt.encode())}"
 
 
 def test_the_native_hash_is_the_one_in_mysqls_manual() -> None:
     """MySQL reference manual, PASSWORD('password')."""
-    assert mysql_hash.native(Secret(b"password")) == "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"
+    assert password_hash.native(Secret(b"password")) == "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"

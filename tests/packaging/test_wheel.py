@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 import breakglass_shamir
 from breakglass_shamir.operations import report, report_view
-from breakglass_shamir.paper import typeface
+from breakglass_shamir.paper.drawing import typeface
 here = Path(breakglass_shamir.__file__).parents[1]
 assert here == Path(sys.argv[1]), here
 page = report_view.page(report._NOTHING, report_view.Verdict("none", None), {}, made="2026-01-01", software="x")
@@ -86,7 +86,7 @@ def test_the_license_the_readme_and_the_command_are_in_its_metadata(wheel: Path,
         assert archive.read(f"{info}/licenses/LICENSE") == (REPOSITORY / "LICENSE").read_bytes()
     assert (metadata["Version"], metadata["License-File"]) == (__version__, "LICENSE")
     assert (REPOSITORY / "README.md").read_text().strip() in str(metadata.get_payload())
-    assert "breakglass = breakglass_shamir.cli:main" in entry_points
+    assert "breakglass = breakglass_shamir.cli.program:main" in entry_points
     assert {name for name in names if name.startswith(info)} == {
         f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
     }

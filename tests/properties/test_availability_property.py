@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakglass_shamir.custody.availability import Person, Place, chance_of_quorum, percent
+from breakglass_shamir.custody.policy.availability import Person, Place, chance_of_quorum, percent
 from breakglass_shamir.formats.structure import Group, Seat, Structure
 
 

@@ -7,7 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass_shamir.custody.credential import UNAMBIGUOUS, Credential, CredentialKind, entropy_bits, generate
+from breakglass_shamir.custody.credential import Credential, CredentialKind
+from breakglass_shamir.custody.policy.generator import UNAMBIGUOUS, entropy_bits, generate
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.hygiene import Secret
 

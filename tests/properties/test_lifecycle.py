@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import custody_rules, holders, lifecycle, recovery
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life import custody_rules, holders, lifecycle, recovery
+from breakglass_shamir.custody.life.state import EpochStatus, LedgerState, Phase, SetState
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.record import AnyBody, Record
-from breakglass_shamir.custody.state import EpochStatus, LedgerState, Phase, SetState
 from breakglass_shamir.errors import HeldTooMuch, IllegalState, InvalidRecord, PolicyWeakens
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope
 from breakglass_shamir.formats.seal import Facts, seal

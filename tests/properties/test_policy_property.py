@@ -12,14 +12,15 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.policy_walk import shape_problems
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy import tables
+from breakglass_shamir.custody.policy.walk import shape_problems
 from breakglass_shamir.errors import InvalidPolicy
-from breakglass_shamir.operations import policies as answers
-from breakglass_shamir.operations import policy_examples
+from breakglass_shamir.operations.policy import checking as answers
+from breakglass_shamir.operations.policy import examples
 
-EXAMPLE = policy_examples.example("ssh-key")
-EXAMPLES = [policy_examples.example(connector) for connector in policy_examples.connectors_with_example()]
+EXAMPLE = examples.example("ssh-key")
+EXAMPLES = [examples.example(connector) for connector in examples.connectors_with_example()]
 
 _KEYS = sorted({
     "name", "target", "uri", "kind", "options", "quorum", "groups", "threshold", "custodians", "declaration", "classes",
@@ -65,7 +66,7 @@ PLACES = [path for path in _places(TREE) if path]
 
 def _accepts(tree: Any) -> bool:
     try:
-        msgspec.convert(policies._dates_as_text(tree), policies.Policy, dec_hook=policies._decode_duration)
+        msgspec.convert(policies._dates_as_text(tree), tables.Policy, dec_hook=policies._decode_duration)
     except msgspec.ValidationError:
         return False
     return True

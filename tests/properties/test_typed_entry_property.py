@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import typed_line
-from breakglass_shamir.custody.quorum import Known, Pool, Verdict
-from breakglass_shamir.custody.typing import TypedEntry
+from breakglass_shamir.custody.quorum import typed_line
+from breakglass_shamir.custody.quorum.pool import Known, Pool, Verdict
+from breakglass_shamir.custody.quorum.typing import TypedEntry
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, seal

@@ -4,8 +4,8 @@
 from breakglass_shamir.alerts import translate
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.record import AnyBody, Record
-from breakglass_shamir.custody.state import LedgerState
 from breakglass_shamir.ledger.entry import Entry
 
 LOG = "0123456789abcdef"

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.connectors.base import ABILITIES, CheckResult, Connector
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import ABILITIES, Connector
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

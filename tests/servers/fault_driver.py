@@ -28,10 +28,14 @@ from typing import Any
 import text_paper
 
 IMPORTED = (
-    "breakglass_shamir.cli", "breakglass_shamir.operations.rotate", "breakglass_shamir.operations.split",
-    "breakglass_shamir.operations.recombine", "breakglass_shamir.operations.custodians", "Crypto.Signature.eddsa",
+    "breakglass_shamir.cli.program",
+    "breakglass_shamir.operations.credential.rotate",
+    "breakglass_shamir.operations.credential.split",
+    "breakglass_shamir.operations.credential.recombine",
+    "breakglass_shamir.operations.printing.custodians",
+    "Crypto.Signature.eddsa",
     "breakglass_shamir.standalone.recover",
-)  # fmt: skip
+)
 """What the commands import when they run; imported once, before the first fork."""
 
 
@@ -69,10 +73,10 @@ class Run:
 
     def install(self) -> None:
         """Wrap every step, and put the faults in place."""
-        from breakglass_shamir.connectors import base
+        from breakglass_shamir.connectors.port import base
         from breakglass_shamir.ledger.entry import Entry
         from breakglass_shamir.ledger.store import Ledger
-        from breakglass_shamir.operations import outlet
+        from breakglass_shamir.operations.printing import outlet
 
         insert = Ledger._insert
 
@@ -95,7 +99,7 @@ class Run:
 
     def play_the_office(self) -> None:
         """Scan what was printed the moment somebody waits for it."""
-        from breakglass_shamir.operations import gather
+        from breakglass_shamir.operations.reading import gather
 
         watch, job = gather.watch, self.job
 
@@ -111,9 +115,9 @@ class Run:
 
     def play_the_screen(self, noted: Path) -> None:
         """Let people note what is shown."""
-        from breakglass_shamir.cli import reveal_screen
+        from breakglass_shamir.cli.screen import reveal
 
-        screen: Any = reveal_screen
+        screen: Any = reveal
         screen.require = lambda: None
         screen.show = lambda credential, _seconds: noted.write_bytes(credential.secret.reveal())
 
@@ -130,7 +134,7 @@ def tell(**event: Any) -> None:
 
 def run(job: dict[str, Any]) -> int:
     """Run a command in this fork; returns its exit code."""
-    from breakglass_shamir.cli import main
+    from breakglass_shamir.cli.program import main
 
     Run(job).install()
     sys.argv = ["breakglass", *job["command"]]

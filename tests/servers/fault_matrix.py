@@ -43,9 +43,10 @@ import text_paper
 from connector_contract import assert_no_secret, watched_processes
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.credential import Credential, generate
-from breakglass_shamir.custody.quorum import Pool
-from breakglass_shamir.custody.state import Phase, SetState
+from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.life.state import Phase, SetState
+from breakglass_shamir.custody.policy.generator import generate
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home, verify

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.connectors import ssh_keygen
-from breakglass_shamir.connectors.ssh_key import SshKeyConnector
+from breakglass_shamir.connectors.ssh import keygen
+from breakglass_shamir.connectors.ssh.connector import SshKeyConnector
 from breakglass_shamir.hygiene import Secret
 
 KINDS: dict[str, list[str]] = {
@@ -57,4 +57,4 @@ def replace_ssh_keygen(monkeypatch: pytest.MonkeyPatch, folder: Path, script: st
     fake = folder / "ssh-keygen"
     fake.write_text(f'#!/bin/sh\nREAL=/usr/bin/ssh-keygen\nfor KEY in "$@"; do :; done\n{script}\n')
     fake.chmod(0o755)
-    monkeypatch.setattr(ssh_keygen, "SYSTEM_PATH", f"{folder}:{ssh_keygen.SYSTEM_PATH}")
+    monkeypatch.setattr(keygen, "SYSTEM_PATH", f"{folder}:{keygen.SYSTEM_PATH}")

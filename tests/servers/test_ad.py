@@ -11,12 +11,13 @@ from local_server import free_port
 from samba_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, BASE, DOMAIN, REALM, SambaServer
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.connectors import active_directory, ad_audit, ad_rules
-from breakglass_shamir.connectors.active_directory import ActiveDirectoryConnector
-from breakglass_shamir.connectors.base import CheckResult, Connector
-from breakglass_shamir.connectors.ldap_session import Answer
+from breakglass_shamir.connectors.directory import active_directory, ad_audit, ad_rules
+from breakglass_shamir.connectors.directory.active_directory import ActiveDirectoryConnector
+from breakglass_shamir.connectors.directory.session import Answer
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

@@ -10,8 +10,10 @@ import pytest
 from connector_contract import ConnectorContract, Stage
 from fault_matrix import Matrix, World
 
-from breakglass_shamir.connectors import CheckResult, Connector, connector_for
-from breakglass_shamir.connectors.authorized_keys import AuthorizedKeysConnector
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.registry import connector_for
+from breakglass_shamir.connectors.ssh.authorized_keys import AuthorizedKeysConnector
 from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from connector_contract import assert_no_secret
 
-from breakglass_shamir.connectors import CheckResult
-from breakglass_shamir.connectors.exec_program import ExecConnector
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.program.connector import ExecConnector
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 

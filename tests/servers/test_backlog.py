@@ -14,8 +14,8 @@ from rsyslog_server import HOST, Rsyslog
 from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.alerts.delivery import flush
-from breakglass_shamir.custody import sinks
-from breakglass_shamir.custody.sinks import SyslogSink, WebhookSink
+from breakglass_shamir.custody.policy import sinks
+from breakglass_shamir.custody.policy.sinks import SyslogSink, WebhookSink
 from breakglass_shamir.ledger import home, outbox
 from breakglass_shamir.ledger.outbox import Destination, Outbox
 from breakglass_shamir.ledger.schema import Row

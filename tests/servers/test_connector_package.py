@@ -15,7 +15,7 @@ import pytest
 from connector_contract import ConnectorContract, Stage
 from key_workshop import passphrase
 
-from breakglass_shamir.connectors import Connector
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.hygiene import Secret
 
 PACKAGE = Path(__file__).parents[2] / "examples" / "connector-package"
@@ -74,7 +74,7 @@ class TestTheExamplePackage(ConnectorContract):
 
     @pytest.fixture
     def stage(self, tmp_path: Path) -> Stage:
-        from breakglass_shamir.connectors import connector_for
+        from breakglass_shamir.connectors.registry import connector_for
 
         right = passphrase()
         path = make_key(tmp_path, right)
@@ -82,7 +82,7 @@ class TestTheExamplePackage(ConnectorContract):
 
     @pytest.fixture
     def unreachable(self, tmp_path: Path) -> Connector:
-        from breakglass_shamir.connectors import connector_for
+        from breakglass_shamir.connectors.registry import connector_for
 
         return connector_for(f"openssl-key://{tmp_path}/not-there.pem")
 
@@ -93,7 +93,14 @@ def test_the_program_finds_it_where_it_is_installed_and_not_elsewhere(site: Path
         'name = "tls-key"\ntarget = {uri = "openssl-key:///etc/ssl/private/site.pem"}\n'
         '[[quorum.groups]]\nthreshold = 2\ncustodians = ["North", "South"]\n[declaration]\nclasses = ["outage"]\n'
     )
-    program = [sys.executable, "-c", "from breakglass_shamir.cli import main; main()", "policy", "check", str(policy)]
+    program = [
+        sys.executable,
+        "-c",
+        "from breakglass_shamir.cli.program import main; main()",
+        "policy",
+        "check",
+        str(policy),
+    ]
     environment = {**os.environ, "BREAKGLASS_HOME": str(tmp_path / "home")}
     without = subprocess.run(program, capture_output=True, text=True, check=False, env=environment)
     assert without.returncode == 2

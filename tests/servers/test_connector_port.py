@@ -12,18 +12,11 @@ import pytest
 from connector_contract import error_text
 
 import breakglass_shamir
-from breakglass_shamir.connectors import (
-    Check,
-    CheckResult,
-    Connector,
-    Login,
-    Preflight,
-    connector_for,
-    known_schemes,
-)
-from breakglass_shamir.connectors.options import admin_secret, check_admin, time_limit_s, tls
-from breakglass_shamir.connectors.registry import BUILT_IN
-from breakglass_shamir.connectors.ssh_key import SshKeyConnector
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import admin_secret, check_admin, time_limit_s, tls
+from breakglass_shamir.connectors.registry import BUILT_IN, connector_for, known_schemes
+from breakglass_shamir.connectors.ssh.connector import SshKeyConnector
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -138,7 +131,7 @@ def test_a_target_finds_its_connector() -> None:
 
 def test_the_built_in_connector_needs_no_metadata_and_nobody_elses_modules() -> None:
     program = (
-        "import sys; from breakglass_shamir.connectors import connector_for; connector_for('ssh-key:///k');"
+        "import sys; from breakglass_shamir.connectors.registry import connector_for; connector_for('ssh-key:///k');"
         "print([m for m in ('importlib.metadata', 'difflib', 'psycopg') if m in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=SOURCE)

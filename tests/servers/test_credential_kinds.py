@@ -19,7 +19,7 @@ from test_exec import hash_of, installed
 
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.credential import CredentialKind
-from breakglass_shamir.custody.state import Phase
+from breakglass_shamir.custody.life.state import Phase
 from breakglass_shamir.hygiene import Secret
 
 SEED = base64.b32encode(b"12345678901234567890").decode()

@@ -18,11 +18,12 @@ import zxingcpp
 from cups_server import CupsServer, starting
 
 from breakglass_shamir.errors import PaperError
-from breakglass_shamir.paper import cups_programs
-from breakglass_shamir.paper.layout import PAPER_SIZES_MM, Paper
-from breakglass_shamir.paper.printer import Printer, printers
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render, render_for_printer
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render, render_for_printer
+from breakglass_shamir.paper.printing import cups_programs
+from breakglass_shamir.paper.printing.printer import Printer, printers
+from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.paper.sizes import PAPER_SIZES_MM, Paper
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 TITLE = "page"

@@ -8,7 +8,7 @@ from samba_server import BASE, TLS_PORT, SambaServer
 from slapd_server import SlapdServer
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 
 LDAP_EXCHANGES = (0, 2, 3, 4, 5, 15)
 """StartTLS, the end of the handshake, the login, the change, the end, and one long after it."""

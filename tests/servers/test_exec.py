@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret, error_text
 
-from breakglass_shamir.connectors import CheckResult, Connector, connector_for
-from breakglass_shamir.connectors.exec_program import ExecConnector
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.program.connector import ExecConnector
+from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

@@ -7,7 +7,7 @@ import pytest
 from fault_matrix import FaultMatrix, World
 from toy_target import ToyServer
 
-from breakglass_shamir.connectors.ssh_keygen import run_ssh_keygen
+from breakglass_shamir.connectors.ssh.keygen import run_ssh_keygen
 from breakglass_shamir.hygiene import Secret
 
 

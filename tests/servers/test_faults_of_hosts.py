@@ -9,7 +9,7 @@ from linux_host import LinuxHost
 from mariadb_server import MariadbServer
 from postgres_server import PostgresServer
 
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.hygiene import Secret
 
 SHORT = {"time_limit": "1"}

@@ -18,7 +18,7 @@ from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks import webhook
 from breakglass_shamir.alerts.sinks.base import Deliverer
 from breakglass_shamir.alerts.sinks.registry import deliverer
-from breakglass_shamir.custody.sinks import AnySink, PagerDutySink, SlackSink, SplunkSink, WebhookSink
+from breakglass_shamir.custody.policy.sinks import AnySink, PagerDutySink, SlackSink, SplunkSink, WebhookSink
 from breakglass_shamir.errors import SinkFailure
 
 CHANNEL = "fe0ecfad-13d5-401b-847d-77833bd77131"

@@ -9,12 +9,15 @@ from connector_contract import ConnectorContract, Stage, assert_no_secret
 from kdc_server import ADMINISTRATOR, REALM, KdcServer
 from local_server import free_port
 
-from breakglass_shamir.connectors import kerberos, kerberos_log, kerberos_rules
-from breakglass_shamir.connectors.base import CheckResult, Connector
-from breakglass_shamir.connectors.kerberos import KerberosConnector
-from breakglass_shamir.connectors.kerberos_tools import Run
+from breakglass_shamir.connectors.kerberos import connector as kerberos
+from breakglass_shamir.connectors.kerberos import log as kerberos_log
+from breakglass_shamir.connectors.kerberos import rules
+from breakglass_shamir.connectors.kerberos.connector import KerberosConnector
+from breakglass_shamir.connectors.kerberos.tools import Run
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -308,9 +311,7 @@ def test_the_kdcs_log_is_read_line_by_line(line: str, accepted: list[bool], tmp_
 
 
 def test_spans_and_times_are_read() -> None:
-    told = kerberos_rules.fields(
-        "Maximum ticket life: 1 day 10:00:30\nLast password change: Wed Nov 25 08:39:13 UTC 2026\n"
-    )
-    assert kerberos_rules.span(told, "Maximum ticket life") == timedelta(days=1, hours=10, seconds=30)
-    assert kerberos_rules.when(told, "Last password change") == datetime(2026, 11, 25, 8, 39, 13, tzinfo=UTC)
-    assert kerberos_rules.when({"x": "[never]"}, "x") is None
+    told = rules.fields("Maximum ticket life: 1 day 10:00:30\nLast password change: Wed Nov 25 08:39:13 UTC 2026\n")
+    assert rules.span(told, "Maximum ticket life") == timedelta(days=1, hours=10, seconds=30)
+    assert rules.when(told, "Last password change") == datetime(2026, 11, 25, 8, 39, 13, tzinfo=UTC)
+    assert rules.when({"x": "[never]"}, "x") is None

@@ -17,12 +17,13 @@ from local_server import free_port
 from slapd_server import PEOPLE, SUFFIX, SlapdServer
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.connectors import ldap_directory, ldap_policy, ldap_session
-from breakglass_shamir.connectors.base import CheckResult, Connector
-from breakglass_shamir.connectors.ldap_directory import LdapConnector, LdapsConnector
-from breakglass_shamir.connectors.ldap_session import Answer
+from breakglass_shamir.connectors.directory import ldap, ldap_policy, session
+from breakglass_shamir.connectors.directory.ldap import LdapConnector, LdapsConnector
+from breakglass_shamir.connectors.directory.session import Answer
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -262,7 +263,7 @@ def test_a_reader_sees_a_lock_that_the_server_does_not_speak_of(
     for _ in range(4):
         connector.check(generate(24))
     # So a server without ppolicy_use_lockout answers.
-    monkeypatch.setattr(ldap_session, "_decoded", lambda _raw: None)
+    monkeypatch.setattr(session, "_decoded", lambda _raw: None)
     answer = connector.check(right)
     assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, True)
     assert any("locked" in problem for problem in connector.preflight(None).problems)
@@ -511,7 +512,7 @@ def test_an_empty_credential_is_never_a_login(slapd: SlapdServer, throwaway_ca: 
 def test_only_invalid_credentials_of_an_open_account_are_a_refusal(
     answer: Answer, result: CheckResult, blocked: bool
 ) -> None:
-    check = ldap_directory.judge(answer)
+    check = ldap.judge(answer)
     assert (check.result, check.blocked) == (result, blocked)
 
 

@@ -15,12 +15,15 @@ import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret, assert_one_of_several_wins, eventually
 from linux_host import LinuxHost
 
-from breakglass_shamir.connectors import linux as module
-from breakglass_shamir.connectors import linux_account, linux_pam, linux_sessions, pam_login
-from breakglass_shamir.connectors.base import CheckResult, Connector
-from breakglass_shamir.connectors.linux import LinuxConnector
+from breakglass_shamir.connectors.linux import account as linux_account
+from breakglass_shamir.connectors.linux import connector as module
+from breakglass_shamir.connectors.linux import pam, pam_login
+from breakglass_shamir.connectors.linux import sessions as linux_sessions
+from breakglass_shamir.connectors.linux.connector import LinuxConnector
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -159,7 +162,7 @@ def test_a_service_that_decides_by_something_else_proves_nothing(
 
 def test_the_second_question_gets_no_answer_and_proves_nothing() -> None:
     """A one-time code, for example."""
-    told = linux_pam.PamAnswer("authenticate", 19, "One-time code:", asked=1, more=1, same=True)
+    told = pam.PamAnswer("authenticate", 19, "One-time code:", asked=1, more=1, same=True)
     assert module._judged(told).result is CheckResult.UNKNOWN
     answers = pam_login.Answers(b"the password")
     question, echoed = pam_login.Message(1, b"Password: "), pam_login.Message(2, b"Code: ")
@@ -176,7 +179,7 @@ def test_pam_that_does_not_answer_is_unknown_and_leaves_no_process(
 ) -> None:
     stuck = tmp_path / "stuck.py"
     stuck.write_text(f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n")
-    monkeypatch.setattr(linux_pam, "_LOGIN", stuck)
+    monkeypatch.setattr(pam, "_LOGIN", stuck)
     answer = make(linux_host.add_account(right), time_limit="2").check(right)
     assert (answer.result, answer.detail) == (CheckResult.UNKNOWN, "PAM gave no answer in time")
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
@@ -204,7 +207,7 @@ def replace_chpasswd(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str)
     fake = folder / "chpasswd"
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
-    monkeypatch.setattr(linux_pam, "SYSTEM_PATH", f"{folder}:{linux_pam.SYSTEM_PATH}")
+    monkeypatch.setattr(pam, "SYSTEM_PATH", f"{folder}:{pam.SYSTEM_PATH}")
 
 
 @pytest.mark.parametrize(
@@ -303,7 +306,7 @@ esac
 """
     )
     fake.chmod(0o755)
-    monkeypatch.setattr(linux_pam, "SYSTEM_PATH", f"{tmp_path}:{linux_pam.SYSTEM_PATH}")
+    monkeypatch.setattr(pam, "SYSTEM_PATH", f"{tmp_path}:{pam.SYSTEM_PATH}")
     monkeypatch.setenv("XDG_SESSION_ID", "4")
     assert linux_sessions.end_logind_sessions("root") == 1
     assert (tmp_path / "ended").read_text() == "terminate-session 3\n"
@@ -339,7 +342,7 @@ def test_logins_are_read_from_a_text_log_and_the_journal(monkeypatch: pytest.Mon
     )
     fake.write_text(f"#!/bin/sh\necho 'no json'\necho '{entry}'\n")
     fake.chmod(0o755)
-    monkeypatch.setattr(linux_pam, "SYSTEM_PATH", f"{tmp_path}:{linux_pam.SYSTEM_PATH}")
+    monkeypatch.setattr(pam, "SYSTEM_PATH", f"{tmp_path}:{pam.SYSTEM_PATH}")
     monkeypatch.setattr(linux_sessions, "JOURNAL", fake)
     (login,) = make("bg").logins_since(since)
     assert (login.accepted, login.source, login.at) == (True, "login", datetime.fromtimestamp(1795593605, UTC))
@@ -373,11 +376,9 @@ def test_the_account_may_stand_in_the_policy_too() -> None:
 
 
 def test_the_program_that_asks_pam_imports_nothing_of_ours() -> None:
-    told = subprocess.run(
-        [sys.executable, "-I", "-S", str(linux_pam._LOGIN)], input=b"{}", capture_output=True, check=False
-    )
+    told = subprocess.run([sys.executable, "-I", "-S", str(pam._LOGIN)], input=b"{}", capture_output=True, check=False)
     assert b"KeyError" in told.stderr
-    assert "breakglass_shamir" not in linux_pam._LOGIN.read_text()
+    assert "breakglass_shamir" not in pam._LOGIN.read_text()
 
 
 def test_the_lock_is_not_followed_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, right: Secret) -> None:

@@ -13,7 +13,7 @@ from slapd_server import SlapdServer
 from target_life import Place, TargetLife, live_through
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.hygiene import Secret
 from tests.end_to_end.life import NAME
 

@@ -15,8 +15,8 @@ from alert_events import voided
 
 from breakglass_shamir.alerts.sinks.file import File
 from breakglass_shamir.alerts.sinks.program import Program
-from breakglass_shamir.custody.duration import Duration
-from breakglass_shamir.custody.sinks import ExecSink, FileSink
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.sinks import ExecSink, FileSink
 from breakglass_shamir.errors import SinkFailure
 
 JOURNAL = """

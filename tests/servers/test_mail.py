@@ -14,7 +14,7 @@ from mail_server import HOST, PASSWORD, USER, MailServer
 from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.alerts.sinks.smtp import Smtp
-from breakglass_shamir.custody.sinks import SmtpSink
+from breakglass_shamir.custody.policy.sinks import SmtpSink
 from breakglass_shamir.errors import SinkFailure
 
 

@@ -3,7 +3,8 @@
 
 import pytest
 
-from breakglass_shamir.connectors import CheckResult, connector_for
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

@@ -17,11 +17,14 @@ from local_server import free_port
 from mariadb_server import ADMIN, HOST, MariadbServer
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.connectors import mysql, mysql_hash, mysql_rules, mysql_session
-from breakglass_shamir.connectors.base import CheckResult, Connector
-from breakglass_shamir.connectors.mysql import MysqlConnector
+from breakglass_shamir.connectors.mysql import connector as mysql
+from breakglass_shamir.connectors.mysql import password_hash, rules
+from breakglass_shamir.connectors.mysql import session as mysql_session
+from breakglass_shamir.connectors.mysql.connector import MysqlConnector
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -399,7 +402,7 @@ def test_a_missing_driver_is_named_with_what_brings_it(monkeypatch: pytest.Monke
 
 def test_making_the_connector_loads_no_database_driver() -> None:
     program = (
-        "import sys; from breakglass_shamir.connectors import connector_for; connector_for('mysql://h/', 'r');"
+        "import sys; from breakglass_shamir.connectors.registry import connector_for; connector_for('mysql://h/', 'r');"
         "print('pymysql' in sys.modules, 'Crypto' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -450,9 +453,9 @@ def test_the_statement_for_mysql_holds_a_hash_and_nothing_else(new: Secret, meth
     if method == "caching_sha2_password":
         kept = bytes.fromhex(sql.partition(" AS 0x")[2].partition(",")[0]).decode()
         assert re.fullmatch(r"\$A\$005\$[./0-9A-Za-z]{63}", kept)
-        assert kept[27:] == mysql_hash.sha_crypt(new.reveal(), kept[7:27].encode())
+        assert kept[27:] == password_hash.sha_crypt(new.reveal(), kept[7:27].encode())
     else:
-        assert values == [mysql_hash.native(new)]
+        assert values == [password_hash.native(new)]
 
 
 def test_the_form_is_the_one_the_server_asks_for(new: Secret) -> None:
@@ -469,7 +472,7 @@ def test_the_form_is_the_one_the_server_asks_for(new: Secret) -> None:
 )
 def test_rounds_are_whole_thousands_and_never_more_than_a_server_can_have(said: str, rounds: int) -> None:
     session = cast(mysql_session.Session, MysqlEight(digest_rounds=said))
-    assert mysql_rules.storage_form(session) == mysql_hash.Form("CRYPT5", rounds)
+    assert rules.storage_form(session) == password_hash.Form("CRYPT5", rounds)
 
 
 def test_a_form_nobody_knows_here_changes_nothing(new: Secret) -> None:

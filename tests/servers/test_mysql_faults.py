@@ -7,7 +7,7 @@ import pytest
 from fault_matrix import FaultMatrix, World
 from mysql_server import MysqlServer
 
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 
 EXCHANGES = (0, 8, *range(15, 21), 30)
 """The handshake of TLS at its beginning, each exchange about the change, and one long after it."""

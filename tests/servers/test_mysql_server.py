@@ -13,9 +13,10 @@ from mariadb_server import HOST
 from mysql_server import UNSEEN, MysqlServer
 from target_life import Place, live_through
 
-from breakglass_shamir.connectors.base import CheckResult, Connector
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 

@@ -17,11 +17,12 @@ from local_server import free_port
 from postgres_server import HOST, PostgresServer
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.connectors import postgresql_log
-from breakglass_shamir.connectors.base import CheckResult, Connector
-from breakglass_shamir.connectors.postgresql import PostgresqlConnector
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.postgresql import log as postgresql_log
+from breakglass_shamir.connectors.postgresql.connector import PostgresqlConnector
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -152,7 +153,7 @@ def test_a_certificate_of_another_name_or_authority_is_not_believed(
 
 ASK = """
 import json, sys
-from breakglass_shamir.connectors import connector_for
+from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.hygiene import Secret
 asked = json.load(sys.stdin)
 connector = connector_for(asked["target"], asked["role"], asked["options"])
@@ -421,7 +422,8 @@ def test_a_missing_driver_is_named_with_what_brings_it(monkeypatch: pytest.Monke
 
 def test_making_the_connector_loads_no_database_driver() -> None:
     program = (
-        "import sys; from breakglass_shamir.connectors import connector_for; connector_for('postgresql://h/d', 'r');"
+        "import sys; from breakglass_shamir.connectors.registry import connector_for;"
+        "connector_for('postgresql://h/d', 'r');"
         "print('psycopg' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -14,10 +14,10 @@ from fault_matrix import NAME, Ended, Matrix, World
 from toy_target import ToyServer, soon
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.state import EpochStatus, Phase
+from breakglass_shamir.custody.life.state import EpochStatus, Phase
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, seal
 from breakglass_shamir.hygiene import Secret

@@ -15,8 +15,8 @@ import pypdfium2
 import pytest
 from cups_server import CupsServer, starting
 
-from breakglass_shamir.operations import outlet
 from breakglass_shamir.operations.folders import on_memory
+from breakglass_shamir.operations.printing import outlet
 from breakglass_shamir.paper.simulate import scanned
 from tests.end_to_end.life import CUSTODIANS, NAME, Life, groups_text, wait_until
 

@@ -11,9 +11,11 @@ import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret, watched_processes
 from key_workshop import KINDS, connector, make_key, names, opens, passphrase, replace_ssh_keygen
 
-from breakglass_shamir.connectors import CheckResult, Connector, ssh_keygen
-from breakglass_shamir.connectors.key_format import key_format
-from breakglass_shamir.connectors.ssh_key import SshKeyConnector
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.ssh import keygen
+from breakglass_shamir.connectors.ssh.connector import SshKeyConnector
+from breakglass_shamir.connectors.ssh.key_format import key_format
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -238,13 +240,13 @@ def test_preflight_reports_lock_age_and_old_format(tmp_path: Path, old: Secret, 
 
 def test_an_old_openssh_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: Secret) -> None:
     path = make_key(tmp_path, old)
-    monkeypatch.setattr(ssh_keygen, "openssh_version", lambda: (8, 3))
+    monkeypatch.setattr(keygen, "openssh_version", lambda: (8, 3))
     assert "8.3" in connector(path).preflight(None).problems[0]
 
 
 def test_no_ssh_keygen_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: Secret) -> None:
     path = make_key(tmp_path, old)
-    monkeypatch.setattr(ssh_keygen, "SYSTEM_PATH", str(tmp_path))
+    monkeypatch.setattr(keygen, "SYSTEM_PATH", str(tmp_path))
     with pytest.raises(ConnectorError, match="ssh-keygen not found"):
         connector(path).check(old)
     assert not connector(path).preflight(None).ready
@@ -255,7 +257,7 @@ def test_time_out_is_unknown_and_leaves_no_process(
 ) -> None:
     path = make_key(tmp_path, old)
     replace_ssh_keygen(monkeypatch, tmp_path / "bin", 'sleep 60 & echo $! >"$KEY.pid"; wait')
-    monkeypatch.setattr(ssh_keygen, "TIME_LIMIT_S", 0.5)
+    monkeypatch.setattr(keygen, "TIME_LIMIT_S", 0.5)
     answer = connector(path).check(old)
     assert (answer.result, answer.detail) == (CheckResult.UNKNOWN, "ssh-keygen did not answer in time")
     assert not runs(int(path.with_name("id.pid").read_text()))
@@ -302,8 +304,8 @@ def test_a_helper_that_lost_its_execute_bit_is_replaced(
 ) -> None:
     path = make_key(tmp_path, old)
     plain = tmp_path / "askpass.sh"
-    plain.write_bytes(ssh_keygen._ASKPASS.read_bytes())
-    monkeypatch.setattr(ssh_keygen, "_ASKPASS", plain)
+    plain.write_bytes(keygen._ASKPASS.read_bytes())
+    monkeypatch.setattr(keygen, "_ASKPASS", plain)
     assert connector(path).check(old).result is CheckResult.ACCEPTED
 
 

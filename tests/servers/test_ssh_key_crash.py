@@ -16,7 +16,8 @@ import pytest
 from key_workshop import connector, make_key, names, opens, passphrase, replace_ssh_keygen
 
 import breakglass_shamir
-from breakglass_shamir.connectors import CheckResult, key_file
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.ssh import key_file
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -26,7 +27,7 @@ KILLS = 40
 
 ROTATE = """
 import sys
-from breakglass_shamir.connectors import ssh_keygen
+from breakglass_shamir.connectors.ssh import keygen as ssh_keygen
 from breakglass_shamir.connectors.ssh_key import SshKeyConnector
 from breakglass_shamir.hygiene import Secret
 ssh_keygen.SYSTEM_PATH = sys.argv[2]

@@ -16,7 +16,7 @@ from throwaway_ca import Certificate, ThrowAwayCa
 
 from breakglass_shamir.alerts.sinks import base
 from breakglass_shamir.alerts.sinks.syslog import Syslog
-from breakglass_shamir.custody.sinks import SyslogSink
+from breakglass_shamir.custody.policy.sinks import SyslogSink
 from breakglass_shamir.errors import SinkFailure
 
 TEXTS = ["plain", "ümläut 漢字", 'quotes " and \\ and ] in [data]', "a" * 400]

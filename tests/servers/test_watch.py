@@ -19,7 +19,7 @@ from slapd_server import SlapdServer
 from throwaway_ca import ThrowAwayCa
 from watch_places import PAUSE_S, PROGRAM, Place, replace_password
 
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.custody.record import LoginSeen, Watched
 from breakglass_shamir.hygiene import Secret
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from breakglass_shamir.operations import gather, outlet, sheets
-from breakglass_shamir.paper import scan
-from breakglass_shamir.paper.scan import ScannedCode, ScannedPage, Scanner
+from breakglass_shamir.operations.printing import outlet, sheets
+from breakglass_shamir.operations.reading import gather
+from breakglass_shamir.paper.reading import scan
+from breakglass_shamir.paper.reading.scan import ScannedCode, ScannedPage, Scanner
 
 SCANNED = b"scanned\n"
 """First line of a scan: a copy of a sheet's own file is none."""

@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
-from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 

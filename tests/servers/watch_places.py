@@ -15,11 +15,11 @@ from postgres_server import PostgresServer
 from slapd_server import ROOT, ROOT_PASSWORD, SlapdServer
 
 from breakglass_shamir.alerts.outbox import BESIDE
-from breakglass_shamir.custody.credential import generate
+from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.custody.record import AnyBody
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home as homes
-from breakglass_shamir.operations.watch import Watch, Watching
+from breakglass_shamir.operations.monitoring.watch import Watch, Watching
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "breakglass"
 SKEW_S = 1
@@ -56,7 +56,7 @@ class Place:
 
 @contextlib.contextmanager
 def recording(home: Path) -> Iterator[Watch]:
-    from breakglass_shamir.cli.terminal import Terminal
+    from breakglass_shamir.cli.screen.terminal import Terminal
     from breakglass_shamir.operations.recorder import Recorder
 
     recorder = Recorder(homes.open_home(home, BESIDE), Terminal(home, as_json=True, color=False))

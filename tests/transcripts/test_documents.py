@@ -34,11 +34,15 @@ import click
 import msgspec
 import pytest
 
-from breakglass_shamir import cli, errors
-from breakglass_shamir.custody import gates, policy, policy_keys, record, sinks
+from breakglass_shamir import errors
+from breakglass_shamir.cli import program
+from breakglass_shamir.custody import record
+from breakglass_shamir.custody.life import gates
+from breakglass_shamir.custody.policy import keys as policy_keys
+from breakglass_shamir.custody.policy import sinks, tables
 from breakglass_shamir.formats import share
-from breakglass_shamir.operations import policies
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.operations.policy import checking
+from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.simulate import scanned
 from breakglass_shamir.standalone import recover
 
@@ -59,7 +63,7 @@ PASSPHRASE = "correct horse battery"
 FULL_SET = 5
 """Sheets of the set that the documents show; where a document printed others, those are counted."""
 
-_PROGRAM = "from breakglass_shamir.cli import main; main()"
+_PROGRAM = "from breakglass_shamir.cli.program import main; main()"
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 _TOML = re.compile(r"^```toml\n(.*?)^```$", re.M | re.S)
 _NOT_RUN = re.compile(r"<!-- not run: .+ -->\n+\Z")
@@ -328,7 +332,7 @@ def _commands(command: click.Command, name: str = "") -> Iterator[tuple[str, cli
         yield from _commands(found, f"{name} {word}".strip())
 
 
-COMMANDS = dict(_commands(cli.breakglass))
+COMMANDS = dict(_commands(program.breakglass))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -375,21 +379,21 @@ def test_every_record_type_is_in_the_auditors_guide() -> None:
 
 def test_every_policy_key_is_in_the_operators_guide() -> None:
     text = (DOCS / "guide-operator.md").read_text()
-    tables: dict[str, type[msgspec.Struct]] = {
-        "target": policy.Target,
-        "quorum": policy.Quorum,
-        "quorum.groups": policy.CustodianGroup,
-        "declaration": policy.Declaration,
-        "reveal": policy.Reveal,
-        "rotation": policy.Rotation,
-        "custodians": policy.Custodian,
-        "sites": policy.Site,
-        "officers": policy.Officer,
-        "drills": policy.Drills,
-        "alerts": policy.Alerts,
+    kinds: dict[str, type[msgspec.Struct]] = {
+        "target": tables.Target,
+        "quorum": tables.Quorum,
+        "quorum.groups": tables.CustodianGroup,
+        "declaration": tables.Declaration,
+        "reveal": tables.Reveal,
+        "rotation": tables.Rotation,
+        "custodians": tables.Custodian,
+        "sites": tables.Site,
+        "officers": tables.Officer,
+        "drills": tables.Drills,
+        "alerts": tables.Alerts,
     }
-    keys = [f"{table}.{one.name}" for table, kind in tables.items() for one in msgspec.structs.fields(kind)]
-    keys += [one.name for one in msgspec.structs.fields(policy.Policy) if one.name not in tables]
+    keys = [f"{table}.{one.name}" for table, kind in kinds.items() for one in msgspec.structs.fields(kind)]
+    keys += [one.name for one in msgspec.structs.fields(tables.Policy) if one.name not in kinds]
     assert [key for key in keys if f"| `{key}` |" not in text] == []
 
 
@@ -440,7 +444,7 @@ POLICIES = sorted(path for path in (ROOT / "examples").rglob("*.toml") if "[targ
 
 @pytest.mark.parametrize("example", POLICIES, ids=_name)
 def test_an_example_is_a_policy_that_follows_the_guidance(example: Path) -> None:
-    found = policies.check(example.read_text())
+    found = checking.check(example.read_text())
     assert found.name == example.stem
     assert (found.warnings, found.notes) == ((), ())
     assert f"]({example.name})" in (example.parent / "README.md").read_text()

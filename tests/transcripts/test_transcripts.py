@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from breakglass_shamir.cli import breakglass
+from breakglass_shamir.cli.program import breakglass
 from tests.transcripts.runner import FOLDER, Step, differences, make_world, matches, read, run
 
 TRANSCRIPTS = sorted(FOLDER.glob("*.txt"))

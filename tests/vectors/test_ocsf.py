@@ -12,7 +12,7 @@ import pytest
 from breakglass_shamir.alerts import ocsf, tellings, translate
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.ledger.entry import Entry
 
 sys.path.insert(0, str(Path(__file__).parent))

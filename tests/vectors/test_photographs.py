@@ -9,7 +9,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.reading.scan import Scanner
 
 PICTURES = {".png", ".jpg", ".gif"}
 QR_ONLY = zxingcpp.barcode_formats_from_str("QRCode")

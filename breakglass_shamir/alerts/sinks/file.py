@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import Deliverer
-from breakglass_shamir.custody.sinks import FileSink
+from breakglass_shamir.custody.policy.sinks import FileSink
 
 
 class File(Deliverer):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import TIMEOUT_S, Deliverer
 from breakglass_shamir.alerts.sinks.syslog import severity_number
-from breakglass_shamir.custody.sinks import JournaldSink
+from breakglass_shamir.custody.policy.sinks import JournaldSink
 from breakglass_shamir.errors import SinkFailure
 
 PROGRAM = "logger"

@@ -13,7 +13,7 @@ from typing import Any
 from breakglass_shamir.alerts.event import Action, Event, Severity
 from breakglass_shamir.alerts.sinks import http
 from breakglass_shamir.alerts.sinks.base import Deliverer, read_secret
-from breakglass_shamir.custody.sinks import PagerDutySink
+from breakglass_shamir.custody.policy.sinks import PagerDutySink
 from breakglass_shamir.errors import SinkFailure
 
 MAX_SUMMARY_CHARACTERS = 1024

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import Deliverer
-from breakglass_shamir.custody.sinks import ExecSink
+from breakglass_shamir.custody.policy.sinks import ExecSink
 from breakglass_shamir.errors import SinkFailure
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}

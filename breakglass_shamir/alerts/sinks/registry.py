@@ -4,7 +4,7 @@
 import importlib
 
 from breakglass_shamir.alerts.sinks.base import Deliverer
-from breakglass_shamir.custody.sinks import AnySink
+from breakglass_shamir.custody.policy.sinks import AnySink
 
 _KINDS = {
     "syslog": "syslog:Syslog",

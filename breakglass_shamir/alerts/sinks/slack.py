@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks import http
 from breakglass_shamir.alerts.sinks.base import Deliverer, read_secret
-from breakglass_shamir.custody.sinks import SlackSink
+from breakglass_shamir.custody.policy.sinks import SlackSink
 from breakglass_shamir.errors import SinkFailure
 
 

@@ -15,7 +15,7 @@ from email.utils import format_datetime
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks import tls
 from breakglass_shamir.alerts.sinks.base import TIMEOUT_S, Deliverer, read_secret
-from breakglass_shamir.custody.sinks import SmtpSink
+from breakglass_shamir.custody.policy.sinks import SmtpSink
 from breakglass_shamir.errors import SinkFailure
 
 DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}

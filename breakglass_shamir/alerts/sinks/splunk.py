@@ -14,7 +14,7 @@ from typing import Any
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks import http
 from breakglass_shamir.alerts.sinks.base import Deliverer, read_secret
-from breakglass_shamir.custody.sinks import SplunkSink
+from breakglass_shamir.custody.policy.sinks import SplunkSink
 from breakglass_shamir.errors import SinkFailure
 
 ACK_WAIT_S = 30.0

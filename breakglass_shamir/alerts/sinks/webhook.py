@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks import http
 from breakglass_shamir.alerts.sinks.base import Deliverer, read_secret
-from breakglass_shamir.custody.sinks import WebhookSink
+from breakglass_shamir.custody.policy.sinks import WebhookSink
 from breakglass_shamir.errors import SinkFailure
 
 PREFIX = "whsec_"

@@ -5,7 +5,7 @@ Where colours may be used, dark modules are black on white whatever the terminal
 modules are drawn, which is right on a dark screen and what most telephones also read the other way round.
 """
 
-from breakglass_shamir.paper import qr
+from breakglass_shamir.paper.drawing import qr
 
 QUIET_MODULES = 2
 """White around the code; on a lit screen half of what paper needs is enough."""

@@ -72,7 +72,7 @@ def _say(
 
 def _clean(text: str) -> str:
     """Take control characters out, but leave the line ends of what click says."""
-    from breakglass_shamir.cli.terminal import clean
+    from breakglass_shamir.cli.screen.cleaning import clean
 
     return "\n".join(clean(line) for line in text.split("\n"))
 

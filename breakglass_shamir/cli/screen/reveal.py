@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from breakglass_shamir.cli.terminal import clean
+from breakglass_shamir.cli.screen.cleaning import clean
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret

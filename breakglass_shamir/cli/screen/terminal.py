@@ -27,9 +27,10 @@ from typing import Any
 
 import click
 
-from breakglass_shamir.cli.streams import LOST_RESULT, is_terminal
+from breakglass_shamir.cli.screen.cleaning import clean
+from breakglass_shamir.cli.screen.streams import LOST_RESULT, is_terminal
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.quorum import Answer, Verdict
+from breakglass_shamir.custody.quorum.pool import Answer, Verdict
 from breakglass_shamir.errors import InvalidInput
 
 HOME_VARIABLE = "BREAKGLASS_HOME"
@@ -77,7 +78,7 @@ class Terminal:
     @contextmanager
     def typing(self) -> Iterator[None]:
         """Let people type on a screen that is cleared afterwards, and say again what was taken."""
-        from breakglass_shamir.cli import typing_screen
+        from breakglass_shamir.cli.screen import typing as typing_screen
 
         if not interactive():
             yield
@@ -93,7 +94,7 @@ class Terminal:
 
     def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
         """Ask for one line of a sheet."""
-        from breakglass_shamir.cli import typing_screen
+        from breakglass_shamir.cli.screen import typing as typing_screen
 
         def recap() -> list[str]:
             taken = [f"+ {clean(source)}: {clean(answer.message)}" for source, answer in self._typed or ()]
@@ -138,15 +139,15 @@ class Terminal:
 
     def require_screen(self) -> None:
         """Refuse when there is no terminal to show a credential on."""
-        from breakglass_shamir.cli import reveal_screen
+        from breakglass_shamir.cli.screen import reveal
 
-        reveal_screen.require()
+        reveal.require()
 
     def show(self, credential: Credential, seconds: int) -> None:
         """Show the credential on the alternate screen, count down, clear."""
-        from breakglass_shamir.cli import reveal_screen
+        from breakglass_shamir.cli.screen import reveal
 
-        reveal_screen.show(credential, seconds)
+        reveal.show(credential, seconds)
 
     def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
         """Wait for ``emergency``, ``drill`` or ``misuse`` to be typed, a close from elsewhere, or the deadline."""
@@ -168,13 +169,13 @@ class Terminal:
 
     def public_code(self, text: str, heading: str, otherwise: str) -> None:
         """Show a code of public data, where the screen has room for it; else say what to do instead."""
-        from breakglass_shamir.cli import code_screen
+        from breakglass_shamir.cli.screen import code
 
         if not interactive():
             return
-        painted = code_screen.lines(text, color=self._color)
+        painted = code.lines(text, color=self._color)
         room = shutil.get_terminal_size()
-        if len(painted) + 2 > room.lines or code_screen.width(painted) > room.columns:
+        if len(painted) + 2 > room.lines or code.width(painted) > room.columns:
             self.say(otherwise)
             return
         for line in (heading, *painted):
@@ -281,11 +282,6 @@ def _tell(line: str) -> None:
     """Write to standard error where that is possible; nothing depends on it."""
     with suppress(OSError):
         click.echo(line, err=True)
-
-
-def clean(text: str) -> str:
-    """Take control characters out of text from outside."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _print_of(source: str, answer: Answer) -> dict[str, Any]:

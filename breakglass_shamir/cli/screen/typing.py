@@ -20,7 +20,7 @@ from types import FrameType
 
 import click
 
-from breakglass_shamir.cli.reveal_screen import ENTER, LEAVE
+from breakglass_shamir.cli.screen.reveal import ENTER, LEAVE
 
 INTRODUCTION = """Type the lines of one sheet after the other, each as it is printed. Small letters will do, spaces do
 not matter, a scanner that types may be used too.

@@ -16,11 +16,14 @@ from typing import ClassVar
 import ldap.dn
 import ldap.filter
 
-from breakglass_shamir.connectors import ad_audit, ad_rules, ldap_session, options
-from breakglass_shamir.connectors.ad_rules import Rules
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
-from breakglass_shamir.connectors.ldap_session import Answer, Attributes, LdapSession, connect
-from breakglass_shamir.connectors.options import ADMIN_OPTIONS, NO_OPTIONS, TLS_OPTIONS
+from breakglass_shamir.connectors.directory import ad_audit, ad_rules
+from breakglass_shamir.connectors.directory import session as ldap_session
+from breakglass_shamir.connectors.directory.ad_rules import Rules
+from breakglass_shamir.connectors.directory.session import Answer, Attributes, LdapSession, connect
+from breakglass_shamir.connectors.port import options
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import ADMIN_OPTIONS, NO_OPTIONS, TLS_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

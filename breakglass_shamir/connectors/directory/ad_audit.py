@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from breakglass_shamir.connectors.answers import Login
+from breakglass_shamir.connectors.port.answers import Login
 
 
 def logins(log: Path, names: frozenset[str], account: str) -> Iterator[Login]:

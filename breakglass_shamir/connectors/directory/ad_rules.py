@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from breakglass_shamir.connectors.ldap_session import Attributes
+from breakglass_shamir.connectors.directory.session import Attributes
 from breakglass_shamir.hygiene import Secret
 
 DOMAIN_ATTRIBUTES = (

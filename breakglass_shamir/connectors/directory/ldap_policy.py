@@ -9,7 +9,7 @@ What it does not do: it asks nothing; ``ldap_directory`` reads the entries.
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from breakglass_shamir.connectors.ldap_session import Attributes
+from breakglass_shamir.connectors.directory.session import Attributes
 from breakglass_shamir.hygiene import Secret
 
 POLICY_ATTRIBUTES = (

@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 import ldap
 from ldap.controls.ppolicy import PasswordPolicyControl
 
-from breakglass_shamir.connectors.ldap_relay import Relay
-from breakglass_shamir.connectors.options import Tls
+from breakglass_shamir.connectors.directory.relay import Relay
+from breakglass_shamir.connectors.port.options import Tls
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

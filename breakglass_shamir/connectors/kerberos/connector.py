@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
-from breakglass_shamir.connectors import kerberos_log, kerberos_rules, kerberos_tools, options
-from breakglass_shamir.connectors.answers import since_when
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
-from breakglass_shamir.connectors.kerberos_rules import Facts
-from breakglass_shamir.connectors.kerberos_tools import Run, Site
-from breakglass_shamir.connectors.options import ADMIN_OPTIONS, NO_OPTIONS
+from breakglass_shamir.connectors.kerberos import log as kerberos_log
+from breakglass_shamir.connectors.kerberos import rules, tools
+from breakglass_shamir.connectors.kerberos.rules import Facts
+from breakglass_shamir.connectors.kerberos.tools import Run, Site
+from breakglass_shamir.connectors.port import options
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight, since_when
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import ADMIN_OPTIONS, NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -92,13 +94,13 @@ class KerberosConnector(Connector):
 
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
         if new is not None:
-            kerberos_tools.check_password(new)
+            tools.check_password(new)
         now, problems = datetime.now(UTC), list(self._login_problems(current))
         facts = self._facts(current)
-        problems += kerberos_rules.problems(facts, now)
-        wait = kerberos_rules.min_age_until(facts, now)
-        against = tuple(kerberos_rules.unfit(facts, new)) if new else ()
-        return Preflight(tuple(problems), tuple(kerberos_rules.notes(facts)), wait, self.scope, against)
+        problems += rules.problems(facts, now)
+        wait = rules.min_age_until(facts, now)
+        against = tuple(rules.unfit(facts, new)) if new else ()
+        return Preflight(tuple(problems), tuple(rules.notes(facts)), wait, self.scope, against)
 
     def _check(self, credential: Secret) -> Check:
         return judge(self._kinit(credential))
@@ -111,7 +113,7 @@ class KerberosConnector(Connector):
             raise _not_changed(done)
 
     def _password_changed_at(self, credential: Secret | None) -> datetime | None:
-        return kerberos_rules.when(self._told(credential), "Last password change")
+        return rules.when(self._told(credential), "Last password change")
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
         log = self.options.get("kdc_log")
@@ -120,7 +122,7 @@ class KerberosConnector(Connector):
         else:
             told = self._told(None)
             names = (("Last successful authentication", True), ("Last failed authentication", False))
-            times = [(kerberos_rules.when(told, name), accepted, name) for name, accepted in names]
+            times = [(rules.when(told, name), accepted, name) for name, accepted in names]
             found = [Login(at, self.account, "", accepted, name) for at, accepted, name in times if at]
         return since_when(found, since)
 
@@ -128,10 +130,10 @@ class KerberosConnector(Connector):
         """Ask for a ticket; without a credential only as far as the KDC's question for the password."""
         command = ["kinit", "-c", "MEMORY:", "-l", "5m", self._principal]
         given = [credential] if credential is not None else []
-        return kerberos_tools.run(self._site, command, given, self.time_limit_s)
+        return tools.run(self._site, command, given, self.time_limit_s)
 
     def _run(self, command: list[str], *lines: Secret) -> Run:
-        return kerberos_tools.run(self._site, command, lines, self.time_limit_s * _EXCHANGES)
+        return tools.run(self._site, command, lines, self.time_limit_s * _EXCHANGES)
 
     def _login_problems(self, current: Secret | None) -> list[str]:
         """Log in, or knock, and say why it failed.
@@ -157,7 +159,7 @@ class KerberosConnector(Connector):
         """Ask kadmin about principal and policy; empty where it cannot be asked."""
         try:
             principal = self._told(current)
-            name = kerberos_rules.policy_name(principal)
+            name = rules.policy_name(principal)
             quoted = name if re.fullmatch(r"[\w.@-]+", name) else ""
             policy = self._kadmin(f"getpol {quoted}", current) if quoted else {}
         except ConnectorError:
@@ -183,7 +185,7 @@ class KerberosConnector(Connector):
             )
         server = ["-s", self._site.admin] if self._site.admin else []
         told = self._run(["kadmin", "-p", name, "-r", self._site.realm, *server, "-q", question], secret)
-        found = kerberos_rules.fields(told.output)
+        found = rules.fields(told.output)
         if told.status != 0 or not found:
             raise ConnectorError(f"kadmin did not answer: {told.complaint}")
         return found

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from breakglass_shamir.connectors.answers import Login
+from breakglass_shamir.connectors.port.answers import Login
 
 _LINE = re.compile(r"(\w{3} [ \d]\d \d\d:\d\d:\d\d) \S+ krb5kdc\[\d+\]\(\w+\): AS_REQ \(.*?\) (\S+): ([A-Z_]+): (.*)")
 _AUTHTIME = re.compile(r"authtime (\d+),")

@@ -24,11 +24,13 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
-from breakglass_shamir.connectors import linux_account, linux_pam, linux_sessions
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
-from breakglass_shamir.connectors.linux_account import Account, local_account
-from breakglass_shamir.connectors.linux_pam import PamAnswer
-from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.connectors.linux import account as linux_account
+from breakglass_shamir.connectors.linux import pam, sessions
+from breakglass_shamir.connectors.linux.account import Account, local_account
+from breakglass_shamir.connectors.linux.pam import PamAnswer
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -104,7 +106,7 @@ class LinuxConnector(Connector):
         problems = [] if new is None else _password_problems(new)
         notes = ["SSH keys of the account, and sudo rights of others, are not reached"]
         try:
-            linux_pam.program("chpasswd")
+            pam.program("chpasswd")
             found = local_account(self.account)
             problems += _account_problems(found)
             notes += _account_notes(found)
@@ -125,7 +127,7 @@ class LinuxConnector(Connector):
         found = local_account(self.account)
         if found.locked:
             return Check(CheckResult.UNKNOWN, "the account's password is locked", blocked=True)
-        answer = linux_pam.ask(self._service, self.account, found.kept, credential, self.time_limit_s)
+        answer = pam.ask(self._service, self.account, found.kept, credential, self.time_limit_s)
         return Check(CheckResult.UNKNOWN, "PAM gave no answer in time") if answer is None else _judged(answer)
 
     def _rotate(self, old: Secret, new: Secret) -> None:
@@ -135,10 +137,10 @@ class LinuxConnector(Connector):
             if before.result is not CheckResult.ACCEPTED:
                 raise ConnectorError(f"unchanged: the old credential was not accepted: {before.detail}")
             kept = local_account(self.account).kept
-            done = linux_pam.change(self.account, new, self.time_limit_s)
+            done = pam.change(self.account, new, self.time_limit_s)
             self._confirm(kept, new, done)
 
-    def _confirm(self, before: str, new: Secret, done: linux_pam.Done) -> None:
+    def _confirm(self, before: str, new: Secret, done: pam.Done) -> None:
         """Find out from the shadow file what a change did.
 
         Raises:
@@ -150,7 +152,7 @@ class LinuxConnector(Connector):
                 f"unchanged: chpasswd refused: {done.complaint or 'it gave no reason'}",
                 rejected=done.status not in (0, None) and _BROKE_RULES.search(done.complaint) is not None,
             )
-        answer = linux_pam.ask("", self.account, kept, new, self.time_limit_s)
+        answer = pam.ask("", self.account, kept, new, self.time_limit_s)
         if answer is None or answer.same is not True:
             raise ConnectorError("the password was changed, and it could not be confirmed that it is the new one")
 
@@ -158,19 +160,19 @@ class LinuxConnector(Connector):
         return local_account(self.account).changed_at
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
-        return linux_sessions.logins(self.account, since, self.options.get("log", ""))
+        return sessions.logins(self.account, since, self.options.get("log", ""))
 
     def _open_sessions(self, credential: Secret) -> int:
         found = local_account(self.account)
         if found.uid == 0:
-            return len(linux_sessions.logind_sessions(self.account))
-        return linux_sessions.count_sessions(found.uid)
+            return len(sessions.logind_sessions(self.account))
+        return sessions.count_sessions(found.uid)
 
     def _end_sessions(self, credential: Secret) -> int:
         found = local_account(self.account)
         if found.uid == 0:
-            return linux_sessions.end_logind_sessions(self.account)
-        return linux_sessions.end_processes(found.uid, self.time_limit_s)
+            return sessions.end_logind_sessions(self.account)
+        return sessions.end_processes(found.uid, self.time_limit_s)
 
 
 def _account_of(target: str, account: str) -> str:

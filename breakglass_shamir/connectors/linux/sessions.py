@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from breakglass_shamir.connectors import linux_pam, log_files
-from breakglass_shamir.connectors.base import Login
+from breakglass_shamir.connectors.linux import pam
+from breakglass_shamir.connectors.port import log_files
+from breakglass_shamir.connectors.port.answers import Login
 from breakglass_shamir.errors import ConnectorError
 
 PROC = Path("/proc")
@@ -81,7 +82,7 @@ def end_logind_sessions(name: str) -> int:
     """
     found = logind_sessions(name)
     for number in found:
-        linux_pam.run([linux_pam.program("loginctl"), "terminate-session", number], b"", PATIENCE_S * 2)
+        pam.run([pam.program("loginctl"), "terminate-session", number], b"", PATIENCE_S * 2)
     return len(found)
 
 
@@ -91,8 +92,8 @@ def logind_sessions(name: str) -> list[str]:
     Raises:
         ConnectorError: there is no systemd-logind here.
     """
-    loginctl = linux_pam.program("loginctl")
-    listed = linux_pam.run([loginctl, "list-sessions", "-o", "json"], b"", PATIENCE_S * 2)
+    loginctl = pam.program("loginctl")
+    listed = pam.run([loginctl, "list-sessions", "-o", "json"], b"", PATIENCE_S * 2)
     if listed.status != 0:
         raise ConnectorError(
             f"the sessions of {name} cannot be told from the machine's own processes without systemd-logind"
@@ -125,8 +126,8 @@ def logins(name: str, since: datetime, log: str) -> tuple[Login, ...]:
 
 def _recorded(tool: str, path: Path, name: str) -> Iterator[Login]:
     """Read what ``last`` or ``lastb`` says of one account."""
-    command = [linux_pam.program(tool), "-w", "-a", "--time-format", "iso", "-f", str(path), name]
-    told = linux_pam.run(command, b"", READ_LIMIT_S)
+    command = [pam.program(tool), "-w", "-a", "--time-format", "iso", "-f", str(path), name]
+    told = pam.run(command, b"", READ_LIMIT_S)
     if told.status != 0:
         raise ConnectorError(f"{tool} could not read {path}: {told.complaint}")
     for line in told.output.decode(errors="replace").splitlines():
@@ -140,9 +141,9 @@ def _recorded(tool: str, path: Path, name: str) -> Iterator[Login]:
 
 def _journal(since: datetime) -> list[str]:
     """Return the journal's messages about authorisation, each after its time."""
-    command = [linux_pam.program("journalctl"), "-q", "-o", "json", f"--since=@{int(since.timestamp())}"]
+    command = [pam.program("journalctl"), "-q", "-o", "json", f"--since=@{int(since.timestamp())}"]
     command += ["SYSLOG_FACILITY=10", "SYSLOG_FACILITY=4"]
-    told = linux_pam.run(command, b"", READ_LIMIT_S)
+    told = pam.run(command, b"", READ_LIMIT_S)
     if told.status != 0:
         raise ConnectorError(f"journalctl could not be read: {told.complaint}")
     lines = []

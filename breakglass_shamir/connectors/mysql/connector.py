@@ -20,8 +20,6 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import ClassVar
 
-from breakglass_shamir.connectors import mysql_hash, mysql_log, mysql_rules
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
 from breakglass_shamir.connectors.database_target import (
     DATABASE_OPTIONS,
     Denied,
@@ -33,8 +31,11 @@ from breakglass_shamir.connectors.database_target import (
     require_different,
     stop_at,
 )
-from breakglass_shamir.connectors.mysql_session import Identity, Session, session
-from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.connectors.mysql import log, password_hash, rules
+from breakglass_shamir.connectors.mysql.session import Identity, Session, session
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -124,9 +125,9 @@ class MysqlConnector(Connector):
         return self._preflight_as(new, None)
 
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
-        problems, notes = password_problems(new) if new else [], mysql_rules.fixed_notes(self._target)
+        problems, notes = password_problems(new) if new else [], rules.fixed_notes(self._target)
         unfit: list[str] = []
-        if not mysql_rules.answers(self._target, self.time_limit_s):
+        if not rules.answers(self._target, self.time_limit_s):
             problems.append(f"no MySQL or MariaDB server answers at {self._target.in_words}")
         elif current:
             found = self._asked_as_account(current, new)
@@ -135,13 +136,13 @@ class MysqlConnector(Connector):
             unfit += found.unfit
         return Preflight(tuple(problems), tuple(notes), None, self.scope, tuple(unfit))
 
-    def _asked_as_account(self, current: Secret, new: Secret | None) -> mysql_rules.Found:
+    def _asked_as_account(self, current: Secret, new: Secret | None) -> rules.Found:
         """Ask the server about the account, as the account."""
         try:
             with self._session(current) as one:
-                return mysql_rules.found(one, one.identity(), self.account, new)
+                return rules.found(one, one.identity(), self.account, new)
         except (Denied, Unreachable, Lost) as error:
-            return mysql_rules.Found([f"the account could not log in to be asked: {_in_words(error)}"])
+            return rules.Found([f"the account could not log in to be asked: {_in_words(error)}"])
 
     def _check(self, credential: Secret) -> Check:
         try:
@@ -159,8 +160,8 @@ class MysqlConnector(Connector):
         """Return why a login does not prove the password; empty if it does."""
         if who.name != self.account:
             return f"the server logged in the account {who.name!r}, expected {self.account!r}"
-        if len(who.methods) != 1 or who.methods[0] not in mysql_rules.METHODS:
-            known = ", ".join(sorted(mysql_rules.METHODS))
+        if len(who.methods) != 1 or who.methods[0] not in rules.METHODS:
+            known = ", ".join(sorted(rules.METHODS))
             return f"the account's login methods are {', '.join(who.methods) or 'unknown'}: expected one of {known}"
         return ""
 
@@ -206,20 +207,20 @@ class MysqlConnector(Connector):
 
     def _open_sessions(self, credential: Secret) -> int:
         with self._session(credential) as one:
-            return mysql_rules.others(one)
+            return rules.others(one)
 
     def _end_sessions(self, credential: Secret) -> int:
         with self._session(credential) as one:
-            return mysql_rules.end_others(one, self.account, self.time_limit_s)
+            return rules.end_others(one, self.account, self.time_limit_s)
 
     def _password_changed_at(self, credential: Secret | None) -> datetime | None:
         if credential is None:
             raise ConnectorError("the server tells when the password changed only to who logs in")
         with self._session(credential) as one:
-            return mysql_rules.changed_at(one, one.identity())
+            return rules.changed_at(one, one.identity())
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
-        return mysql_log.logins(self._target.log, self.account, since)
+        return log.logins(self._target.log, self.account, since)
 
     def _session(self, password: Secret) -> AbstractContextManager[Session]:
         return session(self._target, self.account, password, self.time_limit_s)
@@ -233,14 +234,14 @@ def _statement(one: Session, who: Identity, new: Secret) -> tuple[str, list[str 
     """
     (method,) = who.methods
     if one.mariadb:
-        return "SET PASSWORD = %s", [mysql_hash.HASHES[method](new)]
-    if long := mysql_rules.too_long(new):
+        return "SET PASSWORD = %s", [password_hash.HASHES[method](new)]
+    if long := rules.too_long(new):
         raise ConnectorError(f"unchanged: {long[0]}", rejected=True)
     if method != "caching_sha2_password":
-        return f"ALTER USER CURRENT_USER() IDENTIFIED WITH '{method}' AS %s{_AND_NO_OTHER}", [mysql_hash.native(new)]
-    form = mysql_rules.storage_form(one)
-    stop_at(mysql_rules.form_problems(form))
-    made = mysql_hash.caching_sha2(new, form).hex()
+        return f"ALTER USER CURRENT_USER() IDENTIFIED WITH '{method}' AS %s{_AND_NO_OTHER}", [password_hash.native(new)]
+    form = rules.storage_form(one)
+    stop_at(rules.form_problems(form))
+    made = password_hash.caching_sha2(new, form).hex()
     return f"ALTER USER CURRENT_USER() IDENTIFIED WITH '{method}' AS 0x{made}{_AND_NO_OTHER}", []
 
 

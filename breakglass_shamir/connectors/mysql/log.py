@@ -25,8 +25,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from breakglass_shamir.connectors import log_files
-from breakglass_shamir.connectors.base import Login
+from breakglass_shamir.connectors.port import log_files
+from breakglass_shamir.connectors.port.answers import Login
 from breakglass_shamir.errors import ConnectorError
 
 COLUMNS = 10

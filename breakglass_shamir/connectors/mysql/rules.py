@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied
-from breakglass_shamir.connectors.mysql_hash import FORMS, LONGEST_BYTES, MOST_ROUNDS, ROUNDS, Form
-from breakglass_shamir.connectors.mysql_session import Identity, Session
+from breakglass_shamir.connectors.mysql.password_hash import FORMS, LONGEST_BYTES, MOST_ROUNDS, ROUNDS, Form
+from breakglass_shamir.connectors.mysql.session import Identity, Session
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from breakglass_shamir.connectors import mysql_login
 from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied, Lost
+from breakglass_shamir.connectors.mysql import login
 from breakglass_shamir.hygiene import Secret
 
 _QUOTED = r"'(?:[^'\\]|\\.|'')*'"
@@ -66,8 +66,8 @@ class Session:
                 cursor.execute(sql, tuple(values) or None)
                 return list(cursor.fetchall())
         except MySQLError as error:
-            number, message = mysql_login.numbered(error)
-            if number and number not in mysql_login.CLIENT_ERRORS:
+            number, message = login.numbered(error)
+            if number and number not in login.CLIENT_ERRORS:
                 raise Denied(str(number), message) from None
             raise Lost(f"no answer: {message}") from None
         except OSError as error:
@@ -89,7 +89,7 @@ def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s
         Unreachable: there is no server that can be believed.
         Denied: it refused the login.
     """
-    connection = mysql_login.connect(target, account, password, time_limit_s)
+    connection = login.connect(target, account, password, time_limit_s)
     try:
         yield Session(connection)
     finally:

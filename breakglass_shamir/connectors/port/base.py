@@ -30,13 +30,11 @@ from datetime import datetime
 from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from breakglass_shamir.connectors.answers import Check, CheckResult, Login, Preflight
-from breakglass_shamir.connectors.guard import plain, presentable
-from breakglass_shamir.connectors.options import COMMON_OPTIONS, NO_OPTIONS, check_names, time_limit_s
+from breakglass_shamir.connectors.port.answers import Check, Login, Preflight
+from breakglass_shamir.connectors.port.guard import plain, presentable
+from breakglass_shamir.connectors.port.options import COMMON_OPTIONS, NO_OPTIONS, check_names, time_limit_s
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
-
-__all__ = ["ABILITIES", "Check", "CheckResult", "Connector", "Login", "Preflight", "scheme_of"]
 
 ABILITIES = frozenset({"logins_since", "password_changed_at", "open_sessions", "end_sessions", "issue"})
 """What a connector may offer beyond preflight, check and rotate."""
@@ -58,7 +56,7 @@ class Connector(ABC):
         probe_pause_s: least time between an attempt that was not let in and the next one, in seconds.
         by_people: whether people change the target and attest it; then ``checklist`` says what they do.
         abilities: which of :data:`ABILITIES` it has.
-        option_names: options it takes beside :data:`~breakglass_shamir.connectors.options.COMMON_OPTIONS`.
+        option_names: options it takes beside :data:`~breakglass_shamir.connectors.port.options.COMMON_OPTIONS`.
         target: the URI this one was made for.
         account: the account at the target; empty where a target has none.
         options: what the policy says beside the target, by name; holds no secret.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import quote_from_bytes
 
-from breakglass_shamir.connectors.answers import Check, Preflight
+from breakglass_shamir.connectors.port.answers import Check, Preflight
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from breakglass_shamir.connectors.trusted_file import file_problems
+from breakglass_shamir.connectors.port.trusted_file import file_problems
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

@@ -20,8 +20,6 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import ClassVar
 
-from breakglass_shamir.connectors import postgresql_log, postgresql_rules
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Login, Preflight
 from breakglass_shamir.connectors.database_target import (
     DATABASE_OPTIONS,
     Denied,
@@ -33,8 +31,11 @@ from breakglass_shamir.connectors.database_target import (
     require_different,
     stop_at,
 )
-from breakglass_shamir.connectors.options import NO_OPTIONS
-from breakglass_shamir.connectors.postgresql_session import Session, answers, session
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
+from breakglass_shamir.connectors.postgresql import log, rules
+from breakglass_shamir.connectors.postgresql.session import Session, answers, session
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -100,7 +101,7 @@ class PostgresqlConnector(Connector):
         return self._preflight_as(new, None)
 
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
-        problems, notes = password_problems(new) if new else [], postgresql_rules.fixed_notes(self._target, new)
+        problems, notes = password_problems(new) if new else [], rules.fixed_notes(self._target, new)
         if not answers(self._target, self.account, self.time_limit_s):
             problems.append(f"no PostgreSQL server that can be believed answers at {self._target.in_words}")
         elif current:
@@ -109,15 +110,15 @@ class PostgresqlConnector(Connector):
             notes += found.notes
         return Preflight(tuple(problems), tuple(notes), None, self.scope)
 
-    def _asked_as_account(self, current: Secret) -> postgresql_rules.Found:
+    def _asked_as_account(self, current: Secret) -> rules.Found:
         """Ask the server about the role, as the role."""
         try:
             with self._session(current) as one:
                 if not one.asked:
-                    return postgresql_rules.Found(["the server lets the role in without asking for a password"], [])
-                return postgresql_rules.found(one, self.account)
+                    return rules.Found(["the server lets the role in without asking for a password"], [])
+                return rules.found(one, self.account)
         except (Denied, Unreachable, Lost) as error:
-            return postgresql_rules.Found([f"the role could not log in to be asked: {error}"], [])
+            return rules.Found([f"the role could not log in to be asked: {error}"], [])
 
     def _check(self, credential: Secret) -> Check:
         try:
@@ -178,14 +179,14 @@ class PostgresqlConnector(Connector):
 
     def _open_sessions(self, credential: Secret) -> int:
         with self._session(credential) as one:
-            return postgresql_rules.others(one)
+            return rules.others(one)
 
     def _end_sessions(self, credential: Secret) -> int:
         with self._session(credential) as one:
-            return postgresql_rules.end_others(one, self.time_limit_s)
+            return rules.end_others(one, self.time_limit_s)
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
-        return postgresql_log.logins(self._target.log, self.account, since)
+        return log.logins(self._target.log, self.account, since)
 
     def _session(self, password: Secret) -> AbstractContextManager[Session]:
         return session(self._target, self.account, password, self.time_limit_s)

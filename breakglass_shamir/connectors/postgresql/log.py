@@ -26,8 +26,9 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
-from breakglass_shamir.connectors import log_files, postgresql_csvlog
-from breakglass_shamir.connectors.base import Login
+from breakglass_shamir.connectors.port import log_files
+from breakglass_shamir.connectors.port.answers import Login
+from breakglass_shamir.connectors.postgresql import csvlog
 from breakglass_shamir.errors import ConnectorError
 
 _AUTHORIZED = re.compile(
@@ -103,7 +104,7 @@ def _form_of(line: str) -> "_Form | None":
     """Return how a file is read in which a line is the first that tells."""
     if line.startswith("{"):
         return _json
-    if postgresql_csvlog.begins(line):
+    if csvlog.begins(line):
         return _csv
     return _stderr if _STDERR.match(line.rstrip("\n")) else None
 
@@ -119,7 +120,7 @@ def _json(lines: Iterable[str]) -> Iterator[_Line]:
 
 
 def _csv(lines: Iterable[str]) -> Iterator[_Line]:
-    for row in postgresql_csvlog.rows(lines, _WORD_ON_A_LOGIN):
+    for row in csvlog.rows(lines, _WORD_ON_A_LOGIN):
         yield _Line(row.at, row.process, row.host.rpartition(":")[0] or row.host, row.message)
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from breakglass_shamir.connectors.database_target import DatabaseTarget
-from breakglass_shamir.connectors.postgresql_session import Session, answers_in_clear
+from breakglass_shamir.connectors.postgresql.session import Session, answers_in_clear
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from breakglass_shamir.connectors import exec_protocol
-from breakglass_shamir.connectors.base import ABILITIES, Check, CheckResult, Connector, Login, Preflight
-from breakglass_shamir.connectors.options import NO_OPTIONS
-from breakglass_shamir.connectors.trusted_file import file_problems
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.base import ABILITIES, Connector
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
+from breakglass_shamir.connectors.port.trusted_file import file_problems
+from breakglass_shamir.connectors.program import protocol
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -116,7 +117,7 @@ class ExecConnector(Connector):
         return self._count("end_sessions", credential)
 
     def _issue(self, current: Secret) -> Secret:
-        return exec_protocol.secret_in(self._ask("issue", credential=current), "new")
+        return protocol.secret_in(self._ask("issue", credential=current), "new")
 
     def _count(self, action: str, credential: Secret) -> int:
         count = self._ask(action, credential=credential).get("count")
@@ -134,7 +135,7 @@ class ExecConnector(Connector):
         if "settings" in self.options:
             question["settings"] = self.options["settings"]
         secrets = {name: secret for name, secret in (("credential", credential), ("new", new)) if secret}
-        answer = exec_protocol.ask(self._program, question, secrets, self.time_limit_s)
+        answer = protocol.ask(self._program, question, secrets, self.time_limit_s)
         if "error" in answer:
             raise ConnectorError(f"{self._program.name}: {answer['error']}")
         return answer

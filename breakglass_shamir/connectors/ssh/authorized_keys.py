@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from breakglass_shamir.connectors import authorized_line, key_file
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Preflight
-from breakglass_shamir.connectors.options import NO_OPTIONS
-from breakglass_shamir.connectors.ssh_keygen import run_ssh_keygen
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
+from breakglass_shamir.connectors.ssh import authorized_line, key_file
+from breakglass_shamir.connectors.ssh.keygen import run_ssh_keygen
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

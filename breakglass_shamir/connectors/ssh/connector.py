@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from breakglass_shamir.connectors import key_file, key_preflight, ssh_keygen
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Preflight
-from breakglass_shamir.connectors.key_format import KeyFormat, key_format
-from breakglass_shamir.connectors.options import NO_OPTIONS
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.options import NO_OPTIONS
+from breakglass_shamir.connectors.ssh import key_file, keygen, preflight
+from breakglass_shamir.connectors.ssh.key_format import KeyFormat, key_format
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -87,18 +88,18 @@ class SshKeyConnector(Connector):
         return self._guarded("clean-up", [], lambda: _remove_leftovers(key_file.real_path(self._path)))
 
     def _preflight(self, new: Secret | None) -> Preflight:
-        problems = [*key_preflight.new_passphrase_problems(new), *key_preflight.ssh_keygen_problems()]
+        problems = [*preflight.new_passphrase_problems(new), *preflight.ssh_keygen_problems()]
         notes = ["copies, backups and agents that hold this key are not reached"]
         try:
             key = key_file.read_key_file(self._path)
-            problems += [*key_preflight.file_problems(key), *key_preflight.folder_problems(key)]
-            notes += key_preflight.key_notes(key)
+            problems += [*preflight.file_problems(key), *preflight.folder_problems(key)]
+            notes += preflight.key_notes(key)
         except OSError as error:
             problems.append(f"the key file cannot be read: {error.strerror}")
         return Preflight(tuple(problems), tuple(notes), None, self.scope)
 
     def _check(self, credential: Secret) -> Check:
-        key_preflight.require_passphrase(credential)
+        preflight.require_passphrase(credential)
         try:
             key = key_file.read_key_file(self._path)
         except OSError as error:
@@ -107,13 +108,13 @@ class SshKeyConnector(Connector):
         return _unless_copies_remain(key.path, check) if check.result is CheckResult.REFUSED else check
 
     def _rotate(self, old: Secret, new: Secret) -> None:
-        key_preflight.require_passphrase(old)
-        _stop_at([*key_preflight.new_passphrase_problems(new), *_same_problems(old, new)])
+        preflight.require_passphrase(old)
+        _stop_at([*preflight.new_passphrase_problems(new), *_same_problems(old, new)])
         path = key_file.real_path(self._path)
         with key_file.locked_folder(path.parent, key_file.LOCK_WAIT_S) as lock:
             key_file.remove_leftovers(path)
             key = key_file.read_key_file(path)
-            _stop_at(key_preflight.file_problems(key))
+            _stop_at(preflight.file_problems(key))
             with key_file.working_copy(key) as copy:
                 _change_copy(copy, key_format(key.content), old, new, lock, self._limit_s)
                 key_file.put_in_place(copy, key)
@@ -142,7 +143,7 @@ def _open(path: Path, passphrase: Secret, lock: int | None = None, limit_s: floa
         ConnectorError: the key opens without a passphrase, or there is no ssh-keygen.
     """
     kept = [] if lock is None else [lock]
-    run = ssh_keygen.run_ssh_keygen(["-y", "-f", str(path)], [passphrase], kept, limit_s)
+    run = keygen.run_ssh_keygen(["-y", "-f", str(path)], [passphrase], kept, limit_s)
     if run.status is None:
         return _Opening(Check(CheckResult.UNKNOWN, "ssh-keygen did not answer in time"))
     if run.status == 0 and run.unread:
@@ -163,9 +164,7 @@ def _change_copy(copy: Path, form: KeyFormat, old: Secret, new: Secret, lock: in
     before = _open(copy, old, lock, limit_s)
     if before.check.result is not CheckResult.ACCEPTED:
         raise ConnectorError(f"unchanged: the old credential did not open the key: {before.check.detail}")
-    run = ssh_keygen.run_ssh_keygen(
-        ["-p", *form.keeping_arguments(), "-f", str(copy)], [old, new, new], [lock], limit_s
-    )
+    run = keygen.run_ssh_keygen(["-p", *form.keeping_arguments(), "-f", str(copy)], [old, new, new], [lock], limit_s)
     if run.status != 0 or run.given != 3 or run.unread:
         raise ConnectorError(f"unchanged: ssh-keygen could not change the copy: {run.complaint}")
     after = _open(copy, new, lock, limit_s)

@@ -11,8 +11,8 @@ What it does not do: it opens no key, so whether the old passphrase is right is 
 
 import os
 
-from breakglass_shamir.connectors import key_file, ssh_keygen
-from breakglass_shamir.connectors.key_format import key_format
+from breakglass_shamir.connectors.ssh import key_file, keygen
+from breakglass_shamir.connectors.ssh.key_format import key_format
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -30,10 +30,8 @@ def require_passphrase(credential: Secret) -> None:
         ConnectorError: empty, too long, or with a character that ends a passphrase.
     """
     value = credential.reveal()
-    if not 1 <= len(value) <= ssh_keygen.PASSPHRASE_MAX_BYTES:
-        raise ConnectorError(
-            f"not a passphrase: expected 1 to {ssh_keygen.PASSPHRASE_MAX_BYTES} bytes, got {len(value)}"
-        )
+    if not 1 <= len(value) <= keygen.PASSPHRASE_MAX_BYTES:
+        raise ConnectorError(f"not a passphrase: expected 1 to {keygen.PASSPHRASE_MAX_BYTES} bytes, got {len(value)}")
     if any(byte in value for byte in b"\0\r\n"):
         raise ConnectorError("not a passphrase: it holds a line break or a NUL byte, where ssh-keygen stops reading")
 
@@ -54,11 +52,11 @@ def new_passphrase_problems(new: Secret | None) -> list[str]:
 def ssh_keygen_problems() -> list[str]:
     """Return what is wrong with the OpenSSH of this machine; a version it does not tell is no problem."""
     try:
-        ssh_keygen.find_program("ssh-keygen")
+        keygen.find_program("ssh-keygen")
     except ConnectorError as error:
         return [str(error)]
-    version = ssh_keygen.openssh_version()
-    if version is not None and version < ssh_keygen.OLDEST_VERSION:
+    version = keygen.openssh_version()
+    if version is not None and version < keygen.OLDEST_VERSION:
         return [f"OpenSSH is too old: expected 8.4 or later, got {version[0]}.{version[1]}"]
     return []
 

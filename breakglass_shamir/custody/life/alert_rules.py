@@ -11,8 +11,9 @@ Rules:
 from dataclasses import replace
 
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import Escalation, SetState
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import Escalation, Moment, SetState
 from breakglass_shamir.errors import IllegalState, InvalidRecord
 
 

@@ -11,7 +11,7 @@ Rules:
 
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.state import EpochState, SetState
+from breakglass_shamir.custody.life.state import EpochState, SetState
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ It does not verify a signature over a log's bytes by itself; :func:`verify` is c
 from dataclasses import replace
 
 from breakglass_shamir.crypto import ssh_key, sshsig
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.officer_keys import recorded, revoked
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.officer_keys import recorded, revoked
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.record import CustodianSigned, Record
-from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState
 from breakglass_shamir.errors import IllegalState
 
 

@@ -14,13 +14,14 @@ Rules:
 
 from dataclasses import replace
 
-from breakglass_shamir.custody import holders
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.life import holders
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
+from breakglass_shamir.custody.policy.weakening import weakenings
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import EpochState, EpochStatus, Moment, SetState
-from breakglass_shamir.custody.weakening import weakenings
 from breakglass_shamir.errors import HeldTooMuch, IllegalState, InvalidPolicy, InvalidRecord, PolicyWeakens
 
 

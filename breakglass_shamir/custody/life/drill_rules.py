@@ -17,9 +17,9 @@ from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.history import RESULTS
+from breakglass_shamir.custody.life.history import RESULTS
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, Opening, Phase, SetState, read_seat
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import EpochState, EpochStatus, Opening, Phase, SetState, read_seat
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecord
 from breakglass_shamir.formats.envelope import Envelope
 

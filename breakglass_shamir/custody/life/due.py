@@ -14,10 +14,11 @@ Rules:
 
 from dataclasses import dataclass
 
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.history import DrillResult, SheetHistory
-from breakglass_shamir.custody.policy import Drills
-from breakglass_shamir.custody.state import EpochState, Moment, SetState
+from breakglass_shamir.custody.life.history import DrillResult, SheetHistory
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import EpochState, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Drills
 
 DEFAULT_MAX_AGE_S = 365 * 86_400
 """Age at which a credential is due for rotation where no policy says otherwise."""

@@ -11,9 +11,10 @@ Rules:
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass_shamir.custody import due, holders
+from breakglass_shamir.custody.life import due, holders
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import Phase, SetState
 from breakglass_shamir.custody.record import Eased, Escalated
-from breakglass_shamir.custody.state import Moment, Phase, SetState
 
 _DRILLS = {"roll-call": "roll-call", "rehearsal": "rehearsal", "access": "access drill"}
 

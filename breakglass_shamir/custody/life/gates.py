@@ -13,10 +13,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.custody import officers
-from breakglass_shamir.custody.filler import is_filler
-from breakglass_shamir.custody.policy import Policy
-from breakglass_shamir.custody.state import Moment, Opening, Phase, SetState
+from breakglass_shamir.custody.life import officers
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import Opening, Phase, SetState
+from breakglass_shamir.custody.policy.filler import is_filler
+from breakglass_shamir.custody.policy.tables import Policy
 
 GATES = {
     "class": "the incident class is not in the policy's list",

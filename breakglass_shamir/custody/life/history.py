@@ -13,13 +13,10 @@ What is due, and when, is ``due.py``; which record may follow, ``lifecycle.py``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.record import RollCall
-
-if TYPE_CHECKING:
-    from breakglass_shamir.custody.state import Moment
 
 RESULTS = ("pass", "warning", "fail")
 """What a drill may show."""
@@ -32,19 +29,19 @@ STATUS_IDS = {"pass": 1, "warning": 2, "fail": 3}
 class SheetHistory:
     """What is known of one sheet."""
 
-    verified: "Moment | None" = None
+    verified: Moment | None = None
     """When it was last read back, acknowledged, or passed a roll-call."""
 
     bag: str = ""
     """Serial of the bag it should be in; empty: none was recorded."""
 
-    moved: "Moment | None" = None
+    moved: Moment | None = None
     """When it changed hands, unless a roll-call came after."""
 
     roll_call: RollCall | None = None
     """The last one."""
 
-    roll_called: "Moment | None" = None
+    roll_called: Moment | None = None
 
     @property
     def failed(self) -> bool:
@@ -56,10 +53,10 @@ class SheetHistory:
 class DrillResult:
     """The last drill of a kind."""
 
-    at: "Moment"
+    at: Moment
     result: str
     reasons: tuple[str, ...]
-    passed: "Moment | None"
+    passed: Moment | None
     """When one last did not fail; this one, or an earlier one."""
 
 
@@ -67,7 +64,7 @@ class DrillResult:
 class History:
     """What drills and custody of one set have shown."""
 
-    began: Mapping[str, "Moment"] = field(default_factory=dict)
+    began: Mapping[str, Moment] = field(default_factory=dict)
     """Epoch id to when this ledger learned of it."""
 
     sheets: Mapping[tuple[str, str], SheetHistory] = field(default_factory=dict)
@@ -75,10 +72,10 @@ class History:
 
     rehearsal: DrillResult | None = None
     access: DrillResult | None = None
-    login: "Moment | None" = None
+    login: Moment | None = None
     """When the target last accepted the credential in force."""
 
-    people_changed: "Moment | None" = None
+    people_changed: Moment | None = None
     """When a sheet last changed hands, unless a rehearsal that did not fail came after."""
 
     destroyed: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -89,7 +86,7 @@ class History:
         return self.sheets.get((epoch_id, seat), SheetHistory())
 
 
-def follow(known: History, body: records.AnyBody, at: "Moment") -> History:
+def follow(known: History, body: records.AnyBody, at: Moment) -> History:
     """Return the history after one more record."""
     match body:
         case records.Issued():
@@ -124,7 +121,7 @@ def follow(known: History, body: records.AnyBody, at: "Moment") -> History:
             return known
 
 
-def _began(known: History, epoch_id: str, at: "Moment") -> History:
+def _began(known: History, epoch_id: str, at: Moment) -> History:
     return replace(known, began={**known.began, epoch_id: at})
 
 
@@ -132,7 +129,7 @@ def _put(known: History, epoch_id: str, seat: str, sheet: SheetHistory) -> Histo
     return replace(known, sheets={**known.sheets, (epoch_id, seat): sheet})
 
 
-def _roll_call(known: History, body: RollCall, at: "Moment") -> History:
+def _roll_call(known: History, body: RollCall, at: Moment) -> History:
     before = known.sheet(body.epoch_id, body.sheet)
     after = replace(before, roll_call=body, roll_called=at)
     if body.result != "fail":
@@ -140,13 +137,13 @@ def _roll_call(known: History, body: RollCall, at: "Moment") -> History:
     return _put(known, body.epoch_id, body.sheet, after)
 
 
-def _drill_ended(known: History, body: records.DrillEnded, at: "Moment") -> History:
+def _drill_ended(known: History, body: records.DrillEnded, at: Moment) -> History:
     if body.drill == "rehearsal":
         return replace(known, rehearsal=_result(known.rehearsal, body, at))
     login = at if body.login == "accepted" else known.login
     return replace(known, access=_result(known.access, body, at), login=login)
 
 
-def _result(before: DrillResult | None, body: records.Rehearsed | records.DrillEnded, at: "Moment") -> DrillResult:
+def _result(before: DrillResult | None, body: records.Rehearsed | records.DrillEnded, at: Moment) -> DrillResult:
     passed = at if body.result != "fail" else before.passed if before else None
     return DrillResult(at, body.result, body.reasons, passed)

@@ -16,8 +16,8 @@ Names are compared without regard to case and outer spaces.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.state import EpochState, SetState, read_seat
+from breakglass_shamir.custody.life.state import EpochState, SetState, read_seat
+from breakglass_shamir.custody.policy import source as policies
 
 
 def knowers(epoch: EpochState) -> Mapping[str, frozenset[str]]:

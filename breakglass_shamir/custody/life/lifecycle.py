@@ -29,7 +29,9 @@ from dataclasses import replace
 from typing import Any
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
-from breakglass_shamir.custody import (
+from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.life import (
     alert_rules,
     custodian_signatures,
     custody_rules,
@@ -40,24 +42,22 @@ from breakglass_shamir.custody import (
     rotation_rules,
     watch_rules,
 )
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.confirm import ConfirmedCore
-from breakglass_shamir.custody.gates import GATES
-from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import (
+from breakglass_shamir.custody.life.gates import GATES
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import (
     ROTATION,
     Debt,
     EpochState,
     EpochStatus,
     LedgerState,
-    Moment,
     Opening,
     Phase,
     SetState,
     read_seat,
     write_seat,
 )
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.record import Record
 from breakglass_shamir.errors import (
     BreakglassError,
     IllegalState,

@@ -17,11 +17,12 @@ from dataclasses import replace
 
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.crypto.ssh_key import SshKey
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.officer_keys import listed, people, recorded, revoked
-from breakglass_shamir.custody.policy import Officer, Policy
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import OfficerSignature, Opening, Phase, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.officer_keys import listed, people, recorded, revoked
+from breakglass_shamir.custody.policy.tables import Officer, Policy
 from breakglass_shamir.custody.record import OfficerSigned, Record
-from breakglass_shamir.custody.state import Moment, OfficerSignature, Opening, Phase, SetState
 from breakglass_shamir.errors import IllegalState
 
 

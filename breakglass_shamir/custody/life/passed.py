@@ -15,10 +15,12 @@ It decides nothing and changes no state.
 
 from dataclasses import dataclass, field, replace
 
-from breakglass_shamir.custody import gates
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.gates import Problem, Request
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.life import gates
+from breakglass_shamir.custody.life.gates import Problem, Request
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import LedgerState, Opening, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.record import (
     Declared,
     Opened,
@@ -28,7 +30,6 @@ from breakglass_shamir.custody.record import (
     RecoveredCore,
     Rehearsed,
 )
-from breakglass_shamir.custody.state import LedgerState, Moment, Opening, SetState
 
 SLACK_S = 60
 """How much later than it looked a program may have recorded."""

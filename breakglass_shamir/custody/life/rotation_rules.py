@@ -17,8 +17,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochStatus, SetState
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import ROTATION, Debt, EpochStatus, Moment, SetState
 from breakglass_shamir.errors import IllegalState, InvalidRecord
 
 SESSIONS = "sessions"
@@ -103,7 +104,7 @@ def rotation_found(s: SetState, body: records.RotationFound, record: Record, _d:
 
 def _own_deadline(s: SetState) -> int:
     # Imported here: the policy's parser is not needed for anything else in this module.
-    from breakglass_shamir.custody import policy as policies
+    from breakglass_shamir.custody.policy import source as policies
 
     return policies.parse(s.policy_source).rotation.deadline.seconds if s.policy_source else SESSIONS_DEADLINE_S
 

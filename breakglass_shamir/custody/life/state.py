@@ -9,10 +9,10 @@ import enum
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
-from breakglass_shamir.custody.history import History
+from breakglass_shamir.custody.life.history import History
+from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.record import Declared, LedgerMoved, Record, Refused
 from breakglass_shamir.errors import IllegalState, UnknownSet
 from breakglass_shamir.formats import text
@@ -43,27 +43,6 @@ class EpochStatus(enum.StrEnum):
     GOOD = "good"
     VOID = "void"
     ABANDONED = "abandoned"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When a record was made, by both clocks."""
-
-    time: str
-    boot: str
-    uptime_ms: int
-
-    @classmethod
-    def of(cls, record: Record) -> "Moment":
-        """Take the moment of a record."""
-        return cls(record.time, record.boot, record.uptime_ms)
-
-    def seconds_until(self, later: "Moment") -> int:
-        """Return elapsed seconds: by uptime within one boot, else by wall clock, never negative."""
-        if self.boot == later.boot:
-            return max(0, (later.uptime_ms - self.uptime_ms) // 1000)
-        difference = datetime.fromisoformat(later.time) - datetime.fromisoformat(self.time)
-        return max(0, int(difference.total_seconds()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 """Where the policy in force and the sheets name different targets. It decides nothing: people are told."""
 
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.policy_tables import Policy
+from breakglass_shamir.custody.policy.tables import Policy
 
 
 def elsewhere(policy: Policy, credential: Credential) -> str:

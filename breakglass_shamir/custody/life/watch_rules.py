@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import Debt, SetState
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import Debt, Moment, SetState
 from breakglass_shamir.errors import InvalidRecord
 
 LOGIN, CHANGE = "login", "password-change"

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.policy_tables import Policy
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.formats.structure import Seat, Structure
 
 MAX_STATES = 200_000

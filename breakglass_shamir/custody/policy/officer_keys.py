@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.crypto.ssh_key import SshKey
-from breakglass_shamir.custody.policy_tables import Officer
+from breakglass_shamir.custody.policy.tables import Officer
 from breakglass_shamir.errors import InvalidRecord, InvalidSignature
 
 

@@ -15,13 +15,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from breakglass_shamir.crypto import ssh_key
-from breakglass_shamir.custody.duration import Duration
-from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS
-from breakglass_shamir.custody.officer_keys import people, revoked
-from breakglass_shamir.custody.policy_problem import PolicyProblem, nearest
-from breakglass_shamir.custody.policy_tables import Alerts, Custodian, Officer, Policy
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.generator import MIN_ENTROPY_BITS
+from breakglass_shamir.custody.policy.officer_keys import people, revoked
+from breakglass_shamir.custody.policy.problem import PolicyProblem, nearest
+from breakglass_shamir.custody.policy.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
+from breakglass_shamir.custody.policy.tables import Alerts, Custodian, Officer, Policy
 from breakglass_shamir.custody.record import MOST_WAIT_S
-from breakglass_shamir.custody.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
 
 LEAST_VALID_S = 60

@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from breakglass_shamir.custody.duration import DURATION_PATTERN, Duration
-from breakglass_shamir.custody.policy_keys import MEANINGS
-from breakglass_shamir.custody.policy_tables import Policy
-from breakglass_shamir.custody.table import Table
+from breakglass_shamir.custody.policy.duration import DURATION_PATTERN, Duration
+from breakglass_shamir.custody.policy.keys import MEANINGS
+from breakglass_shamir.custody.policy.table import Table
+from breakglass_shamir.custody.policy.tables import Policy
 
 _PATHS = {
     "Target": "target",

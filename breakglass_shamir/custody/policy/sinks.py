@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from breakglass_shamir.custody.duration import Duration
-from breakglass_shamir.custody.table import Path, Table, lasting
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.table import Path, Table, lasting
 from breakglass_shamir.errors import InvalidPolicy
 
 Host = Annotated[

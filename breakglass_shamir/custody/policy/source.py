@@ -20,33 +20,19 @@ from typing import Any
 
 import msgspec
 
-from breakglass_shamir.custody.duration import Duration
-from breakglass_shamir.custody.policy_problem import PolicyProblem
-from breakglass_shamir.custody.policy_rules import problems
-from breakglass_shamir.custody.policy_tables import (
-    Alerts,
-    Custodian,
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.problem import PolicyProblem
+from breakglass_shamir.custody.policy.rules import problems
+from breakglass_shamir.custody.policy.tables import (
     CustodianGroup,
     Declaration,
-    Drills,
-    Officer,
     Policy,
     Quorum,
-    Reveal,
-    RevealMode,
-    Rotation,
-    Site,
     Target,
 )
 from breakglass_shamir.custody.record import is_clean
 from breakglass_shamir.errors import InvalidInput, InvalidPolicy
 from breakglass_shamir.formats.structure import Structure
-
-__all__ = [
-    "BUILT_IN_CLASS", "Alerts", "Custodian", "CustodianGroup", "Declaration", "Drills", "Duration", "Officer",
-    "Policy", "Quorum", "Reveal", "RevealMode", "Rotation", "Site", "Target", "built_in", "digest", "parse",
-    "salted_digest",
-]  # fmt: skip
 
 BUILT_IN_CLASS = "unlisted"
 """Incident class under the built-in policy, which knows no list."""
@@ -134,7 +120,7 @@ def _typed(tree: Any) -> Policy:
 def _every_problem(tree: Any, otherwise: str) -> list[PolicyProblem]:
     """Find what is wrong with the shape, and what does not hold between the tables that are right in themselves."""
     # Imported here: needed after a mistake only.
-    from breakglass_shamir.custody.policy_walk import shape_problems
+    from breakglass_shamir.custody.policy.walk import shape_problems
 
     found = [*shape_problems(tree)] or [PolicyProblem("", otherwise)]
     wrong = {re.split(r"[.\[]", problem.key)[0] for problem in found}

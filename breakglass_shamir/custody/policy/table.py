@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from breakglass_shamir.custody.duration import Duration
+from breakglass_shamir.custody.policy.duration import Duration
 
 PATH_WORDS = "an absolute path"
 """What an error says of a path."""

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from breakglass_shamir.custody.duration import Duration
-from breakglass_shamir.custody.generator import UNAMBIGUOUS, Generator
-from breakglass_shamir.custody.sinks import AnySink
-from breakglass_shamir.custody.table import Probability, Table, lasting
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.generator import UNAMBIGUOUS, Generator
+from breakglass_shamir.custody.policy.sinks import AnySink
+from breakglass_shamir.custody.policy.table import Probability, Table, lasting
 from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
 from breakglass_shamir.formats.structure import Group, Seat, Structure
 

@@ -19,10 +19,10 @@ from typing import Any, cast
 
 from msgspec import inspect
 
-from breakglass_shamir.custody.duration import Duration
-from breakglass_shamir.custody.policy_problem import PolicyProblem, nearest
-from breakglass_shamir.custody.policy_tables import Policy
-from breakglass_shamir.custody.table import PATH_WORDS
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.problem import PolicyProblem, nearest
+from breakglass_shamir.custody.policy.table import PATH_WORDS
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import InvalidInput
 
 MAX_SHOWN_CHARACTERS = 40

@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.duration import Duration
-from breakglass_shamir.custody.policy_tables import Policy
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.formats.structure import Seat, Structure
 
 GUIDED_INTERVAL = Duration(90 * 86400)

@@ -14,10 +14,10 @@ What a change does to the quorum is the next epoch's: sheets that are printed st
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 
-from breakglass_shamir.custody.duration import Duration
-from breakglass_shamir.custody.policy import BUILT_IN_CLASS
-from breakglass_shamir.custody.policy_tables import CustodianGroup, Officer, Policy
-from breakglass_shamir.custody.weak_points import fewest_people
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.source import BUILT_IN_CLASS
+from breakglass_shamir.custody.policy.tables import CustodianGroup, Officer, Policy
+from breakglass_shamir.custody.policy.weak_points import fewest_people
 
 
 def weakenings(old: Policy, new: Policy) -> tuple[str, ...]:

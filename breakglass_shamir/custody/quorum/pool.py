@@ -26,10 +26,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import typed_line
-from breakglass_shamir.custody.bucket import Bucket, Readings
 from breakglass_shamir.custody.confirm import ConfirmedCore
-from breakglass_shamir.custody.state import EpochStatus, LedgerState, SetState, read_seat
+from breakglass_shamir.custody.life.state import EpochStatus, LedgerState, SetState, read_seat
+from breakglass_shamir.custody.quorum import typed_line
+from breakglass_shamir.custody.quorum.bucket import Bucket, Readings
 from breakglass_shamir.errors import (
     BreakglassError,
     DecryptionFailed,

@@ -6,7 +6,7 @@ It decides nothing about a line; ``typing.py`` does.
 
 from dataclasses import dataclass, field
 
-from breakglass_shamir.custody.typed_line import TypedLine
+from breakglass_shamir.custody.quorum.typed_line import TypedLine
 
 
 @dataclass(slots=True)

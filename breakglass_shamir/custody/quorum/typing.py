@@ -22,10 +22,10 @@ It reads no keyboard and writes nothing down; lines live in memory until they ar
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from breakglass_shamir.custody import typed_line
-from breakglass_shamir.custody.quorum import Answer, Pool, Verdict
-from breakglass_shamir.custody.typed_block import Block
-from breakglass_shamir.custody.typed_line import FEWEST_SHARE_LINES, TypedLine
+from breakglass_shamir.custody.quorum import typed_line
+from breakglass_shamir.custody.quorum.pool import Answer, Pool, Verdict
+from breakglass_shamir.custody.quorum.typed_block import Block
+from breakglass_shamir.custody.quorum.typed_line import FEWEST_SHARE_LINES, TypedLine
 from breakglass_shamir.errors import MalformedText, SharesError
 from breakglass_shamir.formats import core as cores
 from breakglass_shamir.formats import text

@@ -15,9 +15,9 @@ from breakglass_shamir.crypto import merkle, ssh_key, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.crypto.ssh_key import SshKey
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody import recovery
-from breakglass_shamir.custody.drill_rules import drill_envelope
-from breakglass_shamir.custody.state import EpochState
+from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.life.drill_rules import drill_envelope
+from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.errors import InvalidInput, InvalidProof, InvalidRecord, InvalidSignature
 from breakglass_shamir.formats import text
 from breakglass_shamir.ledger.entry import Entry, origin

@@ -20,16 +20,16 @@ from importlib import resources
 from pathlib import Path
 
 from breakglass_shamir.crypto import ssh_key, sshsig
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody import recovery
-from breakglass_shamir.custody.drill_rules import drill_envelope
-from breakglass_shamir.custody.officer_keys import listed, revoked
-from breakglass_shamir.custody.policy import Officer, Policy
+from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.life.drill_rules import drill_envelope
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.officer_keys import listed, revoked
+from breakglass_shamir.custody.policy.tables import Officer, Policy
 from breakglass_shamir.custody.record import CustodianSigned, OfficerSigned, PolicyAdopted, PolicyWeakened
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, InvalidRecord, LedgerUnwritable
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import audit, evidence
-from breakglass_shamir.operations.evidence import Exhibit, file_name
+from breakglass_shamir.operations.audit import evidence, listing
+from breakglass_shamir.operations.audit.evidence import Exhibit, file_name
 
 SCRIPT = "verify.sh"
 SUMS = "SHA256SUMS"
@@ -136,7 +136,9 @@ def _fill(folder: _Folder, ledger: Ledger, wanted: set[int] | None) -> int:
         if wanted is not None and exhibit.seq not in wanted:
             continue
         numbers.append(f"{exhibit.seq:06d}\n")
-        rows.append(f"{exhibit.seq:06d}  {exhibit.entry.record.time}  {exhibit.type}  {audit.summary(exhibit.entry)}\n")
+        rows.append(
+            f"{exhibit.seq:06d}  {exhibit.entry.record.time}  {exhibit.type}  {listing.summary(exhibit.entry)}\n"
+        )
         for name, content in _files(exhibit):
             folder.write(name, content)
         if exhibit.second is not None:

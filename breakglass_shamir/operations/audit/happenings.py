@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.duration import in_words
+from breakglass_shamir.custody.policy.duration import in_words
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.operations.story import DeliveredStory, LoginStory, Step
+from breakglass_shamir.operations.audit.story import DeliveredStory, LoginStory, Step
 
 _EVENTS: dict[type, Callable[[Any], str]] = {
     records.Refused: lambda body: f"{body.stage}: {body.message}",

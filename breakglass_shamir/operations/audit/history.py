@@ -15,16 +15,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.crypto import ssh_key
-from breakglass_shamir.custody import custodian_signatures, lifecycle, recovery
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.duration import in_words
+from breakglass_shamir.custody.life import custodian_signatures, lifecycle, recovery
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import Debt, EpochState, LedgerState, SetState
+from breakglass_shamir.custody.policy.duration import in_words
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import Debt, EpochState, LedgerState, Moment, SetState
 from breakglass_shamir.errors import InvalidSignature
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.operations.audit import summary
-from breakglass_shamir.operations.happenings import Happenings
-from breakglass_shamir.operations.story import (
+from breakglass_shamir.operations.audit.happenings import Happenings
+from breakglass_shamir.operations.audit.listing import summary
+from breakglass_shamir.operations.audit.story import (
     DebtStory,
     DrillStory,
     EpochStory,

@@ -12,10 +12,10 @@ Rules:
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.custody import recovery
+from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.life.recovery import Recovery
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState
 from breakglass_shamir.custody.record import RecoveryImported
-from breakglass_shamir.custody.recovery import Recovery
-from breakglass_shamir.custody.state import EpochState, EpochStatus, LedgerState
 from breakglass_shamir.errors import IllegalState, InvalidInput, UnknownSet
 from breakglass_shamir.operations.recorder import Recorder
 

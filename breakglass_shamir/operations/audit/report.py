@@ -19,9 +19,9 @@ from itertools import islice
 from pathlib import Path
 
 from breakglass_shamir import __version__
-from breakglass_shamir.custody import lifecycle
-from breakglass_shamir.custody.duration import in_words
-from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.custody.life import lifecycle
+from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.policy.duration import in_words
 from breakglass_shamir.errors import (
     FileExists,
     IllegalState,
@@ -34,11 +34,13 @@ from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger import verify as verifying
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import audit, history, receipts, report_controls, report_view, status, verification
-from breakglass_shamir.operations.report_view import Page, Verdict
-from breakglass_shamir.operations.status import Undelivered
-from breakglass_shamir.operations.story import LogHistory
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.operations.audit import history, listing, report_controls, report_view, verification
+from breakglass_shamir.operations.audit.report_view import Page, Verdict
+from breakglass_shamir.operations.audit.story import LogHistory
+from breakglass_shamir.operations.monitoring import status
+from breakglass_shamir.operations.monitoring.status import Undelivered
+from breakglass_shamir.operations.opening import receipts
+from breakglass_shamir.paper.reading.scan import Scanner
 
 TEMPLATES = Path(__file__).with_name("report_page")
 """Where the page's parts lie, in this package."""
@@ -93,7 +95,7 @@ def write(
         IntegrityError: what does not hold; the report is written and says so.
         LedgerUnwritable: the file could not be written.
     """
-    audit.check_since(wanted.since)
+    listing.check_since(wanted.since)
     if out.exists():
         raise FileExists(f"{out} is there already", hint="choose another --out")
     made, problem = _made(folder, wanted, undelivered, progress)

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from breakglass_shamir.custody.chain import Chain
-from breakglass_shamir.custody.watch_rules import CHANGE, LOGIN
-from breakglass_shamir.operations.status import SetStatus
-from breakglass_shamir.operations.story import (
+from breakglass_shamir.custody.life.chain import Chain
+from breakglass_shamir.custody.life.watch_rules import CHANGE, LOGIN
+from breakglass_shamir.operations.audit.story import (
     DebtStory,
     DrillStory,
     EpochStory,
@@ -30,7 +29,8 @@ from breakglass_shamir.operations.story import (
     SheetStory,
     Step,
 )
-from breakglass_shamir.operations.verification import Verified
+from breakglass_shamir.operations.audit.verification import Verified
+from breakglass_shamir.operations.monitoring.status import SetStatus
 
 _PROOF = re.compile(r"(?:(?P<where>.+?): )?(?P<which>new again|new|old): (?P<result>accepted|refused): (?P<words>.*)")
 

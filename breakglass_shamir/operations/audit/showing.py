@@ -11,9 +11,9 @@ from typing import Any
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations import evidence, history
-from breakglass_shamir.operations.evidence import Exhibit
-from breakglass_shamir.operations.story import OpeningStory, RotationStory
+from breakglass_shamir.operations.audit import evidence, history
+from breakglass_shamir.operations.audit.evidence import Exhibit
+from breakglass_shamir.operations.audit.story import OpeningStory, RotationStory
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.custody.chain import Chain, chain_of
-from breakglass_shamir.custody.state import Moment
+from breakglass_shamir.custody.life.chain import Chain, chain_of
+from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput
 from breakglass_shamir.formats.envelope import PREFIX, Envelope, EnvelopeReader
 from breakglass_shamir.ledger import clock, receipt, times
 from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.times import Silence
-from breakglass_shamir.operations import receipts
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.operations.opening import receipts
+from breakglass_shamir.paper.reading.scan import Scanner
 
 CONSISTENT, UNWITNESSED = "consistent", "unwitnessed"
 

@@ -3,7 +3,7 @@
 
 Rules:
 
-1. :func:`~breakglass_shamir.operations.opening.open_set` returns only with its record durable; the reveal
+1. :func:`~breakglass_shamir.operations.opening.opening.open_set` returns only with its record durable; the reveal
    comes after it, here and nowhere else.
 2. The use ends with the command, when the people say so, by ``close`` from elsewhere, or at its deadline.
 3. Then the rotation applies. Whatever keeps it from finishing leaves a debt, said loudly.
@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.custody.drill_rules import CONTRARY
-from breakglass_shamir.custody.gates import Request
+from breakglass_shamir.custody.life.drill_rules import CONTRARY
+from breakglass_shamir.custody.life.gates import Request
+from breakglass_shamir.custody.life.state import Phase
 from breakglass_shamir.custody.record import Closed, Deferred, InUse, Refused, UseEnded
-from breakglass_shamir.custody.state import Phase
 from breakglass_shamir.errors import (
     BreakglassError,
     IllegalState,
@@ -27,16 +27,17 @@ from breakglass_shamir.errors import (
     RotationDue,
 )
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import opening, reveal, targets
-from breakglass_shamir.operations.declaring import NOBODY, Overrides, check_request
-from breakglass_shamir.operations.opening import OpenedSet
-from breakglass_shamir.operations.outlet import check_printer
+from breakglass_shamir.operations import targets
+from breakglass_shamir.operations.opening import opening, reveal
+from breakglass_shamir.operations.opening.declaring import NOBODY, Overrides, check_request
+from breakglass_shamir.operations.opening.opening import OpenedSet
+from breakglass_shamir.operations.opening.signing import Signers
+from breakglass_shamir.operations.printing.outlet import check_printer
+from breakglass_shamir.operations.printing.sheets import Printing
+from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.rotation import Rotation
-from breakglass_shamir.operations.sheets import Printing
-from breakglass_shamir.operations.signing import Signers
-from breakglass_shamir.operations.sources import Sources
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.operations.rotation.rotation import Rotation
+from breakglass_shamir.paper.reading.scan import Scanner
 
 CLASSIFICATIONS = ("emergency", "drill", "misuse")
 """What a closed opening was."""

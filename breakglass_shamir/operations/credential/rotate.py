@@ -18,21 +18,21 @@ Rules:
 from dataclasses import replace
 
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.gates import Request
+from breakglass_shamir.custody.life.gates import Request
+from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.record import Cancelled, Settled, UseEnded, check_human_text
-from breakglass_shamir.custody.state import SetState
 from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.declaring import Overrides, check_request
-from breakglass_shamir.operations.opening import OpenedSet, Wanted
-from breakglass_shamir.operations.outlet import check_printer
-from breakglass_shamir.operations.recombine import OpeningResult, result
+from breakglass_shamir.operations.credential.recombine import OpeningResult, result
+from breakglass_shamir.operations.opening import opening
+from breakglass_shamir.operations.opening.declaring import Overrides, check_request
+from breakglass_shamir.operations.opening.opening import OpenedSet, Wanted
+from breakglass_shamir.operations.printing.outlet import check_printer
+from breakglass_shamir.operations.printing.sheets import Printing
+from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.rotation import Rotation
-from breakglass_shamir.operations.sheets import Printing
-from breakglass_shamir.operations.sources import Sources
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.operations.rotation.rotation import Rotation
+from breakglass_shamir.paper.reading.scan import Scanner
 
 PLANNED_USE_S = 3600
 """How long a planned rotation may take."""

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.connectors.base import CheckResult, Connector
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.custody.life.state import EpochState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.record import Abandoned, PolicyAdopted, Proven
-from breakglass_shamir.custody.state import EpochState
 from breakglass_shamir.errors import (
     BreakglassError,
     ConnectorError,
@@ -28,12 +29,12 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
-from breakglass_shamir.operations.outlet import Printed, check_printer
-from breakglass_shamir.operations.probing import Living, Prober, find_living
-from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
+from breakglass_shamir.operations.printing.outlet import Printed, check_printer
+from breakglass_shamir.operations.printing.readback import read_back_folder, wait_for_custodians
+from breakglass_shamir.operations.printing.sheets import Epoch, Printing, print_epoch, seal_epoch
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sheets import Epoch, Printing, print_epoch, seal_epoch
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.operations.rotation.probing import Living, Prober, find_living
+from breakglass_shamir.paper.reading.scan import Scanner
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,20 @@ Rules:
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from breakglass_shamir.connectors.base import CheckResult
-from breakglass_shamir.custody.gates import Request
-from breakglass_shamir.custody.history import STATUS_IDS
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.custody.life.gates import Request
+from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.record import DrillEnded, UseEnded
 from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.operations.declaring import NOBODY, Overrides
-from breakglass_shamir.operations.recombine import LOGIN, Use, recombine
+from breakglass_shamir.operations.credential.recombine import LOGIN, Use, recombine
+from breakglass_shamir.operations.drills.rehearsal import DrillOutcome
+from breakglass_shamir.operations.opening.declaring import NOBODY, Overrides
+from breakglass_shamir.operations.opening.signing import Signers
+from breakglass_shamir.operations.printing.sheets import Printing
+from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.rehearsal import DrillOutcome
-from breakglass_shamir.operations.sheets import Printing
-from breakglass_shamir.operations.signing import Signers
-from breakglass_shamir.operations.sources import Sources
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.reading.scan import Scanner
 
 STEPS = ("opened", "use-ended", "old-dead", "closed")
 """Records whose time after the declaration is kept with the result."""

@@ -21,13 +21,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.quorum import Answer, Known, Pool, Verdict
+from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict
 from breakglass_shamir.errors import BreakglassError, PaperError
 from breakglass_shamir.formats import share
 from breakglass_shamir.hygiene import harden_process
-from breakglass_shamir.operations.gather import NOTHING_FOUND
-from breakglass_shamir.paper.health import of_sheet
-from breakglass_shamir.paper.scan import Health, ScannedCode, Scanner
+from breakglass_shamir.operations.reading.gather import NOTHING_FOUND
+from breakglass_shamir.paper.reading.health import Health, of_sheet
+from breakglass_shamir.paper.reading.scan import ScannedCode, Scanner
 
 _SAFE_PATH = "PYTHONSAFEPATH"
 """Environment variable; see python(1)."""

@@ -18,25 +18,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import gates
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.drill_rules import drill_envelope
-from breakglass_shamir.custody.gates import Request
-from breakglass_shamir.custody.history import STATUS_IDS
-from breakglass_shamir.custody.quorum import Answer, Known, Pool
+from breakglass_shamir.custody.life import gates
+from breakglass_shamir.custody.life.drill_rules import drill_envelope
+from breakglass_shamir.custody.life.gates import Request
+from breakglass_shamir.custody.life.history import STATUS_IDS
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState, read_seat
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool
 from breakglass_shamir.custody.record import DrillEnded, Rehearsed
-from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, read_seat
 from breakglass_shamir.errors import BreakglassError, Exposed, GateClosed, IllegalState
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.seal import Unsealed
 from breakglass_shamir.formats.share import ReadShare
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import declaring
-from breakglass_shamir.operations.declaring import NOBODY, Overrides
+from breakglass_shamir.operations.opening import declaring
+from breakglass_shamir.operations.opening.declaring import NOBODY, Overrides
+from breakglass_shamir.operations.opening.signing import Signers
+from breakglass_shamir.operations.reading.sources import Sources, read_sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.signing import Signers
-from breakglass_shamir.operations.sources import Sources, read_sources
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.reading.scan import Scanner
 
 
 @dataclass(frozen=True, slots=True)

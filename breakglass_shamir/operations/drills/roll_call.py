@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
-from breakglass_shamir.custody.history import STATUS_IDS
-from breakglass_shamir.custody.quorum import Answer, Verdict, known_epochs
+from breakglass_shamir.custody.life.history import STATUS_IDS
+from breakglass_shamir.custody.life.state import EpochState
+from breakglass_shamir.custody.quorum.pool import Answer, Verdict, known_epochs
 from breakglass_shamir.custody.record import Refused, RollCall, check_human_text
-from breakglass_shamir.custody.state import EpochState
 from breakglass_shamir.errors import Exposed, IllegalState, InvalidInput, RollCallFailed
-from breakglass_shamir.operations.one_sheet import Look, look_apart
+from breakglass_shamir.operations.drills.one_sheet import Look, look_apart
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.paper.health import FRESH_UP_TO, PRINTS
+from breakglass_shamir.paper.reading.health import FRESH_UP_TO, PRINTS
 
 SEVERAL = "expected one live sheet, got several at once: a roll-call looks at one sheet alone"
 

@@ -23,17 +23,18 @@ from breakglass_shamir.alerts.delivery import Delivered
 from breakglass_shamir.alerts.event import Action, Event, Severity
 from breakglass_shamir.alerts.sinks.base import Deliverer
 from breakglass_shamir.alerts.sinks.registry import deliverer
-from breakglass_shamir.custody import escalation, sinks
-from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.life import escalation
+from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.policy import sinks
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.sinks import AnySink
 from breakglass_shamir.custody.record import AlertsDelivered
-from breakglass_shamir.custody.sinks import AnySink
-from breakglass_shamir.custody.state import LedgerState
 from breakglass_shamir.errors import BreakglassError, InvalidInput, LedgerBusy, LedgerUnwritable, SinkFailure
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.ledger.outbox import Outbox, Queue
 from breakglass_shamir.ledger.store import FILE_NAME, Ledger
-from breakglass_shamir.operations.status import Undelivered
+from breakglass_shamir.operations.monitoring.status import Undelivered
 
 FOLLOW_POLL_S = 1.0
 """How often a courier looks for queues whose pause is over."""

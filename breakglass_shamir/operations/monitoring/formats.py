@@ -10,10 +10,10 @@ It decides nothing: what is due and what is urgent is ``status.py``'s to say.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.due import DAY_S, in_words
-from breakglass_shamir.custody.watch_rules import SILENCE_FACTOR
-from breakglass_shamir.operations.heartbeat import Silence
-from breakglass_shamir.operations.status import LONG_SILENCE, SetStatus
+from breakglass_shamir.custody.life.due import DAY_S, in_words
+from breakglass_shamir.custody.life.watch_rules import SILENCE_FACTOR
+from breakglass_shamir.operations.monitoring.heartbeat import Silence
+from breakglass_shamir.operations.monitoring.status import LONG_SILENCE, SetStatus
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 """Exit codes of a plugin."""

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from breakglass_shamir.custody import due as dues
-from breakglass_shamir.custody import holders, watch_rules
-from breakglass_shamir.custody.due import Due, in_words
-from breakglass_shamir.custody.history import DrillResult
-from breakglass_shamir.custody.state import Debt, EpochState, EpochStatus, LedgerState, Moment, Phase, SetState
+from breakglass_shamir.custody.life import due as dues
+from breakglass_shamir.custody.life import holders, watch_rules
+from breakglass_shamir.custody.life.due import Due, in_words
+from breakglass_shamir.custody.life.history import DrillResult
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import Debt, EpochState, EpochStatus, LedgerState, Phase, SetState
 from breakglass_shamir.ledger import clock
 
 LONG_SILENCE = 3

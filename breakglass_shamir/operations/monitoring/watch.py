@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from breakglass_shamir.connectors.base import Connector, Login
-from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.connectors.port.answers import Login
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.custody.life.watch_rules import login_key
+from breakglass_shamir.custody.life.watching import DEFAULT_SKEW_S, Accounts
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy import tables
 from breakglass_shamir.custody.record import ChangedOutside, LoginSeen, Watched
-from breakglass_shamir.custody.watch_rules import login_key
-from breakglass_shamir.custody.watching import DEFAULT_SKEW_S, Accounts
 from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.recorder import Recorder
@@ -133,7 +135,7 @@ class Watch:
         logins, unmatched = self._record([login])
         return Watching(self.recorder.set_name, logins, tuple(unmatched), "")
 
-    def _policy(self) -> policies.Policy:
+    def _policy(self) -> tables.Policy:
         state = self.recorder.refresh()
         if not state.policy_source:
             raise IllegalState(

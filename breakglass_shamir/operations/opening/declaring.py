@@ -13,16 +13,17 @@ It scans nothing; ``opening.py`` does.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from breakglass_shamir.custody import gates
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.gates import Problem, Request
+from breakglass_shamir.custody.life import gates
+from breakglass_shamir.custody.life.gates import Problem, Request
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import Opening, Phase
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.record import Declared, Overridden, Refused, check_human_text
-from breakglass_shamir.custody.state import Moment, Opening, Phase
 from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import signing
+from breakglass_shamir.operations.opening import signing
+from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.signing import Signers
 
 DEFAULT_VALID_FOR_S = 1800
 """How long a declaration holds where no policy says otherwise."""

@@ -19,19 +19,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from breakglass_shamir.custody import gates, quorum
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.gates import Problem, Request
-from breakglass_shamir.custody.policy import Policy
-from breakglass_shamir.custody.quorum import Pool, Quorum
+from breakglass_shamir.custody.life import gates
+from breakglass_shamir.custody.life.gates import Problem, Request
+from breakglass_shamir.custody.life.state import EpochStatus, SetState
+from breakglass_shamir.custody.life.two_targets import elsewhere
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
+from breakglass_shamir.custody.quorum import pool as quorum
+from breakglass_shamir.custody.quorum.pool import Pool, Quorum
 from breakglass_shamir.custody.record import (
     Opened,
     Recovered,
     RecoveredCore,
 )
-from breakglass_shamir.custody.state import EpochStatus, SetState
-from breakglass_shamir.custody.two_targets import elsewhere
 from breakglass_shamir.errors import (
     BreakglassError,
     EnvelopeConflict,
@@ -44,8 +45,8 @@ from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.receipt import HeldReceipt
-from breakglass_shamir.operations import interrupted, receipts, vouching
-from breakglass_shamir.operations.declaring import (
+from breakglass_shamir.operations.opening import interrupted, receipts, vouching
+from breakglass_shamir.operations.opening.declaring import (
     NOBODY,
     Overrides,
     check_overrides,
@@ -55,11 +56,11 @@ from breakglass_shamir.operations.declaring import (
     record_refusal,
     stop_at,
 )
+from breakglass_shamir.operations.opening.signing import Signers
+from breakglass_shamir.operations.opening.vouching import Receipts, Testimony
+from breakglass_shamir.operations.reading.sources import Sources, read_sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.signing import Signers
-from breakglass_shamir.operations.sources import Sources, read_sources
-from breakglass_shamir.operations.vouching import Receipts, Testimony
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.reading.scan import Scanner
 
 PASSED_WAIT_S = 5
 """How long an opening that passes the gate of the alert waits for it all the same."""

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from breakglass_shamir.crypto.proof import FILE_ENDING, HEADER
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life.state import Opening
 from breakglass_shamir.custody.record import Opened
-from breakglass_shamir.custody.state import Opening
 from breakglass_shamir.errors import BreakglassError, FileExists, InvalidInput, LedgerUnwritable
 from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
 from breakglass_shamir.formats.receipt import PREFIX, Receipt
@@ -28,7 +28,7 @@ from breakglass_shamir.ledger import receipt as ledger_receipts
 from breakglass_shamir.ledger.receipt import HeldReceipt
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.reading.scan import Scanner
 
 FOLDER_NAME = "receipts"
 """In the home folder; where receipts go unless somebody says otherwise."""
@@ -183,7 +183,7 @@ def _slips(held: HeldReceipt, officers: Sequence[str]) -> bytes:
 
 
 def _draw(held: HeldReceipt, set_name: str, officers: Sequence[str]) -> bytes:
-    from breakglass_shamir.paper.receipt_slip import SlipContent, render
+    from breakglass_shamir.paper.drawing.receipt_slip import SlipContent, render
 
     record = held.parsed()
     receipt = held.receipt

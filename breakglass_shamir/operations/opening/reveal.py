@@ -19,8 +19,8 @@ from collections.abc import Sequence
 
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations.code_giver import FD_VARIABLE as TOTP_FD_VARIABLE
-from breakglass_shamir.operations.code_giver import CodeGiver
+from breakglass_shamir.operations.opening.code_giver import FD_VARIABLE as TOTP_FD_VARIABLE
+from breakglass_shamir.operations.opening.code_giver import CodeGiver
 
 FD_VARIABLE = "BREAKGLASS_FD"
 """Environment variable with the number of the descriptor to read the secret from."""

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.crypto import ssh_key, sshsig
-from breakglass_shamir.custody import gates, officers
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.gates import Problem
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.life import gates, officers
+from breakglass_shamir.custody.life.gates import Problem
+from breakglass_shamir.custody.life.state import Opening, Phase
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.record import OfficerSigned, Refused
-from breakglass_shamir.custody.state import Opening, Phase
 from breakglass_shamir.errors import (
     BreakglassError,
     FileExists,
@@ -30,7 +30,7 @@ from breakglass_shamir.errors import (
     LedgerUnwritable,
 )
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import ssh_sign
+from breakglass_shamir.operations.opening import ssh_sign
 from breakglass_shamir.operations.recorder import Recorder
 
 MAX_SIGNATURE_BYTES = 16 * 1024

@@ -12,25 +12,25 @@ Rules:
 
 from dataclasses import dataclass
 
-from breakglass_shamir.custody import holders
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.custody_rules import policy_in_force, weakened_by
-from breakglass_shamir.custody.gates import Request
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.life import holders
+from breakglass_shamir.custody.life.custody_rules import policy_in_force, weakened_by
+from breakglass_shamir.custody.life.gates import Request
+from breakglass_shamir.custody.life.state import SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
+from breakglass_shamir.custody.policy.weakening import changes_quorum
 from breakglass_shamir.custody.record import PolicyAdopted, PolicyWeakened, Refused, UseEnded
-from breakglass_shamir.custody.state import SetState
-from breakglass_shamir.custody.weakening import changes_quorum
 from breakglass_shamir.errors import IllegalState, PolicyWeakens, RotationDue
-from breakglass_shamir.operations import opening
-from breakglass_shamir.operations.declaring import Overrides, check_request
-from breakglass_shamir.operations.opening import OpenedSet
-from breakglass_shamir.operations.outlet import check_printer
+from breakglass_shamir.operations.credential.rotate import PLANNED_USE_S
+from breakglass_shamir.operations.opening import opening
+from breakglass_shamir.operations.opening.declaring import Overrides, check_request
+from breakglass_shamir.operations.opening.opening import OpenedSet
+from breakglass_shamir.operations.printing.outlet import check_printer
+from breakglass_shamir.operations.printing.sheets import Printing
+from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.rotate import PLANNED_USE_S
-from breakglass_shamir.operations.rotation import Rotation
-from breakglass_shamir.operations.sheets import Printing
-from breakglass_shamir.operations.sources import Sources
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.operations.rotation.rotation import Rotation
+from breakglass_shamir.paper.reading.scan import Scanner
 
 
 @dataclass(frozen=True, slots=True)

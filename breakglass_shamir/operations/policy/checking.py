@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.custody import availability, holders
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.custody_rules import weakened_by
-from breakglass_shamir.custody.policy import Policy
-from breakglass_shamir.custody.state import LedgerState, SetState
-from breakglass_shamir.custody.weak_points import fewest_people, warnings, weak_points
+from breakglass_shamir.custody.life import holders
+from breakglass_shamir.custody.life.custody_rules import weakened_by
+from breakglass_shamir.custody.life.state import LedgerState, SetState
+from breakglass_shamir.custody.policy import availability
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
+from breakglass_shamir.custody.policy.weak_points import fewest_people, warnings, weak_points
 from breakglass_shamir.errors import ConnectorError, InvalidInput, InvalidPolicy
 
 
@@ -127,7 +128,7 @@ def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
 def schema() -> str:
     """Return the JSON Schema of a policy file."""
     # Imported here: only an editor's maker asks.
-    from breakglass_shamir.custody.policy_schema import schema as made
+    from breakglass_shamir.custody.policy.schema import schema as made
 
     return json.dumps(made(), indent=2, ensure_ascii=False)
 

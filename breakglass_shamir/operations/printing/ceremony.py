@@ -7,8 +7,8 @@ Rule: what was typed is recorded as it was said; nothing follows from it but tha
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
 from breakglass_shamir.custody.record import Destroyed, Noted, check_human_text
-from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.operations.recorder import Recorder
 

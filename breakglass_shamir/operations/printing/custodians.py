@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.crypto import ssh_key, sshsig
-from breakglass_shamir.custody import custodian_signatures, holders
-from breakglass_shamir.custody import policy as policies
+from breakglass_shamir.custody.life import custodian_signatures, holders
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.record import Acknowledged, CustodianSigned, Reassigned, SheetVoided, check_human_text
 from breakglass_shamir.errors import IllegalState, InvalidInput, InvalidSignature
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.operations import ssh_sign
-from breakglass_shamir.operations.readback import epoch_in_hand
+from breakglass_shamir.operations.opening import ssh_sign
+from breakglass_shamir.operations.printing.epochs import epoch_in_hand
 from breakglass_shamir.operations.recorder import Recorder
 
 _SEAT = re.compile(r"(?:([1-9][0-9]{0,2})\.)?([1-9][0-9]{0,2})")

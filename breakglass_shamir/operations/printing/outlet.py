@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from breakglass_shamir.errors import FileExists, PaperError
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.folders import on_memory
-from breakglass_shamir.paper.scan import ScannedPage, Scanner
+from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
 
 if TYPE_CHECKING:
-    from breakglass_shamir.paper.printer import Printer
+    from breakglass_shamir.paper.printing.printer import Printer
 
 SPOOL = Path("/var/spool/cups")
 """Where CUPS keeps a document while it is printed, unless its ``RequestRoot`` says otherwise."""
@@ -175,7 +175,7 @@ def remove(paths: Iterable[Path]) -> None:
 
 
 def _queue(name: str) -> "Printer":
-    from breakglass_shamir.paper.printer import Printer
+    from breakglass_shamir.paper.printing.printer import Printer
 
     return Printer(name)
 

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.life.state import LedgerState, write_seat
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.record import Acknowledged, Declared, Noted, Record
-from breakglass_shamir.custody.state import LedgerState, write_seat
 from breakglass_shamir.errors import BreakglassError, FileExists, InvalidInput, PaperError
 from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations.readback import epoch_in_hand
+from breakglass_shamir.operations.printing.epochs import epoch_in_hand
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.paper.layout import Paper
+from breakglass_shamir.paper.sizes import Paper
 
 EMPTY_LINES = 6
 """Lines for exceptions that nobody knows yet."""
@@ -204,7 +204,7 @@ def start_of(written: str) -> datetime:
 
 
 def _pdf(plan: Plan, state: LedgerState, done: Sequence[Record], paper: Paper) -> bytes:
-    from breakglass_shamir.paper.protocol import ProtocolContent, Table, render_protocol
+    from breakglass_shamir.paper.drawing.protocol import ProtocolContent, Table, render_protocol
 
     title, steps = ACTS[plan.act]
     tables = (

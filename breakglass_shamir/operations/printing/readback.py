@@ -13,16 +13,18 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from breakglass_shamir.custody.quorum import Pool, known_epochs
+from breakglass_shamir.custody.life.state import EpochState, read_seat, write_seat
+from breakglass_shamir.custody.quorum.pool import Pool, known_epochs
 from breakglass_shamir.custody.record import ReadBack
-from breakglass_shamir.custody.state import EpochState, EpochStatus, SetState, read_seat, write_seat
 from breakglass_shamir.errors import IllegalState, InsufficientShares, PaperError
-from breakglass_shamir.operations import gather
-from breakglass_shamir.operations.outlet import Printed, remove
+from breakglass_shamir.operations.printing.custodians import acknowledge
+from breakglass_shamir.operations.printing.epochs import good_epochs, unread
+from breakglass_shamir.operations.printing.outlet import Printed, remove
+from breakglass_shamir.operations.printing.sheets import Printing
+from breakglass_shamir.operations.reading import gather
+from breakglass_shamir.operations.reading.sources import DEFAULT_PATIENCE_S, Sources, read_sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sheets import Printing
-from breakglass_shamir.operations.sources import DEFAULT_PATIENCE_S, Sources, read_sources
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.reading.scan import Scanner
 
 
 def confirm(
@@ -135,22 +137,6 @@ def wait_for_custodians(
         time.sleep(poll_s)
 
 
-def good_epochs(state: SetState) -> list[EpochState]:
-    """Return the epochs whose sheets may be confirmed or acknowledged, oldest first."""
-    good = [epoch for epoch in state.epochs.values() if epoch.status is EpochStatus.GOOD]
-    return sorted(good, key=lambda epoch: epoch.number)
-
-
-def epoch_in_hand(state: SetState) -> EpochState:
-    """Return the epoch that custodians are being handed: the prepared one, else the current one."""
-    return state.epochs[state.prepared] if state.prepared else state.current_epoch
-
-
-def unread(epoch: EpochState) -> list[str]:
-    """Return the sheets that were not read back."""
-    return [seat for seat in epoch.seats if seat not in epoch.read_back]
-
-
 def _all_read(recorder: Recorder, pool: Pool) -> bool:
     """Tell whether some epoch has every sheet that is not read back yet."""
     unread_seats = [
@@ -161,8 +147,6 @@ def _all_read(recorder: Recorder, pool: Pool) -> bool:
 
 
 def _ask(recorder: Recorder, epoch_id: str, known: Sequence[str]) -> None:
-    from breakglass_shamir.operations.custodians import acknowledge
-
     epoch = recorder.set_state.epochs[epoch_id]
     for seat in epoch.seats:
         if seat in epoch.acknowledged or seat in epoch.voided:

@@ -17,21 +17,23 @@ from pathlib import Path
 from typing import Literal
 
 from breakglass_shamir.crypto.keys import Kind, random_bytes
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.life.state import write_seat
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.record import Issued
-from breakglass_shamir.custody.state import write_seat
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations import outlet
 from breakglass_shamir.operations.desk import Desk
-from breakglass_shamir.operations.outlet import Document, Printed
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import Paper, SheetContent, render, render_for_printer
+from breakglass_shamir.operations.printing import outlet
+from breakglass_shamir.operations.printing.outlet import Document, Printed
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render, render_for_printer
+from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.paper.sizes import Paper
 from breakglass_shamir.standalone import recover
 
 SALT_BYTES = 16

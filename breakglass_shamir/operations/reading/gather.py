@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from breakglass_shamir.custody.quorum import Answer, Pool, Verdict
-from breakglass_shamir.custody.typing import TypedEntry
+from breakglass_shamir.custody.quorum.pool import Answer, Pool, Verdict
+from breakglass_shamir.custody.quorum.typing import TypedEntry
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats.share import PREFIX
 from breakglass_shamir.operations.desk import Desk
-from breakglass_shamir.paper.camera import Camera
-from breakglass_shamir.paper.frames import ENVELOPE_PREFIX
-from breakglass_shamir.paper.health import Health, of_sheet, worst
-from breakglass_shamir.paper.scan import ScannedPage, Scanner, wait_for_files
+from breakglass_shamir.paper.reading.camera import Camera
+from breakglass_shamir.paper.reading.folder import wait_for_files
+from breakglass_shamir.paper.reading.frames import ENVELOPE_PREFIX
+from breakglass_shamir.paper.reading.health import Health, of_sheet, worst
+from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
 
 NOTHING_FOUND = (
     "no code found; unless it is the back of a sheet, try again with more light, the page flat and closer, "

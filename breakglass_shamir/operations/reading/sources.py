@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from breakglass_shamir.custody.quorum import Pool
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import PaperError
-from breakglass_shamir.operations import gather
 from breakglass_shamir.operations.desk import Desk
-from breakglass_shamir.paper.camera import Camera
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.operations.reading import gather
+from breakglass_shamir.paper.reading.camera import Camera
+from breakglass_shamir.paper.reading.scan import Scanner
 
 DEFAULT_PATIENCE_S = 600.0
 """How long people may take to bring the next sheet."""

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from breakglass_shamir.connectors.base import Connector
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.crypto.keys import random_bytes
 from breakglass_shamir.custody.credential import Credential, CredentialKind
-from breakglass_shamir.custody.generator import Generator
+from breakglass_shamir.custody.policy.generator import Generator
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

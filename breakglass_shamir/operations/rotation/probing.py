@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector
+from breakglass_shamir.connectors.port.answers import Check, CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.hygiene import Secret
 

@@ -15,10 +15,11 @@ Rules:
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector
+from breakglass_shamir.connectors.port.answers import Check, CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations.probing import Patience, Prober
+from breakglass_shamir.operations.rotation.probing import Patience, Prober
 
 ENDPOINT_LAG_S = 120
 """How much longer endpoints that copy from each other are given, in seconds."""

@@ -23,9 +23,10 @@ The credential's text is in memory only, and in the sheets.
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector
+from breakglass_shamir.connectors.port.answers import Check, CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.policy import Policy
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.record import (
     Abandoned,
     AnyBody,
@@ -42,20 +43,15 @@ from breakglass_shamir.custody.record import (
 from breakglass_shamir.errors import BreakglassError, ConnectorError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
-from breakglass_shamir.operations.fitting import STRENGTHS, Source, next_credential
-from breakglass_shamir.operations.outlet import Printed
-from breakglass_shamir.operations.probing import Found, Living, Prober, find_living
-from breakglass_shamir.operations.proof import Proof
-from breakglass_shamir.operations.readback import read_back_folder, wait_for_custodians
+from breakglass_shamir.operations.printing.outlet import Printed
+from breakglass_shamir.operations.printing.readback import read_back_folder, wait_for_custodians
+from breakglass_shamir.operations.printing.sheets import DEFAULT_TIMEOUT_S, Printing, print_epoch, seal_epoch
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sessions import OwnSessions
-from breakglass_shamir.operations.sheets import (
-    DEFAULT_TIMEOUT_S,
-    Printing,
-    print_epoch,
-    seal_epoch,
-)
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.operations.rotation.fitting import STRENGTHS, Source, next_credential
+from breakglass_shamir.operations.rotation.probing import Found, Living, Prober, find_living
+from breakglass_shamir.operations.rotation.proof import Proof
+from breakglass_shamir.operations.rotation.sessions import OwnSessions
+from breakglass_shamir.paper.reading.scan import Scanner
 
 NEITHER_WORKS = "neither-works"
 """Stage of the ``refused`` record that says that no printed credential is known to work; alerts look for it."""

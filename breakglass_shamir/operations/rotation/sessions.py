@@ -18,8 +18,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.connectors.base import Connector
-from breakglass_shamir.custody.duration import in_words
+from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.custody.policy.duration import in_words
 from breakglass_shamir.custody.record import SessionsAwaited, SessionsEnded
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret

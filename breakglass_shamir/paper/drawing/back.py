@@ -8,11 +8,11 @@ Rules:
 """
 
 from breakglass_shamir.errors import InvalidInput
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.content import SheetContent
-from breakglass_shamir.paper.front import ENVELOPE_MODULES_MM, typed_lines
-from breakglass_shamir.paper.heading import HEADING_MM, MARGIN_MM
-from breakglass_shamir.paper.layout import ACCENT, HEAVY_MM, SEMIBOLD_MM, Page, Style
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.front import ENVELOPE_MODULES_MM, typed_lines
+from breakglass_shamir.paper.drawing.heading import HEADING_MM, MARGIN_MM
+from breakglass_shamir.paper.drawing.layout import ACCENT, HEAVY_MM, SEMIBOLD_MM, Page, Style
 
 _HEAD = Style("sans-bold", 13, ACCENT, stem=HEAVY_MM)
 _BODY = Style("sans", 11, stem=SEMIBOLD_MM)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from breakglass_shamir.errors import InvalidInput
-from breakglass_shamir.paper.qr import ALPHABET
-from breakglass_shamir.paper.typeface import drawable
+from breakglass_shamir.paper.drawing.qr import ALPHABET
+from breakglass_shamir.paper.drawing.typeface import drawable
 
 TYPED_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ *~$=?")
 """What a typed line may hold: base32, spaces, and the check symbols of Crockford's scheme."""

@@ -13,10 +13,11 @@ Rules:
 It has no envelope: the drill envelope is in the ledger.
 """
 
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.content import SheetContent
-from breakglass_shamir.paper.front import typed_lines
-from breakglass_shamir.paper.layout import HEAVY_MM, INK, WHITE, Page, Size, Style
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.front import typed_lines
+from breakglass_shamir.paper.drawing.layout import HEAVY_MM, INK, WHITE, Page, Style
+from breakglass_shamir.paper.sizes import Size
 
 MODULE_MM = 0.95
 """Side of one module of the drill code."""

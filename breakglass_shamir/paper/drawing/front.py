@@ -13,10 +13,10 @@ Rules:
 It does not draw an envelope code that is too large or one of several beyond the first; ``back`` does.
 """
 
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.content import SheetContent
-from breakglass_shamir.paper.heading import FOOTER_MM, HEADING_MM, MARGIN_MM
-from breakglass_shamir.paper.layout import ACCENT, HEAVY_MM, RULE_MM, SEMIBOLD_MM, TINT, Page, Style
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.heading import FOOTER_MM, HEADING_MM, MARGIN_MM
+from breakglass_shamir.paper.drawing.layout import ACCENT, HEAVY_MM, RULE_MM, SEMIBOLD_MM, TINT, Page, Style
 
 SHARE_MODULE_MM = 0.8
 """Side of one module of the share code; below 0.75 photographs begin to fail."""

@@ -4,8 +4,8 @@
 The heading stays visible when the sheet is folded, and in its bag. It does not say what the credential opens.
 """
 
-from breakglass_shamir.paper.content import SheetContent
-from breakglass_shamir.paper.layout import ACCENT, HEAVY_MM, RULE_MM, SEMIBOLD_MM, Page, Style
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.layout import ACCENT, HEAVY_MM, RULE_MM, SEMIBOLD_MM, Page, Style
 
 MARGIN_MM = 15.0
 """Left and right margin."""

@@ -22,24 +22,12 @@ from typing import Literal
 
 from reportlab.pdfgen.canvas import Canvas
 
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.typeface import Face, fit, outline, register, width, wrap
-
-Paper = Literal["a4", "letter"]
-Size = tuple[float, float]
-"""Width and height, mm."""
-
-PAPER_SIZES_MM: dict[Paper, Size] = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
-"""What a printer has in its tray."""
-
-HALF_SIZES_MM: dict[Paper, Size] = {"a4": (148.0, 210.0), "letter": (139.7, 215.9)}
-"""The half of each paper, upright: A5 and half letter. One cut across the middle of the paper makes it."""
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.drawing.typeface import Face, fit, outline, register, width, wrap
+from breakglass_shamir.paper.sizes import POINTS_PER_MM, Size
 
 Sides = Literal["Simplex", "DuplexFlipLongEdge"]
 """On how many sides of the paper a document is printed, ISO 32000-1 table 150."""
-
-POINTS_PER_MM = 72 / 25.4
-"""PDF user space units in a millimetre."""
 
 Colour = tuple[float, float, float]
 INK: Colour = (0.07, 0.07, 0.09)

@@ -13,9 +13,10 @@ What the steps are, and when they were taken, is the caller's to say.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.paper.heading import FOOTER_MM, MARGIN_MM
-from breakglass_shamir.paper.layout import ACCENT, FAINT, PAPER_SIZES_MM, TINT, Page, Paper, Style
-from breakglass_shamir.paper.typeface import drawable, wrap
+from breakglass_shamir.paper.drawing.heading import FOOTER_MM, MARGIN_MM
+from breakglass_shamir.paper.drawing.layout import ACCENT, FAINT, TINT, Page, Style
+from breakglass_shamir.paper.drawing.typeface import drawable, wrap
+from breakglass_shamir.paper.sizes import PAPER_SIZES_MM, POINTS_PER_MM, Paper
 
 ROW_MM = 8.0
 """Least height of a row, for handwriting."""
@@ -35,7 +36,6 @@ _SMALL = Style("sans", 7.5, FAINT)
 
 _TOP_MM = 16.0
 _PAD_MM = 1.6
-_POINTS_PER_MM = 72 / 25.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class _Flow:
 
 def _lines(cell: str, width: float) -> list[str]:
     text = drawable(cell, "the protocol")
-    return wrap(text, _CELL.face, _CELL.size, (width - 2 * _PAD_MM) * _POINTS_PER_MM) if text else []
+    return wrap(text, _CELL.face, _CELL.size, (width - 2 * _PAD_MM) * POINTS_PER_MM) if text else []
 
 
 def _height(row: Sequence[Sequence[str]]) -> float:

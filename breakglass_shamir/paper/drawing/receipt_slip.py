@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from breakglass_shamir.errors import InvalidInput
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.layout import FAINT, PAPER_SIZES_MM, Page, Style
-from breakglass_shamir.paper.typeface import drawable
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.drawing.layout import FAINT, Page, Style
+from breakglass_shamir.paper.drawing.typeface import drawable
+from breakglass_shamir.paper.sizes import PAPER_SIZES_MM
 
 SLIP_MM = (150.0, 84.0)
 """Width and height of a slip."""

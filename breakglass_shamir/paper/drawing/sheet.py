@@ -13,15 +13,14 @@ It does not print, name or store files.
 
 from functools import lru_cache
 
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.back import draw_back, draw_codes, pages_for
-from breakglass_shamir.paper.content import SheetContent, checked
-from breakglass_shamir.paper.drill_card import draw_drill_card, draw_half
-from breakglass_shamir.paper.front import draw_front
-from breakglass_shamir.paper.heading import footer, heading
-from breakglass_shamir.paper.layout import HALF_SIZES_MM, PAPER_SIZES_MM, Page, Paper
-
-__all__ = ["Paper", "SheetContent", "render", "render_for_printer"]
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.drawing.back import draw_back, draw_codes, pages_for
+from breakglass_shamir.paper.drawing.content import SheetContent, checked
+from breakglass_shamir.paper.drawing.drill_card import draw_drill_card, draw_half
+from breakglass_shamir.paper.drawing.front import draw_front
+from breakglass_shamir.paper.drawing.heading import footer, heading
+from breakglass_shamir.paper.drawing.layout import Page
+from breakglass_shamir.paper.sizes import HALF_SIZES_MM, PAPER_SIZES_MM, Paper
 
 _CARD_TITLE = "Drill card"
 

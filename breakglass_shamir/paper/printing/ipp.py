@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from breakglass_shamir.errors import PaperError
-from breakglass_shamir.paper.cups_programs import CALL_LIMIT_S, run, shown
+from breakglass_shamir.paper.printing.cups_programs import CALL_LIMIT_S, run, shown
 
 FILTERS_END_S = 5.0
 """Longest time for the filters of a cancelled job to end by themselves."""

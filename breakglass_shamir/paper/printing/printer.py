@@ -36,10 +36,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from breakglass_shamir.errors import PaperError
-from breakglass_shamir.paper import ipp
-from breakglass_shamir.paper.cups_programs import find_program, run
-
-__all__ = ["Printer", "printers"]
+from breakglass_shamir.paper.printing import ipp
+from breakglass_shamir.paper.printing.cups_programs import find_program, run
 
 SAME_SIZE_POINTS = 2.0
 """Difference up to which a page counts as being of a paper size."""
@@ -194,7 +192,7 @@ def _media(pdf: bytes) -> str:
     """Return the name of the paper that a PDF's pages were made for."""
     import pypdfium2
 
-    from breakglass_shamir.paper.layout import PAPER_SIZES_MM, POINTS_PER_MM
+    from breakglass_shamir.paper.sizes import PAPER_SIZES_MM, POINTS_PER_MM
 
     try:
         document = pypdfium2.PdfDocument(pdf)

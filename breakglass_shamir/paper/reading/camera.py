@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from breakglass_shamir.errors import PaperError
-from breakglass_shamir.paper.scan import ScannedPage, Scanner
+from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
 
 WANTED_WIDTH, WANTED_HEIGHT = 1920, 1080
 """Pixels asked of a camera; at fewer a whole sheet has under two and a half pixels a module."""

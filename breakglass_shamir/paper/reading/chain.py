@@ -20,12 +20,12 @@ from typing import Any
 import zxingcpp
 from PIL import Image
 
-from breakglass_shamir.paper import frames
-from breakglass_shamir.paper.finders import BENT, SKEWED
-from breakglass_shamir.paper.health import Corners, corners_of, used_budget
-from breakglass_shamir.paper.look import Look, Threshold
-from breakglass_shamir.paper.pages import Pages
-from breakglass_shamir.paper.prints import Print
+from breakglass_shamir.paper.reading import frames
+from breakglass_shamir.paper.reading.finders import BENT, SKEWED
+from breakglass_shamir.paper.reading.health import Corners, corners_of, used_budget
+from breakglass_shamir.paper.reading.look import Look, Threshold
+from breakglass_shamir.paper.reading.pages import Pages
+from breakglass_shamir.paper.reading.prints import Print
 
 _QR_ONLY = zxingcpp.barcode_formats_from_str("QRCodeModel2")
 """All formats cost ten times the time, and noise now and then looks like a Micro QR code."""
@@ -84,7 +84,7 @@ def plain_look(pages: Pages, number: int) -> Reading:
 
 def thorough_look(pages: Pages, number: int) -> Reading:
     """Look again and again until a share and an envelope are there."""
-    from breakglass_shamir.paper.variants import looks
+    from breakglass_shamir.paper.reading.variants import looks
 
     plain = pages.picture(number, fine=True)
     reading = Reading(_decode(Look("plain", plain)))
@@ -107,7 +107,7 @@ def thorough_look(pages: Pages, number: int) -> Reading:
 
 def _laid_flat(plain: Image.Image, codes: list[Code]) -> Iterator[Look]:
     """Yield the page laid flat by those codes that are known once this is asked for."""
-    from breakglass_shamir.paper.variants import laid_flat
+    from breakglass_shamir.paper.reading.variants import laid_flat
 
     yield from laid_flat(plain, [(code.corners, code.size) for code in codes if code.corners and _is_ours(code.text)])
 
@@ -118,7 +118,7 @@ def _salvage(picture: Image.Image, reading: Reading) -> str:
     Returns:
         What the prints of a share code tell where that is not all of it.
     """
-    from breakglass_shamir.paper.salvage import LOST, salvaged
+    from breakglass_shamir.paper.reading.salvage import LOST, salvaged
 
     codes = reading.codes
     if _is_complete(codes):
@@ -135,8 +135,8 @@ def _salvage(picture: Image.Image, reading: Reading) -> str:
 
 def _keep_prints(broken: list[Any], picture: Image.Image, prints: list[Print]) -> None:
     """Keep the print of each damaged envelope code from the look in which least of it is missing."""
-    from breakglass_shamir.paper import merge
-    from breakglass_shamir.paper.prints import printed
+    from breakglass_shamir.paper.reading import merge
+    from breakglass_shamir.paper.reading.prints import printed
 
     for found in broken:
         one = printed(found, picture) if (found.extra or {}).get("ECLevel") == merge.LEVEL else None
@@ -151,7 +151,7 @@ def _keep_prints(broken: list[Any], picture: Image.Image, prints: list[Print]) -
 
 def _flatten(look: Look, codes: list[Code]) -> None:
     """Add the codes that are whole, but on paper that is bent or seen from the side."""
-    from breakglass_shamir.paper.flatten import flattened
+    from breakglass_shamir.paper.reading.flatten import flattened
 
     for drawing, corners, size in flattened(*_broken(look.picture, codes), _FLATTENED_TOO[look.variant]):
         known = {code.text for code in codes}

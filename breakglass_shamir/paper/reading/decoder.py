@@ -22,11 +22,11 @@ from os import environ
 from pathlib import Path
 from typing import Any
 
-from breakglass_shamir.paper import frames
-from breakglass_shamir.paper.prints import Print
+from breakglass_shamir.paper.reading import frames
+from breakglass_shamir.paper.reading.prints import Print
 
 _BOOT = (
-    "import sys; sys.path += sys.argv[3:]; from breakglass_shamir.paper.worker import main; "
+    "import sys; sys.path += sys.argv[3:]; from breakglass_shamir.paper.reading.worker import main; "
     "main(int(sys.argv[1]), float(sys.argv[2]))"
 )
 """What the worker runs; without ``site`` it starts in half the time, so it is told the parent's path."""
@@ -169,7 +169,7 @@ class Decoder:
         self._process = self._socket = None
 
     def _command(self) -> list[str]:
-        paths = [str(Path(__file__).resolve().parents[2]), *(path for path in sys.path if Path(path).is_absolute())]
+        paths = [str(Path(__file__).resolve().parents[3]), *(path for path in sys.path if Path(path).is_absolute())]
         limits = [str(self._memory_bytes), str(self._timeout_s)]
         return [sys.executable, "-I", "-S", "-c", _BOOT, *limits, *paths]
 

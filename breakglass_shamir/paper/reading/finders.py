@@ -22,7 +22,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
-from breakglass_shamir.paper.health import Corners
+from breakglass_shamir.paper.reading.health import Corners
 
 MOST_FINDERS: Final = 48
 """Patterns that are told apart on one page; a sheet has nine, noise has any number."""

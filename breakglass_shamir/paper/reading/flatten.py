@@ -23,8 +23,8 @@ from itertools import chain, pairwise, product
 from math import hypot
 from typing import TYPE_CHECKING, Any, Final
 
-from breakglass_shamir.paper.finders import BENT, squares
-from breakglass_shamir.paper.health import Corners, corners_of, projection
+from breakglass_shamir.paper.reading.finders import BENT, squares
+from breakglass_shamir.paper.reading.health import Corners, corners_of, projection
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,7 +7,7 @@ It makes no picture (``variants`` does) and decodes none (``worker`` does).
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from breakglass_shamir.paper.health import Corners
+from breakglass_shamir.paper.reading.health import Corners
 
 if TYPE_CHECKING:
     from PIL import Image

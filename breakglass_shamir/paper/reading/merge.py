@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from breakglass_shamir.paper.prints import Print, blocks_of, sizes_of
+from breakglass_shamir.paper.reading.prints import Print, blocks_of, sizes_of
 
 LEVEL: Final = "M"
 """Error correction of every envelope code (spec: docs/spec/6-sheet.md)."""

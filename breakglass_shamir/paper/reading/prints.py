@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from breakglass_shamir.paper.health import block_of_each_codeword, corners_of, data_modules, straightened
+from breakglass_shamir.paper.reading.health import block_of_each_codeword, corners_of, data_modules, straightened
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Final
 
-from breakglass_shamir.paper.health import Corners, projection
+from breakglass_shamir.paper.reading.health import Corners, projection
 
 if TYPE_CHECKING:
     from PIL import Image

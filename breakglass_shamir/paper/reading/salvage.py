@@ -15,7 +15,7 @@ reads no envelope codes.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from breakglass_shamir.paper.prints import blocks_of, printed
+from breakglass_shamir.paper.reading.prints import blocks_of, printed
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -25,13 +25,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from breakglass_shamir.paper.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
-from breakglass_shamir.paper.folder import visible_files, wait_for_files
-from breakglass_shamir.paper.frames import ENVELOPE_PREFIX, LARGEST_FILE_BYTES, MOST_PAGES, SHARE_PREFIX
-from breakglass_shamir.paper.health import Health, health
-from breakglass_shamir.paper.merge import DamagedEnvelopes
-
-__all__ = ["Health", "ScannedCode", "ScannedPage", "Scanner", "wait_for_files"]
+from breakglass_shamir.paper.reading.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
+from breakglass_shamir.paper.reading.folder import visible_files
+from breakglass_shamir.paper.reading.frames import ENVELOPE_PREFIX, LARGEST_FILE_BYTES, MOST_PAGES, SHARE_PREFIX
+from breakglass_shamir.paper.reading.health import Health, health
+from breakglass_shamir.paper.reading.merge import DamagedEnvelopes
 
 MOST_LOSSES = 3
 """Crashes and hangs after which the rest of a file is given up."""

@@ -19,10 +19,10 @@ from itertools import product
 
 from PIL import Image, ImageChops, ImageFilter
 
-from breakglass_shamir.paper.finders import SEARCHED_PIXELS, at_most, repaired
-from breakglass_shamir.paper.health import Corners
-from breakglass_shamir.paper.look import Look
-from breakglass_shamir.paper.rectify import rectified
+from breakglass_shamir.paper.reading.finders import SEARCHED_PIXELS, at_most, repaired
+from breakglass_shamir.paper.reading.health import Corners
+from breakglass_shamir.paper.reading.look import Look
+from breakglass_shamir.paper.reading.rectify import rectified
 
 MOST_PIXELS = 6_000_000
 """An A4 page at 250 dpi; more makes a second look slower, and reads no more."""

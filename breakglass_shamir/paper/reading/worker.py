@@ -22,9 +22,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from breakglass_shamir.hygiene import harden_process
-from breakglass_shamir.paper import frames
-from breakglass_shamir.paper.chain import Reading, plain_look, thorough_look
-from breakglass_shamir.paper.pages import Pages, RefusedPicture, open_pages
+from breakglass_shamir.paper.reading import frames
+from breakglass_shamir.paper.reading.chain import Reading, plain_look, thorough_look
+from breakglass_shamir.paper.reading.pages import Pages, RefusedPicture, open_pages
 
 
 def main(memory_bytes: int, seconds_per_page: float) -> None:

@@ -18,14 +18,14 @@ from breakglass_shamir.alerts.delivery import Delivered, flush, pause_s
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.alerts.sinks.base import Deliverer
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.sinks import AnySink
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.sinks import AnySink
 from breakglass_shamir.errors import SinkFailure
 from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.ledger.outbox import Outbox
 from breakglass_shamir.ledger.store import FILE_NAME, Ledger
-from breakglass_shamir.operations import alerting
+from breakglass_shamir.operations.monitoring import alerting
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

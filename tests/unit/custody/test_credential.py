@@ -5,7 +5,8 @@ import struct
 
 import pytest
 
-from breakglass_shamir.custody.credential import Credential, CredentialKind, entropy_bits, generate
+from breakglass_shamir.custody.credential import Credential, CredentialKind
+from breakglass_shamir.custody.policy.generator import entropy_bits, generate
 from breakglass_shamir.errors import DecryptionFailed, InvalidInput, UnsupportedVersion
 from breakglass_shamir.hygiene import Secret
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.errors import LedgerUnwritable
 from breakglass_shamir.ledger import home
 from breakglass_shamir.ledger.entry import Entry

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.record import Record
-from breakglass_shamir.custody.state import Moment
 from breakglass_shamir.ledger import clock, times
 from breakglass_shamir.ledger.home import create
 from breakglass_shamir.ledger.times import Times

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody.credential import CredentialKind
-from breakglass_shamir.custody.policy import Policy
-from breakglass_shamir.custody.two_targets import elsewhere
+from breakglass_shamir.custody.life.two_targets import elsewhere
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets

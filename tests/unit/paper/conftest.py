@@ -9,8 +9,8 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from breakglass_shamir.paper.content import SheetContent
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.reading.scan import Scanner
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass_shamir.connectors import log_files, postgresql_csvlog, postgresql_log
-from breakglass_shamir.connectors.base import Login
+from breakglass_shamir.connectors.port import log_files
+from breakglass_shamir.connectors.port.answers import Login
+from breakglass_shamir.connectors.postgresql import csvlog
+from breakglass_shamir.connectors.postgresql import log as postgresql_log
 
 AT = "2026-11-25 08:00:{:02}.000 UTC"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -145,9 +147,9 @@ def test_the_rest_of_a_line_that_is_too_long_is_no_line(tmp_path: Path, monkeypa
 
 
 def test_what_is_open_for_longer_than_any_login_is_let_go(tmp_path: Path) -> None:
-    endless = row(1, "connection authorized: user=bg\n" + "\n" * postgresql_csvlog.LINES_MAX)
-    wide = row(1, "connection authorized: user=" + "b\n" * 10 + "g" * postgresql_csvlog.ROW_MAX)
-    many = row(1, "connection authorized: user=x\n" + f'{AT.format(59)},"\n' * 3 * postgresql_csvlog.OPEN_MAX)
+    endless = row(1, "connection authorized: user=bg\n" + "\n" * csvlog.LINES_MAX)
+    wide = row(1, "connection authorized: user=" + "b\n" * 10 + "g" * csvlog.ROW_MAX)
+    many = row(1, "connection authorized: user=x\n" + f'{AT.format(59)},"\n' * 3 * csvlog.OPEN_MAX)
     assert found(tmp_path, endless + wide + many + login(2)) == [(2, True)]
 
 
@@ -164,5 +166,5 @@ def test_whatever_clients_write_every_login_is_seen_and_no_other(said: list[tupl
             log += login(second, database=database[:63])
             expected.append(second)
     lines = io.StringIO(log, newline="\n").readlines()
-    seen = [int(one.at[17:19]) for one in postgresql_csvlog.rows(lines, WANTED)]
+    seen = [int(one.at[17:19]) for one in csvlog.rows(lines, WANTED)]
     assert seen == expected

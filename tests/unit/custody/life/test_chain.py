@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.chain import chain_of
+from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.errors import IllegalState
-from tests.unit.custody.test_lifecycle import (
+from tests.unit.custody.life.test_lifecycle import (
     CLOSED,
     FIRST,
     SECOND,
@@ -65,7 +65,7 @@ def test_it_reaches_as_far_as_somebody_vouched(make: Callable[[], Book], words: 
 
 def test_it_goes_on_from_a_pinned_beginning() -> None:
     third = deal(3, SECOND.envelope.core.epoch_id)
-    from tests.unit.custody.test_lifecycle import ack, countersigned, issued, read_back
+    from tests.unit.custody.life.test_lifecycle import ack, countersigned, issued, read_back
 
     book = pinned(blank()).add(declared()).add(opened(id_of(SECOND))).add(USE_ENDED)
     book.add(issued(third)).add(countersigned(third)).add(read_back(id_of(third)))

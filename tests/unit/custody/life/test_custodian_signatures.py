@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from breakglass_shamir.crypto import keys, ssh_key, sshsig
-from breakglass_shamir.custody import custodian_signatures
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life import custodian_signatures
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.errors import InvalidPolicy, InvalidRecord, InvalidSignature
 from breakglass_shamir.hygiene import Secret
-from tests.unit.custody import test_lifecycle as lives
-from tests.unit.custody.test_lifecycle import Book, adopted, started
+from tests.unit.custody.life import test_lifecycle as lives
+from tests.unit.custody.life.test_lifecycle import Book, adopted, started
 
 SEEDS = {letter: Secret(letter.encode() * 32) for letter in "abrx"}
 LINES = {letter: sshsig.public_line(keys.ed25519_public(seed), "") for letter, seed in SEEDS.items()}

@@ -8,9 +8,9 @@ import pytest
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.state import Phase
+from breakglass_shamir.custody.life.state import Phase
 from breakglass_shamir.errors import BreakglassError, InvalidRecord
-from tests.unit.custody.test_lifecycle import (
+from tests.unit.custody.life.test_lifecycle import (
     FIRST,
     ONE,
     SECOND,

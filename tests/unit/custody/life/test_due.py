@@ -4,11 +4,11 @@
 import pytest
 
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.due import DAY_S, Due, in_words, schedule
+from breakglass_shamir.custody.life.due import DAY_S, Due, in_words, schedule
+from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.record import AnyBody
-from breakglass_shamir.custody.state import Moment
-from tests.unit.custody.test_drill_rules import rehearsed, roll_call
-from tests.unit.custody.test_lifecycle import ONE, Book, at_issued, declared
+from tests.unit.custody.life.test_drill_rules import rehearsed, roll_call
+from tests.unit.custody.life.test_lifecycle import ONE, Book, at_issued, declared
 
 READ_BACK = records.ReadBack(epoch_id=ONE, sheets=("1.1", "1.2", "1.3"))
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.escalation import overdue, steps
+from breakglass_shamir.custody.life.escalation import overdue, steps
+from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.record import AnyBody, Eased, Escalated
-from breakglass_shamir.custody.state import Moment
 from breakglass_shamir.errors import IllegalState
-from tests.unit.custody.test_drill_rules import roll_call
-from tests.unit.custody.test_lifecycle import ONE, Book, at_issued, declared, opened, read_back
+from tests.unit.custody.life.test_drill_rules import roll_call
+from tests.unit.custody.life.test_lifecycle import ONE, Book, at_issued, declared, opened, read_back
 
 HOUR_S, DAY_S = 3600, 86_400
 REPEAT_S = 3600

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.gates import GATES, Problem, Request, before_declaring, before_opening
+from breakglass_shamir.custody.life.gates import GATES, Problem, Request, before_declaring, before_opening
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import Debt, Opening, Phase, SetState
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.record import Declared
-from breakglass_shamir.custody.state import Debt, Moment, Opening, Phase, SetState
 
 POLICY = policies.parse("""
 name = "prod-db"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass_shamir.custody import holders
 from breakglass_shamir.custody.confirm import ConfirmedCore
-from breakglass_shamir.custody.state import EpochState, EpochStatus, read_seat
+from breakglass_shamir.custody.life import holders
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, read_seat
 from breakglass_shamir.formats.structure import Group, Structure
 
 

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import holders, lifecycle
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life import holders, lifecycle
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, Opening, Phase, SetState
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.record import AnyBody, Record
-from breakglass_shamir.custody.state import EpochState, EpochStatus, LedgerState, Opening, Phase, SetState
 from breakglass_shamir.errors import (
     BreakglassError,
     HeldTooMuch,

@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 
 from breakglass_shamir.crypto import keys, ssh_key, sshsig
-from breakglass_shamir.custody import gates, officers
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.policy import Officer, Policy
-from breakglass_shamir.custody.state import Moment, OfficerSignature, Opening
+from breakglass_shamir.custody.life import gates, officers
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import OfficerSignature, Opening
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy import tables
+from breakglass_shamir.custody.policy.tables import Officer, Policy
 from breakglass_shamir.errors import IllegalState, InvalidPolicy, InvalidRecord, InvalidSignature
 from breakglass_shamir.hygiene import Secret
-from tests.unit.custody import test_lifecycle as lives
-from tests.unit.custody.test_lifecycle import Book, adopted, at_issued, declared, opened, started
+from tests.unit.custody.life import test_lifecycle as lives
+from tests.unit.custody.life.test_lifecycle import Book, adopted, at_issued, declared, opened, started
 
 SEEDS = {letter: Secret(letter.encode() * 32) for letter in "abcdx"}
 LINES = {letter: sshsig.public_line(keys.ed25519_public(seed), "") for letter, seed in SEEDS.items()}
@@ -29,7 +31,7 @@ def officer(name: str, held: str, **more: Any) -> Officer:
 
 def policy(*people: Officer, signatures: int = 2) -> Policy:
     base = policies.parse(lives.SOURCE)
-    rules = policies.Declaration(classes=("idp-outage",), signatures=signatures)
+    rules = tables.Declaration(classes=("idp-outage",), signatures=signatures)
     return Policy(name="prod-db", target=base.target, quorum=base.quorum, declaration=rules, officers=people)
 
 

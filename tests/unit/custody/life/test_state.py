@@ -3,7 +3,8 @@
 
 import pytest
 
-from breakglass_shamir.custody.state import Moment, SetState, read_seat, write_seat
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import SetState, read_seat, write_seat
 from breakglass_shamir.errors import IllegalState
 
 

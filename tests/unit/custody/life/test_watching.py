@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.life.watching import Accounts
 from breakglass_shamir.custody.record import AnyBody, Record
-from breakglass_shamir.custody.watching import Accounts
-from tests.unit.custody.test_lifecycle import ONE, at_issued, declared, opened
+from tests.unit.custody.life.test_lifecycle import ONE, at_issued, declared, opened
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SKEW_S = 60

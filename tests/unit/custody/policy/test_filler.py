@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass_shamir.custody.filler import FILLERS, is_filler
+from breakglass_shamir.custody.policy.filler import FILLERS, is_filler
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from breakglass_shamir.custody.generator import MIN_ENTROPY_BITS, UNAMBIGUOUS, Generator, expand
+from breakglass_shamir.custody.policy.generator import MIN_ENTROPY_BITS, UNAMBIGUOUS, Generator, expand
 from breakglass_shamir.errors import InvalidInput
 
 RULES = Generator(20, string.ascii_letters + string.digits + "+-=", ("A-Z", "a-z", "0-9", "+-="), "O0Il")

@@ -9,8 +9,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from breakglass_shamir.custody.policy_schema import schema
-from breakglass_shamir.operations import policy_examples
+from breakglass_shamir.custody.policy.schema import schema
+from breakglass_shamir.operations.policy import examples
 
 ROOT = Path(__file__).parents[3]
 NO_POLICIES = {"pyproject.toml", "ruff.toml"}
@@ -25,7 +25,7 @@ def validator() -> jsonschema.Draft202012Validator:
 
 
 def tree() -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.toml.decode(policy_examples.example("ssh-key"))
+    found: dict[str, Any] = msgspec.toml.decode(examples.example("ssh-key"))
     return found
 
 
@@ -34,9 +34,9 @@ def test_every_example_file_fits(validator: jsonschema.Draft202012Validator, exa
     validator.validate(msgspec.toml.decode(example.read_text()))
 
 
-@pytest.mark.parametrize("connector", policy_examples.connectors_with_example())
+@pytest.mark.parametrize("connector", examples.connectors_with_example())
 def test_every_printed_example_fits(validator: jsonschema.Draft202012Validator, connector: str) -> None:
-    validator.validate(msgspec.toml.decode(policy_examples.example(connector)))
+    validator.validate(msgspec.toml.decode(examples.example(connector)))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import hashlib
 
 import pytest
 
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.policy import Duration
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.errors import InvalidInput, InvalidPolicy
 from breakglass_shamir.formats.structure import Group, Structure
 

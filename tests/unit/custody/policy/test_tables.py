@@ -5,9 +5,10 @@ from datetime import date
 
 import pytest
 
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody import sinks
-from breakglass_shamir.custody.policy import Custodian, Duration, Policy
+from breakglass_shamir.custody.policy import sinks
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.tables import Custodian, Policy
 from breakglass_shamir.errors import InvalidPolicy
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtQ0GhdyqUDkzd5Zk5k1GyUuuCsqKhlE2YnOQ9DdxXe duty"

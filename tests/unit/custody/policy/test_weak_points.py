@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who or what alone stops or makes an opening, and what published guidance advises against."""
 
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.policy import Policy
-from breakglass_shamir.custody.weak_points import WeakPoints, fewest_people, warnings, weak_points
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
+from breakglass_shamir.custody.policy.weak_points import WeakPoints, fewest_people, warnings, weak_points
 
 
 def policy(groups: list[tuple[int, str]], needed: int, at: dict[str, str], more: str = "") -> Policy:

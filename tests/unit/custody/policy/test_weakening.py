@@ -3,9 +3,10 @@
 
 import pytest
 
-from breakglass_shamir.custody import policy as policies
-from breakglass_shamir.custody.weak_points import fewest_people
-from breakglass_shamir.custody.weakening import changes_quorum, weakenings
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy import tables
+from breakglass_shamir.custody.policy.weak_points import fewest_people
+from breakglass_shamir.custody.policy.weakening import changes_quorum, weakenings
 from breakglass_shamir.formats.structure import Group, Structure
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtQ0GhdyqUDkzd5Zk5k1GyUuuCsqKhlE2YnOQ9DdxXe duty"
@@ -127,11 +128,11 @@ WEAKER = [
 ]  # fmt: skip
 
 
-def read(source: str) -> policies.Policy:
+def read(source: str) -> tables.Policy:
     return policies.parse(source)
 
 
-def changed(old: str, new: str) -> policies.Policy:
+def changed(old: str, new: str) -> tables.Policy:
     assert BASE.count(old) == 1, old
     return read(BASE.replace(old, new))
 
@@ -169,7 +170,7 @@ def test_what_is_another_matter_is_not_named(old: str, new: str) -> None:
 
 
 def test_people_who_cannot_be_counted_are_taken_for_fewer() -> None:
-    def shared(second: str) -> policies.Policy:
+    def shared(second: str) -> tables.Policy:
         groups = [[f"{prefix}{n}" for n in range(20)] for prefix in ("A", second)]
         quorum = "".join(f"[[quorum.groups]]\nthreshold = 2\ncustodians = {names}\n" for names in groups)
         return read(f'name = "x"\ntarget = {{uri = "manual:"}}\ndeclaration = {{classes = ["x"]}}\n{quorum}')

@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.quorum import Pool, Verdict
-from breakglass_shamir.custody.typing import TypedEntry
+from breakglass_shamir.custody.quorum.pool import Pool, Verdict
+from breakglass_shamir.custody.quorum.typing import TypedEntry
 from breakglass_shamir.formats import share
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, seal

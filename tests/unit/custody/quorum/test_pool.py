@@ -10,8 +10,8 @@ import pytest
 
 from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.quorum import Answer, Known, Pool, Verdict, known_epochs
-from breakglass_shamir.custody.state import EpochState, EpochStatus, LedgerState, SetState
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, SetState
+from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict, known_epochs
 from breakglass_shamir.errors import EnvelopeConflict, InsufficientShares, MissingEnvelope, VoidShare
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Checkpoint, Envelope

@@ -13,10 +13,11 @@ import pytest
 
 from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import confirm, lifecycle, record
+from breakglass_shamir.custody import confirm, record
 from breakglass_shamir.custody.confirm import MAX_TRIES, ConfirmedCore
-from breakglass_shamir.custody.quorum import Answer, Known, Pool, Verdict
-from breakglass_shamir.custody.state import LedgerState
+from breakglass_shamir.custody.life import lifecycle
+from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict
 from breakglass_shamir.errors import (
     DecryptionFailed,
     EnvelopeConflict,

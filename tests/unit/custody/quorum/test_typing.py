@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import typed_line
-from breakglass_shamir.custody.quorum import Answer, Known, Pool, Verdict
-from breakglass_shamir.custody.typing import TypedEntry
+from breakglass_shamir.custody.quorum import typed_line
+from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict
+from breakglass_shamir.custody.quorum.typing import TypedEntry
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal

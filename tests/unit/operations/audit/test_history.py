@@ -5,15 +5,15 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from breakglass_shamir.crypto import sshsig
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.record import AnyBody, Record
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.operations import history
-from breakglass_shamir.operations.story import LogHistory, SetHistory
-from tests.unit.custody import test_lifecycle as lives
-from tests.unit.custody.test_lifecycle import FIRST, ONE, SEATS, SECOND, TWO, Book
-from tests.unit.custody.test_officers import LINES, OFFICERS, PRINTS, SEEDS
+from breakglass_shamir.operations.audit import history
+from breakglass_shamir.operations.audit.story import LogHistory, SetHistory
+from tests.unit.custody.life import test_lifecycle as lives
+from tests.unit.custody.life.test_lifecycle import FIRST, ONE, SEATS, SECOND, TWO, Book
+from tests.unit.custody.life.test_officers import LINES, OFFICERS, PRINTS, SEEDS
 
 SOURCE = lives.SOURCE + OFFICERS
 START = records.LedgerStarted(terminal="north", public_key=LINES["x"], software="x")

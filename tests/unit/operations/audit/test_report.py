@@ -13,21 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.chain import chain_of
-from breakglass_shamir.custody.state import LedgerState, Moment
+from breakglass_shamir.custody.life.chain import chain_of
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.errors import LedgerUnwritable
 from breakglass_shamir.ledger.times import Silence
 from breakglass_shamir.ledger.verify import Report
 from breakglass_shamir.ledger.walk import Checked
-from breakglass_shamir.operations import report, report_controls, report_view, status
-from breakglass_shamir.operations.report_view import Page, Verdict
-from breakglass_shamir.operations.verification import Verified
-from tests.unit.custody import test_lifecycle as lives
-from tests.unit.custody.test_lifecycle import FIRST, ONE, SECOND, TWO
-from tests.unit.operations.pages import Read, check
-from tests.unit.operations.test_history import SOURCE, START, Kept, begun, lived, roll_call
+from breakglass_shamir.operations.audit import report, report_controls, report_view
+from breakglass_shamir.operations.audit.report_view import Page, Verdict
+from breakglass_shamir.operations.audit.verification import Verified
+from breakglass_shamir.operations.monitoring import status
+from tests.unit.custody.life import test_lifecycle as lives
+from tests.unit.custody.life.test_lifecycle import FIRST, ONE, SECOND, TWO
+from tests.unit.operations.audit.pages import Read, check
+from tests.unit.operations.audit.test_history import SOURCE, START, Kept, begun, lived, roll_call
 
 HOSTILE = """'"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}{% raw %}&lt;</td></table>--><!--"""
 

@@ -5,15 +5,15 @@ import re
 
 import msgspec
 
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.operations import report_view
-from breakglass_shamir.operations.report_view import Verdict
-from tests.unit.custody import test_custodian_signatures as keys
-from tests.unit.custody import test_lifecycle as lives
-from tests.unit.operations.pages import check
-from tests.unit.operations.test_history import START, Kept, lived
-from tests.unit.operations.test_report import html, page_of, shown
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.operations.audit import report_view
+from breakglass_shamir.operations.audit.report_view import Verdict
+from tests.unit.custody.life import test_custodian_signatures as keys
+from tests.unit.custody.life import test_lifecycle as lives
+from tests.unit.operations.audit.pages import check
+from tests.unit.operations.audit.test_history import START, Kept, lived
+from tests.unit.operations.audit.test_report import html, page_of, shown
 
 PAGE = {"made": "2026-02-01T00:00:00Z", "software": "x"}
 

@@ -11,16 +11,16 @@ from typing import cast
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.quorum import Known
+from breakglass_shamir.custody.quorum.pool import Known
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
 from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations import one_sheet
-from breakglass_shamir.operations.one_sheet import Look, look, look_apart
-from breakglass_shamir.paper.health import Health
-from breakglass_shamir.paper.scan import ScannedCode, ScannedPage, Scanner
+from breakglass_shamir.operations.drills import one_sheet
+from breakglass_shamir.operations.drills.one_sheet import Look, look, look_apart
+from breakglass_shamir.paper.reading.health import Health
+from breakglass_shamir.paper.reading.scan import ScannedCode, ScannedPage, Scanner
 
 FRESH, WORN, GONE = Health("fresh", 0.1), Health("worn", 0.5), Health("replace", 0.9)
 

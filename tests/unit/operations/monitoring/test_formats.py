@@ -7,11 +7,11 @@ from collections import defaultdict
 import pytest
 
 from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.due import DAY_S
-from breakglass_shamir.custody.state import Moment, SetState
+from breakglass_shamir.custody.life.due import DAY_S
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.ledger import times
-from breakglass_shamir.operations.heartbeat import Silence
-from breakglass_shamir.operations.monitoring import (
+from breakglass_shamir.operations.monitoring.formats import (
     CRITICAL,
     OK,
     UNKNOWN,
@@ -21,9 +21,10 @@ from breakglass_shamir.operations.monitoring import (
     nagios_error,
     prometheus,
 )
-from breakglass_shamir.operations.status import SetStatus, Undelivered, ago, days, status_of
-from tests.unit.custody.test_due import READ_BACK, days_later
-from tests.unit.custody.test_lifecycle import ONE, Book, at_issued, declared, opened
+from breakglass_shamir.operations.monitoring.heartbeat import Silence
+from breakglass_shamir.operations.monitoring.status import SetStatus, Undelivered, ago, days, status_of
+from tests.unit.custody.life.test_due import READ_BACK, days_later
+from tests.unit.custody.life.test_lifecycle import ONE, Book, at_issued, declared, opened
 
 _SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\} (-?\d+)')
 _LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\[\\"n])*)"')
@@ -147,7 +148,7 @@ def test_sheets_of_which_the_same_is_said_share_a_sentence() -> None:
 
 
 def test_verified_counts_what_was_looked_at_and_did_not_fail() -> None:
-    from tests.unit.custody.test_drill_rules import roll_call
+    from tests.unit.custody.life.test_drill_rules import roll_call
 
     book = sealed()
     assert (at(book).verified, at(book, 3).verified_age_s) == (3, 3 * DAY_S)

@@ -12,15 +12,15 @@ import msgspec
 import pypdfium2
 import pytest
 
-from breakglass_shamir.custody import policy as policies
 from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.errors import FileExists, InvalidInput, PaperError, RotationDue
 from breakglass_shamir.ledger.home import create
 from breakglass_shamir.operations.desk import Desk
-from breakglass_shamir.operations.protocol import ACTS, kept, plan_of, start_of, write_plan
+from breakglass_shamir.operations.printing.protocol import ACTS, kept, plan_of, start_of, write_plan
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.paper.layout import Paper
-from tests.unit.custody.test_lifecycle import FIRST, ONE, SOURCE, adopted, declared, issued
+from breakglass_shamir.paper.sizes import Paper
+from tests.unit.custody.life.test_lifecycle import FIRST, ONE, SOURCE, adopted, declared, issued
 
 
 @dataclass

@@ -9,16 +9,16 @@ from typing import Any, cast
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.quorum import Answer, Known, Pool
+from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
 from breakglass_shamir.formats.structure import Group, Seat, Structure
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations import gather
 from breakglass_shamir.operations.desk import Desk
-from breakglass_shamir.paper.health import health
-from breakglass_shamir.paper.scan import ScannedCode, ScannedPage
+from breakglass_shamir.operations.reading import gather
+from breakglass_shamir.paper.reading.health import health
+from breakglass_shamir.paper.reading.scan import ScannedCode, ScannedPage
 
 NOTHING = (
     "no code found; unless it is the back of a sheet, try again with more light, the page flat and closer, "

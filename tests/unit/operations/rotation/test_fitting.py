@@ -8,12 +8,13 @@ from typing import ClassVar
 
 import pytest
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Preflight
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.credential import Credential, CredentialKind
-from breakglass_shamir.custody.generator import Generator
+from breakglass_shamir.custody.policy.generator import Generator
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations.fitting import DRAWS, STRENGTHS, Source, next_credential
+from breakglass_shamir.operations.rotation.fitting import DRAWS, STRENGTHS, Source, next_credential
 
 OLD = Credential(Secret(b"copper kettle"), CredentialKind.PASSWORD, account="root", target="picky:")
 

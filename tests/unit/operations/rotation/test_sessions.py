@@ -6,13 +6,14 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from breakglass_shamir.connectors.base import Check, CheckResult, Connector, Preflight
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.record import AnyBody, SessionsAwaited
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations import sessions
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.sessions import LONGEST_PAUSE_S, OwnSessions
+from breakglass_shamir.operations.rotation import sessions
+from breakglass_shamir.operations.rotation.sessions import LONGEST_PAUSE_S, OwnSessions
 
 SECRET = Secret(b"copper kettle")
 

@@ -11,9 +11,10 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw, ImageFilter, ImageStat
 
-from breakglass_shamir.paper.layout import PAPER_SIZES_MM, Paper
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render, render_for_printer
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render, render_for_printer
+from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.paper.sizes import PAPER_SIZES_MM, Paper
 
 Make = Callable[..., SheetContent]
 Rasterise = Callable[..., list[Image.Image]]

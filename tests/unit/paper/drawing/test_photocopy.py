@@ -13,12 +13,13 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageStat
 
-from breakglass_shamir.paper.front import FOUND, NEVER, REPORT, WHEN_CALLED
-from breakglass_shamir.paper.layout import Paper
-from breakglass_shamir.paper.sheet import SheetContent, render
-from breakglass_shamir.paper.typeface import outline
-from tests.unit.paper.damage import PRINT_DPI, Move, photocopy, traced
-from tests.unit.paper.test_sheet import EXTREMES
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.front import FOUND, NEVER, REPORT, WHEN_CALLED
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.drawing.typeface import outline
+from breakglass_shamir.paper.sizes import Paper
+from tests.unit.paper.drawing.test_sheet import EXTREMES
+from tests.unit.paper.reading.damage import PRINT_DPI, Move, photocopy, traced
 
 Make = Callable[..., SheetContent]
 Box = tuple[float, float, float, float]

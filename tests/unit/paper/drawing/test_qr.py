@@ -8,7 +8,7 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from breakglass_shamir.errors import PaperError
-from breakglass_shamir.paper import qr
+from breakglass_shamir.paper.drawing import qr
 
 
 def side(version: int) -> int:

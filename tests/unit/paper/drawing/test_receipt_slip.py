@@ -8,12 +8,12 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from breakglass_shamir.cli import code_screen
+from breakglass_shamir.cli.screen import code as code_screen
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats.receipt import Pin, Receipt
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.paper.receipt_slip import SlipContent, render
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.drawing.receipt_slip import SlipContent, render
+from breakglass_shamir.paper.reading.scan import Scanner
 
 KEY = Secret(b"k" * 32)
 CELL = 6

@@ -21,7 +21,7 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from breakglass_shamir.paper.health import projection
+from breakglass_shamir.paper.reading.health import projection
 
 PRINT_DPI: Final = 300
 """Resolution of the page as printed."""

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from breakglass_shamir.errors import PaperError
-from breakglass_shamir.paper.camera import Camera
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render
-from tests.unit.paper.damage import PRINT_DPI, tilted
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.reading.camera import Camera
+from breakglass_shamir.paper.reading.scan import Scanner
+from tests.unit.paper.reading.damage import PRINT_DPI, tilted
 
 Make = Callable[..., SheetContent]
 Rasterise = Callable[..., list[Image.Image]]

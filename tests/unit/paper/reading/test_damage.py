@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.unit.paper.damage import DAMAGES, traced
+from tests.unit.paper.reading.damage import DAMAGES, traced
 
 DOTS = [(300, 420), (2200, 380), (1240, 1750), (420, 3100), (2150, 3050)]
 GEOMETRIC = ["rotation", "perspective", "low resolution", "crumple", "photocopy", "motion", "phone", "webcam"]

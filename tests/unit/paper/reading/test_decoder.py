@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from breakglass_shamir.paper import frames
-from breakglass_shamir.paper.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
-from breakglass_shamir.paper.prints import Print
+from breakglass_shamir.paper.reading import frames
+from breakglass_shamir.paper.reading.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
+from breakglass_shamir.paper.reading.prints import Print
 
 
 class LyingDecoder(Decoder):

@@ -9,11 +9,12 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.finders import BENT, FLAT, MOST_FINDERS, SKEWED, finders, repaired, squares
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render
-from tests.unit.paper.damage import grain
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.reading.finders import BENT, FLAT, MOST_FINDERS, SKEWED, finders, repaired, squares
+from breakglass_shamir.paper.reading.scan import Scanner
+from tests.unit.paper.reading.damage import grain
 
 Make = Callable[..., SheetContent]
 Rasterise = Callable[..., list[Image.Image]]

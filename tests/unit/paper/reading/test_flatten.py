@@ -10,9 +10,9 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.flatten import MOST_MODULES, flattened
-from tests.unit.paper.damage import bend
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.reading.flatten import MOST_MODULES, flattened
+from tests.unit.paper.reading.damage import bend
 
 Some = Callable[[int], str]
 

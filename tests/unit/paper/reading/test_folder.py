@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from breakglass_shamir.paper.scan import wait_for_files
+from breakglass_shamir.paper.reading.folder import wait_for_files
 
 
 def next_files(waiting: Iterator[Path | None], looks: int) -> list[str]:

@@ -11,9 +11,9 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.health import Health, Word, health, sampled_budget, used_budget
-from breakglass_shamir.paper.scan import Scanner
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.reading.health import Health, Word, health, sampled_budget, used_budget
+from breakglass_shamir.paper.reading.scan import Scanner
 
 Some = Callable[[int], str]
 

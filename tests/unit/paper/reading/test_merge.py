@@ -15,12 +15,13 @@ from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, seal
 from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.health import block_of_each_codeword
-from breakglass_shamir.paper.merge import MOST_CODES, MOST_PRINTS, SPARE, DamagedEnvelopes
-from breakglass_shamir.paper.prints import Print, printed, sizes_of
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.reading.health import block_of_each_codeword
+from breakglass_shamir.paper.reading.merge import MOST_CODES, MOST_PRINTS, SPARE, DamagedEnvelopes
+from breakglass_shamir.paper.reading.prints import Print, printed, sizes_of
+from breakglass_shamir.paper.reading.scan import Scanner
 
 Some = Callable[[int], str]
 Make = Callable[..., SheetContent]

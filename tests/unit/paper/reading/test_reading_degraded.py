@@ -8,9 +8,10 @@ from random import Random
 import pytest
 from PIL import Image
 
-from breakglass_shamir.paper.scan import ScannedPage, Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render
-from tests.unit.paper import damage
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
+from tests.unit.paper.reading import damage
 
 Make = Callable[..., SheetContent]
 Rasterise = Callable[..., list[Image.Image]]

@@ -9,12 +9,13 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
-from breakglass_shamir.paper.health import Corners, projection
-from breakglass_shamir.paper.rectify import MOST_PIXELS, REACH, rectified
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render
-from tests.unit.paper import damage
-from tests.unit.paper.damage import Point
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.reading.health import Corners, projection
+from breakglass_shamir.paper.reading.rectify import MOST_PIXELS, REACH, rectified
+from breakglass_shamir.paper.reading.scan import Scanner
+from tests.unit.paper.reading import damage
+from tests.unit.paper.reading.damage import Point
 
 Make = Callable[..., SheetContent]
 Rasterise = Callable[..., list[Image.Image]]

@@ -9,10 +9,11 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
-from breakglass_shamir.paper import qr
-from breakglass_shamir.paper.salvage import LOST, salvaged
-from breakglass_shamir.paper.scan import Scanner
-from breakglass_shamir.paper.sheet import SheetContent, render
+from breakglass_shamir.paper.drawing import qr
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.reading.salvage import LOST, salvaged
+from breakglass_shamir.paper.reading.scan import Scanner
 
 Some = Callable[[int], str]
 Make = Callable[..., SheetContent]

@@ -15,11 +15,12 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from reportlab.pdfgen.canvas import Canvas
 
-from breakglass_shamir.paper import frames
-from breakglass_shamir.paper.decoder import Answer, DecoderLost, Looked, Opened
-from breakglass_shamir.paper.pages import RefusedPicture, open_pages
-from breakglass_shamir.paper.scan import ScannedCode, ScannedPage, Scanner, shown_name
-from breakglass_shamir.paper.sheet import SheetContent, render
+from breakglass_shamir.paper.drawing.content import SheetContent
+from breakglass_shamir.paper.drawing.sheet import render
+from breakglass_shamir.paper.reading import frames
+from breakglass_shamir.paper.reading.decoder import Answer, DecoderLost, Looked, Opened
+from breakglass_shamir.paper.reading.pages import RefusedPicture, open_pages
+from breakglass_shamir.paper.reading.scan import ScannedCode, ScannedPage, Scanner, shown_name
 
 Make = Callable[..., SheetContent]
 Rasterise = Callable[..., list[Image.Image]]
