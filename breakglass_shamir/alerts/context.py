@@ -11,7 +11,7 @@ from breakglass_shamir.alerts.event import Action, Severity
 from breakglass_shamir.custody.life.state import EpochState, LedgerState, Opening, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import InvalidPolicy
 
 

@@ -16,8 +16,54 @@ from typing import Any
 from breakglass_shamir.alerts import ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Severity
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import holders
+from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
+from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.monitoring import (
+    AlertsDelivered,
+    ChangedOutside,
+    Eased,
+    Escalated,
+    Heartbeat,
+    LoginSeen,
+    Watched,
+)
+from breakglass_shamir.custody.records.openings import (
+    Cancelled,
+    Closed,
+    Declared,
+    InUse,
+    OfficerSigned,
+    Opened,
+    Overridden,
+    Refused,
+    Settled,
+    UseEnded,
+)
+from breakglass_shamir.custody.records.rotations import (
+    Abandoned,
+    Applied,
+    Applying,
+    Countersigned,
+    Deferred,
+    NotBefore,
+    OldDead,
+    Rejected,
+    RotationFound,
+    SessionsAwaited,
+    SessionsEnded,
+    Waited,
+)
+from breakglass_shamir.custody.records.sheets import (
+    Acknowledged,
+    CustodianSigned,
+    Destroyed,
+    Noted,
+    ReadBack,
+    Reassigned,
+    SheetVoided,
+)
 
 _LOUD = {"emergency": Severity.HIGH}
 """Quieter than a login that no opening accounts for."""
@@ -84,26 +130,26 @@ def _loud(context: Context, otherwise: Severity = Severity.LOW) -> Severity:
     return _LOUD.get(context.purpose, otherwise)
 
 
-def _ledger_started(_c: Context, body: records.LedgerStarted) -> Iterator[Telling]:
+def _ledger_started(_c: Context, body: LedgerStarted) -> Iterator[Telling]:
     yield _terminal(3, f"a ledger begins on the terminal {body.terminal}", Severity.LOW)
 
 
-def _ledger_moved(_c: Context, body: records.LedgerMoved) -> Iterator[Telling]:
+def _ledger_moved(_c: Context, body: LedgerMoved) -> Iterator[Telling]:
     subject = f"the ledger goes on in another place: {body.reason}"
     yield _terminal(ocsf.OTHER, subject, Severity.HIGH, activity_name="Ledger moved")
 
 
-def _policy_adopted(_c: Context, body: records.PolicyAdopted) -> Iterator[Telling]:
+def _policy_adopted(_c: Context, body: PolicyAdopted) -> Iterator[Telling]:
     yield compliance(f"a policy was adopted, digest {body.digest[:12]}", ocsf.PASS, "policy adoption")
 
 
-def _policy_weakened(_c: Context, body: records.PolicyWeakened) -> Iterator[Telling]:
+def _policy_weakened(_c: Context, body: PolicyWeakened) -> Iterator[Telling]:
     subject = f"a weaker policy was adopted, digest {body.digest[:12]}"
     yield compliance(subject, ocsf.WARNING, "policy adoption", body.weakens)
     yield finding(f"{subject}: {'; '.join(body.weakens)}", incident=f"policy-{body.digest[:12]}", action=Action.NOTE)
 
 
-def _reassigned(c: Context, body: records.Reassigned) -> Iterator[Telling]:
+def _reassigned(c: Context, body: Reassigned) -> Iterator[Telling]:
     who = f" to {body.custodian}" if c.custodians_named else ""
     subject = f"sheet {body.sheet} of epoch {c.number(body.epoch_id)} changed hands{who}: {body.reason}"
     yield _entity(c, 5, subject, Severity.LOW, body.epoch_id)
@@ -111,41 +157,41 @@ def _reassigned(c: Context, body: records.Reassigned) -> Iterator[Telling]:
         yield finding(f"{subject}, despite: {'; '.join(body.despite)}", incident=f"custody-{body.epoch_id}")
 
 
-def _issued(c: Context, body: records.Issued) -> Iterator[Telling]:
+def _issued(c: Context, body: Issued) -> Iterator[Telling]:
     subject = f"{len(body.custodians)} sheets of epoch {body.epoch} were issued, credential {body.proven}"
     more = {"comment": ", ".join(body.custodians.values())} if c.custodians_named else {}
     yield _entity(c, 1, subject, Severity.LOW, body.epoch_id, **more)
 
 
-def _recovered(c: Context, body: records.Recovered | records.RecoveredCore) -> Iterator[Telling]:
-    pinned = isinstance(body, records.Recovered) and body.pinned
+def _recovered(c: Context, body: Recovered | RecoveredCore) -> Iterator[Telling]:
+    pinned = isinstance(body, Recovered) and body.pinned
     subject = f"this terminal learned epoch {body.epoch} from its sheets" + ("" if pinned else ", UNPINNED")
     yield _entity(c, 6, subject, Severity.LOW if pinned else Severity.MEDIUM, body.epoch_id)
 
 
-def _proven(c: Context, body: records.Proven) -> Iterator[Telling]:
+def _proven(c: Context, body: Proven) -> Iterator[Telling]:
     status = _CHECK_RESULT.get(body.result, 0)
     yield _login(c, 1, f"the credential of epoch {c.number(body.epoch_id)} was tried: {body.result}", status)
 
 
-def _read_back(c: Context, body: records.ReadBack) -> Iterator[Telling]:
+def _read_back(c: Context, body: ReadBack) -> Iterator[Telling]:
     subject = f"sheets {', '.join(body.sheets)} of epoch {c.number(body.epoch_id)} were read back"
     yield _entity(c, 3, subject, Severity.INFORMATIONAL, body.epoch_id)
 
 
-def _acknowledged(c: Context, body: records.Acknowledged) -> Iterator[Telling]:
+def _acknowledged(c: Context, body: Acknowledged) -> Iterator[Telling]:
     who = body.custodian if c.custodians_named and body.custodian else "its custodian"
     subject = f"sheet {body.sheet} of epoch {c.number(body.epoch_id)} is held by {who}"
     yield _entity(c, 3, subject, Severity.INFORMATIONAL, body.epoch_id)
 
 
-def _custodian_signed(c: Context, body: records.CustodianSigned) -> Iterator[Telling]:
+def _custodian_signed(c: Context, body: CustodianSigned) -> Iterator[Telling]:
     who = body.custodian if c.custodians_named else "its custodian"
     subject = f"sheet {body.sheet} of epoch {c.number(body.epoch_id)} is signed for by {who} with an own key"
     yield _entity(c, 3, subject, Severity.INFORMATIONAL, body.epoch_id)
 
 
-def _sheet_voided(c: Context, body: records.SheetVoided) -> Iterator[Telling]:
+def _sheet_voided(c: Context, body: SheetVoided) -> Iterator[Telling]:
     subject = f"sheet {body.sheet} of epoch {c.number(body.epoch_id)} is void: {body.reason}"
     yield _entity(c, 4, subject, Severity.HIGH, body.epoch_id)
     epoch = c.epoch(body.epoch_id)
@@ -155,13 +201,13 @@ def _sheet_voided(c: Context, body: records.SheetVoided) -> Iterator[Telling]:
         yield finding(risk, incident=f"quorum-{body.epoch_id}", severity=Severity.FATAL)
 
 
-def _declared(c: Context, body: records.Declared) -> Iterator[Telling]:
+def _declared(c: Context, body: Declared) -> Iterator[Telling]:
     more = {"comment": body.reason}
     subject = f"{body.purpose} declared: {body.incident_class}, {body.ticket}, by {', '.join(body.officers)}"
     yield _entity(c, 10, subject, _loud(c, Severity.INFORMATIONAL), **more)
 
 
-def _refused(c: Context, body: records.Refused) -> Iterator[Telling]:
+def _refused(c: Context, body: Refused) -> Iterator[Telling]:
     subject = f"refused at {body.stage}: {body.message}"
     if body.stage == "neither-works":
         yield finding(f"LOCKED OUT: {body.message}", incident=f"neither-{c.opening_id[:12]}", severity=Severity.FATAL)
@@ -173,26 +219,26 @@ def _refused(c: Context, body: records.Refused) -> Iterator[Telling]:
         yield finding(subject, incident="", severity=Severity.MEDIUM, action=Action.NOTE)
 
 
-def _overridden(c: Context, body: records.Overridden) -> Iterator[Telling]:
+def _overridden(c: Context, body: Overridden) -> Iterator[Telling]:
     subject = f"the check {body.gate} was overridden ({body.problem}): {body.reason}"
     yield finding(subject, incident=f"{body.gate}-{c.record.seq}")
 
 
-def _officer_signed(c: Context, body: records.OfficerSigned) -> Iterator[Telling]:
+def _officer_signed(c: Context, body: OfficerSigned) -> Iterator[Telling]:
     yield _entity(c, 3, f"{body.officer} signed the declaration with an own key", Severity.INFORMATIONAL)
 
 
-def _recovery_imported(c: Context, body: records.RecoveryImported) -> Iterator[Telling]:
+def _recovery_imported(c: Context, body: RecoveryImported) -> Iterator[Telling]:
     subject = f"epoch {c.number(body.epoch_id)}, {body.status}, was opened without the toolkit; the record was imported"
     yield _entity(c, 2, subject, Severity.CRITICAL, body.epoch_id)
     yield finding(subject, incident=f"recovery-{body.sha256[:12]}", severity=Severity.CRITICAL)
 
 
-def _cancelled(c: Context, body: records.Cancelled) -> Iterator[Telling]:
+def _cancelled(c: Context, body: Cancelled) -> Iterator[Telling]:
     yield _entity(c, 11, f"declaration withdrawn: {body.reason}", Severity.INFORMATIONAL)
 
 
-def _opened(c: Context, body: records.Opened) -> Iterator[Telling]:
+def _opened(c: Context, body: Opened) -> Iterator[Telling]:
     how = f"to {body.program}" if body.program else body.mode
     subject = f"opened by a quorum, sheets {', '.join(body.sheets)} of epoch {c.number(body.epoch_id)} ({how})"
     yield _entity(c, 2, subject, _loud(c), body.epoch_id)
@@ -201,30 +247,30 @@ def _opened(c: Context, body: records.Opened) -> Iterator[Telling]:
         yield finding(subject, incident=f"witness-{c.opening_id[:12]}", severity=Severity.CRITICAL)
 
 
-def _in_use(c: Context, _b: records.InUse) -> Iterator[Telling]:
+def _in_use(c: Context, _b: InUse) -> Iterator[Telling]:
     yield _entity(c, 2, "the credential is being revealed", _loud(c))
 
 
-def _use_ended(c: Context, body: records.UseEnded) -> Iterator[Telling]:
+def _use_ended(c: Context, body: UseEnded) -> Iterator[Telling]:
     severity = Severity.CRITICAL if body.classification == "misuse" else Severity.LOW
     yield _entity(c, 3, f"the use ended, classified {body.classification}: {body.outcome}", severity)
 
 
-def _deferred(c: Context, body: records.Deferred) -> Iterator[Telling]:
+def _deferred(c: Context, body: Deferred) -> Iterator[Telling]:
     subject = f"the rotation was put off for {body.for_s} s: {body.reason}"
     yield finding(subject, incident=f"deferred-{c.opening_id[:12]}")
 
 
-def _abandoned(c: Context, body: records.Abandoned) -> Iterator[Telling]:
+def _abandoned(c: Context, body: Abandoned) -> Iterator[Telling]:
     subject = f"the sheets of epoch {c.number(body.epoch_id)} are void, it was never applied: {body.reason}"
     yield _entity(c, 4, subject, Severity.LOW, body.epoch_id)
 
 
-def _applied(c: Context, body: records.Applied) -> Iterator[Telling]:
+def _applied(c: Context, body: Applied) -> Iterator[Telling]:
     yield _account(c, f"the target took the credential of epoch {c.number(body.new_epoch_id)}", Severity.LOW)
 
 
-def _old_dead(c: Context, body: records.OldDead) -> Iterator[Telling]:
+def _old_dead(c: Context, body: OldDead) -> Iterator[Telling]:
     how = "attested" if body.attested_by else "proven"
     subject = f"the credential of epoch {c.number(body.old_epoch_id)} is {how} dead, scope {body.scope}"
     yield _account(c, subject, Severity.MEDIUM if body.attested_by else Severity.LOW)
@@ -235,7 +281,7 @@ def _old_dead(c: Context, body: records.OldDead) -> Iterator[Telling]:
     )  # fmt: skip
 
 
-def _closed(c: Context, body: records.Closed) -> Iterator[Telling]:
+def _closed(c: Context, body: Closed) -> Iterator[Telling]:
     yield _entity(c, 11, f"opening closed, classified {body.classification}", Severity.LOW)
     yield finding(
         "the rotation is done", incident=f"deferred-{c.opening_id[:12]}", severity=Severity.INFORMATIONAL,
@@ -243,65 +289,65 @@ def _closed(c: Context, body: records.Closed) -> Iterator[Telling]:
     )  # fmt: skip
 
 
-def _settled(_c: Context, body: records.Settled) -> Iterator[Telling]:
+def _settled(_c: Context, body: Settled) -> Iterator[Telling]:
     subject = f"the overridden check was looked at by {', '.join(body.officers)}: {body.reason}"
     yield finding(subject, incident=body.debt, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
 
-def _roll_call(c: Context, body: records.RollCall) -> Iterator[Telling]:
+def _roll_call(c: Context, body: RollCall) -> Iterator[Telling]:
     who = f" with {body.custodian}" if c.custodians_named else ""
     health = f", print {body.health}, {body.used_percent} % used" if body.health else ""
     subject = f"roll-call of sheet {body.sheet}{who} ({body.level}): {body.result}{health}"
     yield compliance(subject, _result(body.result), f"roll-call, {body.level}", body.reasons)
 
 
-def _rehearsed(_c: Context, body: records.Rehearsed) -> Iterator[Telling]:
+def _rehearsed(_c: Context, body: Rehearsed) -> Iterator[Telling]:
     subject = f"rehearsal with drill cards {', '.join(body.sheets)}: {body.result}"
     yield compliance(subject, _result(body.result), "rehearsal", body.reasons)
 
 
-def _drill_ended(_c: Context, body: records.DrillEnded) -> Iterator[Telling]:
+def _drill_ended(_c: Context, body: DrillEnded) -> Iterator[Telling]:
     yield compliance(f"{body.drill} drill: {body.result}", _result(body.result), f"{body.drill} drill", body.reasons)
 
 
-def _destroyed(c: Context, body: records.Destroyed) -> Iterator[Telling]:
+def _destroyed(c: Context, body: Destroyed) -> Iterator[Telling]:
     subject = f"sheets {', '.join(body.sheets)} of epoch {c.number(body.epoch_id)} were destroyed before witnesses"
     yield _entity(c, 4, subject, Severity.INFORMATIONAL, body.epoch_id)
 
 
-def _noted(c: Context, body: records.Noted) -> Iterator[Telling]:
+def _noted(c: Context, body: Noted) -> Iterator[Telling]:
     yield _entity(c, 3, f"noted: {body.text}", Severity.INFORMATIONAL)
 
 
-def _heartbeat(_c: Context, body: records.Heartbeat) -> Iterator[Telling]:
+def _heartbeat(_c: Context, body: Heartbeat) -> Iterator[Telling]:
     subject = f"the terminal is alive; the next sign is due in {body.every_s} s"
     yield _terminal(ocsf.OTHER, subject, Severity.INFORMATIONAL, activity_name="Heartbeat")
 
 
-def _sessions_ended(c: Context, body: records.SessionsEnded) -> Iterator[Telling]:
+def _sessions_ended(c: Context, body: SessionsEnded) -> Iterator[Telling]:
     if body.failed:
         yield finding(f"sessions of the account were not ended: {body.detail}", incident=f"sessions-{c.record.seq}")
     else:
         yield _login(c, 2, f"{body.count} sessions of the account were ended: {body.detail}", ocsf.SUCCESS)
 
 
-def _rejected(c: Context, body: records.Rejected) -> Iterator[Telling]:
+def _rejected(c: Context, body: Rejected) -> Iterator[Telling]:
     yield _account(
         c, "the target's rules did not take the new credential; another is made", Severity.MEDIUM, ocsf.FAILURE
     )
 
 
-def _not_before(_c: Context, body: records.NotBefore) -> Iterator[Telling]:
+def _not_before(_c: Context, body: NotBefore) -> Iterator[Telling]:
     subject = f"the target takes no change before {body.until}; the rotation is owed after it"
     yield finding(subject, incident="not-before", severity=Severity.MEDIUM, action=Action.NOTE)
 
 
-def _rotation_found(c: Context, body: records.RotationFound) -> Iterator[Telling]:
+def _rotation_found(c: Context, body: RotationFound) -> Iterator[Telling]:
     subject = "quorums of two epochs were there: a rotation was interrupted elsewhere"
     yield _account(c, subject, Severity.HIGH, ocsf.FAILURE)
 
 
-def _login_seen(c: Context, body: records.LoginSeen) -> Iterator[Telling]:
+def _login_seen(c: Context, body: LoginSeen) -> Iterator[Telling]:
     how = "logged in" if body.accepted else f"was refused {body.count} times"
     whence = f" from {body.source}" if body.source else ""
     why = "accounted for" if body.matched else "no opening accounts for it"
@@ -314,13 +360,13 @@ def _login_seen(c: Context, body: records.LoginSeen) -> Iterator[Telling]:
         yield finding(f"UNMATCHED LOGIN: {subject}", incident=f"login-{c.record.seq}", severity=Severity.CRITICAL)
 
 
-def _changed_outside(c: Context, body: records.ChangedOutside) -> Iterator[Telling]:
+def _changed_outside(c: Context, body: ChangedOutside) -> Iterator[Telling]:
     subject = f"the password changed at {body.at} without a rotation"
     yield _account(c, subject, Severity.CRITICAL)
     yield finding(subject, incident=f"password-change-{c.record.seq}", severity=Severity.CRITICAL)
 
 
-def _watched(_c: Context, body: records.Watched) -> Iterator[Telling]:
+def _watched(_c: Context, body: Watched) -> Iterator[Telling]:
     if body.problem:
         yield finding(f"the watch cannot ask the target: {body.problem}", incident="watch")
         return
@@ -329,14 +375,14 @@ def _watched(_c: Context, body: records.Watched) -> Iterator[Telling]:
     yield finding(subject, incident="watch", severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
 
-def _escalated(_c: Context, body: records.Escalated) -> Iterator[Telling]:
+def _escalated(_c: Context, body: Escalated) -> Iterator[Telling]:
     severity = _LEVELS[min(body.level, len(_LEVELS)) - 1]
     if body.subject.startswith("quorum-"):
         severity = Severity.FATAL
     yield finding(f"{body.what} (told {_times(body.level)})", incident=body.subject, severity=severity)
 
 
-def _eased(_c: Context, body: records.Eased) -> Iterator[Telling]:
+def _eased(_c: Context, body: Eased) -> Iterator[Telling]:
     subject = f"settled: {body.what}"
     yield finding(subject, incident=body.subject, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
@@ -350,58 +396,58 @@ def _times(level: int) -> str:
 
 
 TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
-    records.LedgerStarted: _ledger_started,
-    records.LedgerMoved: _ledger_moved,
-    records.PolicyAdopted: _policy_adopted,
-    records.PolicyWeakened: _policy_weakened,
-    records.Reassigned: _reassigned,
-    records.Issued: _issued,
-    records.Recovered: _recovered,
-    records.RecoveredCore: _recovered,
-    records.Proven: _proven,
-    records.ReadBack: _read_back,
-    records.Acknowledged: _acknowledged,
-    records.CustodianSigned: _custodian_signed,
-    records.SheetVoided: _sheet_voided,
-    records.Declared: _declared,
-    records.Refused: _refused,
-    records.Overridden: _overridden,
-    records.OfficerSigned: _officer_signed,
-    records.RecoveryImported: _recovery_imported,
-    records.Cancelled: _cancelled,
-    records.Opened: _opened,
-    records.InUse: _in_use,
-    records.UseEnded: _use_ended,
-    records.Deferred: _deferred,
-    records.Abandoned: _abandoned,
-    records.Applied: _applied,
-    records.OldDead: _old_dead,
-    records.Closed: _closed,
-    records.Settled: _settled,
-    records.RollCall: _roll_call,
-    records.Rehearsed: _rehearsed,
-    records.DrillEnded: _drill_ended,
-    records.Destroyed: _destroyed,
-    records.Noted: _noted,
-    records.Heartbeat: _heartbeat,
-    records.SessionsEnded: _sessions_ended,
-    records.Rejected: _rejected,
-    records.NotBefore: _not_before,
-    records.RotationFound: _rotation_found,
-    records.LoginSeen: _login_seen,
-    records.ChangedOutside: _changed_outside,
-    records.Watched: _watched,
-    records.Escalated: _escalated,
-    records.Eased: _eased,
+    LedgerStarted: _ledger_started,
+    LedgerMoved: _ledger_moved,
+    PolicyAdopted: _policy_adopted,
+    PolicyWeakened: _policy_weakened,
+    Reassigned: _reassigned,
+    Issued: _issued,
+    Recovered: _recovered,
+    RecoveredCore: _recovered,
+    Proven: _proven,
+    ReadBack: _read_back,
+    Acknowledged: _acknowledged,
+    CustodianSigned: _custodian_signed,
+    SheetVoided: _sheet_voided,
+    Declared: _declared,
+    Refused: _refused,
+    Overridden: _overridden,
+    OfficerSigned: _officer_signed,
+    RecoveryImported: _recovery_imported,
+    Cancelled: _cancelled,
+    Opened: _opened,
+    InUse: _in_use,
+    UseEnded: _use_ended,
+    Deferred: _deferred,
+    Abandoned: _abandoned,
+    Applied: _applied,
+    OldDead: _old_dead,
+    Closed: _closed,
+    Settled: _settled,
+    RollCall: _roll_call,
+    Rehearsed: _rehearsed,
+    DrillEnded: _drill_ended,
+    Destroyed: _destroyed,
+    Noted: _noted,
+    Heartbeat: _heartbeat,
+    SessionsEnded: _sessions_ended,
+    Rejected: _rejected,
+    NotBefore: _not_before,
+    RotationFound: _rotation_found,
+    LoginSeen: _login_seen,
+    ChangedOutside: _changed_outside,
+    Watched: _watched,
+    Escalated: _escalated,
+    Eased: _eased,
 }
 """Record type to what it is told as."""
 
 SILENT: Mapping[type, str] = {
-    records.Countersigned: "a step of a rotation that is told when it is done",
-    records.Pinned: "it follows the record of what it pins",
-    records.SessionsAwaited: "a step of a rotation that is told when it is done",
-    records.Waited: "a step of a rotation that is told when it is done",
-    records.Applying: "a step of a rotation that is told when it is done",
-    records.AlertsDelivered: "telling of it would never end",
+    Countersigned: "a step of a rotation that is told when it is done",
+    Pinned: "it follows the record of what it pins",
+    SessionsAwaited: "a step of a rotation that is told when it is done",
+    Waited: "a step of a rotation that is told when it is done",
+    Applying: "a step of a rotation that is told when it is done",
+    AlertsDelivered: "telling of it would never end",
 }
 """Record types that are not told, and why."""

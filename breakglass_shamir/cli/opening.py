@@ -254,7 +254,7 @@ def _mode(terminal: Terminal, options: dict[str, Any]) -> str:
 
 def _use(terminal: Terminal, command: tuple[str, ...], options: dict[str, Any]) -> "Use":
     from breakglass_shamir.custody.policy.duration import Duration
-    from breakglass_shamir.custody.record import check_human_text
+    from breakglass_shamir.custody.records.words import check_human_text
     from breakglass_shamir.operations.credential.recombine import Use
 
     defer_s = Duration.parse(options["defer"]).seconds if options["defer"] else 0

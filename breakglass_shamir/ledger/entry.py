@@ -4,8 +4,8 @@
 import hashlib
 from dataclasses import dataclass
 
-from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import InvalidRecord
 from breakglass_shamir.ledger.connection import DAMAGED_HINT
 

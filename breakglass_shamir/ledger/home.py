@@ -23,7 +23,8 @@ from pathlib import Path
 
 from breakglass_shamir import __version__
 from breakglass_shamir.crypto import keys, sshsig
-from breakglass_shamir.custody.record import LedgerMoved, LedgerStarted, check_human_text
+from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted
+from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import FileExists, InvalidInput, InvalidSignature, LedgerUnwritable, NoHome
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.schema import Beside

@@ -6,7 +6,10 @@ They are not over the bytes of the record that holds them; the terminal's signat
 
 from breakglass_shamir.custody.life import custodian_signatures, officers, recovery
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.record import CustodianSigned, OfficerSigned, Record, RecoveryImported
+from breakglass_shamir.custody.records.epochs import RecoveryImported
+from breakglass_shamir.custody.records.openings import OfficerSigned
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.sheets import CustodianSigned
 
 SIGNED_INSIDE = (OfficerSigned, CustodianSigned, RecoveryImported)
 """Record types that hold such a signature."""

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from breakglass_shamir.crypto import merkle
 from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.crypto.proof import LogProof
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import InvalidProof, RecordMissing
 from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
 from breakglass_shamir.formats.receipt import NO_ENVELOPE, Pin, Receipt

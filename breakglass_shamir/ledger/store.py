@@ -30,11 +30,12 @@ from typing import Self
 
 from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, sign_note
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.ledger import LedgerStarted
+from breakglass_shamir.custody.records.record import AnyBody, Record
 from breakglass_shamir.errors import (
     FileExists,
     IllegalState,
@@ -344,13 +345,13 @@ class Ledger(StoredLog):
         self._last_digest = records.digest(data)
 
 
-def check_first(record: Record) -> records.LedgerStarted:
+def check_first(record: Record) -> LedgerStarted:
     """Return what the first record of a log says.
 
     Raises:
         InvalidRecord: it is not the start of a log.
     """
-    if not isinstance(record.body, records.LedgerStarted):
+    if not isinstance(record.body, LedgerStarted):
         raise InvalidRecord("expected the start of a ledger, got another record", hint=DAMAGED_HINT)
     return record.body
 

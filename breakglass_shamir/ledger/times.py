@@ -15,7 +15,7 @@ It reads no clock.
 from dataclasses import dataclass
 from datetime import datetime
 
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.record import Record
 
 DRIFT_S = 5.0
 """How far the wall clock may leave the uptime between two records, and a thousandth of the time besides."""

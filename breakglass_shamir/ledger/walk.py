@@ -11,11 +11,11 @@ from hashlib import sha256
 
 from breakglass_shamir.crypto import merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note, outline
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.passed import LOOKED_AT, Passed
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import (
     BreakglassError,
     IllegalState,

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.life.state import LedgerState, SetState
-from breakglass_shamir.custody.record import AnyBody, Refused, printable
+from breakglass_shamir.custody.records.openings import Refused
+from breakglass_shamir.custody.records.record import AnyBody
+from breakglass_shamir.custody.records.words import printable
 from breakglass_shamir.errors import LedgerBusy, LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home

@@ -10,8 +10,10 @@ import pytest
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.drills import Rehearsed
+from breakglass_shamir.custody.records.ledger import PolicyAdopted
+from breakglass_shamir.custody.records.openings import Declared
 from breakglass_shamir.errors import IllegalState, InvalidSignature
 from breakglass_shamir.formats.seal import Sealed
 from breakglass_shamir.hygiene import Secret
@@ -25,7 +27,7 @@ class DrillDesk(Desk):
 
     def declare(self, purpose: str = "drill") -> None:
         before, self.opening = self.opening, ""
-        body = records.Declared(
+        body = Declared(
             purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason="quarterly", officers=("Duty", "IT"),
             valid_for_s=1800, use_for_s=3600, debts=(), supersedes=before,
             policy_digest=policies.digest(SOURCE).hex(),
@@ -36,10 +38,8 @@ class DrillDesk(Desk):
 LIVE, CARDS = deal(), deal(kind=Kind.DRILL)
 
 
-def rehearsed(made: Sealed = LIVE) -> records.Rehearsed:
-    return records.Rehearsed(
-        epoch_id=id_of(made), sheets=("1.1", "1.2"), live=(), steps_ms={}, result="pass", reasons=()
-    )
+def rehearsed(made: Sealed = LIVE) -> Rehearsed:
+    return Rehearsed(epoch_id=id_of(made), sheets=("1.1", "1.2"), live=(), steps_ms={}, result="pass", reasons=())
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def desk(tmp_path: Path) -> Iterator[DrillDesk]:
         assert isinstance(ledger, Forger)
         with ledger:
             found = DrillDesk(ledger, LIVE)
-            found.append(records.PolicyAdopted(source=SOURCE, digest=policies.digest(SOURCE).hex()))
+            found.append(PolicyAdopted(source=SOURCE, digest=policies.digest(SOURCE).hex()))
             cards = base64.b64encode(CARDS.envelope.to_bytes()).decode()
             found.append(msgspec.structs.replace(issued(LIVE), drill_envelope=cards))
             found.declare()

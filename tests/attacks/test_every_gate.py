@@ -13,12 +13,16 @@ from typing import Any
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.gates import GATES, Request
 from breakglass_shamir.custody.life.lifecycle import REVIEW_DEADLINE_S
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.epochs import Issued
+from breakglass_shamir.custody.records.ledger import PolicyAdopted
+from breakglass_shamir.custody.records.openings import Declared, Overridden, Refused, UseEnded
+from breakglass_shamir.custody.records.sheets import SheetVoided
 from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
@@ -72,7 +76,7 @@ class Office:
     def custody(self, *, checkpoint: Checkpoint | None = None) -> None:
         """Issue the first epoch under the policy."""
         digest = policies.digest(self.source)
-        self.append(records.PolicyAdopted(source=self.source, digest=digest.hex()))
+        self.append(PolicyAdopted(source=self.source, digest=digest.hex()))
         made = self.deal(1, checkpoint)
         body = issued(made)
         self.append(replace_body(body, policy_digest=digest.hex()))
@@ -94,7 +98,7 @@ class Office:
             "officers": ("Duty", "IT"), "valid_for_s": 1800, "use_for_s": 3600, "debts": (), "supersedes": "",
             "policy_digest": self.ledger.state.of("prod-db").policy_digest, **changes,
         }  # fmt: skip
-        self.append(records.Declared(**fields))
+        self.append(Declared(**fields))
 
     def open(self, request: Request, *overridden: str) -> None:
         recorder = Recorder(self.ledger, Quiet())  # type: ignore[arg-type]
@@ -107,9 +111,9 @@ class Office:
         return [str(entry.record.body.__struct_config__.tag) for entry in self.ledger.entries()]
 
 
-def replace_body(body: records.Issued, **changes: Any) -> records.Issued:
+def replace_body(body: Issued, **changes: Any) -> Issued:
     fields = {name: getattr(body, name) for name in body.__struct_fields__}
-    return records.Issued(**{**fields, **changes})
+    return Issued(**{**fields, **changes})
 
 
 def codes(made: Sealed) -> tuple[str, ...]:
@@ -162,7 +166,7 @@ def _asks(**changes: Any) -> Callable[[Office], None]:
 def _close_debt(found: Office) -> None:
     found.custody()
     found.open(FINE)
-    used = records.UseEnded(outcome="done", classification="emergency")
+    used = UseEnded(outcome="done", classification="emergency")
     found.append(used, found.ledger.state.of("prod-db").active_opening.id)
 
 
@@ -208,7 +212,7 @@ def _close_epoch(found: Office) -> None:
 
 def _close_void(found: Office) -> None:
     found.custody()
-    found.append(records.SheetVoided(epoch_id=id_of(found.made[0]), sheet="1.1", reason="seen by a visitor"))
+    found.append(SheetVoided(epoch_id=id_of(found.made[0]), sheet="1.1", reason="seen by a visitor"))
 
 
 CLOSERS: dict[str, Callable[[Office], None]] = {
@@ -255,7 +259,7 @@ def test_an_emergency_is_stopped_by_name_and_passes_by_that_name_with_record_and
         assert stopped_by(closed.value, gate)
         assert f"--override {gate} " in closed.value.hint
         assert "opened" not in found.kinds()[before:]
-        refused = [e.record.body for e in found.ledger.entries(before) if isinstance(e.record.body, records.Refused)]
+        refused = [e.record.body for e in found.ledger.entries(before) if isinstance(e.record.body, Refused)]
         assert {one.stage for one in refused} & {gate, "open"}
 
         others = sorted(set(GATES) - {gate})
@@ -265,7 +269,7 @@ def test_an_emergency_is_stopped_by_name_and_passes_by_that_name_with_record_and
         assert "opened" not in found.kinds()[before:]
 
         found.open(found.request, gate)
-        overridden = [e.record.body for e in found.ledger.entries() if isinstance(e.record.body, records.Overridden)]
+        overridden = [e.record.body for e in found.ledger.entries() if isinstance(e.record.body, Overridden)]
         assert [(one.gate, one.reason) for one in overridden] == [(gate, WHY)]
         assert found.kinds()[-1] == "opened"
         debts = {debt.kind: debt for debt in found.ledger.state.of("prod-db").debts}

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import passed
 from breakglass_shamir.custody.life.gates import GATES
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.drills import Rehearsed
+from breakglass_shamir.custody.records.ledger import PolicyAdopted
+from breakglass_shamir.custody.records.monitoring import LoginSeen
+from breakglass_shamir.custody.records.openings import Overridden, Settled
 from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger.verify import verify
 from breakglass_shamir.operations.opening import declaring, opening
@@ -73,7 +76,7 @@ def test_an_override_of_another_gate_covers_nothing(
 def _override(found: Office, *gates: str) -> None:
     for gate in gates:
         under_way = found.ledger.state.of("prod-db").active_opening.id
-        found.append(records.Overridden(gate=gate, problem="asked for", reason="none"), under_way)
+        found.append(Overridden(gate=gate, problem="asked for", reason="none"), under_way)
 
 
 def test_what_was_settled_before_the_reveal_was_overridden_all_the_same(
@@ -84,7 +87,7 @@ def test_what_was_settled_before_the_reveal_was_overridden_all_the_same(
 
         def settle() -> None:
             debt = found.ledger.state.of("prod-db").debts[0].id
-            found.append(records.Settled(debt=debt, reason="looked at", officers=("Duty", "IT")))
+            found.append(Settled(debt=debt, reason="looked at", officers=("Duty", "IT")))
 
         found.while_scanning = settle
         found.open(found.request, "signatures")
@@ -111,7 +114,7 @@ def test_a_rotation_that_reveals_nothing_needs_none_of_what_an_emergency_needs(
 def test_a_rehearsal_that_nobody_signed_is_named_beside_an_opening_that_an_officer_did(tmp_path: Path) -> None:
     with home.create(tmp_path / "home", "office terminal") as ledger:
         test_audit_export.fill(ledger)
-        (rehearsed,) = [one.record.seq for one in ledger.entries() if isinstance(one.record.body, records.Rehearsed)]
+        (rehearsed,) = [one.record.seq for one in ledger.entries() if isinstance(one.record.body, Rehearsed)]
         assert [(one.gate, one.seq) for one in verify(ledger).passed_gates] == [("signatures", rehearsed)]
 
 
@@ -122,9 +125,7 @@ def test_a_debt_that_came_while_the_declaration_was_recorded_is_held_against_nob
     with office(tmp_path, monkeypatch) as found:
         found.custody()
         now = found.turned = clock.now()
-        found.append(
-            records.LoginSeen(at=now.time, account="a", source="", accepted=True, count=1, matched="", detail="")
-        )
+        found.append(LoginSeen(at=now.time, account="a", source="", accepted=True, count=1, matched="", detail=""))
         found.turned = replace(now, uptime_ms=now.uptime_ms + 1000 * seconds)
         take_out_the_gates(monkeypatch)
         found.open(found.request)
@@ -140,7 +141,7 @@ def test_another_policy_meanwhile_changes_nothing_for_a_declaration_that_was_mad
 
         def adopt() -> None:
             digest = policies.digest(stricter).hex()
-            found.append(records.PolicyAdopted(source=stricter, digest=digest))
+            found.append(PolicyAdopted(source=stricter, digest=digest))
 
         found.while_scanning = adopt
         found.open(found.request)

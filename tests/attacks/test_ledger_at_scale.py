@@ -15,7 +15,8 @@ import pytest
 from breakglass_shamir.crypto import merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint as Head
 from breakglass_shamir.crypto.note import sign_note
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.errors import IntegrityError, InvalidProof
 from breakglass_shamir.ledger import nodecheck, sample
 from breakglass_shamir.ledger.entry import origin
@@ -33,7 +34,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with create(home, "north") as ledger:
         fill(ledger)
         while ledger.size < SIZE:
-            ledger.append(records.Refused(stage="open", error="x", message=f"number {ledger.size}"))
+            ledger.append(Refused(stage="open", error="x", message=f"number {ledger.size}"))
     return home
 
 
@@ -84,11 +85,11 @@ def test_a_date_that_does_not_exist_is_named(home: Path) -> None:
         now = clock.now()
         patch.setattr(clock, "now", lambda: Moment("2026-02-31T00:00:00Z", now.boot, now.uptime_ms))
         patch.setattr(records, "_is_time", lambda text: True)
-        ledger.append(records.Refused(stage="open", error="x", message="a lie"))
+        ledger.append(Refused(stage="open", error="x", message="a lie"))
         patch.undo()
         for _ in range(3):
             with contextlib.suppress(IntegrityError):
-                ledger.append(records.Refused(stage="open", error="x", message="more"))
+                ledger.append(Refused(stage="open", error="x", message="more"))
         for full in (False, True):
             with pytest.raises(IntegrityError, match=f"^record {SIZE}: expected a time such as"):
                 verify(ledger, full=full)
@@ -295,7 +296,7 @@ def test_a_lying_root_between_is_found_in_full_only(home: Path) -> None:
 
     with Liar.open(home / "ledger.sqlite", seed) as ledger:
         for _ in range(12):
-            ledger.append(records.Refused(stage="open", error="x", message="another"))
+            ledger.append(Refused(stage="open", error="x", message="another"))
         verify(ledger, full=False)
         with pytest.raises(InvalidProof, match=f"record {SIZE + 2}: the checkpoint does not belong to the tree"):
             verify(ledger, full=True)

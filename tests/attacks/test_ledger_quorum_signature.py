@@ -14,10 +14,15 @@ import pytest
 
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.record import AnyBody
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.epochs import Issued
+from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted
+from breakglass_shamir.custody.records.openings import Closed, Declared, Opened, UseEnded
+from breakglass_shamir.custody.records.record import AnyBody
+from breakglass_shamir.custody.records.rotations import Applying, Countersigned, Deferred, OldDead
+from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecord, InvalidSignature
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal, unseal
@@ -51,10 +56,10 @@ def id_of(made: Sealed) -> str:
     return made.envelope.core.epoch_id.hex()
 
 
-def issued(made: Sealed) -> records.Issued:
+def issued(made: Sealed) -> Issued:
     envelope = made.envelope
     before = envelope.predecessor
-    return records.Issued(
+    return Issued(
         epoch=envelope.core.epoch, epoch_id=id_of(made), predecessor="" if before == NO_PREDECESSOR else before.hex(),
         set_public_key=envelope.set_public_key.hex(), envelope=base64.b64encode(envelope.to_bytes()).decode(),
         envelope_sha256=envelope.digest.hex(), drill_envelope="", drill_set_public_key="",
@@ -63,16 +68,16 @@ def issued(made: Sealed) -> records.Issued:
     )  # fmt: skip
 
 
-def declared(supersedes: str = "") -> records.Declared:
-    return records.Declared(
+def declared(supersedes: str = "") -> Declared:
+    return Declared(
         purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Duty", "IT"),
         valid_for_s=1800, use_for_s=3600, debts=(), supersedes=supersedes,
         policy_digest=policies.digest(SOURCE).hex(),
     )  # fmt: skip
 
 
-def opened(made: Sealed) -> records.Opened:
-    return records.Opened(
+def opened(made: Sealed) -> Opened:
+    return Opened(
         epoch_id=id_of(made), sheets=("1.1", "1.2"), mode="show", program="", witnessed="consistent", pinned=True
     )
 
@@ -101,7 +106,7 @@ class Forger(Ledger):
         if not self.lawless:
             return super()._make(body, set_name, opening, set_key)
         honest, self._state = self._state, LedgerState()
-        entry, _ = super()._make(records.LedgerMoved(reason="as good as any"), set_name, opening, None)
+        entry, _ = super()._make(LedgerMoved(reason="as good as any"), set_name, opening, None)
         self._state = honest
         record = replace_body(entry, body)
         data = record.to_bytes()
@@ -141,7 +146,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         assert isinstance(ledger, Forger)
     with ledger:
         found = Desk(ledger, deal())
-        found.append(records.PolicyAdopted(source=SOURCE, digest=policies.digest(SOURCE).hex()))
+        found.append(PolicyAdopted(source=SOURCE, digest=policies.digest(SOURCE).hex()))
         found.append(issued(found.made))
         found.declare()
         yield found
@@ -227,7 +232,7 @@ def test_a_signature_replayed_in_another_opening(desk: Desk) -> None:
 def test_a_signature_replayed_for_another_action(desk: Desk) -> None:
     first = desk.open()
     desk.ledger.forged_signature = first.quorum_signature
-    desk.append(records.Deferred(for_s=600, reason="later"))
+    desk.append(Deferred(for_s=600, reason="later"))
     refused_at(desk, 5)
 
 
@@ -242,7 +247,7 @@ def test_a_countersignature_for_another_envelope(desk: Desk) -> None:
     predecessor = desk.made.envelope.core.epoch_id
     ours, theirs = deal(2, predecessor), deal(2, predecessor)
     desk.append(issued(ours))
-    swapped = records.Countersigned(epoch_id=id_of(ours), envelope_sha256=theirs.envelope.digest.hex())
+    swapped = Countersigned(epoch_id=id_of(ours), envelope_sha256=theirs.envelope.digest.hex())
     with pytest.raises(InvalidRecord, match="the countersigned envelope is not the prepared one"):
         desk.append(swapped, key_of(desk.made))
 
@@ -251,7 +256,7 @@ def test_the_new_epochs_key_does_not_vouch_for_itself(desk: Desk) -> None:
     desk.open()
     new = deal(2, desk.made.envelope.core.epoch_id)
     desk.append(issued(new))
-    body = records.Countersigned(epoch_id=id_of(new), envelope_sha256=new.envelope.digest.hex())
+    body = Countersigned(epoch_id=id_of(new), envelope_sha256=new.envelope.digest.hex())
     with pytest.raises(InvalidSignature):
         desk.append(body, key_of(new))
     desk.ledger.forged_namespace = sshsig.QUORUM_NAMESPACE
@@ -264,17 +269,17 @@ def test_a_quorum_of_a_void_epoch_signs_nothing_any_more(desk: Desk) -> None:
     new = deal(2, desk.made.envelope.core.epoch_id)
     old_id, new_id = id_of(desk.made), id_of(new)
     desk.append(issued(new))
-    vouched = records.Countersigned(epoch_id=new_id, envelope_sha256=new.envelope.digest.hex())
+    vouched = Countersigned(epoch_id=new_id, envelope_sha256=new.envelope.digest.hex())
     desk.append(vouched, key_of(desk.made))
-    desk.append(records.ReadBack(epoch_id=new_id, sheets=("1.1", "1.2", "1.3")))
+    desk.append(ReadBack(epoch_id=new_id, sheets=("1.1", "1.2", "1.3")))
     for sheet in ("1.1", "1.2"):
-        desk.append(records.Acknowledged(epoch_id=new_id, sheet=sheet, custodian="North", bag=""))
-    desk.append(records.UseEnded(outcome="done", classification="emergency"))
-    desk.append(records.Applying(old_epoch_id=old_id, new_epoch_id=new_id))
-    desk.append(records.OldDead(old_epoch_id=old_id, new_epoch_id=new_id, proofs=(), scope=""))
+        desk.append(Acknowledged(epoch_id=new_id, sheet=sheet, custodian="North", bag=""))
+    desk.append(UseEnded(outcome="done", classification="emergency"))
+    desk.append(Applying(old_epoch_id=old_id, new_epoch_id=new_id))
+    desk.append(OldDead(old_epoch_id=old_id, new_epoch_id=new_id, proofs=(), scope=""))
     with pytest.raises(IllegalState, match="there is no rotation to defer"):
-        desk.append(records.Deferred(for_s=1, reason="r"), key_of(desk.made))
-    desk.append(records.Closed(classification="emergency"))
+        desk.append(Deferred(for_s=1, reason="r"), key_of(desk.made))
+    desk.append(Closed(classification="emergency"))
     desk.opening = ""
     desk.declare()
     with pytest.raises(IllegalState, match="this epoch is not the living one"):
@@ -284,7 +289,7 @@ def test_a_quorum_of_a_void_epoch_signs_nothing_any_more(desk: Desk) -> None:
 
 def test_an_illegal_step_signed_by_the_terminal_is_named(desk: Desk) -> None:
     desk.ledger.lawless = True
-    desk.append(records.Closed(classification="drill"))
+    desk.append(Closed(classification="drill"))
     message = "record 4: an illegal step: an opening closes when its rotation is proven, not before"
     assert str(refused_at(desk, 4)) == message
 
@@ -292,6 +297,6 @@ def test_an_illegal_step_signed_by_the_terminal_is_named(desk: Desk) -> None:
 def test_a_start_that_names_another_key(tmp_path: Path) -> None:
     stranger = sshsig.public_line(b"k" * 32, "north")
     with Forger.create(tmp_path / "ledger.sqlite", Secret(b"t" * 32)) as forger:
-        forger.append(records.LedgerStarted(terminal="north", public_key=stranger, software="x"))
+        forger.append(LedgerStarted(terminal="north", public_key=stranger, software="x"))
         with pytest.raises(InvalidRecord, match="record 0: the ledger's start names another key"):
             verify(forger)

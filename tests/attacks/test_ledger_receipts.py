@@ -12,7 +12,9 @@ import pytest
 
 from breakglass_shamir.crypto import keys
 from breakglass_shamir.crypto.proof import LogProof
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.ledger import LedgerMoved
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.errors import (
     BreakglassError,
     IntegrityError,
@@ -31,7 +33,7 @@ from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.verify import verify
 from tests.attacks.test_ledger_tampering import LAST, OPENED, fill, nodes_of, tamper
 
-NOTE = records.Refused(stage="open", error="x", message="nothing happened")
+NOTE = Refused(stage="open", error="x", message="nothing happened")
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +148,7 @@ def test_a_fork_is_exposed_by_a_receipt_of_the_other_branch(home: Path) -> None:
     shutil.copytree(home, other)
     for folder, word in ((home, "here"), (other, "there")):
         with open_home(folder) as ledger:
-            ledger.append(records.LedgerMoved(reason=word))
+            ledger.append(LedgerMoved(reason=word))
             ledger.append(NOTE)
     held = take(other, 12)
     assert str(exposed(home, held)).endswith("is about record 12, and another record stands in its place")

@@ -17,9 +17,11 @@ from breakglass_shamir.crypto import merkle
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.crypto.note import Checkpoint as Head
 from breakglass_shamir.crypto.note import open_note, sign_note
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.epochs import Issued
+from breakglass_shamir.custody.records.ledger import LedgerMoved, PolicyAdopted
+from breakglass_shamir.custody.records.openings import Declared, Opened, Refused
 from breakglass_shamir.errors import IntegrityError, InvalidProof, InvalidRecord, InvalidSignature, KeyMismatch
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, seal, unseal
@@ -51,27 +53,27 @@ def fill(ledger: Ledger) -> None:
     facts = Facts(Kind.LIVE, "prod-db", 1, Structure(1, (Group(2, 3),)), digest, Checkpoint(bytes(8), 0, bytes(32)))
     made = seal(facts, Secret(b"tinned beans"))
     envelope, epoch_id = made.envelope, made.envelope.core.epoch_id.hex()
-    ledger.append(records.PolicyAdopted(source=SOURCE, digest=policies.digest(SOURCE).hex()), set_name="prod-db")
-    issued = records.Issued(
+    ledger.append(PolicyAdopted(source=SOURCE, digest=policies.digest(SOURCE).hex()), set_name="prod-db")
+    issued = Issued(
         epoch=1, epoch_id=epoch_id, predecessor="", set_public_key=envelope.set_public_key.hex(),
         envelope=base64.b64encode(envelope.to_bytes()).decode(), envelope_sha256=envelope.digest.hex(),
         drill_envelope="", drill_set_public_key="", custodians={"1.1": "North", "1.2": "South", "1.3": "East"},
         policy_digest=policies.digest(SOURCE).hex(), policy_salt=bytes(16).hex(), proven="accepted",
     )  # fmt: skip
     ledger.append(issued, set_name="prod-db")
-    declared = records.Declared(
+    declared = Declared(
         purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Duty", "IT"),
         valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
         policy_digest=policies.digest(SOURCE).hex(),
     )  # fmt: skip
     opening = ledger.append(declared, set_name="prod-db").digest
-    opened = records.Opened(
+    opened = Opened(
         epoch_id=epoch_id, sheets=("1.1", "1.2"), mode="show", program="", witnessed="consistent", pinned=True
     )
     set_key = unseal(envelope.core, made.shares).set_key
     ledger.append(opened, set_name="prod-db", opening=opening, set_key=set_key)
     for number in range(7):
-        note = records.Refused(stage="open", error="insufficient-shares", message=f"attempt {number}")
+        note = Refused(stage="open", error="insufficient-shares", message=f"attempt {number}")
         ledger.append(note, set_name="prod-db", opening=opening)
 
 
@@ -306,7 +308,7 @@ def test_a_tail_cut_off_and_grown_again_differs_from_what_was_carried_away(home:
     tamper(home, ("DELETE FROM records WHERE seq > ?", (8,)), *removals)
     with open_home(home) as ledger:
         for _ in range(4):
-            ledger.append(records.Refused(stage="open", error="x", message="nothing happened"))
+            ledger.append(Refused(stage="open", error="x", message="nothing happened"))
         assert verify(ledger).records == 13
         assert ledger.root_at(carried.size) != carried.root
 
@@ -338,5 +340,5 @@ def test_a_clock_set_back_is_reported_by_number(home: Path, monkeypatch: pytest.
         for time in ("2099-01-01T00:00:02Z", "2099-01-01T00:00:01Z", "2099-01-01T00:00:01Z"):
             moment = Moment(time, real.boot, real.uptime_ms)
             monkeypatch.setattr(clock, "now", lambda moment=moment: moment)
-            ledger.append(records.LedgerMoved(reason="a test of clocks"))
+            ledger.append(LedgerMoved(reason="a test of clocks"))
         assert verify(ledger).clock_steps_back == (13,)

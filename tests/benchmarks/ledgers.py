@@ -16,7 +16,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.record import AnyBody, Heartbeat, Refused
+from breakglass_shamir.custody.records.monitoring import Heartbeat
+from breakglass_shamir.custody.records.openings import Refused
+from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.ledger import clock, home, receipt, verify
 from breakglass_shamir.ledger.store import Ledger
 from tests.attacks.test_ledger_tampering import fill

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from breakglass_shamir.custody.record import Refused
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.ledger import home, verify
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.audit import export

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from breakglass_shamir.custody.record import AlertsDelivered
+from breakglass_shamir.custody.records.monitoring import AlertsDelivered
 from tests.end_to_end.life import DECLARATION, NAME, Life, assert_holds_no, wait_until
 
 FILE = """

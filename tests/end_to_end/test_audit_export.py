@@ -20,9 +20,14 @@ from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.crypto.note import Checkpoint as Head
 from breakglass_shamir.crypto.note import sign_note
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import recovery
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.drills import Rehearsed
+from breakglass_shamir.custody.records.epochs import Issued, RecoveryImported
+from breakglass_shamir.custody.records.ledger import PolicyAdopted
+from breakglass_shamir.custody.records.monitoring import Heartbeat
+from breakglass_shamir.custody.records.openings import Declared, OfficerSigned, Opened
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal, unseal
 from breakglass_shamir.formats.structure import Group, Structure
@@ -67,8 +72,8 @@ def fill(ledger: Ledger) -> None:
         kind: base64.b64encode(made.envelope.to_bytes()).decode() for kind, made in (("live", live), ("drill", drill))
     }
     epoch_id, public = live.envelope.core.epoch_id.hex(), live.envelope.set_public_key.hex()
-    ledger.append(records.PolicyAdopted(source=POLICY, digest=policies.digest(POLICY).hex()), set_name="prod-db")
-    issued = records.Issued(
+    ledger.append(PolicyAdopted(source=POLICY, digest=policies.digest(POLICY).hex()), set_name="prod-db")
+    issued = Issued(
         epoch=1, epoch_id=epoch_id, predecessor="", set_public_key=public, envelope=encoded["live"],
         envelope_sha256=live.envelope.digest.hex(), drill_envelope=encoded["drill"],
         drill_set_public_key=drill.envelope.set_public_key.hex(), policy_salt=bytes(16).hex(), proven="accepted",
@@ -78,22 +83,22 @@ def fill(ledger: Ledger) -> None:
     rehearse(ledger, epoch_id, unseal(drill.envelope.core, drill.shares).set_key)
     opening = declare(ledger, "emergency", 'the directory\'s "server" is down\\')
     data = ledger.state.of("prod-db").active_opening.data
-    signed = records.OfficerSigned(
+    signed = OfficerSigned(
         officer="Duty officer, north", key=LINES["a"],
         signature=sshsig.sign(OFFICERS["a"], data, sshsig.OFFICER_NAMESPACE),
     )  # fmt: skip
     ledger.append(signed, set_name="prod-db", opening=opening)
     set_key = unseal(live.envelope.core, live.shares).set_key
-    opened = records.Opened(
+    opened = Opened(
         epoch_id=epoch_id, sheets=("1.1", "1.2"), mode="show", program="", witnessed="consistent", pinned=True
     )
     ledger.append(opened, set_name="prod-db", opening=opening, set_key=set_key)
-    ledger.append(records.PolicyAdopted(source=LATER, digest=policies.digest(LATER).hex()), set_name="prod-db")
+    ledger.append(PolicyAdopted(source=LATER, digest=policies.digest(LATER).hex()), set_name="prod-db")
     import_recovery(ledger, live, set_key)
 
 
 def declare(ledger: Ledger, purpose: str, reason: str) -> str:
-    declared = records.Declared(
+    declared = Declared(
         purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason=reason, officers=("Duty", "IT"),
         valid_for_s=1800, use_for_s=3600, debts=(), supersedes="", policy_digest=policies.digest(POLICY).hex(),
     )  # fmt: skip
@@ -101,7 +106,7 @@ def declare(ledger: Ledger, purpose: str, reason: str) -> str:
 
 
 def rehearse(ledger: Ledger, epoch_id: str, drill_key: Secret) -> None:
-    body = records.Rehearsed(
+    body = Rehearsed(
         epoch_id=epoch_id, sheets=("1.1", "1.3"), live=(), steps_ms={"quorum": 5}, result="pass", reasons=()
     )
     ledger.append(body, set_name="prod-db", opening=declare(ledger, "drill", "quarterly"), set_key=drill_key)
@@ -115,7 +120,7 @@ def import_recovery(ledger: Ledger, live: Sealed, set_key: Secret) -> None:
         "time": "2026-01-05T03:00:00Z", "tool": "recover.py 1",
     }  # fmt: skip
     source = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    body = records.RecoveryImported(
+    body = RecoveryImported(
         epoch_id=live.envelope.core.epoch_id.hex(), status="good", source=source,
         sha256=recovery.digest(source.encode()), signature=sshsig.sign(set_key, source.encode(), recovery.NAMESPACE),
     )  # fmt: skip
@@ -202,7 +207,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with create(tmp_path_factory.mktemp("long") / "home", "office terminal") as made:
         with made.transaction():
             while made.size < 1001:
-                entry, _ = made._make(records.Heartbeat(every_s=60), "", "", None)
+                entry, _ = made._make(Heartbeat(every_s=60), "", "", None)
                 made._insert(entry)
                 made.catch_up()
         out = tmp_path_factory.mktemp("exported") / "all"

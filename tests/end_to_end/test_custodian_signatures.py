@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.crypto import sshsig
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records.monitoring import Heartbeat
+from breakglass_shamir.custody.records.sheets import CustodianSigned
 from breakglass_shamir.errors import InvalidSignature
 from breakglass_shamir.ledger import home, verify
 from tests.end_to_end.life import NAME, Life
@@ -50,7 +51,7 @@ def test_a_custodian_signs_and_an_auditor_verifies_it_without_this_program(vault
     done = vault.ok("--json", "ack", NAME, "1", "--bag", "B-1", "--sign", vault.own("north")).document
     said, signed = vault.entries()[-2:]
     body = signed.record.body
-    assert isinstance(body, records.CustodianSigned)
+    assert isinstance(body, CustodianSigned)
     assert (body.sheet, body.custodian, body.acknowledged, body.key) == (
         "1.1", "North", said.digest, vault.line("north"),
     )  # fmt: skip
@@ -126,13 +127,13 @@ def test_a_forged_signature_in_the_log_is_found(vault: Vault, what: str, full: b
     subprocess.run(command, check=True)
     armored = "nothing" if what == "nothing" else message.with_name("message.sig").read_text()
     with home.open_home(vault.home) as ledger:
-        body = records.CustodianSigned(
+        body = CustodianSigned(
             epoch_id=ledger.state.of(NAME).current, sheet="1.1", custodian="North", acknowledged=said.digest,
             key=vault.line("north"), signature=armored,
         )  # fmt: skip
         seq = ledger.append(body, set_name=NAME).record.seq
         for number in range(8):
-            ledger.append(records.Heartbeat(every_s=number), set_name="")
+            ledger.append(Heartbeat(every_s=number), set_name="")
         with pytest.raises(InvalidSignature, match=f"record {seq}: "):
             verify.verify(ledger, full=full)
     done = vault.run("audit", "show", str(seq))

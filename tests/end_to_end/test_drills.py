@@ -16,7 +16,9 @@ from PIL import Image, ImageDraw
 
 from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind, ed25519_public, epoch_id_of, set_key_seed
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records.body import Body
+from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.openings import Closed, Declared, Opened, Refused
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.formats import seal
 from breakglass_shamir.formats.core import Core
@@ -70,7 +72,7 @@ def rehearse(life: Life, *args: str | Path) -> list[str | Path]:
     return ["drill", "rehearsal", NAME, *DECLARATION, *args]
 
 
-def bodies(life: Life, kind: type[records.Body]) -> list[records.Body]:
+def bodies(life: Life, kind: type[Body]) -> list[Body]:
     return [entry.record.body for entry in life.entries() if isinstance(entry.record.body, kind)]
 
 
@@ -164,8 +166,8 @@ def test_a_quorum_of_live_sheets_in_a_rehearsal_is_a_failure_that_is_due(five: L
     done = five.run(*rehearse(five, *cards(five, 3), "--scan", five.scans(1)))
     assert done.exit == 7
     assert "a quorum of live sheets was scanned in a drill: 1.1, 1.2, 1.3, 1.4, 1.5" in done.err
-    (body,) = bodies(five, records.Rehearsed)
-    assert isinstance(body, records.Rehearsed)
+    (body,) = bodies(five, Rehearsed)
+    assert isinstance(body, Rehearsed)
     assert (body.result, body.live) == ("fail", ("1.1", "1.2", "1.3", "1.4", "1.5"))
     assert any("rehearsal: the last one failed" in what for what in five.status()["due"])
 
@@ -173,8 +175,8 @@ def test_a_quorum_of_live_sheets_in_a_rehearsal_is_a_failure_that_is_due(five: L
 def test_too_few_cards_fail_and_are_recorded(five: Life) -> None:
     done = five.run(*rehearse(five, *cards(five, 2)))
     assert done.exit == 4
-    (body,) = bodies(five, records.DrillEnded)
-    assert isinstance(body, records.DrillEnded)
+    (body,) = bodies(five, DrillEnded)
+    assert isinstance(body, DrillEnded)
     assert (body.drill, body.result) == ("rehearsal", "fail")
     assert "first-scan" in body.steps_ms
     assert "quorum" not in body.steps_ms
@@ -195,13 +197,13 @@ def test_a_rehearsal_passes_no_closed_gate(five: Life, option: str, value: str, 
     assert done.exit == 3
     assert five.kinds()[-1] == "refused"
     refused = five.entries()[-1].record.body
-    assert isinstance(refused, records.Refused)
+    assert isinstance(refused, Refused)
     assert refused.stage == gate
 
 
 def test_an_emergency_goes_before_a_rehearsal_that_is_under_way(five: Life) -> None:
     with home.open_home(five.home) as ledger:
-        drill = records.Declared(
+        drill = Declared(
             purpose="drill", incident_class="idp-outage", ticket="INC-1", reason="quarterly", officers=("A", "B"),
             valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
             policy_digest=ledger.state.of(NAME).policy_digest,
@@ -210,8 +212,8 @@ def test_an_emergency_goes_before_a_rehearsal_that_is_under_way(five: Life) -> N
     done = five.recombine("--no-reveal")
     assert done.exit == 7
     assert f"the drill that was under way ({entry.digest[:12]}) is over: this is an emergency" in done.err
-    declared = bodies(five, records.Declared)[-1]
-    assert isinstance(declared, records.Declared)
+    declared = bodies(five, Declared)[-1]
+    assert isinstance(declared, Declared)
     assert (declared.purpose, declared.supersedes) == ("emergency", entry.digest)
 
 
@@ -219,7 +221,7 @@ def test_a_roll_call_takes_one_sheet_after_the_other_and_no_quorum_is_ever_there
     for number, scan in enumerate(sorted(five.scans(1).iterdir()), 1):
         done = five.run("--json", "drill", "roll-call", NAME, str(number), "--scan", scan, "--bag", f"B-{number}")
         assert (done.exit, done.document["result"], done.document["health"]) == (0, "pass", "fresh"), done.err
-    calls = bodies(five, records.RollCall)
+    calls = bodies(five, RollCall)
     assert [getattr(call, "sheet", "") for call in calls] == ["1.1", "1.2", "1.3", "1.4", "1.5"]
     assert "opened" not in five.kinds()
     assert (five.status()["verified"], five.status()["due"]) == (5, [])
@@ -235,8 +237,8 @@ def test_a_roll_call_notices_that_one_of_the_two_prints_is_dead(five: Life) -> N
     page.save(blotted)
     done = five.run("--json", "drill", "roll-call", NAME, "1", "--scan", blotted, "--bag", "B-1")
     assert (done.exit, done.document["result"], done.document["health"]) == (0, "warning", "worn"), done.err
-    (body,) = bodies(five, records.RollCall)
-    assert isinstance(body, records.RollCall)
+    (body,) = bodies(five, RollCall)
+    assert isinstance(body, RollCall)
     assert (body.health, body.result) == ("worn", "warning")
     assert "1 of its 2 share codes was read" in body.reasons[0]
     assert "1 of its 2 share codes was read" in done.err
@@ -247,7 +249,7 @@ def test_a_roll_call_of_several_sheets_is_refused_and_recorded(five: Life) -> No
     assert done.exit == 3
     assert "got several at once" in done.err
     assert five.kinds()[-1] == "refused"
-    assert bodies(five, records.RollCall) == []
+    assert bodies(five, RollCall) == []
 
 
 @pytest.mark.parametrize(
@@ -265,8 +267,8 @@ def test_a_sheet_that_is_not_what_it_should_be_is_a_recorded_failure(
     done = five.run("drill", "roll-call", NAME, sheet, "--scan", found)
     assert done.exit == 4
     assert words in done.err
-    (body,) = bodies(five, records.RollCall)
-    assert isinstance(body, records.RollCall)
+    (body,) = bodies(five, RollCall)
+    assert isinstance(body, RollCall)
     assert (body.sheet, body.level, body.result) == (f"1.{sheet}", "live", "fail")
     assert any(words in reason for reason in body.reasons)
 
@@ -278,7 +280,7 @@ def test_a_void_sheet_fails_its_roll_call(five: Life) -> None:
         done = five.run("drill", "roll-call", NAME, "1", *option)
         assert done.exit in {4, 7}
         assert words in done.err
-    assert [getattr(call, "result", "") for call in bodies(five, records.RollCall)] == ["fail", "fail"]
+    assert [getattr(call, "result", "") for call in bodies(five, RollCall)] == ["fail", "fail"]
 
 
 def test_a_bag_with_another_serial_or_a_broken_seal_is_a_finding(life: Life) -> None:
@@ -298,8 +300,8 @@ def test_an_access_drill_logs_in_unseen_and_ends_in_a_rotation(life: Life) -> No
     assert (done.document["result"], done.document["login"], done.document["epoch"]) == ("pass", "accepted", 2)
     assert set(done.document["steps_ms"]) == {"opened", "use-ended", "old-dead", "closed"}
     assert not life.opens(life.secret)
-    closed = bodies(life, records.Closed)[-1]
-    assert isinstance(closed, records.Closed)
+    closed = bodies(life, Closed)[-1]
+    assert isinstance(closed, Closed)
     assert closed.classification == "drill"
     assert life.kinds()[-1] == "drill-ended"
     assert (life.status()["debts"], life.status()["phase"]) == ([], "sealed")
@@ -311,8 +313,8 @@ def test_an_access_drill_that_cannot_rotate_failed_and_owes_it(life: Life) -> No
     out = blocked / "sheets"
     done = life.run("drill", "access", NAME, *DECLARATION, "--scan", life.scans(1), "--out", out)
     assert done.exit == 7
-    (body,) = bodies(life, records.DrillEnded)
-    assert isinstance(body, records.DrillEnded)
+    (body,) = bodies(life, DrillEnded)
+    assert isinstance(body, DrillEnded)
     assert (body.drill, body.result, body.login) == ("access", "fail", "accepted")
     assert life.status()["debts"][0]["kind"] == "rotation"
     assert life.opens(life.secret)
@@ -335,7 +337,7 @@ def test_an_emergency_is_not_closed_as_a_drill(life: Life) -> None:
 def test_nor_from_another_window(life: Life) -> None:
     codes = {code for found in texts_on_paper(life.sheets(1)).values() for code in found if code.startswith("BGS1:")}
     with home.open_home(life.home) as ledger:
-        emergency = records.Declared(
+        emergency = Declared(
             purpose="emergency", incident_class="idp-outage", ticket="INC-1", reason="down", officers=("A", "B"),
             valid_for_s=1800, use_for_s=3600, debts=(), supersedes="",
             policy_digest=ledger.state.of(NAME).policy_digest,
@@ -344,7 +346,7 @@ def test_nor_from_another_window(life: Life) -> None:
         ledger.append(msgspec.structs.replace(emergency, policy_digest=digest), set_name=NAME)
         state = ledger.state.of(NAME)
         unsealed = seal.unseal(state.current_epoch.envelope.core, [from_text(code).share for code in codes])
-        body = records.Opened(
+        body = Opened(
             epoch_id=state.current, sheets=("1.1", "1.2"), mode="show", program="", witnessed="consistent", pinned=True
         )
         ledger.append(body, set_name=NAME, opening=state.active_opening.id, set_key=unsealed.set_key)
@@ -380,19 +382,19 @@ def test_a_rehearsal_is_signed_by_officers_where_the_policy_asks(signed_once: Li
     assert "first-scan" not in alone.out + alone.err
     both = life.run("--json", *rehearse(life, *cards(life, 2), "--sign", life.folder / "oskar"))
     assert both.exit == 0, both.err
-    assert both.document["opening"] == digest_of(life, records.Declared)
+    assert both.document["opening"] == digest_of(life, Declared)
     assert 0 < both.document["steps_ms"]["signed"] <= both.document["steps_ms"]["first-scan"]
     assert life.kinds()[-4:-1] == ["officer-signed", "refused", "officer-signed"]
 
 
-def digest_of(life: Life, kind: type[records.Body]) -> str:
+def digest_of(life: Life, kind: type[Body]) -> str:
     return next(entry.digest for entry in life.entries() if isinstance(entry.record.body, kind))
 
 
 def test_a_rehearsal_is_verified_with_ssh_keygen_alone(five: Life, need: Callable[[str], str]) -> None:
     need("ssh-keygen")
     five.ok(*rehearse(five, *cards(five, 3)))
-    opening = digest_of(five, records.Declared)
+    opening = digest_of(five, Declared)
     five.ok("audit", "export", opening[:12], "--out", five.folder / "evidence")
     done = subprocess.run(
         ["sh", str(five.folder / "evidence" / "verify.sh")], capture_output=True, text=True, check=True
@@ -422,8 +424,8 @@ def test_a_declaration_that_went_stale_is_no_rehearsal(life: Life) -> None:
     done = life.script(slow, "drill", "rehearsal", NAME, *DECLARATION, *cards(life, 2))
     assert done.exit == 3
     assert "the declaration is 36" in done.err
-    (body,) = bodies(life, records.DrillEnded)
-    assert isinstance(body, records.DrillEnded)
+    (body,) = bodies(life, DrillEnded)
+    assert isinstance(body, DrillEnded)
     assert body.result == "fail"
 
 
@@ -451,7 +453,7 @@ def test_an_alert_that_nobody_takes_is_a_reason(tmp_path: Path, more: str, exit_
     life = with_alerts(tmp_path / "life", alerts)
     done = life.run(*rehearse(life, *cards(life, 2)))
     assert done.exit == exit_code, done.err
-    ended = [*bodies(life, records.Rehearsed), *bodies(life, records.DrillEnded)]
+    ended = [*bodies(life, Rehearsed), *bodies(life, DrillEnded)]
     assert [getattr(one, "result", "") for one in ended] == [result]
     assert "no sink took the alert of this declaration within 1s" in getattr(ended[0], "reasons", ())
 
@@ -459,8 +461,8 @@ def test_an_alert_that_nobody_takes_is_a_reason(tmp_path: Path, more: str, exit_
 def test_live_sheets_alone_in_a_rehearsal_are_a_quorum_too(five: Life) -> None:
     done = five.run(*rehearse(five, "--scan", five.scans(1)))
     assert done.exit == 4
-    (body,) = bodies(five, records.DrillEnded)
-    assert isinstance(body, records.DrillEnded)
+    (body,) = bodies(five, DrillEnded)
+    assert isinstance(body, DrillEnded)
     assert any("a quorum of live sheets was scanned in a drill" in reason for reason in body.reasons)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.crypto import sshsig
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records.openings import Declared, OfficerSigned
 from breakglass_shamir.errors import InvalidSignature
 from breakglass_shamir.ledger import home, verify
 from tests.end_to_end.life import DECLARATION, NAME, Life
@@ -104,8 +104,8 @@ def test_one_officer_signs_here_and_one_at_home(office: Office) -> None:
     second = office.recombine("--no-reveal", "--sign", office.own("olga"))
     assert second.exit == 7, second.err
     entries = office.entries()
-    signed = [entry for entry in entries if isinstance(entry.record.body, records.OfficerSigned)]
-    (declared,) = [entry for entry in entries if isinstance(entry.record.body, records.Declared)]
+    signed = [entry for entry in entries if isinstance(entry.record.body, OfficerSigned)]
+    (declared,) = [entry for entry in entries if isinstance(entry.record.body, Declared)]
     assert [getattr(entry.record.body, "officer", "") for entry in signed] == ["Olga", "Oskar"]
     assert {entry.record.opening for entry in signed} == {declared.digest}
     assert (office.folder / "declaration").read_bytes() == declared.data
@@ -209,7 +209,7 @@ def test_a_forged_signature_in_the_log_is_found(office: Office) -> None:
         opening = ledger.state.of(NAME).active_opening
         line = sshsig_line(office.own("olga"))
         forged = sshsig.sign(ledger._key, opening.data, sshsig.OFFICER_NAMESPACE)
-        body = records.OfficerSigned(officer="Olga", key=line, signature=forged)
+        body = OfficerSigned(officer="Olga", key=line, signature=forged)
         entry = ledger.append(body, set_name=NAME, opening=opening.id)
         with pytest.raises(InvalidSignature, match=rf"record {entry.record.seq}: expected a signature by SHA256:"):
             verify.verify(ledger)

@@ -2,7 +2,8 @@
 """Another policy for a set in custody: alone what is stricter, with the quorum what is laxer, and always on record."""
 
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.record import Declared, PolicyWeakened, Refused
+from breakglass_shamir.custody.records.ledger import PolicyWeakened
+from breakglass_shamir.custody.records.openings import Declared, Refused
 from breakglass_shamir.ledger import home
 from tests.end_to_end.life import CUSTODIANS, NAME, Life, groups_text, secrets_on_paper
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.records.epochs import Pinned, Recovered
+from breakglass_shamir.custody.records.monitoring import Heartbeat
+from breakglass_shamir.custody.records.openings import Opened, Refused
 from breakglass_shamir.ledger import clock, home
 from tests.attacks.test_ledger_tampering import nodes_of, tamper
 from tests.end_to_end.life import DECLARATION, NAME, Life
@@ -121,7 +123,7 @@ def test_a_shortened_ledger_stops_an_opening_by_the_sheets_unless_an_emergency_o
     assert done.exit == 0, done.err
     with home.open_home(life.home) as ledger:
         while ledger.size < 24:
-            ledger.append(records.Refused(stage="open", error="x", message="filler"))
+            ledger.append(Refused(stage="open", error="x", message="filler"))
     replace_record(life, 3)
     done = life.recombine("--no-reveal", scans=2)
     assert done.exit == 3
@@ -131,7 +133,7 @@ def test_a_shortened_ledger_stops_an_opening_by_the_sheets_unless_an_emergency_o
     assert done.exit == 7
     assert "overridden: witness: the sheet of recovery-key, epoch 2, saw another history" in done.err
     with home.open_home(life.home) as ledger:
-        opened = [e.record.body for e in ledger.entries() if isinstance(e.record.body, records.Opened)]
+        opened = [e.record.body for e in ledger.entries() if isinstance(e.record.body, Opened)]
         assert opened[-1].witnessed == "inconsistent"
         assert [debt.kind for debt in ledger.state.of(NAME).debts] == ["witness", "rotation"]
 
@@ -163,8 +165,8 @@ def test_a_receipt_vouches_for_the_sheets_on_a_blank_machine(life: Life, blank: 
         assert "UNPINNED" not in done.err
         assert blank.kinds()[:3] == ["ledger-started", "recovered", "pinned"]
         recovered, opened = blank.entries()[1].record.body, blank.entries()[4].record.body
-        assert isinstance(recovered, records.Recovered)
-        assert isinstance(opened, records.Opened)
+        assert isinstance(recovered, Recovered)
+        assert isinstance(opened, Opened)
         assert (recovered.pinned, opened.pinned, opened.witnessed) == (True, True, "unwitnessed")
         assert "learned from its sheets, a receipt pins it" in blank.ok("audit", "verify").out
 
@@ -179,9 +181,9 @@ def test_without_a_receipt_it_is_unpinned_and_a_later_one_pins_it(life: Life, bl
     done = blank.run("recombine", NAME, *again, "--receipt", olga)
     assert done.exit == 7, done.err
     bodies = [entry.record.body for entry in blank.entries()]
-    opened = [body.pinned for body in bodies if isinstance(body, records.Opened)]
+    opened = [body.pinned for body in bodies if isinstance(body, Opened)]
     assert opened == [False, True]
-    assert sum(isinstance(body, records.Pinned) for body in bodies) == 1
+    assert sum(isinstance(body, Pinned) for body in bodies) == 1
 
 
 def test_a_receipt_that_pins_another_envelope_stops_the_opening(life: Life, blank: Life) -> None:
@@ -256,11 +258,11 @@ def test_a_silence_longer_than_promised_is_due_while_it_lasts_and_named_for_ever
     with home.open_home(life.home) as ledger:
         long_ago = Moment("2099-01-01T00:00:00Z", "another boot", 5)
         monkeypatch.setattr(clock, "now", lambda: long_ago)
-        ledger.append(records.Heartbeat(every_s=3600))
+        ledger.append(Heartbeat(every_s=3600))
     assert not life.run("--json", "status").document["silence"]["late"], "a clock set back counts as no time"
     with home.open_home(life.home) as ledger:
         monkeypatch.setattr(clock, "now", lambda: replace(long_ago, time="2020-01-01T00:00:00Z"))
-        ledger.append(records.Heartbeat(every_s=3600))
+        ledger.append(Heartbeat(every_s=3600))
     done = life.run("status")
     assert done.exit == 7
     assert "OVERDUE  this terminal: no record for " in done.out

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records.ledger import LedgerMoved
 from breakglass_shamir.operations.folders import on_memory
 from tests.end_to_end.life import DECLARATION, NAME, Life
 
@@ -48,7 +48,7 @@ def test_a_home_that_cannot_be_opened_stops_no_emergency(life: Life, spoil: Call
     begun = ["ledger-started", "ledger-moved", "recovered", "declared", "opened", "in-use", "use-ended"]
     assert life.kinds(stick) == begun
     body = life.entries(stick)[1].record.body
-    assert isinstance(body, records.LedgerMoved)
+    assert isinstance(body, LedgerMoved)
     assert str(life.home) in body.reason
     assert life.run("--home", stick, "audit", "verify").exit == 0
 

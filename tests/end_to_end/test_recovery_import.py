@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from breakglass_shamir.crypto import keys, sshsig
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.records.epochs import RecoveryImported
 from breakglass_shamir.errors import InvalidSignature
 from breakglass_shamir.formats import share
 from breakglass_shamir.hygiene import Secret
@@ -53,7 +53,7 @@ def test_a_recovery_is_recorded_and_owes_a_rotation_that_settles_it(life: Life) 
     found = imports(life, file)
     assert (found["set"], found["epoch"], found["status"], found["officers"]) == (NAME, 1, "good", ["Olga", "Oskar"])
     entry = life.entries()[-1]
-    assert isinstance(entry.record.body, records.RecoveryImported)
+    assert isinstance(entry.record.body, RecoveryImported)
     assert entry.record.body.source.encode() == file.read_bytes()
     status = life.status()
     assert [debt["id"] for debt in status["debts"]] == [found["debt"]]
@@ -138,7 +138,7 @@ def test_a_recovery_that_was_put_into_the_log_without_its_key_is_found(life: Lif
     found = recovery.parse(file.read_bytes())
     forged = sshsig.sign(Secret(b"s" * 32), file.read_bytes(), recovery.NAMESPACE)
     with home.open_home(life.home) as ledger:
-        body = records.RecoveryImported(
+        body = RecoveryImported(
             epoch_id=found.epoch_id, status="good", source=file.read_text(), signature=forged,
             sha256=recovery.digest(file.read_bytes()),
         )  # fmt: skip

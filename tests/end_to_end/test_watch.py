@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.custody.record import LoginSeen
+from breakglass_shamir.custody.records.monitoring import LoginSeen
 from tests.end_to_end.life import NAME, Done, Life
 
 ACCOUNT = "emergency"

@@ -17,15 +17,16 @@ import pytest
 
 from breakglass_shamir.crypto import note, sshsig
 from breakglass_shamir.crypto.keys import ed25519_public
-from breakglass_shamir.custody import record
 from breakglass_shamir.custody.life import lifecycle
-from breakglass_shamir.custody.record import AnyBody
+from breakglass_shamir.custody.records import record
+from breakglass_shamir.custody.records.body import Body
+from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.entry import Entry, origin
 from breakglass_shamir.ledger.home import create
 from breakglass_shamir.ledger.store import Ledger
 
-TYPES: dict[str, type[record.Body]] = {str(body.__struct_config__.tag): body for body in AnyBody.__args__}
+TYPES: dict[str, type[Body]] = {str(body.__struct_config__.tag): body for body in AnyBody.__args__}
 PEM = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n"
 SET_KEY = Secret(b"q" * 32)
 SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")

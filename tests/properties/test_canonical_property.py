@@ -9,8 +9,9 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.openings import Refused
+from breakglass_shamir.custody.records.record import AnyBody, Record
 from breakglass_shamir.errors import BreakglassError
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=12) | st.sampled_from(
@@ -69,7 +70,7 @@ def test_the_quick_way_takes_nothing_that_the_slow_way_refuses(record: Record) -
 
 
 def test_most_records_go_the_quick_way() -> None:
-    body = records.Refused(stage="open", error="insufficient-shares", message="no quorum")
+    body = Refused(stage="open", error="insufficient-shares", message="no quorum")
     record = Record(
         v=1, log="00" * 8, seq=3, previous="ab" * 32, root="cd" * 32, time="2026-01-01T00:00:00Z", boot="b",
         uptime_ms=12, set="prod-db", opening="", body=body,

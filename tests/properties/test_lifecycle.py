@@ -17,11 +17,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import custody_rules, holders, lifecycle, recovery
 from breakglass_shamir.custody.life.state import EpochStatus, LedgerState, Phase, SetState
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveryImported
+from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.openings import (
+    Cancelled,
+    Closed,
+    Declared,
+    InUse,
+    Opened,
+    Overridden,
+    Settled,
+    UseEnded,
+)
+from breakglass_shamir.custody.records.record import AnyBody, Record
+from breakglass_shamir.custody.records.rotations import Abandoned, Applied, Applying, Countersigned, Deferred, OldDead
+from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, ReadBack, Reassigned, SheetVoided
 from breakglass_shamir.errors import HeldTooMuch, IllegalState, InvalidRecord, PolicyWeakens
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope
 from breakglass_shamir.formats.seal import Facts, seal
@@ -56,9 +71,9 @@ def deal(number: int, predecessor: str = "", branch: str = "ours", kind: Kind = 
     return seal(facts, Secret(b"tinned beans")).envelope
 
 
-def issued(envelope: Envelope, proven: str) -> records.Issued:
+def issued(envelope: Envelope, proven: str) -> Issued:
     before = envelope.predecessor
-    return records.Issued(
+    return Issued(
         epoch=envelope.core.epoch, epoch_id=envelope.core.epoch_id.hex(),
         predecessor="" if before == NO_PREDECESSOR else before.hex(), set_public_key=envelope.set_public_key.hex(),
         envelope=base64.b64encode(envelope.to_bytes()).decode(), envelope_sha256=envelope.digest.hex(),
@@ -68,8 +83,8 @@ def issued(envelope: Envelope, proven: str) -> records.Issued:
     )  # fmt: skip
 
 
-def recovered(envelope: Envelope) -> records.Recovered:
-    return records.Recovered(
+def recovered(envelope: Envelope) -> Recovered:
+    return Recovered(
         epoch=envelope.core.epoch, epoch_id=envelope.core.epoch_id.hex(), pinned=False,
         set_public_key=envelope.set_public_key.hex(), envelope_sha256=envelope.digest.hex(),
         envelope=base64.b64encode(envelope.to_bytes()).decode(),
@@ -118,7 +133,7 @@ class Life(RuleBasedStateMachine):
     def begin(self, learned: bool, proven: str) -> None:
         if learned:
             self.must(recovered(deal(1, branch="theirs")))
-        self.must(records.PolicyAdopted(source=SOURCE, digest=policies.digest(SOURCE).hex()))
+        self.must(PolicyAdopted(source=SOURCE, digest=policies.digest(SOURCE).hex()))
         if not learned:
             self.must(issued(deal(1), proven))
 
@@ -156,53 +171,53 @@ class Life(RuleBasedStateMachine):
 
     def check_step(self, body: AnyBody, record: Record) -> None:
         """Hold an accepted step against what the model remembers."""
-        if isinstance(body, records.Applying):
+        if isinstance(body, Applying):
             assert record.opening in self.use_ended
-        if isinstance(body, records.Opened):
+        if isinstance(body, Opened):
             assert body.epoch_id not in self.over
             assert len(set(body.sheets) & set(SEATS)) >= 2
             assert not set(body.sheets) & set(self.of_set.epochs[body.epoch_id].voided)
-        if isinstance(body, records.InUse):
+        if isinstance(body, InUse):
             assert record.opening in self.revealed
-        if isinstance(body, records.PolicyAdopted) and self.pairs and self.of_set.current and body.source != SOURCE:
+        if isinstance(body, PolicyAdopted) and self.pairs and self.of_set.current and body.source != SOURCE:
             assert STRICTNESS.index(body.source) >= self.strict
-        if isinstance(body, records.PolicyWeakened):
+        if isinstance(body, PolicyWeakened):
             assert STRICTNESS.index(body.source) < self.strict
             assert record.opening in self.revealed
             assert self.purposes[record.opening] == "rotation"
-        if isinstance(body, records.Declared):
+        if isinstance(body, Declared):
             assert body.policy_digest == policies.digest(self.of_set.policy_source).hex()
-        if isinstance(body, records.Abandoned):
+        if isinstance(body, Abandoned):
             assert body.epoch_id not in self.revealed.values()
-        if isinstance(body, records.Closed):
+        if isinstance(body, Closed):
             assert record.opening in self.use_ended
-        if isinstance(body, records.UseEnded | records.Closed):
+        if isinstance(body, UseEnded | Closed):
             assert (self.purposes[record.opening], body.classification) not in CONTRARY
-        if isinstance(body, records.Rehearsed):
+        if isinstance(body, Rehearsed):
             assert self.purposes[record.opening] == "drill"
             assert record.opening not in self.revealed
 
     def remember(self, body: AnyBody, record: Record, digest: str) -> None:
-        if isinstance(body, records.Declared):
+        if isinstance(body, Declared):
             self.opening = digest
             self.purposes[digest] = body.purpose
-        if isinstance(body, records.Issued):
+        if isinstance(body, Issued):
             for seat, name in body.custodians.items():
                 self.held.setdefault((body.epoch_id, name.casefold()), set()).add(seat)
-        if isinstance(body, records.PolicyAdopted | records.PolicyWeakened) and body.source in STRICTNESS:
+        if isinstance(body, PolicyAdopted | PolicyWeakened) and body.source in STRICTNESS:
             self.strict = STRICTNESS.index(body.source)
-        if isinstance(body, records.Reassigned):
+        if isinstance(body, Reassigned):
             holder = (body.epoch_id, body.custodian.strip().casefold())
             self.held.setdefault(holder, set()).add(body.sheet)
             if body.despite:
                 self.known_to_hold.add(holder)
-        if isinstance(body, records.Opened):
+        if isinstance(body, Opened):
             self.revealed[record.opening] = body.epoch_id
-        if isinstance(body, records.UseEnded):
+        if isinstance(body, UseEnded):
             self.use_ended.add(record.opening)
-        if isinstance(body, records.Abandoned):
+        if isinstance(body, Abandoned):
             self.over.add(body.epoch_id)
-        if isinstance(body, records.OldDead):
+        if isinstance(body, OldDead):
             self.over.add(body.old_epoch_id)
             self.over |= {self.revealed[record.opening]} - {body.new_epoch_id}
 
@@ -215,7 +230,7 @@ class Life(RuleBasedStateMachine):
     def declare(self, purpose: str, supersede: bool) -> None:
         before = self.of_set.opening.id if self.of_set.opening and supersede else ""
         self.try_to(
-            records.Declared(
+            Declared(
                 purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason=f"r{len(self.pairs)}",
                 officers=("Duty", "Second"), valid_for_s=1800, use_for_s=3600, debts=(), supersedes=before,
                 policy_digest=self.of_set.policy_digest,
@@ -237,18 +252,16 @@ class Life(RuleBasedStateMachine):
         else:
             assert not self.try_to(body)
 
-    def opened(self, epoch_id: str, sheets: tuple[str, ...]) -> records.Opened:
-        return records.Opened(
-            epoch_id=epoch_id, sheets=sheets, mode="show", program="", witnessed="consistent", pinned=True
-        )
+    def opened(self, epoch_id: str, sheets: tuple[str, ...]) -> Opened:
+        return Opened(epoch_id=epoch_id, sheets=sheets, mode="show", program="", witnessed="consistent", pinned=True)
 
     @rule()
     def use(self) -> None:
-        self.try_to(records.InUse())
+        self.try_to(InUse())
 
     @rule(classification=st.sampled_from(["emergency", "drill", "misuse"]))
     def end_use(self, classification: str) -> None:
-        self.try_to(records.UseEnded(outcome="done", classification=classification))
+        self.try_to(UseEnded(outcome="done", classification=classification))
 
     @rule(proven=st.sampled_from(["accepted", "unproven"]))
     def prepare(self, proven: str) -> None:
@@ -259,15 +272,15 @@ class Life(RuleBasedStateMachine):
     @rule()
     def countersign(self) -> None:
         sha256 = self.of_set.epochs[self.of_set.prepared].envelope_sha256
-        self.try_to(records.Countersigned(epoch_id=self.of_set.prepared, envelope_sha256=sha256))
+        self.try_to(Countersigned(epoch_id=self.of_set.prepared, envelope_sha256=sha256))
 
     @precondition(lambda self: self.of_set.prepared)
     @rule(sheets=st.sets(st.sampled_from(SEATS), min_size=1))
     def take_into_custody(self, sheets: set[str]) -> None:
         new = self.of_set.prepared
         for sheet in sorted(sheets):
-            self.try_to(records.ReadBack(epoch_id=new, sheets=(sheet,)))
-            self.try_to(records.Acknowledged(epoch_id=new, sheet=sheet, custodian="North", bag=""))
+            self.try_to(ReadBack(epoch_id=new, sheets=(sheet,)))
+            self.try_to(Acknowledged(epoch_id=new, sheet=sheet, custodian="North", bag=""))
 
     @rule()
     def go_on(self) -> None:
@@ -276,7 +289,7 @@ class Life(RuleBasedStateMachine):
         if state.opening is None:
             self.declare("emergency", True)
         elif state.opening.rotated:
-            self.must(records.Closed(classification=self.fitting()))
+            self.must(Closed(classification=self.fitting()))
         elif state.opening.phase is Phase.DECLARED:
             self.try_to(self.opened(state.current, SEATS)) or self.try_to(self.opened(state.current, SEATS[:2]))
         elif not state.prepared:
@@ -284,7 +297,7 @@ class Life(RuleBasedStateMachine):
         else:
             self.countersign()
             self.take_into_custody(set(SEATS))
-            self.try_to(records.UseEnded(outcome="done", classification=self.fitting()))
+            self.try_to(UseEnded(outcome="done", classification=self.fitting()))
             self.apply()
 
     def fitting(self) -> str:
@@ -295,13 +308,13 @@ class Life(RuleBasedStateMachine):
     @rule()
     def apply(self) -> None:
         old, new = self.of_set.current, self.of_set.prepared
-        if self.try_to(records.Applying(old_epoch_id=old, new_epoch_id=new)):
-            self.must(records.Applied(new_epoch_id=new))
+        if self.try_to(Applying(old_epoch_id=old, new_epoch_id=new)):
+            self.must(Applied(new_epoch_id=new))
 
     @rule()
     def prove(self) -> None:
         old, new = self.of_set.current, self.of_set.prepared
-        self.try_to(records.OldDead(old_epoch_id=old, new_epoch_id=new, proofs=("p",), scope="s"))
+        self.try_to(OldDead(old_epoch_id=old, new_epoch_id=new, proofs=("p",), scope="s"))
 
     @precondition(lambda self: self.of_set.applying)
     @rule(new=st.booleans(), finish=st.booleans())
@@ -309,22 +322,22 @@ class Life(RuleBasedStateMachine):
         """An emergency in the middle of a rotation, with either set of sheets, and perhaps the rotation's end."""
         self.declare("emergency", True)
         self.try_to(self.opened(self.of_set.prepared if new else self.of_set.current, SEATS))
-        self.try_to(records.UseEnded(outcome="done", classification="emergency"))
+        self.try_to(UseEnded(outcome="done", classification="emergency"))
         if finish:
             self.apply()
             self.prove()
 
     @rule()
     def close(self) -> None:
-        self.try_to(records.Closed(classification="drill"))
+        self.try_to(Closed(classification="drill"))
 
     @rule()
     def cancel(self) -> None:
-        self.try_to(records.Cancelled(reason="r"))
+        self.try_to(Cancelled(reason="r"))
 
     @rule(for_s=st.integers(0, 10**6))
     def defer(self, for_s: int) -> None:
-        self.try_to(records.Deferred(for_s=for_s, reason="r"))
+        self.try_to(Deferred(for_s=for_s, reason="r"))
 
     # --- and every way it should not ---------------------------------------------------------------------
 
@@ -334,14 +347,14 @@ class Life(RuleBasedStateMachine):
         sheet = data.draw(st.sampled_from([*SEATS, "1.4", ""]))
         bodies: list[AnyBody] = [
             self.opened(one, (sheet, "1.2")),
-            records.Abandoned(epoch_id=one, reason="r"),
-            records.Countersigned(epoch_id=one, envelope_sha256=ELSEWHERE),
-            records.Applying(old_epoch_id=one, new_epoch_id=two),
-            records.Applied(new_epoch_id=one),
-            records.OldDead(old_epoch_id=one, new_epoch_id=two, proofs=(), scope=""),
-            records.Proven(epoch_id=one, result="accepted", detail=""),
-            records.ReadBack(epoch_id=one, sheets=(sheet,)),
-            records.Acknowledged(epoch_id=one, sheet=sheet, custodian="North", bag=""),
+            Abandoned(epoch_id=one, reason="r"),
+            Countersigned(epoch_id=one, envelope_sha256=ELSEWHERE),
+            Applying(old_epoch_id=one, new_epoch_id=two),
+            Applied(new_epoch_id=one),
+            OldDead(old_epoch_id=one, new_epoch_id=two, proofs=(), scope=""),
+            Proven(epoch_id=one, result="accepted", detail=""),
+            ReadBack(epoch_id=one, sheets=(sheet,)),
+            Acknowledged(epoch_id=one, sheet=sheet, custodian="North", bag=""),
         ]
         self.try_to(data.draw(st.sampled_from(bodies)), data.draw(st.sampled_from([self.opening, "", ELSEWHERE])))
 
@@ -349,7 +362,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def lose_a_sheet(self, data: st.DataObject) -> None:
         one, sheet = data.draw(st.sampled_from(self.ids())), data.draw(st.sampled_from(SEATS))
-        self.try_to(records.SheetVoided(epoch_id=one, sheet=sheet, reason="lost"))
+        self.try_to(SheetVoided(epoch_id=one, sheet=sheet, reason="lost"))
 
     @rule(data=st.data())
     def bring_any_envelope_back(self, data: st.DataObject) -> None:
@@ -377,7 +390,7 @@ class Life(RuleBasedStateMachine):
         }  # fmt: skip
         source = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         sha256 = recovery.digest(source.encode())
-        body = records.RecoveryImported(
+        body = RecoveryImported(
             epoch_id=epoch.epoch_id, status=epoch.status, source=source, sha256=sha256, signature=""
         )
         new = sha256 not in self.of_set.recoveries
@@ -387,13 +400,13 @@ class Life(RuleBasedStateMachine):
 
     @rule(gate=st.sampled_from(["ticket", "clock", "rotation"]))
     def override(self, gate: str) -> None:
-        self.try_to(records.Overridden(gate=gate, problem="p", reason="r"))
+        self.try_to(Overridden(gate=gate, problem="p", reason="r"))
 
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
         debts = [debt.id for debt in self.of_set.debts] or ["none"]
         owed = self.of_set.rotation_debts
-        self.try_to(records.Settled(debt=data.draw(st.sampled_from(debts)), reason="r", officers=("Duty",)))
+        self.try_to(Settled(debt=data.draw(st.sampled_from(debts)), reason="r", officers=("Duty",)))
         assert self.of_set.rotation_debts == owed
 
     @rule(
@@ -403,7 +416,7 @@ class Life(RuleBasedStateMachine):
         epoch_id = next(iter(self.of_set.epochs)) if old else self.of_set.current
         reasons = () if result == "pass" else ("r",)
         self.try_to(
-            records.RollCall(
+            RollCall(
                 epoch_id=epoch_id, sheet=sheet, custodian="North", level="seal", bag="B-1", health="", used_percent=0,
                 result=result, reasons=reasons,
             ),
@@ -416,13 +429,13 @@ class Life(RuleBasedStateMachine):
         before = (self.of_set.current, self.of_set.prepared, self.of_set.applying, self.of_set.debts)
         reasons = () if result == "pass" else ("r",)
         self.try_to(
-            records.Rehearsed(
+            Rehearsed(
                 epoch_id=self.of_set.current, sheets=tuple(sorted(sheets)), live=(), steps_ms={"quorum": 1},
                 result=result, reasons=reasons,
             )
         )  # fmt: skip
         self.try_to(
-            records.DrillEnded(
+            DrillEnded(
                 drill="rehearsal", epoch_id=self.of_set.current, login="", steps_ms={}, result=result, reasons=reasons
             )
         )
@@ -431,7 +444,7 @@ class Life(RuleBasedStateMachine):
     @rule(sheet=st.sampled_from(SEATS))
     def destroy(self, sheet: str) -> None:
         epoch_id = next(iter(self.of_set.epochs))
-        body = records.Destroyed(epoch_id=epoch_id, sheets=(sheet,), witnesses=("Duty", "Second"))
+        body = Destroyed(epoch_id=epoch_id, sheets=(sheet,), witnesses=("Duty", "Second"))
         if self.try_to(body, opening=""):
             epoch = self.of_set.epochs[epoch_id]
             assert epoch.status is not EpochStatus.GOOD or sheet in epoch.voided
@@ -441,10 +454,10 @@ class Life(RuleBasedStateMachine):
     def adopt(self, level: int, lists: bool) -> None:
         source = STRICTNESS[level]
         digest = policies.digest(source).hex()
-        if self.try_to(records.PolicyAdopted(source=source, digest=digest)):
+        if self.try_to(PolicyAdopted(source=source, digest=digest)):
             return
         weakens = custody_rules.weakened_by(self.of_set, policies.parse(source)) if lists else ()
-        self.try_to(records.PolicyWeakened(source=source, digest=digest, weakens=weakens))
+        self.try_to(PolicyWeakened(source=source, digest=digest, weakens=weakens))
 
     @precondition(lambda self: len(self.pairs) % 3 == 1)
     @rule(data=st.data(), sheet=st.sampled_from(SEATS), to=st.sampled_from(PEOPLE), admits=st.booleans())
@@ -452,7 +465,7 @@ class Life(RuleBasedStateMachine):
         epoch_id = data.draw(st.sampled_from(self.ids()))
         epoch = self.of_set.epochs.get(epoch_id)
         despite = holders.too_much(epoch, sheet, to) if epoch and admits else ()
-        body = records.Reassigned(epoch_id=epoch_id, sheet=sheet, custodian=to, reason="r", despite=despite)
+        body = Reassigned(epoch_id=epoch_id, sheet=sheet, custodian=to, reason="r", despite=despite)
         if self.try_to(body, opening=""):
             after = self.of_set.epochs[epoch_id]
             assert sheet not in after.acknowledged

@@ -3,9 +3,10 @@
 
 from breakglass_shamir.alerts import translate
 from breakglass_shamir.alerts.event import Event
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.records.openings import Overridden, Settled
+from breakglass_shamir.custody.records.record import AnyBody, Record
+from breakglass_shamir.custody.records.sheets import SheetVoided
 from breakglass_shamir.ledger.entry import Entry
 
 LOG = "0123456789abcdef"
@@ -21,12 +22,12 @@ def event(body: AnyBody, seq: int = 7, name: str = "prod-db") -> Event:
 
 
 def voided(seq: int, reason: str = "it was seen", name: str = "prod-db") -> Event:
-    return event(records.SheetVoided(epoch_id="ab" * 8, sheet="1.2", reason=reason), seq, name)
+    return event(SheetVoided(epoch_id="ab" * 8, sheet="1.2", reason=reason), seq, name)
 
 
 def overridden(seq: int = 7) -> Event:
-    return event(records.Overridden(gate="ticket", problem="no such ticket", reason="the ticket system is down"), seq)
+    return event(Overridden(gate="ticket", problem="no such ticket", reason="the ticket system is down"), seq)
 
 
 def settled(debt: str, seq: int = 8) -> Event:
-    return event(records.Settled(debt=debt, reason="looked at", officers=("officer one",)), seq)
+    return event(Settled(debt=debt, reason="looked at", officers=("officer one",)), seq)

@@ -17,9 +17,9 @@ from test_aws_example import EXAMPLE as AWS_EXAMPLE
 from test_aws_example import FAKE, OLD
 from test_exec import hash_of, installed
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.life.state import Phase
+from breakglass_shamir.custody.records.rotations import OldDead
 from breakglass_shamir.hygiene import Secret
 
 SEED = base64.b32encode(b"12345678901234567890").decode()
@@ -189,7 +189,7 @@ class TestChangedByPeople:
         lab.scan(2)
         attested = lab.run("rotate", NAME, "--scan", str(lab.scans(1)), "--scan", str(lab.scans(2)), *ATTESTED)
         assert attested.status == 0, attested.said
-        (dead,) = (body for body in lab.entries() if isinstance(body, records.OldDead))
+        (dead,) = (body for body in lab.entries() if isinstance(body, OldDead))
         assert dead.attested_by == ("Duty", "Second")
         assert all("attested" in proof and "not proven" in proof for proof in dead.proofs)
         assert [debt.kind for debt in lab.state().debts] == ["old-unproven"]

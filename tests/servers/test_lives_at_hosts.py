@@ -16,7 +16,7 @@ from target_life import Place, live_through
 
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
-from breakglass_shamir.custody.record import Waited
+from breakglass_shamir.custody.records.rotations import Waited
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 

@@ -14,10 +14,12 @@ from fault_matrix import NAME, Ended, Matrix, World
 from toy_target import ToyServer, soon
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.state import EpochStatus, Phase
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.epochs import Issued
+from breakglass_shamir.custody.records.openings import Refused
+from breakglass_shamir.custody.records.rotations import OldDead, Rejected, SessionsAwaited, SessionsEnded, Waited
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, seal
 from breakglass_shamir.hygiene import Secret
@@ -105,7 +107,7 @@ class TestTheOldCredentialStillWorks:
         server.grace_s = 1.5
         ended = lasting.rotate()
         assert ended.status == 0, ended.said
-        (waited,) = (body for body in lasting.entries() if isinstance(body, records.Waited))
+        (waited,) = (body for body in lasting.entries() if isinstance(body, Waited))
         assert waited.seconds >= 1
         assert "to be refused at toy-lasting://" in waited.what
         lasting.proven()
@@ -125,7 +127,7 @@ class TestTheOldCredentialStillWorks:
     def test_a_refused_old_credential_is_not_waited_for(self, lasting: Matrix) -> None:
         lasting.begin()
         assert lasting.rotate().status == 0
-        assert of(lasting, records.Waited) == []
+        assert of(lasting, Waited) == []
 
 
 class TestSeveralEndpoints:
@@ -135,7 +137,7 @@ class TestSeveralEndpoints:
         follower.lag_s = 1.5
         ended = pair.rotate()
         assert ended.status == 0, ended.said
-        (dead,) = (body for body in pair.entries() if isinstance(body, records.OldDead))
+        (dead,) = (body for body in pair.entries() if isinstance(body, OldDead))
         assert len(dead.proofs) == 6
         assert any(f":{follower.port}: old: refused" in proof for proof in dead.proofs)
         assert refused_logins(follower) <= 3, "the new credential was tried over and over where it was not known yet"
@@ -161,8 +163,8 @@ class TestTheTargetsRules:
         server.min_length = 30
         ended = lab.rotate()
         assert ended.status == 0, ended.said
-        assert [body.epoch for body in lab.entries() if isinstance(body, records.Issued)] == [1, 2, 3]
-        assert len(of(lab, records.Rejected)) == 1
+        assert [body.epoch for body in lab.entries() if isinstance(body, Issued)] == [1, 2, 3]
+        assert len(of(lab, Rejected)) == 1
         numbers = {epoch.number: epoch.status for epoch in lab.state().epochs.values()}
         assert numbers == {1: EpochStatus.VOID, 2: EpochStatus.ABANDONED, 3: EpochStatus.GOOD}
         assert refused_logins(server) == 2
@@ -186,7 +188,7 @@ class TestTheTargetsRules:
         assert proxy is not None
         ended = lab.rotate(proxy.arming("after send", 1), pauses=["before connector.rotate"])
         assert ended.status == 6
-        assert of(lab, records.Rejected) == []
+        assert of(lab, Rejected) == []
         assert lab.state().phase is Phase.APPLYING
 
     def test_rules_that_are_told_beforehand_are_kept_before_anything_is_printed(
@@ -195,7 +197,7 @@ class TestTheTargetsRules:
         server.needs = "+="
         ended = lab.rotate()
         assert ended.status == 0, ended.said
-        assert [body.epoch for body in lab.entries() if isinstance(body, records.Issued)] == [1, 2]
+        assert [body.epoch for body in lab.entries() if isinstance(body, Issued)] == [1, 2]
         assert set("+=") & set(server.password)
 
     def test_a_minimum_age_prints_nothing_and_dates_the_debt(self, lab: Matrix, server: ToyServer) -> None:
@@ -263,7 +265,7 @@ class TestNeitherWorks:
         assert ended.status == 6
         assert "neither the old nor the new credential" in ended.said
         assert "get in with: envelope B, safe 2" in ended.hint
-        assert [body.stage for body in lab.entries() if isinstance(body, records.Refused)] == ["apply", "neither-works"]
+        assert [body.stage for body in lab.entries() if isinstance(body, Refused)] == ["apply", "neither-works"]
         assert lab.state().phase is Phase.APPLYING
         assert refused_logins(server) == 3, "the change itself, the new one, the old one: each once"
 
@@ -280,7 +282,7 @@ class TestSessions:
             ended = lab.rotate()
             assert ended.status == 0, ended.said
             assert one.recv(100) == b""
-        (done,) = (body for body in lab.entries() if isinstance(body, records.SessionsEnded))
+        (done,) = (body for body in lab.entries() if isinstance(body, SessionsEnded))
         assert (done.count, done.failed) == (1, False)
 
     def test_the_change_waits_until_the_officers_have_logged_out(self, patient: Matrix, server: ToyServer) -> None:
@@ -300,7 +302,7 @@ class TestSessions:
         assert len(asked) >= 3
         order = [kind for kind in kinds(patient) if kind in ("sessions-awaited", "applying", "sessions-ended")]
         assert order == ["sessions-awaited", "sessions-awaited", "applying", "sessions-ended"]
-        waits = [body for body in patient.entries() if isinstance(body, records.SessionsAwaited)]
+        waits = [body for body in patient.entries() if isinstance(body, SessionsAwaited)]
         assert [(body.count, body.for_s) for body in waits] == [(1, 3600), (0, 0)]
 
     def test_the_wait_is_bounded_and_what_is_left_is_ended(self, lab: Matrix, server: ToyServer) -> None:
@@ -309,7 +311,7 @@ class TestSessions:
             assert ended.status == 0, ended.said
             assert one.recv(100) == b""
         assert "still logged in, and waited for no longer" in ended.said
-        waits = [body for body in lab.entries() if isinstance(body, records.SessionsAwaited)]
+        waits = [body for body in lab.entries() if isinstance(body, SessionsAwaited)]
         assert [(body.count, body.for_s) for body in waits] == [(1, 1), (1, 0)]
 
     def test_a_target_that_does_not_tell_holds_nothing_up(self, patient: Matrix) -> None:
@@ -319,7 +321,7 @@ class TestSessions:
         ended = patient.rotate(proxy.arming("before send", 0), pauses=["before connector.open_sessions"])
         assert ended.status == 0, ended.said
         assert "whether somebody is still logged in" in ended.said
-        assert of(patient, records.SessionsAwaited) == []
+        assert of(patient, SessionsAwaited) == []
         patient.proven()
 
     def test_a_kill_while_it_waits_leaves_the_old_credential_and_its_sheets(

@@ -20,7 +20,7 @@ from throwaway_ca import ThrowAwayCa
 from watch_places import PAUSE_S, PROGRAM, Place, replace_password
 
 from breakglass_shamir.custody.policy.generator import generate
-from breakglass_shamir.custody.record import LoginSeen, Watched
+from breakglass_shamir.custody.records.monitoring import LoginSeen, Watched
 from breakglass_shamir.hygiene import Secret
 
 

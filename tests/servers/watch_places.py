@@ -16,7 +16,7 @@ from slapd_server import ROOT, ROOT_PASSWORD, SlapdServer
 
 from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.custody.policy.generator import generate
-from breakglass_shamir.custody.record import AnyBody
+from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.operations.monitoring.watch import Watch, Watching

@@ -36,10 +36,10 @@ import pytest
 
 from breakglass_shamir import errors
 from breakglass_shamir.cli import program
-from breakglass_shamir.custody import record
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.policy import keys as policy_keys
 from breakglass_shamir.custody.policy import sinks, tables
+from breakglass_shamir.custody.records import record
 from breakglass_shamir.formats import share
 from breakglass_shamir.operations.policy import checking
 from breakglass_shamir.paper.reading.scan import Scanner

@@ -11,15 +11,17 @@ import pytest
 
 from breakglass_shamir.alerts import ocsf, tellings, translate
 from breakglass_shamir.alerts.event import Event
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.body import Body
+from breakglass_shamir.custody.records.openings import Cancelled, Declared, Refused
 from breakglass_shamir.ledger.entry import Entry
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from ocsf_schema import Schema
 
-KINDS: tuple[type[records.Body], ...] = records.AnyBody.__args__
+KINDS: tuple[type[Body], ...] = records.AnyBody.__args__
 TYPE_UIDS = {
     "declared": 300410,
     "closed": 300411,
@@ -41,7 +43,7 @@ def schema(vectors: Path) -> Schema:
     return found
 
 
-def sample(kind: type[records.Body], text: str) -> records.AnyBody:
+def sample(kind: type[Body], text: str) -> records.AnyBody:
     """Make a body of a type with something in every field."""
     values = {field.name: _sample(field.type, text) for field in msgspec.structs.fields(kind)}
     return cast("records.AnyBody", kind(**values))
@@ -66,7 +68,7 @@ def entry(body: records.AnyBody, *, opening: str = "", name: str = "prod-db") ->
     return Entry(b"{}", record, "", "", "")
 
 
-def told(kind: type[records.Body], text: str = "words") -> list[Event]:
+def told(kind: type[Body], text: str = "words") -> list[Event]:
     return translate.events(entry(sample(kind, text), opening="ee" * 32), LedgerState())
 
 
@@ -77,7 +79,7 @@ def test_every_record_type_is_told_or_said_to_be_silent() -> None:
 
 @pytest.mark.parametrize("kind", sorted(tellings.TOLD, key=str))
 @pytest.mark.parametrize("text", ["words", "ümläut 漢字", "pass", "a\nb"])
-def test_every_event_of_every_record_type_is_valid(schema: Schema, kind: type[records.Body], text: str) -> None:
+def test_every_event_of_every_record_type_is_valid(schema: Schema, kind: type[Body], text: str) -> None:
     found = told(kind, text)
     assert found
     for event in found:
@@ -90,15 +92,15 @@ def test_a_record_that_cannot_be_told_well_is_told_plainly(schema: Schema, monke
     def fails(_context: Any, _body: Any) -> Any:
         raise RuntimeError("secret words")
 
-    monkeypatch.setattr(tellings, "TOLD", {records.Cancelled: fails})
-    (event,) = told(records.Cancelled)
+    monkeypatch.setattr(tellings, "TOLD", {Cancelled: fails})
+    (event,) = told(Cancelled)
     assert schema.problems(event.document) == []
     assert "cancelled" in event.subject
     assert "secret" not in event.to_bytes().decode()
 
 
 def test_that_neither_credential_works_is_as_loud_as_it_gets(schema: Schema) -> None:
-    body = records.Refused(stage="neither-works", error="connector", message="neither credential works")
+    body = Refused(stage="neither-works", error="connector", message="neither credential works")
     (event,) = translate.events(entry(body, opening="ee" * 32), LedgerState())
     assert schema.problems(event.document) == []
     assert (event.document["type_uid"], event.document["severity_id"]) == (200401, 6)
@@ -125,6 +127,6 @@ def test_the_type_uids_that_rules_are_written_for(tag: str, uid: int) -> None:
     ],
 )
 def test_the_check_sees_what_is_wrong(schema: Schema, spoil: Callable[[dict[str, Any]], Any], problem: str) -> None:
-    document = told(records.Declared)[0].document
+    document = told(Declared)[0].document
     spoil(document)
     assert any(problem in found for found in schema.problems(document))

@@ -10,21 +10,21 @@ Rules:
 
 from dataclasses import replace
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Escalation, SetState
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.monitoring import AlertsDelivered, Eased, Escalated
+from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import IllegalState, InvalidRecord
 
 
-def alerts_delivered(s: SetState, body: records.AlertsDelivered, _r: Record, _d: bytes) -> SetState:
+def alerts_delivered(s: SetState, body: AlertsDelivered, _r: Record, _d: bytes) -> SetState:
     """Take a sink's acknowledgement."""
     if body.count < 1 or not body.sink:
         raise InvalidRecord("expected a sink and at least one event that it acknowledged")
     return s
 
 
-def escalated(s: SetState, body: records.Escalated, record: Record, _d: bytes) -> SetState:
+def escalated(s: SetState, body: Escalated, record: Record, _d: bytes) -> SetState:
     """Take a repetition, louder than the one before."""
     before = s.escalations.get(body.subject)
     expected = before.level + 1 if before else 1
@@ -34,7 +34,7 @@ def escalated(s: SetState, body: records.Escalated, record: Record, _d: bytes) -
     return replace(s, escalations={**s.escalations, body.subject: now})
 
 
-def eased(s: SetState, body: records.Eased, _r: Record, _d: bytes) -> SetState:
+def eased(s: SetState, body: Eased, _r: Record, _d: bytes) -> SetState:
     """Forget what is settled."""
     if body.subject not in s.escalations:
         raise IllegalState(f"{body.subject} was not escalated")

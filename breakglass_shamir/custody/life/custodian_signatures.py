@@ -15,12 +15,13 @@ It does not verify a signature over a log's bytes by itself; :func:`verify` is c
 from dataclasses import replace
 
 from breakglass_shamir.crypto import ssh_key, sshsig
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.officer_keys import recorded, revoked
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.record import CustodianSigned, Record
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.sheets import CustodianSigned
 from breakglass_shamir.errors import IllegalState
 
 

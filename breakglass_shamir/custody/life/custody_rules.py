@@ -14,18 +14,19 @@ Rules:
 
 from dataclasses import replace
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import holders
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.policy.weakening import weakenings
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.sheets import Reassigned
 from breakglass_shamir.errors import HeldTooMuch, IllegalState, InvalidPolicy, InvalidRecord, PolicyWeakens
 
 
-def policy_adopted(s: SetState, body: records.PolicyAdopted, record: Record, _d: bytes) -> SetState:
+def policy_adopted(s: SetState, body: PolicyAdopted, record: Record, _d: bytes) -> SetState:
     """Take a policy that weakens nothing."""
     new = _policy_in(s, body)
     weaker = weakened_by(s, new)
@@ -34,7 +35,7 @@ def policy_adopted(s: SetState, body: records.PolicyAdopted, record: Record, _d:
     return _under(s, body.source, record)
 
 
-def policy_weakened(s: SetState, body: records.PolicyWeakened, record: Record, _d: bytes) -> SetState:
+def policy_weakened(s: SetState, body: PolicyWeakened, record: Record, _d: bytes) -> SetState:
     """Take a policy that weakens the set, by its quorum."""
     new = _policy_in(s, body)
     opening = s.opening
@@ -66,7 +67,7 @@ def policy_in_force(s: SetState, target: str) -> Policy:
     return policies.built_in(s.name, s.current_epoch.envelope.core.structure, target)
 
 
-def reassigned(s: SetState, body: records.Reassigned, _r: Record, _d: bytes) -> SetState:
+def reassigned(s: SetState, body: Reassigned, _r: Record, _d: bytes) -> SetState:
     """Let a sheet change hands."""
     epoch = _good(s, body.epoch_id, body.sheet)
     holder = epoch.custodians.get(body.sheet, "")
@@ -98,7 +99,7 @@ def _under(s: SetState, source: str, record: Record) -> SetState:
     return replace(s, history=replace(s.history, sheets={**s.history.sheets, **moved}, people_changed=at))
 
 
-def _policy_in(s: SetState, body: records.PolicyAdopted | records.PolicyWeakened) -> Policy:
+def _policy_in(s: SetState, body: PolicyAdopted | PolicyWeakened) -> Policy:
     try:
         policy = policies.parse(body.source)
     except InvalidPolicy as error:

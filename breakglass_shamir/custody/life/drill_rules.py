@@ -16,10 +16,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.history import RESULTS
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, Opening, Phase, SetState, read_seat
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.sheets import Destroyed, Noted
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecord
 from breakglass_shamir.formats.envelope import Envelope
 
@@ -76,7 +77,7 @@ def check_classification(opening: Opening, classification: str) -> None:
         )
 
 
-def roll_call(s: SetState, body: records.RollCall, _r: Record, _d: bytes) -> SetState:
+def roll_call(s: SetState, body: RollCall, _r: Record, _d: bytes) -> SetState:
     """Take a look at one sheet."""
     epoch = _good(s, body.epoch_id)
     _check_seats(epoch, (body.sheet,))
@@ -88,7 +89,7 @@ def roll_call(s: SetState, body: records.RollCall, _r: Record, _d: bytes) -> Set
     return s
 
 
-def rehearsed(s: SetState, body: records.Rehearsed, record: Record, _d: bytes) -> SetState:
+def rehearsed(s: SetState, body: Rehearsed, record: Record, _d: bytes) -> SetState:
     """End a declaration in which a quorum of drill cards combined."""
     opening = _drill(s, record)
     if opening is not s.opening or opening.phase is not Phase.DECLARED:
@@ -103,7 +104,7 @@ def rehearsed(s: SetState, body: records.Rehearsed, record: Record, _d: bytes) -
     return _over(s, opening, "rehearsed")
 
 
-def drill_ended(s: SetState, body: records.DrillEnded, record: Record, _d: bytes) -> SetState:
+def drill_ended(s: SetState, body: DrillEnded, record: Record, _d: bytes) -> SetState:
     """Take the result of a drill; one that opened nothing is over with it."""
     opening = _drill(s, record)
     if body.drill not in DRILLS:
@@ -117,7 +118,7 @@ def drill_ended(s: SetState, body: records.DrillEnded, record: Record, _d: bytes
     return _over(s, opening, "ended") if opening is s.opening and not opening.was_opened else s
 
 
-def destroyed(s: SetState, body: records.Destroyed, _r: Record, _d: bytes) -> SetState:
+def destroyed(s: SetState, body: Destroyed, _r: Record, _d: bytes) -> SetState:
     """Take the witnessed end of sheets that open nothing."""
     epoch = s.epochs.get(body.epoch_id)
     if epoch is None:
@@ -135,7 +136,7 @@ def destroyed(s: SetState, body: records.Destroyed, _r: Record, _d: bytes) -> Se
     return s
 
 
-def noted(s: SetState, _b: records.Noted, _r: Record, _d: bytes) -> SetState:
+def noted(s: SetState, _b: Noted, _r: Record, _d: bytes) -> SetState:
     """Take a line of a protocol; nothing follows from it."""
     return s
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from breakglass_shamir.custody.life import due, holders
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Phase, SetState
-from breakglass_shamir.custody.record import Eased, Escalated
+from breakglass_shamir.custody.records.monitoring import Eased, Escalated
 
 _DRILLS = {"roll-call": "roll-call", "rehearsal": "rehearsal", "access": "access drill"}
 

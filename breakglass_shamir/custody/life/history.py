@@ -14,9 +14,12 @@ What is due, and when, is ``due.py``; which record may follow, ``lifecycle.py``.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.record import RollCall
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveredCore
+from breakglass_shamir.custody.records.rotations import OldDead
+from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, ReadBack, Reassigned
 
 RESULTS = ("pass", "warning", "fail")
 """What a drill may show."""
@@ -89,32 +92,32 @@ class History:
 def follow(known: History, body: records.AnyBody, at: Moment) -> History:
     """Return the history after one more record."""
     match body:
-        case records.Issued():
+        case Issued():
             known = _began(known, body.epoch_id, at)
             return replace(known, login=at) if body.proven == "accepted" else known
-        case records.Recovered() | records.RecoveredCore():
+        case Recovered() | RecoveredCore():
             return _began(known, body.epoch_id, at)
-        case records.ReadBack():
+        case ReadBack():
             for seat in body.sheets:
                 known = _put(known, body.epoch_id, seat, replace(known.sheet(body.epoch_id, seat), verified=at))
             return known
-        case records.Acknowledged():
+        case Acknowledged():
             before = known.sheet(body.epoch_id, body.sheet)
             return _put(known, body.epoch_id, body.sheet, replace(before, verified=at, bag=body.bag))
-        case records.Reassigned():
+        case Reassigned():
             before = known.sheet(body.epoch_id, body.sheet)
             moved = _put(known, body.epoch_id, body.sheet, replace(before, moved=at))
             return replace(moved, people_changed=at)
-        case records.RollCall():
+        case RollCall():
             return _roll_call(known, body, at)
-        case records.Rehearsed():
+        case Rehearsed():
             changed = known.people_changed if body.result == "fail" else None
             return replace(known, rehearsal=_result(known.rehearsal, body, at), people_changed=changed)
-        case records.DrillEnded():
+        case DrillEnded():
             return _drill_ended(known, body, at)
-        case records.Proven(result="accepted") | records.OldDead():
+        case Proven(result="accepted") | OldDead():
             return replace(known, login=at)
-        case records.Destroyed():
+        case Destroyed():
             gone = known.destroyed.get(body.epoch_id, frozenset()) | set(body.sheets)
             return replace(known, destroyed={**known.destroyed, body.epoch_id: gone})
         case _:
@@ -137,13 +140,13 @@ def _roll_call(known: History, body: RollCall, at: Moment) -> History:
     return _put(known, body.epoch_id, body.sheet, after)
 
 
-def _drill_ended(known: History, body: records.DrillEnded, at: Moment) -> History:
+def _drill_ended(known: History, body: DrillEnded, at: Moment) -> History:
     if body.drill == "rehearsal":
         return replace(known, rehearsal=_result(known.rehearsal, body, at))
     login = at if body.login == "accepted" else known.login
     return replace(known, access=_result(known.access, body, at), login=login)
 
 
-def _result(before: DrillResult | None, body: records.Rehearsed | records.DrillEnded, at: Moment) -> DrillResult:
+def _result(before: DrillResult | None, body: Rehearsed | DrillEnded, at: Moment) -> DrillResult:
     passed = at if body.result != "fail" else before.passed if before else None
     return DrillResult(at, body.result, body.reasons, passed)

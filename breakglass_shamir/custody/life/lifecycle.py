@@ -29,7 +29,6 @@ from dataclasses import replace
 from typing import Any
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life import (
     alert_rules,
@@ -57,7 +56,55 @@ from breakglass_shamir.custody.life.state import (
     write_seat,
 )
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
+from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.monitoring import (
+    AlertsDelivered,
+    ChangedOutside,
+    Eased,
+    Escalated,
+    Heartbeat,
+    LoginSeen,
+    Watched,
+)
+from breakglass_shamir.custody.records.openings import (
+    Cancelled,
+    Closed,
+    Declared,
+    InUse,
+    OfficerSigned,
+    Opened,
+    Overridden,
+    Refused,
+    Settled,
+    UseEnded,
+)
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.rotations import (
+    Abandoned,
+    Applied,
+    Applying,
+    Countersigned,
+    Deferred,
+    NotBefore,
+    OldDead,
+    Rejected,
+    RotationFound,
+    SessionsAwaited,
+    SessionsEnded,
+    Waited,
+)
+from breakglass_shamir.custody.records.sheets import (
+    Acknowledged,
+    CustodianSigned,
+    Destroyed,
+    Noted,
+    ReadBack,
+    Reassigned,
+    SheetVoided,
+)
 from breakglass_shamir.errors import (
     BreakglassError,
     IllegalState,
@@ -79,7 +126,7 @@ PAST_KEPT = 16
 """Openings that are over and stay in the state, so that it does not grow with the log."""
 
 
-_CHANGE_NOTHING = (records.Refused, records.LedgerMoved)
+_CHANGE_NOTHING = (Refused, LedgerMoved)
 
 
 def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
@@ -99,7 +146,7 @@ def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
 
 def changes_nothing(state: LedgerState, body: records.AnyBody) -> bool:
     """Tell of a record that it may always follow and changes nothing but the last moment."""
-    if isinstance(body, records.Heartbeat):
+    if isinstance(body, Heartbeat):
         return state.last is not None and body.every_s == state.beat_every_s
     return isinstance(body, _CHANGE_NOTHING) and state.last is not None
 
@@ -114,17 +161,17 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
     first = state.last is None
     state = state.at(record)
     body = record.body
-    if isinstance(body, records.LedgerStarted):
+    if isinstance(body, LedgerStarted):
         if not first:
             raise IllegalState("a ledger starts once, with its first record")
         return replace(state, terminal=body.terminal, public_key=body.public_key)
     if isinstance(body, _CHANGE_NOTHING):
         return state
-    if isinstance(body, records.Heartbeat):
+    if isinstance(body, Heartbeat):
         return _heartbeat(state, body)
     current = state.sets.get(record.set)
     if current is None:
-        if not isinstance(body, records.PolicyAdopted | records.Recovered | records.RecoveredCore):
+        if not isinstance(body, PolicyAdopted | Recovered | RecoveredCore):
             raise IllegalState(f"set {record.set} is not in this ledger")
         current = SetState(record.set)
     changed = _RULES[type(body)](current, body, record, data)
@@ -132,13 +179,13 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
     return replace(state, sets={**state.sets, record.set: changed})
 
 
-def _heartbeat(state: LedgerState, body: records.Heartbeat) -> LedgerState:
+def _heartbeat(state: LedgerState, body: Heartbeat) -> LedgerState:
     if body.every_s < 0:
         raise InvalidRecord(f"expected a heartbeat's interval of 0 or more seconds, got {body.every_s}")
     return replace(state, beat_every_s=body.every_s)
 
 
-def _issued(s: SetState, body: records.Issued, record: Record, _d: bytes) -> SetState:
+def _issued(s: SetState, body: Issued, record: Record, _d: bytes) -> SetState:
     epoch = _epoch(s, body, record)
     if not s.current and body.predecessor:
         raise IllegalState("the first epoch of a set has no predecessor")
@@ -153,14 +200,14 @@ def _issued(s: SetState, body: records.Issued, record: Record, _d: bytes) -> Set
     return replace(known, prepared=epoch.epoch_id) if s.current else replace(known, current=epoch.epoch_id)
 
 
-def _recovered(s: SetState, body: records.Recovered, record: Record, _d: bytes) -> SetState:
+def _recovered(s: SetState, body: Recovered, record: Record, _d: bytes) -> SetState:
     envelope = _envelope(body, s.name)
     sha256, predecessor, good = body.envelope_sha256, envelope.predecessor.hex(), EpochStatus.GOOD
     epoch = EpochState(body.epoch, envelope, sha256, predecessor, {}, good, record.time, recovered=True)
     return _learned(s, epoch)
 
 
-def _recovered_core(s: SetState, body: records.RecoveredCore, record: Record, _d: bytes) -> SetState:
+def _recovered_core(s: SetState, body: RecoveredCore, record: Record, _d: bytes) -> SetState:
     found = _core(body)
     return _learned(s, EpochState(body.epoch, found, "", "", {}, EpochStatus.GOOD, record.time, recovered=True))
 
@@ -172,7 +219,7 @@ def _learned(s: SetState, epoch: EpochState) -> SetState:
     return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch}, current=s.current or epoch.epoch_id)
 
 
-def _pinned(s: SetState, body: records.Pinned, _r: Record, _d: bytes) -> SetState:
+def _pinned(s: SetState, body: Pinned, _r: Record, _d: bytes) -> SetState:
     epoch = s.epochs.get(body.epoch_id)
     if epoch is None or not epoch.recovered:
         raise IllegalState("only an epoch that was learned from its sheets is pinned by a receipt")
@@ -182,17 +229,17 @@ def _pinned(s: SetState, body: records.Pinned, _r: Record, _d: bytes) -> SetStat
     return _with_epoch(s, replace(epoch, pinned=True))
 
 
-def _proven(s: SetState, body: records.Proven, _r: Record, _d: bytes) -> SetState:
+def _proven(s: SetState, body: Proven, _r: Record, _d: bytes) -> SetState:
     epoch = _good_epoch(s, body.epoch_id, ())
     return _with_epoch(s, replace(epoch, proven=epoch.proven or body.result == "accepted"))
 
 
-def _read_back(s: SetState, body: records.ReadBack, _r: Record, _d: bytes) -> SetState:
+def _read_back(s: SetState, body: ReadBack, _r: Record, _d: bytes) -> SetState:
     epoch = _good_epoch(s, body.epoch_id, body.sheets)
     return _with_epoch(s, replace(epoch, read_back=epoch.read_back | set(body.sheets)))
 
 
-def _acknowledged(s: SetState, body: records.Acknowledged, _r: Record, data: bytes) -> SetState:
+def _acknowledged(s: SetState, body: Acknowledged, _r: Record, data: bytes) -> SetState:
     epoch = _good_epoch(s, body.epoch_id, (body.sheet,))
     held = {**epoch.acknowledged, body.sheet: body.custodian}
     return _with_epoch(
@@ -200,13 +247,13 @@ def _acknowledged(s: SetState, body: records.Acknowledged, _r: Record, data: byt
     )
 
 
-def _sheet_voided(s: SetState, body: records.SheetVoided, record: Record, _d: bytes) -> SetState:
+def _sheet_voided(s: SetState, body: SheetVoided, record: Record, _d: bytes) -> SetState:
     epoch = _good_epoch(s, body.epoch_id, (body.sheet,))
     voided, on = {**epoch.voided, body.sheet: body.reason}, {**epoch.voided_on, body.sheet: record.time}
     return _with_epoch(s, replace(epoch, voided=voided, voided_on=on))
 
 
-def _recovery_imported(s: SetState, body: records.RecoveryImported, record: Record, _d: bytes) -> SetState:
+def _recovery_imported(s: SetState, body: RecoveryImported, record: Record, _d: bytes) -> SetState:
     epoch = recovery.accept(s, body)
     s = replace(s, recoveries=s.recoveries | {body.sha256})
     if epoch.status is not EpochStatus.GOOD or any(_epoch_of(s, one) == body.epoch_id for one in s.rotation_debts):
@@ -218,7 +265,7 @@ def _recovery_imported(s: SetState, body: records.RecoveryImported, record: Reco
     return replace(s, debts=(*s.debts, debt))
 
 
-def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) -> SetState:
+def _declared(s: SetState, body: Declared, record: Record, data: bytes) -> SetState:
     if not s.current:
         raise IllegalState(f"set {s.name} has no epoch to open")
     under_way = s.opening.id if s.opening else ""
@@ -232,7 +279,7 @@ def _declared(s: SetState, body: records.Declared, record: Record, data: bytes) 
     return replace(s, opening=opening)
 
 
-def _overridden(s: SetState, body: records.Overridden, record: Record, _d: bytes) -> SetState:
+def _overridden(s: SetState, body: Overridden, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
     if body.gate not in GATES:
         raise IllegalState(f"expected a gate of {', '.join(GATES)}, got {body.gate}")
@@ -245,14 +292,14 @@ def _overridden(s: SetState, body: records.Overridden, record: Record, _d: bytes
     return replace(s, debts=(*s.debts, debt))
 
 
-def _cancelled(s: SetState, _b: records.Cancelled, record: Record, _d: bytes) -> SetState:
+def _cancelled(s: SetState, _b: Cancelled, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
     if opening.phase is not Phase.DECLARED:
         raise IllegalState("only a declaration that was not opened can be cancelled; close the use instead")
     return _ended(s, "cancelled")
 
 
-def _opened(s: SetState, body: records.Opened, record: Record, _d: bytes) -> SetState:
+def _opened(s: SetState, body: Opened, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
     if opening.phase is not Phase.DECLARED:
         raise IllegalState("this opening was opened already; declare another")
@@ -279,7 +326,7 @@ def _made_current(s: SetState, epoch: EpochState, record: Record) -> SetState:
     return replace(s, debts=_still_owed(s))
 
 
-def _opened_epoch(s: SetState, opening: Opening, body: records.Opened) -> EpochState:
+def _opened_epoch(s: SetState, opening: Opening, body: Opened) -> EpochState:
     """Return the epoch that a quorum opened; one that is void only where an emergency overrode that by name."""
     epoch = s.epochs.get(body.epoch_id)
     if epoch is not None and any(debt.kind == "void" and debt.opening == opening.id for debt in s.debts):
@@ -297,14 +344,14 @@ def _epoch_of(s: SetState, debt: Debt) -> str:
     return next((opening.epoch_id for opening in openings if opening.id == debt.opening), "")
 
 
-def _in_use(s: SetState, _b: records.InUse, record: Record, _d: bytes) -> SetState:
+def _in_use(s: SetState, _b: InUse, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
     if opening.phase is not Phase.OPEN:
         raise IllegalState("a use begins when the opening is open, once")
     return replace(s, opening=replace(opening, phase=Phase.IN_USE))
 
 
-def _use_ended(s: SetState, body: records.UseEnded, record: Record, _d: bytes) -> SetState:
+def _use_ended(s: SetState, body: UseEnded, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
     if opening.phase not in (Phase.OPEN, Phase.IN_USE):
         raise IllegalState("there is no use to close")
@@ -313,7 +360,7 @@ def _use_ended(s: SetState, body: records.UseEnded, record: Record, _d: bytes) -
     return replace(s, opening=opening)
 
 
-def _deferred(s: SetState, body: records.Deferred, record: Record, _d: bytes) -> SetState:
+def _deferred(s: SetState, body: Deferred, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
     if not opening.was_opened or opening.rotated:
         raise IllegalState("there is no rotation to defer")
@@ -326,7 +373,7 @@ def _deferred(s: SetState, body: records.Deferred, record: Record, _d: bytes) ->
     return replace(s, debts=debts)
 
 
-def _abandoned(s: SetState, body: records.Abandoned, record: Record, _d: bytes) -> SetState:
+def _abandoned(s: SetState, body: Abandoned, record: Record, _d: bytes) -> SetState:
     epoch = s.epochs.get(body.epoch_id)
     never_in_force = body.epoch_id == s.current and not (s.opening or s.past or s.recoveries)
     if epoch is None or s.applying or not (body.epoch_id == s.prepared or never_in_force):
@@ -338,7 +385,7 @@ def _abandoned(s: SetState, body: records.Abandoned, record: Record, _d: bytes) 
     return replace(s, debts=_still_owed(s))
 
 
-def _countersigned(s: SetState, body: records.Countersigned, record: Record, _d: bytes) -> SetState:
+def _countersigned(s: SetState, body: Countersigned, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
     if not (opening.was_opened and s.prepared) or body.epoch_id != s.prepared:
         raise IllegalState("only a quorum of the old epoch countersigns the prepared one")
@@ -347,7 +394,7 @@ def _countersigned(s: SetState, body: records.Countersigned, record: Record, _d:
     return _with_epoch(s, replace(s.epochs[body.epoch_id], countersigned=True))
 
 
-def _applying(s: SetState, body: records.Applying, record: Record, _d: bytes) -> SetState:
+def _applying(s: SetState, body: Applying, record: Record, _d: bytes) -> SetState:
     if not _opening(s, record).use_ended:
         raise IllegalState("the use has not ended: the target is changed after it")
     if not s.prepared or (body.old_epoch_id, body.new_epoch_id) != (s.current, s.prepared):
@@ -360,13 +407,13 @@ def _applying(s: SetState, body: records.Applying, record: Record, _d: bytes) ->
     return replace(s, applying=True)
 
 
-def _applied(s: SetState, body: records.Applied, _r: Record, _d: bytes) -> SetState:
+def _applied(s: SetState, body: Applied, _r: Record, _d: bytes) -> SetState:
     if not s.applying or body.new_epoch_id != s.prepared:
         raise IllegalState("nothing is being applied")
     return s
 
 
-def _old_dead(s: SetState, body: records.OldDead, record: Record, _d: bytes) -> SetState:
+def _old_dead(s: SetState, body: OldDead, record: Record, _d: bytes) -> SetState:
     if not s.applying or (body.old_epoch_id, body.new_epoch_id) != (s.current, s.prepared):
         raise IllegalState("nothing is being applied")
     opening = _opening(s, record)
@@ -392,7 +439,7 @@ def _still_owed(s: SetState) -> tuple[Debt, ...]:
     return tuple(debt for debt in s.debts if debt.kind != ROTATION or _epoch_of(s, debt) in alive)
 
 
-def _closed(s: SetState, body: records.Closed, record: Record, _d: bytes) -> SetState:
+def _closed(s: SetState, body: Closed, record: Record, _d: bytes) -> SetState:
     opening = _opening(s, record)
     if not opening.rotated:
         raise IllegalState("an opening closes when its rotation is proven, not before")
@@ -400,7 +447,7 @@ def _closed(s: SetState, body: records.Closed, record: Record, _d: bytes) -> Set
     return _ended(replace(s, opening=replace(opening, classification=body.classification)), "closed")
 
 
-def _settled(s: SetState, body: records.Settled, _r: Record, _d: bytes) -> SetState:
+def _settled(s: SetState, body: Settled, _r: Record, _d: bytes) -> SetState:
     debt = next((debt for debt in s.debts if debt.id == body.debt), None)
     if debt is None:
         raise IllegalState(f"set {s.name} has no debt {body.debt}")
@@ -439,7 +486,7 @@ def _with_epoch(s: SetState, epoch: EpochState) -> SetState:
     return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch})
 
 
-def _epoch(s: SetState, body: records.Issued, record: Record) -> EpochState:
+def _epoch(s: SetState, body: Issued, record: Record) -> EpochState:
     envelope = _envelope(body, s.name)
     if envelope.predecessor.hex() != (body.predecessor or bytes(8).hex()):
         raise InvalidRecord("the envelope names another predecessor than its record")
@@ -460,7 +507,7 @@ def _epoch(s: SetState, body: records.Issued, record: Record) -> EpochState:
     )
 
 
-def _salted_digest(body: records.Issued) -> bytes:
+def _salted_digest(body: Issued) -> bytes:
     try:
         salt, digest = bytes.fromhex(body.policy_salt), bytes.fromhex(body.policy_digest)
     except ValueError:
@@ -468,7 +515,7 @@ def _salted_digest(body: records.Issued) -> bytes:
     return hashlib.sha256(salt + digest).digest()
 
 
-def _envelope(body: records.Issued | records.Recovered, name: str) -> Envelope:
+def _envelope(body: Issued | Recovered, name: str) -> Envelope:
     """Parse a record's envelope and hold it against what the record says of it."""
     try:
         data = base64.b64decode(body.envelope, validate=True)
@@ -488,7 +535,7 @@ def _envelope(body: records.Issued | records.Recovered, name: str) -> Envelope:
     return envelope
 
 
-def _core(body: records.RecoveredCore) -> ConfirmedCore:
+def _core(body: RecoveredCore) -> ConfirmedCore:
     """Parse a record's core and hold it against what the record says of it."""
     try:
         core = Core.from_bytes(base64.b64decode(body.core, validate=True))
@@ -512,49 +559,49 @@ def _rotation_deadline_s(s: SetState) -> int:
 
 
 _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
-    records.PolicyAdopted: custody_rules.policy_adopted,
-    records.PolicyWeakened: custody_rules.policy_weakened,
-    records.Reassigned: custody_rules.reassigned,
-    records.Issued: _issued,
-    records.Recovered: _recovered,
-    records.RecoveredCore: _recovered_core,
-    records.Pinned: _pinned,
-    records.Proven: _proven,
-    records.ReadBack: _read_back,
-    records.Acknowledged: _acknowledged,
-    records.CustodianSigned: custodian_signatures.custodian_signed,
-    records.SheetVoided: _sheet_voided,
-    records.Declared: _declared,
-    records.OfficerSigned: officers.officer_signed,
-    records.RecoveryImported: _recovery_imported,
-    records.Overridden: _overridden,
-    records.Cancelled: _cancelled,
-    records.Opened: _opened,
-    records.InUse: _in_use,
-    records.UseEnded: _use_ended,
-    records.Deferred: _deferred,
-    records.Abandoned: _abandoned,
-    records.Countersigned: _countersigned,
-    records.Applying: _applying,
-    records.Applied: _applied,
-    records.Waited: rotation_rules.waited,
-    records.SessionsAwaited: rotation_rules.sessions_awaited,
-    records.SessionsEnded: rotation_rules.sessions_ended,
-    records.Rejected: rotation_rules.rejected,
-    records.NotBefore: rotation_rules.not_before,
-    records.RotationFound: rotation_rules.rotation_found,
-    records.OldDead: _old_dead,
-    records.Closed: _closed,
-    records.Settled: _settled,
-    records.RollCall: drill_rules.roll_call,
-    records.Rehearsed: drill_rules.rehearsed,
-    records.DrillEnded: drill_rules.drill_ended,
-    records.Destroyed: drill_rules.destroyed,
-    records.Noted: drill_rules.noted,
-    records.AlertsDelivered: alert_rules.alerts_delivered,
-    records.Escalated: alert_rules.escalated,
-    records.Eased: alert_rules.eased,
-    records.LoginSeen: watch_rules.login_seen,
-    records.ChangedOutside: watch_rules.changed_outside,
-    records.Watched: watch_rules.watched,
+    PolicyAdopted: custody_rules.policy_adopted,
+    PolicyWeakened: custody_rules.policy_weakened,
+    Reassigned: custody_rules.reassigned,
+    Issued: _issued,
+    Recovered: _recovered,
+    RecoveredCore: _recovered_core,
+    Pinned: _pinned,
+    Proven: _proven,
+    ReadBack: _read_back,
+    Acknowledged: _acknowledged,
+    CustodianSigned: custodian_signatures.custodian_signed,
+    SheetVoided: _sheet_voided,
+    Declared: _declared,
+    OfficerSigned: officers.officer_signed,
+    RecoveryImported: _recovery_imported,
+    Overridden: _overridden,
+    Cancelled: _cancelled,
+    Opened: _opened,
+    InUse: _in_use,
+    UseEnded: _use_ended,
+    Deferred: _deferred,
+    Abandoned: _abandoned,
+    Countersigned: _countersigned,
+    Applying: _applying,
+    Applied: _applied,
+    Waited: rotation_rules.waited,
+    SessionsAwaited: rotation_rules.sessions_awaited,
+    SessionsEnded: rotation_rules.sessions_ended,
+    Rejected: rotation_rules.rejected,
+    NotBefore: rotation_rules.not_before,
+    RotationFound: rotation_rules.rotation_found,
+    OldDead: _old_dead,
+    Closed: _closed,
+    Settled: _settled,
+    RollCall: drill_rules.roll_call,
+    Rehearsed: drill_rules.rehearsed,
+    DrillEnded: drill_rules.drill_ended,
+    Destroyed: drill_rules.destroyed,
+    Noted: drill_rules.noted,
+    AlertsDelivered: alert_rules.alerts_delivered,
+    Escalated: alert_rules.escalated,
+    Eased: alert_rules.eased,
+    LoginSeen: watch_rules.login_seen,
+    ChangedOutside: watch_rules.changed_outside,
+    Watched: watch_rules.watched,
 }

@@ -7,7 +7,7 @@ Wall-clock time only warns; what expires is measured by elapsed time (docs/spec/
 from dataclasses import dataclass
 from datetime import datetime
 
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.record import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from breakglass_shamir.custody.life.state import OfficerSignature, Opening, Phas
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.officer_keys import listed, people, recorded, revoked
 from breakglass_shamir.custody.policy.tables import Officer, Policy
-from breakglass_shamir.custody.record import OfficerSigned, Record
+from breakglass_shamir.custody.records.openings import OfficerSigned
+from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import IllegalState
 
 

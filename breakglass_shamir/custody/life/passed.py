@@ -21,15 +21,10 @@ from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import LedgerState, Opening, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.record import (
-    Declared,
-    Opened,
-    Overridden,
-    Record,
-    Recovered,
-    RecoveredCore,
-    Rehearsed,
-)
+from breakglass_shamir.custody.records.drills import Rehearsed
+from breakglass_shamir.custody.records.epochs import Recovered, RecoveredCore
+from breakglass_shamir.custody.records.openings import Declared, Opened, Overridden
+from breakglass_shamir.custody.records.record import Record
 
 SLACK_S = 60
 """How much later than it looked a program may have recorded."""

@@ -19,7 +19,8 @@ import rfc8785
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life.state import EpochState, SetState, read_seat
-from breakglass_shamir.custody.record import RecoveryImported, is_clean
+from breakglass_shamir.custody.records.epochs import RecoveryImported
+from breakglass_shamir.custody.records.words import is_clean
 from breakglass_shamir.errors import (
     BreakglassError,
     EnvelopeConflict,

@@ -16,10 +16,18 @@ Rules:
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochStatus, SetState
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.rotations import (
+    MOST_WAIT_S,
+    NotBefore,
+    Rejected,
+    RotationFound,
+    SessionsAwaited,
+    SessionsEnded,
+    Waited,
+)
 from breakglass_shamir.errors import IllegalState, InvalidRecord
 
 SESSIONS = "sessions"
@@ -32,26 +40,26 @@ MOST_DELAY_S = 60 * 86_400
 """Longest time by which a target may put a rotation off."""
 
 
-def waited(s: SetState, _b: records.Waited, record: Record, _d: bytes) -> SetState:
+def waited(s: SetState, _b: Waited, record: Record, _d: bytes) -> SetState:
     """Hold that a wait belongs to a change under way; it changes nothing."""
     _under_way(s, record)
     _applying(s)
     return s
 
 
-def sessions_awaited(s: SetState, body: records.SessionsAwaited, record: Record, _d: bytes) -> SetState:
+def sessions_awaited(s: SetState, body: SessionsAwaited, record: Record, _d: bytes) -> SetState:
     """Hold that the wait is before the change of a prepared epoch; it changes nothing."""
     _under_way(s, record)
     if not s.prepared or s.applying:
         raise IllegalState("sessions are waited for between the preparation of an epoch and the change")
     if body.count < 0 or body.for_s < 0:
         raise InvalidRecord("expected a count and a time that are not negative")
-    if body.for_s > records.MOST_WAIT_S:
-        raise InvalidRecord(f"expected a wait for sessions of {records.MOST_WAIT_S} s at most, got {body.for_s}")
+    if body.for_s > MOST_WAIT_S:
+        raise InvalidRecord(f"expected a wait for sessions of {MOST_WAIT_S} s at most, got {body.for_s}")
     return s
 
 
-def sessions_ended(s: SetState, body: records.SessionsEnded, record: Record, _d: bytes) -> SetState:
+def sessions_ended(s: SetState, body: SessionsEnded, record: Record, _d: bytes) -> SetState:
     """Take note of ended sessions; those that could not be ended are owed."""
     opening = _under_way(s, record)
     _applying(s)
@@ -62,7 +70,7 @@ def sessions_ended(s: SetState, body: records.SessionsEnded, record: Record, _d:
     return replace(s, debts=(*s.debts, debt))
 
 
-def rejected(s: SetState, body: records.Rejected, record: Record, _d: bytes) -> SetState:
+def rejected(s: SetState, body: Rejected, record: Record, _d: bytes) -> SetState:
     """Abandon the prepared epoch that the target's rules did not take."""
     _under_way(s, record)
     _applying(s)
@@ -72,7 +80,7 @@ def rejected(s: SetState, body: records.Rejected, record: Record, _d: bytes) -> 
     return replace(s, epochs={**s.epochs, gone.epoch_id: gone}, prepared="", applying=False)
 
 
-def not_before(s: SetState, body: records.NotBefore, record: Record, _d: bytes) -> SetState:
+def not_before(s: SetState, body: NotBefore, record: Record, _d: bytes) -> SetState:
     """Date the rotation debts behind the day before which the target takes no change."""
     _under_way(s, record)
     try:
@@ -91,7 +99,7 @@ def not_before(s: SetState, body: records.NotBefore, record: Record, _d: bytes) 
     return replace(s, debts=debts)
 
 
-def rotation_found(s: SetState, body: records.RotationFound, record: Record, _d: bytes) -> SetState:
+def rotation_found(s: SetState, body: RotationFound, record: Record, _d: bytes) -> SetState:
     """Take up a rotation that another terminal began."""
     _under_way(s, record)
     old, new = s.epochs.get(body.old_epoch_id), s.epochs.get(body.new_epoch_id)

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life.history import History
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.record import Declared, LedgerMoved, Record, Refused
+from breakglass_shamir.custody.records.ledger import LedgerMoved
+from breakglass_shamir.custody.records.openings import Declared, Refused
+from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import IllegalState, UnknownSet
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Envelope

@@ -11,10 +11,10 @@ Rules:
 from dataclasses import replace
 from datetime import datetime
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Debt, SetState
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.monitoring import ChangedOutside, LoginSeen, Watched
+from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import InvalidRecord
 
 LOGIN, CHANGE = "login", "password-change"
@@ -30,7 +30,7 @@ SILENCE_FACTOR = 2
 """A watch is silent when this many times the promised interval is over."""
 
 
-def login_seen(s: SetState, body: records.LoginSeen, record: Record, _d: bytes) -> SetState:
+def login_seen(s: SetState, body: LoginSeen, record: Record, _d: bytes) -> SetState:
     """Take a login that the target remembers."""
     _check_instant(body.at)
     key = login_key(body.at, body.account, body.source, accepted=body.accepted)
@@ -41,14 +41,14 @@ def login_seen(s: SetState, body: records.LoginSeen, record: Record, _d: bytes) 
     return _owed(s, record, LOGIN, f"review the login of {body.account} at {body.at}: no opening accounts for it")
 
 
-def changed_outside(s: SetState, body: records.ChangedOutside, record: Record, _d: bytes) -> SetState:
+def changed_outside(s: SetState, body: ChangedOutside, record: Record, _d: bytes) -> SetState:
     """Take a change of the password that no rotation accounts for."""
     _check_instant(body.at)
     s = replace(s, watch=replace(s.watch, changed=body.at))
     return _owed(s, record, CHANGE, f"review the password: it changed at {body.at} without a rotation")
 
 
-def watched(s: SetState, body: records.Watched, record: Record, _d: bytes) -> SetState:
+def watched(s: SetState, body: Watched, record: Record, _d: bytes) -> SetState:
     """Take a sign of the watch."""
     if body.every_s < 0:
         raise InvalidRecord(f"expected an interval of 0 or more seconds, got {body.every_s}")

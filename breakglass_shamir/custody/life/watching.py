@@ -19,23 +19,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.drills import DrillEnded
+from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered
+from breakglass_shamir.custody.records.openings import Closed, Declared, Opened, Refused, UseEnded
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.rotations import (
+    Applied,
+    Applying,
+    NotBefore,
+    OldDead,
+    Rejected,
+    SessionsAwaited,
+    SessionsEnded,
+    Waited,
+)
 
 DEFAULT_SKEW_S = 120
 """How far the clocks of terminal and target may differ."""
 
 OWN = (
-    records.Issued, records.Recovered, records.Proven, records.Opened, records.UseEnded, records.Applying,
-    records.Applied, records.Waited, records.SessionsAwaited, records.SessionsEnded, records.Rejected,
-    records.NotBefore, records.OldDead, records.Closed,
+    Issued, Recovered, Proven, Opened, UseEnded, Applying,
+    Applied, Waited, SessionsAwaited, SessionsEnded, Rejected,
+    NotBefore, OldDead, Closed,
 )  # fmt: skip
 """Records near which this program asks the target itself."""
 
-OWN_ONCE_OPENED = (records.Refused, records.DrillEnded)
+OWN_ONCE_OPENED = (Refused, DrillEnded)
 """Records that anybody at the terminal can have made; they count only in an opening that a quorum opened."""
 
-CHANGING = (records.Applying, records.Applied, records.Waited, records.OldDead, records.Rejected)
+CHANGING = (Applying, Applied, Waited, OldDead, Rejected)
 """Records near which this program changes the password."""
 
 
@@ -73,18 +85,18 @@ class Accounts:
             digest: its SHA-256, hexadecimal; the opening id of a ``declared`` record.
         """
         at, body, opening = datetime.fromisoformat(record.time), record.body, record.opening
-        if isinstance(body, records.Declared):
+        if isinstance(body, Declared):
             self._allowed_s[digest] = body.use_for_s
-        if isinstance(body, records.Opened):
+        if isinstance(body, Opened):
             until = _later(at, self._allowed_s.get(opening, 0))
             self._uses[opening] = Span(at, until, opening)
-        if isinstance(body, records.UseEnded) and opening in self._uses:
+        if isinstance(body, UseEnded) and opening in self._uses:
             use = self._uses[opening]
             self._uses[opening] = Span(use.begin, min(use.end, at), opening)
         if opening in self._waits:
             wait = self._waits[opening]
             self._waits[opening] = Span(wait.begin, min(wait.end, at), opening)
-        if isinstance(body, records.SessionsAwaited) and body.for_s and opening in self._uses:
+        if isinstance(body, SessionsAwaited) and body.for_s and opening in self._uses:
             self._waits[opening] = Span(at, _later(at, body.for_s), opening)
         if isinstance(body, OWN) or (isinstance(body, OWN_ONCE_OPENED) and opening in self._uses):
             self._own.append(Span(at, at, opening))

@@ -21,7 +21,7 @@ from breakglass_shamir.custody.policy.officer_keys import people, revoked
 from breakglass_shamir.custody.policy.problem import PolicyProblem, nearest
 from breakglass_shamir.custody.policy.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
 from breakglass_shamir.custody.policy.tables import Alerts, Custodian, Officer, Policy
-from breakglass_shamir.custody.record import MOST_WAIT_S
+from breakglass_shamir.custody.records.rotations import MOST_WAIT_S
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
 
 LEAST_VALID_S = 60

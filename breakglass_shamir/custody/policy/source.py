@@ -30,7 +30,7 @@ from breakglass_shamir.custody.policy.tables import (
     Quorum,
     Target,
 )
-from breakglass_shamir.custody.record import is_clean
+from breakglass_shamir.custody.records.words import is_clean
 from breakglass_shamir.errors import InvalidInput, InvalidPolicy
 from breakglass_shamir.formats.structure import Structure
 

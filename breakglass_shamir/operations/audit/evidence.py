@@ -14,10 +14,14 @@ from dataclasses import dataclass, field
 from breakglass_shamir.crypto import merkle, ssh_key, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.crypto.ssh_key import SshKey
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import recovery
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.life.state import EpochState
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.epochs import RecoveryImported
+from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.openings import Declared, OfficerSigned, Opened
+from breakglass_shamir.custody.records.sheets import Acknowledged, CustodianSigned
 from breakglass_shamir.errors import InvalidInput, InvalidProof, InvalidRecord, InvalidSignature
 from breakglass_shamir.formats import text
 from breakglass_shamir.ledger.entry import Entry, origin
@@ -97,27 +101,27 @@ class _Context:
         """Put a record together with what it refers to."""
         record = entry.record
         match record.body:
-            case records.PolicyAdopted() | records.PolicyWeakened():
+            case PolicyAdopted() | PolicyWeakened():
                 self.policies[record.set] = record.seq
-            case records.Declared():
+            case Declared():
                 self.declared[entry.digest] = entry
-            case records.Acknowledged() as body:
+            case Acknowledged() as body:
                 self.acknowledged[body.epoch_id, body.sheet] = entry
-            case records.Opened() as body:
+            case Opened() as body:
                 self.opened[record.opening] = body.epoch_id
         return Exhibit(entry, self._second(entry), self.policies.get(record.set, -1))
 
     def _second(self, entry: Entry) -> SecondSignature | None:
         record, body = entry.record, entry.record.body
         match body:
-            case records.OfficerSigned():
+            case OfficerSigned():
                 declared = self.declared[record.opening]
                 key = ssh_key.from_line(body.key)
                 return SecondSignature(
                     officer_principal(body.officer), f"officer {body.officer}", key, sshsig.OFFICER_NAMESPACE,
                     declared.data, body.signature, ".officer.sig", message_seq=declared.record.seq,
                 )  # fmt: skip
-            case records.CustodianSigned():
+            case CustodianSigned():
                 said = self.acknowledged.get((body.epoch_id, body.sheet))
                 if said is None or said.digest != body.acknowledged:
                     raise InvalidRecord(f"record {record.seq} signs another acknowledgement than the last one")
@@ -126,7 +130,7 @@ class _Context:
                     sshsig.CUSTODIAN_NAMESPACE, said.data, body.signature, ".custodian.sig",
                     message_seq=said.record.seq,
                 )  # fmt: skip
-            case records.RecoveryImported():
+            case RecoveryImported():
                 epoch = self._epoch(record.set, body.epoch_id)
                 return SecondSignature(
                     quorum_principal(epoch.envelope.core.epoch_id), f"quorum of epoch {epoch.number}",

@@ -25,7 +25,9 @@ from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.officer_keys import listed, revoked
 from breakglass_shamir.custody.policy.tables import Officer, Policy
-from breakglass_shamir.custody.record import CustodianSigned, OfficerSigned, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.openings import OfficerSigned
+from breakglass_shamir.custody.records.sheets import CustodianSigned
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, InvalidRecord, LedgerUnwritable
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.audit import evidence, listing

@@ -8,23 +8,34 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.policy.duration import in_words
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.ledger import LedgerMoved
+from breakglass_shamir.custody.records.monitoring import (
+    AlertsDelivered,
+    ChangedOutside,
+    Eased,
+    Escalated,
+    LoginSeen,
+    Watched,
+)
+from breakglass_shamir.custody.records.openings import Refused
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.rotations import Abandoned, Deferred, NotBefore, Rejected, RotationFound
+from breakglass_shamir.custody.records.sheets import Noted
 from breakglass_shamir.operations.audit.story import DeliveredStory, LoginStory, Step
 
 _EVENTS: dict[type, Callable[[Any], str]] = {
-    records.Refused: lambda body: f"{body.stage}: {body.message}",
-    records.Noted: lambda body: f"{body.text} ({body.by})",
-    records.LedgerMoved: lambda body: body.reason,
-    records.Deferred: lambda body: f"the quorum put the rotation off for {in_words(body.for_s)}: {body.reason}",
-    records.Abandoned: lambda body: f"a printed epoch was given up: {body.reason}",
-    records.Rejected: lambda body: f"the target did not take the prepared credential: {body.detail}",
-    records.NotBefore: lambda body: f"no change before {body.until}: {body.detail}",
-    records.RotationFound: lambda _body: "quorums of two epochs were there: either credential may be the living one",
-    records.Escalated: lambda body: f"{body.what} (level {body.level})",
-    records.Eased: lambda body: f"settled: {body.what}",
-    records.ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",
+    Refused: lambda body: f"{body.stage}: {body.message}",
+    Noted: lambda body: f"{body.text} ({body.by})",
+    LedgerMoved: lambda body: body.reason,
+    Deferred: lambda body: f"the quorum put the rotation off for {in_words(body.for_s)}: {body.reason}",
+    Abandoned: lambda body: f"a printed epoch was given up: {body.reason}",
+    Rejected: lambda body: f"the target did not take the prepared credential: {body.detail}",
+    NotBefore: lambda body: f"no change before {body.until}: {body.detail}",
+    RotationFound: lambda _body: "quorums of two epochs were there: either credential may be the living one",
+    Escalated: lambda body: f"{body.what} (level {body.level})",
+    Eased: lambda body: f"settled: {body.what}",
+    ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",
 }
 """Record types that are told in one sentence."""
 
@@ -47,24 +58,24 @@ class Happenings:
         if words is not None:
             self.events.append(Step(record.seq, record.time, str(body.__struct_config__.tag), words(body)))
         match body:
-            case records.AlertsDelivered():
+            case AlertsDelivered():
                 self._delivered(body, record.time)
-            case records.LoginSeen():
+            case LoginSeen():
                 self.logins.append(
                     LoginStory(
                         record.seq, record.time, body.at, body.account, body.source, body.accepted, body.count,
                         body.matched, body.detail,
                     )
                 )  # fmt: skip
-            case records.Watched(problem=""):
+            case Watched(problem=""):
                 self.watched_until = body.until
-            case records.Watched():
+            case Watched():
                 self.events.append(_watch_problem(record, body))
 
-    def _delivered(self, body: records.AlertsDelivered, time: str) -> None:
+    def _delivered(self, body: AlertsDelivered, time: str) -> None:
         known = self.delivered.get(body.sink, DeliveredStory(body.sink, 0, 0, time, time))
         self.delivered[body.sink] = replace(known, count=known.count + body.count, rounds=known.rounds + 1, last=time)
 
 
-def _watch_problem(record: Record, body: records.Watched) -> Step:
+def _watch_problem(record: Record, body: Watched) -> Step:
     return Step(record.seq, record.time, "watched", f"the target could not be asked: {body.problem}")

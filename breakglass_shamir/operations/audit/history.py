@@ -15,12 +15,39 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.crypto import ssh_key
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import custodian_signatures, lifecycle, recovery
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Debt, EpochState, LedgerState, SetState
 from breakglass_shamir.custody.policy.duration import in_words
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.epochs import Issued, Recovered, RecoveredCore, RecoveryImported
+from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.openings import (
+    Declared,
+    InUse,
+    OfficerSigned,
+    Opened,
+    Overridden,
+    Settled,
+    UseEnded,
+)
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.rotations import (
+    Applied,
+    Applying,
+    OldDead,
+    SessionsAwaited,
+    SessionsEnded,
+    Waited,
+)
+from breakglass_shamir.custody.records.sheets import (
+    Acknowledged,
+    CustodianSigned,
+    Destroyed,
+    ReadBack,
+    Reassigned,
+    SheetVoided,
+)
 from breakglass_shamir.errors import InvalidSignature
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.operations.audit.happenings import Happenings
@@ -89,16 +116,16 @@ class _Set:
     def take(self, entry: Entry, before: SetState, after: SetState) -> None:
         """Take one more record, with the set's state before and after it."""
         record, body = entry.record, entry.record.body
-        if isinstance(body, records.Declared):
+        if isinstance(body, Declared):
             self.openings[entry.digest] = _declared(entry.digest, record, body)
         of_sheets = _SHEETS.get(type(body))
         if of_sheets is not None:
             of_sheets(self, body, record)
-        if isinstance(body, records.CustodianSigned):
+        if isinstance(body, CustodianSigned):
             self._signed_for(body, record, after.epochs[body.epoch_id])
         self._of_set(record)
         self.happenings.take(record)
-        opening = entry.digest if isinstance(body, records.Declared) else record.opening
+        opening = entry.digest if isinstance(body, Declared) else record.opening
         if opening in self.openings:
             self._of_opening(opening, entry)
         self._outcomes(record, before, after)
@@ -120,18 +147,18 @@ class _Set:
     def _of_set(self, record: Record) -> None:
         seq, time = record.seq, record.time
         match record.body:
-            case records.PolicyAdopted() as body:
+            case PolicyAdopted() as body:
                 self.policies.append(PolicyStory(seq, time, body.digest, ()))
-            case records.PolicyWeakened() as body:
+            case PolicyWeakened() as body:
                 self.policies.append(PolicyStory(seq, time, body.digest, body.weakens, record.opening))
-            case records.Issued() | records.Recovered() | records.RecoveredCore() as body:
+            case Issued() | Recovered() | RecoveredCore() as body:
                 self.epochs[body.epoch_id] = (seq, time)
-            case records.Rehearsed() as body:
+            case Rehearsed() as body:
                 self._drill(record, "rehearsal", body.epoch_id, body.sheets, "", body.result, body.reasons)
-            case records.DrillEnded() as body:
+            case DrillEnded() as body:
                 opened = self.openings[record.opening].sheets if record.opening in self.openings else ()
                 self._drill(record, body.drill, body.epoch_id, opened, body.login, body.result, body.reasons)
-            case records.RecoveryImported() as body:
+            case RecoveryImported() as body:
                 said = recovery.parse(body.source.encode())
                 self.recoveries.append(
                     RecoveryStory(
@@ -169,7 +196,7 @@ class _Set:
         """Write down more of a sheet."""
         self.sheets[epoch_id, seat] = replace(self.sheet(epoch_id, seat), **changes)
 
-    def _signed_for(self, body: records.CustodianSigned, record: Record, epoch: EpochState) -> None:
+    def _signed_for(self, body: CustodianSigned, record: Record, epoch: EpochState) -> None:
         """Write down a custodian's signature beside the acknowledgement, the last one of its sheet."""
         *before, last = self.sheet(body.epoch_id, body.sheet).held
         try:
@@ -189,9 +216,9 @@ class _Set:
         story = self.openings[opening]
         change = _OPENINGS.get(type(record.body))
         changes = change(story, record.body, record) if change else {}
-        if isinstance(record.body, records.Opened):
+        if isinstance(record.body, Opened):
             self.moments[opening] = Moment.of(record)
-        if isinstance(record.body, records.UseEnded) and opening in self.moments:
+        if isinstance(record.body, UseEnded) and opening in self.moments:
             changes["use_s"] = self.moments[opening].seconds_until(Moment.of(record))
         self.openings[opening] = replace(story, steps=(*story.steps, step), **changes)
 
@@ -230,7 +257,7 @@ class _Set:
             )  # fmt: skip
 
 
-def _declared(identifier: str, record: Record, body: records.Declared) -> OpeningStory:
+def _declared(identifier: str, record: Record, body: Declared) -> OpeningStory:
     return OpeningStory(
         identifier, record.seq, body.purpose, body.incident_class, body.ticket, body.reason, body.officers, body.debts,
         body.use_for_s, record.time,
@@ -256,9 +283,9 @@ def _debt(debt: Debt, record: Record) -> DebtStory:
 
 def _settled_by(record: Record) -> str:
     match record.body:
-        case records.Settled() as body:
+        case Settled() as body:
             return f"{', '.join(body.officers)}: {body.reason}"
-        case records.OldDead():
+        case OldDead():
             return "the proven death of the old credential"
     return str(record.body.__struct_config__.tag)
 
@@ -266,25 +293,25 @@ def _settled_by(record: Record) -> str:
 _Changes = dict[str, Any]
 
 
-def _signed(story: OpeningStory, body: records.OfficerSigned, record: Record) -> _Changes:
+def _signed(story: OpeningStory, body: OfficerSigned, record: Record) -> _Changes:
     fingerprint = ssh_key.from_line(body.key).fingerprint
     return {"signed_by": (*story.signed_by, SignedBy(record.seq, record.time, body.officer, fingerprint))}
 
 
-def _overridden(story: OpeningStory, body: records.Overridden, record: Record) -> _Changes:
+def _overridden(story: OpeningStory, body: Overridden, record: Record) -> _Changes:
     return {"passed": (*story.passed, Passed(record.seq, body.gate, body.problem, body.reason))}
 
 
-def _opened(_s: OpeningStory, body: records.Opened, record: Record) -> _Changes:
+def _opened(_s: OpeningStory, body: Opened, record: Record) -> _Changes:
     names = ("epoch_id", "sheets", "mode", "program", "witnessed", "pinned")
     return {"opened": record.time, **{name: getattr(body, name) for name in names}}
 
 
-def _use_ended(_s: OpeningStory, body: records.UseEnded, record: Record) -> _Changes:
+def _use_ended(_s: OpeningStory, body: UseEnded, record: Record) -> _Changes:
     return {"ended": record.time, "how": body.outcome, "classification": body.classification}
 
 
-def _applying(story: OpeningStory, body: records.Applying, record: Record) -> _Changes:
+def _applying(story: OpeningStory, body: Applying, record: Record) -> _Changes:
     return {"rotation": story.rotation or RotationStory(body.old_epoch_id, body.new_epoch_id, record.time)}
 
 
@@ -292,56 +319,56 @@ def _rotation(story: OpeningStory, **changes: Any) -> _Changes:
     return {"rotation": replace(story.rotation, **changes)} if story.rotation else {}
 
 
-def _old_dead(story: OpeningStory, body: records.OldDead, record: Record) -> _Changes:
+def _old_dead(story: OpeningStory, body: OldDead, record: Record) -> _Changes:
     return _rotation(story, proven=record.time, proofs=body.proofs, scope=body.scope, attested_by=body.attested_by)
 
 
-def _sessions_awaited(story: OpeningStory, body: records.SessionsAwaited, _r: Record) -> _Changes:
+def _sessions_awaited(story: OpeningStory, body: SessionsAwaited, _r: Record) -> _Changes:
     limit = f", waited for up to {in_words(body.for_s)}" if body.for_s else " when the change went on"
     return {"sessions_awaited": (*story.sessions_awaited, f"{body.count}{limit}")}
 
 
-def _waited(story: OpeningStory, body: records.Waited, _r: Record) -> _Changes:
+def _waited(story: OpeningStory, body: Waited, _r: Record) -> _Changes:
     before = story.rotation.waited if story.rotation else ()
     return _rotation(story, waited=(*before, f"{in_words(body.seconds)} for {body.what}"))
 
 
 _OPENINGS: dict[type, Callable[[OpeningStory, Any, Record], _Changes]] = {
-    records.OfficerSigned: _signed,
-    records.Overridden: _overridden,
-    records.Opened: _opened,
-    records.InUse: lambda _s, _b, record: {"in_use": record.time},
-    records.UseEnded: _use_ended,
-    records.Applying: _applying,
-    records.Applied: lambda story, _b, record: _rotation(story, applied=record.time),
-    records.OldDead: _old_dead,
-    records.SessionsAwaited: _sessions_awaited,
-    records.SessionsEnded: lambda story, body, _r: _rotation(story, sessions_ended=body.count, sessions=body.detail),
-    records.Waited: _waited,
+    OfficerSigned: _signed,
+    Overridden: _overridden,
+    Opened: _opened,
+    InUse: lambda _s, _b, record: {"in_use": record.time},
+    UseEnded: _use_ended,
+    Applying: _applying,
+    Applied: lambda story, _b, record: _rotation(story, applied=record.time),
+    OldDead: _old_dead,
+    SessionsAwaited: _sessions_awaited,
+    SessionsEnded: lambda story, body, _r: _rotation(story, sessions_ended=body.count, sessions=body.detail),
+    Waited: _waited,
 }
 """What a record of an opening changes in its story."""
 
 
-def _read_back(of: _Set, body: records.ReadBack, record: Record) -> None:
+def _read_back(of: _Set, body: ReadBack, record: Record) -> None:
     for seat in body.sheets:
         of.change_sheet(body.epoch_id, seat, read_back=record.time)
 
 
-def _acknowledged(of: _Set, body: records.Acknowledged, record: Record) -> None:
+def _acknowledged(of: _Set, body: Acknowledged, record: Record) -> None:
     held = of.sheet(body.epoch_id, body.sheet).held
     of.change_sheet(body.epoch_id, body.sheet, held=(*held, Held(record.seq, record.time, body.custodian, body.bag)))
 
 
-def _reassigned(of: _Set, body: records.Reassigned, record: Record) -> None:
+def _reassigned(of: _Set, body: Reassigned, record: Record) -> None:
     held = of.sheet(body.epoch_id, body.sheet).held
     of.change_sheet(body.epoch_id, body.sheet, held=(*held, Held(record.seq, record.time, body.custodian, "")))
 
 
-def _sheet_voided(of: _Set, body: records.SheetVoided, record: Record) -> None:
+def _sheet_voided(of: _Set, body: SheetVoided, record: Record) -> None:
     of.change_sheet(body.epoch_id, body.sheet, voided=record.time, void_reason=body.reason)
 
 
-def _roll_call(of: _Set, body: records.RollCall, record: Record) -> None:
+def _roll_call(of: _Set, body: RollCall, record: Record) -> None:
     found = RollCallStory(
         record.seq, record.time, body.custodian, body.level, body.bag, body.health, body.used_percent, body.result,
         body.reasons,
@@ -350,17 +377,17 @@ def _roll_call(of: _Set, body: records.RollCall, record: Record) -> None:
     of.change_sheet(body.epoch_id, body.sheet, roll_calls=(*calls, found))
 
 
-def _destroyed(of: _Set, body: records.Destroyed, record: Record) -> None:
+def _destroyed(of: _Set, body: Destroyed, record: Record) -> None:
     for seat in body.sheets:
         of.change_sheet(body.epoch_id, seat, destroyed=record.time)
 
 
 _SHEETS: dict[type, Callable[[_Set, Any, Record], None]] = {
-    records.ReadBack: _read_back,
-    records.Acknowledged: _acknowledged,
-    records.Reassigned: _reassigned,
-    records.SheetVoided: _sheet_voided,
-    records.RollCall: _roll_call,
-    records.Destroyed: _destroyed,
+    ReadBack: _read_back,
+    Acknowledged: _acknowledged,
+    Reassigned: _reassigned,
+    SheetVoided: _sheet_voided,
+    RollCall: _roll_call,
+    Destroyed: _destroyed,
 }
 """What a record changes in the stories of sheets."""

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.record import AnyBody, PolicyAdopted, PolicyWeakened, RecoveryImported
+from breakglass_shamir.custody.records.epochs import RecoveryImported
+from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger

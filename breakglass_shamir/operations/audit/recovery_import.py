@@ -15,7 +15,7 @@ from pathlib import Path
 from breakglass_shamir.custody.life import recovery
 from breakglass_shamir.custody.life.recovery import Recovery
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState
-from breakglass_shamir.custody.record import RecoveryImported
+from breakglass_shamir.custody.records.epochs import RecoveryImported
 from breakglass_shamir.errors import IllegalState, InvalidInput, UnknownSet
 from breakglass_shamir.operations.recorder import Recorder
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from breakglass_shamir.custody.life.drill_rules import CONTRARY
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import Phase
-from breakglass_shamir.custody.record import Closed, Deferred, InUse, Refused, UseEnded
+from breakglass_shamir.custody.records.openings import Closed, InUse, Refused, UseEnded
+from breakglass_shamir.custody.records.rotations import Deferred
 from breakglass_shamir.errors import (
     BreakglassError,
     IllegalState,

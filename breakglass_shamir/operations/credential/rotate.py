@@ -20,7 +20,8 @@ from dataclasses import replace
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import SetState
-from breakglass_shamir.custody.record import Cancelled, Settled, UseEnded, check_human_text
+from breakglass_shamir.custody.records.openings import Cancelled, Settled, UseEnded
+from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.credential.recombine import OpeningResult, result

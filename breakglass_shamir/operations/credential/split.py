@@ -19,7 +19,9 @@ from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.record import Abandoned, PolicyAdopted, Proven
+from breakglass_shamir.custody.records.epochs import Proven
+from breakglass_shamir.custody.records.ledger import PolicyAdopted
+from breakglass_shamir.custody.records.rotations import Abandoned
 from breakglass_shamir.errors import (
     BreakglassError,
     ConnectorError,

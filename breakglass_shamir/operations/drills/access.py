@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.history import STATUS_IDS
-from breakglass_shamir.custody.record import DrillEnded, UseEnded
+from breakglass_shamir.custody.records.drills import DrillEnded
+from breakglass_shamir.custody.records.openings import UseEnded
 from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.operations.credential.recombine import LOGIN, Use, recombine

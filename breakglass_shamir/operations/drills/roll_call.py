@@ -17,7 +17,9 @@ from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.quorum.pool import Answer, Verdict, known_epochs
-from breakglass_shamir.custody.record import Refused, RollCall, check_human_text
+from breakglass_shamir.custody.records.drills import RollCall
+from breakglass_shamir.custody.records.openings import Refused
+from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import Exposed, IllegalState, InvalidInput, RollCallFailed
 from breakglass_shamir.operations.drills.one_sheet import Look, look_apart
 from breakglass_shamir.operations.recorder import Recorder

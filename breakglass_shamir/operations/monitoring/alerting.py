@@ -28,7 +28,7 @@ from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.policy import sinks
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.sinks import AnySink
-from breakglass_shamir.custody.record import AlertsDelivered
+from breakglass_shamir.custody.records.monitoring import AlertsDelivered
 from breakglass_shamir.errors import BreakglassError, InvalidInput, LedgerBusy, LedgerUnwritable, SinkFailure
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger import home as homes

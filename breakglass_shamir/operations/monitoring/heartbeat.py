@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.record import Heartbeat
+from breakglass_shamir.custody.records.monitoring import Heartbeat
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.ledger import clock, times
 from breakglass_shamir.operations.recorder import Recorder

@@ -22,7 +22,7 @@ from breakglass_shamir.custody.life.watch_rules import login_key
 from breakglass_shamir.custody.life.watching import DEFAULT_SKEW_S, Accounts
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy import tables
-from breakglass_shamir.custody.record import ChangedOutside, LoginSeen, Watched
+from breakglass_shamir.custody.records.monitoring import ChangedOutside, LoginSeen, Watched
 from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.recorder import Recorder

@@ -18,7 +18,8 @@ from breakglass_shamir.custody.life.gates import Problem, Request
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Opening, Phase
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.record import Declared, Overridden, Refused, check_human_text
+from breakglass_shamir.custody.records.openings import Declared, Overridden, Refused
+from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.opening import signing

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 
 from breakglass_shamir.custody.life.state import EpochStatus, SetState
 from breakglass_shamir.custody.quorum.pool import Pool, Quorum
-from breakglass_shamir.custody.record import Abandoned, ReadBack, Recovered, RotationFound
+from breakglass_shamir.custody.records.epochs import Recovered
+from breakglass_shamir.custody.records.rotations import Abandoned, RotationFound
+from breakglass_shamir.custody.records.sheets import ReadBack
 from breakglass_shamir.errors import BreakglassError, IllegalState
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.operations.recorder import Recorder

@@ -28,11 +28,8 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.quorum import pool as quorum
 from breakglass_shamir.custody.quorum.pool import Pool, Quorum
-from breakglass_shamir.custody.record import (
-    Opened,
-    Recovered,
-    RecoveredCore,
-)
+from breakglass_shamir.custody.records.epochs import Recovered, RecoveredCore
+from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.errors import (
     BreakglassError,
     EnvelopeConflict,

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.crypto.proof import FILE_ENDING, HEADER
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.state import Opening
-from breakglass_shamir.custody.record import Opened
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.errors import BreakglassError, FileExists, InvalidInput, LedgerUnwritable
 from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
 from breakglass_shamir.formats.receipt import PREFIX, Receipt

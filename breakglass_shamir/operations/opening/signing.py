@@ -20,7 +20,7 @@ from breakglass_shamir.custody.life.gates import Problem
 from breakglass_shamir.custody.life.state import Opening, Phase
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.record import OfficerSigned, Refused
+from breakglass_shamir.custody.records.openings import OfficerSigned, Refused
 from breakglass_shamir.errors import (
     BreakglassError,
     FileExists,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.quorum.pool import Quorum
-from breakglass_shamir.custody.record import Pinned
+from breakglass_shamir.custody.records.epochs import Pinned
 from breakglass_shamir.errors import EnvelopeConflict, IntegrityError
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.receipt import NO_ENVELOPE

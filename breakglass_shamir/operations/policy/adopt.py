@@ -19,7 +19,8 @@ from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.policy.weakening import changes_quorum
-from breakglass_shamir.custody.record import PolicyAdopted, PolicyWeakened, Refused, UseEnded
+from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.openings import Refused, UseEnded
 from breakglass_shamir.errors import IllegalState, PolicyWeakens, RotationDue
 from breakglass_shamir.operations.credential.rotate import PLANNED_USE_S
 from breakglass_shamir.operations.opening import opening

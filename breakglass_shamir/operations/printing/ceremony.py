@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
-from breakglass_shamir.custody.record import Destroyed, Noted, check_human_text
+from breakglass_shamir.custody.records.sheets import Destroyed, Noted
+from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.operations.recorder import Recorder
 

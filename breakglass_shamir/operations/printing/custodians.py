@@ -8,7 +8,8 @@ from pathlib import Path
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.custody.life import custodian_signatures, holders
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.record import Acknowledged, CustodianSigned, Reassigned, SheetVoided, check_human_text
+from breakglass_shamir.custody.records.sheets import Acknowledged, CustodianSigned, Reassigned, SheetVoided
+from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import IllegalState, InvalidInput, InvalidSignature
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.operations.opening import ssh_sign

@@ -20,7 +20,9 @@ from pathlib import Path
 from breakglass_shamir.custody.life.state import LedgerState, write_seat
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.record import Acknowledged, Declared, Noted, Record
+from breakglass_shamir.custody.records.openings import Declared
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.sheets import Acknowledged, Noted
 from breakglass_shamir.errors import BreakglassError, FileExists, InvalidInput, PaperError
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.printing.epochs import epoch_in_hand

@@ -21,7 +21,7 @@ from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.state import write_seat
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.record import Issued
+from breakglass_shamir.custody.records.epochs import Issued
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal

@@ -27,16 +27,15 @@ from breakglass_shamir.connectors.port.answers import Check, CheckResult
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.record import (
+from breakglass_shamir.custody.records.openings import Closed, Refused
+from breakglass_shamir.custody.records.record import AnyBody
+from breakglass_shamir.custody.records.rotations import (
     Abandoned,
-    AnyBody,
     Applied,
     Applying,
-    Closed,
     Countersigned,
     NotBefore,
     OldDead,
-    Refused,
     Rejected,
     Waited,
 )

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.policy.duration import in_words
-from breakglass_shamir.custody.record import SessionsAwaited, SessionsEnded
+from breakglass_shamir.custody.records.rotations import SessionsAwaited, SessionsEnded
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.recorder import Recorder

@@ -18,9 +18,11 @@ from breakglass_shamir.alerts.delivery import Delivered, flush, pause_s
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.alerts.sinks.base import Deliverer
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.sinks import AnySink
+from breakglass_shamir.custody.records.ledger import PolicyAdopted
+from breakglass_shamir.custody.records.monitoring import AlertsDelivered, Heartbeat
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.errors import SinkFailure
 from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.ledger.outbox import Outbox
@@ -38,17 +40,17 @@ declaration = {{classes = ["idp-outage"]}}
 """
 
 
-def policy(name: str, **sinks: str) -> records.PolicyAdopted:
+def policy(name: str, **sinks: str) -> PolicyAdopted:
     """Return a policy whose sinks are files."""
     tables = "\n".join(
         f'[[alerts.sinks]]\nname = "{sink}"\ntype = "file"\npath = "{path}"' for sink, path in sinks.items()
     )
     source = POLICY.format(name=name, sinks=tables)
-    return records.PolicyAdopted(source=source, digest=policies.digest(source).hex())
+    return PolicyAdopted(source=source, digest=policies.digest(source).hex())
 
 
-def refused(words: str) -> records.Refused:
-    return records.Refused(stage="open", error="insufficient-shares", message=words)
+def refused(words: str) -> Refused:
+    return Refused(stage="open", error="insufficient-shares", message=words)
 
 
 class Home:
@@ -139,7 +141,7 @@ def test_what_is_about_the_terminal_goes_to_every_sink_once(home: Home) -> None:
     home.flush()
     home.arrived.clear()
     with home.open() as ledger:
-        ledger.append(records.Heartbeat(every_s=60))
+        ledger.append(Heartbeat(every_s=60))
     home.flush()
     assert sorted(sink for sink, _ in home.arrived) == ["a", "b"]
 
@@ -292,7 +294,7 @@ def test_an_acknowledgement_is_recorded_and_not_told(home: Home, tmp_path: Path)
     assert alerting.flush(home.folder, due_only=False) == []
     with home.open() as ledger:
         bodies = [entry.record.body for entry in ledger.entries()]
-    (taken,) = [body for body in bodies if isinstance(body, records.AlertsDelivered)]
+    (taken,) = [body for body in bodies if isinstance(body, AlertsDelivered)]
     ids = [json.loads(line)["metadata"]["uid"] for line in out.read_text().splitlines()]
     assert (taken.sink, taken.count, taken.first, taken.last) == ("a", len(ids), ids[0], ids[-1])
 

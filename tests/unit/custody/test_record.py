@@ -13,8 +13,12 @@ import rfc8785
 
 from breakglass_shamir.crypto.keys import ed25519_public
 from breakglass_shamir.crypto.merkle import leaf_hash
-from breakglass_shamir.custody import record as records
-from breakglass_shamir.custody.record import AnyBody, Record, check_human_text, from_bytes, parse
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.epochs import Issued
+from breakglass_shamir.custody.records.ledger import PolicyAdopted
+from breakglass_shamir.custody.records.openings import Cancelled, Settled
+from breakglass_shamir.custody.records.record import AnyBody, Record, from_bytes, parse
+from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import InvalidInput, InvalidRecord
 from breakglass_shamir.hygiene import Secret
 
@@ -31,7 +35,7 @@ def make(body: AnyBody | None = None, **changes: Any) -> Record:
         "uptime_ms": 12,
         "set": "prod-db",
         "opening": "",
-        "body": body or records.Cancelled(reason="it came back"),
+        "body": body or Cancelled(reason="it came back"),
     }
     return Record(**{**fields, **changes})
 
@@ -140,9 +144,9 @@ def test_a_record_that_is_too_long_is_refused_unread_and_never_written() -> None
     with pytest.raises(InvalidRecord, match="expected a record of at most 262144 bytes, got 262145"):
         parse(b"x" * (records.MAX_RECORD_BYTES + 1))
     with pytest.raises(InvalidInput, match="this cannot be recorded: expected a record of at most 262144 bytes"):
-        make(records.Cancelled(reason="x" * records.MAX_RECORD_BYTES)).to_bytes()
-    longest = records.MAX_RECORD_BYTES - len(make(records.Cancelled(reason="")).to_bytes())
-    assert len(make(records.Cancelled(reason="x" * longest)).to_bytes()) == records.MAX_RECORD_BYTES
+        make(Cancelled(reason="x" * records.MAX_RECORD_BYTES)).to_bytes()
+    longest = records.MAX_RECORD_BYTES - len(make(Cancelled(reason="")).to_bytes())
+    assert len(make(Cancelled(reason="x" * longest)).to_bytes()) == records.MAX_RECORD_BYTES
 
 
 @pytest.mark.parametrize(
@@ -162,8 +166,8 @@ UNCLEAN = ["\x00", "\r", "\x1b[2J", "\x7f", "\x85", "\u061c", "\u200e", "\u202e"
 def test_control_and_bidirectional_characters_are_refused_wherever_they_stand(character: str) -> None:
     text = f"a{character}b"
     bodies: list[AnyBody] = [
-        records.Cancelled(reason=text),
-        records.Settled(debt="x-1", reason="r", officers=("Duty", text)),
+        Cancelled(reason=text),
+        Settled(debt="x-1", reason="r", officers=("Duty", text)),
         msgspec.structs.replace(issued(), custodians={text: "North"}),
         msgspec.structs.replace(issued(), custodians={"1.1": text}),
     ]
@@ -180,13 +184,13 @@ def test_nor_do_they_come_in_as_escapes(escape: bytes) -> None:
         from_bytes(CANONICAL.replace(b"came", escape))
 
 
-def issued() -> records.Issued:
-    fields = {field.name: sample(field.type) for field in msgspec.structs.fields(records.Issued)}
-    return records.Issued(**fields)
+def issued() -> Issued:
+    fields = {field.name: sample(field.type) for field in msgspec.structs.fields(Issued)}
+    return Issued(**fields)
 
 
 def test_lines_and_tabs_are_text_since_a_policy_has_them() -> None:
-    record = make(records.PolicyAdopted(source='name = "x"\n\t# ü 日本', digest="00"))
+    record = make(PolicyAdopted(source='name = "x"\n\t# ü 日本', digest="00"))
     assert from_bytes(record.to_bytes()) == record
 
 

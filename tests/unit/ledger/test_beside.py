@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.errors import LedgerUnwritable
 from breakglass_shamir.ledger import home
 from breakglass_shamir.ledger.entry import Entry
@@ -16,7 +16,7 @@ from breakglass_shamir.ledger.schema import Beside, Row
 from breakglass_shamir.ledger.store import FILE_NAME, Ledger
 from breakglass_shamir.ledger.verify import verify
 
-NOTE = records.Refused(stage="open", error="insufficient-shares", message="no quorum")
+NOTE = Refused(stage="open", error="insufficient-shares", message="no quorum")
 SCHEMA = ("CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, terminal TEXT NOT NULL) STRICT",)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.crypto import sshsig
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.errors import (
     FileExists,
     InvalidInput,
@@ -28,7 +29,7 @@ from breakglass_shamir.ledger.store import FILE_NAME, MOVED_NAME, Ledger
 from breakglass_shamir.ledger.verify import verify
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-NOTE = records.Refused(stage="open", error="insufficient-shares", message="no quorum")
+NOTE = Refused(stage="open", error="insufficient-shares", message="no quorum")
 
 
 def test_a_new_home_has_a_key_a_ledger_and_a_first_record(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_a_new_home_has_a_key_a_ledger_and_a_first_record(tmp_path: Path) -> Non
     with create(folder, "  north terminal ") as ledger:
         (entry,) = ledger.entries()
         body = entry.record.body
-        assert isinstance(body, records.LedgerStarted)
+        assert isinstance(body, LedgerStarted)
         assert body.terminal == "north terminal"
         assert body.public_key == sshsig.public_line(ledger.public_key, "north-terminal")
         assert body.software.startswith("breakglass_shamir ")
@@ -93,7 +94,7 @@ def test_a_moved_ledger_is_the_same_log_and_says_so(tmp_path: Path) -> None:
         ledger.append(NOTE)
         with move(ledger, tmp_path / "stick", "disk full") as moved:
             assert (moved.log_id, moved.size) == (ledger.log_id, 3)
-            assert [entry.record.body for entry in moved.entries(2)] == [records.LedgerMoved(reason="disk full")]
+            assert [entry.record.body for entry in moved.entries(2)] == [LedgerMoved(reason="disk full")]
             moved.append(NOTE)
             assert verify(moved).records == 4
     with open_home(tmp_path / "stick") as again:
@@ -164,7 +165,7 @@ def test_a_reason_that_names_any_path_can_be_recorded(tmp_path: Path) -> None:
         move(ledger, tmp_path / "stick", "full: a\nb\u202e\udcff") as moved,
     ):
         (entry,) = moved.entries(1)
-        assert entry.record.body == records.LedgerMoved(reason="full: a?b??")
+        assert entry.record.body == LedgerMoved(reason="full: a?b??")
 
 
 def left_empty(path: Path) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.ledger.home import create, open_home
 from breakglass_shamir.ledger.verify import verify
 
@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 APPEND = """
 import sys
 from pathlib import Path
-from breakglass_shamir.custody.record import Refused
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.ledger.home import open_home
 home, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with open_home(home) as ledger:
@@ -59,7 +59,7 @@ def test_two_processes_append_to_one_home(tmp_path: Path) -> None:
     with open_home(tmp_path) as ledger:
         bodies = [entry.record.body for entry in ledger.entries(1)]
         for name in ("one", "two"):
-            said = [body.message for body in bodies if isinstance(body, records.Refused) and body.error == name]
+            said = [body.message for body in bodies if isinstance(body, Refused) and body.error == name]
             assert said == [str(number) for number in range(60)]
 
 
@@ -68,7 +68,7 @@ KILLS = 100
 KILL = """
 import os, random, signal, sys, time
 from pathlib import Path
-from breakglass_shamir.custody.record import Refused
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.ledger.home import open_home
 
 home, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

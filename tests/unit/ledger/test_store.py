@@ -13,7 +13,9 @@ import pytest
 
 from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.ledger import LedgerStarted
+from breakglass_shamir.custody.records.openings import InUse, Refused
 from breakglass_shamir.errors import (
     FileExists,
     IllegalState,
@@ -31,16 +33,16 @@ from breakglass_shamir.ledger.store import FILE_NAME, Ledger
 from breakglass_shamir.ledger.verify import verify
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-NOTE = records.Refused(stage="open", error="insufficient-shares", message="no quorum")
+NOTE = Refused(stage="open", error="insufficient-shares", message="no quorum")
 
 
 def key() -> Secret:
     return Secret(b"k" * 32)
 
 
-def start_of(secret: Secret) -> records.LedgerStarted:
+def start_of(secret: Secret) -> LedgerStarted:
     line = sshsig.public_line(keys.ed25519_public(secret), "north")
-    return records.LedgerStarted(terminal="north", public_key=line, software="x")
+    return LedgerStarted(terminal="north", public_key=line, software="x")
 
 
 START = start_of(key())
@@ -95,7 +97,7 @@ def test_an_illegal_record_leaves_no_trace(ledger: Ledger) -> None:
     ledger.append(START)
     before = ledger.state
     with pytest.raises(IllegalState, match="set prod-db is not in this ledger"):
-        ledger.append(records.InUse(), set_name="prod-db")
+        ledger.append(InUse(), set_name="prod-db")
     with pytest.raises(IllegalState, match="a ledger starts once"):
         ledger.append(START)
     assert (ledger.size, ledger.state, len(list(ledger.entries()))) == (1, before, 1)
@@ -106,7 +108,7 @@ def test_an_illegal_record_leaves_no_trace(ledger: Ledger) -> None:
 def test_what_could_not_be_read_back_leaves_no_trace(ledger: Ledger) -> None:
     for message in ("x" * records.MAX_RECORD_BYTES, "\x1b[2J"):
         with pytest.raises(InvalidInput):
-            ledger.append(records.Refused(stage="open", error="x", message=message))
+            ledger.append(Refused(stage="open", error="x", message=message))
     assert list(ledger.entries()) == []
     ledger.append(START)
     with Ledger.open(ledger.path, key()) as again:
@@ -163,7 +165,7 @@ def test_a_full_disk_is_said_and_nothing_is_stored(ledger: Ledger) -> None:
     ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LedgerUnwritable, match="could not be written") as refused:
         for _ in range(100):
-            ledger.append(records.Refused(stage="open", error="x", message="m" * 3000))
+            ledger.append(Refused(stage="open", error="x", message="m" * 3000))
     assert "revealed" not in str(refused.value)
     ledger._connection.execute("PRAGMA max_page_count = 100000")
     ledger.append(NOTE)
@@ -240,7 +242,8 @@ READ_ONLY = """
 import os, sys
 from pathlib import Path
 from breakglass_shamir.crypto import keys, sshsig
-from breakglass_shamir.custody.record import LedgerStarted, Refused
+from breakglass_shamir.custody.records.ledger import LedgerStarted
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.errors import LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.store import Ledger

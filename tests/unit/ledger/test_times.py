@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.record import Record
+from breakglass_shamir.custody.records.monitoring import Heartbeat
+from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.ledger import clock, times
 from breakglass_shamir.ledger.home import create
 from breakglass_shamir.ledger.times import Times
@@ -22,7 +22,7 @@ def record(seq: int, wall_s: int, uptime_s: float, boot: str = "one") -> Record:
     time = (START + timedelta(seconds=wall_s)).isoformat().replace("+00:00", "Z")
     return Record(
         v=1, log="00" * 8, seq=seq, previous="", root="", time=time, boot=boot, uptime_ms=int(uptime_s * 1000),
-        set="", opening="", body=records.Heartbeat(every_s=0),
+        set="", opening="", body=Heartbeat(every_s=0),
     )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_a_ledger_reports_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         def at(wall_s: int, uptime_s: int) -> None:
             time = (now + timedelta(seconds=wall_s)).isoformat().replace("+00:00", "Z")
             monkeypatch.setattr(clock, "now", lambda: Moment(time, boot, uptime_ms + 1000 * uptime_s))
-            ledger.append(records.Heartbeat(every_s=HOUR))
+            ledger.append(Heartbeat(every_s=HOUR))
 
         at(HOUR, HOUR)
         at(4 * HOUR, 4 * HOUR)

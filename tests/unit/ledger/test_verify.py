@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.crypto import keys, merkle
-from breakglass_shamir.custody import record as records
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.errors import InvalidRecord
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
@@ -17,7 +17,7 @@ from breakglass_shamir.ledger.home import KEY_NAME, create
 from breakglass_shamir.ledger.store import FILE_NAME, Ledger
 from breakglass_shamir.ledger.verify import verify
 
-NOTE = records.Refused(stage="open", error="insufficient-shares", message="no quorum")
+NOTE = Refused(stage="open", error="insufficient-shares", message="no quorum")
 
 
 def test_an_empty_log_does_not_hold(tmp_path: Path) -> None:

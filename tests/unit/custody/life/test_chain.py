@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.chain import chain_of
+from breakglass_shamir.custody.records.epochs import Pinned
+from breakglass_shamir.custody.records.ledger import LedgerStarted
+from breakglass_shamir.custody.records.rotations import Applying, OldDead
 from breakglass_shamir.errors import IllegalState
 from tests.unit.custody.life.test_lifecycle import (
     CLOSED,
@@ -27,14 +29,14 @@ from tests.unit.custody.life.test_lifecycle import (
 
 def pinned(book: Book) -> Book:
     made = SECOND.envelope
-    return book.add(records.Pinned(
+    return book.add(Pinned(
         epoch_id=id_of(SECOND), set_public_key=made.set_public_key.hex(), envelope_sha256=made.digest.hex(),
         log="00" * 8, size=9, receipt_sha256="00" * 32,
     ))  # fmt: skip
 
 
 def blank() -> Book:
-    start = records.LedgerStarted(terminal="north", public_key="ssh-ed25519 AAAA north", software="x")
+    start = LedgerStarted(terminal="north", public_key="ssh-ed25519 AAAA north", software="x")
     return Book().add(start, name="").add(recovered(SECOND))
 
 
@@ -70,8 +72,8 @@ def test_it_goes_on_from_a_pinned_beginning() -> None:
     book = pinned(blank()).add(declared()).add(opened(id_of(SECOND))).add(USE_ENDED)
     book.add(issued(third)).add(countersigned(third)).add(read_back(id_of(third)))
     book.add(ack(id_of(third), "1.1")).add(ack(id_of(third), "1.2"))
-    book.add(records.Applying(old_epoch_id=id_of(SECOND), new_epoch_id=id_of(third)))
-    book.add(records.OldDead(old_epoch_id=id_of(SECOND), new_epoch_id=id_of(third), proofs=(), scope=""))
+    book.add(Applying(old_epoch_id=id_of(SECOND), new_epoch_id=id_of(third)))
+    book.add(OldDead(old_epoch_id=id_of(SECOND), new_epoch_id=id_of(third), proofs=(), scope=""))
     chain = chain_of(book.set)
     assert (chain.epochs, chain.whole) == ((2, 3), False)
     assert "a receipt pins it" in chain.in_words()

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from breakglass_shamir.crypto import keys, ssh_key, sshsig
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import custodian_signatures
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.sheets import Acknowledged, CustodianSigned, Reassigned, SheetVoided
 from breakglass_shamir.errors import InvalidPolicy, InvalidRecord, InvalidSignature
 from breakglass_shamir.hygiene import Secret
 from tests.unit.custody.life import test_lifecycle as lives
@@ -38,17 +39,17 @@ def book() -> Book:
     return made.add(acknowledged("1.1", "North")).add(acknowledged("1.2", "South"))
 
 
-def acknowledged(sheet: str, custodian: str, bag: str = "B-1") -> records.Acknowledged:
-    return records.Acknowledged(epoch_id=lives.ONE, sheet=sheet, custodian=custodian, bag=bag)
+def acknowledged(sheet: str, custodian: str, bag: str = "B-1") -> Acknowledged:
+    return Acknowledged(epoch_id=lives.ONE, sheet=sheet, custodian=custodian, bag=bag)
 
 
-def signed(made: Book, letter: str = "a", sheet: str = "1.1", **changes: Any) -> records.CustodianSigned:
+def signed(made: Book, letter: str = "a", sheet: str = "1.1", **changes: Any) -> CustodianSigned:
     data = made.current.acknowledgements[sheet]
     fields: dict[str, Any] = {
         "epoch_id": lives.ONE, "sheet": sheet, "custodian": "North", "acknowledged": records.digest(data),
         "key": LINES[letter], "signature": sshsig.sign(SEEDS[letter], data, sshsig.CUSTODIAN_NAMESPACE),
     }  # fmt: skip
-    return records.CustodianSigned(**{**fields, **changes})
+    return CustodianSigned(**{**fields, **changes})
 
 
 def test_a_signature_belongs_to_the_last_acknowledgement_of_the_sheet_and_counts_once() -> None:
@@ -62,7 +63,7 @@ def test_a_signature_belongs_to_the_last_acknowledgement_of_the_sheet_and_counts
     made.refuse(signed(made, acknowledged=records.digest(made.current.acknowledgements["1.2"])), another)
     made.add(signed(made))
     body = signed(made)
-    made.add(records.Reassigned(epoch_id=lives.ONE, sheet="1.1", custodian="West", reason="moved"))
+    made.add(Reassigned(epoch_id=lives.ONE, sheet="1.1", custodian="West", reason="moved"))
     made.refuse(body, another)
 
 
@@ -70,7 +71,7 @@ def test_a_void_sheet_and_one_of_an_unknown_epoch_are_signed_for_no_more() -> No
     made = book()
     body = signed(made)
     made.refuse(signed(made, epoch_id="00" * 8), "sheet 1.1 counts no more, or its epoch is unknown")
-    made.add(records.SheetVoided(epoch_id=lives.ONE, sheet="1.1", reason="lost"))
+    made.add(SheetVoided(epoch_id=lives.ONE, sheet="1.1", reason="lost"))
     made.refuse(body, "sheet 1.1 counts no more, or its epoch is unknown")
 
 

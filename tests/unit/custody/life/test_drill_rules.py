@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.state import Phase
+from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.openings import UseEnded
+from breakglass_shamir.custody.records.rotations import Applying, Countersigned, OldDead
+from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, Noted, ReadBack, SheetVoided
 from breakglass_shamir.errors import BreakglassError, InvalidRecord
 from tests.unit.custody.life.test_lifecycle import (
     FIRST,
@@ -26,27 +29,27 @@ from tests.unit.custody.life.test_lifecycle import (
 )
 
 
-def roll_call(sheet: str = "1.1", result: str = "pass", **changes: Any) -> records.RollCall:
+def roll_call(sheet: str = "1.1", result: str = "pass", **changes: Any) -> RollCall:
     fields: dict[str, Any] = {
         "epoch_id": ONE, "sheet": sheet, "custodian": "North", "level": "seal", "bag": "B-1", "health": "",
         "used_percent": 0, "result": result, "reasons": () if result == "pass" else ("torn",),
     }  # fmt: skip
-    return records.RollCall(**{**fields, **changes})
+    return RollCall(**{**fields, **changes})
 
 
-def rehearsed(**changes: Any) -> records.Rehearsed:
+def rehearsed(**changes: Any) -> Rehearsed:
     fields: dict[str, Any] = {
         "epoch_id": ONE, "sheets": ("1.1", "1.3"), "live": (), "steps_ms": {"quorum": 5}, "result": "pass",
         "reasons": (),
     }  # fmt: skip
-    return records.Rehearsed(**{**fields, **changes})
+    return Rehearsed(**{**fields, **changes})
 
 
-def drill_ended(**changes: Any) -> records.DrillEnded:
+def drill_ended(**changes: Any) -> DrillEnded:
     fields: dict[str, Any] = {
         "drill": "access", "epoch_id": ONE, "login": "", "steps_ms": {}, "result": "fail", "reasons": ("no quorum",),
     }  # fmt: skip
-    return records.DrillEnded(**{**fields, **changes})
+    return DrillEnded(**{**fields, **changes})
 
 
 def at_drill() -> Book:
@@ -81,7 +84,7 @@ def test_what_a_roll_call_may_not_say() -> None:
 
 
 def test_the_roll_call_of_a_void_sheet_can_only_fail() -> None:
-    book = at_issued().add(records.SheetVoided(epoch_id=ONE, sheet="1.1", reason="lost"))
+    book = at_issued().add(SheetVoided(epoch_id=ONE, sheet="1.1", reason="lost"))
     book.refuse(roll_call(), "sheet 1.1 of epoch 1 is void")
     book.add(roll_call(result="fail"))
 
@@ -178,25 +181,25 @@ def test_a_login_in_an_access_drill_proves_the_credential() -> None:
 )
 def test_a_drill_never_counts_as_an_emergency_nor_the_reverse(purpose: str, classification: str, words: str) -> None:
     book = at_issued().add(declared(purpose)).add(opened(ONE))
-    body = records.UseEnded(outcome="done", classification=classification)
+    body = UseEnded(outcome="done", classification=classification)
     book.refuse(body, f"opening {book.opening[:12]} was {words}")
-    book.add(records.UseEnded(outcome="done", classification="misuse"))
+    book.add(UseEnded(outcome="done", classification="misuse"))
 
 
 def over() -> Book:
     """Return a book in which epoch 1 is void and epoch 2 in force."""
     book = at_issued().add(declared()).add(opened(ONE)).add(issued(SECOND))
-    book.add(records.ReadBack(epoch_id=TWO, sheets=("1.1", "1.2", "1.3")))
+    book.add(ReadBack(epoch_id=TWO, sheets=("1.1", "1.2", "1.3")))
     for sheet in ("1.1", "1.2"):
-        book.add(records.Acknowledged(epoch_id=TWO, sheet=sheet, custodian="North", bag=""))
+        book.add(Acknowledged(epoch_id=TWO, sheet=sheet, custodian="North", bag=""))
     sha256 = SECOND.envelope.digest.hex()
-    book.add(records.Countersigned(epoch_id=TWO, envelope_sha256=sha256)).add(USE_ENDED)
-    book.add(records.Applying(old_epoch_id=ONE, new_epoch_id=TWO))
-    return book.add(records.OldDead(old_epoch_id=ONE, new_epoch_id=TWO, proofs=("a",), scope="s"))
+    book.add(Countersigned(epoch_id=TWO, envelope_sha256=sha256)).add(USE_ENDED)
+    book.add(Applying(old_epoch_id=ONE, new_epoch_id=TWO))
+    return book.add(OldDead(old_epoch_id=ONE, new_epoch_id=TWO, proofs=("a",), scope="s"))
 
 
-def destroyed(*sheets: str, epoch_id: str = ONE, witnesses: tuple[str, ...] = ("Duty", "Second")) -> records.Destroyed:
-    return records.Destroyed(epoch_id=epoch_id, sheets=sheets, witnesses=witnesses)
+def destroyed(*sheets: str, epoch_id: str = ONE, witnesses: tuple[str, ...] = ("Duty", "Second")) -> Destroyed:
+    return Destroyed(epoch_id=epoch_id, sheets=sheets, witnesses=witnesses)
 
 
 def test_only_sheets_that_open_nothing_are_destroyed_and_each_once() -> None:
@@ -217,7 +220,7 @@ def test_destruction_needs_two_different_witnesses() -> None:
 
 
 def test_a_single_voided_sheet_may_be_destroyed() -> None:
-    book = at_issued().add(records.SheetVoided(epoch_id=ONE, sheet="1.2", reason="lost"))
+    book = at_issued().add(SheetVoided(epoch_id=ONE, sheet="1.2", reason="lost"))
     book.add(destroyed("1.2"))
     book.refuse(destroyed("1.1"), "sheets 1.1 of epoch 1 still open: they are not destroyed")
 
@@ -225,5 +228,5 @@ def test_a_single_voided_sheet_may_be_destroyed() -> None:
 def test_a_note_changes_nothing() -> None:
     book = at_issued()
     before = book.set
-    book.add(records.Noted(text="the printer jammed", by="Duty"))
+    book.add(Noted(text="the printer jammed", by="Duty"))
     assert book.set == before

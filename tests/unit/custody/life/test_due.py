@@ -3,14 +3,16 @@
 
 import pytest
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.due import DAY_S, Due, in_words, schedule
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.record import AnyBody
+from breakglass_shamir.custody.records.drills import DrillEnded
+from breakglass_shamir.custody.records.openings import Opened, UseEnded
+from breakglass_shamir.custody.records.record import AnyBody
+from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack, Reassigned, SheetVoided
 from tests.unit.custody.life.test_drill_rules import rehearsed, roll_call
 from tests.unit.custody.life.test_lifecycle import ONE, Book, at_issued, declared
 
-READ_BACK = records.ReadBack(epoch_id=ONE, sheets=("1.1", "1.2", "1.3"))
+READ_BACK = ReadBack(epoch_id=ONE, sheets=("1.1", "1.2", "1.3"))
 
 
 def days_later(book: Book, days: float) -> Moment:
@@ -63,15 +65,13 @@ def test_a_roll_call_that_passed_counts_and_one_that_failed_is_due_at_once_until
 
 
 def test_a_void_sheet_is_called_no_more() -> None:
-    book = at_issued().add(READ_BACK).add(records.SheetVoided(epoch_id=ONE, sheet="1.2", reason="lost"))
+    book = at_issued().add(READ_BACK).add(SheetVoided(epoch_id=ONE, sheet="1.2", reason="lost"))
     assert [one.sheet for one in schedule(book.set, days_later(book, 400)) if one.kind == "roll-call"] == ["1.1", "1.3"]
 
 
 def test_a_failed_rehearsal_is_due_at_once_and_does_not_lose_the_one_before() -> None:
     book = at_issued().add(declared("drill")).add(rehearsed())
-    failed = records.DrillEnded(
-        drill="rehearsal", epoch_id=ONE, login="", steps_ms={}, result="fail", reasons=("no quorum",)
-    )
+    failed = DrillEnded(drill="rehearsal", epoch_id=ONE, login="", steps_ms={}, result="fail", reasons=("no quorum",))
     book.add(declared("drill"), opening="").add(failed)
     assert due(book, 0, "rehearsal").why == "the last one failed: no quorum"
     assert book.set.history.rehearsal is not None
@@ -87,9 +87,9 @@ def test_a_rehearsal_that_did_not_fail_counts(result: str) -> None:
 
 def test_a_sheet_that_changed_hands_is_due_at_once_and_so_is_a_rehearsal_until_each_was_held() -> None:
     book = at_issued().add(READ_BACK).add(declared("drill")).add(rehearsed())
-    moved = records.Reassigned(epoch_id=ONE, sheet="1.2", custodian="West", reason="left", despite=())
+    moved = Reassigned(epoch_id=ONE, sheet="1.2", custodian="West", reason="left", despite=())
     book.add(moved, opening="")
-    book.add(records.Acknowledged(epoch_id=ONE, sheet="1.2", custodian="West", bag="B-1"), opening="")
+    book.add(Acknowledged(epoch_id=ONE, sheet="1.2", custodian="West", bag="B-1"), opening="")
     assert due(book, 0, "roll-call", "1.2").why == "it changed hands"
     assert not due(book, 0, "roll-call", "1.1").is_due
     assert due(book, 0, "rehearsal").why == "a sheet changed hands"
@@ -102,10 +102,10 @@ def test_an_emergency_makes_no_drill_less_due() -> None:
     book = at_issued().add(READ_BACK)
     before = schedule(book.set, days_later(book, 30))
     last = days_later(book, 30)
-    opened = records.Opened(
+    opened = Opened(
         epoch_id=ONE, sheets=("1.1", "1.2"), mode="no-reveal", program="", witnessed="consistent", pinned=True
     )
-    steps: list[AnyBody] = [declared(), opened, records.UseEnded(outcome="login", classification="emergency")]
+    steps: list[AnyBody] = [declared(), opened, UseEnded(outcome="login", classification="emergency")]
     for body in steps:
         book.add(body)
     assert schedule(book.set, last) == before

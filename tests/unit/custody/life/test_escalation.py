@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.escalation import overdue, steps
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.record import AnyBody, Eased, Escalated
+from breakglass_shamir.custody.records.monitoring import Eased, Escalated
+from breakglass_shamir.custody.records.openings import InUse, UseEnded
+from breakglass_shamir.custody.records.record import AnyBody
+from breakglass_shamir.custody.records.sheets import SheetVoided
 from breakglass_shamir.errors import IllegalState
 from tests.unit.custody.life.test_drill_rules import roll_call
 from tests.unit.custody.life.test_lifecycle import ONE, Book, at_issued, declared, opened, read_back
@@ -27,11 +29,11 @@ def sealed() -> Book:
 
 
 def voided(sheet: str) -> AnyBody:
-    return records.SheetVoided(epoch_id=ONE, sheet=sheet, reason="it was seen")
+    return SheetVoided(epoch_id=ONE, sheet=sheet, reason="it was seen")
 
 
 def in_use() -> Book:
-    return sealed().add(declared()).add(opened(ONE)).add(records.InUse())
+    return sealed().add(declared()).add(opened(ONE)).add(InUse())
 
 
 def subjects(book: Book, seconds: int) -> set[str]:
@@ -79,7 +81,7 @@ def test_it_is_told_again_louder_after_the_interval_and_not_before() -> None:
 def test_what_is_settled_is_told_once() -> None:
     book = in_use()
     (step,) = steps(book.set, later(book, HOUR_S + 10), REPEAT_S)
-    book.add(step).add(records.UseEnded(outcome="closed", classification="emergency"))
+    book.add(step).add(UseEnded(outcome="closed", classification="emergency"))
     (eased,) = steps(book.set, later(book, 0), REPEAT_S)
     assert isinstance(eased, Eased)
     assert eased.subject == step.subject

@@ -10,7 +10,7 @@ from breakglass_shamir.custody.life.gates import GATES, Problem, Request, before
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Debt, Opening, Phase, SetState
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.record import Declared
+from breakglass_shamir.custody.records.openings import Declared
 
 POLICY = policies.parse("""
 name = "prod-db"

@@ -11,11 +11,35 @@ import msgspec
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import holders, lifecycle
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, Opening, Phase, SetState
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered
+from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.monitoring import Heartbeat
+from breakglass_shamir.custody.records.openings import (
+    Cancelled,
+    Closed,
+    Declared,
+    InUse,
+    Opened,
+    Overridden,
+    Refused,
+    Settled,
+    UseEnded,
+)
+from breakglass_shamir.custody.records.record import AnyBody, Record
+from breakglass_shamir.custody.records.rotations import (
+    Abandoned,
+    Applied,
+    Applying,
+    Countersigned,
+    Deferred,
+    OldDead,
+    SessionsAwaited,
+)
+from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack, Reassigned, SheetVoided
 from breakglass_shamir.errors import (
     BreakglassError,
     HeldTooMuch,
@@ -57,7 +81,7 @@ def id_of(made: Sealed) -> str:
     return made.envelope.core.epoch_id.hex()
 
 
-def issued(made: Sealed, **changes: Any) -> records.Issued:
+def issued(made: Sealed, **changes: Any) -> Issued:
     envelope, drill = made.envelope, deal(1, kind=Kind.DRILL).envelope
     fields: dict[str, Any] = {
         "epoch": envelope.core.epoch,
@@ -73,32 +97,30 @@ def issued(made: Sealed, **changes: Any) -> records.Issued:
         "policy_salt": SALT.hex(),
         "proven": "accepted",
     }
-    return records.Issued(**{**fields, **changes})
+    return Issued(**{**fields, **changes})
 
 
-def recovered(made: Sealed, **changes: Any) -> records.Recovered:
+def recovered(made: Sealed, **changes: Any) -> Recovered:
     body = issued(made)
     names = ("epoch", "epoch_id", "set_public_key", "envelope", "envelope_sha256")
     fields: dict[str, Any] = {name: getattr(body, name) for name in names}
-    return records.Recovered(**{**fields, "pinned": False, **changes})
+    return Recovered(**{**fields, "pinned": False, **changes})
 
 
-def adopted(**changes: Any) -> records.PolicyAdopted:
+def adopted(**changes: Any) -> PolicyAdopted:
     fields: dict[str, Any] = {"source": SOURCE, "digest": policies.digest(SOURCE).hex()}
-    return records.PolicyAdopted(**{**fields, **changes})
+    return PolicyAdopted(**{**fields, **changes})
 
 
-def declared(purpose: str = "emergency", supersedes: str = "") -> records.Declared:
-    return records.Declared(
+def declared(purpose: str = "emergency", supersedes: str = "") -> Declared:
+    return Declared(
         purpose=purpose, incident_class="idp-outage", ticket="INC-1", reason="it is down", officers=("Duty", "Second"),
         valid_for_s=1800, use_for_s=3600, debts=(), supersedes=supersedes,
     )  # fmt: skip
 
 
-def opened(epoch_id: str, sheets: tuple[str, ...] = ("1.1", "1.2")) -> records.Opened:
-    return records.Opened(
-        epoch_id=epoch_id, sheets=sheets, mode="show", program="", witnessed="consistent", pinned=True
-    )
+def opened(epoch_id: str, sheets: tuple[str, ...] = ("1.1", "1.2")) -> Opened:
+    return Opened(epoch_id=epoch_id, sheets=sheets, mode="show", program="", witnessed="consistent", pinned=True)
 
 
 class Book:
@@ -110,7 +132,7 @@ class Book:
         self.opening = ""
 
     def add(self, body: AnyBody, *, opening: str | None = None, name: str = "prod-db") -> "Book":
-        if isinstance(body, records.Declared) and not body.policy_digest and name in self.state.sets:
+        if isinstance(body, Declared) and not body.policy_digest and name in self.state.sets:
             body = msgspec.structs.replace(body, policy_digest=self.state.of(name).policy_digest)
         record = Record(
             v=1, log="00" * 8, seq=self.count, previous="", root="", time=f"2026-01-01T00:00:{self.count % 60:02d}Z",
@@ -120,7 +142,7 @@ class Book:
         data = record.to_bytes()
         self.state = lifecycle.apply(self.state, data, records.from_bytes(data))
         self.count += 1
-        if isinstance(body, records.Declared):
+        if isinstance(body, Declared):
             self.opening = records.digest(data)
         self.keep(data, record)
         return self
@@ -153,28 +175,28 @@ FIRST = deal(1)
 SECOND = deal(2, FIRST.envelope.core.epoch_id)
 ONE, TWO = id_of(FIRST), id_of(SECOND)
 
-USE_ENDED = records.UseEnded(outcome="done", classification="emergency")
-APPLYING = records.Applying(old_epoch_id=ONE, new_epoch_id=TWO)
-APPLIED = records.Applied(new_epoch_id=TWO)
-OLD_DEAD = records.OldDead(old_epoch_id=ONE, new_epoch_id=TWO, proofs=("a", "b", "c"), scope="this file")
-COUNTERSIGNED = records.Countersigned(epoch_id=TWO, envelope_sha256=SECOND.envelope.digest.hex())
-CLOSED = records.Closed(classification="emergency")
+USE_ENDED = UseEnded(outcome="done", classification="emergency")
+APPLYING = Applying(old_epoch_id=ONE, new_epoch_id=TWO)
+APPLIED = Applied(new_epoch_id=TWO)
+OLD_DEAD = OldDead(old_epoch_id=ONE, new_epoch_id=TWO, proofs=("a", "b", "c"), scope="this file")
+COUNTERSIGNED = Countersigned(epoch_id=TWO, envelope_sha256=SECOND.envelope.digest.hex())
+CLOSED = Closed(classification="emergency")
 
 
-def countersigned(made: Sealed) -> records.Countersigned:
-    return records.Countersigned(epoch_id=id_of(made), envelope_sha256=made.envelope.digest.hex())
+def countersigned(made: Sealed) -> Countersigned:
+    return Countersigned(epoch_id=id_of(made), envelope_sha256=made.envelope.digest.hex())
 
 
-def ack(epoch_id: str, sheet: str) -> records.Acknowledged:
-    return records.Acknowledged(epoch_id=epoch_id, sheet=sheet, custodian="North", bag="")
+def ack(epoch_id: str, sheet: str) -> Acknowledged:
+    return Acknowledged(epoch_id=epoch_id, sheet=sheet, custodian="North", bag="")
 
 
-def read_back(epoch_id: str, sheets: tuple[str, ...] = SEATS) -> records.ReadBack:
-    return records.ReadBack(epoch_id=epoch_id, sheets=sheets)
+def read_back(epoch_id: str, sheets: tuple[str, ...] = SEATS) -> ReadBack:
+    return ReadBack(epoch_id=epoch_id, sheets=sheets)
 
 
 def started() -> Book:
-    start = records.LedgerStarted(terminal="north", public_key="ssh-ed25519 AAAA north", software="x")
+    start = LedgerStarted(terminal="north", public_key="ssh-ed25519 AAAA north", software="x")
     return Book().add(start, name="").add(adopted())
 
 
@@ -191,7 +213,7 @@ def at_open() -> Book:
 
 
 def at_prepared() -> Book:
-    return at_open().add(records.InUse()).add(issued(SECOND, proven="unproven")).add(COUNTERSIGNED)
+    return at_open().add(InUse()).add(issued(SECOND, proven="unproven")).add(COUNTERSIGNED)
 
 
 def at_ready() -> Book:
@@ -212,7 +234,7 @@ def test_the_whole_life_of_a_set_goes_through_every_phase() -> None:
         (lambda: at_issued().add(read_back(ONE)), Phase.SEALED),
         (at_declared, Phase.DECLARED),
         (at_open, Phase.OPEN),
-        (lambda: at_open().add(records.InUse()), Phase.IN_USE),
+        (lambda: at_open().add(InUse()), Phase.IN_USE),
         (lambda: at_open().add(USE_ENDED), Phase.ROTATION_DUE),
         (at_ready, Phase.PREPARED),
         (at_applying, Phase.APPLYING),
@@ -228,15 +250,15 @@ def test_the_whole_life_of_a_set_goes_through_every_phase() -> None:
 def test_the_start_names_the_terminal_and_comes_first_or_never() -> None:
     book = started()
     assert (book.state.terminal, book.state.public_key) == ("north", "ssh-ed25519 AAAA north")
-    again = records.LedgerStarted(terminal="south", public_key="ssh-ed25519 BBBB south", software="x")
+    again = LedgerStarted(terminal="south", public_key="ssh-ed25519 BBBB south", software="x")
     book.refuse(again, "a ledger starts once, with its first record")
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        records.Refused(stage="open", error="insufficient-shares", message="no quorum"),
-        records.LedgerMoved(reason="full"),
+        Refused(stage="open", error="insufficient-shares", message="no quorum"),
+        LedgerMoved(reason="full"),
     ],
 )
 def test_refused_and_moved_may_be_recorded_at_any_time_and_change_nothing(body: AnyBody) -> None:
@@ -355,7 +377,7 @@ def test_a_recovered_epoch_is_openable_beside_the_current_one() -> None:
 def test_proven_is_remembered_and_never_forgotten() -> None:
     book = started().add(issued(FIRST, proven="unproven"))
     for result, wanted in (("unknown", False), ("refused", False), ("accepted", True), ("unknown", True)):
-        book.add(records.Proven(epoch_id=ONE, result=result, detail=""))
+        book.add(Proven(epoch_id=ONE, result=result, detail=""))
         assert book.current.proven is wanted
 
 
@@ -368,25 +390,25 @@ def test_an_epoch_is_sealed_when_every_sheet_was_read_back() -> None:
 def test_a_quorum_is_acknowledged_by_sheets_that_are_not_void() -> None:
     book = at_issued().add(ack(ONE, "1.1")).add(ack(ONE, "1.2"))
     assert book.current.quorum_acknowledged
-    book.add(records.SheetVoided(epoch_id=ONE, sheet="1.1", reason="lost"))
+    book.add(SheetVoided(epoch_id=ONE, sheet="1.1", reason="lost"))
     assert not book.current.quorum_acknowledged
     assert book.current.voided == {"1.1": "lost"}
 
 
 def sheet_records(epoch_id: str, sheet: str) -> list[AnyBody]:
-    void = records.SheetVoided(epoch_id=epoch_id, sheet=sheet, reason="lost")
+    void = SheetVoided(epoch_id=epoch_id, sheet=sheet, reason="lost")
     return [read_back(epoch_id, (sheet,)), ack(epoch_id, sheet), void]
 
 
 def test_a_sheet_of_no_living_epoch_is_neither_read_nor_held_nor_voided() -> None:
-    for body in [*sheet_records(TWO, "1.1"), records.Proven(epoch_id=TWO, result="accepted", detail="")]:
+    for body in [*sheet_records(TWO, "1.1"), Proven(epoch_id=TWO, result="accepted", detail="")]:
         at_issued().refuse(body, "this epoch is void, abandoned or unknown")
     for body in sheet_records(ONE, "1.1"):
         at_old_dead().refuse(body, "this epoch is void, abandoned or unknown")
     for sheet in ("1.4", "2.1", "01.1", ""):
         for body in sheet_records(ONE, sheet):
             at_issued().refuse(body, f"expected a sheet of epoch 1 (1.1, 1.2, 1.3), got {sheet}")
-    book = at_issued().add(records.SheetVoided(epoch_id=ONE, sheet="1.2", reason="seen"))
+    book = at_issued().add(SheetVoided(epoch_id=ONE, sheet="1.2", reason="seen"))
     for body in sheet_records(ONE, "1.2"):
         book.refuse(body, "sheet 1.2 of epoch 1 is void")
 
@@ -421,11 +443,11 @@ def test_a_superseded_use_still_owes_its_rotation() -> None:
 
 
 def test_an_overridden_check_is_a_debt_until_people_settled_it() -> None:
-    book = at_declared().add(records.Overridden(gate="ticket", problem="no ticket", reason="3 a.m."))
+    book = at_declared().add(Overridden(gate="ticket", problem="no ticket", reason="3 a.m."))
     (debt,) = book.set.debts
     assert (debt.id, debt.kind, debt.deadline_s) == ("ticket-4", "ticket", 7 * 86400)
     assert debt.what == "review the overridden check ticket: no ticket"
-    settled = records.Settled(debt="ticket-4", reason="looked at it", officers=("Duty",))
+    settled = Settled(debt="ticket-4", reason="looked at it", officers=("Duty",))
     assert book.add(settled).set.debts == ()
     book.refuse(settled, "set prod-db has no debt ticket-4")
 
@@ -433,16 +455,16 @@ def test_an_overridden_check_is_a_debt_until_people_settled_it() -> None:
 @pytest.mark.parametrize("purpose", ["drill", "rotation"])
 def test_only_an_emergency_overrides(purpose: str) -> None:
     book = at_issued().add(declared(purpose))
-    body = records.Overridden(gate="ticket", problem="p", reason="r")
+    body = Overridden(gate="ticket", problem="p", reason="r")
     book.refuse(body, "only an emergency may override a check")
 
 
 def test_only_a_declaration_can_be_cancelled() -> None:
-    book = at_declared().add(records.Cancelled(reason="it came back"))
+    book = at_declared().add(Cancelled(reason="it came back"))
     assert (book.set.opening, book.set.past[0].outcome) == (None, "cancelled")
     message = "only a declaration that was not opened can be cancelled; close the use instead"
     for make in (at_open, at_ready, at_old_dead):
-        make().refuse(records.Cancelled(reason="r"), message)
+        make().refuse(Cancelled(reason="r"), message)
 
 
 # --- opening ---------------------------------------------------------------------------------------------
@@ -452,7 +474,7 @@ def test_an_opening_owes_a_rotation_from_its_first_record_on() -> None:
     book = at_open()
     (debt,) = book.set.debts
     assert (debt.id, debt.kind, debt.deadline_s) == (f"rotation-{book.opening[:8]}", "rotation", 7200)
-    settled = records.Settled(debt=debt.id, reason="never mind", officers=("Duty",))
+    settled = Settled(debt=debt.id, reason="never mind", officers=("Duty",))
     book.refuse(settled, "a rotation debt is settled by a proven rotation only")
 
 
@@ -485,26 +507,26 @@ def test_an_opening_names_a_quorum(sheets: tuple[str, ...]) -> None:
 
 def test_an_opening_names_sheets_that_count() -> None:
     at_declared().refuse(opened(ONE, ("1.1", "1.4")), "expected a sheet of epoch 1 (1.1, 1.2, 1.3), got 1.4")
-    book = at_declared().add(records.SheetVoided(epoch_id=ONE, sheet="1.2", reason="seen"))
+    book = at_declared().add(SheetVoided(epoch_id=ONE, sheet="1.2", reason="seen"))
     book.refuse(opened(ONE, ("1.1", "1.2", "1.3")), "sheet 1.2 of epoch 1 is void")
     assert book.add(opened(ONE, ("1.1", "1.3"))).set.phase is Phase.OPEN
 
 
 def test_a_use_begins_once_and_ends_once() -> None:
     begins, ends = "a use begins when the opening is open, once", "there is no use to close"
-    at_declared().refuse(records.InUse(), begins)
+    at_declared().refuse(InUse(), begins)
     at_declared().refuse(USE_ENDED, ends)
-    book = at_open().add(records.InUse())
-    book.refuse(records.InUse(), begins)
+    book = at_open().add(InUse())
+    book.refuse(InUse(), begins)
     book.add(USE_ENDED)
     book.refuse(USE_ENDED, ends)
-    book.refuse(records.InUse(), begins)
+    book.refuse(InUse(), begins)
     assert (book.under_way.use_ended, book.under_way.classification) == (True, "emergency")
     assert at_open().add(USE_ENDED).under_way.use_ended
 
 
 def test_a_deferral_moves_the_deadline_and_keeps_the_debt() -> None:
-    body = records.Deferred(for_s=600, reason="change freeze")
+    body = Deferred(for_s=600, reason="change freeze")
     message = "there is no rotation to defer"
     at_declared().refuse(body, message)
     at_old_dead().refuse(body, message)
@@ -540,32 +562,32 @@ def test_the_target_is_changed_only_with_the_new_sheets_in_custody() -> None:
     book.add(ack(TWO, "1.1")).add(ack(TWO, "1.2")).refuse(APPLYING, message)
     book = at_prepared().add(USE_ENDED).add(read_back(TWO)).add(ack(TWO, "1.1"))
     book.refuse(APPLYING, message)
-    voided = records.SheetVoided(epoch_id=TWO, sheet="1.1", reason="lost")
+    voided = SheetVoided(epoch_id=TWO, sheet="1.1", reason="lost")
     book.add(voided).add(ack(TWO, "1.2")).refuse(APPLYING, message)
 
 
 def test_sessions_are_waited_for_between_preparation_and_change() -> None:
-    waits = records.SessionsAwaited(count=1, for_s=600, detail="a: 1 session")
+    waits = SessionsAwaited(count=1, for_s=600, detail="a: 1 session")
     book = at_ready()
     before = book.set
     assert book.add(waits).set == before, "a wait changes nothing"
     for early in (at_open(), at_applying()):
         early.refuse(waits, "sessions are waited for between the preparation of an epoch and the change")
-    backwards = records.SessionsAwaited(count=-1, for_s=1, detail="")
+    backwards = SessionsAwaited(count=-1, for_s=1, detail="")
     at_ready().refuse(backwards, "expected a count and a time that are not negative", InvalidRecord)
-    endless = records.SessionsAwaited(count=1, for_s=86_401, detail="")
+    endless = SessionsAwaited(count=1, for_s=86_401, detail="")
     at_ready().refuse(endless, "expected a wait for sessions of 86400 s at most, got 86401", InvalidRecord)
 
 
 def test_only_the_prepared_epoch_follows_the_current_one() -> None:
     message = "only the prepared epoch can follow the current one"
     for ids in ((TWO, ONE), (ONE, ONE), (ONE, ""), ("", TWO)):
-        at_ready().refuse(records.Applying(old_epoch_id=ids[0], new_epoch_id=ids[1]), message)
-    at_open().add(USE_ENDED).refuse(records.Applying(old_epoch_id=ONE, new_epoch_id=""), message)
+        at_ready().refuse(Applying(old_epoch_id=ids[0], new_epoch_id=ids[1]), message)
+    at_open().add(USE_ENDED).refuse(Applying(old_epoch_id=ONE, new_epoch_id=""), message)
 
 
 def test_applying_is_resumed_even_when_a_new_sheet_was_lost_meanwhile() -> None:
-    book = at_applying().add(records.SheetVoided(epoch_id=TWO, sheet="1.1", reason="lost"))
+    book = at_applying().add(SheetVoided(epoch_id=TWO, sheet="1.1", reason="lost"))
     assert book.add(APPLYING).set.phase is Phase.APPLYING
 
 
@@ -579,7 +601,7 @@ def test_nothing_is_applied_or_dead_that_was_not_begun() -> None:
     for body in (APPLIED, OLD_DEAD):
         at_ready().refuse(body, "nothing is being applied")
         at_old_dead().refuse(body, "nothing is being applied")
-    at_applying().refuse(records.Applied(new_epoch_id=ONE), "nothing is being applied")
+    at_applying().refuse(Applied(new_epoch_id=ONE), "nothing is being applied")
     swapped = msgspec.structs.replace(OLD_DEAD, old_epoch_id=TWO, new_epoch_id=ONE)
     at_applying().refuse(swapped, "nothing is being applied")
 
@@ -602,7 +624,7 @@ def test_the_proven_death_of_the_old_one_voids_it_and_settles_the_debt() -> None
 
 
 def test_an_override_stays_owed_after_the_rotation() -> None:
-    book = at_declared().add(records.Overridden(gate="clock", problem="p", reason="r")).add(opened(ONE))
+    book = at_declared().add(Overridden(gate="clock", problem="p", reason="r")).add(opened(ONE))
     book.add(USE_ENDED).add(issued(SECOND)).add(COUNTERSIGNED).add(read_back(TWO)).add(ack(TWO, "1.1")).add(
         ack(TWO, "1.2")
     )
@@ -629,8 +651,8 @@ def test_a_recovered_epoch_that_was_opened_and_rotated_is_void() -> None:
     book.add(issued(following)).add(countersigned(following)).add(read_back(eight)).add(ack(eight, "1.1")).add(
         ack(eight, "1.2")
     )
-    book.add(records.Applying(old_epoch_id=seven, new_epoch_id=eight))
-    book.add(records.OldDead(old_epoch_id=seven, new_epoch_id=eight, proofs=(), scope=""))
+    book.add(Applying(old_epoch_id=seven, new_epoch_id=eight))
+    book.add(OldDead(old_epoch_id=seven, new_epoch_id=eight, proofs=(), scope=""))
     assert not book.set.openable(seven)
     assert book.set.openable(ONE), "nobody proved the epoch before it dead"
     assert book.set.debts == ()
@@ -645,8 +667,8 @@ def test_an_opened_epoch_that_this_rotation_did_not_prove_dead_is_still_owed() -
     book.add(issued(following)).add(countersigned(following))
     eight = book.set.prepared
     book.add(read_back(eight)).add(ack(eight, "1.1")).add(ack(eight, "1.2"))
-    book.add(records.Applying(old_epoch_id=ONE, new_epoch_id=eight))
-    book.add(records.OldDead(old_epoch_id=ONE, new_epoch_id=eight, proofs=(), scope=""))
+    book.add(Applying(old_epoch_id=ONE, new_epoch_id=eight))
+    book.add(OldDead(old_epoch_id=ONE, new_epoch_id=eight, proofs=(), scope=""))
     assert [debt.opening for debt in book.set.rotation_debts] == [first]
 
 
@@ -658,7 +680,7 @@ def test_a_new_epoch_that_the_old_quorum_did_not_vouch_for_is_never_applied() ->
 
 def test_a_receipt_pins_only_what_was_learned_from_sheets_and_only_as_it_is() -> None:
     newer = deal(7)
-    good = records.Pinned(
+    good = Pinned(
         epoch_id=id_of(newer), set_public_key=newer.envelope.set_public_key.hex(),
         envelope_sha256=newer.envelope.digest.hex(), log="00" * 8, size=9, receipt_sha256="00" * 32,
     )  # fmt: skip
@@ -674,14 +696,12 @@ def test_a_receipt_pins_only_what_was_learned_from_sheets_and_only_as_it_is() ->
 
 
 def test_a_heartbeat_promises_the_next_one() -> None:
-    book = Book().add(
-        records.LedgerStarted(terminal="north", public_key="ssh-ed25519 AAAA north", software="x"), name=""
-    )
+    book = Book().add(LedgerStarted(terminal="north", public_key="ssh-ed25519 AAAA north", software="x"), name="")
     assert book.state.beat_every_s == 0
-    book.add(records.Heartbeat(every_s=3600), name="")
+    book.add(Heartbeat(every_s=3600), name="")
     assert (book.state.beat_every_s, book.state.sets) == (3600, {})
     message = "expected a heartbeat's interval of 0 or more seconds, got -1"
-    book.refuse(records.Heartbeat(every_s=-1), message, InvalidRecord, name="")
+    book.refuse(Heartbeat(every_s=-1), message, InvalidRecord, name="")
 
 
 def test_the_state_does_not_grow_with_the_openings_and_forgets_none_that_owes() -> None:
@@ -708,8 +728,8 @@ def test_an_opening_closes_when_its_rotation_is_proven() -> None:
 # --- abandoning ------------------------------------------------------------------------------------------
 
 
-def abandoned(epoch_id: str) -> records.Abandoned:
-    return records.Abandoned(epoch_id=epoch_id, reason="the run ended")
+def abandoned(epoch_id: str) -> Abandoned:
+    return Abandoned(epoch_id=epoch_id, reason="the run ended")
 
 
 ABANDON = "only a prepared epoch that was never applied can be abandoned"
@@ -771,16 +791,16 @@ LAXER = SOURCE.replace('deadline = "2h"', 'deadline = "3h"')
 LONGER = ("rotation.deadline: 3h instead of 2h",)
 
 
-def adopted_as(source: str) -> records.PolicyAdopted:
+def adopted_as(source: str) -> PolicyAdopted:
     return adopted(source=source, digest=policies.digest(source).hex())
 
 
-def weakened(source: str = LAXER, weakens: tuple[str, ...] = LONGER) -> records.PolicyWeakened:
-    return records.PolicyWeakened(source=source, digest=policies.digest(source).hex(), weakens=weakens)
+def weakened(source: str = LAXER, weakens: tuple[str, ...] = LONGER) -> PolicyWeakened:
+    return PolicyWeakened(source=source, digest=policies.digest(source).hex(), weakens=weakens)
 
 
-def reassigned(sheet: str, custodian: str, despite: tuple[str, ...] = ()) -> records.Reassigned:
-    return records.Reassigned(epoch_id=ONE, sheet=sheet, custodian=custodian, reason="left", despite=despite)
+def reassigned(sheet: str, custodian: str, despite: tuple[str, ...] = ()) -> Reassigned:
+    return Reassigned(epoch_id=ONE, sheet=sheet, custodian=custodian, reason="left", despite=despite)
 
 
 def test_a_policy_that_weakens_nothing_is_adopted_by_a_record_alone() -> None:
@@ -813,7 +833,7 @@ def test_an_emergency_or_a_drill_adopts_no_policy_that_weakens(purpose: str) -> 
 def test_sheets_that_anybody_can_print_weaken_no_set_that_was_issued_here() -> None:
     stranger = deal(7)
     book = at_issued().add(declared()).add(recovered(stranger))
-    book.add(records.Overridden(gate="epoch", problem="unknown", reason="it is down"))
+    book.add(Overridden(gate="epoch", problem="unknown", reason="it is down"))
     book.add(opened(id_of(stranger))).add(USE_ENDED)
     assert book.set.current == id_of(stranger)
     book.add(declared("rotation", supersedes=book.under_way.id)).add(opened(id_of(stranger)))
@@ -837,7 +857,7 @@ def test_a_declaration_names_the_policy_in_force() -> None:
     wrong = "the declaration was made under another policy than the one in force"
     stale = msgspec.structs.replace(declared(), policy_digest=policies.digest(LAXER).hex())
     at_issued().refuse(stale, wrong, InvalidRecord)
-    known = Book().add(records.LedgerStarted(terminal="north", public_key="k", software="x"), name="")
+    known = Book().add(LedgerStarted(terminal="north", public_key="k", software="x"), name="")
     known.add(recovered(FIRST)).refuse(stale, wrong, InvalidRecord)
     assert at_declared().under_way.declared.policy_digest == policies.digest(SOURCE).hex()
 
@@ -865,7 +885,7 @@ def test_who_would_have_held_a_quorum_over_time_is_refused_by_name() -> None:
 
 
 def test_a_voided_sheet_still_counts_for_who_held_it() -> None:
-    book = at_issued().add(records.SheetVoided(epoch_id=ONE, sheet="1.2", reason="seen"))
+    book = at_issued().add(SheetVoided(epoch_id=ONE, sheet="1.2", reason="seen"))
     against = "South would have held a quorum of epoch 1: sheets 1.2, 1.3"
     book.refuse(reassigned("1.3", "South"), against, HeldTooMuch)
     book.refuse(reassigned("1.2", "West"), "sheet 1.2 of epoch 1 is void")

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from breakglass_shamir.crypto import keys, ssh_key, sshsig
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life import gates, officers
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import OfficerSignature, Opening
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy import tables
 from breakglass_shamir.custody.policy.tables import Officer, Policy
+from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.openings import Cancelled, OfficerSigned
 from breakglass_shamir.errors import IllegalState, InvalidPolicy, InvalidRecord, InvalidSignature
 from breakglass_shamir.hygiene import Secret
 from tests.unit.custody.life import test_lifecycle as lives
@@ -147,10 +148,10 @@ def book() -> Book:
     return made.add(lives.issued(lives.FIRST)).add(declared())
 
 
-def signed(made: Book, letter: str = "a", **changes: Any) -> records.OfficerSigned:
+def signed(made: Book, letter: str = "a", **changes: Any) -> OfficerSigned:
     armored = sshsig.sign(SEEDS[letter], made.under_way.data, sshsig.OFFICER_NAMESPACE)
     fields: dict[str, Any] = {"officer": "Duty", "key": LINES[letter], "signature": armored}
-    return records.OfficerSigned(**{**fields, **changes})
+    return OfficerSigned(**{**fields, **changes})
 
 
 def test_a_signature_is_kept_with_its_opening() -> None:
@@ -208,7 +209,7 @@ def test_a_key_is_recorded_in_its_one_spelling() -> None:
 
 def test_an_opening_that_is_over_keeps_who_signed_and_not_what() -> None:
     made = book()
-    made.add(signed(made)).add(records.Cancelled(reason="it came back"))
+    made.add(signed(made)).add(Cancelled(reason="it came back"))
     (past,) = made.set.past
     assert [one.officer for one in past.signatures] == ["Duty"]
     assert past.data == b""

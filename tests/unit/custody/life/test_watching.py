@@ -6,9 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.watching import Accounts
-from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.records.drills import DrillEnded
+from breakglass_shamir.custody.records.epochs import Proven
+from breakglass_shamir.custody.records.monitoring import Heartbeat, LoginSeen
+from breakglass_shamir.custody.records.openings import Closed, Refused, Settled, UseEnded
+from breakglass_shamir.custody.records.record import AnyBody, Record
+from breakglass_shamir.custody.records.rotations import Applied, Applying, SessionsAwaited
+from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack
 from tests.unit.custody.life.test_lifecycle import ONE, at_issued, declared, opened
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,7 +48,7 @@ class Log:
 def used() -> Log:
     """Declared at 0 for an hour, opened at 1000, ended at 2000."""
     log = Log().add(0, declared()).add(1000, opened(ONE), OPENING)
-    return log.add(2000, records.UseEnded(outcome="closed", classification="emergency"), OPENING)
+    return log.add(2000, UseEnded(outcome="closed", classification="emergency"), OPENING)
 
 
 @pytest.mark.parametrize(
@@ -66,16 +71,16 @@ def test_a_use_that_nobody_ends_accounts_for_its_time_only(seconds: int, account
 
 def test_a_use_that_ends_late_is_not_longer_for_it() -> None:
     log = Log().add(0, declared()).add(1000, opened(ONE), OPENING)
-    log.add(50_000, records.UseEnded(outcome="closed", classification="emergency"), OPENING)
+    log.add(50_000, UseEnded(outcome="closed", classification="emergency"), OPENING)
     assert log.login(30_000) is None
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        records.Applying(old_epoch_id=ONE, new_epoch_id=ONE),
-        records.Proven(epoch_id=ONE, result="accepted", detail=""),
-        records.Closed(classification="emergency"),
+        Applying(old_epoch_id=ONE, new_epoch_id=ONE),
+        Proven(epoch_id=ONE, result="accepted", detail=""),
+        Closed(classification="emergency"),
     ],
 )
 def test_what_the_program_asks_itself_is_accounted_for_by_its_record(body: AnyBody) -> None:
@@ -86,10 +91,10 @@ def test_what_the_program_asks_itself_is_accounted_for_by_its_record(body: AnyBo
 @pytest.mark.parametrize(
     "body",
     [
-        records.Refused(stage="open", error="insufficient-shares", message="no quorum"),
-        records.Acknowledged(epoch_id=ONE, sheet="1.1", custodian="North", bag=""),
-        records.ReadBack(epoch_id=ONE, sheets=("1.1",)),
-        records.Heartbeat(every_s=60),
+        Refused(stage="open", error="insufficient-shares", message="no quorum"),
+        Acknowledged(epoch_id=ONE, sheet="1.1", custodian="North", bag=""),
+        ReadBack(epoch_id=ONE, sheets=("1.1",)),
+        Heartbeat(every_s=60),
     ],
 )
 def test_what_asks_no_target_accounts_for_nothing(body: AnyBody) -> None:
@@ -97,8 +102,8 @@ def test_what_asks_no_target_accounts_for_nothing(body: AnyBody) -> None:
 
 
 CHEAP = [
-    records.Refused(stage="open", error="insufficient-shares", message="no quorum"),
-    records.DrillEnded(
+    Refused(stage="open", error="insufficient-shares", message="no quorum"),
+    DrillEnded(
         drill="access", epoch_id=ONE, login="", steps_ms={}, result="fail", reasons=("no quorum",),
     ),
 ]  # fmt: skip
@@ -116,7 +121,7 @@ def test_a_step_that_fails_after_a_quorum_was_there_accounts_for_what_it_asked(b
 
 
 def test_only_a_rotation_accounts_for_a_change_of_the_password() -> None:
-    log = used().add(3000, records.Applied(new_epoch_id=ONE), OPENING)
+    log = used().add(3000, Applied(new_epoch_id=ONE), OPENING)
     assert [log.change(seconds) for seconds in (1500, 2939, 3000, 3060, 3061)] == [False, False, True, True, False]
 
 
@@ -124,7 +129,7 @@ def test_an_unmatched_login_is_a_debt_that_people_settle() -> None:
     book = at_issued().add(seen())
     (debt,) = book.set.debts
     assert (debt.kind, debt.id) == ("login", f"login-{book.count - 1}")
-    book.add(records.Settled(debt=debt.id, reason="it was maintenance", officers=("Duty",)))
+    book.add(Settled(debt=debt.id, reason="it was maintenance", officers=("Duty",)))
     assert book.set.debts == ()
 
 
@@ -140,34 +145,34 @@ def test_an_instant_without_meaning_is_refused(at: str) -> None:
     at_issued().refuse(seen(at=at), f"expected an instant with a time zone, got {at!r}", InvalidRecord)
 
 
-def seen(**changes: object) -> records.LoginSeen:
+def seen(**changes: object) -> LoginSeen:
     fields: dict[str, object] = {
         "at": "2026-01-01T00:00:00Z", "account": "root", "source": "192.0.2.1", "accepted": True, "count": 1,
         "matched": "", "detail": "",
     }  # fmt: skip
-    return records.LoginSeen(**{**fields, **changes})  # type: ignore[arg-type]
+    return LoginSeen(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def test_a_wait_for_sessions_accounts_for_logins_until_the_next_record_of_its_opening() -> None:
-    waits = records.SessionsAwaited(count=1, for_s=600, detail="a: 1 session")
+    waits = SessionsAwaited(count=1, for_s=600, detail="a: 1 session")
     log = used().add(3000, waits, OPENING)
     assert [log.login(seconds) is not None for seconds in (2900, 3300, 3660, 3661)] == [False, True, True, False]
-    log.add(3200, records.SessionsAwaited(count=0, for_s=0, detail=""), OPENING)
+    log.add(3200, SessionsAwaited(count=0, for_s=0, detail=""), OPENING)
     assert [log.login(seconds) is not None for seconds in (3100, 3260, 3261)] == [True, True, False]
 
 
 def test_a_wait_that_nobody_opened_a_set_for_accounts_for_nothing_but_itself() -> None:
-    log = Log().add(3000, records.SessionsAwaited(count=1, for_s=600, detail=""), OPENING)
+    log = Log().add(3000, SessionsAwaited(count=1, for_s=600, detail=""), OPENING)
     assert log.login(3300) is None
 
 
 def test_no_length_of_time_in_a_record_stops_the_watch() -> None:
     """A program that lies can write one past the end of the calendar."""
     log = Log().add(0, replace(declared(), use_for_s=10**15)).add(1000, opened(ONE), OPENING)
-    log.add(3000, records.SessionsAwaited(count=1, for_s=10**15, detail=""), OPENING)
+    log.add(3000, SessionsAwaited(count=1, for_s=10**15, detail=""), OPENING)
     assert log.login(10**6) == OPENING
     assert log.login(0) is None
 
 
 def test_a_wait_accounts_for_no_change_of_the_password() -> None:
-    assert not used().add(3000, records.SessionsAwaited(count=1, for_s=600, detail=""), OPENING).change(3000)
+    assert not used().add(3000, SessionsAwaited(count=1, for_s=600, detail=""), OPENING).change(3000)

@@ -13,11 +13,13 @@ import pytest
 
 from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody import confirm, record
+from breakglass_shamir.custody import confirm
 from breakglass_shamir.custody.confirm import MAX_TRIES, ConfirmedCore
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict
+from breakglass_shamir.custody.records import record
+from breakglass_shamir.custody.records.epochs import RecoveredCore
 from breakglass_shamir.errors import (
     DecryptionFailed,
     EnvelopeConflict,
@@ -427,14 +429,14 @@ def test_a_known_epoch_and_a_verified_envelope_come_first() -> None:
 # --- its record ------------------------------------------------------------------------------------------
 
 
-def recovered(**changes: Any) -> record.RecoveredCore:
+def recovered(**changes: Any) -> RecoveredCore:
     fields: dict[str, Any] = {
         "epoch": 1,
         "epoch_id": CORE.epoch_id.hex(),
         "set_public_key": FIRST.envelope.set_public_key.hex(),
         "core": base64.b64encode(CORE.to_bytes()).decode(),
     }
-    return record.RecoveredCore(**{**fields, **changes})
+    return RecoveredCore(**{**fields, **changes})
 
 
 def applied(body: record.AnyBody, state: LedgerState | None = None) -> LedgerState:

@@ -5,9 +5,14 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from breakglass_shamir.crypto import sshsig
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.record import AnyBody, Record
+from breakglass_shamir.custody.records.drills import RollCall
+from breakglass_shamir.custody.records.ledger import LedgerStarted
+from breakglass_shamir.custody.records.monitoring import AlertsDelivered, Watched
+from breakglass_shamir.custody.records.openings import Cancelled, InUse, OfficerSigned, Overridden, Refused, Settled
+from breakglass_shamir.custody.records.record import AnyBody, Record
+from breakglass_shamir.custody.records.rotations import SessionsAwaited, SessionsEnded, Waited
+from breakglass_shamir.custody.records.sheets import Acknowledged, Noted, Reassigned, SheetVoided
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.operations.audit import history
 from breakglass_shamir.operations.audit.story import LogHistory, SetHistory
@@ -16,7 +21,7 @@ from tests.unit.custody.life.test_lifecycle import FIRST, ONE, SEATS, SECOND, TW
 from tests.unit.custody.life.test_officers import LINES, OFFICERS, PRINTS, SEEDS
 
 SOURCE = lives.SOURCE + OFFICERS
-START = records.LedgerStarted(terminal="north", public_key=LINES["x"], software="x")
+START = LedgerStarted(terminal="north", public_key=LINES["x"], software="x")
 
 
 class Kept(Book):
@@ -49,9 +54,9 @@ def begun() -> Kept:
     return book.add(lives.issued(FIRST))
 
 
-def signed(book: Kept, letter: str = "a") -> records.OfficerSigned:
+def signed(book: Kept, letter: str = "a") -> OfficerSigned:
     armored = sshsig.sign(SEEDS[letter], book.under_way.data, sshsig.OFFICER_NAMESPACE)
-    return records.OfficerSigned(officer="Duty", key=LINES[letter], signature=armored)
+    return OfficerSigned(officer="Duty", key=LINES[letter], signature=armored)
 
 
 def lived() -> Kept:
@@ -59,13 +64,13 @@ def lived() -> Kept:
     book = Kept()
     book.add(START, name="").add(lives.adopted(source=SOURCE, digest=policies.digest(SOURCE).hex()))
     book.add(lives.issued(FIRST)).add(lives.read_back(ONE))
-    book.add(records.Acknowledged(epoch_id=ONE, sheet="1.1", custodian="North", bag="B-1"))
-    book.add(records.Reassigned(epoch_id=ONE, sheet="1.1", custodian="West", reason="she left"))
+    book.add(Acknowledged(epoch_id=ONE, sheet="1.1", custodian="North", bag="B-1"))
+    book.add(Reassigned(epoch_id=ONE, sheet="1.1", custodian="West", reason="she left"))
     book.add(roll_call("pass")).add(roll_call("fail", "the bag is torn"))
-    book.add(records.SheetVoided(epoch_id=ONE, sheet="1.3", reason="lost"))
+    book.add(SheetVoided(epoch_id=ONE, sheet="1.3", reason="lost"))
     book.add(lives.declared()).add(signed(book))
-    book.add(records.Overridden(gate="ticket", problem="no ticket", reason="the system is down"))
-    book.add(lives.opened(ONE)).add(records.InUse()).add(lives.USE_ENDED)
+    book.add(Overridden(gate="ticket", problem="no ticket", reason="the system is down"))
+    book.add(lives.opened(ONE)).add(InUse()).add(lives.USE_ENDED)
     book.add(lives.issued(SECOND)).add(lives.COUNTERSIGNED).add(lives.read_back(TWO))
     for seat in SEATS:
         book.add(lives.ack(TWO, seat))
@@ -73,8 +78,8 @@ def lived() -> Kept:
     return book
 
 
-def roll_call(result: str, *reasons: str) -> records.RollCall:
-    return records.RollCall(
+def roll_call(result: str, *reasons: str) -> RollCall:
+    return RollCall(
         epoch_id=ONE, sheet="1.1", custodian="West", level="seal", bag="B-1", health="", used_percent=0,
         result=result, reasons=reasons,
     )  # fmt: skip
@@ -111,7 +116,7 @@ def test_debts_are_told_with_what_settled_them() -> None:
     assert rotation.after_s == rotation.settled_seq - rotation.seq
     assert (ticket.kind, ticket.by, ticket.after_s) == ("ticket", "", -1)
     assert book.of_set.owed == (ticket,)
-    book.add(records.Settled(debt=ticket.id, reason="entered later", officers=("Duty",)))
+    book.add(Settled(debt=ticket.id, reason="entered later", officers=("Duty",)))
     assert [debt.by for debt in book.of_set.debts if debt.kind == "ticket"] == ["Duty: entered later"]
     assert not book.of_set.owed
 
@@ -142,7 +147,7 @@ def test_sheets_are_told_with_everybody_who_held_them() -> None:
 
 def test_what_was_not_opened_is_told_too() -> None:
     book = begun()
-    book.add(lives.declared()).add(records.Cancelled(reason="it came back"))
+    book.add(lives.declared()).add(Cancelled(reason="it came back"))
     book.add(lives.declared())
     book.add(lives.declared(supersedes=book.opening), opening="")
     outcomes = [(opening.outcome, opening.use_s, opening.rotation) for opening in book.of_set.openings]
@@ -152,7 +157,7 @@ def test_what_was_not_opened_is_told_too() -> None:
 def test_more_openings_than_the_state_keeps_are_all_told() -> None:
     book = begun()
     for _ in range(40):
-        book.add(lives.declared()).add(records.Cancelled(reason="it came back"))
+        book.add(lives.declared()).add(Cancelled(reason="it came back"))
     assert [opening.outcome for opening in book.of_set.openings] == ["cancelled"] * 40
 
 
@@ -187,11 +192,11 @@ def test_a_rotation_is_told_with_what_was_waited_for_and_the_sessions_it_ended()
     book.add(lives.issued(SECOND)).add(lives.COUNTERSIGNED).add(lives.read_back(TWO))
     for seat in SEATS:
         book.add(lives.ack(TWO, seat))
-    book.add(records.SessionsAwaited(count=2, for_s=600, detail="a: 2 sessions"))
-    book.add(records.SessionsAwaited(count=1, for_s=0, detail="a: 1 session"))
+    book.add(SessionsAwaited(count=2, for_s=600, detail="a: 2 sessions"))
+    book.add(SessionsAwaited(count=1, for_s=0, detail="a: 1 session"))
     book.add(lives.APPLYING).add(lives.APPLIED)
-    book.add(records.Waited(what="the old one to die at a", seconds=90)).add(records.Waited(what="b", seconds=5))
-    book.add(records.SessionsEnded(count=2, detail="of root")).add(lives.OLD_DEAD)
+    book.add(Waited(what="the old one to die at a", seconds=90)).add(Waited(what="b", seconds=5))
+    book.add(SessionsEnded(count=2, detail="of root")).add(lives.OLD_DEAD)
     (opening,) = book.of_set.openings
     assert opening.rotation is not None
     assert opening.sessions_awaited == ("2, waited for up to 10 min", "1 when the change went on")
@@ -201,11 +206,11 @@ def test_a_rotation_is_told_with_what_was_waited_for_and_the_sessions_it_ended()
 
 def test_what_happened_around_it_is_told_in_order() -> None:
     book = begun()
-    book.add(records.Refused(stage="split", error="x", message="not ours"), name="")
-    book.add(records.Noted(text="new printer", by="Duty"), opening="")
+    book.add(Refused(stage="split", error="x", message="not ours"), name="")
+    book.add(Noted(text="new printer", by="Duty"), opening="")
     for sink, count in (("siem", 3), ("mail", 1), ("siem", 2)):
-        book.add(records.AlertsDelivered(sink=sink, count=count, first="a", last="b"), opening="")
-    book.add(records.Watched(until="2026-01-01T00:00:09Z", every_s=0, problem=""), opening="")
+        book.add(AlertsDelivered(sink=sink, count=count, first="a", last="b"), opening="")
+    book.add(Watched(until="2026-01-01T00:00:09Z", every_s=0, problem=""), opening="")
     told, of_set = book.told, book.of_set
     assert [(one.type, one.words) for one in told.events] == [("refused", "split: not ours")]
     assert [(one.type, one.words) for one in of_set.events] == [("noted", "new printer (Duty)")]

@@ -13,11 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.ledger import PolicyWeakened
+from breakglass_shamir.custody.records.monitoring import AlertsDelivered, ChangedOutside, LoginSeen, Watched
+from breakglass_shamir.custody.records.openings import Overridden, Refused, UseEnded
+from breakglass_shamir.custody.records.rotations import OldDead
+from breakglass_shamir.custody.records.sheets import Acknowledged, Noted, SheetVoided
 from breakglass_shamir.errors import LedgerUnwritable
 from breakglass_shamir.ledger.times import Silence
 from breakglass_shamir.ledger.verify import Report
@@ -46,7 +50,7 @@ def watched() -> Kept:
     """A use whose logins the target remembers, with one that nothing accounts for."""
     book = lived()
     used = book.told.sets[0].openings[0].id
-    seen = records.LoginSeen(
+    seen = LoginSeen(
         at="2026-01-01T00:00:12Z",
         account="root",
         source="10.0.0.7",
@@ -59,9 +63,9 @@ def watched() -> Kept:
         seen,
         msgspec.structs.replace(seen, matched="", source="192.0.2.9"),
         msgspec.structs.replace(seen, matched="", source="192.0.2.9", accepted=False, count=7),
-        records.ChangedOutside(at="2026-01-01T00:00:20Z", detail="by its own clock"),
-        records.Watched(until="2026-01-01T00:01:00Z", every_s=3600, problem=""),
-        records.Watched(until="2026-01-01T00:02:00Z", every_s=3600, problem="no route"),
+        ChangedOutside(at="2026-01-01T00:00:20Z", detail="by its own clock"),
+        Watched(until="2026-01-01T00:01:00Z", every_s=3600, problem=""),
+        Watched(until="2026-01-01T00:02:00Z", every_s=3600, problem="no route"),
     ):
         book.add(body, opening="")
     return book
@@ -89,14 +93,14 @@ def weakened() -> Kept:
     book = lived()
     laxer = SOURCE.replace('deadline = "2h"', 'deadline = "9h"')
     book.add(lives.declared("rotation")).add(lives.opened(TWO))
-    body = records.PolicyWeakened(
+    body = PolicyWeakened(
         source=laxer, digest=policies.digest(laxer).hex(), weakens=("rotation.deadline: 9h instead of 2h",)
     )
     book.add(body).add(lives.USE_ENDED)
-    book.add(records.Noted(text="the printer was new", by="Duty"), opening="")
-    book.add(records.Refused(stage="open", error="x", message="no quorum"), opening="")
-    book.add(records.AlertsDelivered(sink="siem", count=3, first="a", last="c"), opening="")
-    return book.add(records.AlertsDelivered(sink="siem", count=2, first="d", last="e"), opening="")
+    book.add(Noted(text="the printer was new", by="Duty"), opening="")
+    book.add(Refused(stage="open", error="x", message="no quorum"), opening="")
+    book.add(AlertsDelivered(sink="siem", count=3, first="a", last="c"), opening="")
+    return book.add(AlertsDelivered(sink="siem", count=2, first="d", last="e"), opening="")
 
 
 def test_it_tells_of_an_opening_who_why_how_long_and_what_became_of_the_old_credential() -> None:
@@ -173,7 +177,7 @@ def test_what_an_officer_attested_is_not_called_proven() -> None:
                 entry.record, body=msgspec.structs.replace(entry.record.body, attested_by=("Duty", "Second"))
             ),
         )
-        if isinstance(entry.record.body, records.OldDead)
+        if isinstance(entry.record.body, OldDead)
         else entry
         for entry in book.entries
     ]
@@ -256,20 +260,20 @@ def written(words: str, name: str = "") -> Kept:
     book.add(msgspec.structs.replace(START, terminal=words), name="")
     one = lives.id_of(made)
     book.add(lives.recovered(made), name=name).add(lives.read_back(one), name=name)
-    book.add(records.Acknowledged(epoch_id=one, sheet="1.1", custodian=words, bag=words), name=name)
+    book.add(Acknowledged(epoch_id=one, sheet="1.1", custodian=words, bag=words), name=name)
     call = msgspec.structs.replace(roll_call("fail", words), epoch_id=one, custodian=words, bag=words)
     book.add(call, name=name)
-    book.add(records.SheetVoided(epoch_id=one, sheet="1.3", reason=words), name=name)
-    book.add(records.Noted(text=words, by=words), name=name)
-    book.add(records.Refused(stage=words, error=words, message=words), name="")
+    book.add(SheetVoided(epoch_id=one, sheet="1.3", reason=words), name=name)
+    book.add(Noted(text=words, by=words), name=name)
+    book.add(Refused(stage=words, error=words, message=words), name="")
     declared = msgspec.structs.replace(
         lives.declared(), incident_class=words, ticket=words, reason=words, officers=(words, words)
     )
     book.add(declared, name=name)
-    book.add(records.Overridden(gate="ticket", problem=words, reason=words), name=name)
+    book.add(Overridden(gate="ticket", problem=words, reason=words), name=name)
     book.add(msgspec.structs.replace(lives.opened(one), mode="exec", program=words), name=name)
-    book.add(records.UseEnded(outcome=words, classification="emergency"), name=name)
-    return book.add(records.AlertsDelivered(sink=words, count=1, first="a", last="a"), name=name, opening="")
+    book.add(UseEnded(outcome=words, classification="emergency"), name=name)
+    return book.add(AlertsDelivered(sink=words, count=1, first="a", last="a"), name=name, opening="")
 
 
 def test_nothing_that_people_wrote_becomes_part_of_the_page() -> None:

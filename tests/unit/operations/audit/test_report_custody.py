@@ -5,8 +5,9 @@ import re
 
 import msgspec
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.monitoring import LoginSeen
+from breakglass_shamir.custody.records.sheets import Reassigned, SheetVoided
 from breakglass_shamir.operations.audit import report_view
 from breakglass_shamir.operations.audit.report_view import Verdict
 from tests.unit.custody.life import test_custodian_signatures as keys
@@ -52,9 +53,9 @@ def test_in_a_log_that_does_not_hold_no_signature_is_called_good_without_that_wo
 
 
 def test_what_was_signed_before_a_sheet_moved_or_was_acknowledged_anew_is_not_its_signature() -> None:
-    moved = kept().add(records.Reassigned(epoch_id=lives.ONE, sheet="1.1", custodian="West", reason="left"))
+    moved = kept().add(Reassigned(epoch_id=lives.ONE, sheet="1.1", custodian="West", reason="left"))
     again = kept().add(keys.acknowledged("1.1", "North", "B-2"))
-    voided = kept().add(records.SheetVoided(epoch_id=lives.ONE, sheet="1.1", reason="seen"))
+    voided = kept().add(SheetVoided(epoch_id=lives.ONE, sheet="1.1", reason="seen"))
     for book in (moved, again, voided):
         assert not [one for one in page_of(book).holds if "signed for" in one.words]
         assert "0 are signed for" in shown(book).text
@@ -63,7 +64,7 @@ def test_what_was_signed_before_a_sheet_moved_or_was_acknowledged_anew_is_not_it
 def test_a_login_is_left_out_by_the_time_of_its_record_and_never_by_the_clock_of_its_target() -> None:
     """A target whose clock was set back would else keep a login out of every later report."""
     book = lived()
-    seen = records.LoginSeen(
+    seen = LoginSeen(
         at="2025-06-01T00:00:00Z", account="root", source="192.0.2.9", accepted=True, count=1, matched="", detail=""
     )
     day = book.entries[-1].record.time

@@ -6,10 +6,11 @@ from collections import defaultdict
 
 import pytest
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.life.due import DAY_S
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import SetState
+from breakglass_shamir.custody.records.monitoring import Watched
+from breakglass_shamir.custody.records.sheets import SheetVoided
 from breakglass_shamir.ledger import times
 from breakglass_shamir.operations.monitoring.formats import (
     CRITICAL,
@@ -115,7 +116,7 @@ def test_what_is_due_is_a_warning_and_what_cannot_wait_is_critical() -> None:
 def test_a_quorum_at_risk_stands_first_and_is_critical() -> None:
     book = sealed()
     for sheet in ("1.1", "1.2"):
-        book.add(records.SheetVoided(epoch_id=ONE, sheet=sheet, reason="lost"))
+        book.add(SheetVoided(epoch_id=ONE, sheet=sheet, reason="lost"))
     one = at(book, 400)
     assert one.losses_left == -1
     expected = (
@@ -154,7 +155,7 @@ def test_verified_counts_what_was_looked_at_and_did_not_fail() -> None:
     assert (at(book).verified, at(book, 3).verified_age_s) == (3, 3 * DAY_S)
     book.add(roll_call("1.2", "fail"))
     assert at(book).verified == 2
-    book.add(records.SheetVoided(epoch_id=ONE, sheet="1.1", reason="lost"))
+    book.add(SheetVoided(epoch_id=ONE, sheet="1.1", reason="lost"))
     assert at(book).verified == 1
 
 
@@ -227,7 +228,7 @@ def test_a_terminals_name_breaks_no_format() -> None:
 def looked(every_s: int = 600, problem: str = "") -> Book:
     book = sealed()
     assert book.state.last is not None
-    return book.add(records.Watched(until=book.state.last.time, every_s=every_s, problem=problem))
+    return book.add(Watched(until=book.state.last.time, every_s=every_s, problem=problem))
 
 
 @pytest.mark.parametrize(("minutes", "code"), [(20, OK), (21, WARNING), (30, WARNING), (31, CRITICAL)])

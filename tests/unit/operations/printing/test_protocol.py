@@ -12,8 +12,9 @@ import msgspec
 import pypdfium2
 import pytest
 
-from breakglass_shamir.custody import record as records
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.openings import Refused
+from breakglass_shamir.custody.records.sheets import Acknowledged, Noted
 from breakglass_shamir.errors import FileExists, InvalidInput, PaperError, RotationDue
 from breakglass_shamir.ledger.home import create
 from breakglass_shamir.operations.desk import Desk
@@ -51,8 +52,8 @@ def room(recorder: Recorder) -> Room:
 
 def test_a_refusal_is_recorded_whatever_its_words_are(recorder: Recorder) -> None:
     recorder.set_name = ""
-    entry = recorder.append(records.Refused(stage="open", error="input", message="no \x1b[2J\u202e\udc80\nfile"))
-    assert entry.record.body == records.Refused(stage="open", error="input", message="no ?[2J??\nfile")
+    entry = recorder.append(Refused(stage="open", error="input", message="no \x1b[2J\u202e\udc80\nfile"))
+    assert entry.record.body == Refused(stage="open", error="input", message="no ?[2J??\nfile")
 
 
 def test_a_link_that_somebody_laid_is_not_followed(recorder: Recorder, tmp_path: Path) -> None:
@@ -110,8 +111,8 @@ def test_what_was_typed_in_flows_through_the_record_into_the_protocol(recorder: 
     with kept(recorder, "split", path, "a4", policies.parse(SOURCE)):
         assert "B-4711" not in texts(path)
         issue(recorder)
-        recorder.append(records.Acknowledged(epoch_id=ONE, sheet="1.2", custodian="South", bag="B-4711"))
-        recorder.append(records.Noted(text="the printer jammed at sheet 2", by="Olga"))
+        recorder.append(Acknowledged(epoch_id=ONE, sheet="1.2", custodian="South", bag="B-4711"))
+        recorder.append(Noted(text="the printer jammed at sheet 2", by="Olga"))
     shown = texts(path)
     assert "1.2 South B-4711" in shown
     assert "the printer jammed at sheet 2 Olga" in shown
@@ -122,7 +123,7 @@ def test_what_was_typed_in_flows_through_the_record_into_the_protocol(recorder: 
 
 def test_only_what_was_done_in_this_ceremony_counts(recorder: Recorder, tmp_path: Path) -> None:
     issue(recorder)
-    recorder.append(records.Acknowledged(epoch_id=ONE, sheet="1.2", custodian="South", bag="OLD-1"))
+    recorder.append(Acknowledged(epoch_id=ONE, sheet="1.2", custodian="South", bag="OLD-1"))
     with kept(recorder, "recombine", tmp_path / "day.pdf", "a4"):
         digest = recorder.set_state.policy_digest
         recorder.append(msgspec.structs.replace(declared(), policy_digest=digest))
@@ -134,9 +135,9 @@ def test_only_what_was_done_in_this_ceremony_counts(recorder: Recorder, tmp_path
 
 def test_what_came_later_can_be_filled_in(recorder: Recorder, tmp_path: Path) -> None:
     issue(recorder)
-    recorder.append(records.Acknowledged(epoch_id=ONE, sheet="1.1", custodian="North", bag="EARLY"))
+    recorder.append(Acknowledged(epoch_id=ONE, sheet="1.1", custodian="North", bag="EARLY"))
     since = recorder.ledger.size
-    recorder.append(records.Acknowledged(epoch_id=ONE, sheet="1.2", custodian="South", bag="LATE"))
+    recorder.append(Acknowledged(epoch_id=ONE, sheet="1.2", custodian="South", bag="LATE"))
     write_plan(recorder, plan_of(recorder, "split"), tmp_path / "day.pdf", "a4", since=since)
     shown = texts(tmp_path / "day.pdf")
     assert "1.2 South LATE" in shown
@@ -146,7 +147,7 @@ def test_what_came_later_can_be_filled_in(recorder: Recorder, tmp_path: Path) ->
 def test_a_ceremony_that_failed_keeps_its_protocol(recorder: Recorder, tmp_path: Path) -> None:
     issue(recorder)
     with pytest.raises(RotationDue), kept(recorder, "recombine", tmp_path / "day.pdf", "a4"):
-        recorder.append(records.Noted(text="nobody had the key", by="Olga"))
+        recorder.append(Noted(text="nobody had the key", by="Olga"))
         raise RotationDue("owed")
     assert "nobody had the key" in texts(tmp_path / "day.pdf")
 

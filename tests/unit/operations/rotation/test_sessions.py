@@ -8,7 +8,8 @@ import pytest
 
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
-from breakglass_shamir.custody.record import AnyBody, SessionsAwaited
+from breakglass_shamir.custody.records.record import AnyBody
+from breakglass_shamir.custody.records.rotations import SessionsAwaited
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.recorder import Recorder

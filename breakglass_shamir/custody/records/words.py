@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text that people gave or that others said: what of it a record may hold.
+
+A record must read the same to everybody, so that control, surrogate and bidirectional characters are refused.
+"""
+
+import unicodedata
+
+from breakglass_shamir.errors import InvalidInput
+
+
+def check_human_text(name: str, value: str) -> str:
+    """Return a text a person gave, trimmed, or refuse it.
+
+    Raises:
+        InvalidInput: empty, or with control or bidirectional characters.
+    """
+    trimmed = value.strip()
+    if not any(character.isalnum() for character in trimmed):
+        raise InvalidInput(f"expected a {name} in words, got none")
+    if not is_clean(trimmed):
+        raise InvalidInput(f"the {name} has control or text-direction characters")
+    return trimmed
+
+
+def printable(text: str) -> str:
+    """Return a text that a record may hold, of one that names files or repeats what others said."""
+    return "".join(one if is_clean(one) or one in "\n\t" else "?" for one in text)
+
+
+def is_clean(text: str) -> bool:
+    """Tell whether text has no control, surrogate or bidirectional formatting characters."""
+    bidirectional = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
+    return not any(c in bidirectional or unicodedata.category(c) in ("Cc", "Cs") for c in text)
