@@ -26,13 +26,7 @@ from breakglass_shamir.errors import (
     UnconfirmedMaster,
 )
 from breakglass_shamir.formats.core import Core
-from breakglass_shamir.formats.envelope import (
-    CHECKPOINT_BYTES,
-    NO_PREDECESSOR,
-    Checkpoint,
-    Envelope,
-    is_set_name,
-)
+from breakglass_shamir.formats.envelope import CHECKPOINT_BYTES, NO_PREDECESSOR, Checkpoint, Envelope, is_set_name
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.formats.structure import Seat, Structure
 from breakglass_shamir.hygiene import Secret

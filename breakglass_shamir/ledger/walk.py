@@ -16,13 +16,7 @@ from breakglass_shamir.custody.life.passed import LOOKED_AT, Passed
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.record import Record
-from breakglass_shamir.errors import (
-    BreakglassError,
-    IllegalState,
-    InvalidProof,
-    InvalidRecord,
-    InvalidSignature,
-)
+from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidProof, InvalidRecord, InvalidSignature
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
 from breakglass_shamir.ledger.people import SIGNED_INSIDE, verify_inside
 from breakglass_shamir.ledger.sample import Look

@@ -20,7 +20,7 @@ from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.generator import generate
-from breakglass_shamir.custody.quorum.pool import Answer
+from breakglass_shamir.custody.quorum.answer import Answer
 from breakglass_shamir.errors import ConnectorError, InsufficientShares, VoidShare
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret

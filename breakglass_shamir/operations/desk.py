@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.quorum.pool import Answer
+from breakglass_shamir.custody.quorum.answer import Answer
 
 
 class Desk(Protocol):

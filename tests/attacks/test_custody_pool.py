@@ -9,7 +9,9 @@ import pytest
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, SetState, write_seat
-from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict, known_epochs
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.custody.quorum.known import Known, known_epochs
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import EnvelopeConflict, InsufficientShares, MissingEnvelope, VoidShare
 from breakglass_shamir.formats.envelope import Checkpoint, Envelope
 from breakglass_shamir.formats.seal import Facts, Sealed, seal, unseal

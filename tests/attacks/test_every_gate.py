@@ -15,8 +15,8 @@ import pytest
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.gates import GATES, Request
-from breakglass_shamir.custody.life.lifecycle import REVIEW_DEADLINE_S
 from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.opening_rules import REVIEW_DEADLINE_S
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.epochs import Issued

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.quorum.pool import Pool, Verdict
+from breakglass_shamir.custody.quorum.answer import Verdict
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import InsufficientShares
 from breakglass_shamir.formats.structure import Seat
 from tests.end_to_end.life import CUSTODIANS, DECLARATION, NAME, Life, groups_text, texts_on_paper

@@ -30,7 +30,7 @@ import click
 from breakglass_shamir.cli.screen.cleaning import clean
 from breakglass_shamir.cli.screen.streams import LOST_RESULT, is_terminal
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.quorum.pool import Answer, Verdict
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
 from breakglass_shamir.errors import InvalidInput
 
 HOME_VARIABLE = "BREAKGLASS_HOME"

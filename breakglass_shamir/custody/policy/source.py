@@ -23,13 +23,7 @@ import msgspec
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.problem import PolicyProblem
 from breakglass_shamir.custody.policy.rules import problems
-from breakglass_shamir.custody.policy.tables import (
-    CustodianGroup,
-    Declaration,
-    Policy,
-    Quorum,
-    Target,
-)
+from breakglass_shamir.custody.policy.tables import CustodianGroup, Declaration, Policy, Quorum, Target
 from breakglass_shamir.custody.records.words import is_clean
 from breakglass_shamir.errors import InvalidInput, InvalidPolicy
 from breakglass_shamir.formats.structure import Structure

@@ -21,15 +21,15 @@ Rules:
 This module does not decide whether an unknown epoch may be opened; it only tells them apart.
 """
 
-import enum
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.confirm import ConfirmedCore
-from breakglass_shamir.custody.life.state import EpochStatus, LedgerState, SetState, read_seat
 from breakglass_shamir.custody.quorum import typed_line
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
 from breakglass_shamir.custody.quorum.bucket import Bucket, Readings
+from breakglass_shamir.custody.quorum.known import Known
+from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.errors import (
     BreakglassError,
     DecryptionFailed,
@@ -42,132 +42,13 @@ from breakglass_shamir.errors import (
     UnconfirmedMaster,
     VoidShare,
 )
-from breakglass_shamir.formats import seal, share, text
+from breakglass_shamir.formats import share, text
 from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
 from breakglass_shamir.formats.envelope import Envelope, EnvelopeReader
 from breakglass_shamir.formats.share import PREFIX as SHARE_PREFIX
 from breakglass_shamir.formats.share import ReadShare, Share
 from breakglass_shamir.formats.structure import Seat
-
-
-class Verdict(enum.StrEnum):
-    """What a scan turned out to be."""
-
-    ACCEPTED = "accepted"
-    SEEN = "seen already"
-    ENVELOPE = "envelope"
-    WAITING = "waiting for an envelope"
-    UNVERIFIED = "not verified before a quorum is there"
-    UNKNOWN = "unknown set"
-    OTHER_SET = "another set"
-    VOID = "void"
-    DRILL = "drill code"
-    LIVE = "live code"
-    WRONG = "wrong share"
-    DAMAGED = "damaged"
-    CONFLICT = "conflicting envelope"
-    FOREIGN = "not ours"
-    LINE = "typed line"
-    UNSURE = "typed line that does not check"
-    ASKED = "question"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What to tell the person who scanned."""
-
-    verdict: Verdict
-    message: str
-    sheet: str = ""
-    epoch_id: bytes = b""
-    read: ReadShare | None = field(default=None, repr=False)
-    """The reading of a share that was taken, so that its repairs can be shown."""
-
-    health: str = ""
-    """How worn the print is, of a code that was scanned: ``fresh``, ``worn`` or ``replace``."""
-
-    used_percent: int | None = None
-    """Part of its error correction that the damage used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An epoch the ledger knows."""
-
-    set_name: str
-    number: int
-    envelope: Envelope | ConfirmedCore
-    """What the ledger pins; a core where the set was only ever typed."""
-
-    openable: bool
-    good: bool
-    """Whether its sheets count at all: neither void nor abandoned."""
-
-    state: str
-    """In words, when it is not openable: ``void since 2026-01-01``."""
-
-    voided: Mapping[Seat, str]
-    """Single sheets that count no more, with the reason."""
-
-    voided_on: Mapping[Seat, str] = field(default_factory=dict)
-    """The day of each, ISO."""
-
-    pinned: bool = True
-    """Whether the ledger made it, or has a proof of it; not if it only learned it from its sheets."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quorum:
-    """Verified shares that satisfy the structure, and what they open."""
-
-    core: Core
-    shares: tuple[Share, ...] = field(repr=False)
-    known: bool
-    set_name: str
-    """Empty where only the core of an unknown set was there: no name stands in it."""
-
-    set_public_key: bytes
-    envelope: Envelope | None
-    """None where only the core was there: nothing but the epoch id vouches for it."""
-
-    @property
-    def epoch_id(self) -> str:
-        """The epoch id, hexadecimal."""
-        return self.core.epoch_id.hex()
-
-    @property
-    def sheets(self) -> tuple[str, ...]:
-        """The seats whose sheets were scanned, ``group.member``."""
-        return tuple(sorted(f"{s.group}.{s.member}" for s in self.shares))
-
-    def unseal(self) -> seal.Unsealed:
-        """Combine, confirm and decrypt; see :func:`breakglass_shamir.formats.seal.unseal`."""
-        return seal.unseal(self.core, self.shares)
-
-
-def known_epochs(state: LedgerState) -> dict[bytes, Known]:
-    """Return every epoch of a ledger, by epoch id."""
-    return {
-        bytes.fromhex(epoch_id): _known(set_state, epoch_id)
-        for set_state in state.sets.values()
-        for epoch_id in set_state.epochs
-    }
-
-
-def _known(s: SetState, epoch_id: str) -> Known:
-    epoch = s.epochs[epoch_id]
-    good = epoch.status is EpochStatus.GOOD
-    if good:
-        words = "" if s.openable(epoch_id) else "printed but not yet in force"
-    else:
-        words = f"{epoch.status} since {epoch.since[:16].replace('T', ' ')}"
-    voided = {read_seat(seat): reason for seat, reason in epoch.voided.items()}
-    days = {read_seat(seat): time[:10] for seat, time in epoch.voided_on.items()}
-    return Known(
-        s.name, epoch.number, epoch.envelope, s.openable(epoch_id), good, words, voided, days, not epoch.recovered
-    )
-
 
 _RIVAL = (
     "is valid but not the one that this ledger pins: somebody with a quorum signed a second one; it is left out, keep "

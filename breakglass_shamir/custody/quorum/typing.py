@@ -23,7 +23,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.custody.quorum import typed_line
-from breakglass_shamir.custody.quorum.pool import Answer, Pool, Verdict
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.quorum.typed_block import Block
 from breakglass_shamir.custody.quorum.typed_line import FEWEST_SHARE_LINES, TypedLine
 from breakglass_shamir.errors import MalformedText, SharesError

@@ -22,12 +22,7 @@ from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.epochs import Proven
 from breakglass_shamir.custody.records.ledger import PolicyAdopted
 from breakglass_shamir.custody.records.rotations import Abandoned
-from breakglass_shamir.errors import (
-    BreakglassError,
-    ConnectorError,
-    FileExists,
-    InvalidInput,
-)
+from breakglass_shamir.errors import BreakglassError, ConnectorError, FileExists, InvalidInput
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets

@@ -21,7 +21,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.custody.quorum.known import Known
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import BreakglassError, PaperError
 from breakglass_shamir.formats import share
 from breakglass_shamir.hygiene import harden_process

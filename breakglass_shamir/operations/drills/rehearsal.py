@@ -24,7 +24,9 @@ from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState, read_seat
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool
+from breakglass_shamir.custody.quorum.answer import Answer
+from breakglass_shamir.custody.quorum.known import Known
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed
 from breakglass_shamir.errors import BreakglassError, Exposed, GateClosed, IllegalState
 from breakglass_shamir.formats import text

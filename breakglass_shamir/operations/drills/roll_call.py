@@ -16,7 +16,8 @@ from pathlib import Path
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.life.state import EpochState
-from breakglass_shamir.custody.quorum.pool import Answer, Verdict, known_epochs
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.custody.quorum.known import known_epochs
 from breakglass_shamir.custody.records.drills import RollCall
 from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.words import check_human_text

@@ -13,7 +13,8 @@ import base64
 from collections.abc import Callable, Iterator
 
 from breakglass_shamir.custody.life.state import EpochStatus, SetState
-from breakglass_shamir.custody.quorum.pool import Pool, Quorum
+from breakglass_shamir.custody.quorum.pool import Pool
+from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.custody.records.epochs import Recovered
 from breakglass_shamir.custody.records.rotations import Abandoned, RotationFound
 from breakglass_shamir.custody.records.sheets import ReadBack

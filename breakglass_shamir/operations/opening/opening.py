@@ -26,8 +26,9 @@ from breakglass_shamir.custody.life.state import EpochStatus, SetState
 from breakglass_shamir.custody.life.two_targets import elsewhere
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.quorum import pool as quorum
-from breakglass_shamir.custody.quorum.pool import Pool, Quorum
+from breakglass_shamir.custody.quorum.known import known_epochs
+from breakglass_shamir.custody.quorum.pool import Pool
+from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.custody.records.epochs import Recovered, RecoveredCore
 from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.errors import (
@@ -354,7 +355,7 @@ def _require_both(recorder: Recorder, pool: Pool) -> None:
 
 
 def _gather(recorder: Recorder, sources: Sources, scanner: Scanner, overrides: Overrides | None = None) -> Pool:
-    known = quorum.known_epochs(recorder.state)
+    known = known_epochs(recorder.state)
     void_too = overrides is not None and "void" in overrides.gates
     also = [bytes.fromhex(epoch_id) for epoch_id in sources.also]
     pool = Pool(known, set_name=recorder.set_name, also=also, void_too=void_too)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from breakglass_shamir.custody.life.state import EpochState
-from breakglass_shamir.custody.quorum.pool import Quorum
+from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.custody.records.epochs import Pinned
 from breakglass_shamir.errors import EnvelopeConflict, IntegrityError
 from breakglass_shamir.formats.envelope import Envelope

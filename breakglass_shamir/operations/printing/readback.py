@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from breakglass_shamir.custody.life.state import EpochState, read_seat, write_seat
-from breakglass_shamir.custody.quorum.pool import Pool, known_epochs
+from breakglass_shamir.custody.quorum.known import known_epochs
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.records.sheets import ReadBack
 from breakglass_shamir.errors import IllegalState, InsufficientShares, PaperError
 from breakglass_shamir.operations.printing.custodians import acknowledge

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from breakglass_shamir.custody.quorum.pool import Answer, Pool, Verdict
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.quorum.typing import TypedEntry
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats.share import PREFIX

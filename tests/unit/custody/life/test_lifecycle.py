@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.life import holders, lifecycle
+from breakglass_shamir.custody.life import holders, lifecycle, opening_rules
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, Opening, Phase, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records import record as records
@@ -707,10 +707,10 @@ def test_a_heartbeat_promises_the_next_one() -> None:
 def test_the_state_does_not_grow_with_the_openings_and_forgets_none_that_owes() -> None:
     book = at_issued().add(declared()).add(opened(ONE)).add(USE_ENDED)
     owing = book.opening
-    for _ in range(3 * lifecycle.PAST_KEPT):
+    for _ in range(3 * opening_rules.PAST_KEPT):
         book.add(declared(supersedes=book.under_way.id))
     past = [one.id for one in book.set.past]
-    assert len(past) == lifecycle.PAST_KEPT + 1
+    assert len(past) == opening_rules.PAST_KEPT + 1
     assert past[0] == owing
     assert [debt.opening for debt in book.set.rotation_debts] == [owing]
     assert book.add(opened(ONE)).set.rotation_debts == book.set.debts, "one rotation debt for an epoch, found again"

@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.quorum.pool import Pool, Verdict
+from breakglass_shamir.custody.quorum.answer import Verdict
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.quorum.typing import TypedEntry
 from breakglass_shamir.formats import share
 from breakglass_shamir.formats.envelope import Checkpoint

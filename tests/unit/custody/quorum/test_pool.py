@@ -11,7 +11,9 @@ import pytest
 from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, SetState
-from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict, known_epochs
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.custody.quorum.known import Known, known_epochs
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import EnvelopeConflict, InsufficientShares, MissingEnvelope, VoidShare
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Checkpoint, Envelope

@@ -17,7 +17,9 @@ from breakglass_shamir.custody import confirm
 from breakglass_shamir.custody.confirm import MAX_TRIES, ConfirmedCore
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.custody.quorum.known import Known
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.records import record
 from breakglass_shamir.custody.records.epochs import RecoveredCore
 from breakglass_shamir.errors import (

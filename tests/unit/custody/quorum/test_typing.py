@@ -10,7 +10,9 @@ import pytest
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.quorum import typed_line
-from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool, Verdict
+from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.custody.quorum.known import Known
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.quorum.typing import TypedEntry
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Checkpoint

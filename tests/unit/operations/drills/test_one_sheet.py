@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.quorum.pool import Known
+from breakglass_shamir.custody.quorum.known import Known
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal

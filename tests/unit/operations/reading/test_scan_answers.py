@@ -9,7 +9,9 @@ from typing import Any, cast
 import pytest
 
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.quorum.pool import Answer, Known, Pool
+from breakglass_shamir.custody.quorum.answer import Answer
+from breakglass_shamir.custody.quorum.known import Known
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an epoch is from its printing on: learned, tried, read back, held, voided.
+
+Which record has which rule stands in the table of ``lifecycle.py``.
+"""
+
+import base64
+import hashlib
+from dataclasses import replace
+
+from breakglass_shamir.crypto.keys import Kind, epoch_id_of
+from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.rules import epoch_of, good_epoch, opening_of, rotation_deadline_s, with_epoch
+from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, EpochStatus, SetState, write_seat
+from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
+from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack, SheetVoided
+from breakglass_shamir.errors import IllegalState, InvalidEnvelope, InvalidRecord, InvalidStructure, UnsupportedVersion
+from breakglass_shamir.formats.core import Core
+from breakglass_shamir.formats.envelope import Envelope
+
+
+def issued(s: SetState, body: Issued, record: Record, _d: bytes) -> SetState:
+    """Take in an epoch that was printed here."""
+    epoch = _epoch(s, body, record)
+    if not s.current and body.predecessor:
+        raise IllegalState("the first epoch of a set has no predecessor")
+    if s.current and not opening_of(s, record).was_opened:
+        raise IllegalState(f"set {s.name} already has an epoch; a new one is made by a rotation")
+    if s.prepared or s.applying:
+        raise IllegalState(f"set {s.name} already has a prepared epoch; it is applied or abandoned first")
+    highest = max((e.number for e in s.epochs.values()), default=0)
+    if body.predecessor != s.current or epoch.number <= highest:
+        raise IllegalState("a new epoch follows the current one and has a higher number than any before")
+    known = with_epoch(s, epoch)
+    return replace(known, prepared=epoch.epoch_id) if s.current else replace(known, current=epoch.epoch_id)
+
+
+def recovered(s: SetState, body: Recovered, record: Record, _d: bytes) -> SetState:
+    """Take in an epoch that was learned from its sheets alone."""
+    envelope = _envelope(body, s.name)
+    sha256, predecessor, good = body.envelope_sha256, envelope.predecessor.hex(), EpochStatus.GOOD
+    epoch = EpochState(body.epoch, envelope, sha256, predecessor, {}, good, record.time, recovered=True)
+    return _learned(s, epoch)
+
+
+def recovered_core(s: SetState, body: RecoveredCore, record: Record, _d: bytes) -> SetState:
+    """Take in an epoch that was learned from typed lines alone."""
+    found = _core(body)
+    return _learned(s, EpochState(body.epoch, found, "", "", {}, EpochStatus.GOOD, record.time, recovered=True))
+
+
+def _learned(s: SetState, epoch: EpochState) -> SetState:
+    """Take an epoch that only its sheets vouch for."""
+    if epoch.epoch_id in s.epochs:
+        raise IllegalState("this epoch is in the ledger already")
+    return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch}, current=s.current or epoch.epoch_id)
+
+
+def pinned(s: SetState, body: Pinned, _r: Record, _d: bytes) -> SetState:
+    """Let a receipt from outside vouch for an epoch that was learned from paper."""
+    epoch = s.epochs.get(body.epoch_id)
+    if epoch is None or not epoch.recovered:
+        raise IllegalState("only an epoch that was learned from its sheets is pinned by a receipt")
+    found = (epoch.envelope.set_public_key.hex(), epoch.envelope_sha256)
+    if found != (body.set_public_key, body.envelope_sha256):
+        raise InvalidRecord("the receipt pins another key or envelope than this ledger holds")
+    return with_epoch(s, replace(epoch, pinned=True))
+
+
+def proven(s: SetState, body: Proven, _r: Record, _d: bytes) -> SetState:
+    """Keep what the target said to an epoch's credential."""
+    epoch = good_epoch(s, body.epoch_id, ())
+    return with_epoch(s, replace(epoch, proven=epoch.proven or body.result == "accepted"))
+
+
+def read_back(s: SetState, body: ReadBack, _r: Record, _d: bytes) -> SetState:
+    """Count sheets that were scanned and hold."""
+    epoch = good_epoch(s, body.epoch_id, body.sheets)
+    return with_epoch(s, replace(epoch, read_back=epoch.read_back | set(body.sheets)))
+
+
+def acknowledged(s: SetState, body: Acknowledged, _r: Record, data: bytes) -> SetState:
+    """Keep who holds a sheet."""
+    epoch = good_epoch(s, body.epoch_id, (body.sheet,))
+    held = {**epoch.acknowledged, body.sheet: body.custodian}
+    return with_epoch(
+        s, replace(epoch, acknowledged=held, acknowledgements={**epoch.acknowledgements, body.sheet: data})
+    )
+
+
+def sheet_voided(s: SetState, body: SheetVoided, record: Record, _d: bytes) -> SetState:
+    """Let a sheet count no more."""
+    epoch = good_epoch(s, body.epoch_id, (body.sheet,))
+    voided, on = {**epoch.voided, body.sheet: body.reason}, {**epoch.voided_on, body.sheet: record.time}
+    return with_epoch(s, replace(epoch, voided=voided, voided_on=on))
+
+
+def recovery_imported(s: SetState, body: RecoveryImported, record: Record, _d: bytes) -> SetState:
+    """Owe a rotation for an epoch that was opened without the toolkit."""
+    epoch = recovery.accept(s, body)
+    s = replace(s, recoveries=s.recoveries | {body.sha256})
+    if epoch.status is not EpochStatus.GOOD or any(epoch_of(s, one) == body.epoch_id for one in s.rotation_debts):
+        return s
+    debt = Debt(
+        f"{ROTATION}-{body.sha256[:8]}", ROTATION, "", Moment.of(record), rotation_deadline_s(s),
+        f"rotate: the credential of epoch {epoch.number} was recovered without this program", body.epoch_id,
+    )  # fmt: skip
+    return replace(s, debts=(*s.debts, debt))
+
+
+def _epoch(s: SetState, body: Issued, record: Record) -> EpochState:
+    envelope = _envelope(body, s.name)
+    if envelope.predecessor.hex() != (body.predecessor or bytes(8).hex()):
+        raise InvalidRecord("the envelope names another predecessor than its record")
+    if set(body.custodians) != set(map(write_seat, envelope.core.structure.seats())):
+        raise InvalidRecord("custodians and sheets do not match")
+    if _salted_digest(body) != envelope.policy_digest:
+        raise InvalidRecord("the policy's digest is not the one in the envelope")
+    return EpochState(
+        body.epoch,
+        envelope,
+        body.envelope_sha256,
+        body.predecessor,
+        body.custodians,
+        EpochStatus.GOOD,
+        record.time,
+        proven=body.proven == "accepted",
+        drill_envelope=body.drill_envelope,
+    )
+
+
+def _salted_digest(body: Issued) -> bytes:
+    try:
+        salt, digest = bytes.fromhex(body.policy_salt), bytes.fromhex(body.policy_digest)
+    except ValueError:
+        return b""
+    return hashlib.sha256(salt + digest).digest()
+
+
+def _envelope(body: Issued | Recovered, name: str) -> Envelope:
+    """Parse a record's envelope and hold it against what the record says of it."""
+    try:
+        data = base64.b64decode(body.envelope, validate=True)
+    except ValueError:
+        raise InvalidRecord("the record's envelope is not base64") from None
+    try:
+        envelope = Envelope.from_bytes(data)
+    except (InvalidEnvelope, UnsupportedVersion, InvalidStructure) as error:
+        raise InvalidRecord(f"the record's envelope does not hold: {error}") from None
+    if envelope.core.kind is not Kind.LIVE:
+        raise InvalidRecord(f"expected a live envelope, got one of a {envelope.core.kind.word}")
+    core, public = envelope.core, envelope.set_public_key.hex()
+    claimed = (body.epoch, body.epoch_id, body.set_public_key, body.envelope_sha256, name)
+    found = (core.epoch, core.epoch_id.hex(), public, envelope.digest.hex(), envelope.set_name)
+    if claimed != found:
+        raise InvalidRecord("the record and its envelope do not agree")
+    return envelope
+
+
+def _core(body: RecoveredCore) -> ConfirmedCore:
+    """Parse a record's core and hold it against what the record says of it."""
+    try:
+        core = Core.from_bytes(base64.b64decode(body.core, validate=True))
+        public = bytes.fromhex(body.set_public_key)
+    except ValueError:
+        raise InvalidRecord("the record's core or key is not text of its encoding") from None
+    except (InvalidEnvelope, UnsupportedVersion) as error:
+        raise InvalidRecord(f"the record's core does not hold: {error}") from None
+    if core.kind is not Kind.LIVE:
+        raise InvalidRecord(f"expected a live core, got one of a {core.kind.word}")
+    claimed = (body.epoch, body.epoch_id, body.set_public_key)
+    if claimed != (core.epoch, epoch_id_of(public).hex(), public.hex()) or epoch_id_of(public) != core.epoch_id:
+        raise InvalidRecord("the record and its core do not agree")
+    return ConfirmedCore(core, public)
