@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from breakglass_shamir.custody.life import holders
 from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.rules import good_epoch
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
@@ -69,7 +70,7 @@ def policy_in_force(s: SetState, target: str) -> Policy:
 
 def reassigned(s: SetState, body: Reassigned, _r: Record, _d: bytes) -> SetState:
     """Let a sheet change hands."""
-    epoch = _good(s, body.epoch_id, body.sheet)
+    epoch = good_epoch(s, body.epoch_id, (body.sheet,))
     holder = epoch.custodians.get(body.sheet, "")
     if holders.same_person(holder, body.custodian):
         raise IllegalState(f"{holder} keeps sheet {body.sheet} of epoch {epoch.number} already")
@@ -111,14 +112,3 @@ def _policy_in(s: SetState, body: PolicyAdopted | PolicyWeakened) -> Policy:
 
 def _is_living_here(epoch: EpochState) -> bool:
     return epoch.status is EpochStatus.GOOD and not epoch.recovered
-
-
-def _good(s: SetState, epoch_id: str, sheet: str) -> EpochState:
-    epoch = s.epochs.get(epoch_id)
-    if epoch is None or epoch.status is not EpochStatus.GOOD:
-        raise IllegalState("this epoch is void, abandoned or unknown")
-    if sheet not in epoch.seats:
-        raise IllegalState(f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}")
-    if sheet in epoch.voided:
-        raise IllegalState(f"sheet {sheet} of epoch {epoch.number} is void")
-    return epoch

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life.history import RESULTS
+from breakglass_shamir.custody.life.rules import good_epoch
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, Opening, Phase, SetState, read_seat
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.record import Record
@@ -79,7 +80,7 @@ def check_classification(opening: Opening, classification: str) -> None:
 
 def roll_call(s: SetState, body: RollCall, _r: Record, _d: bytes) -> SetState:
     """Take a look at one sheet."""
-    epoch = _good(s, body.epoch_id)
+    epoch = good_epoch(s, body.epoch_id, ())
     _check_seats(epoch, (body.sheet,))
     if body.sheet in epoch.voided and body.result != "fail":
         raise IllegalState(f"sheet {body.sheet} of epoch {epoch.number} is void")
@@ -94,7 +95,7 @@ def rehearsed(s: SetState, body: Rehearsed, record: Record, _d: bytes) -> SetSta
     opening = _drill(s, record)
     if opening is not s.opening or opening.phase is not Phase.DECLARED:
         raise IllegalState("a rehearsal is declared, and opens nothing")
-    epoch = _good(s, body.epoch_id)
+    epoch = good_epoch(s, body.epoch_id, ())
     _check_seats(epoch, body.sheets)
     if not epoch.envelope.core.structure.is_quorum([read_seat(sheet) for sheet in body.sheets]):
         raise IllegalState(f"the drill cards named are no quorum of epoch {epoch.number}")
@@ -153,13 +154,6 @@ def _drill(s: SetState, record: Record) -> Opening:
 def _over(s: SetState, opening: Opening, outcome: str) -> SetState:
     ended = replace(opening, outcome=outcome, classification="drill")
     return replace(s, opening=None, past=(*s.past, ended))
-
-
-def _good(s: SetState, epoch_id: str) -> EpochState:
-    epoch = s.epochs.get(epoch_id)
-    if epoch is None or epoch.status is not EpochStatus.GOOD:
-        raise IllegalState("this epoch is void, abandoned or unknown")
-    return epoch
 
 
 def _check_seats(epoch: EpochState, sheets: tuple[str, ...]) -> None:

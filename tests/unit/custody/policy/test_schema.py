@@ -12,7 +12,7 @@ import pytest
 from breakglass_shamir.custody.policy.schema import schema
 from breakglass_shamir.operations.policy import examples
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 NO_POLICIES = {"pyproject.toml", "ruff.toml"}
 EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.toml") if path.name not in NO_POLICIES)
 

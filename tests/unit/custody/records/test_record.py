@@ -204,7 +204,7 @@ def test_what_a_person_gave_is_trimmed_or_refused() -> None:
             check_human_text("reason", f"it{character}is")
 
 
-SPECIFICATION = (Path(__file__).resolve().parents[3] / "docs" / "spec" / "7-records.md").read_text()
+SPECIFICATION = (Path(__file__).resolve().parents[4] / "docs" / "spec" / "7-records.md").read_text()
 
 
 def test_the_specification_lists_every_record_type_with_its_fields() -> None:
