@@ -8,7 +8,7 @@ Rules:
 2. A core is confirmed together with its shares: header and ciphertext must hold under the confirmed key.
 3. What is confirmed here is consistent, not authentic: whoever once knew the master could have made it.
 
-This module does not know which epochs a ledger has; ``quorum.py`` does.
+This module does not know which epochs a ledger has; ``quorum/pool.py`` does.
 """
 
 import itertools

@@ -3,7 +3,7 @@
 
 Rules:
 
-1. It is made from the types of ``policy_tables.py``: what the schema refuses, ``parse`` refuses too.
+1. It is made from the types of ``tables.py``: what the schema refuses, ``parse`` refuses too.
 2. Each key has its meaning and its default. TOML has no null, so no key takes one.
 
 What holds between keys no schema says; ``policy check`` does.

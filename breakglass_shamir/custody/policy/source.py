@@ -6,7 +6,7 @@ Rules:
 1. Unknown keys are errors; every error names the key's path and what was expected.
 2. The digest of the file's exact bytes stands in every record that follows from it; a salted digest is in the
    envelope, so that paper and policy can be matched without printing the policy.
-3. The tables are in ``policy_tables.py``, what must hold between them in ``policy_rules.py``.
+3. The tables are in ``tables.py``, what must hold between them in ``rules.py``.
 
 Reading the file is the caller's work; here it is text.
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of a policy file, typed. Every key, its bounds and its default stand here and nowhere else.
 
-What holds between keys is not here; ``policy_rules.py`` has that.
+What holds between keys is not here; ``rules.py`` has that.
 """
 
 from datetime import date

@@ -3,7 +3,7 @@
 
 Rules:
 
-1. What is allowed is read off the types of ``policy_tables.py``: one place says it, for the decoder, the JSON
+1. What is allowed is read off the types of ``tables.py``: one place says it, for the decoder, the JSON
    Schema and these messages.
 2. Each problem names the key's path, what is allowed and what was found, and the nearest valid spelling.
 3. A text that should have been a file's path is not repeated: it may be the secret itself.

@@ -10,7 +10,7 @@ Rules:
    tried: if it opens too, somebody sealed twice under one master.
 4. A share that can be read in several ways is one sheet; whatever confirms, picks the reading.
 
-It words no answer; ``quorum.py`` does.
+It words no answer; ``pool.py`` does.
 """
 
 from collections.abc import Iterable

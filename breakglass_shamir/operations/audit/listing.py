@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """For auditors: list what happened, and verify that the log holds.
 
-Rule: reading never writes to the ledger. What takes one record apart is ``audit_show.py``; what hands records over to
+Rule: reading never writes to the ledger. What takes one record apart is ``showing.py``; what hands records over to
 an auditor's own tools, ``export.py``.
 """
 
