@@ -23,7 +23,7 @@ USE = """
 import sys
 from pathlib import Path
 import breakglass_shamir
-from breakglass_shamir.operations import report, report_view
+from breakglass_shamir.operations.audit import report, report_view
 from breakglass_shamir.paper.drawing import typeface
 here = Path(breakglass_shamir.__file__).parents[1]
 assert here == Path(sys.argv[1]), here
@@ -73,7 +73,7 @@ def test_every_file_of_the_package_is_in_the_wheel_and_no_other(names: set[str],
 def test_what_is_run_as_a_program_stays_one(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         runnable = {one.filename for one in archive.infolist() if one.external_attr >> 16 & 0o111}
-    assert f"{PACKAGE}/connectors/askpass.sh" in runnable
+    assert f"{PACKAGE}/connectors/ssh/askpass.sh" in runnable
 
 
 def test_the_license_the_readme_and_the_command_are_in_its_metadata(wheel: Path, names: set[str]) -> None:
