@@ -90,7 +90,7 @@ def test_no_rotation_is_done_before_the_old_credential_is_proven_dead(life: Life
     script = life.folder / "liar.py"
     script.write_text(
         "from breakglass_shamir.cli.program import main\n"
-        "from breakglass_shamir.connectors.port.base import Check, CheckResult\n"
+        "from breakglass_shamir.connectors.port.answers import Check, CheckResult\n"
         "from breakglass_shamir.connectors.ssh.connector import SshKeyConnector\n"
         f"{LIARS[liar]}\n"
         "main()\n"

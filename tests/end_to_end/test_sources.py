@@ -191,14 +191,14 @@ def test_a_second_envelope_slipped_among_the_sheets_is_left_out_and_recorded(lif
 
 CRASHING = """
 import sys
-from breakglass_shamir import cli
+from breakglass_shamir.cli import program
 from breakglass_shamir.paper.reading import decoder
 
 MARK = "import os, signal; import breakglass_shamir.paper.reading.worker as worker; whole = worker.open_pages; "
 CRASH = "worker.open_pages = lambda data: os.kill(os.getpid(), signal.SIGSEGV) if data[:1] == b'C' else whole(data); "
 start, at = decoder._BOOT, decoder._BOOT.index("from breakglass_shamir.paper.reading.worker import main")
 decoder._BOOT = start[:at] + MARK + CRASH + start[at:]
-sys.exit(cli.main())
+sys.exit(program.main())
 """
 """The program, with a decoder that a certain file crashes natively."""
 

@@ -40,7 +40,7 @@ import sys
 sys.path[:0] = {paths!r}
 from alert_events import voided
 from breakglass_shamir.alerts.sinks.journald import Journald
-from breakglass_shamir.custody.sinks import JournaldSink
+from breakglass_shamir.custody.policy.sinks import JournaldSink
 Journald(JournaldSink(name="journal", identifier="bg-test")).deliver([voided(4, "ümläut\\nPRIORITY=0")])
 """
 

@@ -28,7 +28,7 @@ KILLS = 40
 ROTATE = """
 import sys
 from breakglass_shamir.connectors.ssh import keygen as ssh_keygen
-from breakglass_shamir.connectors.ssh_key import SshKeyConnector
+from breakglass_shamir.connectors.ssh.connector import SshKeyConnector
 from breakglass_shamir.hygiene import Secret
 ssh_keygen.SYSTEM_PATH = sys.argv[2]
 old, new = (Secret(bytes.fromhex(sys.stdin.readline())) for _ in range(2))
