@@ -17,4 +17,4 @@ What is printed lives ten years in a safe: a share or envelope written by versio
 readable by every later release. ``docs/spec/`` is normative; where code and spec differ, the code is wrong.
 """
 
-__version__ = "0.1.0"
+from breakglass_shamir.version import __version__ as __version__

@@ -9,8 +9,8 @@ Pure: a document is a plain tree of dictionaries, lists, text and whole numbers.
 
 from typing import Any
 
-from breakglass_shamir import __version__
 from breakglass_shamir.alerts.event import Severity
+from breakglass_shamir.version import __version__
 
 SCHEMA_VERSION = "1.8.0"
 """Of OCSF."""

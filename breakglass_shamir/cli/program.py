@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from breakglass_shamir import __version__
 from breakglass_shamir.cli.screen.values import PATH
+from breakglass_shamir.version import __version__
 
 COMMANDS = {
     "init": "home",

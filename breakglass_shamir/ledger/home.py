@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from breakglass_shamir import __version__
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted
 from breakglass_shamir.custody.records.words import check_human_text
@@ -29,6 +28,7 @@ from breakglass_shamir.errors import FileExists, InvalidInput, InvalidSignature,
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.schema import Beside
 from breakglass_shamir.ledger.store import FILE_NAME, MOVED_NAME, Ledger, has_no_record, refuse_moved
+from breakglass_shamir.version import __version__
 
 KEY_NAME = "terminal-key.pem"
 """The terminal's Ed25519 key, PKCS #8."""

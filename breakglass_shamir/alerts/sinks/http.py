@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from breakglass_shamir import __version__
 from breakglass_shamir.alerts.sinks import tls
 from breakglass_shamir.alerts.sinks.base import TIMEOUT_S
 from breakglass_shamir.errors import SinkFailure
+from breakglass_shamir.version import __version__
 
 MAX_ANSWER_BYTES = 64 * 1024
 """An answer is read no further."""

@@ -23,12 +23,12 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from breakglass_shamir import __version__
 from breakglass_shamir.alerts.event import Event, Severity
 from breakglass_shamir.alerts.sinks import tls
 from breakglass_shamir.alerts.sinks.base import TIMEOUT_S, Deliverer
 from breakglass_shamir.custody.policy.sinks import SyslogSink
 from breakglass_shamir.errors import SinkFailure
+from breakglass_shamir.version import __version__
 
 DEFAULT_PORTS = {"udp": 514, "tcp": 601, "tls": 6514}
 """Registered with IANA."""

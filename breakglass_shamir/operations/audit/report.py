@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from breakglass_shamir import __version__
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.policy.duration import in_words
@@ -41,6 +40,7 @@ from breakglass_shamir.operations.monitoring import status
 from breakglass_shamir.operations.monitoring.status import Undelivered
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.version import __version__
 
 TEMPLATES = Path(__file__).with_name("report_page")
 """Where the page's parts lie, in this package."""

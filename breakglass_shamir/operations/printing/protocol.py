@@ -294,7 +294,7 @@ def _fact(plan: Plan, state: LedgerState) -> str:
 
 
 def _program() -> str:
-    from breakglass_shamir import __version__
+    from breakglass_shamir.version import __version__
 
     return f"breakglass {__version__}"
 
