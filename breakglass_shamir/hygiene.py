@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
+from breakglass_shamir.errors import InvalidInput
+
 PR_SET_DUMPABLE = 4
 """prctl(2) option."""
 
@@ -27,19 +29,27 @@ MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
 
 class Secret:
-    """Bytes that must not leak by accident; a context manager that wipes on exit."""
+    """Bytes that must not leak by accident; a context manager that wipes on exit (docs/threat-model.md).
+
+    ``repr``, ``str``, ``format``, pickle and copy reveal nothing; two are compared in constant time.
+
+    Raises:
+        InvalidInput: made of anything but bytes; of a text nobody knows which bytes are meant.
+    """
 
     __slots__ = ("_buffer",)
 
     def __init__(self, value: bytes | bytearray) -> None:
+        if not isinstance(value, bytes | bytearray):
+            raise InvalidInput(f"expected the bytes of a secret, got {type(value).__name__}", hint="encode it first")
         self._buffer = bytearray(value)
 
     def reveal(self) -> bytes:
-        """Return a copy of the bytes; the name makes each use easy to find."""
+        """Return a copy of the bytes; the name makes each use easy to find. Never raises."""
         return bytes(self._buffer)
 
     def wipe(self) -> None:
-        """Overwrite the buffer with zeros and empty it."""
+        """Overwrite the buffer with zeros and empty it; what was revealed before is not reached. Never raises."""
         for index in range(len(self._buffer)):
             self._buffer[index] = 0
         self._buffer.clear()

@@ -40,10 +40,13 @@ SIGNATURE_BYTES = 64
 
 
 class Kind(enum.IntEnum):
-    """What a share, envelope or set key is for."""
+    """What a share, envelope or set key is for (docs/spec/1-cryptography.md)."""
 
     LIVE = 1
+    """The credential's own."""
+
     DRILL = 2
+    """Of a rehearsal: under another master, with other labels; it opens nothing."""
 
     @property
     def word(self) -> str:

@@ -34,23 +34,44 @@ FIRST_OPTIONAL_TAG = 128
 
 
 class CredentialKind(enum.IntEnum):
-    """What the secret bytes are."""
+    """What the secret bytes are (docs/spec/5-plaintext.md)."""
 
     PASSWORD = 1
+    """What an account logs in with, or the passphrase of a key file."""
+
     KEY_PAIR = 2
+    """A private key with all that its file says."""
+
     TOKEN = 3
+    """An access key or token that a service issued."""
+
     OPAQUE = 4
+    """Anything else."""
+
     FILE = 5
+    """The content of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """The secret that opens the target, with its account and target."""
+    """The secret that opens the target, with all that a blank machine needs to use it (docs/spec/5-plaintext.md).
+
+    Raises:
+        InvalidInput: empty or too large, or a text that UTF-8 cannot hold.
+    """
 
     secret: Secret = field(repr=False)
+    """Exactly these bytes, 1 to 4096 of them; a newline at the end belongs to them."""
+
     kind: CredentialKind = CredentialKind.PASSWORD
+    """What the secret bytes are."""
+
     account: str = ""
+    """The account at the target, at most 512 bytes of UTF-8; empty where a target has none."""
+
     target: str = ""
+    """The target's URI, at most 512 bytes of UTF-8."""
+
     ca_fingerprint: str = ""
     """SHA-256 of the certificate authority that the target's TLS certificate comes from, hexadecimal."""
 
@@ -66,6 +87,10 @@ class Credential:
         Raises:
             InvalidInput: empty or too large, or a text that UTF-8 cannot hold.
         """
+        if not isinstance(self.secret, Secret) or not isinstance(self.totp_seed, Secret | None):
+            raise InvalidInput("expected the credential's bytes as a Secret", hint="wrap them: Secret(data)")
+        if not isinstance(self.kind, CredentialKind):
+            raise InvalidInput("expected a kind of credential, got something else", hint="name a CredentialKind")
         if not 1 <= len(self.secret) <= MAX_SECRET_BYTES:
             raise InvalidInput(f"expected a credential of 1 to {MAX_SECRET_BYTES} bytes, got {len(self.secret)}")
         for name in ("account", "target", "ca_fingerprint", "hint"):
@@ -75,7 +100,7 @@ class Credential:
             raise InvalidInput(f"expected a TOTP seed of 1 to {MAX_FIELD_BYTES} bytes")
 
     def to_bytes(self) -> Secret:
-        """Return the plaintext that is sealed."""
+        """Return the plaintext that is sealed: version and fields, at most 6.7 KiB. Never raises."""
         fields: list[tuple[int, bytes]] = [(1, bytes([self.kind])), (2, self.secret.reveal())]
         fields += [(tag, text.encode()) for tag, text in self._texts()]
         fields.append((7, self.totp_seed.reveal() if self.totp_seed else b""))
@@ -90,9 +115,12 @@ class Credential:
         """Read a plaintext.
 
         Raises:
+            InvalidInput: it is no Secret.
             UnsupportedVersion: another version or an unknown tag.
             DecryptionFailed: it is not a plaintext.
         """
+        if not isinstance(plaintext, Secret):
+            raise InvalidInput("expected a plaintext as a Secret", hint="wrap it: Secret(data)")
         fields = _read_fields(plaintext.reveal())
         if any(LAST_KNOWN_TAG < tag < FIRST_OPTIONAL_TAG for tag in fields):
             raise UnsupportedVersion("the credential has fields that this release does not know")
@@ -107,7 +135,7 @@ class Credential:
 
 def _fits(text: str) -> bool:
     try:
-        return len(text.encode()) <= MAX_FIELD_BYTES
+        return isinstance(text, str) and len(text.encode()) <= MAX_FIELD_BYTES
     except UnicodeEncodeError:
         return False
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, SUITE, Kind
-from breakglass_shamir.errors import InvalidEnvelope, InvalidStructure, MalformedText, UnsupportedVersion
+from breakglass_shamir.errors import InvalidEnvelope, InvalidInput, InvalidStructure, MalformedText, UnsupportedVersion
 from breakglass_shamir.formats import parity, text
 from breakglass_shamir.formats.share import TEXT_LINES
 from breakglass_shamir.formats.structure import Group, Seat, Structure
@@ -55,12 +55,20 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What opens: everything a quorum needs besides its shares."""
+    """What opens: everything a quorum needs besides its shares; public (docs/spec/4-envelope.md)."""
 
     kind: Kind
+    """Live, or drill."""
+
     epoch_id: bytes
+    """8 bytes: the beginning of SHA-256 over the set public key."""
+
     epoch: int
+    """Number of the epoch, from 1."""
+
     structure: Structure
+    """Which sheets open."""
+
     masked: tuple[bytes, ...]
     """32 bytes per member of each threshold-1 group: group secret XOR the member's mask."""
 
@@ -68,14 +76,14 @@ class Core:
     """Padded plaintext and tag."""
 
     def header(self) -> bytes:
-        """Return the bytes before the ciphertext's length: what the cipher authenticates."""
+        """Return the bytes before the ciphertext's length: what the cipher authenticates. Never raises."""
         fixed = bytes([VERSION, SUITE, self.kind]) + self.epoch_id + struct.pack(">I", self.epoch)
         groups = b"".join(bytes([group.threshold, group.members]) for group in self.structure.groups)
         counts = bytes([self.structure.group_threshold, len(self.structure.groups)])
         return fixed + counts + groups + b"".join(self.masked)
 
     def to_bytes(self) -> bytes:
-        """Return header, ciphertext length (2) and ciphertext."""
+        """Return header, ciphertext length (2) and ciphertext. Never raises."""
         return self.header() + struct.pack(">H", len(self.ciphertext)) + self.ciphertext
 
     @classmethod
@@ -83,37 +91,33 @@ class Core:
         """Read a core and nothing after it.
 
         Raises:
+            InvalidInput: it is no bytes.
             InvalidEnvelope: a field is missing, impossible or too much.
             UnsupportedVersion: version, suite or kind of another release.
         """
+        if not isinstance(data, bytes):
+            raise InvalidInput(f"expected the bytes of a core, got {type(data).__name__}")
         reader = Reader(data)
-        core = cls.read(reader)
+        core = read_core(reader)
         reader.end()
         return core
 
-    @classmethod
-    def read(cls, reader: Reader) -> "Core":
-        """Read a core off the front of a longer byte string."""
-        version, suite, kind = reader.take(3)
-        if version != VERSION or suite != SUITE or kind not in list(Kind):
-            got = f"version {version}, suite {suite}, kind {kind}"
-            raise UnsupportedVersion(f"expected envelope version {VERSION}, suite {SUITE}, got {got}")
-        epoch_id, epoch = reader.take(EPOCH_ID_BYTES), reader.number(4)
-        if epoch == 0:
-            raise InvalidEnvelope("expected an epoch from 1, got 0")
-        structure = _read_structure(reader)
-        masked = tuple(reader.take(MASTER_BYTES) for _ in _masked_seats(structure))
-        return cls(Kind(kind), epoch_id, epoch, structure, masked, reader.take(reader.number(2)))
-
     def masked_value(self, seat: Seat) -> bytes:
-        """Return the masked group secret of one member of a threshold-1 group."""
-        return self.masked[_masked_seats(self.structure).index(seat)]
+        """Return the masked group secret, 32 bytes, of one member of a threshold-1 group.
+
+        Raises:
+            InvalidStructure: no such member, or its group has another threshold.
+        """
+        seats = _masked_seats(self.structure)
+        if seat not in seats:
+            raise InvalidStructure(f"expected a sheet of a group with threshold 1, got {seat}")
+        return self.masked[seats.index(seat)]
 
     def to_lines(self) -> tuple[str, ...]:
         """Return the core as typed lines numbered from 5, or none when it is too long to type.
 
         The bytes are cut into the fewest equal blocks of at most 238, each followed by 17 parity bytes,
-        then zero bytes up to a whole line.
+        then zero bytes up to a whole line. Never raises.
         """
         data = self.to_bytes()
         protected = struct.pack(">H", len(data)) + data
@@ -123,6 +127,25 @@ class Core:
         if len(code) // text.LINE_BYTES > text.MAX_LINE_NUMBER - TEXT_LINES:
             return ()
         return text.to_lines(code, FIRST_LINE)
+
+
+def read_core(reader: Reader) -> Core:
+    """Read a core off the front of a longer byte string.
+
+    Raises:
+        InvalidEnvelope: a field is missing or impossible.
+        UnsupportedVersion: version, suite or kind of another release.
+    """
+    version, suite, kind = reader.take(3)
+    if version != VERSION or suite != SUITE or kind not in list(Kind):
+        got = f"version {version}, suite {suite}, kind {kind}"
+        raise UnsupportedVersion(f"expected envelope version {VERSION}, suite {SUITE}, got {got}")
+    epoch_id, epoch = reader.take(EPOCH_ID_BYTES), reader.number(4)
+    if epoch == 0:
+        raise InvalidEnvelope("expected an epoch from 1, got 0")
+    structure = _read_structure(reader)
+    masked = tuple(reader.take(MASTER_BYTES) for _ in _masked_seats(structure))
+    return Core(Kind(kind), epoch_id, epoch, structure, masked, reader.take(reader.number(2)))
 
 
 def from_lines(rows: Mapping[int, str], checked: Collection[int] = ()) -> Core:

@@ -28,6 +28,7 @@ from breakglass_shamir.crypto.keys import (
 )
 from breakglass_shamir.errors import (
     InvalidEnvelope,
+    InvalidInput,
     InvalidSignature,
     InvalidStructure,
     MalformedText,
@@ -35,7 +36,7 @@ from breakglass_shamir.errors import (
     ShareMismatch,
 )
 from breakglass_shamir.formats import text
-from breakglass_shamir.formats.core import Core, Reader
+from breakglass_shamir.formats.core import Core, Reader, read_core
 from breakglass_shamir.formats.share import COMMITMENT_BYTES, Share
 from breakglass_shamir.hygiene import Secret
 
@@ -62,33 +63,62 @@ _REFUSED_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The ledger's tree at printing time, as a sheet witnesses it."""
+    """The ledger's tree at printing time, as a sheet witnesses it (docs/spec/4-envelope.md)."""
 
     log_id: bytes
     """First 8 bytes of SHA-256 over the terminal's public key."""
 
     size: int
+    """Records in the log, below 2^64."""
+
     root: bytes
+    """Root of its Merkle tree, 32 bytes (RFC 6962)."""
 
     def to_bytes(self) -> bytes:
-        """Return log id (8), size (8) and root (32)."""
+        """Return log id (8), size (8) and root (32).
+
+        Raises:
+            InvalidInput: a field has another type or length.
+        """
+        if not isinstance(self.log_id, bytes) or not isinstance(self.root, bytes):
+            raise InvalidInput("expected the log id and the root of a checkpoint as bytes")
+        if len(self.log_id) != 8 or len(self.root) != 32:
+            raise InvalidInput("expected a checkpoint of fixed lengths: log id of 8, root of 32 bytes")
+        if type(self.size) is not int or not 0 <= self.size < 1 << 64:
+            raise InvalidInput("expected the size of a log, a whole number below 2^64")
         return self.log_id + struct.pack(">Q", self.size) + self.root
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Core and proofs of one epoch, verified against its own set public key."""
+    """Core and proofs of one epoch; public (docs/spec/4-envelope.md).
+
+    One that was read or dealt is verified against its own set public key. That proves consistency, not origin.
+    """
 
     core: Core
+    """What opens: structure and ciphertext."""
+
     commitments: tuple[bytes, ...]
+    """16 bytes for each sheet, by group and member."""
+
     set_public_key: bytes
+    """Raw Ed25519 key of 32 bytes, derived from the master; the epoch id is its hash."""
+
     predecessor: bytes
+    """Epoch id of the epoch before, 8 bytes; zeros for a first one."""
+
     policy_digest: bytes
     """SHA-256 over a 16-byte salt, kept in the ledger, and the policy's digest."""
 
     checkpoint: Checkpoint
+    """The log's head when it was printed; zeros where there was no log."""
+
     set_name: str
+    """Name of the set, 1 to 64 bytes of UTF-8."""
+
     signature: bytes = field(repr=False, default=b"")
+    """64 bytes by the set key over everything before it."""
 
     @property
     def digest(self) -> bytes:
@@ -96,7 +126,7 @@ class Envelope:
         return hashlib.sha256(self.to_bytes()).digest()
 
     def to_bytes(self) -> bytes:
-        """Return core, proofs and signature."""
+        """Return core, proofs and signature: about 420 bytes for 5 sheets. Never raises for one that was read."""
         return self._signed_part() + self.signature
 
     def _signed_part(self) -> bytes:
@@ -115,7 +145,11 @@ class Envelope:
         )
 
     def signed_by(self, set_key: Secret) -> "Envelope":
-        """Return the envelope with its signature by the epoch's set key."""
+        """Return the envelope with its signature by the epoch's set key, an Ed25519 seed of 32 bytes.
+
+        Raises:
+            InvalidSignature: the seed has another length.
+        """
         return replace(self, signature=ed25519_sign(set_key, _SIGNED_LABEL + self._signed_part()))
 
     @classmethod
@@ -123,11 +157,14 @@ class Envelope:
         """Read and verify an envelope.
 
         Raises:
+            InvalidInput: it is no bytes.
             InvalidEnvelope: structure, epoch id or signature do not hold.
             UnsupportedVersion: version, suite or kind of another release.
         """
+        if not isinstance(data, bytes):
+            raise InvalidInput(f"expected the bytes of an envelope, got {type(data).__name__}")
         reader = Reader(data)
-        core = Core.read(reader)
+        core = read_core(reader)
         commitments = tuple(reader.take(COMMITMENT_BYTES) for _ in core.structure.seats())
         public = reader.take(PUBLIC_KEY_BYTES)
         predecessor, policy_digest = reader.take(EPOCH_ID_BYTES), reader.take(32)
@@ -164,7 +201,7 @@ class Envelope:
             raise ShareMismatch(f"share {share.public_id} is not the one that was printed: it was altered or misread")
 
     def to_codes(self) -> tuple[str, ...]:
-        """Return the texts of the envelope's QR codes: one, or several ``BGE1:i/n:hash4:``."""
+        """Return the texts of the envelope's QR codes: one, or several ``BGE1:i/n:hash4:``. Never raises."""
         data = self.to_bytes()
         if len(data) <= MAX_CODE_BYTES:
             return (PREFIX + text.encode(data),)

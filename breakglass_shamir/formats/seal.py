@@ -67,10 +67,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A new epoch: one public envelope and the shares to print."""
+    """A new epoch: one public envelope and the shares to print (docs/spec/1-cryptography.md)."""
 
     envelope: Envelope
+    """Public; one readable copy is enough to open."""
+
     shares: tuple[Share, ...] = field(repr=False)
+    """One for each sheet, by group and member; secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, Kind
-from breakglass_shamir.errors import MalformedText, UnsupportedVersion
+from breakglass_shamir.errors import InvalidInput, MalformedText, UnsupportedVersion
 from breakglass_shamir.formats import parity, text
 from breakglass_shamir.hygiene import Secret
 
@@ -48,13 +48,34 @@ _COMMITMENT_LABEL = b"breakglass-shamir commitment"
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One point of an epoch's sharing; everything but the value is public."""
+    """One point of an epoch's sharing; everything but the value is public (docs/spec/3-share.md).
+
+    Attributes:
+        kind: live, or drill.
+        epoch_id: 8 bytes.
+        group: number of its group, 1 to 255; 1 where there is one group.
+        member: number within the group, 1 to 255.
+        value: 32 bytes; whoever holds a quorum of values holds the credential.
+
+    Raises:
+        InvalidInput: a field has another type or length.
+    """
 
     kind: Kind
     epoch_id: bytes
     group: int
     member: int
     value: Secret = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what has no bytes and no text."""
+        numbers = (self.group, self.member)
+        if not isinstance(self.kind, Kind) or not all(type(one) is int and 1 <= one <= 255 for one in numbers):
+            raise InvalidInput("expected a share's kind, and group and member from 1 to 255")
+        if not isinstance(self.epoch_id, bytes) or len(self.epoch_id) != EPOCH_ID_BYTES:
+            raise InvalidInput(f"expected an epoch id of {EPOCH_ID_BYTES} bytes")
+        if not isinstance(self.value, Secret) or len(self.value) != MASTER_BYTES:
+            raise InvalidInput(f"expected a share's value as a Secret of {MASTER_BYTES} bytes")
 
     @property
     def public_id(self) -> str:
@@ -63,7 +84,7 @@ class Share:
         return name if self.kind is Kind.LIVE else f"drill {name}"
 
     def to_bytes(self) -> bytes:
-        """Return the 43 bytes."""
+        """Return the 43 bytes; secret. Never raises."""
         head = bytes([VERSION << 4 | self.kind]) + self.epoch_id + bytes([self.group, self.member])
         return head + self.value.reveal()
 
@@ -72,9 +93,12 @@ class Share:
         """Read the 43 bytes.
 
         Raises:
+            InvalidInput: they are no bytes.
             MalformedText: another length, or group or member 0.
             UnsupportedVersion: a version or kind this release does not know.
         """
+        if not isinstance(data, bytes):
+            raise InvalidInput(f"expected the bytes of a share, got {type(data).__name__}")
         if len(data) != SHARE_BYTES:
             raise MalformedText(f"expected a share of {SHARE_BYTES} bytes, got {len(data)}")
         version, kind = data[0] >> 4, data[0] & 15
@@ -86,31 +110,33 @@ class Share:
         return cls(Kind(kind), data[1:9], group, member, Secret(data[11:]))
 
     def to_text(self) -> str:
-        """Return the 101 characters of the share's QR code."""
+        """Return the 101 characters of the share's QR code; secret. Never raises."""
         return PREFIX + text.encode(parity.protect(self.to_bytes()))
 
     def to_lines(self) -> tuple[str, ...]:
-        """Return the four typed lines."""
+        """Return the four typed lines, 32 characters each, as they are printed; secret. Never raises."""
         return text.to_lines(parity.protect(self.to_bytes()), 1)
 
     def commitment(self) -> bytes:
         """Return the 16 bytes the envelope carries for this share: truncated SHA-256.
 
-        Over the label, epoch id (8), group (1), member (1) and value (32).
+        Over the label, epoch id (8), group (1), member (1) and value (32). Never raises.
         """
         public = _COMMITMENT_LABEL + self.epoch_id + bytes([self.group, self.member])
         return hashlib.sha256(public + self.value.reveal()).digest()[:COMMITMENT_BYTES]
 
     def matches(self, commitment: bytes) -> bool:
-        """Tell in constant time whether this share is the one committed to."""
-        return hmac.compare_digest(self.commitment(), commitment)
+        """Tell in constant time whether this share is the one committed to by 16 bytes. Never raises."""
+        return isinstance(commitment, bytes) and hmac.compare_digest(self.commitment(), commitment)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadShare:
-    """A share as read from paper, with what the reading had to repair."""
+    """A share as read from paper, with what the reading had to repair (docs/spec/3-share.md)."""
 
     share: Share
+    """What was read, after the repairs."""
+
     repaired: tuple[int, ...]
     """Characters of the text that were wrong or unreadable, from 1."""
 

@@ -28,7 +28,12 @@ Seat = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``threshold`` of ``members``."""
+    """``threshold`` of ``members`` (docs/spec/1-cryptography.md, "Two levels").
+
+    Attributes:
+        threshold: sheets of this group that it takes, from 1.
+        members: sheets of this group in all, up to 255.
+    """
 
     threshold: int
     members: int
@@ -36,7 +41,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A two-level quorum structure; an invalid one cannot be made.
+    """A two-level quorum structure; an invalid one cannot be made (docs/spec/1-cryptography.md, "Two levels").
+
+    Plain 3 of 5 is ``Structure(1, (Group(3, 5),))``.
+
+    Attributes:
+        group_threshold: groups that it takes, from 1.
+        groups: 1 to 16 of them; their numbers count from 1.
 
     Raises:
         InvalidStructure: with the number that is wrong.
@@ -47,6 +58,7 @@ class Structure:
 
     def __post_init__(self) -> None:
         """Refuse what must not exist."""
+        self._check_types()
         self._check_groups()
         if not 1 <= self.group_threshold <= len(self.groups):
             raise InvalidStructure(
@@ -54,6 +66,13 @@ class Structure:
             )
         if self.smallest_coalition < 2:
             raise InvalidStructure("one person alone could open this: expected a coalition of 2 or more sheets")
+
+    def _check_types(self) -> None:
+        if not isinstance(self.groups, tuple) or not all(isinstance(group, Group) for group in self.groups):
+            raise InvalidStructure("expected a tuple of groups", hint="3 of 5 is: Structure(1, (Group(3, 5),))")
+        counts = [self.group_threshold, *(n for group in self.groups for n in (group.threshold, group.members))]
+        if not all(type(count) is int for count in counts):
+            raise InvalidStructure("expected whole numbers as thresholds and members, got something else")
 
     def _check_groups(self) -> None:
         if not 1 <= len(self.groups) <= MAX_GROUPS:
