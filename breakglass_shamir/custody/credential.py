@@ -133,6 +133,11 @@ class Credential:
             raise DecryptionFailed("the decrypted bytes are not a credential") from None
 
 
+def of_a_drill() -> Credential:
+    """Return what a drill seals in place of the credential; it opens nothing."""
+    return Credential(Secret(b"this is a drill"), target="drill:")
+
+
 def _fits(text: str) -> bool:
     try:
         return isinstance(text, str) and len(text.encode()) <= MAX_FIELD_BYTES

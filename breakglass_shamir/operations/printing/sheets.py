@@ -12,21 +12,19 @@ import functools
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal
 
 from breakglass_shamir.crypto.keys import Kind, random_bytes
-from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.credential import Credential, of_a_drill
 from breakglass_shamir.custody.life.state import write_seat
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.epochs import Issued
 from breakglass_shamir.formats import text
-from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint
+from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
 from breakglass_shamir.formats.share import Share
-from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.printing import outlet
 from breakglass_shamir.operations.printing.outlet import Document, Printed
@@ -117,8 +115,7 @@ def seal_epoch(
 
     with credential.to_bytes() as plaintext:
         live = seal(facts(Kind.LIVE, predecessor), plaintext)
-    rehearsal = Credential(Secret(b"this is a drill"), target="drill:")
-    drill = seal(facts(Kind.DRILL, NO_PREDECESSOR), rehearsal.to_bytes())
+    drill = seal(facts(Kind.DRILL, NO_PREDECESSOR), of_a_drill().to_bytes())
     typed = len(credential.secret) <= MAX_TYPED_SECRET_BYTES
     return Epoch(policy, source, live, drill, salt, predecessor, typed)
 
@@ -140,13 +137,13 @@ def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) 
 def _documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
     draw = render if printing.out else render_for_printer
     envelope = frozenset(epoch.live.envelope.to_codes())
-    kinds: tuple[tuple[Sealed, Literal["live", "drill"], str, frozenset[str]], ...] = (
-        (epoch.live, "live", "sheet", envelope),
-        (epoch.drill, "drill", "drill card", frozenset()),
+    kinds: tuple[tuple[Sealed, str, frozenset[str]], ...] = (
+        (epoch.live, "sheet", envelope),
+        (epoch.drill, "drill card", frozenset()),
     )
-    for sealed, kind, word, more in kinds:
+    for sealed, word, more in kinds:
         for share in sealed.shares:
-            pdf = draw(_content(epoch, share, kind), printing.paper)
+            pdf = draw(_content(epoch, sealed.envelope, share), printing.paper)
             what = f"{word} {share.group}.{share.member}"
             yield Document(_file_name(epoch, share), what, pdf, more | {share.to_text()})
 
@@ -156,32 +153,50 @@ def _file_name(epoch: Epoch, share: Share) -> str:
     return f"{epoch.policy.name}-e{epoch.number}-g{share.group}-m{share.member}{tail}.pdf"
 
 
-def _content(epoch: Epoch, share: Share, kind: Literal["live", "drill"]) -> SheetContent:
-    core = epoch.live.envelope.core
-    structure = core.structure
-    seat = (share.group, share.member)
-    live = kind == "live"
-    lines = core.to_lines() if live and epoch.typed_core else ()
+def _content(epoch: Epoch, envelope: Envelope, share: Share) -> SheetContent:
+    return content_of(
+        envelope, share, custodian=epoch.policy.custodian((share.group, share.member)),
+        belongs_to=epoch.policy.belongs_to, printed_on=datetime.now(UTC).date(), typed_core=epoch.typed_core,
+    )  # fmt: skip
+
+
+def content_of(
+    envelope: Envelope, share: Share, *, custodian: str, belongs_to: str, printed_on: date, bag_serial: str = "",
+    typed_core: bool = True,
+) -> SheetContent:  # fmt: skip
+    """Return what the page of one share says: a sheet, or for a drill share a drill card.
+
+    Args:
+        envelope: of the share's epoch and kind.
+        share: the share; it is not held against the envelope here.
+        custodian: who keeps the page; may be empty.
+        belongs_to: whom it is returned to when it is found.
+        printed_on: the day.
+        bag_serial: of the tamper-evident bag; empty leaves a line to fill in.
+        typed_core: whether the back of a sheet carries the core as typed lines, where those are few enough.
+    """
+    structure, live = envelope.core.structure, share.kind is Kind.LIVE
+    lines = envelope.core.to_lines() if live and typed_core else ()
     return SheetContent(
-        kind=kind,
-        set_name=epoch.policy.name,
-        epoch=epoch.number,
+        kind="live" if live else "drill",
+        set_name=envelope.set_name,
+        epoch=envelope.core.epoch,
         epoch_id=text.short_id(share.epoch_id),
         group=share.group,
         group_count=len(structure.groups),
         member=share.member,
-        number=structure.index(seat) + 1,
+        number=structure.index((share.group, share.member)) + 1,
         total=structure.sheets,
         needed=structure.in_words(),
         share_code=share.to_text(),
         share_lines=share.to_lines(),
-        envelope_codes=epoch.live.envelope.to_codes() if live else (),
+        envelope_codes=envelope.to_codes() if live else (),
         core_lines=lines,
         core_omitted=live and not lines,
-        custodian=epoch.policy.custodian(seat),
-        belongs_to=epoch.policy.belongs_to,
-        printed_on=datetime.now(UTC).date().isoformat(),
-        bag_serial="",
+        custodian=custodian,
+        belongs_to=belongs_to,
+        printed_on=printed_on.isoformat(),
+        bag_serial=bag_serial,
         recovery_tool=f"recover.py {recover.VERSION}",
         recovery_sha256=_recovery_digest(),
     )

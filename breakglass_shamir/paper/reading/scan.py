@@ -162,6 +162,10 @@ class Scanner:
         """Read one picture or PDF from memory; ``source`` is its name for people."""
         yield from self._read_all([(source, lambda: data)])
 
+    def read_many(self, files: Iterable[tuple[str, bytes]]) -> Iterator[ScannedPage]:
+        """Read pictures and PDFs from memory, each with its name for people, as the files of one folder are read."""
+        yield from self._read_all((name, partial(bytes, data)) for name, data in files)
+
     def _read_all(self, files: Iterable[tuple[str, Read]]) -> Iterator[ScannedPage]:
         """Give every file its plain look, then the unfinished pages their thorough one."""
         reading = _Reading()
