@@ -25,6 +25,7 @@ class BreakglassError(Exception):
         id: stable public name of the failure class.
         exit_code: what the command line exits with.
         hint: what to do next; empty when the message says it all.
+        default_hint: the hint where whoever raised it gave none.
     """
 
     id: ClassVar[str] = "error"

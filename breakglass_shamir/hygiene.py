@@ -80,7 +80,9 @@ class Secret:
 
 
 def harden_process() -> list[str]:
-    """Harden this process as far as the system permits.
+    """Harden this process as far as the system permits: no core dump, not dumpable, memory locked.
+
+    It is for a program's beginning, before a secret is there (docs/threat-model.md). Never raises.
 
     Returns:
         Warnings for people, one sentence each; empty when everything held.

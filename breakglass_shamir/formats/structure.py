@@ -103,7 +103,7 @@ class Structure:
         return sum(spare_in_group + 1 for spare_in_group in spare[: groups_that_may_fail + 1]) - 1
 
     def seats(self) -> Iterator[Seat]:
-        """Yield every sheet's place, by group and member."""
+        """Yield every sheet's place, by group and member. Never raises."""
         for number, group in enumerate(self.groups, 1):
             for member in range(1, group.members + 1):
                 yield number, member
@@ -120,16 +120,16 @@ class Structure:
         return sum(earlier.members for earlier in self.groups[: group - 1]) + member - 1
 
     def complete_groups(self, seats: Collection[Seat]) -> list[int]:
-        """Return the groups whose threshold these seats satisfy."""
+        """Return the groups whose threshold these seats satisfy. Never raises."""
         held = [len({m for g, m in seats if g == number}) for number in range(1, len(self.groups) + 1)]
         return [n for n, group in enumerate(self.groups, 1) if held[n - 1] >= group.threshold]
 
     def is_quorum(self, seats: Collection[Seat]) -> bool:
-        """Tell whether these seats open."""
+        """Tell whether these seats open. Never raises."""
         return len(self.complete_groups(seats)) >= self.group_threshold
 
     def minimal_quorums(self) -> Iterator[tuple[Seat, ...]]:
-        """Yield every smallest-by-inclusion set of seats that opens."""
+        """Yield every smallest-by-inclusion set of seats that opens; there may be very many. Never raises."""
         for chosen in itertools.combinations(range(1, len(self.groups) + 1), self.group_threshold):
             picks = [
                 itertools.combinations(
@@ -142,7 +142,7 @@ class Structure:
                 yield tuple(itertools.chain.from_iterable(combination))
 
     def in_words(self) -> str:
-        """Say what is needed, for a sheet: ``any 3 of these 5 sheets``."""
+        """Say what is needed, for a sheet: ``any 3 of these 5 sheets``. Never raises."""
         if len(self.groups) == 1:
             return f"any {self.groups[0].threshold} of these {self.groups[0].members} sheets"
         parts = [f"{g.threshold} of {g.members} in group {n}" for n, g in enumerate(self.groups, 1)]

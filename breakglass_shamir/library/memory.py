@@ -41,7 +41,7 @@ _DIGEST_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class GatheredQuorum:
-    """What a pool has enough of; holds no secret (docs/spec/README.md, "Opening")."""
+    """What a pool has enough of; holds no secret (docs/spec/1-cryptography.md)."""
 
     set_name: str
     """As the envelope says it; empty where only typed lines were there, which carry no name."""
@@ -168,7 +168,7 @@ def read_envelope(codes: Sequence[str]) -> Envelope:
 
 
 class Pool:
-    """Collects texts of sheets, from any source and in any order, until they make a quorum (docs/spec/README.md).
+    """Collects texts of sheets, from any source in any order, until they make a quorum (docs/spec/1-cryptography.md).
 
     Each is answered at once with a frozen :class:`Answer`. A share counts when its envelope's commitment holds for it;
     where only typed lines of the envelope are there, when a quorum combines to the key that the epoch id names.

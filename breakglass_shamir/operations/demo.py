@@ -9,8 +9,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.operations.audit import export as exporting
 from breakglass_shamir.operations.credential.recombine import Use, recombine
 from breakglass_shamir.operations.credential.split import split
+from breakglass_shamir.operations.desk import EmptyDesk
 from breakglass_shamir.operations.opening.declaring import Overrides
 from breakglass_shamir.operations.printing import readback
 from breakglass_shamir.operations.printing.sheets import Printing, print_epoch, seal_epoch
@@ -61,7 +61,7 @@ ssh-keygen -q -Y sign -n demo -f "$PWD/id_recovery" door.txt"""
 
 
 @dataclass(slots=True)
-class Demo:
+class Demo(EmptyDesk):
     """One run; ``narrate`` gets a sentence at a time, ``detail`` what the use cases say."""
 
     folder: Path
@@ -98,41 +98,10 @@ class Demo:
         """Pass on what a scan was."""
         self.detail(f"{source}: {answer.message}")
 
-    def typing(self) -> AbstractContextManager[None]:
-        """Nobody types."""
-        return nullcontext()
-
-    def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
-        """Nobody types."""
-        return None
-
-    def says_enough(self) -> bool:
-        """Nobody says so."""
-        return False
-
-    def name_set(self) -> str:
-        """Nobody is asked."""
-        return ""
-
-    def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
-        """No officer of the demonstration signs."""
-        return None
-
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Every custodian is here and takes the sheet."""
         self.detail(f"the custodian ({custodian}) takes the new sheet {sheet}")
         return True
-
-    def print_again(self, document: str, problem: str) -> bool:
-        """Nothing is printed on a printer."""
-        return False
-
-    def require_screen(self) -> None:
-        """Nothing is shown here."""
-
-    def show(self, credential: Credential, seconds: int) -> None:
-        """Refuse: the demonstration shows no credential."""
-        raise ConnectorError("the demonstration shows no credential")
 
     def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
         """Nobody is asked."""

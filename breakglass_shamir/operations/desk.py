@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The port to the people in the room: what a use case may say, show and ask.
 
-The command line implements it for a terminal and for ``--json``; the demonstration and the tests implement it
-too. Nothing here prints, and a use case never does.
+The command line implements it for a terminal and for ``--json``; the demonstration, the tests and other programs
+implement it too. Nothing here prints, and a use case never does.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.quorum.answer import Answer
+from breakglass_shamir.errors import IllegalState
 
 
 class Desk(Protocol):
-    """What a use case may ask of the people in the room."""
+    """What a use case may say, show and ask of the people in the room (docs/library.md).
+
+    What a method raises ends the use case; what is on record by then stays. None is called from another thread.
+    """
 
     def say(self, line: str) -> None:
         """Tell how far things are."""
@@ -72,3 +76,67 @@ class Desk(Protocol):
         Returns:
             The classification they gave, or an empty string.
         """
+
+
+class EmptyDesk(Desk):
+    """A desk at which nobody sits: it hears everything, answers no question, and shows nothing (docs/library.md).
+
+    Derive from it to answer some of the questions only.
+    """
+
+    def say(self, line: str) -> None:
+        """Hear it."""
+
+    def warn(self, line: str) -> None:
+        """Hear it."""
+
+    def answer(self, source: str, answer: Answer) -> None:
+        """Hear it."""
+
+    def typing(self) -> AbstractContextManager[None]:
+        """Nobody types."""
+        return nullcontext()
+
+    def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
+        """Nobody types."""
+        return None
+
+    def says_enough(self) -> bool:
+        """Nobody says so."""
+        return False
+
+    def name_set(self) -> str:
+        """Nobody is asked."""
+        return ""
+
+    def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
+        """No officer is here to sign."""
+        return None
+
+    def has_sheet(self, sheet: str, custodian: str) -> bool:
+        """No custodian is here to take a sheet."""
+        return False
+
+    def print_again(self, document: str, problem: str) -> bool:
+        """Nobody wants a page again."""
+        return False
+
+    def require_screen(self) -> None:
+        """Refuse: there is no screen.
+
+        Raises:
+            IllegalState: always.
+        """
+        raise IllegalState("there is no screen here that a credential can be shown on", hint="give it to a command")
+
+    def show(self, credential: Credential, seconds: int) -> None:
+        """Refuse: there is no screen.
+
+        Raises:
+            IllegalState: always.
+        """
+        self.require_screen()
+
+    def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
+        """Nobody says what the use was."""
+        return ""

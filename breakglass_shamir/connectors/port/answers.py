@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 
 class CheckResult(enum.StrEnum):
-    """What a target says to a credential."""
+    """What a target says to a credential (docs/targets.md)."""
 
     ACCEPTED = "accepted"
     """The target asked for it and let it in."""
@@ -25,7 +25,7 @@ class CheckResult(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The answer of one check.
+    """The answer of one check (docs/targets.md).
 
     Attributes:
         result: accepted, refused or unknown.
@@ -41,7 +41,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What a target says before anything is printed.
+    """What a target says before anything is printed (docs/targets.md).
 
     Attributes:
         problems: what would make ``rotate`` fail, one sentence each; empty when nothing is known to.
@@ -66,7 +66,7 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One login, or attempt at one, that the target itself remembers.
+    """One login, or attempt at one, that the target itself remembers (docs/targets.md).
 
     Attributes:
         at: when, with a time zone, by the target's clock.

@@ -44,7 +44,7 @@ _T = TypeVar("_T")
 
 
 class Connector(ABC):
-    """One kind of target.
+    """One kind of target (docs/targets.md).
 
     A subclass's docstring is the operator's page: what it changes, what it needs, what it cannot do.
 
@@ -90,7 +90,10 @@ class Connector(ABC):
         self.time_limit_s = time_limit_s(options)
 
     def checklist(self) -> tuple[str, ...]:
-        """Return what people do to change the target, step by step; empty where the connector does it."""
+        """Return what people do to change the target, step by step; empty where the connector does it.
+
+        Never raises.
+        """
         return ()
 
     def preflight(self, new: Secret | None, current: Secret | None = None) -> Preflight:

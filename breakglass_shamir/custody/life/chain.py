@@ -16,7 +16,11 @@ from breakglass_shamir.custody.life.state import EpochState, SetState
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """How far back a set's custody reaches."""
+    """How far back a set's custody reaches (docs/spec/7-records.md).
+
+    Attributes:
+        set_name: the set.
+    """
 
     set_name: str
     epochs: tuple[int, ...]
@@ -29,7 +33,7 @@ class Chain:
     """Where it does not: why, in words; else empty."""
 
     def in_words(self) -> str:
-        """Say it in a line."""
+        """Say it in a line. Never raises."""
         first, last = self.epochs[0], self.epochs[-1]
         span = f"epoch {last}" if first == last else f"epochs {first} to {last}"
         if self.whole:

@@ -28,7 +28,11 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One thing to do, now or later."""
+    """One thing to do, now or later (docs/guide-operator.md).
+
+    Attributes:
+        why: in words.
+    """
 
     kind: str
     """``roll-call``, ``rehearsal``, ``access`` or ``rotation``."""

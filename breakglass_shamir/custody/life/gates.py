@@ -45,7 +45,18 @@ BUILT_IN_OFFICERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the officers ask for."""
+    """What the officers ask for (docs/guide-officer.md).
+
+    Attributes:
+        purpose: ``emergency``, ``drill`` or ``rotation``.
+        incident_class: of the policy's list.
+        ticket: of the incident.
+        reason: in words.
+        officers: who take part.
+        mode: ``exec``, ``show`` or ``no-reveal``.
+        use_for_s: how long the use may take, in seconds; 0: as long as the policy allows.
+        debts: ids of open debts that this opening knows of.
+    """
 
     purpose: str
     incident_class: str

@@ -43,7 +43,14 @@ _UNREVEALED = "no-reveal"
 
 @dataclass(frozen=True, slots=True)
 class PassedGate:
-    """A gate that was passed although nobody overrode it on record."""
+    """A gate that was passed although nobody overrode it on record (docs/spec/7-records.md).
+
+    Attributes:
+        set: name of the set.
+        opening: id of the opening, hexadecimal.
+        gate: name of the check.
+        problem: what stood against it, in words.
+    """
 
     seq: int
     """Number of the record that shows it: ``opened`` or ``rehearsed``."""
@@ -54,7 +61,7 @@ class PassedGate:
     problem: str
 
     def in_words(self) -> str:
-        """Say it in one sentence."""
+        """Say it in one sentence. Never raises."""
         return (
             f"record {self.seq}: opening {self.opening[:12]} of {self.set} passed the gate {self.gate} and no override "
             f"of it is on record: {self.problem}"

@@ -67,7 +67,13 @@ records, signatures       what verify.sh goes through
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written."""
+    """What was written (docs/guide-auditor.md).
+
+    Attributes:
+        out: the folder.
+        files: every file in it.
+        records: how many there are.
+    """
 
     out: Path
     files: tuple[Path, ...]

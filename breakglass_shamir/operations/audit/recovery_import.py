@@ -27,7 +27,17 @@ _HINT = "import it at the terminal that issued or recovered these sheets, or kee
 
 @dataclass(frozen=True, slots=True)
 class ImportedRecovery:
-    """What was imported."""
+    """What was imported (docs/spec/8-recovery.md).
+
+    Attributes:
+        set_name: the set.
+        epoch: number of the epoch that was opened.
+        epoch_id: as people see it, ``ABCD-EFGH-JKMN``.
+        sha256: of the recovery record, hexadecimal.
+        officers: who took part, as they said there.
+        ticket: as they said there.
+        reason: as they said there.
+    """
 
     set_name: str
     epoch: int

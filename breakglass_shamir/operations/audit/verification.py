@@ -30,7 +30,12 @@ CONSISTENT, UNWITNESSED = "consistent", "unwitnessed"
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """A receipt or a sheet, and what it says of this ledger."""
+    """A receipt or a sheet, and what it says of this ledger (docs/guide-auditor.md).
+
+    Attributes:
+        source: the file it was read from.
+        log_id: 8 bytes: which log it is of.
+    """
 
     source: str
     kind: str

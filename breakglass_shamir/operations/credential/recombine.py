@@ -49,7 +49,13 @@ LOGIN = "login by the connector: "
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How the credential is used."""
+    """How the credential is used (docs/guide-officer.md).
+
+    Attributes:
+        command: what gets the credential, on standard input and on the descriptor numbered by ``BREAKGLASS_FD``.
+        defer_s: seconds for which the rotation is put off; 0: not.
+        defer_reason: why, in words.
+    """
 
     command: tuple[str, ...] = ()
     command_output: int | None = None
@@ -64,7 +70,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class OpeningResult:
-    """What became of an opening."""
+    """What became of an opening (docs/json.md).
+
+    Attributes:
+        set_name: the set.
+        opening: id of the opening, hexadecimal.
+        rotated: whether the old credential is proven dead.
+        debts: ids of what the set owes.
+    """
 
     set_name: str
     opening: str

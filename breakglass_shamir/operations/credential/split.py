@@ -36,7 +36,16 @@ from breakglass_shamir.paper.reading.scan import Scanner
 
 @dataclass(frozen=True, slots=True)
 class SplitResult:
-    """What a split made."""
+    """What a split made (docs/json.md).
+
+    Attributes:
+        set_name: the set.
+        epoch: number of the new epoch.
+        epoch_id: as people see it, ``ABCD-EFGH-JKMN``.
+        files: the sheets and drill cards; empty where a printer took them.
+        proven: ``accepted`` by the target, or ``unproven``.
+        sealed: whether every sheet was read back.
+    """
 
     set_name: str
     epoch: int

@@ -43,7 +43,21 @@ from breakglass_shamir.paper.reading.scan import Scanner
 
 @dataclass(frozen=True, slots=True)
 class DrillOutcome:
-    """What a drill showed."""
+    """What a drill showed (docs/json.md).
+
+    Attributes:
+        set_name: the set.
+        opening: id of the drill's opening.
+        drill: ``rehearsal`` or ``access``.
+        epoch: number of the epoch in force.
+        sheets: seats of the drill cards that were used.
+        live: seats of live sheets that turned up.
+        login: what the target said to the credential; empty in a rehearsal.
+        steps_ms: milliseconds from the declaration to each step.
+        result: ``pass``, ``warning`` or ``fail``.
+        reasons: why it is no pass, a sentence each.
+        compliance_status_id: the result as OCSF has it: 1, 2 or 3.
+    """
 
     set_name: str
     opening: str

@@ -31,7 +31,21 @@ SEVERAL = "expected one live sheet, got several at once: a roll-call looks at on
 
 @dataclass(frozen=True, slots=True)
 class RollCallResult:
-    """What a roll-call found."""
+    """What a roll-call found (docs/json.md).
+
+    Attributes:
+        set_name: the set.
+        epoch: number of the epoch in force.
+        sheet: the seat.
+        custodian: who keeps it.
+        level: ``seal`` or ``live``.
+        bag: serial of its bag; empty: none.
+        health: ``fresh``, ``worn`` or ``replace``; empty where nothing was scanned.
+        used_percent: part of the print's error correction that is used.
+        result: ``pass``, ``warning`` or ``fail``.
+        reasons: why it is no pass, a sentence each.
+        compliance_status_id: the result as OCSF has it: 1, 2 or 3.
+    """
 
     set_name: str
     epoch: int

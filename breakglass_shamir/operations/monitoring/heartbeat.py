@@ -19,7 +19,12 @@ LONGEST_S = 366 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A heartbeat that was recorded."""
+    """A heartbeat that was recorded (docs/guide-operator.md).
+
+    Attributes:
+        record: its number.
+        every_s: within how many seconds the next one is promised; 0: no longer.
+    """
 
     record: int
     every_s: int

@@ -30,7 +30,15 @@ _TO_DO = {"roll-call": "roll-call", "rehearsal": "rehearsal", "access": "access 
 
 @dataclass(frozen=True, slots=True)
 class DebtStatus:
-    """One debt, as of now."""
+    """One debt, as of now (docs/json.md).
+
+    Attributes:
+        id: its id.
+        kind: ``rotation``, or the gate that was passed.
+        what: in words.
+        age_s: since it is owed, in seconds.
+        overdue: whether its deadline is over.
+    """
 
     id: str
     kind: str
@@ -41,7 +49,13 @@ class DebtStatus:
 
 @dataclass(frozen=True, slots=True)
 class DrillStatus:
-    """The last drill of a kind, as of now."""
+    """The last drill of a kind, as of now (docs/json.md).
+
+    Attributes:
+        drill: ``rehearsal`` or ``access``.
+        result: ``pass``, ``warning`` or ``fail``.
+        age_s: since it was, in seconds.
+    """
 
     drill: str
     result: str
@@ -59,7 +73,7 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True)
 class WatchStatus:
-    """The watch on the target's logins, as of now."""
+    """The watch on the target's logins, as of now (docs/json.md)."""
 
     age_s: int
     """Since it last gave a sign."""
@@ -76,7 +90,21 @@ class WatchStatus:
 
 @dataclass(frozen=True, slots=True)
 class SetStatus:
-    """One set, as of now."""
+    """One set, as of now (docs/json.md).
+
+    Attributes:
+        name: of the set.
+        phase: of its life, in words.
+        epoch: number of the epoch in force.
+        epoch_id: as people see it, ``ABCD-EFGH-JKMN``.
+        sheets: how many the epoch has.
+        read_back: sheets that were scanned after printing.
+        acknowledged: sheets whose custodians hold them.
+        voided: sheets that count no more.
+        next_drill: the soonest thing of ``schedule``.
+        opening: id of the opening under way; empty: none.
+        debts: what the set owes.
+    """
 
     name: str
     phase: str

@@ -46,7 +46,11 @@ PAM_OPENS = "open_session"
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """What one round found."""
+    """What one round found (docs/guide-operator.md).
+
+    Attributes:
+        set_name: the set.
+    """
 
     set_name: str
     logins: int

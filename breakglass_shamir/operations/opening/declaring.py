@@ -40,7 +40,12 @@ NOBODY = Signers()
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Which gates an emergency passes, and why."""
+    """Which gates an emergency passes, and why (docs/guide-officer.md).
+
+    Attributes:
+        gates: names of the checks to pass.
+        reason: why, in words.
+    """
 
     gates: frozenset[str] = frozenset()
     reason: str = ""

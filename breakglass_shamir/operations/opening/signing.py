@@ -39,7 +39,10 @@ MAX_SIGNATURE_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """Who signs on this terminal.
+    """Who signs on this terminal (docs/guide-officer.md).
+
+    Attributes:
+        keys: officers' key files, or the ``.pub`` files of keys that an agent or token holds.
 
     Raises:
         InvalidInput: a key file is not there; nothing is declared yet.
@@ -57,7 +60,13 @@ class Signers:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """One signature of a declaration."""
+    """One signature of a declaration (docs/guide-officer.md).
+
+    Attributes:
+        officer: whose key it is by the policy.
+        fingerprint: of the key, ``SHA256:...``.
+        time: ISO time of its record.
+    """
 
     officer: str
     fingerprint: str
@@ -66,7 +75,20 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A declaration under way, as officers see it before they sign."""
+    """A declaration under way, as officers see it before they sign (docs/guide-officer.md).
+
+    Attributes:
+        set_name: the set.
+        opening: id of the opening: SHA-256 of its ``declared`` record, hexadecimal.
+        incident_class: of the policy's list.
+        ticket: of the incident.
+        reason: in words.
+        officers: who take part.
+        declared_at: ISO time, by this terminal's clock.
+        valid_for_s: how long it holds, in seconds.
+        namespace: what ``ssh-keygen -Y sign -n`` is given.
+        signed: the signatures that count.
+    """
 
     set_name: str
     opening: str

@@ -36,7 +36,14 @@ from breakglass_shamir.paper.reading.scan import Scanner
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What became of a policy."""
+    """What became of a policy (docs/guide-operator.md).
+
+    Attributes:
+        set_name: the set whose policy it is.
+        digest: SHA-256 of the policy in force, hexadecimal.
+        rotated: whether the rotation that a weaker policy takes was done.
+        debts: ids of what the set owes.
+    """
 
     set_name: str
     digest: str

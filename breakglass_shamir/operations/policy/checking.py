@@ -25,7 +25,12 @@ from breakglass_shamir.errors import ConnectorError, InvalidInput, InvalidPolicy
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """How likely a quorum comes together."""
+    """How likely a quorum comes together (docs/guide-operator.md).
+
+    Attributes:
+        quorum: from 0 to 1, by what the policy states of people and sites.
+        worst_site: the site that is missed most; empty where none is named.
+    """
 
     quorum: float
     one_site_down: float | None
@@ -36,7 +41,24 @@ class Chance:
 
 @dataclass(frozen=True, slots=True)
 class PolicyAnswers:
-    """What a policy means."""
+    """What a policy means (docs/guide-operator.md).
+
+    Attributes:
+        name: of the set.
+        opens_with: in words: ``any 3 of these 5 sheets``.
+        smallest_coalition: fewest sheets that open.
+        fewest_people: fewest people who open; None where no custodian is named.
+        most_losses: sheets that may be lost, whichever they are.
+        sheets: how many there are.
+        people_that_stop: people without whom there is no quorum.
+        sites_that_stop: sites without which there is none.
+        sites_that_open: sites that hold a quorum alone.
+        chance: of a quorum; None where no availability is stated.
+        generated_characters: length of a generated credential.
+        warnings: what is weak, a sentence each.
+        notes: what to know, a sentence each.
+        digest: SHA-256 of the policy, hexadecimal.
+    """
 
     name: str
     opens_with: str

@@ -16,7 +16,14 @@ from breakglass_shamir.operations.recorder import Recorder
 
 @dataclass(frozen=True, slots=True)
 class Destruction:
-    """Which sheets are gone, and before whom."""
+    """Which sheets are gone, and before whom (docs/guide-operator.md).
+
+    Attributes:
+        set_name: the set.
+        epoch: number of the sheets' epoch.
+        sheets: their seats.
+        witnesses: who saw it.
+    """
 
     set_name: str
     epoch: int
@@ -26,7 +33,14 @@ class Destruction:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One line of a protocol."""
+    """One line of a protocol (docs/guide-operator.md).
+
+    Attributes:
+        set_name: the set.
+        text: what was noted.
+        by: who noted it.
+        record: its number.
+    """
 
     set_name: str
     text: str

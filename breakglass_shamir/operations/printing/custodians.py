@@ -98,7 +98,13 @@ def _check_key(recorder: Recorder, custodian: str, sheet: str, fingerprint: str)
 
 @dataclass(frozen=True, slots=True)
 class Reassignment:
-    """A sheet that changed hands."""
+    """A sheet that changed hands (docs/guide-operator.md).
+
+    Attributes:
+        sheet: the seat.
+        before: who kept it; empty: nobody known.
+        after: who keeps it now.
+    """
 
     sheet: str
     before: str

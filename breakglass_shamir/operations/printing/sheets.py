@@ -83,7 +83,13 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Printing:
-    """Where the sheets go and how they come back."""
+    """Where the sheets go and how they come back (docs/guide-operator.md).
+
+    Attributes:
+        paper: ``a4`` or ``letter``.
+        readback: folder where scans of the printed sheets are expected; None: they are confirmed later.
+        timeout_s: how long to wait for people, in seconds.
+    """
 
     out: Path | None = None
     """Folder for files; None where a printer takes them."""

@@ -27,7 +27,11 @@ DEFAULT_PATIENCE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the sheets are read from."""
+    """Where the sheets are read from (docs/guide-officer.md).
+
+    Attributes:
+        scans: pictures, PDFs, and folders of them.
+    """
 
     scans: tuple[Path, ...] = ()
     typed: tuple[str, ...] = field(default=(), repr=False)

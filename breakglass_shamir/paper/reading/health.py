@@ -50,7 +50,7 @@ _Grid = list[list[bool | None]]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How worn a printed code is.
+    """How worn a printed code is (docs/guide-custodian.md).
 
     Attributes:
         word: ``fresh``, ``worn`` or ``replace``.
@@ -68,7 +68,7 @@ class Health:
         return round(self.used * 100)
 
     def in_words(self) -> str:
-        """Say it to a custodian: ``print fresh (4 %)``."""
+        """Say it to a custodian: ``print fresh (4 %)``. Never raises."""
         more = " of its error correction used: have it printed anew" if self.word == "replace" else ""
         unread = "; its other share code was not read" if self.unread else ""
         return f"print {_WORDS[self.word]} ({self.percent} %{more}{unread})"

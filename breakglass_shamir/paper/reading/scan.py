@@ -47,7 +47,7 @@ Read = Callable[[], bytes]
 
 @dataclass(frozen=True, slots=True)
 class ScannedCode:
-    """One QR code.
+    """One QR code (docs/spec/6-sheet.md).
 
     Attributes:
         text: what it says; it may be a share, so it is in no repr.
@@ -62,7 +62,7 @@ class ScannedCode:
 
 @dataclass(frozen=True, slots=True)
 class ScannedPage:
-    """One page of a scan.
+    """One page of a scan (docs/spec/6-sheet.md).
 
     Attributes:
         source: file name, and page where the file has several: ``scan3.pdf page 2``.
