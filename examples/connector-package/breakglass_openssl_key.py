@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
-from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
-from breakglass_shamir.connectors.port.base import Connector
-from breakglass_shamir.connectors.port.options import NO_OPTIONS
-from breakglass_shamir.errors import ConnectorError, InvalidInput
-from breakglass_shamir.hygiene import Secret
+from breakglass_shamir import NO_OPTIONS, Check, CheckResult, Connector, Preflight, Secret, errors
 
 OPENSSL = "/usr/bin/openssl"
 """The program that reads and writes such keys."""
@@ -39,7 +35,7 @@ class OpensslKeyConnector(Connector):
         super().__init__(target, account, options=options)
         parts = urlsplit(target)
         if parts.netloc or not parts.path.startswith("/"):
-            raise InvalidInput("openssl-key target is not a path: expected openssl-key:///absolute/path")
+            raise errors.InvalidInput("openssl-key target is not a path: expected openssl-key:///absolute/path")
         self._path = Path(unquote(parts.path))
 
     def _preflight(self, new: Secret | None) -> Preflight:
@@ -64,7 +60,7 @@ class OpensslKeyConnector(Connector):
         try:
             done = self._openssl([old, new], "-aes256", "-out", name)
             if done.returncode != 0:
-                raise ConnectorError("unchanged: the old credential did not open the key")
+                raise errors.ConnectorError("unchanged: the old credential did not open the key")
             copy.replace(self._path)
         finally:
             copy.unlink(missing_ok=True)
