@@ -53,6 +53,8 @@ class Signers:
     """Whether people can be asked, and are waited for."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.keys, tuple) or not all(isinstance(file, Path) for file in self.keys):
+            raise InvalidInput("expected the paths of officers' key files, got something else")
         absent = [str(file) for file in self.keys if not file.is_file()]
         if absent:
             raise InvalidInput(f"expected a key file, found none at {', '.join(absent)}")
