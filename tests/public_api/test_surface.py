@@ -3,6 +3,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ SNAPSHOT = Path(__file__).with_name("surface.txt")
 FRONT_DOOR = Path(breakglass_shamir.__file__)
 
 PUBLIC = {getattr(breakglass_shamir, name) for name in breakglass_shamir.__all__ if name != "NO_OPTIONS"}
+PARTS = ("Home.", "Sheets.", "Drills.", "Audit.")
 RAISING = ("Raises:", "Never raises", "may raise")
 
 
@@ -139,3 +141,13 @@ def test_the_package_says_what_is_private() -> None:
     assert "Everything else is private" in said
     assert "never accepted" in said
     assert "stays readable by every later release" in said
+
+
+def test_the_page_lists_every_public_name_and_every_call_of_a_home() -> None:
+    page = (ROOT / "docs" / "library.md").read_text()
+    names = re.findall(r"^\| `([A-Za-z_]+)` \|", page.partition("## Names")[2], re.M)
+    assert sorted(names) == sorted(breakglass_shamir.__all__)
+    table = page.partition("| of a `Home` |")[2].partition("\n\n")[0]
+    calls = {item.path.partition(".")[2] for item in of_kind("method") if item.path.startswith(PARTS)}
+    calls |= {item.path.partition(".")[2] for item in of_kind("property") if item.path.startswith("Home.")}
+    assert {call for call in calls if f"`{call}`" not in table} == {"close", "create", "folder"}

@@ -130,9 +130,10 @@ class World:
     def furnish(self, source: str) -> None:
         """Put the program, a key, its passphrase and a policy there."""
         (self.folder / "bin").mkdir()
-        program = self.folder / "bin" / "breakglass"
-        program.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{_PROGRAM}' \"$@\"\n")
-        program.chmod(0o755)
+        for name, words in (("breakglass", f"-c '{_PROGRAM}'"), ("python3", "")):
+            program = self.folder / "bin" / name
+            program.write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
+            program.chmod(0o755)
         (self.folder / "passphrase").write_text(PASSPHRASE)
         (self.folder / "policy.toml").write_text(source.replace(SHOWN_KEY, str(self.folder / "id_recovery")))
         (self.folder / "examples").symlink_to(ROOT / "examples")
@@ -269,7 +270,7 @@ def _name(path: Path) -> str:
 
 
 def _runs(document: Path) -> bool:
-    return any(step.command.startswith("breakglass") for step in steps(document.read_text()))
+    return any(step.command.startswith(("breakglass", "python3 ")) for step in steps(document.read_text()))
 
 
 SEALED = [path for path in DOCUMENTS if _runs(path) and "<!-- world: sealed -->" in path.read_text()]
