@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
@@ -53,7 +54,8 @@ NO_OVERRIDES = Overrides()
 class Home:
     """A terminal's home folder, its ledger open, with somebody at a desk (docs/spec/7-records.md).
 
-    A context manager. The ledger is written through; closing loses nothing.
+    A context manager. The ledger is written through; closing loses nothing. Every call of a home that was closed, or
+    that was opened in another thread, is an ``IllegalState``.
 
     Raises:
         NoHome: the folder has no ledger; ``Home.create`` makes one.
@@ -106,7 +108,11 @@ class Home:
         self.close()
 
     def close(self) -> None:
-        """Close the ledger, and end the process that decodes pictures. Never raises."""
+        """Close the ledger, and end the process that decodes pictures; a second time does nothing.
+
+        Raises:
+            IllegalState: it was opened in another thread.
+        """
         self._terminal.close()
 
     @property
@@ -187,7 +193,7 @@ class Home:
     @checked
     def split(
         self, policy: str, credential: Secret | None, printing: Printing, *, current: Secret | None = None,
-        totp_seed: Secret | None = None,
+        kind: CredentialKind | None = None, totp_seed: Secret | None = None,
     ) -> SplitResult:  # fmt: skip
         """Put a credential on paper: the first epoch of a set (docs/guide-operator.md).
 
@@ -196,6 +202,7 @@ class Home:
             credential: exactly these bytes; None: one is generated, and the target is changed to it.
             printing: where the sheets go.
             current: what opens the target now, when one is generated.
+            kind: what the secret bytes are; None: as the policy says.
             totp_seed: seed of the account's second factor, which rides along.
 
         Raises:
@@ -207,10 +214,11 @@ class Home:
             InvalidInput: an argument of another type, or no place for sheets.
         """
         check_printing(printing)
-        terminal = self._terminal
+        terminal, word = self._terminal, kind.name.lower().replace("_", "-") if kind else None
         return split.split(
-            terminal.at(""), policy, credential, printing, terminal.scanner, current=current, totp_seed=totp_seed
-        )
+            terminal.at(""), policy, credential, printing, terminal.scanner, current=current, kind=word,
+            totp_seed=totp_seed,
+        )  # fmt: skip
 
     @checked
     def note(self, name: str, text: str, *, by: str) -> Note:

@@ -4,6 +4,7 @@
 It is this room's own; other programs meet it as ``Home``.
 """
 
+import threading
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +12,7 @@ from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.policy.tables import RevealMode
 from breakglass_shamir.custody.records.words import check_human_text
-from breakglass_shamir.errors import BreakglassError, InvalidInput
+from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidInput
 from breakglass_shamir.ledger import home
 from breakglass_shamir.operations.credential.recombine import CLASSIFICATIONS, Use
 from breakglass_shamir.operations.desk import Desk
@@ -30,6 +31,8 @@ class Terminal:
 
     def __init__(self, folder: Path, desk: Desk, record_to: Path | None) -> None:
         self.desk = desk
+        self._thread = threading.get_ident()
+        self._closed = False
         self.recorder = Recorder(home.open_home(folder, BESIDE), desk, record_to=record_to)
         self._scanner: Scanner | None = None
 
@@ -41,7 +44,14 @@ class Terminal:
         return self._scanner
 
     def at(self, name: str) -> Recorder:
-        """Return the recorder, at a set and at no opening, with what other processes recorded meanwhile."""
+        """Return the recorder, at a set and at no opening, with what other processes recorded meanwhile.
+
+        Raises:
+            IllegalState: the home was closed, or was opened in another thread.
+        """
+        if self._closed:
+            raise IllegalState("this home was closed", hint="open it again: Home(folder, desk)")
+        self._refuse_other_threads()
         self.recorder.set_name, self.recorder.opening = name, ""
         self.recorder.ledger.catch_up()
         return self.recorder
@@ -63,10 +73,22 @@ class Terminal:
         return given.files if given else ()
 
     def close(self) -> None:
-        """End the scanner and close the ledger."""
+        """End the scanner and close the ledger; a second time does nothing.
+
+        Raises:
+            IllegalState: the home was opened in another thread.
+        """
+        if self._closed:
+            return
+        self._refuse_other_threads()
+        self._closed = True
         if self._scanner is not None:
             self._scanner.close()
         self.recorder.close()
+
+    def _refuse_other_threads(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise IllegalState("this home was opened in another thread", hint="open one of its own in each thread")
 
 
 def check_request(request: Request, purpose: str) -> None:

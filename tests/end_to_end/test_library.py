@@ -4,6 +4,7 @@
 import datetime
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 
 from breakglass_shamir import (
     Credential,
+    CredentialKind,
     EmptyDesk,
     Group,
     Home,
     Overrides,
+    Pool,
     Printing,
     Request,
     Secret,
@@ -22,10 +25,12 @@ from breakglass_shamir import (
     Structure,
     Use,
     errors,
+    hazmat,
+    read_pages,
     render_sheet,
     split,
 )
-from tests.end_to_end.life import CUSTODIANS, NAME, Life, assert_holds_no, passphrase
+from tests.end_to_end.life import CUSTODIANS, NAME, Life, assert_holds_no, live_sheets, passphrase
 
 REQUEST = Request("emergency", "idp-outage", "INC-1234", "nobody can log in", ("Olga", "Oskar"), "show", 600)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "library"
@@ -208,6 +213,38 @@ def test_a_folder_without_a_ledger_and_one_with_it_are_told_apart(tmp_path: Path
         Home.create(tmp_path, "second", EmptyDesk())
     with Home(tmp_path, EmptyDesk()) as home, pytest.raises(errors.UnknownSet):
         home.status("nothing")
+
+
+def test_a_home_that_was_closed_or_belongs_to_another_thread_says_so(life: Life) -> None:
+    home = Home(life.home, EmptyDesk())
+    said: list[Exception] = []
+
+    def elsewhere() -> None:
+        for call in (home.status, home.close):
+            try:
+                call()
+            except errors.BreakglassError as error:
+                said.append(error)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert [type(error) for error in said] == [errors.IllegalState] * 2
+    home.close()
+    home.close()
+    for call in (home.status, home.audit.verify, lambda: home.cancel(NAME, reason="none")):
+        with pytest.raises(errors.IllegalState, match="closed"):
+            call()
+
+
+def test_the_kind_of_a_credential_is_put_on_paper(fresh: Life) -> None:
+    with Home(fresh.home, EmptyDesk()) as home:
+        home.split(fresh.policy.read_text(), fresh.secret, Printing(fresh.sheets(1)), kind=CredentialKind.OPAQUE)
+    pool = Pool()
+    for page in read_pages([path.read_bytes() for path in live_sheets(fresh.sheets(1))]):
+        for code in page.codes:
+            pool.add(code.text)
+    assert hazmat.open_without_record(pool).kind is CredentialKind.OPAQUE
 
 
 EXPECTED = {

@@ -11,6 +11,7 @@ import pytest
 
 from breakglass_shamir import (
     Audit,
+    CredentialKind,
     Drills,
     EmptyDesk,
     Home,
@@ -29,6 +30,7 @@ REQUEST = Request("emergency", "outage", "T-1", "no way in", ("one", "two"), "ex
 FITTING: dict[Any, Any] = {
     str: "x", Path: Path("x"), bool: True, int: 1, Secret: Secret(b"x"), Request: REQUEST, Use: Use(("true",)),
     Sources: Sources(typed=("x",)), Printing: Printing(Path("x")), Overrides: Overrides(), Signers: Signers(),
+    CredentialKind: CredentialKind.TOKEN,
 }  # fmt: skip
 
 
