@@ -45,9 +45,17 @@ _IGNORED = str.maketrans("", "", WHITE_SPACE + "-")
 
 def encode(data: bytes) -> str:
     """Encode bytes, most significant bit first; the last symbol is filled with zero bits."""
-    count = -(-len(data) * 8 // 5)
-    number = int.from_bytes(data, "big") << (count * 5 - len(data) * 8)
-    return "".join(ALPHABET[number >> (5 * position) & 31] for position in range(count - 1, -1, -1))
+    symbols = []
+    pending = bits = 0
+    for byte in data:
+        pending, bits = pending << 8 | byte, bits + 8
+        while bits >= 5:
+            bits -= 5
+            symbols.append(ALPHABET[pending >> bits])
+            pending &= (1 << bits) - 1
+    if bits:
+        symbols.append(ALPHABET[pending << 5 - bits])
+    return "".join(symbols)
 
 
 def decode(symbols: str) -> bytes:
@@ -63,12 +71,17 @@ def decode(symbols: str) -> bytes:
     spare = len(symbols) * 5 - length * 8
     if spare >= 5:
         raise MalformedText(f"expected a possible base32 length, got {len(symbols)} characters")
-    number = 0
+    decoded = bytearray()
+    pending = bits = 0
     for position, symbol in enumerate(symbols, 1):
-        number = number << 5 | _value(symbol, position)
-    if number & (1 << spare) - 1:
+        pending, bits = pending << 5 | _value(symbol, position), bits + 5
+        if bits >= 8:
+            bits -= 8
+            decoded.append(pending >> bits)
+            pending &= (1 << bits) - 1
+    if pending:
         raise MalformedText("expected zero bits at the end of the text, got others")
-    return (number >> spare).to_bytes(length, "big")
+    return bytes(decoded)
 
 
 def normalise(text: str) -> str:
