@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from breakglass_shamir.connectors.port.options import TLS_OPTIONS, Tls, tls
+from breakglass_shamir.connectors.port.words import is_host
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -231,6 +232,8 @@ def _split(uri: str) -> tuple[str, str, int | None, str]:
         or parts.fragment
         or "@" in parts.netloc
         or not uri[len(scheme) :].startswith("://")
+        or (host and not is_host(host))
+        or not unquote(parts.path).isprintable()
     ):
         raise InvalidInput(
             f"{scheme} target is malformed: expected {scheme}://HOST[:PORT]/DATABASE, or {scheme}:///DATABASE",
