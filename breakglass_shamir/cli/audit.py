@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from breakglass_shamir import shell
 from breakglass_shamir.cli.audit_report import report
 from breakglass_shamir.cli.audit_verify import receipt, verify
 from breakglass_shamir.cli.screen.terminal import Terminal
@@ -57,7 +58,8 @@ def export(terminal: Terminal, identifier: str, out: Path) -> None:
     with recorder(terminal) as opened:
         found = operation.export(opened.ledger, identifier, out)
     lines = [
-        f"{found.records} records, {len(found.files)} files in {out}; check them with: sh {out}/verify.sh",
+        f"{found.records} records, {len(found.files)} files in {out}; "
+        f"check them with: sh {shell.operand(out / operation.SCRIPT)}",
         f"sha256 of SHA256SUMS: {found.sums_sha256}",
     ]
     terminal.result(found, lines)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from breakglass_shamir import shell
 from breakglass_shamir.cli.screen.values import PATH
 from breakglass_shamir.errors import BreakglassError
 
@@ -40,7 +41,7 @@ def give_receipts(terminal: "Terminal", opened: "Recorder", folder: Path | None)
     try:
         given = receipts.give(opened, folder)
     except BreakglassError as error:
-        again = f"breakglass audit receipt {opened.opening[:12]} --out FILE"
+        again = shell.breakglass("audit receipt", opened.opening[:12], options="--out FILE")
         terminal.warn(f"no receipt was written: {error}; make one with: {again}")
         return ()
     if given is None:

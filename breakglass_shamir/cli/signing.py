@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from breakglass_shamir import shell
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
 
@@ -45,6 +46,8 @@ def _lines(found: "Declaration") -> list[str]:
         f"signatures: {found.counted} of {found.needed} officers",
     ]
     if found.file is not None:
-        lines.append(f"sign it elsewhere with: ssh-keygen -Y sign -f KEYFILE -n {found.namespace} {found.file.name}")
-        lines.append(f"then here: breakglass sign {found.set_name} --signature {found.file.name}.sig")
+        name = shell.operand(found.file.name)
+        signature = shell.word(f"{found.file.name}.sig")
+        lines.append(f"sign it elsewhere with: ssh-keygen -Y sign -f KEYFILE -n {found.namespace} {name}")
+        lines.append(f"then here: {shell.breakglass('sign', found.set_name, options=f'--signature {signature}')}")
     return lines

@@ -14,6 +14,7 @@ What it does not do: it makes no connection and keeps no connector.
 import importlib
 from collections.abc import Callable, Mapping
 
+from breakglass_shamir import shell
 from breakglass_shamir.connectors.port.base import Connector, scheme_of
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
@@ -92,7 +93,8 @@ def _load(scheme: str, loader: Callable[[], object]) -> type[Connector]:
     try:
         found = loader()
     except Exception as error:
-        extra = f": pip install 'breakglass-shamir[{EXTRAS[scheme]}]'" if scheme in EXTRAS else ""
+        wanted = shell.word(f"breakglass-shamir[{EXTRAS[scheme]}]") if scheme in EXTRAS else ""
+        extra = f": pip install {wanted}" if wanted else ""
         raise ConnectorError(
             f"connector for {scheme} could not be loaded: {error}", hint=f"install what it needs{extra}"
         ) from error

@@ -9,6 +9,7 @@ the officer. Alerts never keep a record waiting: a courier beside this program d
 import time
 from pathlib import Path
 
+from breakglass_shamir import shell
 from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.life.state import LedgerState, SetState
 from breakglass_shamir.custody.records.openings import Refused
@@ -119,7 +120,7 @@ class Recorder:
         self._courier = Courier(target)
         self.desk.warn(
             f"the ledger could not be written and goes on in {target}; "
-            f"from now on use: breakglass --home {target} ..., and write to the old one no more"
+            f"from now on use: {shell.breakglass('...', home=target)}, and write to the old one no more"
         )
         warn_of_memory(self.desk, target)
 

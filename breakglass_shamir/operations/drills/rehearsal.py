@@ -17,6 +17,7 @@ Rules:
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from breakglass_shamir import shell
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
@@ -127,12 +128,16 @@ def rehearse(
     if result == "fail":
         raise Exposed(
             f"the rehearsal of {state.name} failed: {reasons[0]}",
-            hint=f"take the credential for known: breakglass rotate {state.name} --scan PATH... --out DIR",
+            hint=f"take the credential for known: {_rotate(state.name)}",
         )
     return DrillOutcome(
         state.name, recorder.opening, "rehearsal", epoch.number, found.sheets, live, "", steps.taken, result, reasons,
         STATUS_IDS[result],
     )  # fmt: skip
+
+
+def _rotate(name: str) -> str:
+    return shell.breakglass("rotate", name, options="--scan PATH... --out DIR")
 
 
 def _in_an_allowed_mode(state: SetState, request: Request) -> Request:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir import shell
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.life.state import EpochState
@@ -87,9 +88,13 @@ def inspect_seal(recorder: Recorder, sheet: str, serial: str, findings: Sequence
     if found.result == "fail":
         raise Exposed(
             f"roll-call of sheet {sheet} of {recorder.set_name} failed: {'; '.join(said)}",
-            hint=f"take the sheet for seen: breakglass void {recorder.set_name} {sheet} --reason R, then rotate",
+            hint=f"take the sheet for seen: {_void(recorder.set_name, sheet)}, then rotate",
         )
     return found
+
+
+def _void(name: str, sheet: str) -> str:
+    return shell.breakglass("void", name, sheet, options="--reason R")
 
 
 def verify_live(

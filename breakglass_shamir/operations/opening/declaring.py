@@ -13,6 +13,7 @@ It scans nothing; ``opening.py`` does.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from breakglass_shamir import shell
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.gates import Problem, Request
 from breakglass_shamir.custody.life.moment import Moment
@@ -176,15 +177,16 @@ def record_refusal(recorder: Recorder, stage: str, error: BreakglassError) -> No
 def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
     """Say how an opening that stands in the way is ended; empty: the override is the only way."""
     under_way = recorder.set_state.opening
-    override = f"an emergency may pass with --override {gate} --override-reason R"
+    override = f"an emergency may pass with --override {shell.word(gate)} --override-reason R"
     if gate == "signatures":
-        way = f"sign with: breakglass sign {recorder.set_name} --key KEYFILE, and repeat this command"
+        command = shell.breakglass("sign", recorder.set_name, options="--key KEYFILE")
+        way = f"sign with: {command}, and repeat this command"
         return f"{way}; {override}" if emergency else way
     if gate != "under-way" or under_way is None:
         return override if emergency else f"a drill or rotation overrides nothing; {override}: breakglass recombine"
     word = "emergency" if under_way.declared.purpose == "emergency" else "drill"
-    ended = f"close NAME --as {word}" if under_way.was_opened else "cancel NAME --reason R"
-    way = f"if nobody works on it any more: breakglass {ended}".replace("NAME", recorder.set_name)
+    verb, options = ("close", f"--as {word}") if under_way.was_opened else ("cancel", "--reason R")
+    way = f"if nobody works on it any more: {shell.breakglass(verb, recorder.set_name, options=options)}"
     return f"{way}; {override}" if emergency else way
 
 

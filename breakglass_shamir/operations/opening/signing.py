@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir import shell
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.custody.life import gates, officers
 from breakglass_shamir.custody.life.gates import Problem
@@ -213,7 +214,8 @@ def _question(recorder: Recorder) -> str:
     name = recorder.set_name
     return (
         f"{_missing(recorder)[0].text}. Name a key file to sign here, or in another window: "
-        f"breakglass sign {name} --key FILE, or --out FILE and --signature FILE for somebody elsewhere. Empty: stop"
+        f"{shell.breakglass('sign', name, options='--key FILE')}, or --out FILE and --signature FILE for somebody "
+        "elsewhere. Empty: stop"
     )
 
 

@@ -35,6 +35,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from breakglass_shamir import shell
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.paper.printing import ipp
 from breakglass_shamir.paper.printing.cups_programs import find_program, run
@@ -125,7 +126,8 @@ class Printer:
         state, reasons = self._server.printer_state()
         if state == ipp.PRINTER_STOPPED:
             raise PaperError(
-                f"the printer {self.name} is stopped{reasons}", hint=f"start it with: cupsenable {self.name}"
+                f"the printer {self.name} is stopped{reasons}",
+                hint=f"start it with: cupsenable {shell.operand(self.name)}",
             )
 
     def _submit(self, pdf: bytes, title: str, media: str, deadline: float) -> int:
