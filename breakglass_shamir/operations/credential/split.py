@@ -88,6 +88,8 @@ def split(
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
     policy = policies.parse(source)
+    if policy.name not in recorder.state.sets:
+        policies.check_new(policy)
     check_printer(printing.printer)
     recorder.set_name = policy.name
     _refuse_existing(recorder)

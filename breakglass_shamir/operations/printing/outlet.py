@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from breakglass_shamir.custody.names import inside
 from breakglass_shamir.errors import FileExists, PaperError
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.folders import on_memory
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 SPOOL = Path("/var/spool/cups")
 """Where CUPS keeps a document while it is printed, unless its ``RequestRoot`` says otherwise."""
+
+
+ROOM_BYTES = 48 * 1024
+"""Room that a sheet or card needs, on an average of both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +97,35 @@ def to_folder(documents: Sequence[Document], folder: Path, scanner: Scanner, des
         FileExists: a file is already there; nothing was written.
         PaperError: a file could not be written or does not read back; what was written is removed.
     """
-    taken = [document.name for document in documents if (folder / document.name).exists()]
-    if taken:
-        raise FileExists(f"{', '.join(taken)} in {folder} would be overwritten", hint="choose another --out")
+    paths = [inside(folder, document.name) for document in documents]
+    refuse_taken(paths)
     for warning in folder_warnings(folder):
         desk.warn(warning)
     written: list[Path] = []
     try:
         _make_folder(folder)
-        for document in documents:
-            written.append(folder / document.name)
-            _write(written[-1], document.pdf)
+        for path, document in zip(paths, documents, strict=True):
+            written.append(path)
+            _write(path, document.pdf)
         for path, document in zip(written, documents, strict=True):
-            _verify(path.name, scanner.read_once(path), document.codes)
+            verify(path.name, scanner.read_once(path), document.codes)
     except BaseException:
         remove(written)
         raise
     what = tuple(document.what for document in documents)
     return Printed(tuple(written), what, f"{len(written)} files written to {folder} and read back")
+
+
+def refuse_taken(paths: Iterable[Path]) -> None:
+    """Refuse to overwrite a sheet.
+
+    Raises:
+        FileExists: one of these files is there, or a link of its name.
+    """
+    taken = [path for path in paths if os.path.lexists(path)]
+    if taken:
+        listed = ", ".join(path.name for path in taken)
+        raise FileExists(f"{listed} in {taken[0].parent} would be overwritten", hint="choose another --out")
 
 
 def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, desk: Desk) -> Printed:
@@ -120,7 +136,7 @@ def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, de
             it tried again.
     """
     for document in documents:
-        _verify(document.what, scanner.read_frame(document.pdf, document.what), document.codes)
+        verify(document.what, scanner.read_frame(document.pdf, document.what), document.codes)
     queue, done = _queue(printer), list[str]()
     warning = spool_warning()
     if warning:
@@ -131,6 +147,37 @@ def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, de
         desk.say(f"{document.what}: printed ({number} of {len(documents)})")
     where = f"{len(done)} documents printed on {printer}, each read back before"
     return Printed((), tuple(done), where, printer, tuple(documents))
+
+
+def check_folders(out: Path | None, readback: Path | None, names: Iterable[str], count: int) -> None:
+    """See that sheets could be written to a folder, and scans be read from another; neither is made or written.
+
+    Args:
+        out: for the sheets; None: a printer takes them.
+        readback: for the scans; None: there is none.
+        names: files that will be made, as far as they are known.
+        count: how many that will be.
+
+    Raises:
+        FileExists: a sheet would be overwritten.
+        PaperError: a folder cannot be written, or there is no room.
+    """
+    if out is not None:
+        refuse_taken([inside(out, name) for name in names])
+        place = out
+        while not os.path.lexists(place):
+            place = place.parent
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            what = "is no folder" if not place.is_dir() else "cannot be written"
+            raise PaperError(f"the folder {out} cannot be used: {place} {what}", hint="name another --out")
+        facts = os.statvfs(place)
+        if facts.f_bavail * facts.f_frsize < count * ROOM_BYTES:
+            raise PaperError(f"there is no room for {count} sheets and cards in {out}", hint="name another --out")
+    if readback is not None and not os.access(readback, os.R_OK | os.W_OK | os.X_OK):
+        raise PaperError(
+            f"the folder {readback} for --readback cannot be read and written",
+            hint="scans are deleted there once verified",
+        )
 
 
 def check_printer(name: str) -> None:
@@ -218,7 +265,7 @@ def _write(path: Path, pdf: bytes) -> None:
         ) from error
 
 
-def _verify(name: str, pages: Iterable[ScannedPage], expected: frozenset[str]) -> None:
+def verify(name: str, pages: Iterable[ScannedPage], expected: frozenset[str]) -> None:
     """Compare what a document reads back as with what was meant: nothing missing, nothing more."""
     found: set[str] = set()
     for page in pages:
