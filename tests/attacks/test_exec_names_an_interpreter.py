@@ -21,8 +21,8 @@ from breakglass_shamir.hygiene import Secret
 
 PROGRAMS = (
     "sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "busybox", "python3", "perl", "ruby", "node",
-    "php", "awk", "gawk", "mawk", "lua", "lua5.4", "tclsh", "expect", "sqlite3", "psql", "mysql", "ed", "ex", "bc", "dc",
-    "m4", "gdb", "guile", "parallel", "xargs", "batch", "env", "R",
+    "php", "awk", "gawk", "mawk", "lua", "lua5.4", "tclsh", "expect", "sqlite3", "psql", "mysql", "ed", "ex", "bc",
+    "dc", "m4", "gdb", "guile", "parallel", "xargs", "batch", "env", "R",
 )  # fmt: skip
 """What takes standard input for a program, or for commands."""
 
@@ -30,8 +30,9 @@ INSTALLED = {name: found for name in PROGRAMS if (found := shutil.which(name, pa
 """Those that are here; the first shells and python3 always are."""
 
 WORDS = (
-    "$(touch {mark})", "`touch {mark}`", "\n touch {mark}\n", ";touch {mark};", "'; touch {mark}; '", '"; touch {mark}; "',
-    "@{{[`touch {mark}`]}}", "#{{`touch {mark}`}}", "[exec touch {mark}]", "!touch {mark}", "\n\\! touch {mark}\n",
+    "$(touch {mark})", "`touch {mark}`", "\n touch {mark}\n", ";touch {mark};", "'; touch {mark}; '",
+    '"; touch {mark}; "', "@{{[`touch {mark}`]}}", "#{{`touch {mark}`}}", "[exec touch {mark}]",
+    "!touch {mark}", "\n\\! touch {mark}\n",
     "\n.shell touch {mark}\n", "\nshell touch {mark}\n", "syscmd(`touch {mark}')", "<?php `touch {mark}`; ?>",
     "\n__import__('os').system('touch {mark}')\n", "\nrequire('child_process').execSync('touch {mark}')\n",
     "\nBEGIN {{ system('touch {mark}') }}\n", "\nos.execute('touch {mark}')\n", "\n(system \"touch {mark}\")\n",

@@ -45,7 +45,8 @@ class ExecConnector(Connector):
     nor any folder above it. It gets two lines on standard input, ``exit`` and a JSON object in hexadecimal, and writes
     one JSON object on standard output.
 
-    What may name it: an adopted policy. A set that is known from its sheets alone gets no such target, whoever types it.
+    What may name it: an adopted policy. A set that is known from its sheets alone gets no such target, whoever
+    types it.
 
     Options: ``abilities``, words of ``logins_since password_changed_at open_sessions end_sessions issue`` that the
     program answers; ``grace_window``, seconds for which the target may accept the old credential after a change;
