@@ -46,8 +46,10 @@ def _lines(found: "Declaration") -> list[str]:
         f"signatures: {found.counted} of {found.needed} officers",
     ]
     if found.file is not None:
-        name = shell.operand(found.file.name)
-        signature = shell.word(f"{found.file.name}.sig")
-        lines.append(f"sign it elsewhere with: ssh-keygen -Y sign -f KEYFILE -n {found.namespace} {name}")
-        lines.append(f"then here: {shell.breakglass('sign', found.set_name, options=f'--signature {signature}')}")
+        lines.append(
+            f"sign it elsewhere with: ssh-keygen -Y sign -f KEYFILE -n {shell.word(found.namespace)} "
+            f"{shell.operand(found.file.name)}"
+        )
+        back = f"--signature {shell.word(found.file.name + '.sig')}"
+        lines.append(f"then here: {shell.breakglass('sign', found.set_name, options=back)}")
     return lines

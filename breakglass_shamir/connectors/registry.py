@@ -93,8 +93,7 @@ def _load(scheme: str, loader: Callable[[], object]) -> type[Connector]:
     try:
         found = loader()
     except Exception as error:
-        wanted = shell.word(f"breakglass-shamir[{EXTRAS[scheme]}]") if scheme in EXTRAS else ""
-        extra = f": pip install {wanted}" if wanted else ""
+        extra = f": pip install {shell.word(f'breakglass-shamir[{EXTRAS[scheme]}]')}" if scheme in EXTRAS else ""
         raise ConnectorError(
             f"connector for {scheme} could not be loaded: {error}", hint=f"install what it needs{extra}"
         ) from error

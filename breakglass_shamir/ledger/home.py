@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from breakglass_shamir import shell
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted
 from breakglass_shamir.custody.records.words import check_human_text
@@ -120,7 +121,7 @@ def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
     """
     old = ledger.path.parent
     if _has_ledger(target):
-        raise FileExists(f"a ledger is already in {target}", hint=f"use it: breakglass --home {target}")
+        raise FileExists(f"a ledger is already in {target}", hint=f"use it: {shell.breakglass('...', home=target)}")
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone_in(target):

@@ -28,6 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from breakglass_shamir import shell
 from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, sign_note
 from breakglass_shamir.custody.life import lifecycle
@@ -384,7 +385,7 @@ def refuse_moved(folder: Path) -> None:
         return
     raise LedgerElsewhere(
         f"the ledger in {folder} was moved and goes on in {place}",
-        hint=f"use: breakglass --home {place} ..., or remove the file {note} when that place is lost",
+        hint=f"use: {shell.breakglass('...', home=place)}, or remove the file {note} when that place is lost",
     )
 
 

@@ -98,37 +98,6 @@ class Demo(EmptyDesk):
         """Pass on what a scan was."""
         self.detail(f"{source}: {answer.message}")
 
-<<<<<<< HEAD
-=======
-    def typing(self) -> AbstractContextManager[None]:
-        """Nobody types."""
-        return nullcontext()
-
-    def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
-        """Nobody types."""
-        return None
-
-    def says_enough(self) -> bool:
-        """Nobody says so."""
-        return False
-
-    def name_set(self) -> str:
-        """Nobody is asked."""
-        return ""
-
-    def can_ask(self) -> bool:
-        """Nobody is asked."""
-        return False
-
-    def name_target(self, uri: str, account: str, problem: str) -> tuple[str, str] | None:
-        """Nobody is asked."""
-        return None
-
-    def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
-        """No officer of the demonstration signs."""
-        return None
-
->>>>>>> cc0e20f (Let people name the target of a set without a policy, and refuse before opening what can be refused)
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Every custodian is here and takes the sheet."""
         self.detail(f"the custodian ({custodian}) takes the new sheet {sheet}")

@@ -124,6 +124,14 @@ class EmptyDesk(Desk):
         """Nobody is asked."""
         return ""
 
+    def can_ask(self) -> bool:
+        """Nobody is asked."""
+        return False
+
+    def name_target(self, uri: str, account: str, problem: str) -> tuple[str, str] | None:
+        """Nobody names one."""
+        return None
+
     def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
         """No officer is here to sign."""
         return None

@@ -185,7 +185,7 @@ def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
     if gate != "under-way" or under_way is None:
         return override if emergency else f"a drill or rotation overrides nothing; {override}: breakglass recombine"
     word = "emergency" if under_way.declared.purpose == "emergency" else "drill"
-    verb, options = ("close", f"--as {word}") if under_way.was_opened else ("cancel", "--reason R")
+    verb, options = ("close", f"--as {shell.word(word)}") if under_way.was_opened else ("cancel", "--reason R")
     way = f"if nobody works on it any more: {shell.breakglass(verb, recorder.set_name, options=options)}"
     return f"{way}; {override}" if emergency else way
 

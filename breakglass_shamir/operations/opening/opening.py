@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.gates import Problem, Request
@@ -215,6 +216,8 @@ def _recover(recorder: Recorder, found: Quorum, pinned_by: HeldReceipt | None) -
             )
         )  # fmt: skip
     name = recorder.set_name
+    if spelled := names.lookalike(name):
+        recorder.desk.warn(f"the name of this set has characters that no new set's name has: {spelled}")
     if pinned_by is not None:
         _pin(recorder, found.epoch_id, pinned_by)
         return
