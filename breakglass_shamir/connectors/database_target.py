@@ -177,6 +177,15 @@ def require_driver(package: str, extra: str) -> None:
         ) from error
 
 
+def driver_problems(package: str, extra: str) -> tuple[str, ...]:
+    """Return why a driver cannot be used, in one sentence; arguments as :func:`require_driver`."""
+    try:
+        require_driver(package, extra)
+    except ConnectorError as error:
+        return (f"{error}; {error.hint}",)
+    return ()
+
+
 def password_problems(secret: Secret) -> list[str]:
     """Return why a secret can be no database password, one sentence each; none of them repeats it."""
     value = secret.reveal()

@@ -120,6 +120,11 @@ def queue_lock(digest: str) -> str:
     return f"outbox-{digest}.lock"
 
 
+def trial(number: int) -> str:
+    """Return the file name of a trial, by which a folder is seen to take files."""
+    return f"trial-{number:016x}.tmp"
+
+
 def inside(folder: _Path, name: str) -> _Path:
     """Return the path of a file in a folder.
 

@@ -20,7 +20,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.credential import Credential, CredentialKind
 from breakglass_shamir.custody.policy.source import BY_PEOPLE
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.errors import IllegalState, InvalidInput
+from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
 _KINDS = {
@@ -73,13 +73,15 @@ def endpoints_of(policy: Policy) -> tuple[Connector, ...]:
 
 
 def check_reach(policy: Policy) -> None:
-    """Hold that every connector of a policy can be made, and that what it names for the paper can be read.
+    """Hold that every connector of a policy can be made and used here, and that a file it names for paper can be read.
 
     Raises:
         InvalidInput: no connector takes a target, or the file of authorities cannot be read.
-        ConnectorError: one could not be loaded.
+        ConnectorError: one could not be loaded, or this machine lacks what it needs.
     """
-    endpoints_of(policy)
+    for connector in endpoints_of(policy):
+        if lacking := connector.missing():
+            raise ConnectorError(f"{connector.target} cannot be reached from here: {'; '.join(lacking)}")
     _ca_fingerprint(policy)
 
 

@@ -65,6 +65,23 @@ def test_no_command_in_a_message_holds_an_unquoted_value() -> None:
     assert [one for one in found if "__version__" not in one] == []
 
 
+def test_no_command_is_put_together_in_another_way() -> None:
+    """By a plus, a percent sign, ``format`` or ``replace`` the walk above would not see it."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())) if path.name != "recover.py" else ():
+            match node:
+                case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Add() | ast.Mod()):
+                    pass
+                case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format" | "replace")):
+                    pass
+                case _:
+                    continue
+            if re.search(r"(?:^|[^\w-])breakglass [a-z]|(?:^|[^\w-])ssh-keygen -|--[a-z-]+ ?$", text):
+                found.append(f"{path.relative_to(PACKAGE)}:{node.lineno}: {text[-60:]!r}")
+    assert found == []
+
+
 def test_the_walk_finds_what_it_looks_for() -> None:
     for text in ("settle it with: breakglass rotate ", "check it: sh ", "pass with --override ", "breakglass --home "):
         assert COMMAND.search(text), text

@@ -89,6 +89,10 @@ class KerberosConnector(Connector):
         name, _, realm = account.partition("@")
         self._principal = f"{name}@{realm or self._site.realm}"
 
+    def missing(self) -> tuple[str, ...]:
+        """Return which of the MIT programs is not there."""
+        return tools.missing("kinit", "kpasswd")
+
     def _preflight(self, new: Secret | None) -> Preflight:
         return self._preflight_as(new, None)
 

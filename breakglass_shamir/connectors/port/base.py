@@ -100,6 +100,10 @@ class Connector(ABC):
         """
         return ()
 
+    def missing(self) -> tuple[str, ...]:
+        """Return what this machine lacks for it, a driver or a program, one sentence each; the target is not asked."""
+        return ()
+
     def preflight(self, new: Secret | None, current: Secret | None = None) -> Preflight:
         """Find out what stands against a rotation, changing nothing.
 

@@ -73,6 +73,10 @@ class ExecConnector(Connector):
         vars(self)["abilities"] = _abilities(options)
         vars(self)["grace_window_s"] = _grace_window_s(options)
 
+    def missing(self) -> tuple[str, ...]:
+        """Return why the program may not be run."""
+        return tuple(file_problems(self._program))
+
     def _preflight(self, new: Secret | None) -> Preflight:
         return self._preflight_as(new, None)
 

@@ -9,7 +9,7 @@ Rules:
 2. In a planned rotation and a drill it stops. In an emergency it is said, and stops nothing.
 3. What only the sheets can tell is asked when they are there, before they are combined.
 
-It makes nothing: no folder, no file, and no question to a target.
+It leaves nothing behind, and asks no target.
 """
 
 from collections.abc import Callable, Iterator

@@ -12,11 +12,14 @@ It does not know what a sheet says; ``sheets`` does.
 """
 
 import os
+import secrets
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.names import inside
 from breakglass_shamir.errors import FileExists, PaperError
 from breakglass_shamir.operations.desk import Desk
@@ -149,13 +152,13 @@ def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, de
     return Printed((), tuple(done), where, printer, tuple(documents))
 
 
-def check_folders(out: Path | None, readback: Path | None, names: Iterable[str], count: int) -> None:
-    """See that sheets could be written to a folder, and scans be read from another; neither is made or written.
+def check_folders(out: Path | None, readback: Path | None, files: Iterable[str], count: int) -> None:
+    """See that sheets could be written to a folder, and scans be read from another; nothing is left behind.
 
     Args:
         out: for the sheets; None: a printer takes them.
         readback: for the scans; None: there is none.
-        names: files that will be made, as far as they are known.
+        files: that will be made, as far as they are known.
         count: how many that will be.
 
     Raises:
@@ -163,16 +166,8 @@ def check_folders(out: Path | None, readback: Path | None, names: Iterable[str],
         PaperError: a folder cannot be written, or there is no room.
     """
     if out is not None:
-        refuse_taken([inside(out, name) for name in names])
-        place = out
-        while not os.path.lexists(place):
-            place = place.parent
-        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-            what = "is no folder" if not place.is_dir() else "cannot be written"
-            raise PaperError(f"the folder {out} cannot be used: {place} {what}", hint="name another --out")
-        facts = os.statvfs(place)
-        if facts.f_bavail * facts.f_frsize < count * ROOM_BYTES:
-            raise PaperError(f"there is no room for {count} sheets and cards in {out}", hint="name another --out")
+        refuse_taken([inside(out, name) for name in files])
+        _try_folder(out, count)
     if readback is not None and not os.access(readback, os.R_OK | os.W_OK | os.X_OK):
         raise PaperError(
             f"the folder {readback} for --readback cannot be read and written",
@@ -250,6 +245,31 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise PaperError(f"the folder {folder} could not be made: {error.strerror}") from error
+
+
+def _try_folder(folder: Path, count: int) -> None:
+    """Make a folder and a file in it for a moment.
+
+    Raises:
+        PaperError: that cannot be done, or there is no room for so many sheets.
+    """
+    made: list[Path] = []
+    try:
+        for place in reversed([one for one in (folder, *folder.parents) if not os.path.lexists(one)]):
+            place.mkdir(mode=0o700)
+            made.append(place)
+        trial = inside(folder, names.trial(secrets.randbits(64)))
+        os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        trial.unlink()
+        facts = os.statvfs(folder)
+    except OSError as error:
+        raise PaperError(f"the folder {folder} cannot be used: {error.strerror}", hint="name another --out") from error
+    finally:
+        for place in reversed(made):
+            with suppress(OSError):
+                place.rmdir()
+    if facts.f_bavail * facts.f_frsize < count * ROOM_BYTES:
+        raise PaperError(f"there is no room for {count} sheets and cards in {folder}", hint="name another --out")
 
 
 def _write(path: Path, pdf: bytes) -> None:
