@@ -276,7 +276,7 @@ def _rotate(
     """
     name, interrupted = recorder.set_name, recorder.set_state.applying
     nobody_named = naming.is_open(recorder, way.named) and not recorder.desk.can_ask()
-    options = "--scan PATH... --out DIR" + (" --target URI" if naming.is_open(recorder, way.named) else "")
+    options = "--scan PATH... --out DIR" + ("" if way.source else f" --target {shell.word(way.named.uri or 'URI')}")
     hint = f"settle it with: {shell.breakglass('rotate', name, options=options)}"
     if interrupted:
         command = shell.breakglass("rotate", name, options="--scan PATH...")
