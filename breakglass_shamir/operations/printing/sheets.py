@@ -151,15 +151,15 @@ def check_drawing(policy: Policy, printing: Printing, checkpoint: Checkpoint, sc
         InvalidInput: a name cannot be printed.
         PaperError: what was drawn does not read back here.
     """
-    trial = seal_epoch(policy, "", Credential(Secret(b"trial")), checkpoint, 1, NO_PREDECESSOR)
+    trial = seal_epoch(policy, "", of_a_drill(), checkpoint, 1, NO_PREDECESSOR)
     widest = max(policy.structure.seats(), key=lambda seat: len(policy.custodian(seat)))
     draw = render if printing.out else render_for_printer
-    codes = frozenset(trial.live.envelope.to_codes())
-    for sealed, kind, more in ((trial.live, "live", codes), (trial.drill, "drill", frozenset[str]())):
+    for sealed in (trial.live, trial.drill):
         share = next(one for one in sealed.shares if (one.group, one.member) == widest)
-        pdf = draw(_content(trial, share, "live" if kind == "live" else "drill"), printing.paper)
+        pdf = draw(_content(trial, sealed.envelope, share), printing.paper)
         if scanner is not None:
-            outlet.verify("a sheet for trial", scanner.read_frame(pdf, "a sheet for trial"), more | {share.to_text()})
+            codes = {share.to_text(), *(sealed.envelope.to_codes() if sealed is trial.live else ())}
+            outlet.verify("a sheet for trial", scanner.read_frame(pdf, "a sheet for trial"), frozenset(codes))
 
 
 def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) -> Printed:
