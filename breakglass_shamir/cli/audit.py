@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from breakglass_shamir import shell
 from breakglass_shamir.cli.audit_report import report
 from breakglass_shamir.cli.audit_verify import receipt, verify
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
+from breakglass_shamir.shell import operand
 
 
 @click.group()
@@ -59,7 +59,7 @@ def export(terminal: Terminal, identifier: str, out: Path) -> None:
         found = operation.export(opened.ledger, identifier, out)
     lines = [
         f"{found.records} records, {len(found.files)} files in {out}; "
-        f"check them with: sh {shell.operand(out / operation.SCRIPT)}",
+        f"check them with: sh {operand(out / operation.SCRIPT)}",
         f"sha256 of SHA256SUMS: {found.sums_sha256}",
     ]
     terminal.result(found, lines)

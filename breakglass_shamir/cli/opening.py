@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir import shell
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import give_receipts, giving_receipts, receipts_option
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
@@ -24,6 +23,7 @@ from breakglass_shamir.cli.session import (
     target_options,
 )
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
     from breakglass_shamir.custody.life.gates import Request
@@ -197,7 +197,7 @@ def _begin_instead(terminal: Terminal, record_to: Path, problem: BreakglassError
         begins = "a new one"
     terminal.warn(
         f"the ledger in {terminal.home} cannot be used ({problem}); {begins} in {record_to} is used: keep the old one "
-        f"for the auditor, and from now on use: {shell.breakglass('...', home=record_to)}"
+        f"for the auditor, and from now on use: {breakglass('...', home=record_to)}"
     )
     warn_of_memory(terminal, record_to)
     terminal.home = record_to

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from breakglass_shamir import shell
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
+from breakglass_shamir.shell import breakglass, operand, word
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.opening.signing import Declaration
@@ -47,9 +47,9 @@ def _lines(found: "Declaration") -> list[str]:
     ]
     if found.file is not None:
         lines.append(
-            f"sign it elsewhere with: ssh-keygen -Y sign -f KEYFILE -n {shell.word(found.namespace)} "
-            f"{shell.operand(found.file.name)}"
+            f"sign it elsewhere with: ssh-keygen -Y sign -f KEYFILE -n {word(found.namespace)} "
+            f"{operand(found.file.name)}"
         )
-        back = f"--signature {shell.word(found.file.name + '.sig')}"
-        lines.append(f"then here: {shell.breakglass('sign', found.set_name, options=back)}")
+        back = f"--signature {word(found.file.name + '.sig')}"
+        lines.append(f"then here: {breakglass('sign', found.set_name, options=back)}")
     return lines

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from breakglass_shamir import shell
 from breakglass_shamir.connectors.port.options import TLS_OPTIONS, Tls, tls
 from breakglass_shamir.connectors.port.words import is_host
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.shell import word
 
 DATABASE_OPTIONS = TLS_OPTIONS | {"socket", "certificate", "key", "log"}
 """Options of every connector to a database."""
@@ -173,7 +173,7 @@ def require_driver(package: str, extra: str) -> None:
     except ImportError as error:
         raise ConnectorError(
             f"the driver {package} cannot be loaded: {error}",
-            hint=f"install it with: pip install {shell.word(f'breakglass-shamir[{extra}]')}",
+            hint=f"install it with: pip install {word(f'breakglass-shamir[{extra}]')}",
         ) from error
 
 

@@ -9,7 +9,6 @@ the officer. Alerts never keep a record waiting: a courier beside this program d
 import time
 from pathlib import Path
 
-from breakglass_shamir import shell
 from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.life.state import LedgerState, SetState
 from breakglass_shamir.custody.records.openings import Refused
@@ -24,6 +23,7 @@ from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.courier import Courier
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.folders import on_memory
+from breakglass_shamir.shell import breakglass
 
 _ACK_POLL_S = 0.05
 
@@ -120,7 +120,7 @@ class Recorder:
         self._courier = Courier(target)
         self.desk.warn(
             f"the ledger could not be written and goes on in {target}; "
-            f"from now on use: {shell.breakglass('...', home=target)}, and write to the old one no more"
+            f"from now on use: {breakglass('...', home=target)}, and write to the old one no more"
         )
         warn_of_memory(self.desk, target)
 

@@ -29,8 +29,8 @@ COMMAND = re.compile(
 )
 """How text ends that a value follows as a word of a command."""
 
-QUOTING = ("shell.word", "shell.operand", "shell.breakglass", "word", "_rotate", "_void")
-"""Calls that return quoted words; the last two return a whole command of ``shell.breakglass``."""
+QUOTING = ("word", "operand", "breakglass", "_rotate", "_void")
+"""Calls that return quoted words; the last two return a whole command of ``breakglass``."""
 
 HOSTILE = ("rk;id>&2;#", "$(touch mark)", "`touch mark`", "a b", "it's", "-x", "--help", "a\nb", "*", "~", "!x", "&")
 

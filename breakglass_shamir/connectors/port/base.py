@@ -101,7 +101,10 @@ class Connector(ABC):
         return ()
 
     def missing(self) -> tuple[str, ...]:
-        """Return what this machine lacks for it, a driver or a program, one sentence each; the target is not asked."""
+        """Return what this machine lacks for it, a driver or a program, one sentence each.
+
+        Never raises, and does not ask the target.
+        """
         return ()
 
     def preflight(self, new: Secret | None, current: Secret | None = None) -> Preflight:

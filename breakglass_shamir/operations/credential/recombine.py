@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir import shell
 from breakglass_shamir.custody.life.drill_rules import CONTRARY
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import Phase
@@ -44,6 +43,7 @@ from breakglass_shamir.operations.rotation.naming import NOBODY_NAMED, Way
 from breakglass_shamir.operations.rotation.rotation import Rotation
 from breakglass_shamir.operations.targets import Named
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass, word
 
 CLASSIFICATIONS = ("emergency", "drill", "misuse")
 """What a closed opening was."""
@@ -276,10 +276,10 @@ def _rotate(
     """
     name, interrupted = recorder.set_name, recorder.set_state.applying
     nobody_named = naming.is_open(recorder, way.named) and not recorder.desk.can_ask()
-    options = "--scan PATH... --out DIR" + ("" if way.source else f" --target {shell.word(way.named.uri or 'URI')}")
-    hint = f"settle it with: {shell.breakglass('rotate', name, options=options)}"
+    options = "--scan PATH... --out DIR" + ("" if way.source else f" --target {word(way.named.uri or 'URI')}")
+    hint = f"settle it with: {breakglass('rotate', name, options=options)}"
     if interrupted:
-        command = shell.breakglass("rotate", name, options="--scan PATH...")
+        command = breakglass("rotate", name, options="--scan PATH...")
         hint = f"go on with the old and the new sheets together: {command}"
     if deferred or printing is None or interrupted or nobody_named:
         raise RotationDue(f"the credential of {name} was opened and its rotation is owed", hint=hint)

@@ -17,7 +17,6 @@ Rules:
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from breakglass_shamir import shell
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
@@ -40,6 +39,7 @@ from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.reading.sources import Sources, read_sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def rehearse(
 
 
 def _rotate(name: str) -> str:
-    return shell.breakglass("rotate", name, options="--scan PATH... --out DIR")
+    return breakglass("rotate", name, options="--scan PATH... --out DIR")
 
 
 def _in_an_allowed_mode(state: SetState, request: Request) -> Request:

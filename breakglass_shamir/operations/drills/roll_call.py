@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir import shell
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.life.state import EpochState
@@ -26,6 +25,7 @@ from breakglass_shamir.errors import Exposed, IllegalState, InvalidInput, RollCa
 from breakglass_shamir.operations.drills.one_sheet import Look, look_apart
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.health import FRESH_UP_TO, PRINTS
+from breakglass_shamir.shell import breakglass
 
 SEVERAL = "expected one live sheet, got several at once: a roll-call looks at one sheet alone"
 
@@ -94,7 +94,7 @@ def inspect_seal(recorder: Recorder, sheet: str, serial: str, findings: Sequence
 
 
 def _void(name: str, sheet: str) -> str:
-    return shell.breakglass("void", name, sheet, options="--reason R")
+    return breakglass("void", name, sheet, options="--reason R")
 
 
 def verify_live(

@@ -12,7 +12,6 @@ Rules:
 
 from dataclasses import dataclass
 
-from breakglass_shamir import shell
 from breakglass_shamir.custody.life import holders
 from breakglass_shamir.custody.life.custody_rules import policy_in_force, weakened_by
 from breakglass_shamir.custody.life.gates import Request
@@ -33,6 +32,7 @@ from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation.rotation import Rotation
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
     if state.prepared or state.applying:
         raise IllegalState(
             f"a rotation of {state.name} is under way and ends first",
-            hint=f"go on with it: {shell.breakglass('rotate', state.name)}",
+            hint=f"go on with it: {breakglass('rotate', state.name)}",
         )
     for line in weaker:
         recorder.desk.warn(f"weaker: {line}")
@@ -156,7 +156,7 @@ def _rotate(recorder: Recorder, source: str, opened: OpenedSet, ceremony: Ceremo
     if ceremony.printing is None:
         raise RotationDue(
             f"the policy of {name} is in force; its sheets were combined for it, and their rotation is owed",
-            hint=f"settle it with: {shell.breakglass('rotate', name, options='--scan PATH... --out DIR')}",
+            hint=f"settle it with: {breakglass('rotate', name, options='--scan PATH... --out DIR')}",
         )
     rotation = Rotation(recorder, policies.parse(source), source, opened.credential, opened.set_key)
     new = rotation.prepare(ceremony.printing, ceremony.scanner)

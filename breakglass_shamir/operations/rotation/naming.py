@@ -32,6 +32,9 @@ from breakglass_shamir.operations.targets import Named, named_connector
 NOBODY_NAMED = Named()
 """No option named a target."""
 
+MOST_ANSWERS = 20
+"""Answers after which people are not asked again in this run; a desk of another program may give the same for ever."""
+
 _OTHER = "this is not what the sheets say; type it once more to go on with it"
 
 
@@ -117,9 +120,13 @@ class Way:
         return named
 
     def _asked(self, on_sheets: Named) -> Named:
-        """Ask people, until it can be one and is what they mean; an empty one where they name none."""
+        """Ask people, until it can be one and is what they mean; an empty one where they name none.
+
+        Raises:
+            InvalidInput: none of many answers was a target.
+        """
         problem, before = "", NOBODY_NAMED
-        while True:
+        for _ in range(MOST_ANSWERS):
             said = self.recorder.desk.name_target(on_sheets.uri, on_sheets.account, problem)
             if said is None or not said[0]:
                 return NOBODY_NAMED
@@ -130,6 +137,7 @@ class Way:
             if not problem:
                 return named
             before = named
+        raise InvalidInput(f"no target was named: {problem}")
 
 
 def _problem(named: Named) -> str:

@@ -23,7 +23,6 @@ The credential's text is in memory only, and in the sheets.
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from breakglass_shamir import shell
 from breakglass_shamir.connectors.port.answers import Check, CheckResult
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.credential import Credential
@@ -52,6 +51,7 @@ from breakglass_shamir.operations.rotation.probing import Found, Living, Prober,
 from breakglass_shamir.operations.rotation.proof import Proof
 from breakglass_shamir.operations.rotation.sessions import OwnSessions
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass, word
 
 _ATTESTS = "--scan BOTH_SETS --attest-old-dead --officer O --officer O2"
 
@@ -268,7 +268,7 @@ class Rotation:
         name = self.recorder.set_name
         return ConnectorError(
             f"the change is left to people: {name} stays open until two officers attest it",
-            hint=f"then: {shell.breakglass('rotate', name, options=_ATTESTS)}",
+            hint=f"then: {breakglass('rotate', name, options=_ATTESTS)}",
         )
 
     def _attested(self, officers: tuple[str, ...]) -> Check | None:
@@ -280,7 +280,7 @@ class Rotation:
     def _neither(self, found: Found, why: str) -> ConnectorError:
         second = self.policy.target.second_account or "the second account your policy should name"
         if self.old.hint and not self.policy.target.second_account:
-            second = f"what the sheets call the second account: {shell.word(self.old.hint)}"
+            second = f"what the sheets call the second account: {word(self.old.hint)}"
         message = f"neither the old nor the new credential could be proven to work: {why} ({found.detail})"
         self.recorder.append(Refused(stage=NEITHER_WORKS, error=ConnectorError.id, message=message))
         hint = f"keep both sets of sheets; get in with: {second}"

@@ -35,10 +35,10 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from breakglass_shamir import shell
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.paper.printing import ipp
 from breakglass_shamir.paper.printing.cups_programs import find_program, run
+from breakglass_shamir.shell import operand
 
 SAME_SIZE_POINTS = 2.0
 """Difference up to which a page counts as being of a paper size."""
@@ -127,7 +127,7 @@ class Printer:
         if state == ipp.PRINTER_STOPPED:
             raise PaperError(
                 f"the printer {self.name} is stopped{reasons}",
-                hint=f"start it with: cupsenable {shell.operand(self.name)}",
+                hint=f"start it with: cupsenable {operand(self.name)}",
             )
 
     def _submit(self, pdf: bytes, title: str, media: str, deadline: float) -> int:
