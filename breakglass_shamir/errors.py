@@ -17,6 +17,8 @@ This module does not print, log or translate anything.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from breakglass_shamir.shell import word
+
 
 class BreakglassError(Exception):
     """Root of the tree.
@@ -143,7 +145,9 @@ class GateClosed(RefusedError):
     id = "gate-closed"
 
     def __init__(self, gate: str, message: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint or f"an emergency may pass with --override {gate} --override-reason R")
+        super().__init__(
+            message, hint=hint or f"an emergency may pass with --override {word(gate)} --override-reason R"
+        )
         self.gate = gate
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import Deliverer
 from breakglass_shamir.alerts.sinks.registry import deliverer
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.policy import sinks
 from breakglass_shamir.errors import InvalidPolicy, SinkFailure
 from breakglass_shamir.ledger.outbox import Outbox, Queue, Waiting
@@ -154,8 +155,8 @@ def _attempt(
 @contextmanager
 def _locked(home: Path, queue: Queue) -> Iterator[bool]:
     """Hold a queue's lock file; yields whether it could be had in time."""
-    name = hashlib.sha256(f"{queue.owner}\0{queue.sink}".encode()).hexdigest()[:16]
-    descriptor = os.open(home / f"outbox-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    name = names.queue_lock(hashlib.sha256(f"{queue.owner}\0{queue.sink}".encode()).hexdigest()[:16])
+    descriptor = os.open(names.inside(home, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     end = time.monotonic() + LOCK_WAIT_S
     try:
         while True:

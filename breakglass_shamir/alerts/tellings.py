@@ -53,6 +53,7 @@ from breakglass_shamir.custody.records.rotations import (
     RotationFound,
     SessionsAwaited,
     SessionsEnded,
+    TargetNamed,
     Waited,
 )
 from breakglass_shamir.custody.records.sheets import (
@@ -445,6 +446,7 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
 SILENT: Mapping[type, str] = {
     Countersigned: "a step of a rotation that is told when it is done",
     Pinned: "it follows the record of what it pins",
+    TargetNamed: "a set whose target people name has no policy, and so nobody who is told",
     SessionsAwaited: "a step of a rotation that is told when it is done",
     Waited: "a step of a rotation that is told when it is done",
     Applying: "a step of a rotation that is told when it is done",

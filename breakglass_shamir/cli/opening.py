@@ -12,8 +12,18 @@ import click
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import give_receipts, giving_receipts, receipts_option
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
+from breakglass_shamir.cli.session import (
+    PATH,
+    harden,
+    named_target,
+    pass_terminal,
+    reading_options,
+    recorder,
+    sheets_from,
+    target_options,
+)
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
     from breakglass_shamir.custody.life.gates import Request
@@ -62,6 +72,7 @@ class TakesCommand(click.Command):
     "--receipt", "brought", type=PATH, multiple=True, help="A receipt that vouches for the set; or its picture."
 )
 @receipts_option
+@target_options
 @click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
 @printing_options
 @protocol_option
@@ -99,7 +110,10 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         sources = replace(sources, receipts=options["brought"])
         stack.enter_context(protocols.kept(opened, "recombine", options["protocol"], options["paper"]))
         with giving_receipts(terminal, opened, options["receipts_to"]) as files:
-            found = operation.recombine(opened, request, overrides, sources, use, printing, scanner, signers=signers)
+            found = operation.recombine(
+                opened, request, overrides, sources, use, printing, scanner, signers=signers,
+                named=named_target(options),
+            )  # fmt: skip
     terminal.result(replace(found, receipts=tuple(files)), _lines(found))
 
 
@@ -183,7 +197,7 @@ def _begin_instead(terminal: Terminal, record_to: Path, problem: BreakglassError
         begins = "a new one"
     terminal.warn(
         f"the ledger in {terminal.home} cannot be used ({problem}); {begins} in {record_to} is used: keep the old one "
-        f"for the auditor, and from now on use: breakglass --home {record_to} ..."
+        f"for the auditor, and from now on use: {breakglass('...', home=record_to)}"
     )
     warn_of_memory(terminal, record_to)
     terminal.home = record_to

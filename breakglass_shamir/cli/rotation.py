@@ -18,6 +18,7 @@ from breakglass_shamir.cli.session import (
     reading_options,
     recorder,
     sheets_from,
+    target_options,
 )
 
 
@@ -32,13 +33,15 @@ from breakglass_shamir.cli.session import (
 @receipts_option
 @click.option("--new-credential-from", "brought", metavar="FILE|-", help="The new secret, where none can be made.")
 @click.option("--raw", is_flag=True, help="A newline at its end belongs to it.")
+@target_options
 @printing_options
 @protocol_option
 @pass_terminal
 def rotate(
     terminal: Terminal, /, name: str, scans: tuple[Path, ...], typed: str | None, reason: str,
     watched: Path | None, camera: int | Path | None, officers: tuple[str, ...], attest: bool,
-    brought: str | None, raw: bool, receipts_to: Path | None, protocol: Path | None, **options: Any,
+    brought: str | None, raw: bool, receipts_to: Path | None, protocol: Path | None, target: str, account: str,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
@@ -49,6 +52,7 @@ def rotate(
     """
     from breakglass_shamir.operations.credential import rotate as operation
     from breakglass_shamir.operations.printing import protocol as protocols
+    from breakglass_shamir.operations.targets import Named
     from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
@@ -64,8 +68,9 @@ def rotate(
         scanner.start()
         with giving_receipts(terminal, opened, receipts_to) as files:
             found = operation.rotate(
-                opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest, brought=new
-            )
+                opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest, brought=new,
+                named=Named(target, account),
+            )  # fmt: skip
     lines = [
         f"rotated: epoch {found.epoch} of {name} is in force, every earlier sheet is void",
         *(f"owed: {debt}" for debt in found.debts),

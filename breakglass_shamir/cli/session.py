@@ -20,6 +20,7 @@ from breakglass_shamir.operations.recorder import Recorder
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.reading.sources import Sources
+    from breakglass_shamir.operations.targets import Named
 
 Command = Callable[..., Any]
 
@@ -100,6 +101,22 @@ def reading_options(command: Command) -> Command:
         "--camera", type=values.CAMERA, metavar="N", help="Camera to hold sheets up to, from 0; or a recording."
     )
     return watched(camera(command))
+
+
+def target_options(command: Command) -> Command:
+    """Add ``--target`` and ``--account``."""
+    target = click.option(
+        "--target", default="", metavar="URI", help="Where the credential goes, for a set without a policy here."
+    )
+    account = click.option("--account", default="", help="The account there. Default: the one on the sheets.")
+    return target(account(command))
+
+
+def named_target(options: dict[str, Any]) -> "Named":
+    """Return the target that the options name; an empty one where they name none."""
+    from breakglass_shamir.operations.targets import Named
+
+    return Named(options["target"], options["account"])
 
 
 def sheets_from(

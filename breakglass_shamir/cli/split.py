@@ -11,6 +11,7 @@ from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_secret, read_seed, read_text, recorder
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.credential.split import SplitResult
@@ -72,7 +73,7 @@ def split(
 
 def _next(found: "SplitResult") -> str:
     first = "" if found.printer else "print the sheets, "
-    return f"next: {first}scan what came out, and run: breakglass confirm {found.set_name} SCAN..."
+    return f"next: {first}scan what came out, and run: {breakglass('confirm', found.set_name, 'SCAN...')}"
 
 
 def _secrets(

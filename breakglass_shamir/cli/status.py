@@ -8,6 +8,7 @@ import click
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import pass_terminal, recorder
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput
+from breakglass_shamir.shell import word
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.monitoring.formats import Life
@@ -36,7 +37,7 @@ def status(terminal: Terminal, name: str, form: str) -> int:
     Exit code 7 when anything is due. As a plugin: 0, 1, 2 or 3, as plugins do. As metrics: 0.
     """
     if form != "table" and terminal.as_json:
-        raise InvalidInput(f"expected either --json or --format {form}, got both")
+        raise InvalidInput(f"expected either --json or --format {word(form)}, got both")
     if form == "nagios":
         return _plugin(terminal, name)
     found, life = _read(terminal, name)

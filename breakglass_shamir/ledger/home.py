@@ -28,6 +28,7 @@ from breakglass_shamir.errors import FileExists, InvalidInput, InvalidSignature,
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.schema import Beside
 from breakglass_shamir.ledger.store import FILE_NAME, MOVED_NAME, Ledger, has_no_record, refuse_moved
+from breakglass_shamir.shell import breakglass
 from breakglass_shamir.version import __version__
 
 KEY_NAME = "terminal-key.pem"
@@ -120,7 +121,7 @@ def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
     """
     old = ledger.path.parent
     if _has_ledger(target):
-        raise FileExists(f"a ledger is already in {target}", hint=f"use it: breakglass --home {target}")
+        raise FileExists(f"a ledger is already in {target}", hint=f"use it: {breakglass('...', home=target)}")
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone_in(target):

@@ -55,6 +55,7 @@ from breakglass_shamir.ledger.connection import DAMAGED_HINT, connect, durably, 
 from breakglass_shamir.ledger.entry import Entry, log_id, origin
 from breakglass_shamir.ledger.schema import SCHEMA, SCHEMA_VERSION, Beside
 from breakglass_shamir.ledger.stored import StoredLog
+from breakglass_shamir.shell import breakglass
 
 FILE_NAME = "ledger.sqlite"
 """The database, inside the home folder."""
@@ -384,7 +385,7 @@ def refuse_moved(folder: Path) -> None:
         return
     raise LedgerElsewhere(
         f"the ledger in {folder} was moved and goes on in {place}",
-        hint=f"use: breakglass --home {place} ..., or remove the file {note} when that place is lost",
+        hint=f"use: {breakglass('...', home=place)}, or remove the file {note} when that place is lost",
     )
 
 

@@ -46,6 +46,7 @@ from breakglass_shamir.operations.printing.ceremony import Note
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import warn_of_memory
+from breakglass_shamir.operations.targets import Named
 
 NO_OVERRIDES = Overrides()
 """Every check must pass."""
@@ -234,7 +235,7 @@ class Home:
     @checked
     def recombine(
         self, name: str, request: Request, sources: Sources, use: Use, printing: Printing | None = None, *,
-        overrides: Overrides = NO_OVERRIDES, signers: Signers = NOBODY,
+        overrides: Overrides = NO_OVERRIDES, signers: Signers = NOBODY, target: str = "", account: str = "",
     ) -> OpeningResult:  # fmt: skip
         """One opening: declare, gather a quorum, record, reveal, rotate (docs/guide-officer.md).
 
@@ -249,6 +250,8 @@ class Home:
             printing: where the new sheets go; None: the rotation stays owed.
             overrides: checks to pass by name, with a reason; each is recorded and owed.
             signers: officers who sign the declaration here.
+            target: URI of the target, for a set without a policy; empty: the desk is asked for it.
+            account: the account there; empty: the one on the sheets.
 
         Returns:
             What became of it, with the receipts that were written for the officers.
@@ -260,7 +263,8 @@ class Home:
             EnvelopeConflict: two valid envelopes under one epoch id.
             LedgerUnwritable, LedgerBusy: a record could not be made durable; nothing was revealed.
             IllegalState: the desk has no screen to show it on.
-            InvalidInput: an argument of another type, another purpose, or no source or command.
+            InvalidInput: an argument of another type, another purpose, no source or command, or a login at a target
+                that nobody names.
         """
         check_request(request, "emergency")
         check_sources(sources)
@@ -273,8 +277,9 @@ class Home:
         recorder, receipts = terminal.at(name), tuple[Path, ...]()
         try:
             found = recombine.recombine(
-                recorder, request, overrides, sources, use, printing, terminal.scanner, signers=signers
-            )
+                recorder, request, overrides, sources, use, printing, terminal.scanner, signers=signers,
+                named=Named(target, account),
+            )  # fmt: skip
         finally:
             receipts = terminal.give_receipts()
         return replace(found, receipts=receipts)
@@ -339,7 +344,8 @@ class Home:
     @checked
     def rotate(
         self, name: str, sources: Sources, printing: Printing | None = None, *, reason: str,
-        officers: Sequence[str] = (), attest: bool = False, brought: Secret | None = None,
+        officers: Sequence[str] = (), attest: bool = False, brought: Secret | None = None, target: str = "",
+        account: str = "",
     ) -> OpeningResult:  # fmt: skip
         """Start or resume a rotation; this is what settles a rotation debt (docs/guide-operator.md).
 
@@ -351,13 +357,16 @@ class Home:
             officers: who takes part.
             attest: two officers vouch that the old credential is dead; it stays a debt.
             brought: the new secret, where nobody here can make one.
+            target: URI of the target, for a set without a policy; empty: the desk is asked for it.
+            account: the account there; empty: the one on the sheets.
 
         Raises:
             InsufficientShares: no quorum, or one of the two that a resumed rotation needs is missing.
             GateClosed: a check failed; a rotation overrides none.
             ConnectorError, PaperError: a step failed; the debt stays.
             UnknownSet, IllegalState: no such set, or nothing to attest.
-            InvalidInput: an argument of another type, empty words, or no place for new sheets.
+            InvalidInput: an argument of another type, empty words, no place for new sheets, or a target that nobody
+                names.
             LedgerUnwritable, LedgerBusy: a record could not be made durable.
         """
         check_sources(sources)
@@ -368,7 +377,7 @@ class Home:
         try:
             return rotate.rotate(
                 recorder, sources, printing, terminal.scanner, reason=reason, officers=tuple(officers), attest=attest,
-                brought=brought,
+                brought=brought, named=Named(target, account),
             )  # fmt: skip
         finally:
             terminal.give_receipts()

@@ -23,6 +23,7 @@ from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.courier import Courier
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.folders import on_memory
+from breakglass_shamir.shell import breakglass
 
 _ACK_POLL_S = 0.05
 
@@ -119,7 +120,7 @@ class Recorder:
         self._courier = Courier(target)
         self.desk.warn(
             f"the ledger could not be written and goes on in {target}; "
-            f"from now on use: breakglass --home {target} ..., and write to the old one no more"
+            f"from now on use: {breakglass('...', home=target)}, and write to the old one no more"
         )
         warn_of_memory(self.desk, target)
 

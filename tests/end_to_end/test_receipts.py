@@ -154,11 +154,16 @@ def blank(life: Life, tmp_path: Path) -> Life:
     return other
 
 
+def target(life: Life) -> tuple[str, str]:
+    """What people say on a blank machine."""
+    return "--target", f"ssh-key://{life.key}"
+
+
 def test_a_receipt_vouches_for_the_sheets_on_a_blank_machine(life: Life, blank: Life) -> None:
     olga, _, slips = files(life)
     for number, receipt in enumerate((olga, photograph(slips))):
         shutil.rmtree(blank.home, ignore_errors=True)
-        arguments = (*DECLARATION, "--scan", life.scans(1), "--no-reveal", "--receipt", receipt)
+        arguments = (*DECLARATION, "--scan", life.scans(1), "--no-reveal", "--receipt", receipt, *target(life))
         done = blank.run("recombine", *arguments)
         assert done.exit == 7, (number, done.err)
         assert "vouches for epoch 1 of recovery-key" in done.err
@@ -173,11 +178,11 @@ def test_a_receipt_vouches_for_the_sheets_on_a_blank_machine(life: Life, blank: 
 
 def test_without_a_receipt_it_is_unpinned_and_a_later_one_pins_it(life: Life, blank: Life) -> None:
     olga, *_ = files(life)
-    done = blank.run("recombine", *DECLARATION, "--scan", life.scans(1), "--no-reveal")
+    done = blank.run("recombine", *DECLARATION, "--scan", life.scans(1), "--no-reveal", *target(life))
     assert "UNPINNED" in done.err
     assert "UNPINNED, nothing else vouches for it" in blank.ok("audit", "verify").out
     opening = blank.entries()[2].digest
-    again = (*DECLARATION, "--scan", life.scans(1), "--no-reveal", "--debt", f"rotation-{opening[:8]}")
+    again = (*DECLARATION, "--scan", life.scans(1), "--no-reveal", *target(life), "--debt", f"rotation-{opening[:8]}")
     done = blank.run("recombine", NAME, *again, "--receipt", olga)
     assert done.exit == 7, done.err
     bodies = [entry.record.body for entry in blank.entries()]

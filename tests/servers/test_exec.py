@@ -84,10 +84,11 @@ def test_the_question_goes_over_standard_input_and_nowhere_else(folder: Path) ->
     log = folder / "seen"
     body = f"(cat; echo; tr '\\0' '\\n' < /proc/$$/environ; echo \"$@\") > {log}; echo '{{\"done\": true}}'"
     program(folder, body, settings="/etc/x").rotate(RIGHT, OTHER)
-    question, _, rest = log.read_text().partition("\n")
+    first, question, rest = log.read_text().split("\n", 2)
+    assert first == "exit"
     encoded = base64.b64encode(RIGHT.reveal()).decode(), base64.b64encode(OTHER.reveal()).decode()
-    assert json.loads(question) == {
-        "protocol": 1, "action": "rotate", "target": f"exec://{folder}/program", "account": "root",
+    assert json.loads(bytes.fromhex(question)) == {
+        "protocol": 2, "action": "rotate", "target": f"exec://{folder}/program", "account": "root",
         "settings": "/etc/x", "credential": encoded[0], "new": encoded[1],
     }  # fmt: skip
     assert not any(text in rest for text in encoded)

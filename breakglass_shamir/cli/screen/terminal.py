@@ -113,6 +113,28 @@ class Terminal:
         question = "The typed lines do not carry the set's name. What is it? It stands on top of every sheet"
         return self.ask_optional(question) if interactive() else ""
 
+    def can_ask(self) -> bool:
+        """Tell whether somebody is there to answer."""
+        return interactive()
+
+    def name_target(self, uri: str, account: str, problem: str) -> tuple[str, str] | None:
+        """Ask for the URI of a target, beside what the sheets say, and for the account."""
+        if not interactive():
+            return None
+        if problem:
+            self.warn(problem)
+        else:
+            self.say("no policy of this set is in force here, and what its sheets say is only paper:")
+            self.say(f"  target on the sheets   {uri or 'none'}")
+            self.say(f"  account on the sheets  {account or 'none'}")
+            self.say("the credential goes where you say; a program or file of this machine is not named by paper")
+        typed = self.ask_optional("Type the URI of the target yourselves (empty: people change the target)")
+        if not typed:
+            return "", ""
+        known = f"empty: {clean(account)}; -: none" if account else "empty: none"
+        said = self.ask_optional(f"Account there ({known})")
+        return typed, "" if said == "-" else said or account
+
     def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
         """Ask for a key file until one is named, the line is empty, or it is over without it."""
         if not interactive():
@@ -141,7 +163,13 @@ class Terminal:
         """Refuse when there is no terminal to show a credential on."""
         from breakglass_shamir.cli.screen import reveal
 
-        reveal.require()
+        try:
+            reveal.require()
+        except InvalidInput:
+            raise InvalidInput(
+                "expected a terminal, got none: people change this target, and must see the new credential",
+                hint="run this command at a terminal",
+            ) from None
 
     def show(self, credential: Credential, seconds: int) -> None:
         """Show the credential on the alternate screen, count down, clear."""

@@ -39,8 +39,8 @@ STATES = {
 """What kinit says of a principal that is shut, whatever the password."""
 
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*(@[A-Za-z0-9._-]+)?")
-_REALM = re.compile(r"[A-Za-z0-9._-]+")
-_SERVER = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+_REALM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_SERVER = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 _TOO_SOON = "changed too recently"
 _EXCHANGES = 3
 """Answers that kpasswd and kadmin wait for in one run."""
@@ -88,6 +88,10 @@ class KerberosConnector(Connector):
             )
         name, _, realm = account.partition("@")
         self._principal = f"{name}@{realm or self._site.realm}"
+
+    def missing(self) -> tuple[str, ...]:
+        """Return which of the MIT programs is not there."""
+        return tools.missing("kinit", "kpasswd")
 
     def _preflight(self, new: Secret | None) -> Preflight:
         return self._preflight_as(new, None)

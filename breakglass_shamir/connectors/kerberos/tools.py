@@ -95,6 +95,12 @@ def check_password(secret: Secret) -> None:
         raise ConnectorError(f"expected a password of 1 to {PASSWORD_MAX_BYTES} bytes in one line, got another")
 
 
+def missing(*programs: str) -> tuple[str, ...]:
+    """Return which programs are not on this machine, a sentence each."""
+    gone = [program for program in programs if shutil.which(program, path=SYSTEM_PATH) is None]
+    return tuple(f"{program} not found in {SYSTEM_PATH}: install the package krb5-user" for program in gone)
+
+
 def run(site: Site, command: Sequence[str], lines: Sequence[Secret], time_limit_s: float) -> Run:
     """Run a program and hand it lines of input.
 

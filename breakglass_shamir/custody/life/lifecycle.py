@@ -78,6 +78,7 @@ from breakglass_shamir.custody.records.rotations import (
     RotationFound,
     SessionsAwaited,
     SessionsEnded,
+    TargetNamed,
     Waited,
 )
 from breakglass_shamir.custody.records.sheets import (
@@ -181,6 +182,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     SessionsEnded: rotation_rules.sessions_ended,
     Rejected: rotation_rules.rejected,
     NotBefore: rotation_rules.not_before,
+    TargetNamed: rotation_rules.target_named,
     RotationFound: rotation_rules.rotation_found,
     OldDead: opening_rules.old_dead,
     Closed: opening_rules.closed,

@@ -9,7 +9,8 @@ Rules:
 3. A prepared epoch that the target rejected is abandoned although it was being applied: nothing was changed.
 4. A target that takes no change before some day moves the date of a rotation debt behind that day, by the
    policy's own deadline. It settles nothing, and never by more than 60 days.
-5. Quorums of an epoch and of its successor, brought to a terminal that does not know the successor, are a
+5. Where no policy names the target, people do, once a quorum opened; that is on record before anything is asked there.
+6. Quorums of an epoch and of its successor, brought to a terminal that does not know the successor, are a
    rotation that was interrupted elsewhere: the target is being changed, and either credential may live.
 """
 
@@ -26,6 +27,7 @@ from breakglass_shamir.custody.records.rotations import (
     RotationFound,
     SessionsAwaited,
     SessionsEnded,
+    TargetNamed,
     Waited,
 )
 from breakglass_shamir.errors import IllegalState, InvalidRecord
@@ -108,6 +110,16 @@ def rotation_found(s: SetState, body: RotationFound, record: Record, _d: bytes) 
     if new.status is not EpochStatus.GOOD or new.predecessor != body.old_epoch_id:
         raise IllegalState("the second epoch does not follow the first, or it is void or abandoned")
     return replace(s, prepared=body.new_epoch_id, applying=True)
+
+
+def target_named(s: SetState, _b: TargetNamed, record: Record, _d: bytes) -> SetState:
+    """Hold that no policy names the target, and that a quorum opened; it changes nothing."""
+    opening = s.opening
+    if s.policy_source:
+        raise IllegalState(f"the policy of set {s.name} names its target")
+    if opening is None or record.opening != opening.id or not opening.was_opened:
+        raise IllegalState(f"a target is named in an opening of set {s.name} that a quorum opened")
+    return s
 
 
 def _own_deadline(s: SetState) -> int:

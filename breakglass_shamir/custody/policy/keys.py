@@ -7,7 +7,7 @@ The operator's guide says the same, and a test holds them together.
 from collections.abc import Mapping
 
 MEANINGS: Mapping[str, str] = {
-    "name": "the set's name, on every sheet and in every record; up to 64 bytes, no spaces or slashes",
+    "name": "the set's name, on every sheet and in every record; up to 64 letters, digits and ._-",
     "belongs_to": "whom a found sheet is returned to, as printed on it",
     "target.uri": "what the credential opens; the scheme chooses the connector. No password may stand in it",
     "target.account": "the account the credential belongs to",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from breakglass_shamir.crypto import ssh_key
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.generator import MIN_ENTROPY_BITS
 from breakglass_shamir.custody.policy.officer_keys import people, revoked
@@ -28,16 +29,25 @@ LEAST_VALID_S = 60
 """A declaration that is over before sheets can be scanned would stop every rotation, and every other policy."""
 
 
-def problems(policy: Policy, left_out: Collection[str] = ()) -> Iterator[PolicyProblem]:
+def problems(policy: Policy, left_out: Collection[str] = (), *, new_set: bool = False) -> Iterator[PolicyProblem]:
     """Yield what does not hold.
 
     Args:
         policy: the typed file.
         left_out: top-level keys that are wrong in themselves and not worth a second complaint.
+        new_set: whether its set is to be made: a new name is of a narrow alphabet, and one that is on sheets stays.
     """
+    if "name" not in left_out:
+        yield from new_name(policy) if new_set else _name(policy)
     for needed, rule in _RULES:
         if not needed & set(left_out):
             yield from rule(policy)
+
+
+def new_name(policy: Policy) -> Iterator[PolicyProblem]:
+    """Refuse a name that a new set must not have."""
+    if not names.is_plain(policy.name):
+        yield PolicyProblem("name", f"expected {names.ALLOWED}, got {policy.name!r}")
 
 
 def _name(policy: Policy) -> Iterator[PolicyProblem]:
@@ -212,7 +222,6 @@ def _is_printable(name: str) -> bool:
 
 
 _RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]], ...] = (
-    (frozenset({"name"}), _name),
     (frozenset({"quorum"}), _people),
     (frozenset({"quorum", "custodians", "sites"}), _details),
     (frozenset({"officers", "declaration"}), _officers),

@@ -22,11 +22,14 @@ import msgspec
 
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.problem import PolicyProblem
-from breakglass_shamir.custody.policy.rules import problems
+from breakglass_shamir.custody.policy.rules import new_name, problems
 from breakglass_shamir.custody.policy.tables import CustodianGroup, Declaration, Policy, Quorum, Target
 from breakglass_shamir.custody.records.words import is_clean
 from breakglass_shamir.errors import InvalidInput, InvalidPolicy
 from breakglass_shamir.formats.structure import Structure
+
+BY_PEOPLE = "manual:target-on-the-sheets"
+"""Target of a set without a policy as long as nobody named one."""
 
 BUILT_IN_CLASS = "unlisted"
 """Incident class under the built-in policy, which knows no list."""
@@ -41,8 +44,12 @@ _PLACEHOLDERS = {
 """What stands in for a required table that is wrong in itself, while the others are looked at."""
 
 
-def parse(source: str) -> Policy:
+def parse(source: str, *, new_set: bool = False) -> Policy:
     """Read a policy file's text.
+
+    Args:
+        source: the text.
+        new_set: whether the set is to be made, so that its name must be of the narrow alphabet.
 
     Raises:
         InvalidPolicy: with every problem: the key's path, what was expected, what was found.
@@ -51,18 +58,29 @@ def parse(source: str) -> Policy:
     try:
         policy = _typed(tree)
     except msgspec.ValidationError as error:
-        raise _invalid(_every_problem(tree, str(error))) from None
-    if found := [*problems(policy)]:
+        raise _invalid(_every_problem(tree, str(error), new_set=new_set)) from None
+    if found := [*problems(policy, new_set=new_set)]:
         raise _invalid(found)
     if found := [*_unclean(tree, "")]:
         raise _invalid(found)
     return policy
 
 
-def built_in(name: str, structure: Structure, target: str) -> Policy:
+def check_new(policy: Policy) -> None:
+    """Refuse a policy whose set must not be made under its name.
+
+    Raises:
+        InvalidPolicy: the name is not of the narrow alphabet.
+    """
+    if found := [*new_name(policy)]:
+        raise _invalid(found)
+
+
+def built_in(name: str, structure: Structure, target: str = BY_PEOPLE) -> Policy:
     """Return the policy of a set that is known from its sheets alone.
 
-    Any incident class, two named officers, the structure of the envelope, the target the credential names.
+    Any incident class, two named officers, the structure of the envelope. Nothing that the sheets say is in it but
+    the set's name and that structure: the target is one that people change, unless people named one.
     """
     groups = tuple(
         CustodianGroup(
@@ -111,7 +129,7 @@ def _typed(tree: Any) -> Policy:
     return msgspec.convert(tree, Policy, dec_hook=_decode_duration)
 
 
-def _every_problem(tree: Any, otherwise: str) -> list[PolicyProblem]:
+def _every_problem(tree: Any, otherwise: str, *, new_set: bool) -> list[PolicyProblem]:
     """Find what is wrong with the shape, and what does not hold between the tables that are right in themselves."""
     # Imported here: needed after a mistake only.
     from breakglass_shamir.custody.policy.walk import shape_problems
@@ -119,7 +137,7 @@ def _every_problem(tree: Any, otherwise: str) -> list[PolicyProblem]:
     found = [*shape_problems(tree)] or [PolicyProblem("", otherwise)]
     wrong = {re.split(r"[.\[]", problem.key)[0] for problem in found}
     right = {key: value for key, value in tree.items() if key in Policy.__struct_fields__ and key not in wrong}
-    return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong)]
+    return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong, new_set=new_set)]
 
 
 def _invalid(found: Sequence[PolicyProblem]) -> InvalidPolicy:

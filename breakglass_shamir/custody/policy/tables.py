@@ -218,6 +218,11 @@ class Policy(Table, frozen=True):
         """Where a rotation is proven, as URIs."""
         return self.rotation.endpoints or (self.target.uri,)
 
+    def aimed_at(self, uri: str, account: str) -> "Policy":
+        """Return the same rules for a target that people named, without options."""
+        target = msgspec.structs.replace(self.target, uri=uri, account=account, options={})
+        return msgspec.structs.replace(self, target=target)
+
     def custodian(self, seat: Seat) -> str:
         """Return who keeps the sheet of a seat."""
         return self.quorum.groups[seat[0] - 1].custodians[seat[1] - 1]

@@ -59,6 +59,7 @@ from breakglass_shamir.custody.records.rotations import (
     RotationFound,
     SessionsAwaited,
     SessionsEnded,
+    TargetNamed,
     Waited,
 )
 from breakglass_shamir.custody.records.sheets import (
@@ -88,7 +89,7 @@ AnyBody = (
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsAwaited
     | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
-    | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched
+    | TargetNamed | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched
 )  # fmt: skip
 """Every record type."""
 

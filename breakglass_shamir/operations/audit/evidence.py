@@ -265,8 +265,3 @@ def custodian_principal(name: str) -> str:
 
 def _principal(word: str, name: str) -> str:
     return f"{word}:" + (_NOT_IN_A_NAME.sub("-", name).strip("-") or "unnamed")
-
-
-def file_name(seq: int) -> str:
-    """Return the name of a record's file."""
-    return f"{seq:06d}.json"

@@ -20,6 +20,7 @@ from importlib import resources
 from pathlib import Path
 
 from breakglass_shamir.crypto import ssh_key, sshsig
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.life import recovery
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.policy import source as policies
@@ -31,7 +32,7 @@ from breakglass_shamir.custody.records.sheets import CustodianSigned
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, InvalidRecord, LedgerUnwritable
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.audit import evidence, listing
-from breakglass_shamir.operations.audit.evidence import Exhibit, file_name
+from breakglass_shamir.operations.audit.evidence import Exhibit
 
 SCRIPT = "verify.sh"
 SUMS = "SHA256SUMS"
@@ -91,7 +92,7 @@ class _Folder:
     files: list[Path] = field(default_factory=list)
 
     def write(self, name: str, content: bytes) -> None:
-        path = self.path / name
+        path = names.inside(self.path, name)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -167,26 +168,28 @@ def _fill(folder: _Folder, ledger: Ledger, wanted: set[int] | None) -> int:
 
 def _files(exhibit: Exhibit) -> Iterator[tuple[str, bytes]]:
     """Yield a record's own files."""
-    name, entry, second = file_name(exhibit.seq), exhibit.entry, exhibit.second
-    yield name, entry.data
-    yield f"{name}.sig", entry.terminal_signature.encode()
-    yield f"{name}.checkpoint", entry.checkpoint.encode()
+    seq, entry, second = exhibit.seq, exhibit.entry, exhibit.second
+    yield names.record(seq), entry.data
+    yield names.record(seq, ".sig"), entry.terminal_signature.encode()
+    yield names.record(seq, ".checkpoint"), entry.checkpoint.encode()
     if second is not None:
-        yield f"{name}{second.ending}", second.signature.encode()
+        yield names.record(seq, second.ending), second.signature.encode()
         if second.message_ending:
-            yield f"{name}{second.message_ending}", second.message
+            yield names.record(seq, second.message_ending), second.message
 
 
 def _line(ledger: Ledger, exhibit: Exhibit) -> str:
     """Return what verify.sh is told of a second signature."""
-    name, second, policy = file_name(exhibit.seq), exhibit.second, f"{exhibit.policy_seq:06d}"
+    seq, second, policy = exhibit.seq, exhibit.second, exhibit.policy_seq
     assert second is not None  # noqa: S101 - the caller looked
-    message = file_name(second.message_seq) if second.message_seq >= 0 else f"{name}{second.message_ending}"
+    own = names.record(seq, second.message_ending)
+    message = names.record(second.message_seq) if second.message_seq >= 0 else own
     allowed, gone = "allowed_signers", "-"
     if second.namespace in _PEOPLE:
-        allowed = f"{_PEOPLE[second.namespace]}-{policy}"
-        gone = f"revoked-{policy}" if revoked(_policy(ledger, exhibit.policy_seq).officers) else "-"
-    words = (f"{exhibit.seq:06d}", message, f"{name}{second.ending}", second.principal, second.namespace, allowed, gone)
+        allowed = names.of_policy(_PEOPLE[second.namespace], policy)
+        gone = names.of_policy("revoked", policy) if revoked(_policy(ledger, policy).officers) else "-"
+    signature = names.record(seq, second.ending)
+    words = (f"{seq:06d}", message, signature, second.principal, second.namespace, allowed, gone)
     return " ".join(words) + "\n"
 
 
@@ -205,7 +208,7 @@ def _people_files(policy: Policy, seq: int) -> Iterator[tuple[str, bytes]]:
         for one, key in listed(officers)
     ]
     if rows:
-        yield f"officers-{seq:06d}", "".join(f"{row}\n" for row in rows).encode()
+        yield names.of_policy("officers", seq), "".join(f"{row}\n" for row in rows).encode()
     rows = [
         sshsig.allowed_signer(
             evidence.custodian_principal(one.name), ssh_key.from_line(line), [sshsig.CUSTODIAN_NAMESPACE]
@@ -214,10 +217,10 @@ def _people_files(policy: Policy, seq: int) -> Iterator[tuple[str, bytes]]:
         for line in one.keys
     ]
     if rows:
-        yield f"custodians-{seq:06d}", "".join(f"{row}\n" for row in rows).encode()
+        yield names.of_policy("custodians", seq), "".join(f"{row}\n" for row in rows).encode()
     gone = sorted(revoked(officers))
     if gone:
-        yield f"revoked-{seq:06d}", "".join(f"hash: {fingerprint}\n" for fingerprint in gone).encode()
+        yield names.of_policy("revoked", seq), "".join(f"hash: {fingerprint}\n" for fingerprint in gone).encode()
 
 
 def _days(officer: Officer) -> list[str]:

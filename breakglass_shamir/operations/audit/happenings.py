@@ -20,9 +20,22 @@ from breakglass_shamir.custody.records.monitoring import (
 )
 from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.record import Record
-from breakglass_shamir.custody.records.rotations import Abandoned, Deferred, NotBefore, Rejected, RotationFound
+from breakglass_shamir.custody.records.rotations import (
+    Abandoned,
+    Deferred,
+    NotBefore,
+    Rejected,
+    RotationFound,
+    TargetNamed,
+)
 from breakglass_shamir.custody.records.sheets import Noted
 from breakglass_shamir.operations.audit.story import DeliveredStory, LoginStory, Step
+
+
+def _named(body: TargetNamed) -> str:
+    account = f" (account {body.account})" if body.account else ""
+    return f"people named the target {body.target}{account}, {'as' if body.agrees else 'unlike'} the sheets"
+
 
 _EVENTS: dict[type, Callable[[Any], str]] = {
     Refused: lambda body: f"{body.stage}: {body.message}",
@@ -32,6 +45,7 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     Abandoned: lambda body: f"a printed epoch was given up: {body.reason}",
     Rejected: lambda body: f"the target did not take the prepared credential: {body.detail}",
     NotBefore: lambda body: f"no change before {body.until}: {body.detail}",
+    TargetNamed: _named,
     RotationFound: lambda _body: "quorums of two epochs were there: either credential may be the living one",
     Escalated: lambda body: f"{body.what} (level {body.level})",
     Eased: lambda body: f"settled: {body.what}",

@@ -88,12 +88,19 @@ def split(
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
     policy = policies.parse(source)
+    if policy.name not in recorder.state.sets:
+        policies.check_new(policy)
     check_printer(printing.printer)
     recorder.set_name = policy.name
     _refuse_existing(recorder)
     in_force = secret or current
     if in_force is None:
         raise InvalidInput("expected the current credential, so that the target can be changed to a generated one")
+    if secret is None and targets.connector_of(policy).by_people:
+        raise InvalidInput(
+            "people change this target, so no credential is generated for it",
+            hint="set the new one at the target, then split it with --credential-from",
+        )
     proven = prove(recorder, policy, in_force)
     if _epochs(recorder) and proven != "accepted":
         raise FileExists(

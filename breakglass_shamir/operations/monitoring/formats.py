@@ -88,7 +88,7 @@ def _of_terminal(life: Life) -> dict[str, tuple[str, list[str]]]:
 
 
 def _perfdata(one: SetStatus) -> Iterator[str]:
-    name = one.name.replace("'", "").replace("=", "_")
+    name = _plain(one.name).replace("'", "").replace("=", "_")
     values = {
         "verified": f"{one.verified};;;0;{one.sheets}",
         "spare": f"{one.losses_left};;;;",

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.gates import Problem, Request
@@ -62,6 +63,14 @@ from breakglass_shamir.paper.reading.scan import Scanner
 
 PASSED_WAIT_S = 5
 """How long an opening that passes the gate of the alert waits for it all the same."""
+
+
+Ready = Callable[[Pool | None], None]
+"""Raises what stands against going on; None as long as no sheet was read for this opening."""
+
+
+def at_once(_pool: Pool | None) -> None:
+    """Say that nothing stands against going on."""
 
 
 class Wanted(enum.Enum):
@@ -110,6 +119,7 @@ def open_set(
     *,
     wanted: Wanted = Wanted.LIVING,
     signers: Signers = NOBODY,
+    ready: Ready = at_once,
 ) -> OpenedSet:
     """Open a set by quorum and record.
 
@@ -122,6 +132,8 @@ def open_set(
         program: what the credential will be given to, for the record.
         wanted: which sheets must be there while a rotation is interrupted.
         signers: officers who sign the declaration on this terminal.
+        ready: asked twice what stands against going on: when it is known which set is meant, before anything is
+            declared; and when the sheets are there, before they are combined.
 
     Raises:
         GateClosed: a check failed and was not overridden.
@@ -135,21 +147,22 @@ def open_set(
     last = recorder.state.last_done
     if not _knows(recorder):
         pool = _identify(recorder, sources, scanner, brought)
+    ready(None)
     declare(recorder, request, overrides, last)
     have_signed(recorder, request, overrides, signers)
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)
-        return _combine(recorder, request, overrides, program, pool, wanted, brought)
+        return _combine(recorder, request, overrides, program, pool, wanted, brought, ready)
     except BreakglassError as error:
         record_refusal(recorder, "open", error)
         raise
 
 
-def policy_of(state: SetState, opened: Credential) -> tuple[Policy, str]:
-    """Return the set's policy and its source, or the built-in one with an empty source."""
+def policy_of(state: SetState) -> tuple[Policy, str]:
+    """Return the set's policy and its source; or the built-in one, whose target people change, with an empty source."""
     if state.policy_source:
         return policies.parse(state.policy_source), state.policy_source
-    return policies.built_in(state.name, state.current_epoch.envelope.core.structure, opened.target), ""
+    return policies.built_in(state.name, state.current_epoch.envelope.core.structure), ""
 
 
 def _knows(recorder: Recorder) -> bool:
@@ -203,6 +216,8 @@ def _recover(recorder: Recorder, found: Quorum, pinned_by: HeldReceipt | None) -
             )
         )  # fmt: skip
     name = recorder.set_name
+    if spelled := names.lookalike(name):
+        recorder.desk.warn(f"the name of this set has characters that no new set's name has: {spelled}")
     if pinned_by is not None:
         _pin(recorder, found.epoch_id, pinned_by)
         return
@@ -226,11 +241,13 @@ def _combine(
     pool: Pool,
     wanted: Wanted,
     brought: Receipts,
+    ready: Ready,
 ) -> OpenedSet:
     if request.purpose == "rotation" and interrupted.take_up(recorder, pool):
         wanted = Wanted.BOTH
     found = _quorum(recorder, pool, wanted)
     state = recorder.refresh()
+    ready(pool)
     problems = gates.before_opening(state, clock.now())
     problems += _void(state, found)
     problems += _untold(recorder, passes="alert" in overrides.gates)
@@ -259,7 +276,8 @@ def _combine(
         set_key=unsealed.set_key,
     )  # fmt: skip
     recorder.desk.say(f"opened: sheets {', '.join(found.sheets)}; recorded before anything is revealed")
-    if other := elsewhere(policy_of(state, credential)[0], credential):
+    other = elsewhere(policies.parse(state.policy_source), credential) if state.policy_source else ""
+    if other:
         recorder.desk.warn(other)
     if state.applying and wanted is Wanted.LIVING:
         _warn_of_two_credentials(recorder, found)

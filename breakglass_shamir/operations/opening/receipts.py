@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.crypto.proof import FILE_ENDING, HEADER
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.life.state import Opening
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.errors import BreakglassError, FileExists, InvalidInput, LedgerUnwritable
-from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
 from breakglass_shamir.formats.receipt import PREFIX, Receipt
 from breakglass_shamir.ledger import receipt as ledger_receipts
 from breakglass_shamir.ledger.receipt import HeldReceipt
@@ -38,12 +38,6 @@ MAX_FILE_BYTES = 1024 * 1024
 
 SHORTEST_ID = 6
 """Hexadecimal digits of an opening id that a person must give."""
-
-LONGEST_PLAIN = 32
-"""Characters of a name in a file's name, and on a slip that has no room for all of it."""
-
-NOBODY = "officer"
-"""Whose receipt it is where no officer was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +66,12 @@ def give(recorder: Recorder, folder: Path | None = None) -> Given | None:
     if opening is None or not opening.was_opened:
         return None
     held = ledger_receipts.make(recorder.ledger, _opened_record(recorder.ledger, opening.id))
-    officers = opening.declared.officers or (NOBODY,)
+    officers = opening.declared.officers or (names.NOBODY,)
     out = folder or recorder.ledger.path.parent / FOLDER_NAME
-    stem = f"{_plain(recorder.set_name)[:MAX_NAME_BYTES]}-{opening.short_id}-{held.receipt.size}"
-    content = {f"{stem}-{name}{FILE_ENDING}": held.to_text().encode() for name in _names(officers)}
-    content[f"{stem}-slips.pdf"] = _slips(held, officers)
-    return Given(held, tuple(_write(out / name, data) for name, data in content.items()), officers)
+    epoch = recorder.set_state.epochs[opening.epoch_id]
+    *own, slips = names.receipts(recorder.set_name, epoch.short_id, opening.short_id, held.receipt.size, officers)
+    content = {name: held.to_text().encode() for name in own} | {slips: _slips(held, officers)}
+    return Given(held, tuple(_write(names.inside(out, name), data) for name, data in content.items()), officers)
 
 
 def write_one(ledger: Ledger, identifier: str, out: Path) -> HeldReceipt:
@@ -178,8 +172,8 @@ def _slips(held: HeldReceipt, officers: Sequence[str]) -> bytes:
     try:
         return _draw(held, held.receipt.set_name, officers)
     except InvalidInput:
-        short = [_plain(officer)[:LONGEST_PLAIN] for officer in officers]
-        return _draw(held, _plain(held.receipt.set_name)[:LONGEST_PLAIN], short)
+        short = [names.plain(officer) for officer in officers]
+        return _draw(held, names.plain(held.receipt.set_name), short)
 
 
 def _draw(held: HeldReceipt, set_name: str, officers: Sequence[str]) -> bytes:
@@ -195,20 +189,6 @@ def _draw(held: HeldReceipt, set_name: str, officers: Sequence[str]) -> bytes:
         for officer in officers
     ]  # fmt: skip
     return render(slips)
-
-
-def _names(officers: Sequence[str]) -> list[str]:
-    """Return officers' names for files, each another one."""
-    names = list[str]()
-    for officer in officers:
-        plain = _plain(officer)[:LONGEST_PLAIN]
-        names.append(f"{plain}-{len(names) + 1}" if plain in names else plain)
-    return names
-
-
-def _plain(name: str) -> str:
-    """Return a name as it may stand in a file's name."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name).strip("-.") or NOBODY
 
 
 def _write(path: Path, data: bytes) -> Path:

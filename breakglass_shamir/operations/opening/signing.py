@@ -32,6 +32,7 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.opening import ssh_sign
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.shell import breakglass
 
 MAX_SIGNATURE_BYTES = 16 * 1024
 """Largest file that is read as a signature; one by an RSA key of 16384 bits has about 6 KB."""
@@ -213,7 +214,8 @@ def _question(recorder: Recorder) -> str:
     name = recorder.set_name
     return (
         f"{_missing(recorder)[0].text}. Name a key file to sign here, or in another window: "
-        f"breakglass sign {name} --key FILE, or --out FILE and --signature FILE for somebody elsewhere. Empty: stop"
+        f"{breakglass('sign', name, options='--key FILE')}, or --out FILE and --signature FILE for somebody "
+        "elsewhere. Empty: stop"
     )
 
 

@@ -47,7 +47,7 @@ def sign(key_file: Path, data: bytes, namespace: str, *, asks: bool) -> str:
         message.write_bytes(data)
         _run([program, "-q", "-Y", "sign", "-f", str(key_file.absolute()), "-n", namespace, str(message)], asks=asks)
         try:
-            return (message.parent / f"{message.name}.sig").read_text(encoding="ascii")
+            return message.with_name(message.name + ".sig").read_text(encoding="ascii")
         except (OSError, UnicodeError):
             raise InvalidInput(f"ssh-keygen made no signature with {key_file}") from None
 

@@ -22,16 +22,17 @@ from breakglass_shamir.custody.policy.weakening import changes_quorum
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import Refused, UseEnded
 from breakglass_shamir.errors import IllegalState, PolicyWeakens, RotationDue
+from breakglass_shamir.operations.credential.readiness import Readiness
 from breakglass_shamir.operations.credential.rotate import PLANNED_USE_S
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides, check_request
-from breakglass_shamir.operations.opening.opening import OpenedSet
-from breakglass_shamir.operations.printing.outlet import check_printer
+from breakglass_shamir.operations.opening.opening import OpenedSet, Ready, at_once
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation.rotation import Rotation
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
         BreakglassError: as :func:`opening.open_set` and a rotation.
     """
     new = policies.parse(source)
+    if new.name not in recorder.state.sets:
+        policies.check_new(new)
     recorder.set_name = new.name
     state = recorder.set_state
     if state.policy_source == source:
@@ -118,10 +121,8 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
     if state.prepared or state.applying:
         raise IllegalState(
             f"a rotation of {state.name} is under way and ends first",
-            hint=f"go on with it: breakglass rotate {state.name}",
+            hint=f"go on with it: {breakglass('rotate', state.name)}",
         )
-    if ceremony.printing is not None:
-        check_printer(ceremony.printing.printer)
     for line in weaker:
         recorder.desk.warn(f"weaker: {line}")
     debts = tuple(debt.id for debt in state.debts)
@@ -129,7 +130,9 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
         "rotation", "policy", "none", ceremony.reason, ceremony.officers, "no-reveal", PLANNED_USE_S, debts
     )
     request = check_request(request)
-    opened = opening.open_set(recorder, request, Overrides(), ceremony.sources, ceremony.scanner, "")
+    opened = opening.open_set(
+        recorder, request, Overrides(), ceremony.sources, ceremony.scanner, "", ready=_ready(recorder, source, ceremony)
+    )
     try:
         digest = policies.digest(source).hex()
         recorder.append(PolicyWeakened(source=source, digest=digest, weakens=weaker), set_key=opened.set_key)
@@ -140,12 +143,20 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
         opened.wipe()
 
 
+def _ready(recorder: Recorder, source: str, ceremony: Ceremony) -> Ready:
+    """Return what asks for all that the rotation under the new policy needs; without a place it stays owed."""
+    if ceremony.printing is None:
+        return at_once
+    new, typed = policies.parse(source), ceremony.sources.only_typed
+    return Readiness(recorder, ceremony.printing, ceremony.scanner, policy=new, typed=typed).check
+
+
 def _rotate(recorder: Recorder, source: str, opened: OpenedSet, ceremony: Ceremony) -> None:
     name = recorder.set_name
     if ceremony.printing is None:
         raise RotationDue(
             f"the policy of {name} is in force; its sheets were combined for it, and their rotation is owed",
-            hint=f"settle it with: breakglass rotate {name} --scan PATH... --out DIR",
+            hint=f"settle it with: {breakglass('rotate', name, options='--scan PATH... --out DIR')}",
         )
     rotation = Rotation(recorder, policies.parse(source), source, opened.credential, opened.set_key)
     new = rotation.prepare(ceremony.printing, ceremony.scanner)

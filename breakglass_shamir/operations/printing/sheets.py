@@ -10,17 +10,20 @@ Rules:
 import base64
 import functools
 import hashlib
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from breakglass_shamir.crypto.keys import Kind, random_bytes
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.credential import Credential, of_a_drill
 from breakglass_shamir.custody.life.state import write_seat
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.epochs import Issued
+from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
@@ -30,6 +33,7 @@ from breakglass_shamir.operations.printing import outlet
 from breakglass_shamir.operations.printing.outlet import Document, Printed
 from breakglass_shamir.paper.drawing.content import SheetContent
 from breakglass_shamir.paper.drawing.sheet import render, render_for_printer
+from breakglass_shamir.paper.drawing.typeface import drawable
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.sizes import Paper
 from breakglass_shamir.standalone import recover
@@ -126,6 +130,38 @@ def seal_epoch(
     return Epoch(policy, source, live, drill, salt, predecessor, typed)
 
 
+def file_names(policy: Policy, number: int) -> tuple[str, ...]:
+    """Return the file names of an epoch's sheets and cards before it is made; none where its id will be in them."""
+    if not names.is_plain(policy.name):
+        return ()
+    made = (names.sheet, names.drill_card)
+    return tuple(name(policy.name, "", number, *seat) for name in made for seat in policy.structure.seats())
+
+
+def check_drawing(policy: Policy, printing: Printing, checkpoint: Checkpoint, scanner: Scanner | None = None) -> None:
+    """Draw a sheet and a card of a policy, of a secret that is none, and throw them away.
+
+    Args:
+        policy: whose names stand on them.
+        printing: the paper and the way out.
+        checkpoint: of the ledger.
+        scanner: reads them back; None: it has read sheets already.
+
+    Raises:
+        InvalidInput: a name cannot be printed.
+        PaperError: what was drawn does not read back here.
+    """
+    trial = seal_epoch(policy, "", of_a_drill(), checkpoint, 1, NO_PREDECESSOR)
+    widest = max(policy.structure.seats(), key=lambda seat: len(policy.custodian(seat)))
+    draw = render if printing.out else render_for_printer
+    for sealed in (trial.live, trial.drill):
+        share = next(one for one in sealed.shares if (one.group, one.member) == widest)
+        pdf = draw(_content(trial, sealed.envelope, share), printing.paper)
+        if scanner is not None:
+            codes = {share.to_text(), *(sealed.envelope.to_codes() if sealed is trial.live else ())}
+            outlet.verify("a sheet for trial", scanner.read_frame(pdf, "a sheet for trial"), frozenset(codes))
+
+
 def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) -> Printed:
     """Put every sheet and drill card out, live sheets first, and read each back.
 
@@ -155,8 +191,24 @@ def _documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
 
 
 def _file_name(epoch: Epoch, share: Share) -> str:
-    tail = "" if share.kind is Kind.LIVE else "-drill"
-    return f"{epoch.policy.name}-e{epoch.number}-g{share.group}-m{share.member}{tail}.pdf"
+    made = names.sheet if share.kind is Kind.LIVE else names.drill_card
+    short_id = text.short_id(epoch.live.envelope.core.epoch_id)
+    return made(epoch.policy.name, short_id, epoch.number, share.group, share.member)
+
+
+def _name_on_paper(name: str) -> str:
+    """Return a set's name as a sheet can print it: a name that could not be drawn would keep its set from a rotation.
+
+    The envelope carries the exact name.
+    """
+
+    def drawn(character: str) -> str:
+        try:
+            return drawable(character, "name")
+        except InvalidInput:
+            return "?"
+
+    return "".join(map(drawn, unicodedata.normalize("NFC", name)))
 
 
 def _content(epoch: Epoch, envelope: Envelope, share: Share) -> SheetContent:
@@ -185,7 +237,7 @@ def content_of(
     lines = envelope.core.to_lines() if live and typed_core else ()
     return SheetContent(
         kind="live" if live else "drill",
-        set_name=envelope.set_name,
+        set_name=_name_on_paper(envelope.set_name),
         epoch=envelope.core.epoch,
         epoch_id=text.short_id(share.epoch_id),
         group=share.group,

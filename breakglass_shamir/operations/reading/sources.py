@@ -58,6 +58,11 @@ class Sources:
     whole: bool = False
     """Whether every file is read even after a quorum is there: another epoch's sheets may be among them."""
 
+    @property
+    def only_typed(self) -> bool:
+        """Whether no picture is among them."""
+        return not self.scans and self.watched is None and self.camera is None
+
 
 def read_sources(
     pool: Pool, sources: Sources, scanner: Scanner, desk: Desk, *, enough: Callable[[], bool],

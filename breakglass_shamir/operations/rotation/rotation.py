@@ -51,6 +51,9 @@ from breakglass_shamir.operations.rotation.probing import Found, Living, Prober,
 from breakglass_shamir.operations.rotation.proof import Proof
 from breakglass_shamir.operations.rotation.sessions import OwnSessions
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass, word
+
+_ATTESTS = "--scan BOTH_SETS --attest-old-dead --officer O --officer O2"
 
 NEITHER_WORKS = "neither-works"
 """Stage of the ``refused`` record that says that no printed credential is known to work; alerts look for it."""
@@ -151,7 +154,7 @@ class Rotation:
         """
         state = self.recorder.refresh()
         old_id, new_id = state.current, state.prepared
-        endpoints = targets.endpoints_of(self.policy, self.old)
+        endpoints = targets.endpoints_of(self.policy)
         sessions = OwnSessions(self.recorder, endpoints)
         if not state.applying:
             sessions.wait(self.old.secret, self.policy.rotation.wait_for_sessions.seconds)
@@ -265,7 +268,7 @@ class Rotation:
         name = self.recorder.set_name
         return ConnectorError(
             f"the change is left to people: {name} stays open until two officers attest it",
-            hint=f"then: breakglass rotate {name} --scan BOTH_SETS --attest-old-dead --officer O --officer O2",
+            hint=f"then: {breakglass('rotate', name, options=_ATTESTS)}",
         )
 
     def _attested(self, officers: tuple[str, ...]) -> Check | None:
@@ -275,7 +278,9 @@ class Rotation:
         return Check(CheckResult.ACCEPTED, f"attested to work, not proven, by {', '.join(officers)}")
 
     def _neither(self, found: Found, why: str) -> ConnectorError:
-        second = self.policy.target.second_account or self.old.hint or "the second account your policy should name"
+        second = self.policy.target.second_account or "the second account your policy should name"
+        if self.old.hint and not self.policy.target.second_account:
+            second = f"what the sheets call the second account: {word(self.old.hint)}"
         message = f"neither the old nor the new credential could be proven to work: {why} ({found.detail})"
         self.recorder.append(Refused(stage=NEITHER_WORKS, error=ConnectorError.id, message=message))
         hint = f"keep both sets of sheets; get in with: {second}"
@@ -306,7 +311,7 @@ class Rotation:
         self.recorder.append(body)
 
     def _connector(self) -> Connector:
-        return targets.connector_of(self.policy, self.old)
+        return targets.connector_of(self.policy)
 
     def _number(self, epoch_id: str) -> int:
         return self.recorder.set_state.epochs[epoch_id].number

@@ -86,7 +86,7 @@ def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
         "noted", "officer-signed", "old-dead", "opened", "overridden", "pinned", "policy-adopted", "policy-weakened",
         "proven", "read-back", "reassigned", "recovered", "recovered-core", "recovery-imported", "refused", "rehearsed",
         "rejected", "roll-call", "rotation-found", "sessions-awaited", "sessions-ended",
-        "settled", "sheet-voided", "use-ended", "waited",
+        "settled", "sheet-voided", "target-named", "use-ended", "waited",
         "watched",
     ]  # fmt: skip
 
