@@ -4,12 +4,12 @@
 Rules:
 
 1. It is another program, not a copy of this one: no secret, no ledger and no key is in its memory, and it inherits
-   nothing but the terminal and two pipes. It is hardened like this program.
+   nothing but the terminal and a socket. It is hardened like this program.
 2. It has a session of its own and ignores every signal that can be ignored; neither its command line nor its name
    has ours in it, so that what ends this program by group or by name leaves it alone.
-3. While the pipe from here is open it waits; when that closes without a word, this program died. It clears the screen,
-   gives the terminal its mode back, and ends. A screen that has a time limit it clears soon after that limit, too, so
-   that a program that was stopped leaves nothing on it.
+3. While the socket from here is open it waits; when that closes without a word, this program died. It clears the
+   screen, gives the terminal its mode back, and ends. A screen that has a time limit it clears soon after that limit,
+   too, so that a program that was stopped leaves nothing on it.
 4. Told that the screen is clear, it ends at once. It is not waited for longer than ``END_S``.
 5. Where it cannot be started, the screen is shown all the same; people are told.
 
@@ -17,7 +17,7 @@ What it runs is ``watcher_process``.
 """
 
 import os
-import select
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -44,6 +44,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._ours: socket.socket | None = None
 
     def start(self, terminal: int, name: str, *, limit_s: float, bare: bool) -> bool:
         """Start it and wait until it watches; tell whether it does.
@@ -55,9 +56,12 @@ class Watcher:
             bare: whether the terminal knows no control sequences.
         """
         try:
-            self._process = _spawn(terminal)
+            self._ours, theirs = socket.socketpair()
+            with theirs:
+                self._process = _spawn(terminal, theirs.fileno())
             self._tell(_sentence(terminal, name, limit_s, bare=bare))
-            watches = self._is_ready()
+            self._ours.settimeout(READY_S)
+            watches = self._ours.recv(1) != b""
         except OSError:
             watches = False
         if not watches:
@@ -66,30 +70,23 @@ class Watcher:
 
     def dismiss(self) -> None:
         """Tell it that the screen is clear, and let it end."""
-        if self._process is not None:
-            with suppress(OSError):
-                self._tell(CLEARED)
-            self._drop()
-
-    def _is_ready(self) -> bool:
-        assert self._process is not None  # noqa: S101 - it was just started
-        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
-        answers = self._process.stdout.fileno()
-        return bool(select.select([answers], [], [], READY_S)[0] and os.read(answers, 1))
+        with suppress(OSError):
+            self._tell(CLEARED)
+        self._drop()
 
     def _tell(self, words: bytes) -> None:
-        assert self._process is not None  # noqa: S101 - only called while there is one
-        assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
-        os.write(self._process.stdin.fileno(), words)
+        """Send something; where nobody is there any more, no signal comes of it."""
+        if self._ours is not None:
+            self._ours.send(words, socket.MSG_NOSIGNAL)
 
     def _drop(self) -> None:
-        """Close the pipes and leave no process behind."""
-        process, self._process = self._process, None
+        """Close the socket and leave no process behind."""
+        process, ours = self._process, self._ours
+        self._process = self._ours = None
+        if ours is not None:
+            ours.close()
         if process is None:
             return
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None  # noqa: S101 - both were asked for
-            pipe.close()
         try:
             process.wait(END_S)
         except subprocess.TimeoutExpired:
@@ -97,12 +94,12 @@ class Watcher:
             process.wait()
 
 
-def _spawn(terminal: int) -> subprocess.Popen[bytes]:
+def _spawn(terminal: int, theirs: int) -> subprocess.Popen[bytes]:
     # The interpreter that an environment was made from: the environment's own path may have our name in it.
     python = str(getattr(sys, "_base_executable", "") or sys.executable)
     return subprocess.Popen(
-        [python, "-I", "-S", "-c", _BOOT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        pass_fds=(terminal,), start_new_session=True, cwd="/", bufsize=0,
+        [python, "-I", "-S", "-c", _BOOT], stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        pass_fds=(terminal,), start_new_session=True, cwd="/",
         env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that clears a screen whose program died. It is started by ``watcher`` only, which has the rules.
 
-Standard input is a pipe from the program: a word on it means that the screen is clear, its end without a word that the
-program is gone. Standard output takes one byte when the watching begins.
+Standard input is a socket to the program. One byte goes out on it when the watching begins. A word that comes in means
+that the screen is clear, its end without a word that the program is gone.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from breakglass_shamir.cli.screen import sequences
 from breakglass_shamir.cli.screen.device import Device
 from breakglass_shamir.hygiene import harden_process
 
-GRACE_S = 5.0
+GRACE_S = 2.0
 """How long after the time limit the program itself may take to clear its screen."""
 
 PR_SET_NAME = 15
@@ -34,11 +34,17 @@ def main(terminal: int, name: str, limit_s: float, *, bare: bool) -> None:
         ctypes.CDLL(None).prctl(PR_SET_NAME, _NAME, 0, 0, 0)
     device = Device(terminal, Path(name) if name else None)
     device.remember()
-    os.write(1, b"!")
-    ended, _, _ = select.select([0], [], [], limit_s + GRACE_S if limit_s else None)
-    if ended and os.read(0, 1):
-        return
-    clear(device, bare=bare)
+    os.write(0, b"!")
+    if not _is_told(limit_s + GRACE_S if limit_s else None):
+        clear(device, bare=bare)
+
+
+def _is_told(limit_s: float | None) -> bool:
+    """Wait; tell whether the program said that the screen is clear, and not ended or let the time go by."""
+    try:
+        return bool(select.select([0], [], [], limit_s)[0] and os.read(0, 1))
+    except OSError:
+        return False
 
 
 def clear(device: Device, *, bare: bool) -> None:
