@@ -22,6 +22,7 @@ from typing import Any, NoReturn, TextIO
 
 import click
 
+from breakglass_shamir.cli import session
 from breakglass_shamir.cli.screen import failure, quiet, reveal, streams
 from breakglass_shamir.cli.screen.typing import TypingScreen
 from breakglass_shamir.custody.credential import Credential
@@ -55,6 +56,11 @@ def ask_unseen(_facts: dict[str, Any]) -> None:
     print("got", len(quiet.ask_twice("Credential")), flush=True)
 
 
+def read_credential(_facts: dict[str, Any]) -> None:
+    """Read a credential from standard input, a terminal."""
+    print("got", len(session.read_secret("-", raw=False)), flush=True)
+
+
 def command(scene: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], int]:
     """Let a scene end as a command of the program does."""
     return lambda facts: streams.finish(failure.guarded(click.Command("scene", callback=lambda: scene(facts))))
@@ -64,6 +70,7 @@ SCENES: dict[str, Callable[[dict[str, Any]], int]] = {
     "reveal": command(show),
     "typing": command(take_lines),
     "unseen": command(ask_unseen),
+    "credential": command(read_credential),
     "recover": lambda facts: recover.main(facts["arguments"]),
 }
 

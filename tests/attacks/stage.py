@@ -83,15 +83,17 @@ class Glass:
 
     def __init__(self, rows: int = 24, columns: int = 80) -> None:
         self.ours, self.theirs = pty.openpty()
+        self.path = Path(os.ttyname(self.theirs))
         self.screen = Keeper(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
         self._tell_size()
 
     def look(self, seconds: float = 0.0) -> None:
-        """Take what is written, for a while."""
+        """Take what is written, for so long."""
+        end = time.monotonic() + seconds
         with contextlib.suppress(OSError):
-            while select.select([self.ours], [], [], seconds)[0]:
+            while select.select([self.ours], [], [], max(0.0, end - time.monotonic()))[0]:
                 data = os.read(self.ours, 65536)
                 self.raw += data
                 self.stream.feed(data)
@@ -130,6 +132,14 @@ class Glass:
         """Return which of these words are kept anywhere."""
         everything = self.everything()
         return [word for word in words if "".join(word.split()) in everything]
+
+    def typed_ahead(self) -> int:
+        """Return how many keys wait for whoever reads next."""
+        reader = os.open(self.path, os.O_RDONLY | os.O_NOCTTY)
+        try:
+            return int(struct.unpack("i", fcntl.ioctl(reader, termios.FIONREAD, bytes(4)))[0])
+        finally:
+            os.close(reader)
 
     def echoes(self) -> bool:
         """Tell whether the terminal is as a shell wants it."""

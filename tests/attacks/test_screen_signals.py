@@ -7,13 +7,13 @@ does; signal 9, a fault, and what the C library keeps for itself end it at once,
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.attacks.processes import children, core_limits, is_alive, memory_holds, open_to_others
-from tests.attacks.stage import SECRET, TRACES, Glass, Stage, staged
+from tests.attacks.stage import SECRET, TRACES, Glass, Stage
 from tests.interop.test_recover import PLAIN, WHO, texts
 
 INTERRUPTED = 130
@@ -49,20 +49,6 @@ def ends_at_once(number: int) -> bool:
 
 
 every_signal = pytest.mark.parametrize("number", NUMBERS, ids=name_of)
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with staged() as made:
-        yield made
-
-
-@pytest.fixture
-def glass(stage: Stage) -> Iterator[Glass]:
-    made = Glass()
-    yield made
-    stage.stop()
-    made.close()
 
 
 def reveal(stage: Stage, glass: Glass, folder: Path) -> int:
@@ -212,7 +198,7 @@ def test_a_terminal_that_takes_nothing_holds_up_no_end(
 ) -> None:
     """Nobody reads the other side, as where a connection hangs."""
     pid = begin(stage, glass, tmp_path)
-    full = os.open(Path(f"/proc/{pid}/fd/0").readlink(), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    full = os.open(glass.path, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     with pytest.raises(BlockingIOError):
         while True:
             os.write(full, b"." * 4096)

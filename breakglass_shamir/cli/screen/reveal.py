@@ -168,7 +168,7 @@ def _secret(secret: bytes, device: Device, room: int) -> list[tuple[str, str]]:
         text = ""
     if text.isprintable() and text and device.shows(text):
         pieces = _cut_between_words(text, room)
-        told = f"{len(text)} characters in {len(pieces)} rows, with nothing between the rows"
+        told = f"{len(text)} characters in {len(pieces)} rows, without a gap"
     else:
         numbers = secret.hex(" ")
         length = max(3, (room + 1) // 3 * 3)

@@ -17,6 +17,7 @@ Nothing here writes, and nothing here is secret.
 """
 
 import os
+import textwrap
 import unicodedata
 from collections.abc import Iterator
 
@@ -37,6 +38,9 @@ ROWS, COLUMNS = 24, 80
 
 _PLAIN = "\x1b[m\x1b[?6l\x1b[r"
 """Default colours, the whole screen scrolls, rows are counted from its top: so that no row is out of reach."""
+
+_INDENTED = 20
+"""Columns from which on the rest of a sentence is indented."""
 
 _ERASE_ROW = "\x1b[2K"
 _DOWN = "\x1b[B"
@@ -97,6 +101,12 @@ def cells(text: str) -> int:
 def cut(text: str, width: int) -> list[str]:
     """Cut a text into pieces of at most so many columns; at least one piece."""
     return list(_pieces(text, max(2, width))) or [""]
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """Cut a sentence between words; at least one row."""
+    rows = textwrap.wrap(line, max(2, width), subsequent_indent="  " if width > _INDENTED else "")
+    return [piece for row in rows or [""] for piece in cut(row, width)]
 
 
 def tail(text: str, width: int) -> str:

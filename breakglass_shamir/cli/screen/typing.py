@@ -52,6 +52,9 @@ _TICK_S = 0.5
 _MOST_TOLD = 200
 """Answers that are kept for a screen drawn anew; more fit on none."""
 
+_LINE_COLUMNS = 33
+"""What a line of a sheet takes, with its spaces."""
+
 _SPARE_ROWS = 2
 """Rows below the prompt that stay free, for what a shell says when the program is ended by force."""
 
@@ -151,12 +154,12 @@ class TypingScreen:
 
     def _draw(self, above: Callable[[], Sequence[str]], prompt: str) -> None:
         width = self._screen.width
-        asked = sequences.tail(f"{prompt}: ", width // 2) if prompt else ""
+        asked = sequences.tail(f"{prompt}: ", max(width // 2, width - _LINE_COLUMNS)) if prompt else ""
         row = asked + sequences.tail(self._keys.line, width - sequences.cells(asked))
         if self._screen.bare:
             self._screen.show_row(row)
             return
-        rows = [piece for line in above() for piece in sequences.cut(line, width)]
+        rows = [row for line in above() for row in sequences.wrapped(line, width)]
         room = max(0, self._screen.rows - 1 - _SPARE_ROWS)
         kept = rows[len(rows) - room :] if len(rows) > room else rows
         self._screen.draw([*kept, row], cursor=(len(kept) + 1, sequences.cells(row) + 1))
