@@ -1452,6 +1452,7 @@ WRITE_S = 2.0
 TICK_S = 0.5
 """How soon a terminal of another size is noticed."""
 LONGEST_LINE = 4096
+ENTER_GOES_ON = "  (Enter goes on)"
 
 UNANSWERED = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
 """Signals that cannot be answered, end nothing, or stop."""
@@ -1738,7 +1739,7 @@ class Screen:
     def show_rows(self, text: str, end: float) -> None:
         """Show one row at a time, each overwritten by the next."""
         for row in self.cut(text):
-            self.show_row(f"{row}  (Enter goes on)")
+            self.show_row(row + ENTER_GOES_ON)
             key = " "
             while key not in ("\r", "\n", "\x04"):
                 if time.monotonic() > end:
@@ -1755,12 +1756,14 @@ class Screen:
             turn = f"page {page + 1} of {pages}, Space turns it; " if pages > 1 else ""
             if drawn != (drawn := (*self.size(), page)):
                 self.draw(body[page * room :][:room])
-            self.write(f"\x1b[1;1H\x1b[2KEnter erases this; {turn}in {int(left) + 1} s it erases itself\x1b[1;1H")
+            status = f"Enter erases this; {turn}in {int(left) + 1} s it erases itself"[: self.size()[1]]
+            self.write(f"\x1b[1;1H\x1b[2K{status}\x1b[1;1H")
             key = self.key(TICK_S)
 
     def cut(self, text: str) -> list[str]:
-        """Cut a text into rows of this terminal."""
-        return [row for line in text.splitlines() for row in marked(line, self.size()[1] - 20)]
+        """Cut a text into rows of this terminal; one that stands alone leaves room for what Enter does."""
+        width = self.size()[1] - 2 - (len(ENTER_GOES_ON) if self.bare else 0)
+        return [row for line in text.splitlines() for row in marked(line, max(2, width))]
 
     def draw(self, body: Sequence[str]) -> None:
         """Draw rows below the first two. The cursor stands above them, so that a smaller terminal cuts them off."""
