@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be learned of a process from outside: its memory, its limits, and whether others may attach.
 
-Root may read everything, so root is asked without its capabilities (ptrace(2), "access mode
-checking"): what is then refused, is refused to every program of the same user.
+Root may read everything. So where this is root, both sides are without its capabilities (``PLAIN``), as programs of any
+user are (ptrace(2), "access mode checking").
 """
 
 import contextlib
@@ -11,6 +11,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+PLAIN = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+"""What a command begins with that is to have the rights of a user and no more."""
 
 _ATTACH = """
 import ctypes, os, sys
@@ -36,10 +39,9 @@ if libc.ptrace(PTRACE_SEIZE, pid, None, None) == 0:
 
 def open_to_others(pid: int) -> list[str]:
     """Return what another program of the same user may have of a process."""
-    without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
     python = str(getattr(sys, "_base_executable", sys.executable))
     done = subprocess.run(
-        [*without, python, "-I", "-S", "-c", _ATTACH, str(pid)], capture_output=True, text=True, check=True, timeout=20
+        [*PLAIN, python, "-I", "-S", "-c", _ATTACH, str(pid)], capture_output=True, text=True, check=True, timeout=20
     )
     return done.stdout.split()
 

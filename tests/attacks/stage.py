@@ -29,6 +29,7 @@ from typing import Any
 
 import pyte
 
+from tests.attacks.processes import PLAIN
 from tests.conftest import REPOSITORY
 
 PATIENCE_S = 20.0
@@ -163,7 +164,7 @@ class Stage:
     def __init__(self) -> None:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.attacks.players"], stdin=theirs.fileno(), cwd=REPOSITORY
+            [*PLAIN, sys.executable, "-m", "tests.attacks.players"], stdin=theirs.fileno(), cwd=REPOSITORY
         )
         theirs.close()
         self.pid = 0
