@@ -1478,10 +1478,11 @@ class Screen:
 
     def __init__(self, descriptor: int) -> None:
         """Open the terminal of a descriptor once more, so that no write to it waits for good."""
-        self.path = os.ttyname(descriptor)
+        self.path = ""
         try:
+            self.path = os.ttyname(descriptor)
             self.descriptor = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        except PermissionError:
+        except OSError:
             self.descriptor = os.dup(descriptor)
         self.bare = os.environ.get("TERM", "") in BARE_TERMINALS
         self.before = termios.tcgetattr(self.descriptor)

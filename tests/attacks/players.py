@@ -24,6 +24,7 @@ import click
 
 from breakglass_shamir.cli import session
 from breakglass_shamir.cli.screen import failure, quiet, reveal, streams
+from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.screen.typing import TypingScreen
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.hygiene import Secret, forbid_dumps
@@ -61,6 +62,12 @@ def read_credential(_facts: dict[str, Any]) -> None:
     print("got", len(session.read_secret("-", raw=False)), flush=True)
 
 
+def end_use(_facts: dict[str, Any]) -> None:
+    """Wait until people say what the use was."""
+    said = Terminal(None, as_json=False, color=False).until_use_ends(lambda: False, lambda: 60)
+    print("said", said, flush=True)
+
+
 def command(scene: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], int]:
     """Let a scene end as a command of the program does."""
     return lambda facts: streams.finish(failure.guarded(click.Command("scene", callback=lambda: scene(facts))))
@@ -71,6 +78,7 @@ SCENES: dict[str, Callable[[dict[str, Any]], int]] = {
     "typing": command(take_lines),
     "unseen": command(ask_unseen),
     "credential": command(read_credential),
+    "closing": command(end_use),
     "recover": lambda facts: recover.main(facts["arguments"]),
 }
 

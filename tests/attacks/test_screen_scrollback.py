@@ -7,6 +7,7 @@ Real terminals and multiplexers are in ``tests/end_to_end/test_scrollback.py``; 
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,24 @@ def test_the_echo_comes_back_when_the_program_is_ended_there(
     assert stage.ended() == 130
     assert glass.echoes()
     assert not glass.holds(*TRACES)
+
+
+def refused(glass: Glass, times: int) -> bool:
+    return glass.shown().count("expected one of") == times
+
+
+def test_a_secret_typed_where_the_use_is_to_be_classified_is_taken_off_the_screen(
+    stage: Stage, glass: Glass, tmp_path: Path
+) -> None:
+    """People have just read it, and are asked for a word."""
+    stage.play("closing", glass, tmp_path)
+    glass.sees("When the use is over")
+    for number, typed in enumerate((SECRET, SECRET * 4, SECRET[:4] + "x" * 156), 1):
+        glass.type(typed + "\n")
+        glass.until(partial(refused, glass, number), "the word to be refused")
+        assert not glass.holds(*TRACES, SECRET[:4], "xxxx")
+    glass.type("drill\n")
+    glass.sees("said drill")
 
 
 # What says whether a terminal erases

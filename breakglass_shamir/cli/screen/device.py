@@ -72,17 +72,19 @@ class Device:
 
     @classmethod
     def of(cls, descriptor: int) -> Self:
-        """Open the terminal that a descriptor stands for once more; where that is forbidden, share the descriptor.
+        """Open the terminal that a descriptor stands for once more; where it cannot be, share the descriptor.
 
         Raises:
             OSError: it is no terminal.
         """
         if os.fstat(descriptor).st_rdev == _own_number():
             return cls.controlling()
-        path = Path(os.ttyname(descriptor))
         try:
+            path = Path(os.ttyname(descriptor))
             return cls(os.open(path, _OPENED), path, _encoding())
-        except PermissionError:
+        except OSError:
+            if not os.isatty(descriptor):
+                raise
             return cls(os.dup(descriptor), None, _encoding())
 
     @property

@@ -43,7 +43,7 @@ _INDENTED = 20
 """Columns from which on the rest of a sentence is indented."""
 
 _ERASE_ROW = "\x1b[2K"
-_DOWN = "\x1b[B"
+_UP, _DOWN = "\x1b[A", "\x1b[B"
 _WITHOUT = frozenset({"", "dumb", "unknown", "emacs", "network", "dialup", "ethernet", "switch", "patch"})
 """Names of terminals that promise nothing (terminfo, ``dumb`` and what is like it)."""
 
@@ -91,6 +91,12 @@ def place(number: int, column: int) -> str:
 def blank(columns: int) -> str:
     """Overwrite the row in which the cursor stands, without a control sequence."""
     return "\r" + " " * (columns - 1) + "\r"
+
+
+def take_back(answer: str, columns: int) -> str:
+    """Erase an answer that the terminal echoed, its Enter included; where it stood alone in its rows."""
+    rows = max(1, -(-cells(answer) // (columns or COLUMNS)))
+    return (_UP + _ERASE_ROW) * rows + "\r"
 
 
 def cells(text: str) -> int:

@@ -166,6 +166,7 @@ class Terminal:
             if said in _CLASSIFICATIONS:
                 return said
             if said:
+                _take_back(line.rstrip("\n"))
                 click.echo(f"expected one of {words}", err=True)
         return ""
 
@@ -293,6 +294,17 @@ def _tell(line: str) -> None:
     """Write to standard error where that is possible; nothing depends on it."""
     with suppress(OSError):
         click.echo(line, err=True)
+
+
+def _take_back(answer: str) -> None:
+    """Erase an answer from the screen: who has just read a secret may type it where something else is asked."""
+    from breakglass_shamir.cli.screen import sequences
+
+    if sequences.erases():
+        with suppress(OSError):
+            click.echo(
+                sequences.take_back(answer, os.get_terminal_size(sys.stderr.fileno()).columns), err=True, nl=False
+            )
 
 
 def _print_of(source: str, answer: Answer) -> dict[str, Any]:
