@@ -115,6 +115,27 @@ def test_a_signal_leaves_nothing_on_the_screen(
     glass.until(lambda: not glass.holds(*LEFT) and glass.echoes(), "the screen to be cleared")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL], ids=name_of)
+@pytest.mark.parametrize("scene", ["reveal", "typing", "recover"])
+def test_a_terminal_that_cannot_erase_is_overwritten(
+    stage: Stage, glass: Glass, tmp_path: Path, scene: str, number: int
+) -> None:
+    pid = stage.play(scene, glass, tmp_path, term="dumb", secret=TYPED, seconds=60, arguments=[])
+    if scene != "recover":
+        glass.sees("Type yes:")
+        glass.type("yes\n")
+    for words, keys in {
+        "reveal": [("account", "\r"), ("target", "\r")], "typing": [("line 1:", TYPED)], "recover": [("> ", TYPED)],
+    }[scene]:  # fmt: skip
+        glass.sees(words)
+        glass.type(keys)
+    glass.sees(TYPED)
+    os.kill(pid, number)
+    assert stage.ended() == (-number if ends_at_once(number) else INTERRUPTED)
+    glass.until(lambda: not glass.holds(TYPED) and glass.echoes(), "the row to be overwritten")
+    assert b"\x1b" not in glass.raw
+
+
 @on_every_screen
 def test_a_program_that_leads_its_session_is_killed(stage: Stage, glass: Glass, tmp_path: Path, begin: Begin) -> None:
     """The terminal is hung up under the watcher, and what stands on it stays."""

@@ -17,7 +17,7 @@ import pytest
 from tests.attacks.stage import SECRET, TRACES
 from tests.conftest import REPOSITORY
 from tests.end_to_end.life import wait_until
-from tests.end_to_end.terminals import WINDOWS, Window
+from tests.end_to_end.terminals import WINDOWS, GnuScreen, PlainTmux, Window
 from tests.interop.test_recover import PLAIN, PROGRAM, WHO, texts
 
 SCENE = """import os, sys
@@ -104,6 +104,29 @@ def test_a_program_that_was_killed_leaves_nothing(window: Window, scene: str) ->
     window.sees(TRACES[-1])
     kill(window)
     wait_until(lambda: not window.holds(*TRACES), "the watcher to clear the screen")
+
+
+@pytest.mark.parametrize("window", [GnuScreen, PlainTmux], indirect=True)
+def test_an_entry_that_was_put_aside_leaves_nothing_in_the_shell(window: Window, need: Callable[[str], str]) -> None:
+    (window.folder / "secret").write_text("")
+    (window.folder / "scene.py").write_text(SCENE.format(repository=str(REPOSITORY)))
+    shell = f"exec env HISTFILE= PS1=shell: {need('bash')} --norc --noediting -i"
+    window.run(f"cd {shlex.quote(str(window.folder))}; {shell}")
+    window.sees("shell:")
+    window.type(shlex.join([sys.executable, "scene.py", "take_lines"]) + "\r")
+    window.sees("share 1, line 1:")
+    window.type(LINES[0] + "\r")
+    window.sees("share 1, line 2:")
+    window.type(LINES[1])
+    window.sees(LINES[1])
+    window.type("\x1a")
+    window.sees("Stopped")
+    assert not window.holds(*LINES[:2])
+    window.type("fg\r")
+    window.sees(LINES[1])
+    window.type("\rdone\r")
+    window.sees("went on")
+    assert not window.holds(*LINES[:2])
 
 
 def test_what_recover_shows_and_takes_is_kept_by_none(window: Window) -> None:

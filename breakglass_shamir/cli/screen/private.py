@@ -139,6 +139,8 @@ class PrivateScreen:
 
     def _end(self) -> None:
         self.signals.hold()
-        self._give_back()
-        self.device.close()
-        self.signals.end()
+        try:
+            self._give_back()
+            self.device.close()
+        finally:
+            self.signals.end()
