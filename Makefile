@@ -11,7 +11,7 @@ SERVER_PACKAGES := exim4-daemon-light krb5-admin-server krb5-kdc krb5-user ldap-
   samba samba-ad-provision samba-dsdb-modules samba-vfs-modules slapd smbclient winbind
 BUILD_PACKAGES := gcc libldap-dev libsasl2-dev python3-dev
 TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) chromium mawk pamtester poppler-utils \
-  printer-driver-cups-pdf ssss systemd tmux
+  printer-driver-cups-pdf screen ssss systemd tmux xdotool xterm xvfb
 
 # What decoding is compared with.
 BENCH_PACKAGES := libzbar0

@@ -260,9 +260,7 @@ def _mode(terminal: Terminal, options: dict[str, Any]) -> str:
     if len(chosen) != 1:
         raise InvalidInput(f"expected one of --exec, --show and --no-reveal, got {len(chosen)}")
     if chosen == ["show"]:
-        from breakglass_shamir.cli.screen import reveal
-
-        reveal.require()
+        terminal.require_screen()
     return chosen[0]
 
 

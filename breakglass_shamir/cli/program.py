@@ -77,6 +77,8 @@ def breakglass(ctx: click.Context, home: Path | None, as_json: bool, no_color: b
 def main() -> None:
     """Run the program and exit with one of its documented codes."""
     from breakglass_shamir.cli.screen import failure, streams
+    from breakglass_shamir.hygiene import forbid_dumps
 
     streams.occupy_closed()
+    forbid_dumps()
     sys.exit(streams.finish(failure.guarded(breakglass)))

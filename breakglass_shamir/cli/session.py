@@ -12,6 +12,7 @@ import click
 
 from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.cli.screen import values
+from breakglass_shamir.cli.screen.streams import is_terminal
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
@@ -59,7 +60,7 @@ def read_secret(source: str, *, raw: bool) -> Secret:
     """
     from breakglass_shamir.operations.credential.split import clean_secret
 
-    return clean_secret(_read(source), raw=raw)
+    return clean_secret(_read_unseen(source), raw=raw)
 
 
 def read_seed(source: str) -> Secret:
@@ -70,7 +71,7 @@ def read_seed(source: str) -> Secret:
     """
     from breakglass_shamir.crypto import totp
 
-    return totp.seed_from_text(_read(source).decode("utf-8", errors="replace").strip())
+    return totp.seed_from_text(_read_unseen(source).decode("utf-8", errors="replace").strip())
 
 
 def read_text(path: Path) -> str:
@@ -91,7 +92,7 @@ def read_lines(source: str) -> tuple[str, ...]:
     Raises:
         InvalidInput: not readable, or too large.
     """
-    return tuple(_read(source).decode("utf-8", errors="replace").splitlines())
+    return tuple(_read_unseen(source).decode("utf-8", errors="replace").splitlines())
 
 
 def reading_options(command: Command) -> Command:
@@ -154,6 +155,17 @@ def check_watched(folder: Path | None) -> None:
     """
     if folder is not None and not folder.is_dir():
         raise InvalidInput(f"expected a folder at {folder} for --watch", hint="make it, then point the scanner at it")
+
+
+def _read_unseen(source: str) -> bytes:
+    """Read what is secret; a terminal shows nothing of it."""
+    if source != "-" or not is_terminal(sys.stdin):
+        return _read(source)
+    from breakglass_shamir.cli.screen import quiet
+
+    click.echo(quiet.HOW_TO_END, err=True)
+    with quiet.no_echo(sys.stdin.fileno()):
+        return _read(source)
 
 
 def _read(source: str) -> bytes:

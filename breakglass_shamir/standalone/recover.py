@@ -22,7 +22,8 @@ Exit status: 0 opened; 1 a fault in this program; 2 wrong use, or the output cou
 Limits, said plainly:
 
 1. Nothing here runs in constant time and Python cannot wipe memory. Use a machine that nobody else is on, without a
-   network, and switch it off afterwards. Typed shares stay in the terminal's scrollback: close its window.
+   network, and switch it off afterwards. A typed line is erased with Enter, and the secret when it was read. What the
+   terminal itself keeps (a log, a copy mode, a screen that says ``TERM=dumb``) is out of reach: close its window.
 2. The record proves that a quorum was combined. The names, the reason and the time are what people said.
 3. Nothing on this machine pins the epoch: compare the set public key shown with your ledger or a receipt. Without an
    envelope (only core lines) shares are confirmed together, by the epoch id, and at most MAX_TRIES quorums are tried.
@@ -42,11 +43,23 @@ import json
 import math
 import os
 import re
+import select
+import signal
+import socket
 import struct
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+try:
+    import ctypes
+    import resource
+    import termios
+except ImportError:  # another system than Linux or a Python without them: what they are for is left out, and said
+    ctypes = resource = termios = None  # type: ignore[assignment]
 
 VERSION = "0.1.0"
 TOOL = f"recover.py {VERSION}"
@@ -1388,7 +1401,425 @@ def write_record(path: Path, record: bytes, signature: bytes) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# The process and the screen: nothing secret is left on either
+
+
+def harden() -> None:
+    """Leave no core file, let no other program of this user read the memory, keep it off the swap; say what failed."""
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        libc = ctypes.CDLL(None)
+        private = libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+        locked = lock_memory(libc)
+    except (AttributeError, OSError, ValueError):
+        private = locked = False
+    if not private:
+        say("WARNING: other programs of this user, or a core file, may show this program's memory")
+    if not locked and len(read_proc("/proc/swaps").splitlines()) != 1:
+        say("WARNING: memory is not locked, and what is secret may reach the disk: run swapoff -a, or run this as root")
+
+
+def lock_memory(libc: Any) -> bool:
+    """Lock all memory, unless a low limit would turn later needs into failures."""
+    if libc.mlockall(MCL_CURRENT_FUTURE_ONFAULT) != 0:
+        return False
+    capable = re.search(r"^CapEff:\s*([0-9a-f]+)", read_proc("/proc/self/status"), re.MULTILINE)
+    unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+    if unlimited or (capable and int(capable[1], 16) >> CAP_IPC_LOCK & 1):
+        return True
+    libc.munlockall()
+    return False
+
+
+def read_proc(path: str) -> str:
+    """Read a file of proc(5); nothing where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+
+
+PR_SET_DUMPABLE = 4
+MCL_CURRENT_FUTURE_ONFAULT = 7
+CAP_IPC_LOCK = 14
+
+BARE_TERMINALS = {"", "dumb", "unknown", "emacs", "network", "dialup", "ethernet", "switch", "patch"}
+"""Names of terminals that promise no control sequence."""
+SHOW_S = 300
+"""How long the secret is shown at most."""
+WRITE_S = 2.0
+"""How long a terminal may take to take a text."""
+TICK_S = 0.5
+"""How soon a terminal of another size is noticed."""
+LONGEST_LINE = 4096
+ENTER_GOES_ON = "  (Enter goes on)"
+
+UNANSWERED = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
+"""Signals that cannot be answered, end nothing, or stop."""
+FAULTS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL"}
+"""Signals of a fault: the process ends at once, and its watcher clears the screen."""
+IGNORED_BY_PYTHON = {"SIGPIPE", "SIGXFSZ"}
+
+
+def name_of(number: int) -> str:
+    """Return a signal's name."""
+    return getattr(number, "name", "")
+
+
+class Screen:
+    """The terminal that people sit at, for as long as the program runs.
+
+    1. What is typed stands in one row, its end where it is longer, and is erased with Enter: nothing of it scrolls.
+    2. The secret is shown alone, each row at its place, and every row is erased before anything else happens: a clear
+       of the whole screen moves its rows to the scroll-back in some terminals, and what scrolls stays in others.
+    3. A signal that ends the program erases first. Where no handler can, a process does that was begun before anything
+       secret was here, and waits for this one to end.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        """Open the terminal of a descriptor once more, so that no write to it waits for good."""
+        self.path = ""
+        try:
+            self.path = os.ttyname(descriptor)
+            self.descriptor = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError:
+            self.descriptor = os.dup(descriptor)
+        self.bare = os.environ.get("TERM", "") in BARE_TERMINALS
+        self.before = termios.tcgetattr(self.descriptor)
+        self.watcher: socket.socket | None = None
+        self.row = ""
+        self.used = 0
+        self.whole = False
+        self.ahead = ""
+        self.escape = ""
+
+    # Beginning and end
+
+    def begin(self) -> None:
+        """Begin the watcher, answer signals, echo nothing."""
+        try:
+            self.watch()
+        except OSError:
+            say("WARNING: if this program is ended by force, nothing clears the screen: no watcher could be started")
+        for number in signal.valid_signals():
+            if name_of(number) not in UNANSWERED | FAULTS:
+                signal.signal(number, self.ended)
+        signal.signal(signal.SIGTSTP, self.stop)
+        self.mute()
+
+    def end(self) -> None:
+        """Erase what is there and give the terminal back; keys that nobody read are dropped."""
+        self.clean()
+        self.speak()
+        for number in signal.valid_signals():
+            if signal.getsignal(number) == self.ended:
+                signal.signal(number, signal.SIG_IGN)
+
+    def watch(self) -> None:
+        """Leave a process beside this one that erases the screen if this one ends while something is on it."""
+        ours, theirs = socket.socketpair()
+        if os.fork():
+            theirs.close()
+            self.watcher = ours
+            return
+        try:
+            ours.close()
+            self.wait_for_the_end(theirs)
+        finally:
+            os._exit(0)
+
+    def wait_for_the_end(self, program: socket.socket) -> None:
+        """Be the watcher: in a session of its own, deaf to signals, with nothing open but socket and terminal."""
+        os.setsid()
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+            signal.signal(number, signal.SIG_IGN)
+        for descriptor in range(256):
+            if descriptor not in (program.fileno(), self.descriptor):
+                try:
+                    os.close(descriptor)
+                except OSError:
+                    continue
+        last = b""
+        while told := program.recv(4096):
+            last = told[-1:]
+        if last == b"+":
+            self.whole, self.used = True, 1
+            self.clean()
+            self.speak()
+
+    def ended(self, number: int, _frame: object) -> None:
+        """Erase, and end as an interruption does."""
+        if name_of(number) in IGNORED_BY_PYTHON and not self.used:
+            return
+        for each in signal.valid_signals():
+            if signal.getsignal(each) == self.ended:
+                signal.signal(each, signal.SIG_IGN)
+        self.clean()
+        raise KeyboardInterrupt
+
+    def stop(self, _number: int, _frame: object) -> None:
+        """Give the terminal to the shell, with nothing of ours on it, until it lets us go on."""
+        if self.whole:
+            return
+        self.clean()
+        self.speak()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        self.mute()
+        signal.signal(signal.SIGTSTP, self.stop)
+
+    def mute(self) -> None:
+        """Echo nothing, hand over each key at once; no key stops the output or leaves a core file."""
+        mode = list(self.before)
+        mode[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.IXON)
+        mode[3] = mode[3] & ~(termios.ICANON | termios.ECHO | termios.ECHONL | termios.IEXTEN) | termios.ISIG
+        mode[6] = list(mode[6])
+        mode[6][termios.VMIN], mode[6][termios.VTIME], mode[6][termios.VQUIT] = 1, 0, b"\0"
+        self.set_mode(mode)
+
+    def speak(self) -> None:
+        """Give back the mode that was there; keys that nobody read are dropped."""
+        self.ahead = ""
+        try:
+            termios.tcflush(self.descriptor, termios.TCIFLUSH)
+        except termios.error:
+            return
+        self.set_mode(self.before)
+
+    def set_mode(self, mode: list[Any]) -> None:
+        """Set the terminal's mode, if it is still there."""
+        try:
+            termios.tcsetattr(self.descriptor, termios.TCSANOW, mode)
+        except termios.error:
+            return
+
+    # Writing
+
+    def size(self) -> tuple[int, int]:
+        """Return rows and the columns that are written to: the last one is left free, since some go on after it."""
+        try:
+            told = os.get_terminal_size(self.descriptor)
+        except OSError:
+            return 24, 79
+        return told.lines or 24, max(2, (told.columns or 80) - 1)
+
+    def write(self, text: str) -> None:
+        """Write within the time; what does not go through is dropped, a terminal that was hung up is opened again."""
+        data, attempts = text.encode("utf-8", "backslashreplace"), [self.let_flow, self.drop_output, self.open_again]
+        while attempts:
+            try:
+                attempts.pop(0)()
+                self.send(data)
+            except (OSError, termios.error):
+                continue
+            return
+
+    def send(self, data: bytes) -> None:
+        """Write, without waiting for good."""
+        end = time.monotonic() + WRITE_S
+        while data:
+            left = max(0.0, end - time.monotonic())
+            if not select.select([], [self.descriptor], [], left)[1]:
+                raise OSError
+            try:
+                data = data[os.write(self.descriptor, data[:256]) :]
+            except BlockingIOError:
+                continue
+
+    def let_flow(self) -> None:
+        """Let output go on that Ctrl-S stopped."""
+        termios.tcflow(self.descriptor, termios.TCOON)
+
+    def drop_output(self) -> None:
+        """Drop what the terminal has not taken."""
+        termios.tcflush(self.descriptor, termios.TCOFLUSH)
+
+    def open_again(self) -> None:
+        """Open a terminal again that was hung up when its session ended."""
+        opened = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        os.dup2(opened, self.descriptor, inheritable=False)
+        os.close(opened)
+
+    def tell_watcher(self, word: bytes) -> None:
+        """Tell whether something is on the screen."""
+        if self.watcher:
+            try:
+                self.watcher.send(word, socket.MSG_NOSIGNAL)
+            except OSError:
+                self.watcher = None
+
+    def clean(self) -> None:
+        """Take off the screen what is on it: one row, or everything."""
+        width = self.size()[1]
+        if self.whole and not self.bare:
+            self.erase()
+            self.write("\x1b[?1049l")
+        elif self.used and self.bare:
+            self.write("\r" + " " * width + "\r")
+        elif self.used:
+            # A terminal that was made narrower may have broken the row into several.
+            self.write("\r\x1b[2K" + "\x1b[A\x1b[2K" * ((self.used - 1) // (width + 1)))
+        if self.used or self.whole:
+            self.tell_watcher(b"-")
+        self.row, self.used, self.whole = "", 0, False
+
+    def erase(self) -> None:
+        """Erase every row by itself, then the scroll-back; not from the first row, which some take for a clear."""
+        rows = max(self.size()[0], 100)
+        self.write("\x1b[m\x1b[?6l\x1b[r\x1b[H" + "\x1b[2K\x1b[B" * rows + "\x1b[2K\x1b[3J\x1b[H")
+
+    def show_row(self, text: str) -> None:
+        """Show a text in the row of the cursor, in place of what is there."""
+        if self.used and text.startswith(self.row):
+            text, self.row = text[len(self.row) :], text
+        else:
+            self.clean()
+            self.tell_watcher(b"+")
+            self.row = text
+        self.used = cells(self.row) + 1
+        self.write(text)
+
+    # Reading
+
+    def key(self, seconds: float) -> str:
+        """Return the next key; empty when the time is over. Keys that send a sequence are left out."""
+        if not self.ahead:
+            self.ahead = self.receive(seconds)
+        while self.ahead:
+            key, self.ahead = self.ahead[0], self.ahead[1:]
+            if key == "\n" and self.escape == "\r":
+                self.escape = ""
+            elif self.escape in ("", "\r") and key != "\x1b":
+                self.escape = key if key == "\r" else ""
+                return key
+            elif key == "\x1b" or (self.escape == "\x1b" and key in "[O"):
+                self.escape = key
+            elif self.escape != "[" or "@" <= key <= "~":
+                self.escape = ""
+        return ""
+
+    def receive(self, seconds: float) -> str:
+        """Wait for keys; the end of the input is Ctrl-D."""
+        if not select.select([self.descriptor], [], [], max(0.0, seconds))[0]:
+            return ""
+        try:
+            data = os.read(self.descriptor, 4096)
+        except BlockingIOError:
+            return ""
+        except OSError:
+            data = b""
+        return data.decode("utf-8", "replace") if data else "\x04"
+
+    def line(self, question: str) -> str:
+        """Read a line in one row; the row is empty afterwards."""
+        typed, key = "", ""
+        try:
+            while key not in ("\r", "\n"):
+                width = self.size()[1]
+                asked = question if len(question) <= width - 12 else question[-(width // 2) :]
+                self.show_row(asked + tail(typed, width - cells(asked)))
+                key = self.key(TICK_S)
+                if key == "\x04" and not typed:
+                    raise EOFError
+                typed = edited(typed, key)
+        finally:
+            self.clean()
+        return typed
+
+    def show(self, text: str) -> None:
+        """Show a secret until Enter is pressed or the time is over, and erase it."""
+        end = time.monotonic() + SHOW_S
+        try:
+            if self.bare:
+                self.show_rows(text, end)
+            else:
+                self.show_pages(text, end)
+        finally:
+            self.clean()
+
+    def show_rows(self, text: str, end: float) -> None:
+        """Show one row at a time, each overwritten by the next."""
+        for row in self.cut(text):
+            self.show_row(row + ENTER_GOES_ON)
+            key = " "
+            while key not in ("\r", "\n", "\x04"):
+                if time.monotonic() > end:
+                    return
+                key = self.key(TICK_S)
+
+    def show_pages(self, text: str, end: float) -> None:
+        """Show as much as fits; Space turns the page."""
+        page, drawn, key = 0, (0, 0, 0), ""
+        while (left := end - time.monotonic()) > 0 and key not in ("\r", "\n", "\x04"):
+            body, room = self.cut(text), max(1, self.size()[0] - 3)
+            pages = math.ceil(len(body) / room)
+            page = (page + (key == " ")) % pages
+            turn = f"page {page + 1} of {pages}, Space turns it; " if pages > 1 else ""
+            if drawn != (drawn := (*self.size(), page)):
+                self.draw(body[page * room :][:room])
+            status = f"Enter erases this; {turn}in {int(left) + 1} s it erases itself"[: self.size()[1]]
+            self.write(f"\x1b[1;1H\x1b[2K{status}\x1b[1;1H")
+            key = self.key(TICK_S)
+
+    def cut(self, text: str) -> list[str]:
+        """Cut a text into rows of this terminal; one that stands alone leaves room for what Enter does."""
+        width = self.size()[1] - 2 - (len(ENTER_GOES_ON) if self.bare else 0)
+        return [row for line in text.splitlines() for row in marked(line, max(2, width))]
+
+    def draw(self, body: Sequence[str]) -> None:
+        """Draw rows below the first two. The cursor stands above them, so that a smaller terminal cuts them off."""
+        self.tell_watcher(b"+")
+        if self.whole:
+            self.erase()
+        else:
+            self.whole = True
+            self.write("\x1b[?1049h\x1b[2J\x1b[H")
+        self.write("".join(f"\x1b[{number};1H\x1b[2K{row}" for number, row in enumerate(body, 3)))
+
+
+def cells(text: str) -> int:
+    """Return how many columns a text may take."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in text)
+
+
+def tail(text: str, width: int) -> str:
+    """Return the end of a text that fits."""
+    while cells(text) > width:
+        text = text[max(1, len(text) - width) :] if len(text) > width else text[1:]
+    return text
+
+
+def marked(line: str, width: int) -> list[str]:
+    """Cut a line into rows; ``>`` in front of a row says that it goes on where the row above ended."""
+    rows = []
+    while cells(line) > width:
+        at = width
+        while cells(line[:at]) > width:
+            at -= 1
+        # A space at the edge of a row is one that nobody sees.
+        seen = next((n for n in range(at, at // 2, -1) if " " not in line[n - 1 : n + 1]), at)
+        rows.append(line[:seen])
+        line = line[seen:]
+    return [("> " if number else "  ") + row for number, row in enumerate([*rows, line])]
+
+
+def edited(line: str, key: str) -> str:
+    """Return the line after a key."""
+    if key in ("\x08", "\x7f"):
+        return line[:-1]
+    if key == "\x15":
+        return ""
+    if key == "\x17":
+        return line.rstrip().rpartition(" ")[0]
+    return line + (" " if key == "\t" else key if key.isprintable() else "")[: LONGEST_LINE - len(line)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The program
+
+
+screens: list[Screen] = []
+"""The terminal, once it is ours."""
 
 
 def say(text: str) -> None:
@@ -1398,6 +1829,8 @@ def say(text: str) -> None:
 
 def prompt(text: str) -> str:
     """Ask at the terminal."""
+    if screens:
+        return screens[0].line(text).strip()
     print(text, end="", file=sys.stderr, flush=True)
     line = sys.stdin.buffer.readline()
     if not line:
@@ -1410,9 +1843,13 @@ def ask(question: str, *, optional: bool = False) -> str:
     while True:
         try:
             answer = prompt(question)
-            return "" if optional and not answer else human_text(answer)
+            answer = "" if optional and not answer else human_text(answer)
         except Refused as refusal:
             say(str(refusal))
+            continue
+        if screens:
+            say(question + answer)
+        return answer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -1434,6 +1871,8 @@ def check_options(options: argparse.Namespace, terminal: bool) -> None:
     """Refuse what cannot work before the first sheet is read."""
     if options.out and options.stdout:
         raise Refused("usage", "choose one of --out and --stdout")
+    if options.stdout and sys.stdout.isatty():
+        raise Refused("usage", "standard output is a terminal: without --stdout the secret is shown there and erased")
     if not options.out and not options.stdout and not sys.stdout.isatty():
         raise Refused("usage", "standard output is no terminal: choose --out FILE or --stdout")
     if options.out and (Path(options.out).exists() or not os.access(Path(options.out).parent, os.W_OK)):
@@ -1567,18 +2006,41 @@ def reveal(credential: Credential, options: argparse.Namespace, terminal: bool) 
         if credential.totp_seed:
             say("a TOTP seed belongs to it: use --out or a terminal to get it")
     else:
-        say("WARNING: the secret is shown next. Look who can see this screen.")
-        if terminal:
-            prompt("press Enter: ")
-        sys.stdout.buffer.write(as_screen(credential).encode())
+        show(as_screen(credential), terminal)
     sys.stdout.buffer.flush()
     say("this credential is used: replace it once you are in, and hand the record to the auditor")
 
 
+def show(text: str, terminal: bool) -> None:
+    """Show a secret where it is erased again; where it cannot be, people are told and asked."""
+    say("WARNING: the secret is shown next. Look who can see this screen.")
+    if not screens or screens[0].bare:
+        say("WARNING: this terminal says that it cannot erase: what is shown stays on it, and in all that it keeps.")
+        if terminal and prompt("show it all the same? type yes: ").lower() != "yes":
+            raise Refused("usage", "nothing was shown; the use is recorded, run again with --out or elsewhere")
+    elif terminal:
+        prompt("press Enter: ")
+    if screens:
+        screens[0].show(text)
+    else:
+        sys.stdout.buffer.write(text.encode())
+
+
+def take_terminal(options: argparse.Namespace) -> None:
+    """Make the terminal ours: the one that people type at, or at least the one that the secret is shown on."""
+    shown = not options.out and not options.stdout
+    places = [stream for stream in (sys.stdin, sys.stdout) if stream.isatty() and (shown or stream is sys.stdin)]
+    if places and termios is not None:
+        screens.append(Screen(places[0].fileno()))
+        screens[0].begin()
+
+
 def run(options: argparse.Namespace) -> int:
-    """Gather, open, record, reveal: in this order."""
+    """Harden, gather, open, record, reveal: in this order."""
     terminal = sys.stdin.isatty()
     check_options(options, terminal)
+    harden()
+    take_terminal(options)
     session = Session(say, options.envelope)
     take_files(session, options.files)
     if not options.files and not terminal:
@@ -1615,6 +2077,9 @@ def main(arguments: Sequence[str]) -> int:
             trace = trace.tb_next
         say(f"a fault in this program: {type(error).__name__}, line {trace.tb_lineno if trace else 0}")
         return EXIT_FAULT
+    finally:
+        while screens:
+            screens.pop().end()
 
 
 if __name__ == "__main__":

@@ -460,6 +460,7 @@ def test_a_person_at_the_terminal_is_asked_and_no_mistake_ends_the_session(tmp_p
     terminal.expect("press Enter: ", "")
     terminal.expect("secret (28 bytes):")
     terminal.expect("correct horse battery staple")
+    terminal.expect("Enter erases this", "")
     terminal.expect("replace it")
     assert terminal.close() == 0
     assert json.loads((tmp_path / "use.json").read_bytes())["officers"] == ["head of security"]

@@ -5,8 +5,8 @@ The rules of the screen:
 
 1. Results go to standard output; progress, warnings and questions to standard error, so that a pipe gets
    results only. With ``--json`` standard output holds one JSON document and nothing else.
-2. A secret is shown on the alternate screen only, of ``--show`` and of typed entry, which is cleared afterwards
-   and leaves nothing in the scroll-back.
+2. A secret stands on a private screen only, of ``--show`` and of typed entry, which is cleared afterwards and leaves
+   nothing in the scroll-back. A credential that is typed is not echoed.
 3. Nobody is asked anything when there is no terminal; what is missing is then a usage error that names the
    option.
 4. Text from outside (file names, set names) is printed with control characters taken out.
@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,6 +32,9 @@ from breakglass_shamir.cli.screen.streams import LOST_RESULT, is_terminal
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.quorum.answer import Answer, Verdict
 from breakglass_shamir.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from breakglass_shamir.cli.screen.typing import TypingScreen
 
 HOME_VARIABLE = "BREAKGLASS_HOME"
 """Environment variable with the home folder."""
@@ -49,7 +52,8 @@ class Terminal:
         self.as_json = as_json
         self._color = color and "NO_COLOR" not in os.environ and is_terminal(sys.stderr)
 
-        self._typed: list[tuple[str, Answer]] | None = None
+        self._typing: TypingScreen | None = None
+        self._typed: list[tuple[str, Answer]] = []
         self._prints: list[dict[str, Any]] = []
 
     @property
@@ -59,48 +63,46 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Tell how far things are."""
-        _tell(f"  {clean(line)}")
+        self._tell(f"  {clean(line)}")
 
     def warn(self, line: str) -> None:
         """Tell something that a person should not miss."""
-        _tell(self._style(f"! {clean(line)}", "yellow"))
+        self._tell(f"! {clean(line)}", "yellow")
 
     def answer(self, source: str, answer: Answer) -> None:
         """Tell at once what a scan turned out to be."""
         if answer.used_percent is not None:
             self._prints.append(_print_of(source, answer))
-        if self._typed is not None and answer.verdict in _TAKEN:
-            self._typed.append((source, answer))
+        words = f"{clean(source)}: {clean(answer.message)}"
         good = answer.verdict in _GOOD
-        mark = self._style("+" if good else "-", "green" if good else "red")
-        _tell(f"{mark} {clean(source)}: {clean(answer.message)}")
+        if self._typing is None:
+            mark = self._style("+" if good else "-", "green" if good else "red")
+            _tell(f"{mark} {words}")
+            return
+        if answer.verdict in _TAKEN:
+            self._typed.append((source, answer))
+        self._typing.tell(f"{'+' if good else '-'} {words}")
 
     @contextmanager
     def typing(self) -> Iterator[None]:
         """Let people type on a screen that is cleared afterwards, and say again what was taken."""
-        from breakglass_shamir.cli.screen import typing as typing_screen
+        from breakglass_shamir.cli.screen.typing import TypingScreen
 
         if not interactive():
             yield
             return
         self._typed = []
         try:
-            with typing_screen.alternate():
+            with TypingScreen(self.warn) as self._typing:
                 yield
         finally:
-            taken, self._typed = self._typed, None
-            for source, answer in taken:
+            self._typing = None
+            for source, answer in self._typed:
                 self.answer(source, answer)
 
     def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
         """Ask for one line of a sheet."""
-        from breakglass_shamir.cli.screen import typing as typing_screen
-
-        def recap() -> list[str]:
-            taken = [f"+ {clean(source)}: {clean(answer.message)}" for source, answer in self._typed or ()]
-            return [*taken, *map(clean, so_far())]
-
-        return typing_screen.read_line(prompt, recap) if interactive() else None
+        return self._typing.read_line(prompt, lambda: [*map(clean, so_far())]) if self._typing else None
 
     def says_enough(self) -> bool:
         """Tell whether Enter was pressed since the last look."""
@@ -192,6 +194,7 @@ class Terminal:
             if said in _CLASSIFICATIONS:
                 return said
             if said:
+                _take_back(line.rstrip("\n"))
                 click.echo(f"expected one of {words}", err=True)
         return ""
 
@@ -286,7 +289,9 @@ class Terminal:
         """
         if not interactive():
             raise InvalidInput(f"expected {option}, got none", hint="give it as an option, or use a terminal")
-        return str(click.prompt(question, hide_input=True, confirmation_prompt=True, err=True)).encode()
+        from breakglass_shamir.cli.screen import quiet
+
+        return quiet.ask_twice(question).encode()
 
     @contextmanager
     def _printing(self) -> Iterator[None]:
@@ -296,6 +301,13 @@ class Terminal:
         except OSError as error:
             self.warn(f"the result could not be printed ({error.strerror}); what was recorded stands")
             raise click.exceptions.Exit(LOST_RESULT) from None
+
+    def _tell(self, line: str, colour: str = "") -> None:
+        """Tell something, on the screen that is up."""
+        if self._typing is not None:
+            self._typing.tell(line)
+        else:
+            _tell(self._style(line, colour) if colour else line)
 
     def _style(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour) if self._color else text
@@ -310,6 +322,17 @@ def _tell(line: str) -> None:
     """Write to standard error where that is possible; nothing depends on it."""
     with suppress(OSError):
         click.echo(line, err=True)
+
+
+def _take_back(answer: str) -> None:
+    """Erase an answer from the screen: who has just read a secret may type it where something else is asked."""
+    from breakglass_shamir.cli.screen import sequences
+
+    if sequences.erases():
+        with suppress(OSError):
+            click.echo(
+                sequences.take_back(answer, os.get_terminal_size(sys.stderr.fileno()).columns), err=True, nl=False
+            )
 
 
 def _print_of(source: str, answer: Answer) -> dict[str, Any]:
