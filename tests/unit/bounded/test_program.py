@@ -48,7 +48,9 @@ def gone(process: int) -> bool:
 
 
 def ends(process: int) -> bool:
-    return any(gone(process) or time.sleep(0.05) for _ in range(600))
+    while not gone(process):
+        time.sleep(0.05)
+    return True
 
 
 def test_output_errors_and_status_come_back() -> None:

@@ -12,7 +12,7 @@ from breakglass_shamir.bounded.waiting import within
 def test_what_ends_in_time_returns_or_raises_as_it_does() -> None:
     assert within(Deadline(60), "x", lambda: 7) == 7
     with pytest.raises(KeyError):
-        within(Deadline(60), "x", lambda: {}["none"])
+        within(Deadline(60), "x", lambda: dict[str, int]()["none"])
 
 
 @pytest.mark.timeout(60)
