@@ -50,6 +50,7 @@ from tests.attacks.dripping import (
     HTTP_WITHOUT_ANSWER,
     OK,
     Behaviour,
+    Dripper,
     after,
     at_once,
     dripping,
@@ -362,6 +363,10 @@ class TestNoSinkKeepsAnother:
                     time.sleep(0.05)
             self.over.set()
 
+    def end(self, server: Dripper) -> None:
+        self.over.wait()
+        server.stop()
+
     def bad(self, kind: str, folder: Path, stack: contextlib.ExitStack) -> str:
         if kind == "pipe":
             os.mkfifo(folder / "pipe")
@@ -373,7 +378,7 @@ class TestNoSinkKeepsAnother:
             return f'type = "exec"\nargv = ["{script}"]\ntimeout = "5s"'
         behaviour = at_once(b"", b"220-and more\r\n") if kind == "smtp" else after(b"", b"x")
         server = stack.enter_context(dripping(behaviour))
-        threading.Thread(target=lambda: (self.over.wait(), server.stop()), daemon=True).start()
+        threading.Thread(target=self.end, args=(server,), daemon=True).start()
         if kind == "webhook":
             (folder / "secret").write_text(SECRET)
             return f'type = "webhook"\nurl = "http://{HOST}:{server.port}/"\nsecret_file = "{folder / "secret"}"'

@@ -11,13 +11,10 @@ from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import Deliverer
 from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.bounded.program import run
-from breakglass_shamir.custody.policy.sinks import ExecSink
+from breakglass_shamir.custody.policy.sinks import LONGEST_DELIVERY_S, ExecSink
 from breakglass_shamir.errors import SinkFailure
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-
-MOST_TIME_S = 600.0
-"""No delivery is given more time, whatever a policy says."""
 
 
 class Program(Deliverer):
@@ -26,7 +23,7 @@ class Program(Deliverer):
     def __init__(self, sink: ExecSink) -> None:
         super().__init__(sink.name, sink)
         self._sink = sink
-        self.limit_s = min(float(sink.timeout.seconds), MOST_TIME_S)
+        self.limit_s = float(min(sink.timeout.seconds, LONGEST_DELIVERY_S))
 
     def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
         for number, event in enumerate(events):

@@ -42,17 +42,30 @@ _PLACEHOLDERS = {
 
 
 def parse(source: str) -> Policy:
-    """Read a policy file's text.
+    """Read the text of a policy that a ledger has.
 
     Raises:
         InvalidPolicy: with every problem: the key's path, what was expected, what was found.
     """
+    return _read(source, new=False)
+
+
+def parse_new(source: str) -> Policy:
+    """Read the text of a policy that is to be adopted: what :func:`parse` asks for, and what came later.
+
+    Raises:
+        InvalidPolicy: with every problem: the key's path, what was expected, what was found.
+    """
+    return _read(source, new=True)
+
+
+def _read(source: str, *, new: bool) -> Policy:
     tree = _tree(source)
     try:
         policy = _typed(tree)
     except msgspec.ValidationError as error:
-        raise _invalid(_every_problem(tree, str(error))) from None
-    if found := [*problems(policy)]:
+        raise _invalid(_every_problem(tree, str(error), new=new)) from None
+    if found := [*problems(policy, new=new)]:
         raise _invalid(found)
     if found := [*_unclean(tree, "")]:
         raise _invalid(found)
@@ -111,7 +124,7 @@ def _typed(tree: Any) -> Policy:
     return msgspec.convert(tree, Policy, dec_hook=_decode_duration)
 
 
-def _every_problem(tree: Any, otherwise: str) -> list[PolicyProblem]:
+def _every_problem(tree: Any, otherwise: str, *, new: bool) -> list[PolicyProblem]:
     """Find what is wrong with the shape, and what does not hold between the tables that are right in themselves."""
     # Imported here: needed after a mistake only.
     from breakglass_shamir.custody.policy.walk import shape_problems
@@ -119,7 +132,7 @@ def _every_problem(tree: Any, otherwise: str) -> list[PolicyProblem]:
     found = [*shape_problems(tree)] or [PolicyProblem("", otherwise)]
     wrong = {re.split(r"[.\[]", problem.key)[0] for problem in found}
     right = {key: value for key, value in tree.items() if key in Policy.__struct_fields__ and key not in wrong}
-    return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong)]
+    return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong, new=new)]
 
 
 def _invalid(found: Sequence[PolicyProblem]) -> InvalidPolicy:

@@ -78,7 +78,7 @@ def split(
         PaperError: a file could not be written or does not read back, or nobody confirmed in time.
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
-    policy = policies.parse(source)
+    policy = policies.parse_new(source)
     check_printer(printing.printer)
     recorder.set_name = policy.name
     _refuse_existing(recorder)

@@ -83,7 +83,7 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
         RotationDue: it is in force, and the rotation that the quorum's opening owes was not done.
         BreakglassError: as :func:`opening.open_set` and a rotation.
     """
-    new = policies.parse(source)
+    new = policies.parse_new(source)
     recorder.set_name = new.name
     state = recorder.set_state
     if state.policy_source == source:
