@@ -5,6 +5,7 @@ What it does not do: it keeps no place in the file; rotate the log, and what was
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from breakglass_shamir.connectors.port.answers import Login, Logins
 from breakglass_shamir.connectors.port.log_files import Reading
+
+_TIMESTAMP = re.compile(r'\{"timestamp": "([^"]{1,40})"')
 
 WORDS = ('"Authentication"',)
 """What a domain controller tells a login with; a line without it is about none."""
@@ -29,9 +32,16 @@ def logins(log: Path, names: frozenset[str], account: str, since: datetime) -> L
     Raises:
         OSError: the file cannot be read.
     """
-    reading = Reading(since, WORDS)
+    reading = Reading(since, WORDS, lambda head: _concerns(head, since))
     found = list(_found(reading.lines([log]), names, account, reading))
     return Logins((login for login in found if login.at >= since), reading.unread)
+
+
+def _concerns(head: str, since: datetime) -> bool:
+    """Tell whether a line that is too long may be about a login since then: its time stands at its beginning."""
+    written = _TIMESTAMP.match(head)
+    at = _instant(written[1]) if written else None
+    return at is None or at >= since
 
 
 def _found(lines: Iterable[str], names: frozenset[str], account: str, reading: Reading) -> Iterator[Login]:

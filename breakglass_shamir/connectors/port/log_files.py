@@ -14,6 +14,7 @@ Rules:
 What it does not do: it follows no file, and understands no line.
 """
 
+import contextlib
 import fnmatch
 import gzip
 import os
@@ -136,15 +137,15 @@ class Reading:
     def _lines_of(self, path: Path, share: int | None) -> Iterator[str]:
         """Yield the lines of a file: of the last so many bytes, or of what it unpacks to."""
         with _opened(path) as file:
-            facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode):
+            if file is None:
                 self._count(f"{path} is no plain file", "")
             elif share is None:
                 yield from self._unpacked(file)
             else:
-                if facts.st_size > share:
+                size = os.fstat(file.fileno()).st_size
+                if size > share:
                     self._count(f"only the end of {path} was read: rotate it more often", "")
-                    file.seek(facts.st_size - share)
+                    file.seek(size - share)
                     share -= self._pass_over(file, share)
                 yield from self._within(file, share)
 
@@ -200,9 +201,16 @@ class Reading:
         self._missed[what] = count + 1, first
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open a file without waiting for anybody at its other end."""
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY), "rb")
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO | None]:
+    """Open a plain file, without waiting for anybody; yields None for what is none."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with os.fdopen(descriptor, "rb") as file:
+            yield file
+        return
+    os.close(descriptor)
+    yield None
 
 
 def _named(pattern: str) -> list[Path]:

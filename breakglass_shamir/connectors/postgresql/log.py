@@ -57,6 +57,7 @@ _REFUSED = re.compile(r'password authentication failed for user "([^"]*)"|role "
 _WORD_ON_A_LOGIN = re.compile(r"(?:replication )?connection authorized: |password authentication failed for |role ")
 _RECEIVED = re.compile(r"connection received: host=(\S+)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) (UTC|GMT|[+-]\d\d(?::?\d\d)?)(?=\s|$)")
+_FIRST_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? [A-Z0-9+:-]{1,9}")
 _ANY_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \S+")
 _LEVEL = re.compile(r"\b(?:LOG|FATAL):\s+(?:[0-9A-Z]{5}: )?")
 _NAME_LIKE_A_PREFIX = re.compile(r"(?:LOG|FATAL):")
@@ -122,9 +123,8 @@ def _logins(messages: Iterable[_Line], account: str, reading: Reading) -> Iterat
 
 def _concerns(head: str, since: datetime) -> bool:
     """Tell whether a line that is too long may be about a login since then."""
-    at = _ANY_TIME.search(head[:PREFIX_MAX])
-    said = at[0] if at else ""
-    return not head.startswith("\t") and not (_is_certain(said) and _time(said) < since)
+    said = _FIRST_TIME.search(head[:PREFIX_MAX])
+    return not head.startswith("\t") and not (said and _is_certain(said[0]) and _time(said[0]) < since)
 
 
 def _parsed(path: Path, lines: Iterator[str], reading: Reading) -> Iterator[_Line]:
