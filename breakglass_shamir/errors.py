@@ -376,6 +376,23 @@ class SinkFailure(TargetError):
         self.retry_after_s = retry_after_s
 
 
+class WebError(TargetError):
+    """Another machine gave no answer that could be used, over TLS or HTTP.
+
+    Attributes:
+        status: of the HTTP answer; 0 where there was none.
+        retry_after_s: when it asked to be tried again; 0 where it did not say.
+    """
+
+    id = "web"
+    default_hint = "look at the address, the certificate authority, and what stands between the two machines"
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 0, retry_after_s: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
 # --- due -------------------------------------------------------------------------------------------------
 
 

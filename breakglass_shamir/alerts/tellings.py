@@ -369,10 +369,10 @@ def _changed_outside(c: Context, body: ChangedOutside) -> Iterator[Telling]:
 
 def _watched(_c: Context, body: Watched) -> Iterator[Telling]:
     if body.problem:
-        yield finding(f"the watch cannot ask the target: {body.problem}", incident="watch")
+        yield finding(f"the watch does not see every login: {body.problem}", incident="watch")
         return
     yield _terminal(ocsf.OTHER, "the watch is alive", Severity.INFORMATIONAL, activity_name="Watch")
-    subject = "the watch can ask the target"
+    subject = "the watch sees every login"
     yield finding(subject, incident="watch", severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
 

@@ -56,7 +56,7 @@ def split(
         raise InvalidInput("expected standard input for one of them only")
     secret, current = _secrets(terminal, credential_from, current_from, raw=raw, generated=generated)
     seed = read_seed(totp_from) if totp_from else None
-    parsed = policies.parse(source)
+    parsed = policies.parse_new(source)
     with (
         Scanner() as scanner,
         recorder(terminal) as opened,

@@ -78,12 +78,12 @@ def test_a_name_either_stays_in_the_folder_or_is_refused(name: str) -> None:
 def test_a_new_set_gets_no_such_name(name: str) -> None:
     source = POLICY.format(name=name.replace("\\", "\\\\").replace('"', '\\"'))
     with pytest.raises(InvalidPolicy, match="name: expected up to 64 letters"):
-        policies.parse(source, new_set=True)
+        policies.parse_new(source, new_set=True)
 
 
 @pytest.mark.parametrize("name", ["prod-db", "a", "0", "Prod_DB.2", "x" * 64, "console", "nullify"])
 def test_a_plain_name_is_taken(name: str) -> None:
-    assert policies.parse(POLICY.format(name=name), new_set=True).name == name
+    assert policies.parse_new(POLICY.format(name=name), new_set=True).name == name
 
 
 @pytest.mark.parametrize("name", ["\u00e9t\u00e9", "a;b", "con"])

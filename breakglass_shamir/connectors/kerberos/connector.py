@@ -122,13 +122,11 @@ class KerberosConnector(Connector):
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
         log = self.options.get("kdc_log")
         if log:
-            found = list(kerberos_log.logins(Path(log), self._principal, self.account, datetime.now(UTC)))
-        else:
-            told = self._told(None)
-            names = (("Last successful authentication", True), ("Last failed authentication", False))
-            times = [(rules.when(told, name), accepted, name) for name, accepted in names]
-            found = [Login(at, self.account, "", accepted, name) for at, accepted, name in times if at]
-        return since_when(found, since)
+            return kerberos_log.logins(Path(log), self._principal, self.account, since, datetime.now(UTC))
+        told = self._told(None)
+        names = (("Last successful authentication", True), ("Last failed authentication", False))
+        times = [(rules.when(told, name), accepted, name) for name, accepted in names]
+        return since_when((Login(at, self.account, "", accepted, name) for at, accepted, name in times if at), since)
 
     def _kinit(self, credential: Secret | None) -> Run:
         """Ask for a ticket; without a credential only as far as the KDC's question for the password."""

@@ -25,7 +25,7 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from breakglass_shamir.connectors.linux import account as linux_account
-from breakglass_shamir.connectors.linux import pam, sessions
+from breakglass_shamir.connectors.linux import logins, pam, sessions
 from breakglass_shamir.connectors.linux.account import Account, local_account
 from breakglass_shamir.connectors.linux.pam import PamAnswer
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
@@ -171,7 +171,7 @@ class LinuxConnector(Connector):
         return local_account(self.account).changed_at
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
-        return sessions.logins(self.account, since, self.options.get("log", ""))
+        return logins.logins(self.account, since, self.options.get("log", ""))
 
     def _open_sessions(self, credential: Secret) -> int:
         found = local_account(self.account)

@@ -141,6 +141,9 @@ class Connector(ABC):
     def logins_since(self, since: datetime) -> tuple[Login, ...]:
         """Return the account's logins and attempts that the target remembers, oldest first.
 
+        What it could not read is said in ``unread``, where the answer is a
+        :class:`~breakglass_shamir.connectors.port.answers.Logins`: reading went on, and something may be missing.
+
         Args:
             since: the first instant that counts, with a time zone.
 

@@ -9,13 +9,13 @@ Rules:
 3. Wall-clock time only warns; expiry counts elapsed time.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from breakglass_shamir.custody.life import officers
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Opening, Phase, SetState
+from breakglass_shamir.custody.policy import pattern
 from breakglass_shamir.custody.policy.filler import is_filler
 from breakglass_shamir.custody.policy.tables import Policy
 
@@ -140,8 +140,8 @@ def _by_policy(policy: Policy | None, request: Request) -> list[Problem | None]:
     if request.incident_class not in rules.classes:
         listed = ", ".join(rules.classes)
         found.append(Problem("class", f"expected a class of {listed}, got {request.incident_class!r}"))
-    if re.fullmatch(rules.ticket, request.ticket) is None:
-        found.append(Problem("ticket", f"expected a ticket like {rules.ticket}, got {request.ticket!r}"))
+    if mismatch := pattern.mismatch(rules.ticket, request.ticket):
+        found.append(Problem("ticket", mismatch))
     if request.use_for_s > rules.use_for.seconds:
         found.append(Problem("duration", f"expected a use of at most {rules.use_for}, got {request.use_for_s} s"))
     if request.mode not in policy.reveal.modes:

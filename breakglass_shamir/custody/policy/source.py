@@ -44,8 +44,17 @@ _PLACEHOLDERS = {
 """What stands in for a required table that is wrong in itself, while the others are looked at."""
 
 
-def parse(source: str, *, new_set: bool = False) -> Policy:
-    """Read a policy file's text.
+def parse(source: str) -> Policy:
+    """Read the text of a policy that a ledger has.
+
+    Raises:
+        InvalidPolicy: with every problem: the key's path, what was expected, what was found.
+    """
+    return _read(source, new=False)
+
+
+def parse_new(source: str, *, new_set: bool = False) -> Policy:
+    """Read the text of a policy that is to be adopted: what :func:`parse` asks for, and what came later.
 
     Args:
         source: the text.
@@ -54,12 +63,16 @@ def parse(source: str, *, new_set: bool = False) -> Policy:
     Raises:
         InvalidPolicy: with every problem: the key's path, what was expected, what was found.
     """
+    return _read(source, new=True, new_set=new_set)
+
+
+def _read(source: str, *, new: bool, new_set: bool = False) -> Policy:
     tree = _tree(source)
     try:
         policy = _typed(tree)
     except msgspec.ValidationError as error:
-        raise _invalid(_every_problem(tree, str(error), new_set=new_set)) from None
-    if found := [*problems(policy, new_set=new_set)]:
+        raise _invalid(_every_problem(tree, str(error), new=new, new_set=new_set)) from None
+    if found := [*problems(policy, new=new, new_set=new_set)]:
         raise _invalid(found)
     if found := [*_unclean(tree, "")]:
         raise _invalid(found)
@@ -129,7 +142,7 @@ def _typed(tree: Any) -> Policy:
     return msgspec.convert(tree, Policy, dec_hook=_decode_duration)
 
 
-def _every_problem(tree: Any, otherwise: str, *, new_set: bool) -> list[PolicyProblem]:
+def _every_problem(tree: Any, otherwise: str, *, new: bool, new_set: bool) -> list[PolicyProblem]:
     """Find what is wrong with the shape, and what does not hold between the tables that are right in themselves."""
     # Imported here: needed after a mistake only.
     from breakglass_shamir.custody.policy.walk import shape_problems
@@ -137,7 +150,7 @@ def _every_problem(tree: Any, otherwise: str, *, new_set: bool) -> list[PolicyPr
     found = [*shape_problems(tree)] or [PolicyProblem("", otherwise)]
     wrong = {re.split(r"[.\[]", problem.key)[0] for problem in found}
     right = {key: value for key, value in tree.items() if key in Policy.__struct_fields__ and key not in wrong}
-    return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong, new_set=new_set)]
+    return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong, new=new, new_set=new_set)]
 
 
 def _invalid(found: Sequence[PolicyProblem]) -> InvalidPolicy:

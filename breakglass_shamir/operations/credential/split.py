@@ -87,7 +87,7 @@ def split(
         PaperError: a file could not be written or does not read back, or nobody confirmed in time.
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
-    policy = policies.parse(source)
+    policy = policies.parse_new(source)
     if policy.name not in recorder.state.sets:
         policies.check_new(policy)
     check_printer(printing.printer)

@@ -11,6 +11,7 @@ Rules:
 
 import os
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -117,13 +118,27 @@ def flush(home: Path, *, due_only: bool) -> list[Delivered]:
 
 
 def follow(home: Path, descriptor: int) -> None:
-    """Deliver whenever woken by a byte on a descriptor, and a last time when that closes."""
+    """Deliver whenever woken by a byte on a descriptor, and a last time when that closes.
+
+    No queue waits for another: one that is slow, or whose sink hangs, is at it while the others go on.
+    """
     path, open_ = _database(home), True
+    recording = threading.Lock()
+
+    def record(done: Delivered) -> None:
+        with recording:
+            _record(home, [done])
+
+    rounds = delivery.Rounds(path, record)
     while open_:
-        _record(home, delivery.flush(path, due_only=True))
+        rounds.start(due_only=True)
         ready, _, _ = select.select([descriptor], [], [], FOLLOW_POLL_S)
         open_ = not ready or bool(os.read(descriptor, 4096))
-    _record(home, delivery.flush(path, due_only=False))
+    rounds.start(due_only=False)
+    rounds.wait()
+    # What came while a queue was ending.
+    rounds.start(due_only=True)
+    rounds.wait()
 
 
 def escalate(home: Path) -> None:

@@ -144,7 +144,7 @@ _GAUGES: tuple[_Metric, ...] = (
     ),
     (
         "watch_blind",
-        "Whether the watch cannot ask the target.",
+        "Whether the watch does not see every login.",
         lambda one: int(bool(one.watch.problem)) if one.watch else None,
     ),
 )

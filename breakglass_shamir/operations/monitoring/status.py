@@ -85,7 +85,7 @@ class WatchStatus:
     """Since the instant until which it has looked at the target's logins, by the wall clock."""
 
     problem: str
-    """Why it cannot ask the target; empty where it can."""
+    """What it does not see, and why; empty where it sees all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +300,7 @@ def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None
     if silent_s:
         found.append(_silent(silent_s))
     if s.watch.problem:
-        found.append(f"watch: it cannot ask the target: {s.watch.problem}")
+        found.append(f"watch: it does not see every login: {s.watch.problem}")
     if undelivered and undelivered.count:
         since = in_words(undelivered.since_s)
         found.append(

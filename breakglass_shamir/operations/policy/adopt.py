@@ -91,7 +91,7 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
         RotationDue: it is in force, and the rotation that the quorum's opening owes was not done.
         BreakglassError: as :func:`opening.open_set` and a rotation.
     """
-    new = policies.parse(source)
+    new = policies.parse_new(source)
     if new.name not in recorder.state.sets:
         policies.check_new(new)
     recorder.set_name = new.name

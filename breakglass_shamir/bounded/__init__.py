@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting for what this program does not control: one deadline, so many bytes, and then it goes on without."""
