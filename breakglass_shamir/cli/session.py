@@ -60,7 +60,7 @@ def read_secret(source: str, *, raw: bool) -> Secret:
     """
     from breakglass_shamir.operations.credential.split import clean_secret
 
-    return clean_secret(_read_unseen(source), raw=raw)
+    return clean_secret(_read_unseen(source, raw=raw), raw=raw)
 
 
 def read_seed(source: str) -> Secret:
@@ -157,15 +157,16 @@ def check_watched(folder: Path | None) -> None:
         raise InvalidInput(f"expected a folder at {folder} for --watch", hint="make it, then point the scanner at it")
 
 
-def _read_unseen(source: str) -> bytes:
-    """Read what is secret; a terminal shows nothing of it."""
+def _read_unseen(source: str, *, raw: bool = False) -> bytes:
+    """Read what is secret; a terminal shows nothing of it, and the Enter before its end counts only where all does."""
     if source != "-" or not is_terminal(sys.stdin):
         return _read(source)
     from breakglass_shamir.cli.screen import quiet
 
     click.echo(quiet.HOW_TO_END, err=True)
     with quiet.no_echo(sys.stdin.fileno()):
-        return _read(source)
+        typed = _read(source)
+    return typed if raw else typed.removesuffix(b"\n")
 
 
 def _read(source: str) -> bytes:

@@ -1488,7 +1488,8 @@ class Screen:
         self.before = termios.tcgetattr(self.descriptor)
         self.watcher: socket.socket | None = None
         self.row = ""
-        self.used = 0
+        self.used = False
+        self.drawn_at = (0, 0)
         self.whole = False
         self.ahead = ""
         self.escape = ""
@@ -1543,13 +1544,13 @@ class Screen:
         while told := program.recv(4096):
             last = told[-1:]
         if last == b"+":
-            self.whole, self.used = True, 1
+            self.whole = self.used = True
             self.clean()
             self.speak()
 
     def ended(self, number: int, _frame: object) -> None:
         """Erase, and end as an interruption does."""
-        if name_of(number) in IGNORED_BY_PYTHON and not self.used:
+        if name_of(number) in IGNORED_BY_PYTHON and not (self.used or self.whole):
             return
         for each in signal.valid_signals():
             if signal.getsignal(each) == self.ended:
@@ -1649,19 +1650,23 @@ class Screen:
                 self.watcher = None
 
     def clean(self) -> None:
-        """Take off the screen what is on it: one row, or everything."""
+        """Take off the screen what is on it: one row, or everything, as where the terminal has another size by now."""
         width = self.size()[1]
-        if self.whole and not self.bare:
+        if (self.whole or self.is_resized()) and not self.bare:
             self.erase()
-            self.write("\x1b[?1049l")
+            self.write("\x1b[?7h" + ("\x1b[?1049l" if self.whole else ""))
+            self.drawn_at = self.size()
         elif self.used and self.bare:
             self.write("\r" + " " * width + "\r")
         elif self.used:
-            # A terminal that was made narrower may have broken the row into several.
-            self.write("\r\x1b[2K" + "\x1b[A\x1b[2K" * ((self.used - 1) // (width + 1)))
+            self.write("\r\x1b[2K\x1b[?7h")
         if self.used or self.whole:
             self.tell_watcher(b"-")
-        self.row, self.used, self.whole = "", 0, False
+        self.row, self.used, self.whole = "", False, False
+
+    def is_resized(self) -> bool:
+        """Tell whether the terminal has another size than with the last row, and may have broken that into several."""
+        return self.drawn_at not in ((0, 0), self.size())
 
     def erase(self) -> None:
         """Erase every row by itself, then the scroll-back; not from the first row, which some take for a clear."""
@@ -1669,34 +1674,32 @@ class Screen:
         self.write("\x1b[m\x1b[?6l\x1b[r\x1b[H" + "\x1b[2K\x1b[B" * rows + "\x1b[2K\x1b[3J\x1b[H")
 
     def show_row(self, text: str) -> None:
-        """Show a text in the row of the cursor, in place of what is there."""
-        if self.used and text.startswith(self.row):
+        """Show a text in the row of the cursor, in place of what is there, and let nothing of it go on in the next."""
+        if self.used and text.startswith(self.row) and not self.is_resized():
             text, self.row = text[len(self.row) :], text
         else:
             self.clean()
             self.tell_watcher(b"+")
-            self.row = text
-        self.used = cells(self.row) + 1
+            self.row, text = text, text if self.bare else "\x1b[?7l" + text
+        self.used, self.drawn_at = True, self.size()
         self.write(text)
 
     # Reading
 
-    def key(self, seconds: float) -> str:
-        """Return the next key; empty when the time is over. Keys that send a sequence are left out."""
-        if not self.ahead:
-            self.ahead = self.receive(seconds)
+    def keys(self, seconds: float) -> Iterator[str]:
+        """Yield the keys that came at once, within the time. Keys that send a sequence are left out."""
+        self.ahead = self.ahead or self.receive(seconds)
         while self.ahead:
             key, self.ahead = self.ahead[0], self.ahead[1:]
             if key == "\n" and self.escape == "\r":
                 self.escape = ""
             elif self.escape in ("", "\r") and key != "\x1b":
                 self.escape = key if key == "\r" else ""
-                return key
+                yield key
             elif key == "\x1b" or (self.escape == "\x1b" and key in "[O"):
                 self.escape = key
             elif self.escape != "[" or "@" <= key <= "~":
                 self.escape = ""
-        return ""
 
     def receive(self, seconds: float) -> str:
         """Wait for keys; the end of the input is Ctrl-D."""
@@ -1712,19 +1715,20 @@ class Screen:
 
     def line(self, question: str) -> str:
         """Read a line in one row; the row is empty afterwards."""
-        typed, key = "", ""
+        typed = ""
         try:
-            while key not in ("\r", "\n"):
+            while True:
                 width = self.size()[1]
                 asked = question if len(question) <= width - 12 else question[-(width // 2) :]
                 self.show_row(asked + tail(typed, width - cells(asked)))
-                key = self.key(TICK_S)
-                if key == "\x04" and not typed:
-                    raise EOFError
-                typed = edited(typed, key)
+                for key in self.keys(TICK_S):
+                    if key in ("\r", "\n"):
+                        return typed
+                    if key == "\x04" and not typed:
+                        raise EOFError
+                    typed = edited(typed, key)
         finally:
             self.clean()
-        return typed
 
     def show(self, text: str) -> None:
         """Show a secret until Enter is pressed or the time is over, and erase it."""
@@ -1741,25 +1745,24 @@ class Screen:
         """Show one row at a time, each overwritten by the next."""
         for row in self.cut(text):
             self.show_row(row + ENTER_GOES_ON)
-            key = " "
-            while key not in ("\r", "\n", "\x04"):
+            while not set(self.keys(TICK_S)) & {"\r", "\n", "\x04"}:
                 if time.monotonic() > end:
                     return
-                key = self.key(TICK_S)
 
     def show_pages(self, text: str, end: float) -> None:
         """Show as much as fits; Space turns the page."""
-        page, drawn, key = 0, (0, 0, 0), ""
-        while (left := end - time.monotonic()) > 0 and key not in ("\r", "\n", "\x04"):
+        page, drawn = 0, (0, 0, 0)
+        keys: set[str] = set()
+        while (left := end - time.monotonic()) > 0 and not keys & {"\r", "\n", "\x04"}:
             body, room = self.cut(text), max(1, self.size()[0] - 3)
             pages = math.ceil(len(body) / room)
-            page = (page + (key == " ")) % pages
+            page = (page + (" " in keys)) % pages
             turn = f"page {page + 1} of {pages}, Space turns it; " if pages > 1 else ""
             if drawn != (drawn := (*self.size(), page)):
                 self.draw(body[page * room :][:room])
             status = f"Enter erases this; {turn}in {int(left) + 1} s it erases itself"[: self.size()[1]]
             self.write(f"\x1b[1;1H\x1b[2K{status}\x1b[1;1H")
-            key = self.key(TICK_S)
+            keys = set(self.keys(TICK_S))
 
     def cut(self, text: str) -> list[str]:
         """Cut a text into rows of this terminal; one that stands alone leaves room for what Enter does."""
@@ -1773,7 +1776,7 @@ class Screen:
             self.erase()
         else:
             self.whole = True
-            self.write("\x1b[?1049h\x1b[2J\x1b[H")
+            self.write("\x1b[?1049h\x1b[?7l\x1b[2J\x1b[H")
         self.write("".join(f"\x1b[{number};1H\x1b[2K{row}" for number, row in enumerate(body, 3)))
 
 

@@ -144,8 +144,9 @@ class Glass:
 
     def echoes(self) -> bool:
         """Tell whether the terminal is as a shell wants it."""
+        self.look()
         mode = termios.tcgetattr(self.ours)[3]
-        return bool(mode & termios.ECHO and mode & termios.ICANON)
+        return bool(mode & termios.ECHO and mode & termios.ICANON) and pyte.modes.DECAWM in self.screen.mode
 
     def close(self) -> None:
         """Put it away."""

@@ -231,7 +231,8 @@ def test_recover_does_the_same(stage: Stage, glass: Glass, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("scene", "keys"), [("unseen", SECRET + "\n" + SECRET + "\n"), ("credential", SECRET + "\x04\x04")]
+    ("scene", "keys"),
+    [("unseen", SECRET + "\n" + SECRET + "\n"), ("credential", SECRET + "\n\x04"), ("credential", SECRET + "\x04\x04")],
 )
 def test_a_credential_that_is_typed_is_not_echoed(
     stage: Stage, glass: Glass, tmp_path: Path, scene: str, keys: str

@@ -120,7 +120,7 @@ def test_a_signal_leaves_nothing_on_the_screen(
 def test_a_terminal_that_cannot_erase_is_overwritten(
     stage: Stage, glass: Glass, tmp_path: Path, scene: str, number: int
 ) -> None:
-    pid = stage.play(scene, glass, tmp_path, term="dumb", secret=TYPED, seconds=60, arguments=[])
+    pid = stage.play(scene, glass, tmp_path, term="dumb", secret=TRACES[0], seconds=60, arguments=[])
     if scene != "recover":
         glass.sees("Type yes:")
         glass.type("yes\n")
@@ -129,10 +129,10 @@ def test_a_terminal_that_cannot_erase_is_overwritten(
     }[scene]:  # fmt: skip
         glass.sees(words)
         glass.type(keys)
-    glass.sees(TYPED)
+    glass.sees(TRACES[0] if scene == "reveal" else TYPED)
     os.kill(pid, number)
     assert stage.ended() == (-number if ends_at_once(number) else INTERRUPTED)
-    glass.until(lambda: not glass.holds(TYPED) and glass.echoes(), "the row to be overwritten")
+    glass.until(lambda: not glass.holds(*LEFT) and glass.echoes(), "the row to be overwritten")
     assert b"\x1b" not in glass.raw
 
 

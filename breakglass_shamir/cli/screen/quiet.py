@@ -18,7 +18,7 @@ from breakglass_shamir.cli.screen.device import Device
 from breakglass_shamir.cli.screen.signals import Signals
 from breakglass_shamir.errors import InvalidInput
 
-HOW_TO_END = "It is not shown while you type. End it with Enter and Ctrl-D."
+HOW_TO_END = "It is not shown while you type. End it with Enter, and Ctrl-D in the empty line."
 """What people are told who type more than one line, or a file's content."""
 
 _OTHER_WAY = "give it by a file, or through a pipe"

@@ -5,8 +5,9 @@ The rules, each because of a terminal that keeps what others forget:
 
 1. Every row is erased by itself before anything else is done. A clear of the whole screen (``ED 2``) moves what stands
    there into the scroll-back in GNU screen, tmux, PuTTY and others; an erased row is gone everywhere.
-2. Nothing that is secret ever scrolls: each row is written at its place, and none reaches the last column, where some
-   terminals go on to the next row. What has scrolled out of the top, GNU screen keeps for good.
+2. Nothing that is secret ever scrolls: each row is written at its place, and none goes on in the next one, which is
+   switched off and not relied upon: none reaches the last column. What has scrolled out of the top, GNU screen keeps
+   for good. A window may be made smaller while a row is on its way to it.
 3. The alternate screen is asked for and not relied upon. GNU screen has it switched off, the Linux console has none,
    and both then show all this on the only screen they have.
 4. The scroll-back is cleared as well, where the terminal knows how (``ED 3``); not from the first row, where GNU screen
@@ -21,8 +22,8 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator
 
-ALTERNATE, NORMAL = "\x1b[?1049h", "\x1b[?1049l"
-"""Switch to the alternate screen, and back."""
+ALTERNATE, NORMAL = "\x1b[?1049h\x1b[?7l", "\x1b[?7h\x1b[?1049l"
+"""Switch to the alternate screen, on which nothing goes on in the next row, and back."""
 
 ENTER = ALTERNATE + "\x1b[2J\x1b[H"
 """To an empty alternate screen. Where there is none, this is the place where people's own lines may scroll away."""
