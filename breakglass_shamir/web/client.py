@@ -27,9 +27,9 @@ import urllib3
 from urllib3.connection import HTTPConnection
 from urllib3.response import HTTPResponse
 
-from breakglass_shamir import __version__
 from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.errors import WebError
+from breakglass_shamir.version import __version__
 from breakglass_shamir.web import tls, words
 from breakglass_shamir.web.connection import Bounds, dial, dial_local
 
