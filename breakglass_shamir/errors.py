@@ -95,6 +95,16 @@ class InvalidInput(UsageError):
     id = "invalid-input"
 
 
+class LooksLikeShare(UsageError):
+    """A text that would be recorded or shown looks like a share; it is not repeated."""
+
+    id = "looks-like-share"
+    default_hint = (
+        "say it in other words; if a share was typed or scanned here, whoever saw this screen may have it: void its "
+        "sheet with breakglass void NAME SHEET --reason R, and rotate"
+    )
+
+
 class InvalidPolicy(UsageError):
     """A policy file does not describe a set that can be kept.
 

@@ -33,6 +33,7 @@ from breakglass_shamir.crypto.note import Checkpoint, sign_note
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.records import guard
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.ledger import LedgerStarted
 from breakglass_shamir.custody.records.record import AnyBody, Record
@@ -202,13 +203,14 @@ class Ledger(StoredLog):
 
         Raises:
             IllegalState: the record may not follow; nothing was stored.
+            InvalidInput, LooksLikeShare: it holds what no record may; nothing was stored.
             LedgerUnwritable, LedgerBusy: it could not be made durable.
             LedgerElsewhere: the ledger was moved meanwhile.
         """
         with self.transaction():
             refuse_moved(self.path.parent)
             self.catch_up()
-            entry, state = self._make(body, set_name, opening, set_key)
+            entry, state = self._make(guard.recordable(body), set_name, opening, set_key)
             self._insert(entry)
             self._insert_beside(entry, state)
         self._state, self._size, self._last_digest = state, self._size + 1, entry.digest

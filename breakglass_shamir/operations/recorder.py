@@ -11,9 +11,7 @@ from pathlib import Path
 
 from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.life.state import LedgerState, SetState
-from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.record import AnyBody
-from breakglass_shamir.custody.records.words import printable
 from breakglass_shamir.errors import LedgerBusy, LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
@@ -75,9 +73,6 @@ class Recorder:
             return self._append(body, set_key)
 
     def _append(self, body: AnyBody, set_key: Secret | None) -> Entry:
-        if isinstance(body, Refused):
-            # It may name a file, however that is called, and must not go unrecorded for it.
-            body = Refused(stage=body.stage, error=body.error, message=printable(body.message))
         entry = self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key)
         if self.alerted_sinks():
             self._courier.wake()

@@ -10,6 +10,7 @@ Rules:
 3. What belongs to an opening names it by the SHA-256 of its ``declared`` record.
 4. Control and bidirectional characters in text are refused: a record must read the same to everybody.
 5. What could not be read back is never written: one such record would lock everybody out of the log.
+6. What looks like a share is never written, in no field; ``guard.py`` says which are looked at. It is read, though.
 
 This module does not decide whether a record is legal; ``lifecycle.py`` does.
 """
@@ -22,6 +23,7 @@ from typing import Any
 import msgspec
 import rfc8785
 
+from breakglass_shamir.custody.records import guard
 from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
@@ -128,7 +130,12 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
         Raises:
             InvalidInput: text that a record must not hold, or more than could be read back.
+            LooksLikeShare: a text that may be a share.
         """
+        guard.check(self.body, self.set)
+        return self._serialised()
+
+    def _serialised(self) -> bytes:
         tree = msgspec.to_builtins(self)
         _check_text(tree)
         try:
@@ -174,7 +181,7 @@ def from_bytes(data: bytes) -> Record:
     if _is_plainly_canonical(data, record):
         return record
     try:
-        canonical = record.to_bytes()
+        canonical = record._serialised()
     except InvalidInput as error:
         raise InvalidRecord(f"not a record: {error}") from None
     if canonical != data:
