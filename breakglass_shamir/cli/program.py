@@ -81,4 +81,5 @@ def main() -> None:
 
     streams.occupy_closed()
     forbid_dumps()
+    streams.escape_unknown()
     sys.exit(streams.finish(failure.guarded(breakglass)))

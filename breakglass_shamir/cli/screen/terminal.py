@@ -9,12 +9,12 @@ The rules of the screen:
    nothing in the scroll-back. A credential that is typed is not echoed.
 3. Nobody is asked anything when there is no terminal; what is missing is then a usage error that names the
    option.
-4. Text from outside (file names, set names) is printed with control characters taken out.
+4. Text from outside (file names, set names) is printed with control characters escaped, and no message repeats what
+   looks like a share. Nor is such an answer taken: it is wiped off the line and asked for again.
 5. A standard error that is broken or full stops nothing; a standard output that is ends with exit code 1.
 """
 
 import dataclasses
-import json
 import os
 import select
 import shutil
@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.screen.cleaning import clean
-from breakglass_shamir.cli.screen.streams import LOST_RESULT, is_terminal
+from breakglass_shamir.cli.screen import answers
+from breakglass_shamir.cli.screen.cleaning import clean, json_text, message
+from breakglass_shamir.cli.screen.streams import LOST_RESULT, can_show, is_terminal
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.quorum.answer import Answer, Verdict
 from breakglass_shamir.errors import InvalidInput
@@ -63,17 +64,17 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Tell how far things are."""
-        self._tell(f"  {clean(line)}")
+        self._tell(f"  {message(line)}")
 
     def warn(self, line: str) -> None:
         """Tell something that a person should not miss."""
-        self._tell(f"! {clean(line)}", "yellow")
+        self._tell(f"! {message(line)}", "yellow")
 
     def answer(self, source: str, answer: Answer) -> None:
         """Tell at once what a scan turned out to be."""
         if answer.used_percent is not None:
             self._prints.append(_print_of(source, answer))
-        words = f"{clean(source)}: {clean(answer.message)}"
+        words = f"{message(source)}: {message(answer.message)}"
         good = answer.verdict in _GOOD
         if self._typing is None:
             mark = self._style("+" if good else "-", "green" if good else "red")
@@ -102,13 +103,15 @@ class Terminal:
 
     def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
         """Ask for one line of a sheet."""
-        return self._typing.read_line(prompt, lambda: [*map(clean, so_far())]) if self._typing else None
+        return self._typing.read_line(prompt, lambda: [*map(message, so_far())]) if self._typing else None
 
     def says_enough(self) -> bool:
         """Tell whether Enter was pressed since the last look."""
         if not interactive() or not select.select([sys.stdin], [], [], 0)[0]:
             return False
-        return sys.stdin.readline() != ""
+        said = sys.stdin.readline()
+        answers.is_refused(said.strip())
+        return said != ""
 
     def name_set(self) -> str:
         """Ask what the set is called."""
@@ -144,22 +147,23 @@ class Terminal:
         click.echo(clean(question), err=True)
         while not over():
             ready, _, _ = select.select([sys.stdin], [], [], 1.0)
-            if ready:
-                return sys.stdin.readline().strip() or None
+            said = sys.stdin.readline() if ready else None
+            if said is not None and not answers.is_refused(said.strip()):
+                return said.strip() or None
         return ""
 
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet."""
         if not interactive():
             return False
-        return click.confirm(f"Does {clean(custodian) or 'the custodian'} hold the new sheet {sheet}?", err=True)
+        return answers.confirm(f"Does {clean(custodian) or 'the custodian'} hold the new sheet {sheet}?")
 
     def print_again(self, document: str, problem: str) -> bool:
         """Ask whether to try a document again that was not printed."""
         if not interactive():
             return False
         self.warn(f"{document} {problem}")
-        return click.confirm("Print it again, once the printer is ready?", default=True, err=True)
+        return answers.confirm("Print it again, once the printer is ready?", default=True)
 
     def require_screen(self) -> None:
         """Refuse when there is no terminal to show a credential on."""
@@ -193,8 +197,8 @@ class Terminal:
             said = line.strip().lower()
             if said in _CLASSIFICATIONS:
                 return said
-            if said:
-                _take_back(line.rstrip("\n"))
+            if said and not answers.is_refused(said):
+                answers.take_back(line.rstrip("\n"))
                 click.echo(f"expected one of {words}", err=True)
         return ""
 
@@ -206,7 +210,7 @@ class Terminal:
             return
         painted = code.lines(text, color=self._color)
         room = shutil.get_terminal_size()
-        if len(painted) + 2 > room.lines or code.width(painted) > room.columns:
+        if len(painted) + 2 > room.lines or code.width(painted) > room.columns or not can_show(painted[0], sys.stderr):
             self.say(otherwise)
             return
         for line in (heading, *painted):
@@ -234,9 +238,9 @@ class Terminal:
         plain = _plain(document)
         if self._prints and isinstance(plain, dict):
             plain["prints"] = self._prints
-        text = json.dumps(plain, ensure_ascii=False, indent=2) if self.as_json else ""
+        text = json_text(plain, getattr(sys.stdout, "encoding", None), indent=2) if self.as_json else ""
         with self._printing():
-            for line in [text] if self.as_json else map(clean, lines):
+            for line in [text] if self.as_json else map(message, lines):
                 click.echo(line)
 
     def table(self, document: Any, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -262,7 +266,7 @@ class Terminal:
         colourful = self._color and is_terminal(sys.stdout)
         with self._printing():
             for line, colour in lines:
-                click.echo(click.style(clean(line), fg=colour) if colourful and colour else clean(line))
+                click.echo(click.style(message(line), fg=colour) if colourful and colour else message(line))
 
     def ask(self, value: str | None, option: str, question: str) -> str:
         """Return a value, asking for it when it is missing and somebody is there.
@@ -274,12 +278,11 @@ class Terminal:
             return value
         if not interactive():
             raise InvalidInput(f"expected {option}, got none", hint="give it as an option, or use a terminal")
-        answer = click.prompt(question, err=True)
-        return str(answer)
+        return answers.ask(clean(question))
 
     def ask_optional(self, question: str) -> str:
         """Ask for something that may be left empty."""
-        return str(click.prompt(question, default="", show_default=False, err=True)).strip()
+        return answers.ask(clean(question), optional=True).strip()
 
     def ask_secret(self, question: str, option: str) -> bytes:
         """Ask for a credential twice, without showing it.
@@ -322,17 +325,6 @@ def _tell(line: str) -> None:
     """Write to standard error where that is possible; nothing depends on it."""
     with suppress(OSError):
         click.echo(line, err=True)
-
-
-def _take_back(answer: str) -> None:
-    """Erase an answer from the screen: who has just read a secret may type it where something else is asked."""
-    from breakglass_shamir.cli.screen import sequences
-
-    if sequences.erases():
-        with suppress(OSError):
-            click.echo(
-                sequences.take_back(answer, os.get_terminal_size(sys.stderr.fileno()).columns), err=True, nl=False
-            )
 
 
 def _print_of(source: str, answer: Answer) -> dict[str, Any]:
