@@ -82,7 +82,7 @@ class Event:
             named = json.loads(data)
             severity, action = Severity(named.pop("severity")), Action(named.pop("action"))
             return cls(severity=severity, action=action, **named)
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError("not a stored event") from error
 
     @property

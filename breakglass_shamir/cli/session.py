@@ -17,6 +17,7 @@ from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
+from breakglass_shamir.operations.reading.files import is_other_encoding, utf8_text
 from breakglass_shamir.operations.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from breakglass_shamir.operations.targets import Named
 
 Command = Callable[..., Any]
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What some editors put in front of a text."""
 
 MAX_INPUT_BYTES = 64 * 1024
 """Largest credential or policy that is read; the credential's own limit is far below."""
@@ -71,7 +75,7 @@ def read_seed(source: str) -> Secret:
     """
     from breakglass_shamir.crypto import totp
 
-    return totp.seed_from_text(_read_unseen(source).decode("utf-8", errors="replace").strip())
+    return totp.seed_from_text(utf8_text(_read_unseen(source), Path(source)).removeprefix(BYTE_ORDER_MARK).strip())
 
 
 def read_text(path: Path) -> str:
@@ -80,19 +84,19 @@ def read_text(path: Path) -> str:
     Raises:
         InvalidInput: not readable, too large, or not UTF-8.
     """
-    try:
-        return _read(str(path)).decode()
-    except UnicodeDecodeError:
-        raise InvalidInput(f"expected UTF-8 text in {path}") from None
+    return utf8_text(_read(str(path)), path)
 
 
 def read_lines(source: str) -> tuple[str, ...]:
-    """Read typed share texts, a line each.
+    """Read typed share texts, a line each; one with bytes that are no text is answered as no line of ours.
 
     Raises:
-        InvalidInput: not readable, or too large.
+        InvalidInput: not readable, too large, or text of another encoding altogether.
     """
-    return tuple(_read_unseen(source).decode("utf-8", errors="replace").splitlines())
+    data = _read_unseen(source)
+    if is_other_encoding(data):
+        raise InvalidInput(f"expected UTF-8 text in {source}, got another encoding", hint="save it as UTF-8")
+    return tuple(data.decode("utf-8", errors="replace").removeprefix(BYTE_ORDER_MARK).splitlines())
 
 
 def reading_options(command: Command) -> Command:

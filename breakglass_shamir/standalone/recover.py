@@ -1322,6 +1322,268 @@ def shown(text: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Texts that look like a share (7-records.md): none gets into a usage record. Rows of groups are weighed as in the
+# toolkit; ``tests/vectors/likeness.json`` holds both to one word.
+
+LEAST_CHARACTERS = 20
+LEAST_WEIGHT, LEAST_WEIGHT_OF_LETTERS = 4, 12
+HEXADECIMAL = set("0123456789abcdefABCDEF")
+CLUSTERS_LISTED = (
+    "BB BL BR BS CC CH CK CL CR CT DD DR DS DV FF FL FR FT GG GH GL GN GR GS HL HR HT KL KN KR KS KT LD LF LG LK LL LM "
+    "LN LP LS LT LZ MB MM MN MP MS NC ND NF NG NK NN NS NT NZ PF PH PL PP PR PS PT RB RC RD RF RG RK RL RM RN RP RR RS "
+    "RT RV RZ SC SH SK SL SM SN SP SS ST SW TH TR TS TT TW TZ WH WN WR WS XT ZZ ZW TCH NGS NTS NDS STR SCH THR CHT RST "
+    "NST LTS RTS RDS CKS RKS SHR SPR SCR CHR CHS CHN CHL GHT LFT NCH NKS RTH NTH MPL MPT TTL RCH"
+)
+CLUSTERS = set(CLUSTERS_LISTED.split())
+"""Consonants that stand beside each other in the words of several languages."""
+KEYBOARDS = (
+    # digits as they come, punctuation that comes for letters, how many different digits a text must have
+    ("&é\"'(-è_çà", "?,", 3),
+    ("&é\"'(§è!çà", "?,", 3),
+    ("+ěščřžýáíé", "", 3),
+    ("+ľščťžýáíé", "", 3),
+    ("ąčęėįšųū„“", "", 3),
+    ('"әіңғ,.үұқ', "", 3),
+    ("!@#$%^&*()", "", 4),
+)
+PUNCTUATION_FOR_LETTERS = "\"<>:;',."
+DIGIT, COLON, NEXT = "[0-9?IL]", "(?:[:;+*\"'|]|[^\x00-\x7f])", "(?=[^\\W_]|\\?)"
+SYMBOL = "[" + re.escape("".join(sorted({*"".join(digits for digits, _, _ in KEYBOARDS)}))) + "]"
+PREFIXES = re.compile(
+    rf"BGS{DIGIT}{COLON}{NEXT}|BGS{SYMBOL}(?:M|{COLON})(?:{NEXT}|(?={SYMBOL}))"
+    rf"|(?:XIO{DIGIT}S|BDR{DIGIT}O|VGS{DIGIT}I|ZOI{DIGIT}D|K[;,]U[\"0-9]N|ÇÜ[İIi]{DIGIT}Y)(?=\S)"
+    rf"|(?:[ИІ]П[ЫІ][\"0-9?]Ж|ФЖЯ{DIGIT}\u041c|БГС{DIGIT}Ч|ΒΓΣ{DIGIT}\W{{0,3}})(?=\S)",
+    re.IGNORECASE,
+)
+MIXED = r"(?=[^\W_]*[0-9?])(?:[^\W_]|\?){4}"
+SHOWN_ID = re.compile(rf"(?<!{MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s+{MIXED}(?![\w?]))")
+
+Weighed = tuple[int, int, str, bool]
+"""Weight, characters that count, letters, whether it has a digit."""
+
+
+def looks_like_share(text: str) -> bool:
+    """Tell whether a share, a typed line or a part of one may stand in a text."""
+    plain = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    return any(line_may_hold_share(line) for line in plain.splitlines())
+
+
+def line_may_hold_share(line: str) -> bool:
+    """Judge one line."""
+    if PREFIXES.search(line):
+        return True
+    if sum(not c.isspace() for c in line) < LEAST_CHARACTERS:
+        return False
+    line = SHOWN_ID.sub(lambda found: "\0" * len(found[0]), line)
+    return any(map(is_heavy, rows_of(line))) or any(map(is_of_another_keyboard, runs_of(line)))
+
+
+def rows_of(line: str) -> Iterator[list[Weighed]]:
+    """Yield groups that stand in a row."""
+    row: list[Weighed] = []
+    sizes: list[int] = []
+    end = 0
+    for found in re.finditer(r"(?:[^\W_]|\?)+", line):
+        gap = line[end : found.start()]
+        groups = weigh_token(found[0], ends_line=len(sizes) >= 6 and set(sizes[-6:]) == {4})
+        if len(gap) > 3 or groups is None:
+            yield row
+            row, sizes = [], []
+        elif len(gap) > 1 and gap.strip():
+            row.append((-1, 0, "", False))
+            sizes.append(len(gap))
+        for size, group in groups or ():
+            row.append(group)
+            sizes.append(size)
+        end = found.end()
+    yield row
+
+
+def weigh_token(token: str, *, ends_line: bool) -> list[tuple[int, Weighed]] | None:
+    """Return a token's groups, each with its length; None where something else explains it."""
+    bare = token.rstrip("?")
+    if bare != token and bare.isalpha() and is_word(bare):
+        token = bare
+    if not all(c.isdecimal() or c == "?" or c.lower() != c.upper() for c in token):
+        return None
+    if len(token) == 1 and ends_line:
+        return [(1, (10, 1, "", False))]
+    if len(token) <= 5:
+        return [(len(token), weigh(token))]
+    if is_explained(token):
+        return None
+    if is_name(token):
+        return [(len(token), (-16, min(len(token), 8), "", False))]
+    groups = [(0, (6, 0, "", False))] if len(token) >= LEAST_CHARACTERS else []
+    pieces = [token[i : i + 4] for i in range(0, len(token), 4)]
+    return groups + [(len(piece), weigh(piece)) for piece in pieces]
+
+
+def weigh(group: str) -> Weighed:
+    """Weigh a group of up to five characters."""
+    size = len(group)
+    letters = "".join(c for c in group.upper() if c.isalpha())
+    mixed = not group.isalpha()
+    turned = turns(group) > 1 or "?" in group
+    if not group.strip("?"):
+        weight, counted = (1 if size == 4 else -1), size
+    elif size == 1:
+        weight, counted = -1, 1
+    elif group.isdecimal():
+        weight, counted = (-2, 4) if size == 4 else (-5, 0)
+    elif not mixed:
+        weight, counted = weigh_letters(group)
+    elif size == 2:
+        weight, counted = -3, 2
+    elif HEXADECIMAL.issuperset(group):
+        weight, counted = 0, size
+    else:
+        weight, counted = (8 if turned else 5) - (0 if size == 4 else 5), size
+    return weight, counted, letters, mixed
+
+
+def weigh_letters(group: str) -> tuple[int, int]:
+    """Weigh a group of letters alone; return the weight and how many count."""
+    size = len(group)
+    if size == 2:
+        return -5, 0
+    if not is_latin(group):
+        return (0, 4) if size == 4 else (-5, 0)
+    if is_word(group):
+        return (-2, 4) if size == 4 else (-6, 0)
+    rare = set("JKQVWXZ") & set(unmarked(group))
+    return (5 if rare else 2) - (0 if size == 4 else 6), size
+
+
+def is_explained(token: str) -> bool:
+    """Tell whether a token of six or more characters is a number, a digest, base64, an alphabet or a long word."""
+    if token.isdecimal() or (len(token) >= 16 and HEXADECIMAL.issuperset(token)):
+        return True
+    letters = [c for c in token if c.isascii() and c.isalpha()]
+    flips = sum(a.isupper() != b.isupper() for a, b in neighbours(letters))
+    rising = sum(ord(b) - ord(a) == 1 for a, b in neighbours(token))
+    if (len(token) >= 12 and flips * 5 > len(letters)) or rising * 2 >= len(token):
+        return True
+    return token.isalpha() and (not is_latin(token) or (len(token) >= 10 and is_long_word(token)))
+
+
+def is_name(token: str) -> bool:
+    """Tell whether a token may be a name, a number with letters, or a short digest."""
+    if len(token) >= 7 and HEXADECIMAL.issuperset(token):
+        return True
+    if token.isalpha():
+        return is_long_word(token)
+    letters = "".join(c for c in token if c.isalpha())
+    digits = len(token) - len(letters)
+    return "?" not in token and turns(token) == 1 and (is_word(letters) or (digits > 4 and len(letters) <= 4))
+
+
+def is_word(letters: str) -> bool:
+    """Tell whether letters can be spoken."""
+    text = unmarked(letters)
+    clusters = re.findall("[^AEIOUY]+", text)
+    spoken = all(len(cluster) == 1 or cluster in CLUSTERS for cluster in clusters)
+    return spoken and "Q" not in clusters and any(c in "AEIOUY" for c in text)
+
+
+def is_long_word(letters: str) -> bool:
+    """Tell whether letters of any number may be a word."""
+    text = unmarked(letters)
+    vowels, odd = sum(c in "AEIOUY" for c in text), sum(c in "JQXZ" for c in text)
+    return vowels * 5 >= len(text) and odd * (8 if len(text) >= LEAST_CHARACTERS else 4) <= len(text)
+
+
+def is_latin(letters: str) -> bool:
+    """Tell whether all letters are Latin ones."""
+    return all(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
+
+
+def unmarked(letters: str) -> str:
+    """Return letters in upper case, without their marks."""
+    return "".join(c for c in unicodedata.normalize("NFKD", letters.upper()) if not unicodedata.combining(c))
+
+
+def neighbours(items: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+    """Return each item with the next one."""
+    return zip(items, items[1:])  # noqa: RUF007 - itertools.pairwise came with Python 3.10
+
+
+def turns(token: str) -> int:
+    """Count where digits and letters follow each other."""
+    kinds = [c.isdecimal() for c in token if c != "?"]
+    return sum(a != b for a, b in neighbours(kinds))
+
+
+def is_heavy(row: Sequence[Weighed]) -> bool:
+    """Tell whether twenty characters of a row or more weigh enough; letters that came before weigh nothing."""
+    least = LEAST_WEIGHT if any(mixed for _, _, _, mixed in row) else LEAST_WEIGHT_OF_LETTERS
+    seen: set[str] = set()
+    sums, counts, first, lowest = [0], [0], 0, 0
+    for weight, counted, letters, _ in row:
+        sums.append(sums[-1] + (min(weight, 0) if len(letters) > 1 and letters in seen else weight))
+        counts.append(counts[-1] + counted)
+        seen.add(letters)
+        while counts[-1] - counts[first] >= LEAST_CHARACTERS:
+            lowest = min(lowest, sums[first]) if first else sums[0]
+            first += 1
+        if first and sums[-1] - lowest >= least:
+            return True
+    return False
+
+
+def runs_of(line: str) -> Iterator[list[str]]:
+    """Yield what another keyboard may have made of a share: a long word, or words of four characters in a row."""
+    run: list[str] = []
+    for word in [*line.split(), ""]:
+        if len(word) >= LEAST_CHARACTERS:
+            yield [word]
+        if len(word) == 4 or (run and len(word) in {3, 5}):
+            run.append(word)
+            continue
+        whole = sum(len(each) == 4 for each in run)
+        if whole >= 4 and whole * 5 >= len(run) * 4 and len("".join(run)) >= LEAST_CHARACTERS:
+            yield run
+        run = []
+
+
+def is_of_another_keyboard(words: Sequence[str]) -> bool:
+    """Tell whether another keyboard made a share of these words."""
+    if any(is_of_keyboard(words, *keyboard) for keyboard in KEYBOARDS):
+        return True
+    text = "".join(words)
+    plain = {c for c in text if c.isalnum()}
+    others = {c for c in text if not c.isalnum()} - {"?"}
+    fewest = 3 if len(words) == 1 else 1
+    if len([c for c in plain if c.isdecimal()]) < fewest or plain <= HEXADECIMAL:
+        return False
+    if not others or not others <= set(PUNCTUATION_FOR_LETTERS):
+        return False
+    if len(words) == 1 and is_told(re.findall(r"[^\W\d_]+", text)):
+        return False
+    as_letters = str.maketrans(dict.fromkeys(PUNCTUATION_FOR_LETTERS, "Q"))
+    numbers = [all(c.isdecimal() or c in ".,:" for c in word) for word in words]
+    read = [word if number else word.translate(as_letters) for word, number in zip(words, numbers)]
+    return any(map(is_heavy, rows_of(" ".join(read))))
+
+
+def is_of_keyboard(words: Sequence[str], digits: str, letters: str, fewest: int) -> bool:
+    """Tell whether words are made of what a keyboard gives for a share, and are no words as they stand."""
+    text = "".join(words).lower()
+    others = {c for c in text if c not in digits and c not in letters and c.upper() == c.lower()}
+    if len({*digits} & {*text}) < fewest - (len(words) > 1) or not others <= {"?"}:
+        return False
+    if len(words) > 1:
+        return sum(word.isalpha() and is_word(word) for word in words) * 5 < len(words) * 4
+    return not is_told(re.findall(rf"[^\W\d_{re.escape(digits)}]+", text))
+
+
+def is_told(parts: Sequence[str]) -> bool:
+    """Tell whether most of the letters stand in long words."""
+    told = sum(len(part) for part in parts if len(part) > 4 and is_long_word(part))
+    return told * 2 >= sum(map(len, parts))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The usage record (8-recovery.md)
 
 TEXT_CHARACTERS_MAX = 200
@@ -1333,6 +1595,8 @@ def human_text(text: str) -> str:
     surrogates = any(0xD800 <= ord(character) < 0xE000 for character in stripped)
     if not 1 <= len(stripped) <= TEXT_CHARACTERS_MAX or BAD_CHARACTERS.search(stripped) or surrogates:
         raise Refused("usage", f"1 to {TEXT_CHARACTERS_MAX} characters on one line, without control characters")
+    if looks_like_share(stripped):
+        raise Refused("usage", "that looks like a share, and no share goes into the record: say it in other words")
     return stripped
 
 
@@ -1967,6 +2231,8 @@ def record_use(opened: Opened, options: argparse.Namespace, terminal: bool) -> b
             say(f"usage record: {shown(place)} and {shown(place)}.sig, SHA-256 {hashlib.sha256(record).hexdigest()}")
             return True
         place = prompt("another file for the record, on a USB stick perhaps (empty: stop): ") if terminal else ""
+        while looks_like_share(place):
+            place = prompt("that looks like a share, not like a file; another file for the record (empty: stop): ")
     say("nothing was revealed")
     return False
 
@@ -2063,7 +2329,7 @@ def run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program; return its exit status."""
-    if any(SHARE_PREFIX in word.upper() for word in arguments):
+    if any(map(looks_like_share, [*arguments, " ".join(arguments)])):
         say("a share on the command line is seen by every user of this machine: put it in a file or on standard input")
         return EXIT_USAGE
     try:

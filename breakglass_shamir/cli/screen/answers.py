@@ -66,7 +66,7 @@ def is_refused(said: str, question: str = "") -> bool:
 
 
 def take_back(row: str) -> None:
-    """Erase a row that was typed from the screen: who has just read a secret may type it where something else is asked."""
+    """Erase a row that was typed: who has just read a secret may type it where something else is asked."""
     if sequences.erases():
         with suppress(OSError):
             columns = os.get_terminal_size(sys.stderr.fileno()).columns

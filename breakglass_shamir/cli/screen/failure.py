@@ -26,7 +26,7 @@ _NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 def guarded(command: click.Command) -> int:
     """Run a command; returns the exit code."""
     try:
-        from breakglass_shamir.cli import arguments
+        from breakglass_shamir.cli.screen import arguments
 
         sys.argv[1:] = arguments.without_shares(sys.argv[1:])
         returned = command.main(standalone_mode=False)

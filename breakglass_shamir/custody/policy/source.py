@@ -25,7 +25,8 @@ from breakglass_shamir.custody.policy.problem import PolicyProblem
 from breakglass_shamir.custody.policy.rules import new_name, problems
 from breakglass_shamir.custody.policy.tables import CustodianGroup, Declaration, Policy, Quorum, Target
 from breakglass_shamir.custody.records.words import is_clean
-from breakglass_shamir.errors import InvalidInput, InvalidPolicy
+from breakglass_shamir.errors import InvalidInput, InvalidPolicy, LooksLikeShare
+from breakglass_shamir.formats.likeness import looks_like_share
 from breakglass_shamir.formats.structure import Structure
 
 BY_PEOPLE = "manual:target-on-the-sheets"
@@ -62,7 +63,13 @@ def parse_new(source: str, *, new_set: bool = False) -> Policy:
 
     Raises:
         InvalidPolicy: with every problem: the key's path, what was expected, what was found.
+        LooksLikeShare: a share may stand in it, as it is written or as it is read; nothing of it is repeated.
     """
+    for number, line in enumerate(source.split("\n"), 1):
+        if looks_like_share(line):
+            raise LooksLikeShare(f"line {number} of the policy looks like a share, and is not taken")
+    if any(map(looks_like_share, _texts(_tree(source)))):
+        raise LooksLikeShare("a value of the policy looks like a share, and is not taken")
     return _read(source, new=True, new_set=new_set)
 
 
@@ -122,6 +129,8 @@ def salted_digest(salt: bytes, source: str) -> bytes:
 
 def _tree(source: str) -> Any:
     """Decode TOML, days as text."""
+    if source.startswith("\ufeff"):
+        raise _invalid([PolicyProblem("", "line 1: expected no byte order mark")])
     for number, line in enumerate(source.split("\n"), 1):
         if line.endswith("\r"):
             raise _invalid([PolicyProblem("", f"line {number}: expected lines that end in LF, got CRLF")])
@@ -158,6 +167,19 @@ def _invalid(found: Sequence[PolicyProblem]) -> InvalidPolicy:
         return InvalidPolicy(str(found[0]), problems=[asdict(one) for one in found])
     lines = "".join(f"\n  {one}" for one in found)
     return InvalidPolicy(f"{len(found)} problems in this policy:{lines}", problems=[asdict(one) for one in found])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every key and every text of a tree."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def _unclean(value: Any, path: str) -> Iterator[PolicyProblem]:

@@ -162,6 +162,8 @@ def parse(data: bytes) -> Record:
         raise InvalidRecord(f"expected a record of at most {MAX_RECORD_BYTES} bytes, got {len(data)}")
     try:
         record = _DECODER.decode(data)
+    except RecursionError:
+        raise InvalidRecord("not a record: lists and tables far too deep") from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidRecord(f"not a record: {error}") from None
     if record.v != VERSION:
@@ -208,7 +210,7 @@ def from_plain_bytes(data: bytes) -> Record | None:
     """
     try:
         record = _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     if record.v != VERSION or not _TIME.fullmatch(record.time):
         return None

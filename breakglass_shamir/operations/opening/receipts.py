@@ -27,6 +27,7 @@ from breakglass_shamir.formats.receipt import PREFIX, Receipt
 from breakglass_shamir.ledger import receipt as ledger_receipts
 from breakglass_shamir.ledger.receipt import HeldReceipt
 from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations.reading.files import read_file, utf8_text
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
 
@@ -103,16 +104,14 @@ def read(paths: Iterable[Path], scanner: Scanner) -> list[tuple[str, HeldReceipt
 
 
 def _read(path: Path, scanner: Scanner) -> list[tuple[str, HeldReceipt]]:
+    begins = _beginning(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES)
-    except OSError as error:
-        raise InvalidInput(f"{path} could not be read: {error.strerror}") from None
-    try:
-        if data.startswith(HEADER.encode()):
-            return [(path.name, ledger_receipts.read_text(data.decode(errors="replace")))]
-        if data[: len(PREFIX)].upper() == PREFIX.encode():
-            return [(path.name, HeldReceipt(Receipt.from_code(data.decode(errors="replace"))))]
+        if begins == HEADER.encode():
+            text = utf8_text(read_file(path, MAX_FILE_BYTES), path)
+            return [(path.name, ledger_receipts.read_text(text))]
+        if begins[: len(PREFIX)].upper() == PREFIX.encode():
+            text = utf8_text(read_file(path, MAX_FILE_BYTES), path)
+            return [(path.name, HeldReceipt(Receipt.from_code(text)))]
         pages = scanner.read_path(path)
         texts = dict.fromkeys(code.text for page in pages for code in page.codes if code.text.startswith(PREFIX))
         found = [(path.name, HeldReceipt(Receipt.from_code(text))) for text in texts]
@@ -124,6 +123,23 @@ def _read(path: Path, scanner: Scanner) -> list[tuple[str, HeldReceipt]]:
             hint=f"give its {FILE_ENDING} file, or a picture of its code, closer and in better light",
         )
     return found
+
+
+def _beginning(path: Path) -> bytes:
+    """Return as many bytes as tell a receipt's text from a picture; of a folder, none.
+
+    Raises:
+        InvalidInput: it cannot be read, or is no plain file.
+    """
+    if path.is_dir():
+        return b""
+    if not path.is_file():
+        raise InvalidInput(f"expected a receipt at {path}, found no file there")
+    try:
+        with path.open("rb") as file:
+            return file.read(len(HEADER))
+    except OSError as error:
+        raise InvalidInput(f"{path} could not be read: {error.strerror}") from None
 
 
 def _opening(recorder: Recorder) -> Opening | None:
@@ -197,7 +213,7 @@ def _write(path: Path, data: bytes) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
-        if path.is_file() and path.read_bytes() == data:
+        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return path
         raise FileExists(f"{path} is there already and says something else", hint="name another place") from None
     except OSError as error:

@@ -31,6 +31,7 @@ from breakglass_shamir.errors import (
 )
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.opening import ssh_sign
+from breakglass_shamir.operations.reading.files import ascii_text, read_file
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.shell import breakglass
 
@@ -237,8 +238,9 @@ def _has_signed(key_file: Path, lines: set[str]) -> bool:
     """Tell whether the key beside which a public half lies has signed already: a repeated command asks nobody twice."""
     for path in (key_file, key_file.with_name(key_file.name + ".pub")):
         try:
-            return ssh_key.from_line(path.read_text()).line in lines
-        except (OSError, UnicodeError, BreakglassError):
+            line = ascii_text(read_file(path, MAX_SIGNATURE_BYTES), path, "a public key")
+            return ssh_key.from_line(line).line in lines
+        except BreakglassError:
             continue
     return False
 
@@ -259,16 +261,7 @@ def _record(recorder: Recorder, armored: str) -> None:
 
 def _read(file: Path) -> str:
     """Read a signature; how a mail program ends its lines does not matter."""
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_SIGNATURE_BYTES + 1)
-        if len(data) > MAX_SIGNATURE_BYTES:
-            raise InvalidInput(f"expected a signature of at most {MAX_SIGNATURE_BYTES} bytes in {file}")
-        lines = data.decode("ascii").split("\n")
-    except OSError as error:
-        raise InvalidInput(f"{file} could not be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InvalidInput(f"expected an armored SSH signature in {file}") from None
+    lines = ascii_text(read_file(file, MAX_SIGNATURE_BYTES), file, "an armored SSH signature").split("\n")
     return "\n".join(line.strip() for line in lines).strip() + "\n"
 
 

@@ -91,7 +91,8 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
         RotationDue: it is in force, and the rotation that the quorum's opening owes was not done.
         BreakglassError: as :func:`opening.open_set` and a rotation.
     """
-    new = policies.parse_new(source)
+    known = any(one.policy_source == source for one in recorder.state.sets.values())
+    new = policies.parse(source) if known else policies.parse_new(source)
     if new.name not in recorder.state.sets:
         policies.check_new(new)
     recorder.set_name = new.name
