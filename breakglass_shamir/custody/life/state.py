@@ -305,6 +305,21 @@ class SetState:
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedTerminal:
+    """Another terminal whose key people pinned here: its signature counts for what it says of sets."""
+
+    name: str
+    public_key: str
+    """In OpenSSH's one-line form."""
+
+    size: int = 0
+    """Records in its log when it was last heard of."""
+
+    root: str = ""
+    """Root of the tree over them, hexadecimal; empty: no checkpoint of it was seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerState:
     """Everything one log adds up to."""
 
@@ -318,11 +333,14 @@ class LedgerState:
     beat_every_s: int = 0
     """Within how many seconds the last heartbeat promised the next one; 0: nothing was promised."""
 
+    terminals: Mapping[str, PinnedTerminal] = field(default_factory=dict)
+    """Other terminals that are pinned here, by log id, hexadecimal."""
+
     def at(self, record: Record) -> "LedgerState":
         """Return the same state at the moment of a record; every field is named, since ``replace`` is slow."""
         moment = Moment.of(record)
         done = self.last_done if isinstance(record.body, Refused | LedgerMoved) else moment
-        return LedgerState(self.terminal, self.public_key, self.sets, moment, done, self.beat_every_s)
+        return LedgerState(self.terminal, self.public_key, self.sets, moment, done, self.beat_every_s, self.terminals)
 
     def of(self, name: str) -> SetState:
         """Return a set.
