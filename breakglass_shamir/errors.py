@@ -183,6 +183,12 @@ class HeldTooMuch(RefusedError):
         self.reasons = tuple(reasons)
 
 
+class UnprovenSuccession(RefusedError):
+    """An epoch is said to have followed another, and nothing that counts here proves it."""
+
+    id = "unproven-succession"
+
+
 class UnknownSet(RefusedError):
     """No set of this name in this ledger."""
 

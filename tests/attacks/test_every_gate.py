@@ -16,7 +16,7 @@ from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.gates import GATES, Request
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.opening_rules import REVIEW_DEADLINE_S
+from breakglass_shamir.custody.life.rules import REVIEW_DEADLINE_S
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.epochs import Issued

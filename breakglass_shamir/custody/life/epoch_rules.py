@@ -11,8 +11,16 @@ from dataclasses import replace
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.life.lineage_rules import heard
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.rules import epoch_of, good_epoch, opening_of, rotation_deadline_s, with_epoch
+from breakglass_shamir.custody.life.rules import (
+    epoch_of,
+    good_epoch,
+    opening_of,
+    put_in_force,
+    rotation_deadline_s,
+    with_epoch,
+)
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, EpochStatus, SetState, write_seat
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.record import Record
@@ -27,15 +35,24 @@ def issued(s: SetState, body: Issued, record: Record, _d: bytes) -> SetState:
     epoch = _epoch(s, body, record)
     if not s.current and body.predecessor:
         raise IllegalState("the first epoch of a set has no predecessor")
-    if s.current and not opening_of(s, record).was_opened:
-        raise IllegalState(f"set {s.name} already has an epoch; a new one is made by a rotation")
+    if s.current:
+        _check_opened_for(s, record)
     if s.prepared or s.applying:
         raise IllegalState(f"set {s.name} already has a prepared epoch; it is applied or abandoned first")
     highest = max((e.number for e in s.epochs.values()), default=0)
-    if body.predecessor != s.current or epoch.number <= highest:
+    if body.predecessor != s.source or epoch.number <= highest:
         raise IllegalState("a new epoch follows the current one and has a higher number than any before")
     known = with_epoch(s, epoch)
-    return replace(known, prepared=epoch.epoch_id) if s.current else replace(known, current=epoch.epoch_id)
+    return replace(known, prepared=epoch.epoch_id) if s.current else put_in_force(known, epoch.epoch_id)
+
+
+def _check_opened_for(s: SetState, record: Record) -> None:
+    """Hold that a rotation's own opening opened the epoch that the next one follows: its key countersigns it."""
+    opening = opening_of(s, record)
+    if not opening.was_opened or opening.asks:
+        raise IllegalState(f"set {s.name} already has an epoch; a new one is made by a rotation")
+    if not s.applying and opening.epoch_id != s.source:
+        raise IllegalState("this opening opened another epoch than the one that a new one would follow")
 
 
 def recovered(s: SetState, body: Recovered, record: Record, _d: bytes) -> SetState:
@@ -56,7 +73,8 @@ def _learned(s: SetState, epoch: EpochState) -> SetState:
     """Take an epoch that only its sheets vouch for."""
     if epoch.epoch_id in s.epochs:
         raise IllegalState("this epoch is in the ledger already")
-    return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch}, current=s.current or epoch.epoch_id)
+    known = with_epoch(s, epoch)
+    return known if s.current else put_in_force(known, epoch.epoch_id)
 
 
 def pinned(s: SetState, body: Pinned, _r: Record, _d: bytes) -> SetState:
@@ -70,10 +88,12 @@ def pinned(s: SetState, body: Pinned, _r: Record, _d: bytes) -> SetState:
     return with_epoch(s, replace(epoch, pinned=True))
 
 
-def proven(s: SetState, body: Proven, _r: Record, _d: bytes) -> SetState:
-    """Keep what the target said to an epoch's credential."""
-    epoch = good_epoch(s, body.epoch_id, ())
-    return with_epoch(s, replace(epoch, proven=epoch.proven or body.result == "accepted"))
+def proven(s: SetState, body: Proven, record: Record, _d: bytes) -> SetState:
+    """Keep what the target said to an epoch's credential; of one that is past, only if this opening opened it."""
+    opening = s.opening if s.opening and s.opening.id == record.opening else None
+    if opening is None or opening.epoch_id != body.epoch_id:
+        good_epoch(s, body.epoch_id, ())
+    return heard(s, body.epoch_id, body.result, record.time)
 
 
 def read_back(s: SetState, body: ReadBack, _r: Record, _d: bytes) -> SetState:
@@ -128,6 +148,7 @@ def _epoch(s: SetState, body: Issued, record: Record) -> EpochState:
         EpochStatus.GOOD,
         record.time,
         proven=body.proven == "accepted",
+        accepted_at=record.time if body.proven == "accepted" else "",
         drill_envelope=body.drill_envelope,
     )
 

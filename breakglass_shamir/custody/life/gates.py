@@ -19,6 +19,9 @@ from breakglass_shamir.custody.life.state import Opening, Phase, SetState
 from breakglass_shamir.custody.policy.filler import is_filler
 from breakglass_shamir.custody.policy.tables import Policy
 
+SUPERSEDED = "superseded"
+"""The gate that an epoch closes which another one has followed; see ``standing.py``."""
+
 GATES = {
     "class": "the incident class is not in the policy's list",
     "ticket": "the ticket does not match the policy's pattern",
@@ -34,6 +37,7 @@ GATES = {
     "witness": "a sheet or a receipt remembers another history of this ledger",
     "epoch": "the sheets are of an epoch this ledger does not know",
     "void": "the sheets, or their epoch, were voided",
+    SUPERSEDED: "another epoch has followed the one of the sheets",
     "alert": "no sink took the alert of the declaration in time",
 }
 """Every gate and what it stands for."""

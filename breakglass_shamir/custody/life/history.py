@@ -18,6 +18,7 @@ from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveredCore
+from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.custody.records.rotations import OldDead
 from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, ReadBack, Reassigned
 
@@ -89,14 +90,22 @@ class History:
         return self.sheets.get((epoch_id, seat), SheetHistory())
 
 
-def follow(known: History, body: records.AnyBody, at: Moment) -> History:
-    """Return the history after one more record."""
+def follow(known: History, body: records.AnyBody, at: Moment, *, in_force: str) -> History:
+    """Return the history after one more record.
+
+    Args:
+        known: the history so far.
+        body: what the record says.
+        at: when it was made.
+        in_force: the epoch that is in force after it.
+    """
     match body:
         case Issued():
             known = _began(known, body.epoch_id, at)
             return replace(known, login=at) if body.proven == "accepted" else known
-        case Recovered() | RecoveredCore():
-            return _began(known, body.epoch_id, at)
+        case Recovered() | RecoveredCore() | Succession():
+            learned = body.successor if isinstance(body, Succession) else body.epoch_id
+            return known if learned in known.began else _began(known, learned, at)
         case ReadBack():
             for seat in body.sheets:
                 known = _put(known, body.epoch_id, seat, replace(known.sheet(body.epoch_id, seat), verified=at))
@@ -116,7 +125,8 @@ def follow(known: History, body: records.AnyBody, at: Moment) -> History:
         case DrillEnded():
             return _drill_ended(known, body, at)
         case Proven(result="accepted") | OldDead():
-            return replace(known, login=at)
+            accepted = body.new_epoch_id if isinstance(body, OldDead) else body.epoch_id
+            return replace(known, login=at) if accepted == in_force else known
         case Destroyed():
             gone = known.destroyed.get(body.epoch_id, frozenset()) | set(body.sheets)
             return replace(known, destroyed={**known.destroyed, body.epoch_id: gone})

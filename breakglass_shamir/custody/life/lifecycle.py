@@ -11,15 +11,16 @@ Rules:
 3. ``opened`` names a quorum and creates the rotation debt; only the proven death of what was opened settles it.
 4. ``applying`` needs the use ended, the new envelope countersigned by the old quorum, every new sheet read back
    and a quorum of them acknowledged.
-5. An epoch is void from ``old-dead`` on; until then its sheets open. A prepared epoch opens only while the
-   target is being changed.
-6. An epoch that is void or abandoned stays in the state, so that nothing brings it back.
+5. An epoch is void from ``old-dead`` on, here or in a proof from elsewhere; until then its sheets open. A prepared
+   epoch opens only while the target is being changed.
+6. An epoch that is void or abandoned stays in the state, so that nothing brings it back. One with a proven successor
+   is never in force again: an override opens it, and its rotation goes on from it to a new epoch.
 7. ``refused`` may be recorded at any time and changes nothing.
 
 What policy demands of people is not here; ``gates.py`` has that. What is beside a set's main line is in files of its
 own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotation_rules.py``, ``alert_rules.py``,
-``watch_rules.py``, ``officers.py`` and ``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a
-recovery must agree with).
+``watch_rules.py``, ``lineage_rules.py`` (what other terminals know), ``officers.py`` and ``custodian_signatures.py``
+(their signatures), and ``recovery.py`` (what a recovery must agree with).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +34,7 @@ from breakglass_shamir.custody.life import (
     drill_rules,
     epoch_rules,
     history,
+    lineage_rules,
     officers,
     opening_rules,
     rotation_rules,
@@ -44,6 +46,7 @@ from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
     ChangedOutside,
@@ -139,8 +142,12 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         if not isinstance(body, PolicyAdopted | Recovered | RecoveredCore):
             raise IllegalState(f"set {record.set} is not in this ledger")
         current = SetState(record.set)
-    changed = _RULES[type(body)](current, body, record, data)
-    changed = replace(changed, history=history.follow(changed.history, body, Moment.of(record)))
+    if isinstance(body, Succession):
+        changed = lineage_rules.succession(current, body, record, state.terminals)
+    else:
+        changed = _RULES[type(body)](current, body, record, data)
+    known = history.follow(changed.history, body, Moment.of(record), in_force=changed.current)
+    changed = replace(changed, history=known)
     return replace(state, sets={**state.sets, record.set: changed})
 
 
@@ -196,4 +203,5 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     LoginSeen: watch_rules.login_seen,
     ChangedOutside: watch_rules.changed_outside,
     Watched: watch_rules.watched,
+    AttestedDead: lineage_rules.attested_dead,
 }

@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.rules import abandoning
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochStatus, SetState
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.rotations import (
@@ -76,8 +77,7 @@ def rejected(s: SetState, body: Rejected, record: Record, _d: bytes) -> SetState
     _applying(s)
     if body.epoch_id != s.prepared:
         raise IllegalState("only the prepared epoch can be rejected")
-    gone = replace(s.epochs[s.prepared], status=EpochStatus.ABANDONED, since=record.time)
-    return replace(s, epochs={**s.epochs, gone.epoch_id: gone}, prepared="", applying=False)
+    return replace(abandoning(s, record), applying=False)
 
 
 def not_before(s: SetState, body: NotBefore, record: Record, _d: bytes) -> SetState:

@@ -4,13 +4,17 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from breakglass_shamir.custody.life.state import Debt, EpochState, EpochStatus, Opening, SetState
+from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, EpochStatus, Opening, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import IllegalState
 
 DEFAULT_DEADLINE_S = 86_400
 """Rotation deadline where no policy says otherwise."""
+
+
+REVIEW_DEADLINE_S = 7 * 86_400
+"""How long people have to look at an overridden check, or at an attestation."""
 
 
 def epoch_of(s: SetState, debt: Debt) -> str:
@@ -42,6 +46,35 @@ def rotation_deadline_s(s: SetState) -> int:
 def with_epoch(s: SetState, epoch: EpochState) -> SetState:
     """Return the set with one epoch put in, or in the place of what was known of it."""
     return replace(s, epochs={**s.epochs, epoch.epoch_id: epoch})
+
+
+def put_in_force(s: SetState, epoch_id: str) -> SetState:
+    """Return the set with an epoch taken for the living one."""
+    epoch = replace(s.epochs[epoch_id], status=EpochStatus.GOOD, was_in_force=True, attested_by=())
+    return replace(with_epoch(s, epoch), current=epoch_id)
+
+
+def abandoning(s: SetState, record: Record) -> SetState:
+    """Return the set without what was prepared, if anything was: its sheets are void and owe nothing."""
+    if not s.prepared:
+        return s
+    gone = replace(s.epochs[s.prepared], status=EpochStatus.ABANDONED, since=record.time)
+    s = replace(with_epoch(s, gone), prepared="")
+    return replace(s, debts=still_owed(s))
+
+
+def rotation_of(s: SetState, debt: Debt, epoch_id: str) -> bool:
+    """Tell whether a debt is the rotation of an epoch."""
+    return debt.kind == ROTATION and epoch_of(s, debt) == epoch_id
+
+
+def still_owed(s: SetState) -> tuple[Debt, ...]:
+    """Leave out the rotations of epochs that are dead; what was opened and may still be alive stays owed.
+
+    So does what was opened although it was known to be past: a link that was known then proves nothing of that use.
+    """
+    alive = {epoch_id for epoch_id, epoch in s.epochs.items() if epoch.status is EpochStatus.GOOD}
+    return tuple(debt for debt in s.debts if debt.kind != ROTATION or debt.despite or epoch_of(s, debt) in alive)
 
 
 def good_epoch(s: SetState, epoch_id: str, sheets: Iterable[str]) -> EpochState:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life.history import History
+from breakglass_shamir.custody.life.link import Link
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.records.ledger import LedgerMoved
 from breakglass_shamir.custody.records.openings import Declared, Refused
@@ -94,6 +95,24 @@ class EpochState:
     former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Seat to those who held its sheet before, first one first."""
 
+    was_in_force: bool = False
+    """Whether this ledger ever took it for the living one."""
+
+    accepted_at: str = ""
+    """Wall-clock time at which the target last accepted its credential, as this terminal saw."""
+
+    refused_at: str = ""
+    """The same of its last refusal; empty where it was accepted since."""
+
+    answered: str = ""
+    """What the target said since it was last opened: ``accepted`` or ``refused``; empty: nothing definite."""
+
+    outlived_by: str = ""
+    """Epoch id of one that descends from it and that the target accepted since; empty: none is known."""
+
+    attested_by: tuple[str, ...] = ()
+    """Who attested here that its credential is dead."""
+
     @property
     def epoch_id(self) -> str:
         """The epoch id, 16 hexadecimal digits."""
@@ -145,7 +164,10 @@ class Debt:
     deadline_s: int
     what: str
     epoch_id: str = ""
-    """The epoch to be rotated, where no opening of this ledger opened it."""
+    """The epoch it is about, where that does not follow from the opening."""
+
+    despite: tuple[str, ...] = ()
+    """Successors of that epoch that were known already when it was opened all the same: they do not settle it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +217,9 @@ class Opening:
     epoch_id: str = ""
     opened_at: Moment | None = None
     classification: str = ""
+    asks: bool = False
+    """Whether it was opened only to ask the target about its credential: that puts nothing in force."""
+
     rotated: bool = False
     signatures: tuple[OfficerSignature, ...] = ()
     data: bytes = field(default=b"", repr=False)
@@ -249,6 +274,12 @@ class SetState:
     escalations: Mapping[str, Escalation] = field(default_factory=dict)
     """What is past its deadline and was told so, by its subject, until it is settled."""
 
+    links: tuple[Link, ...] = ()
+    """Which epoch is known to have followed which, in the order in which this ledger learned it."""
+
+    forking: str = ""
+    """A superseded epoch that an override opened, and from which the rotation that it owes goes on."""
+
     @property
     def policy_digest(self) -> str:
         """SHA-256 of the policy in force, hexadecimal; empty where the built-in one holds."""
@@ -266,6 +297,11 @@ class SetState:
         return self.epochs[self.current]
 
     @property
+    def source(self) -> str:
+        """The epoch that the next one follows: the one in force, unless an override opened a superseded one."""
+        return self.forking or self.current
+
+    @property
     def active_opening(self) -> Opening:
         """The opening under way.
 
@@ -281,7 +317,7 @@ class SetState:
         """Where the set stands."""
         if self.applying:
             return Phase.APPLYING
-        if self.opening and self.opening.rotated:
+        if self.opening and self.opening.rotated and self.opening.use_ended:
             return Phase.OLD_DEAD
         if self.opening and self.opening.phase is not Phase.ROTATION_DUE:
             return self.opening.phase
@@ -297,11 +333,16 @@ class SetState:
         return tuple(debt for debt in self.debts if debt.kind == ROTATION)
 
     def openable(self, epoch_id: str) -> bool:
-        """Whether a quorum of this epoch may open: everything that may be alive; not what was never applied."""
+        """Whether a quorum of this epoch may open: everything that may be alive; not what was never applied.
+
+        Nor one that the target accepted a descendant of, unless it is the one in force.
+        """
         epoch = self.epochs.get(epoch_id)
         if epoch is None or epoch.status is not EpochStatus.GOOD:
             return False
-        return epoch_id != self.prepared or self.applying
+        if epoch_id == self.prepared:
+            return self.applying
+        return epoch_id == self.current or not epoch.outlived_by
 
 
 @dataclass(frozen=True, slots=True)
