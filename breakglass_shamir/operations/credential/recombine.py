@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.custody.life.drill_rules import CONTRARY
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import Phase
@@ -37,6 +38,7 @@ from breakglass_shamir.operations.printing.outlet import check_printer
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.rotation import elsewhere
 from breakglass_shamir.operations.rotation.rotation import Rotation
 from breakglass_shamir.paper.reading.scan import Scanner
 
@@ -179,6 +181,11 @@ def _log_in(recorder: Recorder, opened: OpenedSet) -> str:
     except BreakglassError as error:
         return f"no login: {error}"
     recorder.desk.say(f"{LOGIN}{check.result} ({check.detail})")
+    elsewhere.note(recorder, opened.quorum.epoch_id, check)
+    if check.result is CheckResult.REFUSED:
+        recorder.desk.warn(
+            f"the target refuses this credential: {elsewhere.way_on(recorder, opened.quorum.epoch_id)}"
+        )  # fmt: skip
     return f"{LOGIN}{check.result}"
 
 
