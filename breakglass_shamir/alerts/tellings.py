@@ -16,10 +16,11 @@ from typing import Any
 from breakglass_shamir.alerts import ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Severity
-from breakglass_shamir.custody.life import holders
+from breakglass_shamir.custody.life import holders, standing
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
     ChangedOutside,
@@ -170,8 +171,14 @@ def _recovered(c: Context, body: Recovered | RecoveredCore) -> Iterator[Telling]
 
 
 def _proven(c: Context, body: Proven) -> Iterator[Telling]:
-    status = _CHECK_RESULT.get(body.result, 0)
-    yield _login(c, 1, f"the credential of epoch {c.number(body.epoch_id)} was tried: {body.result}", status)
+    status, number = _CHECK_RESULT.get(body.result, 0), c.number(body.epoch_id)
+    yield _login(c, 1, f"the credential of epoch {number} was tried: {body.result}", status)
+    incident = f"refused-{body.epoch_id}"
+    if body.result == "refused":
+        yield finding(f"the target refuses the credential of epoch {number}: rotated elsewhere?", incident=incident)
+    elif body.result == "accepted" and c.opening_id:
+        subject = f"the target takes the credential of epoch {number}"
+        yield finding(subject, incident=incident, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
 
 def _read_back(c: Context, body: ReadBack) -> Iterator[Telling]:
@@ -279,6 +286,44 @@ def _old_dead(c: Context, body: OldDead) -> Iterator[Telling]:
         "the rotation settles the risk to the old quorum", incident=f"quorum-{body.old_epoch_id}",
         severity=Severity.INFORMATIONAL, action=Action.RESOLVE,
     )  # fmt: skip
+    yield from _fork(c, body.old_epoch_id)
+
+
+def _succession(c: Context, body: Succession) -> Iterator[Telling]:
+    old, new = c.number(body.predecessor), c.number(body.successor)
+    who = f"the terminal of log {body.terminal}" if body.terminal else "this terminal"
+    by = f", by the word of {', '.join(body.attested_by)}" if body.attested_by else ""
+    subject = f"epoch {new} followed epoch {old}: {body.level}, as {who} saw{by}; its other records were not seen here"
+    yield _entity(c, 3, subject, Severity.MEDIUM if body.attested_by else Severity.LOW, body.successor)
+    yield _no_longer_refused(body.predecessor)
+    yield from _fork(c, body.predecessor)
+
+
+def _attested_dead(c: Context, body: AttestedDead) -> Iterator[Telling]:
+    subject = (
+        f"the credential of epoch {c.number(body.epoch_id)} is attested dead, not proven, by "
+        f"{', '.join(body.officers)} (the target: {body.asked}): {body.reason}"
+    )
+    yield finding(subject, incident=f"old-unproven-{c.record.seq}")
+    yield _no_longer_refused(body.epoch_id)
+
+
+def _no_longer_refused(epoch_id: str) -> Telling:
+    """Return the end of the finding that a target refuses a credential: it is known why."""
+    subject = "the refused credential is accounted for"
+    severity, incident = Severity.INFORMATIONAL, f"refused-{epoch_id}"
+    return finding(subject, incident=incident, severity=severity, action=Action.RESOLVE)
+
+
+def _fork(c: Context, epoch_id: str) -> Iterator[Telling]:
+    """Yield a finding where an epoch has more than one successor that is more than a claim."""
+    state = c.set_state
+    links = standing.links_from(state, epoch_id) if state else ()
+    if state is None or len({link.successor for link in links}) < 2:
+        return
+    names = " and ".join(dict.fromkeys(standing.named(state, link.successor) for link in links))
+    subject = f"A FORK: {names} both followed {standing.named(state, epoch_id)}"
+    yield finding(subject, incident=f"fork-{epoch_id}", severity=Severity.CRITICAL)
 
 
 def _closed(c: Context, body: Closed) -> Iterator[Telling]:
@@ -439,6 +484,8 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     Watched: _watched,
     Escalated: _escalated,
     Eased: _eased,
+    Succession: _succession,
+    AttestedDead: _attested_dead,
 }
 """Record type to what it is told as."""
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "cancel": "opening",
     "rotate": "rotation",
     "settle": "rotation",
+    "lineage": "lineage",
     "drill": "drill",
     "protocol": "ceremony",
     "destroyed": "ceremony",

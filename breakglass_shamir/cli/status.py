@@ -91,5 +91,6 @@ def _verdicts(found: "list[SetStatus]") -> list[tuple[str, str]]:
     """Return what is due, each with its colour, what cannot wait first."""
     urgent = [(f"OVERDUE  {one.name}: {what}", "red") for one in found for what in one.urgent]
     due = [(f"due      {one.name}: {what}", "yellow") for one in found for what in one.due if what not in one.urgent]
+    chains = [(f"chain    {one.name}: {one.chain.partition(': ')[2]}", "") for one in found if not one.chain_whole]
     later = [(f"destroy  {one.name}: {what}", "") for one in found for what in one.to_destroy]
-    return [*urgent, *due, *([] if urgent or due else [NOTHING_DUE]), *later]
+    return [*urgent, *due, *([] if urgent or due else [NOTHING_DUE]), *chains, *later]

@@ -19,6 +19,8 @@ from itertools import pairwise
 from breakglass_shamir.custody.life import standing
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
 
+_FORK = "a fork: "
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -46,6 +48,11 @@ class Chain:
         span = f"epoch {last}" if first == last else f"epochs {first} to {last}"
         head = f"whole, {span}" if self.whole else span
         return "; ".join([f"chain of custody of {self.set_name}: {head}", *self.reasons, *self.rests_on])
+
+    @property
+    def forked(self) -> bool:
+        """Whether an epoch has two successors that are more than a claim."""
+        return any(one.startswith(_FORK) for one in self.beside)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -98,7 +105,7 @@ def _forks(s: SetState) -> Iterator[str]:
         followed = dict.fromkeys(link.successor for link in standing.links_from(s, epoch_id))
         if len(followed) > 1:
             names = " and ".join(standing.named(s, one) for one in followed)
-            yield f"a fork: {names} both followed {standing.named(s, epoch_id)}"
+            yield f"{_FORK}{names} both followed {standing.named(s, epoch_id)}"
 
 
 def _loose_ends(s: SetState, line: list[EpochState]) -> Iterator[str]:

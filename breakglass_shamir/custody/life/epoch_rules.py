@@ -93,7 +93,18 @@ def proven(s: SetState, body: Proven, record: Record, _d: bytes) -> SetState:
     opening = s.opening if s.opening and s.opening.id == record.opening else None
     if opening is None or opening.epoch_id != body.epoch_id:
         good_epoch(s, body.epoch_id, ())
-    return heard(s, body.epoch_id, body.result, record.time)
+    s = heard(s, body.epoch_id, body.result, record.time)
+    return _overtaken(s, body.epoch_id) if body.result == "accepted" else s
+
+
+def _overtaken(s: SetState, epoch_id: str) -> SetState:
+    """Let a change that was being applied be over where the target takes a third epoch's credential.
+
+    Nothing is void for it: either of the two may live again, and owes what it owes.
+    """
+    if not s.applying or epoch_id in (s.source, s.prepared) or s.epochs[epoch_id].status is not EpochStatus.GOOD:
+        return s
+    return put_in_force(replace(s, prepared="", applying=False, forking=""), epoch_id)
 
 
 def read_back(s: SetState, body: ReadBack, _r: Record, _d: bytes) -> SetState:

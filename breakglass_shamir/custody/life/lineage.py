@@ -165,6 +165,16 @@ def without_own(s: SetState, proof: SuccessionProof, log: str) -> SuccessionProo
     return msgspec.structs.replace(proof, old_dead=b"", terminal_signature="", terminal_key="")
 
 
+def joined(vouched: SuccessionProof, dead: SuccessionProof) -> SuccessionProof:
+    """Put the halves of two proofs of one link together: who vouched for the successor, and who saw the old one die."""
+    return msgspec.structs.replace(
+        dead,
+        envelope=vouched.envelope,
+        countersigned=vouched.countersigned,
+        countersignature=vouched.countersignature,
+    )
+
+
 def proof_in(name: str, body: Succession) -> SuccessionProof:
     """Return the proof inside a record.
 

@@ -17,7 +17,7 @@ Rules:
 from collections.abc import Mapping
 from dataclasses import replace
 
-from breakglass_shamir.custody.life import lineage, standing
+from breakglass_shamir.custody.life import attesting, lineage, standing
 from breakglass_shamir.custody.life.link import Link
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import (
@@ -33,9 +33,6 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import IllegalState, InvalidRecord
-
-ATTESTING = 2
-"""People who must attest that an old credential is dead."""
 
 UNPROVEN = "old-unproven"
 """Kind of the debt that an attestation leaves."""
@@ -102,7 +99,7 @@ def against_attesting(s: SetState, epoch_id: str, officers: tuple[str, ...]) -> 
         return f"the target accepts the credential of epoch {epoch.number}: it is not dead, rotate it"
     if s.opening is not None and s.opening.epoch_id == epoch_id and not s.opening.use_ended:
         return f"epoch {epoch.number} is in use"
-    return _too_few(s, officers)
+    return attesting.against(policies.parse(s.policy_source) if s.policy_source else None, officers)
 
 
 def heard(s: SetState, epoch_id: str, answer: str, time: str) -> SetState:
@@ -211,18 +208,3 @@ def _owes(s: SetState, epoch_id: str) -> bool:
 
 def _same(one: Link, other: Link) -> bool:
     return (one.predecessor, one.successor, one.terminal) == (other.predecessor, other.successor, other.terminal)
-
-
-def _too_few(s: SetState, officers: tuple[str, ...]) -> str:
-    """Say why these people may not settle; without a policy any two may, with one its officers."""
-    needed = ATTESTING
-    if s.policy_source:
-        policy = policies.parse(s.policy_source)
-        needed = max(ATTESTING, policy.declaration.officers)
-        listed = {one.name.casefold() for one in policy.officers}
-        strangers = [name for name in officers if listed and name.strip().casefold() not in listed]
-        if strangers:
-            return f"expected officers of the policy, got {', '.join(strangers)}"
-    if len({name.strip().casefold() for name in officers if name.strip()}) < needed:
-        return f"expected {needed} different officers who attest, got {', '.join(officers) or 'none'}"
-    return ""

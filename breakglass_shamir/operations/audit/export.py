@@ -62,6 +62,9 @@ revoked-NNNNNN            what that policy revokes, for ssh-keygen -k
 terminal.pem              the terminal's key once more, for openssl
 records, signatures       what verify.sh goes through
 
+What another terminal proved, in a record of the type succession, is signed inside that record, with keys of that other
+log: breakglass audit verify checks it, verify.sh does not.
+
 """
 
 

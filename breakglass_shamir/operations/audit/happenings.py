@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.custody.policy.duration import in_words
+from breakglass_shamir.custody.records.epochs import Proven
 from breakglass_shamir.custody.records.ledger import LedgerMoved
+from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
     ChangedOutside,
@@ -24,6 +26,13 @@ from breakglass_shamir.custody.records.rotations import Abandoned, Deferred, Not
 from breakglass_shamir.custody.records.sheets import Noted
 from breakglass_shamir.operations.audit.story import DeliveredStory, LoginStory, Step
 
+
+def _succession(body: Succession) -> str:
+    who = f"the terminal of log {body.terminal}" if body.terminal else "this terminal"
+    by = f", by the word of {', '.join(body.attested_by)}" if body.attested_by else ""
+    return f"another epoch followed: {body.level}, as {who} saw{by}"
+
+
 _EVENTS: dict[type, Callable[[Any], str]] = {
     Refused: lambda body: f"{body.stage}: {body.message}",
     Noted: lambda body: f"{body.text} ({body.by})",
@@ -35,6 +44,12 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     RotationFound: lambda _body: "quorums of two epochs were there: either credential may be the living one",
     Escalated: lambda body: f"{body.what} (level {body.level})",
     Eased: lambda body: f"settled: {body.what}",
+    Proven: lambda body: f"the target was asked about a credential: {body.result}: {body.detail}",
+    Succession: _succession,
+    AttestedDead: lambda body: (
+        f"an older credential is attested dead, not proven, by {', '.join(body.officers)}; the target: {body.asked} "
+        f"({body.detail}): {body.reason}"
+    ),
     ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",
 }
 """Record types that are told in one sentence."""

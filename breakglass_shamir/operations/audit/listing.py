@@ -26,7 +26,7 @@ _SHOWN = (
     "classification", "sheet", "sheets", "custodian", "bag", "mode", "program", "scope", "debt", "terminal", "epoch",
     "proven", "result", "officer", "status", "drill", "level", "health", "login", "live", "reasons", "text", "by",
     "witnesses", "sink", "count", "subject", "what", "account", "source", "at", "until", "matched", "detail", "weakens",
-    "despite", "seconds", "every_s", "size",
+    "despite", "seconds", "every_s", "size", "asked", "attested_by",
 )  # fmt: skip
 """Fields of records that a list shows, in this order."""
 

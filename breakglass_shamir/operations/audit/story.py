@@ -208,6 +208,8 @@ class EpochStory:
     proven: bool
     current: bool
     sheets: tuple[SheetStory, ...]
+    followed: tuple[str, ...] = ()
+    """What is known to have followed it, who says so and how sure that is, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,9 +338,14 @@ class SetHistory:
     watched_until: str = ""
     """Until when the target's logins were looked at; empty: nobody did."""
 
+    beside: tuple[str, ...] = ()
+    """Forks and loose ends of the chain of custody, a sentence each."""
+
     @property
     def unbroken(self) -> bool:
-        """Whether each epoch that came into force is the first or was vouched for by the one before."""
+        """Whether each epoch that came into force is the first or was vouched for by the one before, and none forks."""
+        if self.beside:
+            return False
         in_force = [epoch for epoch in self.epochs if epoch.status != "abandoned" and (epoch.proven or epoch.current)]
         return all(epoch.link in ("first", "countersigned", "pinned") for epoch in in_force)
 

@@ -16,10 +16,12 @@ from itertools import groupby
 
 from breakglass_shamir.custody.life import due as dues
 from breakglass_shamir.custody.life import holders, watch_rules
+from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.due import Due, in_words
 from breakglass_shamir.custody.life.history import DrillResult
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.state import Debt, EpochState, EpochStatus, LedgerState, Phase, SetState
+from breakglass_shamir.custody.life.rules import epoch_of
+from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, EpochStatus, LedgerState, Phase, SetState
 from breakglass_shamir.ledger import clock
 
 LONG_SILENCE = 3
@@ -128,6 +130,12 @@ class SetStatus:
     watch: WatchStatus | None
     """None: nobody ever watched the target's logins."""
 
+    chain: str
+    """The chain of custody, in words: how far back it reaches, forks, what is attested or was seen elsewhere only."""
+
+    chain_whole: bool
+    """Whether it reaches a first epoch that was issued here, and nothing goes on beside it."""
+
 
 def status(
     state: LedgerState, name: str = "", *, undelivered: Mapping[str, Undelivered] | None = None
@@ -154,7 +162,7 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
     schedule = dues.schedule(s, now)
     debts = tuple(_debt(debt, now) for debt in s.debts)
     waiting = None if undelivered is None else undelivered.get(s.name, Undelivered(0, 0))
-    urgent = _urgent(s, debts, now)
+    urgent, chain = _urgent(s, debts, now), chain_of(s)
     ages = _verified_ages(s, epoch, now)
     return SetStatus(
         name=s.name,
@@ -181,6 +189,8 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
         urgent=tuple(urgent),
         debts=debts,
         watch=_watch(s, now),
+        chain=chain.in_words(),
+        chain_whole=chain.whole,
     )
 
 
@@ -241,6 +251,8 @@ def _urgent(s: SetState, debts: tuple[DebtStatus, ...], now: Moment) -> list[str
     found = []
     if risk := holders.quorum_at_risk(s.current_epoch):
         found.append(risk)
+    if refused := _refused(s):
+        found.append(refused)
     found += [debt.what for debt in debts if debt.overdue]
     if s.opening and s.opening.opened_at and s.opening.phase in (Phase.OPEN, Phase.IN_USE):
         used_s = s.opening.opened_at.seconds_until(now)
@@ -252,6 +264,28 @@ def _urgent(s: SetState, debts: tuple[DebtStatus, ...], now: Moment) -> list[str
     return list(dict.fromkeys(found))
 
 
+def _refused(s: SetState) -> str:
+    """Say that the target refused the credential in force when it was last asked; empty where it did not."""
+    epoch = s.current_epoch
+    if not epoch.refused_at or s.applying:
+        return ""
+    return (
+        f"rotated elsewhere? the target refused the credential of epoch {epoch.number} at {epoch.refused_at}: bring "
+        "the newest sheets"
+    )
+
+
+def _elsewhere(s: SetState) -> Iterable[str]:
+    """Say how a rotation is settled that an epoch owes which is not in force here."""
+    for debt in s.debts:
+        epoch = s.epochs.get(epoch_of(s, debt)) if debt.kind == ROTATION else None
+        if epoch is not None and epoch.epoch_id not in (s.source, s.prepared):
+            yield (
+                f"settle: {debt.id} is of epoch {epoch.number}, which is not in force here; bring its proof from the "
+                "terminal that rotated it (lineage import), or have it attested (settle --attest-old-dead)"
+            )
+
+
 def _silent(silent_s: int) -> str:
     return f"watch: it gave no sign for {in_words(silent_s)}, longer than it promised"
 
@@ -259,6 +293,7 @@ def _silent(silent_s: int) -> str:
 def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None, now: Moment) -> list[str]:
     epoch = s.current_epoch
     found = [debt.what for debt in s.debts]
+    found += _elsewhere(s)
     if s.prepared:
         found.append(f"rotate: {_prepared(s)}")
     if epoch.voided and epoch.envelope.core.structure.most_losses >= len(epoch.voided):

@@ -103,13 +103,13 @@ class Rotation:
             ConnectorError: the target says beforehand that it will refuse, or refuses the old credential.
             PaperError: the sheets could not be made, or were not read back in time.
         """
-        state = self.recorder.refresh()
-        if state.prepared:
-            self.recorder.append(Abandoned(epoch_id=state.prepared, reason="prepared by a run that ended"))
         desk = self.recorder.desk
         if self._connector().by_people:
             desk.require_screen()
+        state = self.recorder.refresh()
         self._ask_about_old(strength)
+        if state.prepared:
+            self.recorder.append(Abandoned(epoch_id=state.prepared, reason="prepared by a run that ended"))
         source = Source(self._connector(), self.policy.rotation.generator, desk.say, self._too_early, self.brought)
         new = targets.carried(self.policy, next_credential(source, self.old, strength))
         printed = self._print(new, printing, scanner)
