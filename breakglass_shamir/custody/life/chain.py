@@ -69,7 +69,7 @@ def chain_of(s: SetState) -> Chain:
     line = _line(s)
     beginning = line[0]
     why = _beginning(beginning, s.epochs.get(beginning.predecessor))
-    beside = (*_forks(s), *_loose_ends(s, line))
+    beside = (*_forks(s), *_loose_ends(s, line), *_other_links(s, line))
     rests_on = (*_elsewhere(s, line), *_attested(s, line))
     return Chain(s.name, tuple(epoch.number for epoch in line), not (why or beside), why, beside, rests_on)
 
@@ -100,12 +100,19 @@ def _beginning(epoch: EpochState, before: EpochState | None) -> str:
 
 
 def _forks(s: SetState) -> Iterator[str]:
-    """Say which epochs have two successors that are more than a claim."""
+    """Say which epochs have two successors that are more than a claim: linked, or in force here and vouched for."""
     for epoch_id in s.epochs:
-        followed = dict.fromkeys(link.successor for link in standing.links_from(s, epoch_id))
-        if len(followed) > 1:
-            names = " and ".join(standing.named(s, one) for one in followed)
-            yield f"{_FORK}{names} both followed {standing.named(s, epoch_id)}"
+        linked = dict.fromkeys(link.successor for link in standing.links_from(s, epoch_id))
+        others = [one for one in standing.claimants(s, epoch_id) if one.was_in_force and one.epoch_id not in linked]
+        vouched = [one.epoch_id for one in others if one.countersigned or one.proven]
+        if len(linked) + len(vouched) > 1:
+            names = " and ".join(standing.named(s, one) for one in (*linked, *vouched))
+            word = (
+                f"; nothing proves when {' and '.join(standing.named(s, one) for one in vouched)} did"
+                if vouched
+                else ""
+            )
+            yield f"{_FORK}{names} both follow {standing.named(s, epoch_id)}{word}"
 
 
 def _loose_ends(s: SetState, line: list[EpochState]) -> Iterator[str]:
@@ -118,6 +125,15 @@ def _loose_ends(s: SetState, line: list[EpochState]) -> Iterator[str]:
         if not standing.links_from(s, epoch_id):
             word = "its death is attested" if epoch.attested_by else "no proof says what followed it"
             yield f"{standing.named(s, epoch_id)} was in force here and is not in the chain; {word}"
+
+
+def _other_links(s: SetState, line: list[EpochState]) -> Iterator[str]:
+    """Say which epochs followed which beside the chain."""
+    chained = {epoch.epoch_id for epoch in line}
+    for link in s.links:
+        if not {link.predecessor, link.successor} & chained:
+            new, old = standing.named(s, link.successor), standing.named(s, link.predecessor)
+            yield f"{new} followed {old}, which is not in the chain ({link.level})"
 
 
 def _elsewhere(s: SetState, line: list[EpochState]) -> Iterator[str]:

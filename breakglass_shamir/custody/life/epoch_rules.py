@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
 from breakglass_shamir.custody.confirm import ConfirmedCore
-from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.life import recovery, standing
 from breakglass_shamir.custody.life.lineage_rules import heard
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import (
@@ -94,17 +94,24 @@ def proven(s: SetState, body: Proven, record: Record, _d: bytes) -> SetState:
     if opening is None or opening.epoch_id != body.epoch_id:
         good_epoch(s, body.epoch_id, ())
     s = heard(s, body.epoch_id, body.result, record.time)
-    return _overtaken(s, body.epoch_id) if body.result == "accepted" else s
+    return _overtaken(s, body.epoch_id, record) if body.result == "accepted" else s
 
 
-def _overtaken(s: SetState, epoch_id: str) -> SetState:
+def _overtaken(s: SetState, epoch_id: str, record: Record) -> SetState:
     """Let a change that was being applied be over where the target takes a third epoch's credential.
 
-    Nothing is void for it: either of the two may live again, and owes what it owes.
+    Nothing is void for it: either of the two may live again, and owes what it owes. A superseded epoch is not in force
+    for it either; the rotation goes on from it, where this opening opened it for more than to ask.
     """
-    if not s.applying or epoch_id in (s.source, s.prepared) or s.epochs[epoch_id].status is not EpochStatus.GOOD:
+    if not s.applying or epoch_id in (s.source, s.prepared):
         return s
-    return put_in_force(replace(s, prepared="", applying=False, forking=""), epoch_id)
+    opening = s.opening if s.opening and (s.opening.id, s.opening.epoch_id) == (record.opening, epoch_id) else None
+    if opening is not None and opening.asks:
+        return s
+    over = replace(s, prepared="", applying=False, forking="")
+    if not standing.is_superseded(s, epoch_id):
+        return put_in_force(over, epoch_id)
+    return s if opening is None else replace(over, forking=epoch_id)
 
 
 def read_back(s: SetState, body: ReadBack, _r: Record, _d: bytes) -> SetState:

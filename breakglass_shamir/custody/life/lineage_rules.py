@@ -9,9 +9,10 @@ Rules:
 3. Where the predecessor was in force here, the last of its proven successors is now. What this terminal prepared to
    follow it is abandoned; what it may have applied already stays openable.
 4. An attested link from elsewhere voids nothing and settles nothing: it says what another terminal has in force.
-5. People here may attest that an opened credential is dead that is not the one in force, unless the target accepted it
-   since. The epoch is void then, and the attestation stays a debt until it is looked at or a proof comes.
-6. What the target says to a credential is kept: an acceptance outlives the epochs that come before it in the lineage.
+5. People here may attest that an opened credential is dead that is not the one in force, unless it is the last one that
+   the target accepted. The epoch is void then, and the attestation stays a debt until it is looked at or a proof comes.
+6. What the target says to a credential is kept: an acceptance outlives the epochs that come before it in the lineage,
+   and what it said before to any other one is no answer any more.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,6 @@ from breakglass_shamir.custody.life.rules import (
     abandoning,
     put_in_force,
     rotation_of,
-    still_owed,
     with_epoch,
 )
 from breakglass_shamir.custody.life.state import Debt, EpochState, EpochStatus, PinnedTerminal, SetState
@@ -83,8 +83,15 @@ def attested_dead(s: SetState, body: AttestedDead, record: Record, _d: bytes) ->
     return _paid(s, body.epoch_id)
 
 
-def against_attesting(s: SetState, epoch_id: str, officers: tuple[str, ...]) -> str:
-    """Say what stands against attesting that an epoch's credential is dead; empty: nothing does."""
+def against_attesting(s: SetState, epoch_id: str, officers: tuple[str, ...], *, asks: bool = False) -> str:
+    """Say what stands against attesting that an epoch's credential is dead; empty: nothing does.
+
+    Args:
+        s: the set.
+        epoch_id: the epoch that owes a rotation.
+        officers: who vouch.
+        asks: whether the target is asked about it before the record; its last answer does not count then.
+    """
     epoch = s.epochs.get(epoch_id)
     if epoch is None or not _owes(s, epoch_id):
         return "only the death of a credential that is owed a rotation is attested"
@@ -95,8 +102,11 @@ def against_attesting(s: SetState, epoch_id: str, officers: tuple[str, ...]) -> 
             f"epoch {epoch.number} is the one in force or prepared here: bring the newest sheets first, "
             "so that this ledger knows what is in force instead"
         )
-    if epoch.answered == "accepted":
-        return f"the target accepts the credential of epoch {epoch.number}: it is not dead, rotate it"
+    if epoch.answered == "accepted" and not asks:
+        return (
+            f"the target accepts the credential of epoch {epoch.number}, and no other since, {epoch.accepted_at}: "
+            "rotate it, or let the connector log in with the newest sheets"
+        )
     if s.opening is not None and s.opening.epoch_id == epoch_id and not s.opening.use_ended:
         return f"epoch {epoch.number} is in use"
     return attesting.against(policies.parse(s.policy_source) if s.policy_source else None, officers)
@@ -109,6 +119,9 @@ def heard(s: SetState, epoch_id: str, answer: str, time: str) -> SetState:
         return with_epoch(s, replace(epoch, answered=answer, refused_at=time))
     if answer != "accepted":
         return s
+    for other in s.epochs.values():
+        if other.answered == "accepted":
+            s = with_epoch(s, replace(other, answered=""))
     living = replace(epoch, proven=True, answered=answer, accepted_at=time, refused_at="", outlived_by="")
     return outlived(with_epoch(s, living), epoch_id)
 
@@ -156,8 +169,7 @@ def _superseded(s: SetState, link: Link, record: Record) -> SetState:
         s = put_in_force(s, standing.latest(s, link.successor))
     elif s.epochs[link.successor].status is EpochStatus.ABANDONED:
         s = with_epoch(s, replace(s.epochs[link.successor], status=EpochStatus.GOOD, since=record.time))
-    s = _paid(outlived(s, link.successor), link.predecessor)
-    return replace(s, debts=still_owed(s))
+    return _paid(outlived(s, link.successor), link.predecessor)
 
 
 def _settles(s: SetState, link: Link, debt: Debt) -> bool:

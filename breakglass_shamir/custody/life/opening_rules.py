@@ -19,7 +19,6 @@ from breakglass_shamir.custody.life.rules import (
     put_in_force,
     rotation_deadline_s,
     rotation_of,
-    still_owed,
     with_epoch,
 )
 from breakglass_shamir.custody.life.state import (
@@ -99,10 +98,11 @@ def opened(s: SetState, body: Opened, record: Record, _d: bytes) -> SetState:
     if not epoch.envelope.core.structure.is_quorum([read_seat(sheet) for sheet in body.sheets]):
         raise IllegalState(f"the sheets named are no quorum of epoch {epoch.number}")
     moment = Moment.of(record)
-    s = _owing(s, epoch, opening, moment, despite=not asks and _in_spite(s, opening))
-    s = with_epoch(s, replace(s.epochs[epoch.epoch_id], answered=""))
+    despite = not asks and _in_spite(s, opening)
     if not (s.applying or asks):
         s = _turned_to(s, epoch, record)
+    s = _owing(s, epoch, opening, moment, despite=despite)
+    s = with_epoch(s, replace(s.epochs[epoch.epoch_id], answered=""))
     return replace(
         s, opening=replace(opening, phase=Phase.OPEN, epoch_id=body.epoch_id, opened_at=moment, asks=asks)
     )  # fmt: skip
@@ -130,12 +130,12 @@ def _turned_to(s: SetState, epoch: EpochState, record: Record) -> SetState:
     It is taken for the living one, unless it is known to be past: that is never in force again.
     """
     past = standing.is_past(s, epoch.epoch_id)
-    if s.prepared and s.epochs[s.prepared].predecessor != epoch.epoch_id:
+    if s.prepared == epoch.epoch_id:
+        s = replace(s, prepared="")
+    elif s.prepared and s.epochs[s.prepared].predecessor != epoch.epoch_id:
         s = abandoning(s, record)
     s = replace(s, forking=epoch.epoch_id if past else "")
-    if not past and epoch.epoch_id != s.current:
-        s = put_in_force(s, epoch.epoch_id)
-    return replace(s, debts=still_owed(s))
+    return s if past or epoch.epoch_id == s.current else put_in_force(s, epoch.epoch_id)
 
 
 def _asked_epoch(s: SetState, opening: Opening, body: Opened) -> EpochState:
@@ -224,9 +224,10 @@ def abandoned(s: SetState, body: Abandoned, record: Record, _d: bytes) -> SetSta
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
     if never_in_force and (epoch.proven or epoch.recovered):
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
+    if not never_in_force:
+        return abandoning(s, record)
     gone = replace(epoch, status=EpochStatus.ABANDONED, since=record.time)
-    s = replace(with_epoch(s, gone), prepared="", current="" if never_in_force else s.current)
-    return replace(s, debts=still_owed(s))
+    return replace(with_epoch(s, gone), prepared="", current="")
 
 
 def countersigned(s: SetState, body: Countersigned, record: Record, _d: bytes) -> SetState:
@@ -280,7 +281,6 @@ def old_dead(s: SetState, body: OldDead, record: Record, _d: bytes) -> SetState:
     if link.proven:
         s = heard(heard(s, body.old_epoch_id, "refused", record.time), body.new_epoch_id, "accepted", record.time)
     s = replace(put_in_force(s, body.new_epoch_id), prepared="", applying=False, forking="")
-    owed = still_owed(s)
     if body.attested_by:
         what = "review: the death of the old credential was attested, not proven"
         owed = (*owed, Debt(

@@ -6,7 +6,8 @@ Rules:
 1. Waiting changes nothing; it is on record so that an auditor sees how long an old credential was honoured.
 2. Waiting for sessions that officers still have at the target, before it is changed, changes nothing either.
    Sessions that could not be ended after it are a debt of their own: people look at the target and settle it.
-3. A prepared epoch that the target rejected is abandoned although it was being applied: nothing was changed.
+3. A prepared epoch that the target rejected is abandoned although it was being applied: nothing was changed. What
+   it owes because it was opened stays owed: another terminal may have applied it.
 4. A target that takes no change before some day moves the date of a rotation debt behind that day, by the
    policy's own deadline. It settles nothing, and never by more than 60 days.
 5. Quorums of an epoch and of its successor, brought to a terminal that does not know the successor, are a
@@ -18,7 +19,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.rules import abandoning
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochStatus, SetState
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.rotations import (
@@ -78,7 +78,8 @@ def rejected(s: SetState, body: Rejected, record: Record, _d: bytes) -> SetState
     _applying(s)
     if body.epoch_id != s.prepared:
         raise IllegalState("only the prepared epoch can be rejected")
-    return replace(abandoning(s, record), applying=False)
+    gone = replace(s.epochs[s.prepared], status=EpochStatus.ABANDONED, since=record.time)
+    return replace(s, epochs={**s.epochs, gone.epoch_id: gone}, prepared="", applying=False)
 
 
 def not_before(s: SetState, body: NotBefore, record: Record, _d: bytes) -> SetState:

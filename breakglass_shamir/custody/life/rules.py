@@ -55,26 +55,17 @@ def put_in_force(s: SetState, epoch_id: str) -> SetState:
 
 
 def abandoning(s: SetState, record: Record) -> SetState:
-    """Return the set without what was prepared, if anything was: its sheets are void and owe nothing."""
+    """Return the set without what was prepared, if anything was: it was never applied here, and owes nothing."""
     if not s.prepared:
         return s
     gone = replace(s.epochs[s.prepared], status=EpochStatus.ABANDONED, since=record.time)
-    s = replace(with_epoch(s, gone), prepared="")
-    return replace(s, debts=still_owed(s))
+    debts = tuple(debt for debt in s.debts if not rotation_of(s, debt, gone.epoch_id))
+    return replace(with_epoch(s, gone), prepared="", debts=debts)
 
 
 def rotation_of(s: SetState, debt: Debt, epoch_id: str) -> bool:
     """Tell whether a debt is the rotation of an epoch."""
     return debt.kind == ROTATION and epoch_of(s, debt) == epoch_id
-
-
-def still_owed(s: SetState) -> tuple[Debt, ...]:
-    """Leave out the rotations of epochs that are dead; what was opened and may still be alive stays owed.
-
-    So does what was opened although it was known to be past: a link that was known then proves nothing of that use.
-    """
-    alive = {epoch_id for epoch_id, epoch in s.epochs.items() if epoch.status is EpochStatus.GOOD}
-    return tuple(debt for debt in s.debts if debt.kind != ROTATION or debt.despite or epoch_of(s, debt) in alive)
 
 
 def good_epoch(s: SetState, epoch_id: str, sheets: Iterable[str]) -> EpochState:

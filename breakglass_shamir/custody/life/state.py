@@ -105,7 +105,8 @@ class EpochState:
     """The same of its last refusal; empty where it was accepted since."""
 
     answered: str = ""
-    """What the target said since it was last opened: ``accepted`` or ``refused``; empty: nothing definite."""
+    """What the target said since it was last opened, ``accepted`` or ``refused``; empty: nothing definite, or it
+    accepted another one since."""
 
     outlived_by: str = ""
     """Epoch id of one that descends from it and that the target accepted since; empty: none is known."""

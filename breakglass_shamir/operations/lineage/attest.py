@@ -59,8 +59,8 @@ def attest(
     debt: str,
     officers: tuple[str, ...],
     reason: str,
-    sources: Sources | None = None,
-    scanner: Scanner | None = None,
+    sources: Sources | None,
+    scanner: Scanner,
 ) -> Attested:
     """Settle the rotation of an epoch that is not in force on people's word.
 
@@ -79,9 +79,10 @@ def attest(
     names = tuple(check_human_text("officer", name) for name in officers)
     said = check_human_text("reason", reason)
     epoch = _owing(recorder, debt)
-    _refuse(recorder, epoch, names)
-    check = _on_record(recorder, epoch)
-    if sources is not None and scanner is not None:
+    _refuse(recorder, epoch, names, asks=sources is not None)
+    if sources is None:
+        check = _on_record(recorder, epoch)
+    else:
         check = _ask(recorder, epoch, names, said, replace(sources, only=epoch.epoch_id), scanner)
         _refuse(recorder, epoch, names)
     recorder.append(
@@ -111,9 +112,9 @@ def _owing(recorder: Recorder, debt: str) -> EpochState:
     return state.epochs[epoch_of(state, found)]
 
 
-def _refuse(recorder: Recorder, epoch: EpochState, names: tuple[str, ...]) -> None:
+def _refuse(recorder: Recorder, epoch: EpochState, names: tuple[str, ...], *, asks: bool = False) -> None:
     """Refuse what the rules of the record refuse, before and after the target was asked."""
-    against = lineage_rules.against_attesting(recorder.refresh(), epoch.epoch_id, names)
+    against = lineage_rules.against_attesting(recorder.refresh(), epoch.epoch_id, names, asks=asks)
     if against:
         error = IllegalState(against)
         record_refusal(recorder, "attest", error)

@@ -265,14 +265,15 @@ def _urgent(s: SetState, debts: tuple[DebtStatus, ...], now: Moment) -> list[str
 
 
 def _refused(s: SetState) -> str:
-    """Say that the target refused the credential in force when it was last asked; empty where it did not."""
+    """Say that the credential in force was probably rotated elsewhere; empty where nothing hints at it."""
     epoch = s.current_epoch
-    if not epoch.refused_at or s.applying:
-        return ""
-    return (
-        f"rotated elsewhere? the target refused the credential of epoch {epoch.number} at {epoch.refused_at}: bring "
-        "the newest sheets"
-    )
+    why = ""
+    if epoch.refused_at and not s.applying:
+        why = f"the target refused the credential of epoch {epoch.number} at {epoch.refused_at}"
+    elif epoch.outlived_by:
+        other = s.epochs[epoch.outlived_by].number
+        why = f"the target accepted epoch {other}, which descends from epoch {epoch.number}"
+    return f"rotated elsewhere? {why}: bring the newest sheets" if why else ""
 
 
 def _elsewhere(s: SetState) -> Iterable[str]:

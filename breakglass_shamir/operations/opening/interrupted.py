@@ -4,7 +4,8 @@
 Rules:
 
 1. Quorums of an epoch and of the one whose envelope names it as predecessor are a rotation under way: either
-   credential may be the living one. It is taken up as if this terminal had been interrupted.
+   credential may be the living one. It is taken up as if this terminal had been interrupted. The newer sheets alone are
+   nothing: anybody can print them.
 2. Two epochs that name the same predecessor are a fork: two terminals rotated one set. It is said by name. Where this
    one may have applied its own already, the target is asked which of them lives, after the record (``rotation.py``).
 3. Only an envelope names its predecessor; a typed core does not.
@@ -41,7 +42,7 @@ def take_up(recorder: Recorder, pool: Pool) -> bool:
     """Record a rotation that another terminal began, if quorums of both its epochs are there; tells whether so."""
     state = recorder.refresh()
     others = rivals(state, pool)
-    if state.applying or not others or not state.current:
+    if state.applying or not others or not _has_quorum(pool, state.source):
         return False
     if state.prepared and _has_quorum(pool, state.prepared):
         return False
