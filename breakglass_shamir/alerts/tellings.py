@@ -42,6 +42,7 @@ from breakglass_shamir.custody.records.openings import (
     Settled,
     UseEnded,
 )
+from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -432,6 +433,20 @@ def _eased(_c: Context, body: Eased) -> Iterator[Telling]:
     yield finding(subject, incident=body.subject, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
 
+def _retired(c: Context, body: Retired | RetiredAttested) -> Iterator[Telling]:
+    how = f"attested by {', '.join(body.attested_by)}" if body.attested_by else "by its quorum"
+    subject = f"the set is out of service, its credential {body.credential}, {how}: {body.reason}"
+    yield _entity(c, 9, subject, Severity.MEDIUM)
+    if body.attested_by:
+        yield finding(subject, incident=f"retired-unproven-{c.record.seq}", severity=Severity.MEDIUM)
+
+
+def _terminal_retired(_c: Context, body: TerminalRetired) -> Iterator[Telling]:
+    left = f"; passed: {', '.join(body.passed)}" if body.passed else ""
+    subject = f"the terminal is retired, its log has ended: {body.reason}{left}"
+    yield _terminal(4, subject, Severity.HIGH if body.passed else Severity.MEDIUM)
+
+
 def _result(word: str) -> int:
     return {"pass": ocsf.PASS, "warning": ocsf.WARNING}.get(word, ocsf.FAIL)
 
@@ -486,6 +501,9 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     Eased: _eased,
     Succession: _succession,
     AttestedDead: _attested_dead,
+    Retired: _retired,
+    RetiredAttested: _retired,
+    TerminalRetired: _terminal_retired,
 }
 """Record type to what it is told as."""
 

@@ -13,7 +13,15 @@ from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printin
 from breakglass_shamir.cli.receipts import give_receipts, giving_receipts, receipts_option
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
-from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
+from breakglass_shamir.errors import (
+    BreakglassError,
+    IllegalState,
+    IntegrityError,
+    InvalidInput,
+    LedgerBusy,
+    LedgerUnwritable,
+    NoHome,
+)
 
 if TYPE_CHECKING:
     from breakglass_shamir.custody.life.gates import Request
@@ -151,7 +159,7 @@ def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
     """
     try:
         _open_or_begin(terminal)
-    except (IntegrityError, InvalidInput) as error:
+    except (IntegrityError, InvalidInput, IllegalState) as error:
         if record_to is None:
             raise
         _begin_instead(terminal, record_to, error)
@@ -160,10 +168,12 @@ def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
 
 
 def _open_or_begin(terminal: Terminal) -> None:
+    from breakglass_shamir.custody.life import lifecycle
     from breakglass_shamir.ledger import home
 
     try:
-        home.open_home(terminal.home).close()
+        with home.open_home(terminal.home) as found:
+            lifecycle.refuse_ended(found.state)
     except NoHome:
         home.create(terminal.home, _machine()).close()
         terminal.warn(f"this machine had no ledger; a new one begins in {terminal.home}")

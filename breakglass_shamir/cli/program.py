@@ -32,6 +32,7 @@ COMMANDS = {
     "protocol": "ceremony",
     "destroyed": "ceremony",
     "note": "ceremony",
+    "retire": "retire",
     "status": "status",
     "heartbeat": "heartbeat",
     "watch": "watch",

@@ -39,6 +39,7 @@ GATES = {
     "void": "the sheets, or their epoch, were voided",
     SUPERSEDED: "another epoch has followed the one of the sheets",
     "alert": "no sink took the alert of the declaration in time",
+    "retired": "the set is out of service",
 }
 """Every gate and what it stands for."""
 
@@ -89,6 +90,7 @@ def before_declaring(
         goes_on: the declaration under way says the same and is gone on under; what it owes by itself is its own.
     """
     found = [
+        retired(state, request),
         *_by_policy(policy, request),
         _reason(request),
         _officers(policy, request),
@@ -116,6 +118,14 @@ def before_opening(state: SetState, now: Moment) -> list[Problem]:
     if age <= opening.declared.valid_for_s:
         return []
     return [Problem("declaration", f"the declaration is {age} s old, it held {opening.declared.valid_for_s} s")]
+
+
+def retired(state: SetState, request: Request) -> Problem | None:
+    """Stop what is not an emergency's business with a set that is out of service; a rotation that it owes may come."""
+    how = state.retired
+    if how is None or (request.purpose == "rotation" and state.rotation_debts):
+        return None
+    return Problem("retired", f"set {state.name} is retired since {how.at.time}: {how.reason}")
 
 
 def _clock(now: Moment, last: Moment | None) -> Problem | None:

@@ -16,11 +16,12 @@ Rules:
 6. An epoch that is void or abandoned stays in the state, so that nothing brings it back. One with a proven successor
    is never in force again: an override opens it, and its rotation goes on from it to a new epoch.
 7. ``refused`` may be recorded at any time and changes nothing.
+8. Nothing follows ``terminal-retired``.
 
 What policy demands of people is not here; ``gates.py`` has that. What is beside a set's main line is in files of its
 own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotation_rules.py``, ``alert_rules.py``,
-``watch_rules.py``, ``lineage_rules.py`` (what other terminals know), ``officers.py`` and ``custodian_signatures.py``
-(their signatures), and ``recovery.py`` (what a recovery must agree with).
+``retire_rules.py``, ``watch_rules.py``, ``lineage_rules.py`` (what other terminals know), ``officers.py`` and
+``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a recovery must agree with).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +38,7 @@ from breakglass_shamir.custody.life import (
     lineage_rules,
     officers,
     opening_rules,
+    retire_rules,
     rotation_rules,
     watch_rules,
 )
@@ -69,6 +71,7 @@ from breakglass_shamir.custody.records.openings import (
     UseEnded,
 )
 from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -96,6 +99,8 @@ from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecor
 
 _CHANGE_NOTHING = (Refused, LedgerMoved)
 
+_OVER_HINT = "use another terminal, or begin a home: breakglass --home DIR init; the sheets open there, too"
+
 
 def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
     """Add up records, given as exact bytes and parsed form, from the first one on.
@@ -114,9 +119,21 @@ def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
 
 def changes_nothing(state: LedgerState, body: records.AnyBody) -> bool:
     """Tell of a record that it may always follow and changes nothing but the last moment."""
+    if state.ended or state.last is None:
+        return False
     if isinstance(body, Heartbeat):
-        return state.last is not None and body.every_s == state.beat_every_s
-    return isinstance(body, _CHANGE_NOTHING) and state.last is not None
+        return body.every_s == state.beat_every_s
+    return isinstance(body, _CHANGE_NOTHING)
+
+
+def refuse_ended(state: LedgerState) -> None:
+    """Refuse whatever would record something on a terminal that is retired.
+
+    Raises:
+        IllegalState: saying since when.
+    """
+    if state.ended:
+        raise IllegalState(f"this terminal is retired since {state.ended.time}: its log has ended", hint=_OVER_HINT)
 
 
 def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
@@ -127,6 +144,7 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         InvalidRecord: the record contradicts itself.
     """
     first = state.last is None
+    refuse_ended(state)
     state = state.at(record)
     body = record.body
     if isinstance(body, LedgerStarted):
@@ -137,6 +155,8 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         return state
     if isinstance(body, Heartbeat):
         return _heartbeat(state, body)
+    if isinstance(body, TerminalRetired):
+        return retire_rules.terminal_retired(state, body, record)
     current = state.sets.get(record.set)
     if current is None:
         if not isinstance(body, PolicyAdopted | Recovered | RecoveredCore):
@@ -204,4 +224,6 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     ChangedOutside: watch_rules.changed_outside,
     Watched: watch_rules.watched,
     AttestedDead: lineage_rules.attested_dead,
+    Retired: retire_rules.retired,
+    RetiredAttested: retire_rules.retired_attested,
 }

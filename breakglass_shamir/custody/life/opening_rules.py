@@ -61,7 +61,7 @@ def declared(s: SetState, body: Declared, record: Record, data: bytes) -> SetSta
     if body.policy_digest != s.policy_digest:
         raise InvalidRecord("the declaration was made under another policy than the one in force")
     if s.opening:
-        s = _ended(s, "superseded")
+        s = ended(s, "superseded")
     opening = Opening(records.digest(data), body, Moment.of(record), seq=record.seq, data=data)
     return replace(s, opening=opening)
 
@@ -85,7 +85,7 @@ def cancelled(s: SetState, _b: Cancelled, record: Record, _d: bytes) -> SetState
     opening = opening_of(s, record)
     if opening.phase is not Phase.DECLARED:
         raise IllegalState("only a declaration that was not opened can be cancelled; close the use instead")
-    return _ended(s, "cancelled")
+    return ended(s, "cancelled")
 
 
 def opened(s: SetState, body: Opened, record: Record, _d: bytes) -> SetState:
@@ -102,7 +102,7 @@ def opened(s: SetState, body: Opened, record: Record, _d: bytes) -> SetState:
     if not (s.applying or asks):
         s = _turned_to(s, epoch, record)
     s = _owing(s, epoch, opening, moment, despite=despite)
-    s = with_epoch(s, replace(s.epochs[epoch.epoch_id], answered=""))
+    s = replace(with_epoch(s, replace(s.epochs[epoch.epoch_id], answered="")), retired=None)
     return replace(
         s, opening=replace(opening, phase=Phase.OPEN, epoch_id=body.epoch_id, opened_at=moment, asks=asks)
     )  # fmt: skip
@@ -296,7 +296,7 @@ def closed(s: SetState, body: Closed, record: Record, _d: bytes) -> SetState:
     if not (opening.rotated and opening.use_ended):
         raise IllegalState("an opening closes when its rotation is proven, not before")
     drill_rules.check_classification(opening, body.classification)
-    return _ended(replace(s, opening=replace(opening, classification=body.classification)), "closed")
+    return ended(replace(s, opening=replace(opening, classification=body.classification)), "closed")
 
 
 def settled(s: SetState, body: Settled, _r: Record, _d: bytes) -> SetState:
@@ -309,7 +309,8 @@ def settled(s: SetState, body: Settled, _r: Record, _d: bytes) -> SetState:
     return replace(s, debts=tuple(other for other in s.debts if other is not debt))
 
 
-def _ended(s: SetState, outcome: str) -> SetState:
+def ended(s: SetState, outcome: str) -> SetState:
+    """Put the opening under way among those that are over."""
     past = (*s.past, replace(s.active_opening, outcome=outcome, data=b""))
     owing = {debt.opening for debt in s.debts}
     kept = (*(one for one in past[:-PAST_KEPT] if one.id in owing), *past[-PAST_KEPT:])

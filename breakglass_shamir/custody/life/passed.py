@@ -36,6 +36,7 @@ LOOKED_AT = (Declared, Overridden, Recovered, RecoveredCore, Opened, Rehearsed)
 """Record types that :meth:`Passed.step` wants to see."""
 
 _AT_DECLARATION = frozenset({"class", "ticket", "reason", "officers", "duration", "debt", "under-way"})
+"""Gates that a declaration shows; ``retired`` is judged beside them, with every debt that is owed."""
 
 _UNREVEALED = ("no-reveal", ASK)
 """The modes of a rotation."""
@@ -120,7 +121,8 @@ class Passed:
         )  # fmt: skip
         owed = tuple(debt for debt in state.debts if debt.since.seconds_until(now) > SLACK_S)
         found = gates.before_declaring(policy, replace(state, debts=owed), asks, now)
-        return _Asked(opening, body, policy, [one for one in found if one.gate in _AT_DECLARATION])
+        problems = [gates.retired(state, asks), *(one for one in found if one.gate in _AT_DECLARATION)]
+        return _Asked(opening, body, policy, [one for one in problems if one is not None])
 
     def _learn(self, state: SetState, record: Record, epoch_id: str) -> None:
         """Remember an epoch of a set that was known before; the first of a set asks nobody."""

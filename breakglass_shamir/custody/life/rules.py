@@ -83,3 +83,8 @@ def good_epoch(s: SetState, epoch_id: str, sheets: Iterable[str]) -> EpochState:
         if sheet in epoch.voided:
             raise IllegalState(f"sheet {sheet} of epoch {epoch.number} is void")
     return epoch
+
+
+def is_living_here(epoch: EpochState) -> bool:
+    """Tell whether an epoch counts and something else than its own sheets says so."""
+    return epoch.status is EpochStatus.GOOD and not epoch.recovered

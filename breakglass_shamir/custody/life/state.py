@@ -31,6 +31,7 @@ class Phase(enum.StrEnum):
 
     ISSUED = "issued"
     SEALED = "sealed"
+    RETIRED = "retired"
     DECLARED = "declared"
     OPEN = "open"
     IN_USE = "in use"
@@ -249,6 +250,22 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Retirement:
+    """A set is out of service: nothing is due but the end of its sheets."""
+
+    at: Moment
+    reason: str
+    credential: str
+    """``dead``, ``gone``, ``lives`` or ``unknown``: what is known of it at the target."""
+
+    attested_by: tuple[str, ...] = ()
+    """Who vouches for that; empty where the target said it, or where it is not known."""
+
+    by_quorum: bool = True
+    """Whether the set's own quorum took it out of service; else people did, on their word."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetState:
     """One break-glass credential under custody."""
 
@@ -280,6 +297,12 @@ class SetState:
 
     forking: str = ""
     """A superseded epoch that an override opened, and from which the rotation that it owes goes on."""
+
+    retired: Retirement | None = None
+    """Since when, and how, it is out of service; None: it is in service."""
+
+    kept_at: Mapping[str, str] = field(default_factory=dict)
+    """Log id of another terminal to the epoch id that was in force there when it last told of this set."""
 
     @property
     def policy_digest(self) -> str:
@@ -316,6 +339,8 @@ class SetState:
     @property
     def phase(self) -> Phase:
         """Where the set stands."""
+        if self.retired:
+            return Phase.RETIRED
         if self.applying:
             return Phase.APPLYING
         if self.opening and self.opening.rotated and self.opening.use_ended:
@@ -378,11 +403,16 @@ class LedgerState:
     terminals: Mapping[str, PinnedTerminal] = field(default_factory=dict)
     """Other terminals that are pinned here, by log id, hexadecimal."""
 
+    ended: Moment | None = None
+    """When this terminal was retired; its log takes no further record."""
+
     def at(self, record: Record) -> "LedgerState":
         """Return the same state at the moment of a record; every field is named, since ``replace`` is slow."""
         moment = Moment.of(record)
         done = self.last_done if isinstance(record.body, Refused | LedgerMoved) else moment
-        return LedgerState(self.terminal, self.public_key, self.sets, moment, done, self.beat_every_s, self.terminals)
+        return LedgerState(
+            self.terminal, self.public_key, self.sets, moment, done, self.beat_every_s, self.terminals, self.ended
+        )  # fmt: skip
 
     def of(self, name: str) -> SetState:
         """Return a set.

@@ -48,6 +48,7 @@ from breakglass_shamir.custody.records.openings import (
     Settled,
     UseEnded,
 )
+from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -90,10 +91,11 @@ AnyBody = (
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsAwaited
     | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
     | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession | AttestedDead
+    | Retired | RetiredAttested | TerminalRetired
 )  # fmt: skip
 """Every record type."""
 
-QUORUM_SIGNED = (PolicyWeakened, Opened, Deferred, Countersigned)
+QUORUM_SIGNED = (PolicyWeakened, Opened, Deferred, Countersigned, Retired)
 """Record types that only a quorum could make: the set key signs them too."""
 
 DRILL_SIGNED = (Rehearsed,)

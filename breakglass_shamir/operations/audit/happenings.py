@@ -22,6 +22,7 @@ from breakglass_shamir.custody.records.monitoring import (
 )
 from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.rotations import Abandoned, Deferred, NotBefore, Rejected, RotationFound
 from breakglass_shamir.custody.records.sheets import Noted
 from breakglass_shamir.operations.audit.story import DeliveredStory, LoginStory, Step
@@ -31,6 +32,16 @@ def _succession(body: Succession) -> str:
     who = f"the terminal of log {body.terminal}" if body.terminal else "this terminal"
     by = f", by the word of {', '.join(body.attested_by)}" if body.attested_by else ""
     return f"another epoch followed: {body.level}, as {who} saw{by}"
+
+
+def _retired(body: Retired | RetiredAttested) -> str:
+    how = f"attested by {', '.join(body.attested_by)}" if body.attested_by else "by its quorum"
+    return f"out of service, its credential {body.credential}, {how}: {body.reason}"
+
+
+def _ended(body: TerminalRetired) -> str:
+    passed = f"; passed: {', '.join(body.passed)}" if body.passed else ""
+    return f"this terminal is retired, and the log ends: {body.reason}{passed}"
 
 
 _EVENTS: dict[type, Callable[[Any], str]] = {
@@ -50,6 +61,9 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
         f"an older credential is attested dead, not proven, by {', '.join(body.officers)}; the target: {body.asked} "
         f"({body.detail}): {body.reason}"
     ),
+    Retired: _retired,
+    RetiredAttested: _retired,
+    TerminalRetired: _ended,
     ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",
 }
 """Record types that are told in one sentence."""

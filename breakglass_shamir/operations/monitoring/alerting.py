@@ -129,9 +129,12 @@ def follow(home: Path, descriptor: int) -> None:
 def escalate(home: Path) -> None:
     """Record what is past its deadline, for each set that has somebody to tell; and what is not any more.
 
-    A ledger that cannot be written now keeps no alert from being delivered: the next round records it.
+    A terminal that is retired records nothing more; what waits is still delivered. A ledger that cannot be written now
+    keeps no alert from being delivered: the next round records it.
     """
     with suppress(LedgerUnwritable, LedgerBusy), homes.open_home(home, outboxes.BESIDE) as ledger:
+        if ledger.state.ended:
+            return
         for name, one in sorted(ledger.state.sets.items()):
             policy = policies.parse(one.policy_source) if one.policy_source else None
             if policy is None or not (policy.alerts.sinks or one.escalations):

@@ -85,8 +85,8 @@ def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
         "escalated", "heartbeat", "in-use", "issued", "ledger-moved", "ledger-started", "login-seen", "not-before",
         "noted", "officer-signed", "old-dead", "opened", "overridden", "pinned", "policy-adopted", "policy-weakened",
         "proven", "read-back", "reassigned", "recovered", "recovered-core", "recovery-imported", "refused", "rehearsed",
-        "rejected", "roll-call", "rotation-found", "sessions-awaited", "sessions-ended",
-        "settled", "sheet-voided", "use-ended", "waited",
+        "rejected", "retired", "retired-attested", "roll-call", "rotation-found", "sessions-awaited", "sessions-ended",
+        "settled", "sheet-voided", "terminal-retired", "use-ended", "waited",
         "watched",
     ]  # fmt: skip
 
