@@ -311,6 +311,12 @@ class RecordMissing(IntegrityError):
     default_hint = "keep this ledger as it is, and the receipt or sheet: together they prove the removal"
 
 
+class FingerprintMismatch(IntegrityError):
+    """What people typed is not the fingerprint of this file and the key that signs it."""
+
+    id = "fingerprint-mismatch"
+
+
 class LedgerUnwritable(IntegrityError):
     """A record could not be made durable."""
 

@@ -18,6 +18,7 @@ from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Severity
 from breakglass_shamir.custody.life import holders, standing
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
@@ -447,6 +448,17 @@ def _terminal_retired(_c: Context, body: TerminalRetired) -> Iterator[Telling]:
     yield _terminal(4, subject, Severity.HIGH if body.passed else Severity.MEDIUM)
 
 
+def _exported(_c: Context, body: EnrolmentExported) -> Iterator[Telling]:
+    subject = f"what this terminal knows of {', '.join(body.sets)} was written for another one"
+    yield _terminal(ocsf.OTHER, subject, Severity.LOW, activity_name="Enrolment export")
+
+
+def _enrolled(c: Context, body: Enrolled) -> Iterator[Telling]:
+    subject = f"this terminal learned the set from the terminal {body.terminal}, its policy {body.policy}"
+    declined = f", without the sinks {', '.join(body.sinks_declined)}" if body.sinks_declined else ""
+    yield _entity(c, 6, f"{subject}{declined}", Severity.MEDIUM if declined else Severity.LOW)
+
+
 def _result(word: str) -> int:
     return {"pass": ocsf.PASS, "warning": ocsf.WARNING}.get(word, ocsf.FAIL)
 
@@ -504,6 +516,8 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     Retired: _retired,
     RetiredAttested: _retired,
     TerminalRetired: _terminal_retired,
+    EnrolmentExported: _exported,
+    Enrolled: _enrolled,
 }
 """Record type to what it is told as."""
 

@@ -158,7 +158,7 @@ def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
     Where it can be neither opened nor begun, one begins where ``--record-to`` says.
     """
     try:
-        _open_or_begin(terminal)
+        open_or_begin(terminal)
     except (IntegrityError, InvalidInput, IllegalState) as error:
         if record_to is None:
             raise
@@ -167,7 +167,12 @@ def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
     return recorder(terminal, name, record_to=record_to)
 
 
-def _open_or_begin(terminal: Terminal) -> None:
+def open_or_begin(terminal: Terminal) -> None:
+    """Begin a ledger where this machine has none.
+
+    Raises:
+        IllegalState: this terminal is retired.
+    """
     from breakglass_shamir.custody.life import lifecycle
     from breakglass_shamir.ledger import home
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "protocol": "ceremony",
     "destroyed": "ceremony",
     "note": "ceremony",
+    "enrol": "enrol",
     "retire": "retire",
     "status": "status",
     "heartbeat": "heartbeat",

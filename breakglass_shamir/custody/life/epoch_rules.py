@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
 from breakglass_shamir.custody.confirm import ConfirmedCore
-from breakglass_shamir.custody.life import recovery, standing
+from breakglass_shamir.custody.life import lineage, recovery, standing
 from breakglass_shamir.custody.life.lineage_rules import heard
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import (
@@ -23,6 +23,7 @@ from breakglass_shamir.custody.life.rules import (
 )
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, EpochStatus, SetState, write_seat
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
+from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack, SheetVoided
 from breakglass_shamir.errors import IllegalState, InvalidEnvelope, InvalidRecord, InvalidStructure, UnsupportedVersion
@@ -32,7 +33,7 @@ from breakglass_shamir.formats.envelope import Envelope
 
 def issued(s: SetState, body: Issued, record: Record, _d: bytes) -> SetState:
     """Take in an epoch that was printed here."""
-    epoch = _epoch(s, body, record)
+    epoch = _epoch(s.name, body, record)
     if not s.current and body.predecessor:
         raise IllegalState("the first epoch of a set has no predecessor")
     if s.current:
@@ -57,16 +58,36 @@ def _check_opened_for(s: SetState, record: Record) -> None:
 
 def recovered(s: SetState, body: Recovered, record: Record, _d: bytes) -> SetState:
     """Take in an epoch that was learned from its sheets alone."""
-    envelope = _envelope(body, s.name)
-    sha256, predecessor, good = body.envelope_sha256, envelope.predecessor.hex(), EpochStatus.GOOD
-    epoch = EpochState(body.epoch, envelope, sha256, predecessor, {}, good, record.time, recovered=True)
-    return _learned(s, epoch)
+    return _learned(s, _from_sheets(s.name, body, record))
 
 
 def recovered_core(s: SetState, body: RecoveredCore, record: Record, _d: bytes) -> SetState:
     """Take in an epoch that was learned from typed lines alone."""
-    found = _core(body)
-    return _learned(s, EpochState(body.epoch, found, "", "", {}, EpochStatus.GOOD, record.time, recovered=True))
+    return _learned(s, _from_lines(body, record))
+
+
+def brought_by(name: str, record: Record) -> EpochState:
+    """Return the epoch that a record of another log brought to it, as that record alone says.
+
+    Args:
+        name: of the set.
+        record: of any log.
+
+    Raises:
+        InvalidRecord: it contradicts itself, or brings no epoch of this set.
+    """
+    body = record.body
+    if record.set != name:
+        raise InvalidRecord(f"the record that is carried is of another set than {name}")
+    if isinstance(body, Issued):
+        return _epoch(name, body, record)
+    if isinstance(body, Recovered):
+        return _from_sheets(name, body, record)
+    if isinstance(body, RecoveredCore):
+        return _from_lines(body, record)
+    if isinstance(body, Succession):
+        return _from_proof(name, body, record)
+    raise InvalidRecord(f"a record {body.__struct_config__.tag} brings no epoch")
 
 
 def _learned(s: SetState, epoch: EpochState) -> SetState:
@@ -149,8 +170,28 @@ def recovery_imported(s: SetState, body: RecoveryImported, record: Record, _d: b
     return replace(s, debts=(*s.debts, debt))
 
 
-def _epoch(s: SetState, body: Issued, record: Record) -> EpochState:
-    envelope = _envelope(body, s.name)
+def _from_sheets(name: str, body: Recovered, record: Record) -> EpochState:
+    envelope = _envelope(body, name)
+    sha256, predecessor = body.envelope_sha256, envelope.predecessor.hex()
+    return EpochState(
+        body.epoch, envelope, sha256, predecessor, {}, EpochStatus.GOOD, record.time, recovered=True
+    )  # fmt: skip
+
+
+def _from_lines(body: RecoveredCore, record: Record) -> EpochState:
+    return EpochState(body.epoch, _core(body), "", "", {}, EpochStatus.GOOD, record.time, recovered=True)
+
+
+def _from_proof(name: str, body: Succession, record: Record) -> EpochState:
+    envelope = lineage.successor_in(name, body)
+    sha256, predecessor = envelope.digest.hex(), envelope.predecessor.hex()
+    return EpochState(
+        envelope.core.epoch, envelope, sha256, predecessor, {}, EpochStatus.GOOD, record.time, recovered=True
+    )  # fmt: skip
+
+
+def _epoch(name: str, body: Issued, record: Record) -> EpochState:
+    envelope = _envelope(body, name)
     if envelope.predecessor.hex() != (body.predecessor or bytes(8).hex()):
         raise InvalidRecord("the envelope names another predecessor than its record")
     if set(body.custodians) != set(map(write_seat, envelope.core.structure.seats())):

@@ -20,8 +20,9 @@ Rules:
 
 What policy demands of people is not here; ``gates.py`` has that. What is beside a set's main line is in files of its
 own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotation_rules.py``, ``alert_rules.py``,
-``retire_rules.py``, ``watch_rules.py``, ``lineage_rules.py`` (what other terminals know), ``officers.py`` and
-``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a recovery must agree with).
+``retire_rules.py``, ``watch_rules.py``, ``enrol_rules.py`` and ``lineage_rules.py`` (what other terminals know),
+``officers.py`` and ``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a recovery must agree
+with).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +34,7 @@ from breakglass_shamir.custody.life import (
     custodian_signatures,
     custody_rules,
     drill_rules,
+    enrol_rules,
     epoch_rules,
     history,
     lineage_rules,
@@ -46,6 +48,7 @@ from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import LedgerState, SetState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
@@ -153,10 +156,9 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         return replace(state, terminal=body.terminal, public_key=body.public_key)
     if isinstance(body, _CHANGE_NOTHING):
         return state
-    if isinstance(body, Heartbeat):
-        return _heartbeat(state, body)
-    if isinstance(body, TerminalRetired):
-        return retire_rules.terminal_retired(state, body, record)
+    of_log = _OF_LOG.get(type(body))
+    if of_log is not None:
+        return of_log(state, body, record)
     current = state.sets.get(record.set)
     if current is None:
         if not isinstance(body, PolicyAdopted | Recovered | RecoveredCore):
@@ -166,16 +168,33 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         changed = lineage_rules.succession(current, body, record, state.terminals)
     else:
         changed = _RULES[type(body)](current, body, record, data)
-    known = history.follow(changed.history, body, Moment.of(record), in_force=changed.current)
-    changed = replace(changed, history=known)
-    return replace(state, sets={**state.sets, record.set: changed})
+    return _with_set(state, changed, record)
 
 
-def _heartbeat(state: LedgerState, body: Heartbeat) -> LedgerState:
+def _with_set(state: LedgerState, changed: SetState, record: Record) -> LedgerState:
+    """Return the state with a set as a record left it."""
+    known = history.follow(changed.history, record.body, Moment.of(record), in_force=changed.current)
+    return replace(state, sets={**state.sets, record.set: replace(changed, history=known)})
+
+
+def _enrolled(state: LedgerState, body: Enrolled, record: Record) -> LedgerState:
+    known, terminal = enrol_rules.enrolled(state, body, record)
+    return _with_set(replace(state, terminals={**state.terminals, body.log: terminal}), known, record)
+
+
+def _heartbeat(state: LedgerState, body: Heartbeat, _r: Record) -> LedgerState:
     if body.every_s < 0:
         raise InvalidRecord(f"expected a heartbeat's interval of 0 or more seconds, got {body.every_s}")
     return replace(state, beat_every_s=body.every_s)
 
+
+_OF_LOG: Mapping[type, Callable[[LedgerState, Any, Record], LedgerState]] = {
+    Heartbeat: _heartbeat,
+    TerminalRetired: retire_rules.terminal_retired,
+    EnrolmentExported: enrol_rules.exported,
+    Enrolled: _enrolled,
+}
+"""Record types that change more than one set's state."""
 
 _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     PolicyAdopted: custody_rules.policy_adopted,

@@ -189,6 +189,21 @@ def proof_in(name: str, body: Succession) -> SuccessionProof:
         raise InvalidRecord(f"the record's proof is malformed: {error}") from None
 
 
+def successor_in(name: str, body: Succession) -> Envelope:
+    """Return the envelope that the proof inside a record brings; whether it follows anything is not asked.
+
+    Raises:
+        InvalidRecord: it does not hold, is not live, or of another set or epoch than the record says.
+    """
+    try:
+        envelope = Envelope.from_bytes(_decoded("envelope", body.envelope))
+    except (InvalidEnvelope, UnsupportedVersion, InvalidStructure) as error:
+        raise InvalidRecord(f"the successor's envelope does not hold: {error}") from None
+    if (envelope.core.kind, envelope.set_name, envelope.core.epoch_id.hex()) != (Kind.LIVE, name, body.successor):
+        raise InvalidRecord("the successor's envelope is of another kind, set or epoch")
+    return envelope
+
+
 def record_of(proof: SuccessionProof, judged: Judged) -> Succession:
     """Return the record of a proof that was judged."""
     fields: dict[str, Any] = {field: getattr(proof, field) for field in _SAME}

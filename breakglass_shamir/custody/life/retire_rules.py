@@ -35,7 +35,7 @@ from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.errors import IllegalState, InvalidRecord
 
-DEAD, GONE, LIVES, UNKNOWN = "dead", "gone", "lives", "unknown"
+DEAD, GONE, LIVES, UNKNOWN = CREDENTIALS = ("dead", "gone", "lives", "unknown")
 """What may be known of a credential at its target."""
 
 ATTESTED = "retired-unproven"
@@ -111,8 +111,8 @@ def keepers(state: LedgerState, s: SetState) -> Mapping[str, str]:
     """Return the pinned terminals that keep a set with the epoch that is in force here: log id to name."""
     return {
         log: state.terminals[log].name
-        for log, epoch_id in s.kept_at.items()
-        if epoch_id == s.current and log in state.terminals
+        for log, told in s.told.items()
+        if told.current == s.current and log in state.terminals
     }
 
 

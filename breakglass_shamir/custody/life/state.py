@@ -115,6 +115,9 @@ class EpochState:
     attested_by: tuple[str, ...] = ()
     """Who attested here that its credential is dead."""
 
+    told_by: str = ""
+    """Name of the pinned terminal that told of it, where no record here brought it; empty: it is known otherwise."""
+
     @property
     def epoch_id(self) -> str:
         """The epoch id, 16 hexadecimal digits."""
@@ -266,6 +269,23 @@ class Retirement:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What another terminal last told of a set."""
+
+    size: int
+    """Records in its log then."""
+
+    current: str
+    """The epoch in force there, by its id."""
+
+    policy: str = ""
+    """Digest of the policy that it offered, hexadecimal; empty: none."""
+
+    retired: str = ""
+    """Since when the set was retired there; empty: it was in service."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetState:
     """One break-glass credential under custody."""
 
@@ -301,8 +321,8 @@ class SetState:
     retired: Retirement | None = None
     """Since when, and how, it is out of service; None: it is in service."""
 
-    kept_at: Mapping[str, str] = field(default_factory=dict)
-    """Log id of another terminal to the epoch id that was in force there when it last told of this set."""
+    told: Mapping[str, Told] = field(default_factory=dict)
+    """Log id of another terminal to what it last told of this set."""
 
     @property
     def policy_digest(self) -> str:

@@ -24,6 +24,7 @@ import rfc8785
 
 from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
@@ -91,7 +92,7 @@ AnyBody = (
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsAwaited
     | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
     | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession | AttestedDead
-    | Retired | RetiredAttested | TerminalRetired
+    | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
 )  # fmt: skip
 """Every record type."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.custody.policy.duration import in_words
+from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Proven
 from breakglass_shamir.custody.records.ledger import LedgerMoved
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
@@ -44,6 +45,11 @@ def _ended(body: TerminalRetired) -> str:
     return f"this terminal is retired, and the log ends: {body.reason}{passed}"
 
 
+def _enrolled(body: Enrolled) -> str:
+    sinks = f"; sinks that were declined: {', '.join(body.sinks_declined)}" if body.sinks_declined else ""
+    return f"learned from the terminal {body.terminal}, log {body.log}; its policy was {body.policy}{sinks}"
+
+
 _EVENTS: dict[type, Callable[[Any], str]] = {
     Refused: lambda body: f"{body.stage}: {body.message}",
     Noted: lambda body: f"{body.text} ({body.by})",
@@ -61,6 +67,8 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
         f"an older credential is attested dead, not proven, by {', '.join(body.officers)}; the target: {body.asked} "
         f"({body.detail}): {body.reason}"
     ),
+    Enrolled: _enrolled,
+    EnrolmentExported: lambda body: f"sets {', '.join(body.sets)} were written for another terminal",
     Retired: _retired,
     RetiredAttested: _retired,
     TerminalRetired: _ended,

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.crypto import ssh_key
-from breakglass_shamir.custody.life import custodian_signatures, lifecycle, recovery, standing
+from breakglass_shamir.custody.life import custodian_signatures, enrol_rules, lifecycle, recovery, standing, statement
 from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Debt, EpochState, LedgerState, SetState
 from breakglass_shamir.custody.policy.duration import in_words
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
@@ -157,6 +158,8 @@ class _Set:
                 self.epochs[body.epoch_id] = (seq, time)
             case Succession() as body:
                 self.epochs.setdefault(body.successor, (seq, time))
+            case Enrolled() as body:
+                self._enrolled(body, seq, time)
             case Rehearsed() as body:
                 self._drill(record, "rehearsal", body.epoch_id, body.sheets, "", body.result, body.reasons)
             case DrillEnded() as body:
@@ -170,6 +173,15 @@ class _Set:
                         said.time,
                     )
                 )  # fmt: skip
+
+    def _enrolled(self, body: Enrolled, seq: int, time: str) -> None:
+        """Write down what another terminal told that was news here."""
+        said = statement.parse(body.statement)
+        for epoch in said.epochs:
+            self.epochs.setdefault(epoch.epoch_id, (seq, time))
+        offer = enrol_rules.offered(said)
+        if body.policy == enrol_rules.TAKEN and offer is not None:
+            self.policies.append(PolicyStory(seq, time, offer.digest, ()))
 
     def _drill(
         self, record: Record, drill: str, epoch_id: str, sheets: tuple[str, ...], login: str, result: str,
@@ -282,6 +294,8 @@ def _link(epoch: EpochState) -> Link:
         return "countersigned"
     if epoch.recovered:
         return "pinned" if epoch.pinned else "unpinned"
+    if epoch.told_by:
+        return "told"
     if not _predecessor(epoch):
         return "first"
     return "not countersigned"

@@ -27,6 +27,7 @@ _SHOWN = (
     "proven", "result", "officer", "status", "drill", "level", "health", "login", "live", "reasons", "text", "by",
     "witnesses", "sink", "count", "subject", "what", "account", "source", "at", "until", "matched", "detail", "weakens",
     "despite", "seconds", "every_s", "size", "asked", "credential", "attested_by", "handed_on", "retired", "passed",
+    "sets", "policy", "sinks_declined",
 )  # fmt: skip
 """Fields of records that a list shows, in this order."""
 

@@ -8,9 +8,9 @@ the record that says so. ``history.py`` builds it.
 from dataclasses import dataclass
 from typing import Literal
 
-Link = Literal["first", "countersigned", "not countersigned", "pinned", "unpinned"]
+Link = Literal["first", "countersigned", "not countersigned", "pinned", "unpinned", "told"]
 """How an epoch follows: the first one; vouched for by its predecessor's quorum; printed by a rotation that broke off;
-learned from its sheets with a receipt, or with nothing to vouch for it."""
+learned from its sheets with a receipt, or with nothing to vouch for it; told by a terminal that is pinned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +347,7 @@ class SetHistory:
         if self.beside:
             return False
         in_force = [epoch for epoch in self.epochs if epoch.status != "abandoned" and (epoch.proven or epoch.current)]
-        return all(epoch.link in ("first", "countersigned", "pinned") for epoch in in_force)
+        return all(epoch.link in ("first", "countersigned", "pinned", "told") for epoch in in_force)
 
     @property
     def owed(self) -> tuple[DebtStory, ...]:

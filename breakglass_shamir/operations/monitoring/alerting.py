@@ -167,10 +167,13 @@ def try_sink(state: LedgerState, name: str, make: Callable[[AnySink], Deliverer]
         raise InvalidInput(
             f"expected a sink that a policy names ({known}), got {name!r}", hint="sinks stand under [[alerts.sinks]]"
         )
-    return [_try(owner, sink, state, make) for owner, sink in found]
+    return [try_one(owner, sink, state, make) for owner, sink in found]
 
 
-def _try(owner: str, sink: AnySink, state: LedgerState, make: Callable[[AnySink], Deliverer]) -> Tried:
+def try_one(
+    owner: str, sink: AnySink, state: LedgerState, make: Callable[[AnySink], Deliverer] = deliverer
+) -> Tried:  # fmt: skip
+    """Send a marked test event to one sink, whether a policy here names it or not."""
     started, kind = time.monotonic(), str(sink.__struct_config__.tag)
     made = make(sink)
     try:

@@ -109,6 +109,16 @@ def write_record(ledger: Ledger, seq: int, out: Path) -> HeldReceipt:
     return held
 
 
+def keep(held: HeldReceipt, folder: Path, name: str) -> Path:
+    """Write a receipt that came from elsewhere into a folder; returns the file.
+
+    Raises:
+        FileExists: one of this name is there and says something else.
+        LedgerUnwritable: it could not be written.
+    """
+    return _write(folder / f"{_plain(name)}{FILE_ENDING}", held.to_text().encode())
+
+
 def read(paths: Iterable[Path], scanner: Scanner) -> list[tuple[str, HeldReceipt]]:
     """Read receipts from files, pictures and scans; each with where it was found.
 
