@@ -222,7 +222,7 @@ def abandoned(s: SetState, body: Abandoned, record: Record, _d: bytes) -> SetSta
     never_in_force = body.epoch_id == s.current and not (s.opening or s.past or s.recoveries)
     if epoch is None or s.applying or not (body.epoch_id == s.prepared or never_in_force):
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
-    if never_in_force and (epoch.proven or epoch.recovered):
+    if never_in_force and (epoch.proven or epoch.recovered or epoch.told_by):
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
     if not never_in_force:
         return abandoning(s, record)

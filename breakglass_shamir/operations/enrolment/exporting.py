@@ -122,6 +122,8 @@ def export(recorder: Recorder, names: Sequence[str], out: Path, since: Sequence[
     if not wanted:
         raise InvalidInput("expected the sets to be exported, got none", hint="breakglass status shows them")
     ledger = recorder.ledger
+    if len(set(since)) > statement.MAX_EARLIER:
+        raise InvalidInput(f"expected at most {statement.MAX_EARLIER} sizes with --since, got {len(set(since))}")
     with ledger.snapshot() as size:
         ledger.catch_up()
         for one in since:
@@ -179,19 +181,21 @@ def _exportable(recorder: Recorder, name: str) -> SetState:
 def _make(ledger: Ledger, sets: Sequence[SetState], size: int, since: Iterable[int]) -> Package:
     """Put the file together, of one tree, and read it as the other terminal will."""
     found = {s.name: _Found(Collected(s.name)) for s in sets}
-    seen = set(since)
+    exported = set[int]()
     for entry in ledger.entries():
         if entry.record.set in found:
             found[entry.record.set].take(entry)
         elif isinstance(entry.record.body, EnrolmentExported):
-            seen.add(entry.record.body.size)
-    earlier = sorted(one for one in seen if one < size)[-statement.MAX_EARLIER :]
+            exported.add(entry.record.body.size)
+    asked = sorted(set(since))
+    room = statement.MAX_EARLIER - len(asked)
+    earlier = {*asked, *(sorted(exported)[-room:] if room else ())}
     parts = [_part(ledger, s, found[s.name], size, earlier) for s in sets]
     proofs = [one for s in sets for one in found[s.name].links.proofs(s, ledger.public_key)]
     return package.parse(enrolment_file.to_bytes(tuple(parts), tuple(proofs)))
 
 
-def _part(ledger: Ledger, s: SetState, found: _Found, size: int, earlier: Sequence[int]) -> Part:
+def _part(ledger: Ledger, s: SetState, found: _Found, size: int, earlier: Iterable[int]) -> Part:
     note = ledger.row(size - 1)[4]
     said = Statement(
         v=records.VERSION, type=statement.TYPE, terminal=ledger.state.terminal,
