@@ -5,8 +5,8 @@ Rules:
 
 1. It is walked from the epoch in force back, by the predecessor that each envelope names.
 2. A link holds where the predecessor's quorum countersigned the envelope, in this ledger or in a proof that it holds.
-3. It begins where an epoch has no predecessor and this ledger issued it. An epoch that was learned from sheets is a
-   beginning too, pinned by a receipt or by nothing.
+3. It begins where an epoch has no predecessor and this ledger issued it, or a terminal that is pinned here told of it.
+   An epoch that was learned from sheets is a beginning too, pinned by a receipt or by nothing.
 4. It is whole only if nothing else follows or followed beside it: two successors of one epoch are a fork, and an epoch
    that was alive here and that nothing is known to have followed is a loose end. Either stays reported for good.
 5. What rests on other terminals' records, or on people's word, is said: their other records were not seen here.
@@ -31,7 +31,7 @@ class Chain:
     """Numbers of the epochs in the chain, from its beginning to the one in force."""
 
     whole: bool
-    """Whether it reaches a first epoch that this ledger issued, and nothing goes on beside it."""
+    """Whether it reaches a first epoch that was issued here or told by a pinned terminal, and nothing goes on beside."""
 
     ends_at: str
     """Where it does not reach one: why, in words; else empty."""
@@ -70,7 +70,7 @@ def chain_of(s: SetState) -> Chain:
     beginning = line[0]
     why = _beginning(beginning, s.epochs.get(beginning.predecessor))
     beside = (*_forks(s), *_loose_ends(s, line), *_other_links(s, line))
-    rests_on = (*_elsewhere(s, line), *_attested(s, line))
+    rests_on = (*_told(line), *_elsewhere(s, line), *_attested(s, line))
     return Chain(s.name, tuple(epoch.number for epoch in line), not (why or beside), why, beside, rests_on)
 
 
@@ -96,6 +96,10 @@ def _beginning(epoch: EpochState, before: EpochState | None) -> str:
         return f"{broken}epoch {epoch.number} was learned from its sheets, {vouched}"
     if not named:
         return ""
+    if epoch.told_by:
+        return (
+            f"epoch {epoch.number} was told by the terminal {epoch.told_by}, which is pinned here; what was before, not"
+        )
     return f"broken: epoch {epoch.number} names a predecessor whose quorum did not countersign it"
 
 
@@ -134,6 +138,16 @@ def _other_links(s: SetState, line: list[EpochState]) -> Iterator[str]:
         if not {link.predecessor, link.successor} & chained:
             new, old = standing.named(s, link.successor), standing.named(s, link.predecessor)
             yield f"{new} followed {old}, which is not in the chain ({link.level})"
+
+
+def _told(line: list[EpochState]) -> Iterator[str]:
+    """Say which epochs this terminal knows by the word of another one that is pinned here."""
+    found: dict[str, list[str]] = {}
+    for epoch in line:
+        if epoch.told_by:
+            found.setdefault(epoch.told_by, []).append(str(epoch.number))
+    for terminal, numbers in found.items():
+        yield f"the terminal {terminal} told of epoch {', '.join(numbers)}; its other records were not seen here"
 
 
 def _elsewhere(s: SetState, line: list[EpochState]) -> Iterator[str]:

@@ -37,8 +37,8 @@ from breakglass_shamir.ledger import clock, receipt, statements
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.enrolment import package
-from breakglass_shamir.operations.enrolment.links import Collected
 from breakglass_shamir.operations.enrolment.package import Package
+from breakglass_shamir.operations.lineage.links import Collected
 from breakglass_shamir.operations.recorder import Recorder
 
 
@@ -180,7 +180,7 @@ def _exportable(recorder: Recorder, name: str) -> SetState:
 
 def _make(ledger: Ledger, sets: Sequence[SetState], size: int, since: Iterable[int]) -> Package:
     """Put the file together, of one tree, and read it as the other terminal will."""
-    found = {s.name: _Found(Collected(s.name)) for s in sets}
+    found = {s.name: _Found(Collected(s.name, statements.key_line(ledger.public_key))) for s in sets}
     exported = set[int]()
     for entry in ledger.entries():
         if entry.record.set in found:
@@ -191,7 +191,7 @@ def _make(ledger: Ledger, sets: Sequence[SetState], size: int, since: Iterable[i
     room = statement.MAX_EARLIER - len(asked)
     earlier = {*asked, *(sorted(exported)[-room:] if room else ())}
     parts = [_part(ledger, s, found[s.name], size, earlier) for s in sets]
-    proofs = [one for s in sets for one in found[s.name].links.proofs(s, ledger.public_key)]
+    proofs = [one for s in sets for one in found[s.name].links.proofs(s)]
     return package.parse(enrolment_file.to_bytes(tuple(parts), tuple(proofs)))
 
 

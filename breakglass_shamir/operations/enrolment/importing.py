@@ -15,16 +15,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.custody.life import enrol_rules
+from breakglass_shamir.custody.life import enrol_rules, lineage_rules
 from breakglass_shamir.custody.life.enrol_rules import KEPT, TAKEN
+from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.custody.life.state import EpochStatus, SetState
 from breakglass_shamir.custody.life.statement import Statement
 from breakglass_shamir.custody.policy.sinks import AnySink
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.errors import BreakglassError, InvalidInput
-from breakglass_shamir.operations.enrolment import links, new_sinks, package
+from breakglass_shamir.operations.enrolment import new_sinks, package
 from breakglass_shamir.operations.enrolment.new_sinks import Decide, Outcome
 from breakglass_shamir.operations.enrolment.package import Package
+from breakglass_shamir.operations.lineage import links
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.opening.declaring import record_refusal
 from breakglass_shamir.operations.recorder import Recorder
@@ -175,9 +177,10 @@ def _sinks(recorder: Recorder, found: Package, declined: Sequence[str], people: 
 def _record(recorder: Recorder, found: Package, outcomes: dict[str, Outcome]) -> Taken:
     """Record what came: first what followed what, where that can be judged; then each set; then the rest."""
     before = {one.set: _current(recorder, one.set) for one in found.said}
-    recorded, _ = links.take(recorder, found.successions)
+    recorded = _take_ready(recorder, found)
     done = [_enrol(recorder, found, said, number, outcomes) for number, said in enumerate(found.said)]
-    more, unproven = links.take(recorder, found.successions)
+    more = links.take(recorder, found.successions)
+    unproven = tuple(dict.fromkeys(f"{one.proof.set}: {one.error}" for one in more.refused))
     for problem in unproven:
         recorder.desk.warn(f"not proven here: {problem}")
     sets = tuple(
@@ -187,8 +190,27 @@ def _record(recorder: Recorder, found: Package, outcomes: dict[str, Outcome]) ->
     kept = tuple(_keep_receipts(recorder, found))
     first = found.first
     return Taken(
-        first.terminal, first.public_key, first.log, first.size, sets, recorded + more, tuple(unproven), kept
+        first.terminal, first.public_key, first.log, first.size, sets, recorded + len(more.recorded), unproven, kept
     )  # fmt: skip
+
+
+def _take_ready(recorder: Recorder, found: Package) -> int:
+    """Record the links that can be judged before anything else of the file is known; returns how many.
+
+    A policy may be signed by the quorum of an epoch that only these links make known.
+    """
+    recorded = 0
+    while ready := [proof for proof in found.successions if _is_ready(recorder, proof)]:
+        recorded += len(links.take(recorder, ready).recorded)
+    return recorded
+
+
+def _is_ready(recorder: Recorder, proof: SuccessionProof) -> bool:
+    try:
+        _, judged = links.judge(recorder, proof)
+    except BreakglassError:
+        return False
+    return lineage_rules.is_news(recorder.set_state, judged)
 
 
 def _current(recorder: Recorder, name: str) -> str:
