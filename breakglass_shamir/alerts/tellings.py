@@ -439,7 +439,7 @@ def _retired(c: Context, body: Retired | RetiredAttested) -> Iterator[Telling]:
     subject = f"the set is out of service, its credential {body.credential}, {how}: {body.reason}"
     yield _entity(c, 9, subject, Severity.MEDIUM)
     if body.attested_by:
-        yield finding(subject, incident=f"retired-unproven-{c.record.seq}", severity=Severity.MEDIUM)
+        yield finding(subject, incident=f"end-unproven-{c.record.seq}", severity=Severity.MEDIUM)
 
 
 def _terminal_retired(_c: Context, body: TerminalRetired) -> Iterator[Telling]:

@@ -111,7 +111,7 @@ def test_what_is_owed_ends_on_the_word_of_officers_and_leaves_a_review(life: Lif
     done = retire(life, "--attest", "gone", *TWO)
     assert done.exit == 0, done.err
     (debt,) = life.status()["debts"]
-    assert debt["kind"] == "retired-unproven"
+    assert debt["kind"] == "end-unproven"
     life.ok("settle", NAME, debt["id"], "--officer", "Olga", "--reason", "the directory lists no such account")
     assert life.status()["debts"] == []
 
@@ -134,7 +134,7 @@ def test_without_a_quorum_what_is_owed_needs_a_credential_that_is_dead_or_gone(l
     assert refused.exit == 3
     assert "owes a rotation" in refused.err
     assert life.run("retire", NAME, *WHY, "--without-quorum", "--attest", "dead", *TWO).exit == 0
-    assert [debt["kind"] for debt in life.status()["debts"]] == ["retired-unproven"]
+    assert [debt["kind"] for debt in life.status()["debts"]] == ["end-unproven"]
 
 
 def test_an_emergency_opens_a_retired_set_by_name_and_takes_it_back_into_service(life: Life) -> None:

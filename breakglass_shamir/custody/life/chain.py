@@ -31,7 +31,7 @@ class Chain:
     """Numbers of the epochs in the chain, from its beginning to the one in force."""
 
     whole: bool
-    """Whether it reaches a first epoch that was issued here or told by a pinned terminal, and nothing goes on beside."""
+    """Whether it reaches a first epoch that was issued here, or told by a pinned terminal, with nothing beside it."""
 
     ends_at: str
     """Where it does not reach one: why, in words; else empty."""

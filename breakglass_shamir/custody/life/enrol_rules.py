@@ -6,8 +6,8 @@ Rules:
 1. The other terminal is pinned by its key. Its log only grows: a statement from before the last one is refused, and
    one that does not prove to continue the log seen last is a fork.
 2. A set of the same name that shares no epoch with the one here is another lineage, and is refused by name.
-3. The epochs that come are vouched for as if a receipt pinned them. What this terminal knows of an epoch stays; a
-   sheet that was voided anywhere is void here.
+3. The epochs that come are vouched for as if a receipt pinned them. One that is void there and unknown here is void
+   here. What this terminal knows of an epoch stays, its status above all; a sheet that was voided anywhere is void.
 4. The epoch in force there is in force here only where there was none. What followed what is for ``lineage_rules.py``.
 5. A policy is taken where there was none; afterwards only one that the last statement did not offer, and that weakens
    nothing or was signed by a quorum of an epoch that is known here. Otherwise the one here stays.
@@ -26,6 +26,7 @@ from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import put_in_force, with_epoch
 from breakglass_shamir.custody.life.state import (
     EpochState,
+    EpochStatus,
     LedgerState,
     PinnedTerminal,
     Retirement,
@@ -185,7 +186,7 @@ def epoch_in(said: Statement, carried: CarriedEpoch) -> EpochState:
     return replace(
         epoch, custodians=carried.custodians, former=carried.former, read_back=frozenset(carried.read_back),
         acknowledged=carried.acknowledged, voided=carried.voided, voided_on=carried.voided_on, proven=carried.proven,
-        recovered=False, pinned=True, accepted_at="", told_by=said.terminal,
+        recovered=False, pinned=True, accepted_at="", told_by=said.terminal, status=EpochStatus(carried.status),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ from breakglass_shamir.errors import IllegalState, InvalidRecord
 DEAD, GONE, LIVES, UNKNOWN = CREDENTIALS = ("dead", "gone", "lives", "unknown")
 """What may be known of a credential at its target."""
 
-ATTESTED = "retired-unproven"
+ATTESTED = "end-unproven"
 """Kind of the debt that people's word leaves where something was owed."""
 
 DESTROY_DEADLINE_S = 7 * 86_400

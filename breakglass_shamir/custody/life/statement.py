@@ -14,7 +14,7 @@ What follows from a statement is for ``enrol_rules.py``.
 import base64
 import functools
 import hashlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import rfc8785
@@ -35,7 +35,7 @@ MAX_BYTES = 192 * 1024
 """Longest statement: it stands in one record, and its quotes are escaped there."""
 
 MAX_EPOCHS = 16
-"""Most epochs of a set that may be alive at once."""
+"""Most epochs in a statement: those that may be alive, and those that proofs of lineage begin with."""
 
 MAX_EARLIER = 64
 """Most earlier trees that a statement proves to be the beginning of its own."""
@@ -76,9 +76,12 @@ class Carried(_Struct, frozen=True):
 
 
 class CarriedEpoch(_Struct, frozen=True):
-    """One epoch that may be alive, and what became of its sheets."""
+    """One epoch, and what became of its sheets."""
 
     epoch_id: _EpochId
+    status: Literal["good", "void"]
+    """``good`` of one that may be alive; ``void`` of one that proofs of lineage begin with."""
+
     brought_by: Carried
     """The record that brought it to the log in which it was first seen."""
 
@@ -210,8 +213,9 @@ def _check(found: Statement) -> None:
     ids = [epoch.epoch_id for epoch in found.epochs]
     if len(set(ids)) != len(ids) or len(set(found.lineage)) != len(found.lineage):
         raise InvalidRecord("the statement names an epoch twice")
-    if found.current not in ids or not set(ids) <= set(found.lineage):
-        raise InvalidRecord("the epoch in force is not among the epochs of the statement")
+    good = [epoch.epoch_id for epoch in found.epochs if epoch.status == "good"]
+    if found.current not in good or not set(ids) <= set(found.lineage):
+        raise InvalidRecord("the epoch in force is not among the good epochs of the statement")
     sizes = [one.size for one in found.earlier]
     if sizes != sorted(set(sizes)) or any(size >= found.size for size in sizes):
         raise InvalidRecord("expected earlier trees that grow, each smaller than the statement's")

@@ -4,7 +4,8 @@
 Rules:
 
 1. Only what this terminal vouches for is written: an epoch that it issued, that a receipt pins, or that a pinned
-   terminal told of. An epoch known from its sheets alone vouches for nothing.
+   terminal told of. An epoch known from its sheets alone vouches for nothing. Beside those that may be alive it is the
+   one, or the few, with which the proofs of what followed what begin.
 2. Every statement, proof and receipt in a file is of one and the same tree of the log.
 3. What was exported before is proven to be the beginning of that tree, so that whoever saw it can tell a fork.
 4. The file is written and synced before the record of it; where the record cannot be made, the file is removed.
@@ -19,6 +20,7 @@ from shlex import quote
 
 from breakglass_shamir.custody.life import enrolment_file, statement
 from breakglass_shamir.custody.life.enrolment_file import Part
+from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
 from breakglass_shamir.custody.life.statement import (
     Carried,
@@ -190,19 +192,33 @@ def _make(ledger: Ledger, sets: Sequence[SetState], size: int, since: Iterable[i
     asked = sorted(set(since))
     room = statement.MAX_EARLIER - len(asked)
     earlier = {*asked, *(sorted(exported)[-room:] if room else ())}
-    parts = [_part(ledger, s, found[s.name], size, earlier) for s in sets]
-    proofs = [one for s in sets for one in found[s.name].links.proofs(s)]
-    return package.parse(enrolment_file.to_bytes(tuple(parts), tuple(proofs)))
+    proofs = {s.name: tuple(found[s.name].links.proofs(s)) for s in sets}
+    parts = [
+        _part(ledger, s, found[s.name], size, earlier, [*_beginnings(s, proofs[s.name]), *vouched(s)]) for s in sets
+    ]
+    every = tuple(one for s in sets for one in proofs[s.name])
+    return package.parse(enrolment_file.to_bytes(tuple(parts), every))
 
 
-def _part(ledger: Ledger, s: SetState, found: _Found, size: int, earlier: Iterable[int]) -> Part:
+def _beginnings(s: SetState, proofs: Iterable[SuccessionProof]) -> list[EpochState]:
+    """Return the epochs that are not alive and that no proof leads to, but proofs lead on from."""
+    listed = tuple(proofs)
+    led_to = {proof.successor for proof in listed}
+    ids = dict.fromkeys(proof.predecessor for proof in listed if proof.predecessor not in led_to)
+    epochs = [s.epochs[epoch_id] for epoch_id in ids if epoch_id not in {one.epoch_id for one in vouched(s)}]
+    return [epoch for epoch in epochs if epoch.pinned or not epoch.recovered]
+
+
+def _part(
+    ledger: Ledger, s: SetState, found: _Found, size: int, earlier: Iterable[int], epochs: Sequence[EpochState]
+) -> Part:
     note = ledger.row(size - 1)[4]
     said = Statement(
         v=records.VERSION, type=statement.TYPE, terminal=ledger.state.terminal,
         public_key=statements.key_line(ledger.public_key), checkpoint=note, size=size,
         root=ledger.root_at(size).hex(), time=clock.now().time, earlier=statements.earlier(ledger, earlier, size),
         set=s.name, lineage=tuple(s.epochs), current=s.current,
-        epochs=tuple(_epoch(ledger, s, epoch, found, size) for epoch in vouched(s)),
+        epochs=tuple(_epoch(ledger, s, epoch, found, size) for epoch in epochs),
         policy=_policy(ledger, found, size), retired=_retired(s),
     )  # fmt: skip
     text = said.to_text()
@@ -215,7 +231,7 @@ def _epoch(ledger: Ledger, s: SetState, epoch: EpochState, found: _Found, size: 
     sheets = {seat: s.history.sheet(epoch.epoch_id, seat) for seat in epoch.seats}
     began = s.history.began.get(epoch.epoch_id)
     return CarriedEpoch(
-        epoch_id=epoch.epoch_id,
+        epoch_id=epoch.epoch_id, status="good" if s.openable(epoch.epoch_id) else "void",
         brought_by=statements.carry(ledger, place, size) if isinstance(place, int) else place,
         began=began.time if began else epoch.since, proven=epoch.proven, custodians=dict(epoch.custodians),
         former={seat: tuple(names) for seat, names in epoch.former.items()},

@@ -179,8 +179,8 @@ def _record(recorder: Recorder, found: Package, outcomes: dict[str, Outcome]) ->
     before = {one.set: _current(recorder, one.set) for one in found.said}
     recorded = _take_ready(recorder, found)
     done = [_enrol(recorder, found, said, number, outcomes) for number, said in enumerate(found.said)]
-    more = links.take(recorder, found.successions)
-    unproven = tuple(dict.fromkeys(f"{one.proof.set}: {one.error}" for one in more.refused))
+    recorded += _take_ready(recorder, found)
+    unproven = _left_over(recorder, found)
     for problem in unproven:
         recorder.desk.warn(f"not proven here: {problem}")
     sets = tuple(
@@ -190,19 +190,27 @@ def _record(recorder: Recorder, found: Package, outcomes: dict[str, Outcome]) ->
     kept = tuple(_keep_receipts(recorder, found))
     first = found.first
     return Taken(
-        first.terminal, first.public_key, first.log, first.size, sets, recorded + len(more.recorded), unproven, kept
+        first.terminal, first.public_key, first.log, first.size, sets, recorded, unproven, kept
     )  # fmt: skip
 
 
 def _take_ready(recorder: Recorder, found: Package) -> int:
-    """Record the links that can be judged before anything else of the file is known; returns how many.
+    """Record the links that hold as far as is known now; returns how many.
 
-    A policy may be signed by the quorum of an epoch that only these links make known.
+    This comes before the statements, too: a policy may be signed by the quorum of an epoch that a link makes known.
     """
     recorded = 0
     while ready := [proof for proof in found.successions if _is_ready(recorder, proof)]:
         recorded += len(links.take(recorder, ready).recorded)
     return recorded
+
+
+def _left_over(recorder: Recorder, found: Package) -> tuple[str, ...]:
+    """Have it recorded which links from epochs that are known here do not hold; returns why, a sentence each."""
+    sets = recorder.state.sets
+    known = [one for one in found.successions if one.set in sets and one.predecessor in sets[one.set].epochs]
+    refused = links.take(recorder, known).refused
+    return tuple(dict.fromkeys(f"{one.proof.set}: {one.error}" for one in refused))
 
 
 def _is_ready(recorder: Recorder, proof: SuccessionProof) -> bool:

@@ -266,7 +266,7 @@ def retired_in_words(s: SetState) -> str:
     }[how.credential]
     known = "attested" if how.attested_by else "by the target's word"
     known = f" ({known})" if how.credential in (retire_rules.DEAD, retire_rules.GONE) else ""
-    return f"retired {how.at.time} {by}; {said}{known}: {how.reason}"
+    return f"since {how.at.time}, {by}; {said}{known}: {how.reason}"
 
 
 def _urgent(s: SetState, debts: tuple[DebtStatus, ...], now: Moment) -> list[str]:
