@@ -9,6 +9,7 @@ import click
 from breakglass_shamir.cli.opening import open_or_begin
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
+from breakglass_shamir.errors import NoHome
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.enrolment.exporting import Exported
@@ -70,13 +71,25 @@ def import_(terminal: Terminal, file: Path, typed: str, declined: tuple[str, ...
 
     Each sink that comes with a policy takes a test event first, or is declined by its name.
     """
-    from breakglass_shamir.operations.enrolment import importing
+    from breakglass_shamir.operations.enrolment import importing, package
 
+    if not _has_ledger(terminal):
+        package.read(file)  # so that no ledger begins for a file that is none
     open_or_begin(terminal)
     people = importing.People(lambda problem: _ask(terminal, problem), lambda one: _decide(terminal, one))
     with recorder(terminal) as opened:
         found = importing.take(opened, file, people, fingerprint=typed, declined=declined)
     terminal.result(found, _taken(found))
+
+
+def _has_ledger(terminal: Terminal) -> bool:
+    from breakglass_shamir.ledger import home
+
+    try:
+        home.require(terminal.home)
+    except NoHome:
+        return False
+    return True
 
 
 def _ask(terminal: Terminal, problem: str) -> str | None:

@@ -4,7 +4,7 @@
 They are not over the bytes of the record that holds them; the terminal's signature is.
 """
 
-from breakglass_shamir.custody.life import custodian_signatures, officers, recovery, statement
+from breakglass_shamir.custody.life import custodian_signatures, officers, recovery
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import RecoveryImported
@@ -36,4 +36,4 @@ def verify_inside(state: LedgerState, record: Record) -> None:
         case RecoveryImported() as body:
             recovery.verify(body.source.encode(), body.signature, state.of(record.set).epochs[body.epoch_id])
         case Enrolled() as body:
-            statements.verify(statement.parse(body.statement), body.statement, body.signature)
+            statements.verify(body.statement, body.signature)

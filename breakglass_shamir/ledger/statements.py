@@ -18,7 +18,8 @@ from breakglass_shamir.crypto.keys import epoch_id_of
 from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.crypto.proof import LogProof
 from breakglass_shamir.custody.life import enrol_rules
-from breakglass_shamir.custody.life.statement import NAMESPACE, Carried, CarriedPolicy, Earlier, Statement
+from breakglass_shamir.custody.life.statement import NAMESPACE, Carried, CarriedPolicy, Earlier, Statement, from_text
+from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.errors import InvalidProof, InvalidRecord, InvalidSignature
 from breakglass_shamir.ledger.entry import log_id, origin
 from breakglass_shamir.ledger.store import Ledger
@@ -45,17 +46,17 @@ def key_line(public: bytes) -> str:
     return sshsig.public_line(public, "")
 
 
-def verify(said: Statement, text: str, signature: str) -> None:
-    """Verify everything in a statement that can be verified without knowing anything else.
+def verify(text: str, signature: str) -> Statement:
+    """Verify everything in a statement that can be verified without knowing anything else; returns it.
 
     Args:
-        said: what :func:`statement.parse` read from ``text``.
         text: its exact text.
         signature: armored SSHSIG over it.
 
     Raises:
-        InvalidSignature, InvalidProof, InvalidRecord: what does not hold.
+        InvalidSignature, InvalidProof, InvalidRecord, UnsupportedVersion: what does not hold.
     """
+    said = from_text(text)
     sshsig.verify(signature, text.encode(), NAMESPACE, said.key)
     name = origin(said.key)
     head = Checkpoint.from_text(open_note(said.checkpoint, name, said.key))
@@ -67,6 +68,7 @@ def verify(said: Statement, text: str, signature: str) -> None:
     if said.policy is not None:
         _verify_carried(said.policy.adopted_by, said)
         _verify_policy(said, said.policy)
+    return said
 
 
 def _verify_carried(carried: Carried, said: Statement) -> None:
@@ -80,7 +82,7 @@ def _verify_carried(carried: Carried, said: Statement) -> None:
     if public == said.key and (head.size, head.root.hex()) != (said.size, said.root):
         raise InvalidProof("a carried record of this log is proven in another tree than the statement's")
     merkle.verify_inclusion(proof.index, head.size, merkle.leaf_hash(carried.record), proof.hashes, head.root)
-    record = carried.parsed()
+    record = records.from_bytes(carried.record)
     if (record.log, record.seq) != (log_id(public).hex(), proof.index):
         raise InvalidRecord("a carried record is of another log, or has another number, than its proof says")
 

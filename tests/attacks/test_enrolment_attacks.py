@@ -404,7 +404,7 @@ def test_a_record_that_says_more_than_its_statement_may_not_follow(one: Terminal
         two.ledger.append(body, set_name="prod-db")
     for changes in (
         {"size": body.size + 1}, {"terminal": "terminal three"}, {"log": "00" * 8}, {"policy": "kept"},
-        {"policy": "weaker"}, {"statement": body.statement + " "},
+        {"policy": "weaker"}, {"statement": body.statement[:-1]},
     ):  # fmt: skip
         fields = {name: getattr(body, name) for name in body.__struct_fields__} | changes
         blank = replace(two.ledger.state, sets={}, terminals={})
@@ -416,18 +416,29 @@ def test_a_record_that_says_more_than_its_statement_may_not_follow(one: Terminal
 def test_a_log_whose_statement_was_not_signed_by_the_other_terminal_does_not_hold(one: Terminal, two: Terminal) -> None:
     """Whoever holds a terminal's key can append a statement of another one; it verifies nowhere."""
     found = package.read(one.export()[0])
-    said, part = found.first, found.parts[0]
-    forged = sshsig.sign(STRANGE, part.statement.encode(), NAMESPACE)
-    two.ledger.append(
-        Enrolled(
-            terminal=said.terminal, log=said.log, size=said.size, statement=part.statement, signature=forged,
-            sha256=found.sha256, policy="taken", sinks_tested=(), sinks_declined=(),
-        ),
-        set_name="prod-db",
-    )  # fmt: skip
+    part = found.parts[0]
+    _append_told(two, found.first, part.statement, sshsig.sign(STRANGE, part.statement.encode(), NAMESPACE))
     for full in (True, False):
         with pytest.raises(InvalidSignature, match="record 1: expected a signature by"):
             verify(two.ledger, full=full)
+
+
+def test_a_statement_that_is_signed_in_another_spelling_does_not_hold(one: Terminal, two: Terminal) -> None:
+    found = package.read(one.export()[0])
+    spaced = found.parts[0].statement.replace(",", ", ", 1)
+    _append_told(two, found.first, spaced, one.ledger.sign_statement(spaced))
+    for full in (True, False):
+        with pytest.raises(InvalidRecord, match="record 1: the statement is not in canonical form"):
+            verify(two.ledger, full=full)
+
+
+def _append_told(terminal: Terminal, said: Statement, written: str, signature: str) -> None:
+    """Append what a program that checks nothing would."""
+    body = Enrolled(
+        terminal=said.terminal, log=said.log, size=said.size, statement=written, signature=signature, sha256="00" * 32,
+        policy="taken", sinks_tested=(), sinks_declined=(),
+    )  # fmt: skip
+    terminal.ledger.append(body, set_name=said.set)
 
 
 # --- what is not such a file --------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second terminal learns a set before the first night, and the first one what the second did."""
 
+import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -296,3 +298,55 @@ def test_words_that_are_wrong_are_named(life: Life, two: Life) -> None:
     elsewhere = two.run("enrol", "fingerprint", out)
     assert elsewhere.exit == 2
     assert fingerprint not in elsewhere.out + elsewhere.err
+
+
+def test_an_auditor_checks_what_was_told_with_stock_tools_alone(life: Life, two: Life) -> None:
+    """And finds a statement that was changed, or that another terminal signed, in an export made to fit."""
+    with_policy(life, "")
+    enrol(life, two)
+    two.ok("retire", NAME, "--reason", "the account moves", "--scan", two.scans(1))
+    evidence = life.folder / "evidence"
+    shutil.rmtree(evidence, ignore_errors=True)
+    two.ok("audit", "export", "all", "--out", evidence)
+    (said,) = evidence.glob("*.statement.json")
+    assert said.read_text() in [entry.record.body.statement for entry in two.entries() if _told(entry)]  # type: ignore[union-attr]
+    checked = _verify(evidence)
+    assert checked.returncode == 0, checked.stderr
+    assert 'Good "enrolment@breakglass-shamir" signature for terminal-' in checked.stdout
+    shown = two.ok("audit", "show", "1").out
+    assert "signed by terminal terminal one" in shown
+
+    whole = said.read_bytes()
+    for changed in (whole.replace(b"terminal one", b"terminal won"), whole[:-1], whole + b" "):
+        said.write_bytes(changed)
+        _sum_again(evidence)
+        assert _verify(evidence).returncode == 1, changed[:80]
+    said.write_bytes(whole)
+    _sum_again(evidence)
+    assert _verify(evidence).returncode == 0
+    signers = evidence / "allowed_signers"
+    rows = signers.read_text().splitlines()
+    mine = next(row for row in rows if row.startswith("terminal "))
+    stranger = [
+        f"{row.split()[0]} {row.split()[1]} {' '.join(mine.split()[2:])}" if "terminal-" in row else row for row in rows
+    ]
+    signers.write_text("\n".join(stranger) + "\n")
+    _sum_again(evidence)
+    refused = _verify(evidence)
+    assert refused.returncode == 1
+    assert "is another one's" in refused.stderr
+
+
+def _told(entry: Any) -> bool:
+    return str(entry.record.body.__struct_config__.tag) == "enrolled"
+
+
+def _verify(evidence: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", evidence / "verify.sh"], capture_output=True, text=True, timeout=120, check=False)
+
+
+def _sum_again(evidence: Path) -> None:
+    """Write the sums anew, as whoever forges an export does."""
+    names = [row.split("  ")[1] for row in (evidence / "SHA256SUMS").read_text().splitlines()]
+    rows = [f"{hashlib.sha256((evidence / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    (evidence / "SHA256SUMS").write_text("".join(rows))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of a set: by its quorum, on the word of people, with something owed, in an emergency afterwards."""
+"""The end of a set: by its quorum, on people's word, with something owed, in an emergency afterwards; of a terminal."""
 
 import json
+import shutil
 
 import pytest
 
@@ -187,3 +188,106 @@ def test_wrong_words_are_named(life: Life) -> None:
         assert done.exit == 2, (words, done.err)
         assert said in done.err, done.err
     assert json.loads(life.run("--json", "status").out)["due"] is False
+
+
+# --- a terminal ---------------------------------------------------------------------------------------------
+
+LEAVE = ("retire", "--terminal", "--reason", "the site is closed")
+
+
+def test_a_terminal_hands_its_sets_on_and_ends_its_log(life: Life) -> None:
+    two, last = life.beside("two"), life.folder / "last.tlog-proof"
+    shutil.rmtree(two.home, ignore_errors=True)
+    last.unlink(missing_ok=True)
+    words = (*LEAVE, "--out", last, "--confirm", "terminal one")
+    alone = life.run(*words)
+    assert alone.exit == 3
+    assert f"{NAME}: no other terminal is known to keep it" in alone.err
+    _carry(life, two, "over")
+    still = life.run(*words)
+    assert still.exit == 3, "that it was exported says nothing"
+    _carry(two, life, "back")
+    done = life.run("--json", *words)
+    assert done.exit == 0, done.err
+    assert list(done.document["handed_on"]) == [NAME]
+    assert life.kinds()[-1] == "terminal-retired"
+    held = life.ok("audit", "verify", "--receipt", last)
+    assert f"saw {done.document['records']} records" in held.out
+    assert "the terminal was retired" in held.out
+
+    # What everybody says afterwards.
+    status = life.run("--json", "status")
+    assert (status.exit, status.document["due"]) == (0, False)
+    assert status.document["ended"]
+    assert "RETIRED" in life.run("status").out
+    assert life.run("status", "--format", "nagios").out.startswith("BREAKGLASS OK - this terminal is retired")
+    assert "breakglass_terminal_retired" in life.run("status", "--format", "prometheus").out
+    for command in (
+        ("heartbeat",), ("watch", NAME, "--once"), ("watch", NAME), ("ack", NAME, "1"), words,
+        ("enrol", "export", NAME, "--out", life.folder / "more.json"), ("note", NAME, "too late", "--by", "Olga"),
+    ):  # fmt: skip
+        refused = life.run(*command)
+        assert refused.exit in (2, 3), (command, refused.err)
+        assert "its log has ended" in refused.err or "is there already" in refused.err, refused.err
+    assert not (life.folder / "more.json").exists()
+    assert life.run("alerts", "flush").exit == 0
+    assert life.run("audit", "list").exit == 0
+    assert life.kinds()[-1] == "terminal-retired"
+
+
+def test_an_emergency_at_a_retired_terminal_goes_on_elsewhere(life: Life) -> None:
+    life.ok(*LEAVE, "--out", life.folder / "last.tlog-proof", "--confirm", "terminal one", "--pass", NAME)
+    before = life.kinds()
+    refused = life.recombine("--no-reveal")
+    assert refused.exit == 3
+    assert "begin a home" in refused.err
+    stick = life.folder / "stick"
+    opened = life.recombine("--no-reveal", "--record-to", stick)
+    assert opened.exit == 7, opened.err
+    assert "opened" in life.kinds(stick)
+    assert life.kinds() == before
+
+
+def test_what_waits_for_a_sink_is_delivered_after_the_end(life: Life) -> None:
+    sink = life.folder / "later" / "alerts.jsonl"
+    life.policy.write_text(
+        life.policy.read_text() + f'\n[[alerts.sinks]]\nname = "file"\ntype = "file"\npath = "{sink}"\n'
+    )
+    life.ok("policy", "adopt", life.policy)
+    life.ok(*LEAVE, "--out", life.folder / "last.tlog-proof", "--confirm", "terminal one", "--pass", NAME)
+    waits = life.run("alerts", "flush")
+    assert waits.exit == 7, waits.err
+    sink.parent.mkdir()
+    assert life.run("alerts", "flush").exit == 0
+    assert "its log has ended" in sink.read_text()
+    assert life.kinds()[-1] == "terminal-retired"
+
+
+def test_a_set_that_owes_something_is_passed_by_name_only(life: Life) -> None:
+    used(life)
+    last = life.folder / "last.tlog-proof"
+    refused = life.run(*LEAVE, "--out", last, "--confirm", "terminal one")
+    assert refused.exit == 3
+    assert "it owes rotation-" in refused.err or "is under way" in refused.err
+    assert not last.exists()
+    for words, said in (
+        (("--out", life.policy, "--confirm", "terminal one"), "is there already"),
+        (("--out", life.folder / "no" / "x", "--confirm", "terminal one"), "expected a folder"),
+        (("--out", last, "--confirm", "terminal two"), "expected the name of this terminal"),
+        (("--out", last), "--confirm"),
+        (("--confirm", "terminal one"), "--out"),
+        (("--out", last, "--confirm", "terminal one", "--pass", "nothing"), "expected one of the sets"),
+    ):
+        done = life.run(*LEAVE, *words)
+        assert done.exit in (2, 3), done.err
+        assert said in done.err, done.err
+    assert "terminal-retired" not in life.kinds()
+    life.ok(*LEAVE, "--out", last, "--confirm", "terminal one", "--pass", NAME)
+    assert f"left     {NAME}: rotate" in life.run("status").out
+
+
+def _carry(here: Life, there: Life, name: str) -> None:
+    out = here.folder / f"{name}.json"
+    out.unlink(missing_ok=True)
+    shown = here.ok("--json", "enrol", "export", NAME, "--out", out).document["fingerprint"]
+    there.ok("enrol", "import", out, "--fingerprint", shown)

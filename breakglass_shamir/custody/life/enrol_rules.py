@@ -33,9 +33,10 @@ from breakglass_shamir.custody.life.state import (
     SetState,
     Told,
 )
-from breakglass_shamir.custody.life.statement import CarriedEpoch, CarriedPolicy, Statement
+from breakglass_shamir.custody.life.statement import CarriedEpoch, Statement
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
+from breakglass_shamir.custody.records.epochs import Issued, Recovered
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import (
@@ -145,17 +146,33 @@ def told_already(s: SetState, said: Statement) -> bool:
 
 def outcome(s: SetState, said: Statement) -> str:
     """Say what becomes of the policy in a statement: taken, or kept as it is here."""
-    offer = offered(said)
-    if offer is None or offer.source == s.policy_source:
+    body = adopting(said)
+    told = s.told.get(said.log)
+    if body is None or body.source == s.policy_source:
         return KEPT
     if not s.policy_source or not s.current:
         return TAKEN
-    told = s.told.get(said.log)
-    if told is not None and told.policy == offer.digest:
+    if told is not None and told.policy == body.digest:
         return KEPT
+    offer = offered(said)
+    assert offer is not None  # noqa: S101 - its record is there
     weaker = weakened_by(s, policies.parse(offer.source))
     signed = any(epoch.envelope.set_public_key == offer.signer for epoch in s.epochs.values())
     return TAKEN if not weaker or signed else KEPT
+
+
+def adopting(said: Statement) -> PolicyAdopted | PolicyWeakened | None:
+    """Return what the record says that puts a policy in force there; the policy itself is not looked at.
+
+    Raises:
+        InvalidRecord: it is another record, or of another set.
+    """
+    if said.policy is None:
+        return None
+    record = said.policy.adopted_by.parsed()
+    if record.set != said.set or not isinstance(record.body, PolicyAdopted | PolicyWeakened):
+        raise InvalidRecord("the record that is carried puts no policy of this set in force")
+    return record.body
 
 
 def offered(said: Statement) -> Offered | None:
@@ -165,7 +182,19 @@ def offered(said: Statement) -> Offered | None:
         InvalidRecord: its record puts none in force for this set.
         InvalidSignature: a quorum's signature is none.
     """
-    return None if said.policy is None else _offer(said.set, said.policy)
+    body = adopting(said)
+    if body is None or said.policy is None:
+        return None
+    try:
+        policy = policies.parse(body.source)
+    except InvalidPolicy as error:
+        raise InvalidRecord(f"the policy that is carried does not parse: {error}") from None
+    if policies.digest(body.source).hex() != body.digest or policy.name != said.set:
+        raise InvalidRecord("the policy that is carried is of another set or has another digest")
+    signature = said.policy.signature
+    if isinstance(body, PolicyWeakened) != bool(signature):
+        raise InvalidRecord("a quorum signs a policy that weakens, and no other")
+    return Offered(body.source, body.digest, sshsig.public_key_of(signature) if signature else b"")
 
 
 def epoch_in(said: Statement, carried: CarriedEpoch) -> EpochState:
@@ -174,7 +203,11 @@ def epoch_in(said: Statement, carried: CarriedEpoch) -> EpochState:
     Raises:
         InvalidRecord: its record brings another one, or sheets are named that it does not have.
     """
-    epoch = epoch_rules.brought_by(said.set, carried.brought_by.parsed())
+    return _told_of(epoch_rules.brought_by(said.set, carried.brought_by.parsed()), said, carried)
+
+
+def _told_of(epoch: EpochState, said: Statement, carried: CarriedEpoch) -> EpochState:
+    """Return an epoch with what a statement says of it and its sheets."""
     if epoch.epoch_id != carried.epoch_id:
         raise InvalidRecord("the record that is carried brings another epoch than the statement says")
     named = {
@@ -188,6 +221,15 @@ def epoch_in(said: Statement, carried: CarriedEpoch) -> EpochState:
         acknowledged=carried.acknowledged, voided=carried.voided, voided_on=carried.voided_on, proven=carried.proven,
         recovered=False, pinned=True, accepted_at="", told_by=said.terminal, status=EpochStatus(carried.status),
     )  # fmt: skip
+
+
+def _as_known(s: SetState, said: Statement, carried: CarriedEpoch) -> EpochState:
+    """Return an epoch as a statement tells of it; one whose envelope is known here is not parsed once more."""
+    known = s.epochs.get(carried.epoch_id)
+    body = carried.brought_by.parsed().body
+    if known is not None and isinstance(body, Issued | Recovered) and known.envelope_sha256 == body.envelope_sha256:
+        return _told_of(replace(known, drill_envelope=getattr(body, "drill_envelope", "")), said, carried)
+    return epoch_in(said, carried)
 
 
 _FORK = "keep the file and this ledger: together they prove it; ask who put an old copy of that ledger back"
@@ -207,26 +249,9 @@ def _check_growth(said: Statement, seen: PinnedTerminal, known: str) -> None:
         raise InvalidProof(f"a fork: {known} has other ones now: {error}", hint=_FORK) from error
 
 
-def _offer(name: str, carried: CarriedPolicy) -> Offered:
-    record = carried.adopted_by.parsed()
-    body = record.body
-    if record.set != name or not isinstance(body, PolicyAdopted | PolicyWeakened):
-        raise InvalidRecord("the record that is carried puts no policy of this set in force")
-    try:
-        policy = policies.parse(body.source)
-    except InvalidPolicy as error:
-        raise InvalidRecord(f"the policy that is carried does not parse: {error}") from None
-    if policies.digest(body.source).hex() != body.digest or policy.name != name:
-        raise InvalidRecord("the policy that is carried is of another set or has another digest")
-    if isinstance(body, PolicyWeakened) != bool(carried.signature):
-        raise InvalidRecord("a quorum signs a policy that weakens, and no other")
-    signer = sshsig.public_key_of(carried.signature) if carried.signature else b""
-    return Offered(body.source, body.digest, signer)
-
-
 def _told(said: Statement) -> Told:
-    offer = offered(said)
-    return Told(said.size, said.current, offer.digest if offer else "", said.retired.since if said.retired else "")
+    body = adopting(said)
+    return Told(said.size, said.current, body.digest if body else "", said.retired.since if said.retired else "")
 
 
 def _with_policy(s: SetState, said: Statement) -> SetState:
@@ -237,7 +262,7 @@ def _with_policy(s: SetState, said: Statement) -> SetState:
 
 def _with_epochs(s: SetState, said: Statement, record: Record) -> SetState:
     for carried in said.epochs:
-        new = replace(epoch_in(said, carried), since=record.time)
+        new = replace(_as_known(s, said, carried), since=record.time)
         known = s.epochs.get(new.epoch_id)
         s = with_epoch(s, new if known is None else _merged(known, new, said.terminal))
     return s
@@ -293,7 +318,7 @@ def check_all(state: LedgerState, said: Statement, own_log: str) -> Mapping[str,
     found = {}
     try:
         for carried in said.epochs:
-            epoch = epoch_in(said, carried)
+            epoch = _as_known(s, said, carried)
             known = s.epochs.get(epoch.epoch_id)
             found[epoch.epoch_id] = epoch if known is None else _merged(known, epoch, said.terminal)
         offered(said)

@@ -4,14 +4,14 @@
 Rules:
 
 1. A statement is public: envelopes, keys, a policy, who keeps which sheet. There is no field for anything secret.
-2. It is read only in its one spelling, and bounded. What is read is claimed until ``ledger/statements.py`` has
-   verified its signature, its checkpoint, and that each record that it carries is in its log.
+2. It is bounded, and taken only in its one spelling. What is read is claimed until ``ledger/statements.py`` has
+   verified its signature, its checkpoint, and that each record that it carries is in its log. A log that is read again
+   does not verify it again; whoever verifies the log does.
 3. A record travels byte for byte, with the proof that it is in the log it came from.
 
 What follows from a statement is for ``enrol_rules.py``.
 """
 
-import base64
 import functools
 import hashlib
 from typing import Annotated, Literal
@@ -67,12 +67,12 @@ class Carried(_Struct, frozen=True):
     """The key of that log, one line as OpenSSH writes it, without comment."""
 
     def parsed(self) -> Record:
-        """Return the record.
+        """Return the record, without asking whether its bytes are canonical.
 
         Raises:
-            InvalidRecord: it is none, or not in canonical form.
+            InvalidRecord: it is none.
         """
-        return records.from_bytes(self.record)
+        return records.parse(self.record)
 
 
 class CarriedEpoch(_Struct, frozen=True):
@@ -170,7 +170,7 @@ class Statement(_Struct, frozen=True):
         tree = msgspec.to_builtins(self)
         try:
             text = rfc8785.dumps(tree).decode()
-            parse(text)
+            from_text(text)
         except (InvalidRecord, rfc8785.CanonicalizationError) as error:
             raise InvalidInput(f"this cannot be told another terminal: {error}") from None
         return text
@@ -178,10 +178,10 @@ class Statement(_Struct, frozen=True):
 
 @functools.lru_cache(maxsize=8)
 def parse(text: str) -> Statement:
-    """Read a statement.
+    """Read a statement that a record holds, without asking whether its text is the canonical one.
 
     Raises:
-        InvalidRecord: not one, too long, not in its one spelling, or its parts do not fit together.
+        InvalidRecord: not one, too long, or its parts do not fit together.
         UnsupportedVersion: of another version.
     """
     data = text.encode("utf-8", errors="surrogatepass")
@@ -196,14 +196,23 @@ def parse(text: str) -> Statement:
     if found.v != records.VERSION:
         raise UnsupportedVersion(f"expected a statement of version {records.VERSION}, got {found.v}")
     _check(found)
-    if rfc8785.dumps(msgspec.to_builtins(found)) != data:
-        raise InvalidRecord("the statement is not in canonical form")
     return found
 
 
-def encoded(data: bytes) -> str:
-    """Return bytes as the statement writes them: base64 with padding."""
-    return base64.b64encode(data).decode()
+def from_text(text: str) -> Statement:
+    """Read a statement that is not trusted yet: its text must be the canonical one, and read the same to everybody.
+
+    Raises:
+        InvalidRecord: as :func:`parse`, or not in its one spelling, or with characters that hide.
+        UnsupportedVersion: of another version.
+    """
+    found = parse(text)
+    tree = msgspec.to_builtins(found)
+    if rfc8785.dumps(tree) != text.encode("utf-8", errors="surrogatepass"):
+        raise InvalidRecord("the statement is not in canonical form")
+    if not _clean(tree):
+        raise InvalidRecord("control or text-direction characters in a statement")
+    return found
 
 
 def _check(found: Statement) -> None:
@@ -219,8 +228,6 @@ def _check(found: Statement) -> None:
     sizes = [one.size for one in found.earlier]
     if sizes != sorted(set(sizes)) or any(size >= found.size for size in sizes):
         raise InvalidRecord("expected earlier trees that grow, each smaller than the statement's")
-    if not _clean(msgspec.to_builtins(found)):
-        raise InvalidRecord("control or text-direction characters in a statement")
 
 
 def _clean(value: object) -> bool:

@@ -230,8 +230,7 @@ def _verify_signatures(ledger: Ledger, exhibit: Exhibit) -> None:
     if second is not None:
         sshsig.verify_by(second.key, second.signature, second.message, second.namespace)
     if isinstance(entry.record.body, Enrolled):
-        body = entry.record.body
-        statements.verify(statement.parse(body.statement), body.statement, body.signature)
+        statements.verify(entry.record.body.statement, entry.record.body.signature)
     if entry.quorum_signature and (second is None or second.signature != entry.quorum_signature):
         raise InvalidSignature("a quorum's signature on a record that needs none")
 

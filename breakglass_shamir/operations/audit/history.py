@@ -179,9 +179,9 @@ class _Set:
         said = statement.parse(body.statement)
         for epoch in said.epochs:
             self.epochs.setdefault(epoch.epoch_id, (seq, time))
-        offer = enrol_rules.offered(said)
-        if body.policy == enrol_rules.TAKEN and offer is not None:
-            self.policies.append(PolicyStory(seq, time, offer.digest, ()))
+        adopting = enrol_rules.adopting(said)
+        if body.policy == enrol_rules.TAKEN and adopting is not None:
+            self.policies.append(PolicyStory(seq, time, adopting.digest, ()))
 
     def _drill(
         self, record: Record, drill: str, epoch_id: str, sheets: tuple[str, ...], login: str, result: str,

@@ -152,7 +152,7 @@ def fingerprint(recorder: Recorder, path: Path) -> Package:
     found = package.read(path)
     if found.first.key != recorder.ledger.public_key:
         raise InvalidInput(
-            f"{path} was written by the terminal {found.first.terminal}, not by this one",
+            f"{path} was written by the terminal {found.first.terminal!r}, not by this one",
             hint="its fingerprint is on that terminal's screen: breakglass enrol fingerprint FILE, there",
         )
     return found

@@ -127,9 +127,8 @@ def _introduce(recorder: Recorder, found: Package) -> None:
     """Say what the file claims, before its fingerprint shows whose it is."""
     first = found.first
     sets = ", ".join(one.set for one in found.said)
-    recorder.desk.say(
-        f"this file says that it is of {first.terminal!r}, with {first.size} records on {first.time}: sets {sets}"
-    )
+    whose = f"this file says that it is of the terminal {first.terminal!r}"
+    recorder.desk.say(f"{whose}, with {first.size} records on {first.time}: sets {sets}")
     known = [log for log, one in recorder.state.terminals.items() if one.name == first.terminal and log != first.log]
     if known:
         recorder.desk.warn(

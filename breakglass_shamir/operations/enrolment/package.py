@@ -102,10 +102,8 @@ def parse(data: bytes) -> Package:
         UnsupportedVersion, InvalidRecord, InvalidSignature, InvalidProof: it is not whole, or was altered.
     """
     found = enrolment_file.from_bytes(data)
-    said = tuple(statement.parse(part.statement) for part in found.parts)
-    _check_one_moment(said)
-    for one, part in zip(said, found.parts, strict=True):
-        statements.verify(one, part.statement, part.signature)
+    _check_one_moment(tuple(statement.parse(part.statement) for part in found.parts))
+    said = tuple(statements.verify(part.statement, part.signature) for part in found.parts)
     held = tuple(_receipt(one, part.receipt) for one, part in zip(said, found.parts, strict=True))
     return Package(found.parts, said, held, found.successions, data)
 
