@@ -74,6 +74,7 @@ def _document(found: "Verified") -> dict[str, Any]:
     return {
         "records": report.records,
         "root": report.root,
+        "ended": report.state.ended.time if report.state.ended else None,
         "checked": report.checked,
         "passed_gates": report.passed_gates,
         "clock_steps_back": report.clock_steps_back,
@@ -84,7 +85,6 @@ def _document(found: "Verified") -> dict[str, Any]:
         "late_now": found.late_now,
         "witnesses": found.witnesses,
         "chains": found.chains,
-        "ended": report.state.ended.time if report.state.ended else None,
     }
 
 

@@ -5,6 +5,7 @@ Whoever carries the file is the attacker: it can be changed on the way, exchange
 """
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -28,9 +29,10 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.ledger import PolicyAdopted
 from breakglass_shamir.custody.records.monitoring import Heartbeat
-from breakglass_shamir.custody.records.openings import Cancelled, Declared, Refused
+from breakglass_shamir.custody.records.openings import Cancelled, Declared, Refused, UseEnded
 from breakglass_shamir.custody.records.retirement import RetiredAttested, TerminalRetired
-from breakglass_shamir.custody.records.sheets import SheetVoided
+from breakglass_shamir.custody.records.rotations import Applying, Countersigned
+from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack, SheetVoided
 from breakglass_shamir.errors import (
     BreakglassError,
     FingerprintMismatch,
@@ -50,6 +52,7 @@ from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.verify import verify
 from breakglass_shamir.operations.enrolment import exporting, importing, package
 from breakglass_shamir.operations.recorder import Recorder
+from tests.attacks import test_ledger_quorum_signature as quorum_signature
 from tests.attacks.test_every_gate import Quiet, replace_body
 from tests.attacks.test_ledger_quorum_signature import issued
 
@@ -441,6 +444,66 @@ def _append_told(terminal: Terminal, said: Statement, written: str, signature: s
     terminal.ledger.append(body, set_name=said.set)
 
 
+def _being_changed(terminal: Terminal) -> tuple[str, str]:
+    """Bring a terminal to where either of two credentials may be the living one."""
+    ledger = terminal.ledger
+    digest = policies.digest(quorum_signature.SOURCE).hex()
+    ledger.append(PolicyAdopted(source=quorum_signature.SOURCE, digest=digest), set_name="prod-db")
+    first = quorum_signature.deal()
+    second = quorum_signature.deal(2, first.envelope.core.epoch_id)
+    key, new = quorum_signature.key_of(first), quorum_signature.id_of(second)
+    ledger.append(issued(first), set_name="prod-db")
+    opening = ledger.append(quorum_signature.declared(), set_name="prod-db").digest
+    for body, by in (
+        (quorum_signature.opened(first), key), (issued(second), None),
+        (Countersigned(epoch_id=new, envelope_sha256=second.envelope.digest.hex()), key),
+        (ReadBack(epoch_id=new, sheets=("1.1", "1.2", "1.3")), None),
+        (Acknowledged(epoch_id=new, sheet="1.1", custodian="North", bag=""), None),
+        (Acknowledged(epoch_id=new, sheet="1.2", custodian="South", bag=""), None),
+        (UseEnded(outcome="done", classification="emergency"), None),
+        (Applying(old_epoch_id=quorum_signature.id_of(first), new_epoch_id=new), None),
+    ):  # fmt: skip
+        ledger.append(body, set_name="prod-db", opening=opening, set_key=by)
+    return quorum_signature.id_of(first), new
+
+
+def test_while_a_target_is_being_changed_both_credentials_open_at_the_other_terminal(
+    terminals: Callable[[str], Terminal], two: Terminal
+) -> None:
+    one = terminals("one")
+    first, second = _being_changed(one)
+    two.take(*one.export())
+    s = two.ledger.state.of("prod-db")
+    assert s.current == first
+    assert s.openable(first)
+    assert s.openable(second)
+
+
+def test_a_prepared_epoch_that_may_never_be_applied_is_not_told(
+    terminals: Callable[[str], Terminal], two: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = terminals("one")
+    monkeypatch.setattr(Ledger, "append", _until(Applying, Ledger.append))
+    with pytest.raises(_Stopped):
+        _being_changed(one)
+    assert one.ledger.state.of("prod-db").prepared
+    two.take(*one.export())
+    assert len(two.ledger.state.of("prod-db").epochs) == 1
+
+
+class _Stopped(Exception):
+    """A run ended here."""
+
+
+def _until(kind: type, append: Callable[..., Any]) -> Callable[..., Any]:
+    def stop(ledger: Ledger, body: Any, **place: Any) -> Any:
+        if isinstance(body, kind):
+            raise _Stopped
+        return append(ledger, body, **place)
+
+    return stop
+
+
 # --- what is not such a file --------------------------------------------------------------------------------
 
 NOT_FILES = (
@@ -459,9 +522,18 @@ def test_what_is_no_file_is_named_as_that(data: bytes, two: Terminal, tmp_path: 
     assert two.kinds() in (["ledger-started", "refused"], ["ledger-started"])
 
 
-def test_a_file_without_an_end_is_not_read_to_its_end(two: Terminal) -> None:
+def test_nothing_is_read_or_waited_for_without_an_end(two: Terminal, tmp_path: Path) -> None:
+    pipe, endless = tmp_path / "pipe", tmp_path / "endless"
+    os.mkfifo(pipe)
+    with endless.open("wb") as file:
+        file.truncate(enrolment_file.MAX_BYTES * 1000)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(InvalidInput, match="found something else"):
+            two.take(path, "")
+    with pytest.raises(InvalidInput, match="could not be read"):
+        two.take(tmp_path, "")
     with pytest.raises(InvalidInput, match="at most"):
-        two.take(Path("/dev/zero"), "")
+        two.take(endless, "")
 
 
 FIELDS = st.sampled_from(["parts", "type", "v", "successions", "statement", "signature", "receipt"])

@@ -1,19 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second terminal learns a set before the first night, and the first one what the second did."""
 
+import base64
 import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from breakglass_shamir.connectors.ssh.keygen import run_ssh_keygen
+from breakglass_shamir.crypto import keys
+from breakglass_shamir.custody.quorum.pool import Pool
+from breakglass_shamir.formats import share
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
-from tests.end_to_end.life import DECLARATION, NAME, Done, Life, assert_holds_no, secrets_on_paper
+from tests.end_to_end.life import (
+    DECLARATION,
+    NAME,
+    Done,
+    Life,
+    assert_holds_no,
+    secrets_on_paper,
+    texts_on_paper,
+)
 
 TWO = "terminal two"
 
@@ -163,14 +176,55 @@ def test_an_import_is_not_done_until_each_sink_works_or_is_declined_by_name(life
 
 
 def test_the_file_holds_no_share_no_credential_and_no_key(life: Life) -> None:
+    """In no layer of it: records and envelopes are base64 inside texts inside JSON."""
     out, _ = export(life)
-    data = out.read_bytes()
-    assert_holds_no(life.secret, "the export", data)
-    for secret in secrets_on_paper(life.sheets(1)):
-        assert_holds_no(secret, "the export", data)
-    assert b"PRIVATE KEY" not in data
-    assert (life.home / "terminal-key.pem").read_bytes().split(b"\n")[1] not in data
-    assert b"BGS1" not in data
+    found = b"\0".join(_layers(out.read_bytes()))
+    assert b"issued" in found, "the layers were not taken apart"
+    for secret in (life.secret, *secrets_on_paper(life.sheets(1))):
+        assert_holds_no(secret, "the export", found)
+    terminal_key = keys.seed_from_pem((life.home / "terminal-key.pem").read_bytes())
+    pool, shares = Pool({}), list[Secret]()
+    for texts in texts_on_paper(life.sheets(1)).values():
+        for text in texts:
+            pool.add(text)
+            if text.startswith(share.PREFIX):
+                shares.append(share.from_text(text).share.value)
+                assert text.removeprefix(share.PREFIX).encode() not in found
+    assert len(shares) >= 3
+    unsealed = pool.quorum().unseal()
+    for binary in (terminal_key, unsealed.set_key, *shares):
+        for form in (binary.reveal(), binary.reveal().hex().encode(), base64.b64encode(binary.reveal())[:40]):
+            assert form not in found
+    assert b"PRIVATE KEY" not in found
+
+
+def _layers(data: bytes) -> Iterator[bytes]:
+    """Yield data, and whatever JSON and base64 inside it decode to."""
+    yield data
+    try:
+        tree = json.loads(data)
+    except ValueError:
+        return
+    for text in _texts(tree):
+        if text.startswith("{"):
+            yield from _layers(text.encode())
+            continue
+        for word in text.split():
+            try:
+                inner = base64.b64decode(word, validate=True)
+            except ValueError:
+                continue
+            if len(inner) > 16:
+                yield from _layers(inner)
+                yield from _layers(inner[inner.find(b"{") :]) if b"{" in inner else ()
+
+
+def _texts(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, dict | list):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from _texts(item)
 
 
 def test_a_wrong_fingerprint_is_refused_and_a_slip_is_told_from_another_file(life: Life, two: Life) -> None:
@@ -245,6 +299,31 @@ def test_adopt_works_on_a_blank_home_and_holds_from_the_first_opening(life: Life
     assert blank.recombine("--no-reveal").exit == 7
     assert blank.run("audit", "verify").exit == 0
     assert blank.entries()[-1].record.set == NAME
+
+
+def test_a_policy_that_a_quorum_weakened_comes_with_its_signature(life: Life, two: Life) -> None:
+    enrol(life, two)
+    before = life.policy.read_text()
+    life.policy.write_text(before.replace("INC-[0-9]{4,}", "CHG-[0-9]{4,}"))
+    out, back = life.sheets(2), life.folder / "readback-2"
+    back.mkdir(exist_ok=True)
+    with life.office(2):
+        done = life.run(
+            "policy", "adopt", life.policy, "--scan", life.scans(1), "--out", out, "--readback", back,
+            "--ack", "1", "--ack", "2", "--timeout", "30",
+        )  # fmt: skip
+    assert done.exit == 0, done.err
+    found = enrol(life, two, "again")
+    assert (found["sets"][0]["policy"], found["sets"][0]["epoch"], found["successions"]) == ("taken", 2, 1)
+    with home.open_home(two.home) as ledger:
+        assert "CHG-" in ledger.state.of(NAME).policy_source
+    assert two.run("audit", "verify").exit == 0
+    # A terminal that comes later takes it, too, and judges the signature by the lineage that comes along.
+    late = life.beside("late")
+    shutil.rmtree(late.home, ignore_errors=True)
+    assert enrol(life, late, "late")["successions"] == 1
+    assert late.run("audit", "verify").exit == 0
+    assert late.status()["chain_whole"]
 
 
 def test_a_retired_set_is_retired_at_the_other_terminal(life: Life, two: Life) -> None:

@@ -146,8 +146,8 @@ def _told(line: list[EpochState]) -> Iterator[str]:
     for epoch in line:
         if epoch.told_by:
             found.setdefault(epoch.told_by, []).append(str(epoch.number))
-    for terminal, numbers in found.items():
-        yield f"the terminal {terminal} told of epoch {', '.join(numbers)}; its other records were not seen here"
+    for log, numbers in found.items():
+        yield f"the terminal of log {log} told of epoch {', '.join(numbers)}; its other records were not seen here"
 
 
 def _elsewhere(s: SetState, line: list[EpochState]) -> Iterator[str]:

@@ -219,7 +219,7 @@ def _told_of(epoch: EpochState, said: Statement, carried: CarriedEpoch) -> Epoch
     return replace(
         epoch, custodians=carried.custodians, former=carried.former, read_back=frozenset(carried.read_back),
         acknowledged=carried.acknowledged, voided=carried.voided, voided_on=carried.voided_on, proven=carried.proven,
-        recovered=False, pinned=True, accepted_at="", told_by=said.terminal, status=EpochStatus(carried.status),
+        recovered=False, pinned=True, accepted_at="", told_by=said.log, status=EpochStatus(carried.status),
     )  # fmt: skip
 
 
@@ -264,11 +264,11 @@ def _with_epochs(s: SetState, said: Statement, record: Record) -> SetState:
     for carried in said.epochs:
         new = replace(_as_known(s, said, carried), since=record.time)
         known = s.epochs.get(new.epoch_id)
-        s = with_epoch(s, new if known is None else _merged(known, new, said.terminal))
+        s = with_epoch(s, new if known is None else _merged(known, new, said))
     return s
 
 
-def _merged(known: EpochState, new: EpochState, terminal: str) -> EpochState:
+def _merged(known: EpochState, new: EpochState, said: Statement) -> EpochState:
     """Return what is known of an epoch with what another terminal tells of it.
 
     Raises:
@@ -277,16 +277,16 @@ def _merged(known: EpochState, new: EpochState, terminal: str) -> EpochState:
     same = (known.envelope.set_public_key, known.envelope.core) == (new.envelope.set_public_key, new.envelope.core)
     if not same or (known.envelope_sha256 and new.envelope_sha256 not in ("", known.envelope_sha256)):
         raise EnvelopeConflict(
-            f"the terminal {terminal} holds another envelope of epoch {known.number} than this ledger",
+            f"the terminal {said.terminal} holds another envelope of epoch {known.number} than this ledger",
             hint="keep both for the auditor: somebody with a quorum signed the second one",
         )
     voided, on = {**new.voided, **known.voided}, {**new.voided_on, **known.voided_on}
-    if not known.recovered and known.told_by != terminal:
+    if not known.recovered and known.told_by != said.log:
         return replace(known, voided=voided, voided_on=on, proven=known.proven or new.proven)
     whole = known if known.envelope_sha256 else new
     return replace(
         known, envelope=whole.envelope, envelope_sha256=whole.envelope_sha256, predecessor=whole.predecessor,
-        recovered=False, pinned=True, told_by=terminal, drill_envelope=known.drill_envelope or new.drill_envelope,
+        recovered=False, pinned=True, told_by=said.log, drill_envelope=known.drill_envelope or new.drill_envelope,
         proven=known.proven or new.proven, custodians=new.custodians, former=new.former,
         read_back=known.read_back | new.read_back, acknowledged=new.acknowledged, voided=voided, voided_on=on,
     )  # fmt: skip
@@ -320,7 +320,7 @@ def check_all(state: LedgerState, said: Statement, own_log: str) -> Mapping[str,
         for carried in said.epochs:
             epoch = _as_known(s, said, carried)
             known = s.epochs.get(epoch.epoch_id)
-            found[epoch.epoch_id] = epoch if known is None else _merged(known, epoch, said.terminal)
+            found[epoch.epoch_id] = epoch if known is None else _merged(known, epoch, said)
         offered(said)
     except BreakglassError as error:
         raise type(error)(f"set {said.set}: {error}", hint=error.hint) from error

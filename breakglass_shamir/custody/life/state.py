@@ -116,7 +116,7 @@ class EpochState:
     """Who attested here that its credential is dead."""
 
     told_by: str = ""
-    """Name of the pinned terminal that told of it, where no record here brought it; empty: it is known otherwise."""
+    """Log id of the pinned terminal that told of it, where no record here brought it; empty: it is known otherwise."""
 
     @property
     def epoch_id(self) -> str:

@@ -161,12 +161,12 @@ def _compare(found: Package, people: People, typed: str) -> None:
 def _sinks(recorder: Recorder, found: Package, declined: Sequence[str], people: People) -> dict[str, Outcome]:
     state = recorder.state
     new: dict[str, tuple[AnySink, ...]] = {}
+    offers = {said.set: offer for said in found.said if (offer := enrol_rules.offered(said)) is not None}
+    new_sinks.check_declined(declined, [offer.source for offer in offers.values()])
     for said in found.said:
         s = state.sets.get(said.set) or SetState(said.set)
-        offer = enrol_rules.offered(said)
-        if offer is not None and enrol_rules.outcome(s, said) == TAKEN:
-            new[said.set] = new_sinks.new_in(state, said.set, offer.source)
-    new_sinks.check_declined(declined, new)
+        if enrol_rules.outcome(s, said) == TAKEN:
+            new[said.set] = new_sinks.new_in(state, said.set, offers[said.set].source)
     for name, every in new.items():
         for sink in every:
             recorder.desk.say(f"{name}: the sink {sink.name} ({sink.__struct_config__.tag}) is new here")

@@ -8,7 +8,7 @@ Rules:
 3. Each other sink takes a test event, marked as one, or somebody declines it by its name. Nobody declines by silence.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,17 +52,21 @@ def new_in(state: LedgerState, set_name: str, source: str) -> tuple[AnySink, ...
     return tuple(one for one in policies.parse(source).alerts.sinks if sinks.to_json(one) not in known)
 
 
-def check_declined(names: Sequence[str], found: Mapping[str, tuple[AnySink, ...]]) -> None:
-    """Refuse to decline what does not come.
+def check_declined(names: Sequence[str], offered: Iterable[str]) -> None:
+    """Refuse to decline what no policy names.
+
+    Args:
+        names: what is declined.
+        offered: the policies that come.
 
     Raises:
-        InvalidInput: naming the sinks that do.
+        InvalidInput: naming the sinks there are.
     """
-    known = sorted({sink.name for every in found.values() for sink in every})
+    known = sorted({sink.name for source in offered for sink in policies.parse(source).alerts.sinks})
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InvalidInput(
-            f"expected --decline-sink to name a sink that is new here ({', '.join(known) or 'none'}), "
+            f"expected --decline-sink to name a sink of a policy that comes ({', '.join(known) or 'none'}), "
             f"got {', '.join(unknown)}"
         )
 

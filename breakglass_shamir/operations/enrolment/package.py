@@ -12,6 +12,8 @@ Rules:
 
 import hashlib
 import hmac
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +89,10 @@ def read(path: Path) -> Package:
         UnsupportedVersion, InvalidRecord, InvalidSignature, InvalidProof: it is not whole, or was altered.
     """
     try:
-        with path.open("rb") as file:
+        # A pipe that nobody writes to would be waited for without an end.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InvalidInput(f"expected a file at {path}, found something else")
             data = file.read(enrolment_file.MAX_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"{path} could not be read: {error.strerror}") from None
