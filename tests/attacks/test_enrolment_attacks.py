@@ -391,6 +391,15 @@ def test_a_policy_that_was_offered_before_does_not_undo_a_stricter_one(one: Term
     assert '"1h"' in two.ledger.state.of("prod-db").policy_source
 
 
+def test_a_policy_that_was_offered_before_undoes_nothing_that_is_neither_stricter_nor_weaker(
+    one: Terminal, two: Terminal
+) -> None:
+    two.take(*one.export())
+    two.adopt('belongs_to = "site two"\n' + SOURCE)
+    assert two.take(*one.export("again.json")).sets[0].policy == "kept"
+    assert "site two" in two.ledger.state.of("prod-db").policy_source
+
+
 def test_a_stricter_policy_is_taken(one: Terminal, two: Terminal) -> None:
     two.take(*one.export())
     one.adopt(STRICT)
@@ -574,8 +583,8 @@ def test_a_record_after_the_end_is_found_by_whoever_verifies(one: Terminal, monk
     one.ledger.append(TerminalRetired(reason="old", handed_on={}, retired=(), passed=("prod-db",)))
     with monkeypatch.context() as patch:
         patch.setattr(lifecycle, "refuse_ended", lambda _state: None)
-        one.ledger.append(Heartbeat(every_s=60))
-        one.ledger.append(Refused(stage="open", error="x", message="y"))
+        for number in range(40):
+            one.ledger.append(Heartbeat(every_s=0) if number % 2 else Refused(stage="open", error="x", message="y"))
     for full in (True, False):
         with pytest.raises(InvalidRecord, match="record 4: an illegal step: this terminal is retired"):
             verify(one.ledger, full=full)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a set: who may end it, what stands against it, and what is left of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from breakglass_shamir.custody.life import attesting, due, escalation, retire_rules
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.state import EpochStatus, Phase
+from breakglass_shamir.custody.life.state import EpochStatus, Phase, PinnedTerminal, Told
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested
 from breakglass_shamir.custody.records.rotations import Applying
@@ -185,6 +187,14 @@ def test_a_missing_sheet_stays_due_while_the_credential_may_live(credential: str
     assert found == left
     ((_, every),) = retire_rules.to_destroy(book.set)
     assert every == ("1.2", "1.3")
+
+
+def test_a_terminal_keeps_a_set_that_says_so_of_the_epoch_in_force_here() -> None:
+    book = in_custody()
+    pinned = {log: PinnedTerminal(f"terminal {log}", "key") for log in ("a", "b")}
+    state = replace(book.state, terminals=pinned)
+    told = {"a": Told(7, ONE), "b": Told(9, TWO), "c": Told(9, ONE)}
+    assert retire_rules.keepers(state, replace(book.set, told=told)) == {"a": "terminal a"}
 
 
 def test_sheets_of_a_living_set_are_still_not_destroyed() -> None:
