@@ -45,7 +45,7 @@ def test_a_quorum_retires_a_set_that_owes_nothing(life: Life) -> None:
     assert done.document["credential"] == "lives"
     assert done.document["to_destroy"] == [{"epoch": 1, "sheets": ["1.1", "1.2", "1.3"]}]
     assert "disable the account" in done.err
-    assert life.kinds()[-4:] == ["opened", "use-ended", "retired", "closed"]
+    assert life.kinds()[-5:] == ["opened", "use-ended", "proven", "retired", "closed"]
     assert life.entries()[-2].quorum_signature
     status = life.run("status", NAME)
     assert status.exit == 7

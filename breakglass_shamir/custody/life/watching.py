@@ -23,7 +23,6 @@ from breakglass_shamir.custody.records.drills import DrillEnded
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered
 from breakglass_shamir.custody.records.openings import Closed, Declared, Opened, Refused, UseEnded
 from breakglass_shamir.custody.records.record import Record
-from breakglass_shamir.custody.records.retirement import Retired
 from breakglass_shamir.custody.records.rotations import (
     Applied,
     Applying,
@@ -41,7 +40,7 @@ DEFAULT_SKEW_S = 120
 OWN = (
     Issued, Recovered, Proven, Opened, UseEnded, Applying,
     Applied, Waited, SessionsAwaited, SessionsEnded, Rejected,
-    NotBefore, OldDead, Closed, Retired,
+    NotBefore, OldDead, Closed,
 )  # fmt: skip
 """Records near which this program asks the target itself."""
 

@@ -16,8 +16,7 @@ What a record may say is for ``retire_rules.py``.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.connectors.port.answers import CheckResult
-from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.answers import Check, CheckResult
 from breakglass_shamir.custody.life import attesting, retire_rules
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.retire_rules import DEAD, GONE, LIVES, UNKNOWN
@@ -28,7 +27,6 @@ from breakglass_shamir.custody.records.openings import Closed, Refused, UseEnded
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested
 from breakglass_shamir.custody.records.words import check_human_text, printable
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidInput
-from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides, check_request
@@ -37,6 +35,8 @@ from breakglass_shamir.operations.printing import ceremony
 from breakglass_shamir.operations.printing.ceremony import Destruction
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.rotation import elsewhere
+from breakglass_shamir.operations.rotation.probing import Prober
 from breakglass_shamir.paper.reading.scan import Scanner
 
 USE_S = 3600
@@ -44,6 +44,9 @@ USE_S = 3600
 
 WORDS = (DEAD, GONE)
 """What people may attest of a credential."""
+
+_KNOWN = {CheckResult.ACCEPTED: LIVES, CheckResult.REFUSED: DEAD, CheckResult.UNKNOWN: UNKNOWN}
+"""What an answer of the target says of the credential."""
 
 _WAY_OUT = "rotate it first; or remove the account at the target, and have it attested: --attest gone"
 
@@ -101,12 +104,13 @@ def by_quorum(recorder: Recorder, ending: Ending, sources: Sources, scanner: Sca
     opened = opening.open_set(recorder, check_request(request), Overrides(), sources, scanner, "")
     try:
         recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
-        said, detail = _ask(recorder, opened)
-        recorder.desk.say(f"the target: {said}, {detail}")
-        _record(recorder, ending, said, detail, opened)
+        check = _ask(recorder, opened)
+        recorder.desk.say(f"the target was asked: {check.result} ({check.detail})")
+        elsewhere.note(recorder, opened.quorum.epoch_id, check)
+        _record(recorder, ending, _KNOWN[check.result], check.detail, opened)
     finally:
         opened.wipe()
-    return result(recorder, detail)
+    return result(recorder, check.detail)
 
 
 def by_word(recorder: Recorder, ending: Ending) -> RetiredSet:
@@ -149,29 +153,22 @@ def _checked(state: SetState, ending: Ending, *, always: bool = False) -> Ending
     return Ending(reason, names, ending.word)
 
 
-def _ask(recorder: Recorder, opened: OpenedSet) -> tuple[str, str]:
-    """Ask the target at every endpoint about the credential that was opened."""
+def _ask(recorder: Recorder, opened: OpenedSet) -> Check:
+    """Ask the target once at every endpoint: one that accepts is enough, only refusals everywhere are a refusal."""
     policy, source = opening.policy_of(recorder.set_state, opened.credential)
     if not source:
-        return UNKNOWN, "not asked: no adopted policy names the target"
+        return Check(CheckResult.UNKNOWN, "not asked: no adopted policy names the target")
     try:
         endpoints = targets.endpoints_of(policy, opened.credential)
     except BreakglassError as error:
-        return UNKNOWN, str(error)
-    answers = [_answer(one, opened.credential.secret) for one in endpoints]
-    results = {result for result, _ in answers}
-    words = printable("; ".join(f"{one.target}: {detail}" for one, (_, detail) in zip(endpoints, answers, strict=True)))
+        return Check(CheckResult.UNKNOWN, printable(str(error)))
+    prober = Prober()
+    said = [(one.target, prober.ask(one, opened.credential.secret)) for one in endpoints]
+    results = {check.result for _, check in said}
+    words = printable("; ".join(f"{where}: {check.detail}" for where, check in said))
     if CheckResult.ACCEPTED in results:
-        return LIVES, words
-    return (DEAD if results == {CheckResult.REFUSED} else UNKNOWN), words
-
-
-def _answer(connector: Connector, secret: Secret) -> tuple[CheckResult, str]:
-    try:
-        check = connector.check(secret)
-    except BreakglassError as error:
-        return CheckResult.UNKNOWN, str(error)
-    return check.result, check.detail
+        return Check(CheckResult.ACCEPTED, words)
+    return Check(CheckResult.REFUSED if results == {CheckResult.REFUSED} else CheckResult.UNKNOWN, words)
 
 
 def _record(recorder: Recorder, ending: Ending, said: str, detail: str, opened: OpenedSet) -> None:
