@@ -198,6 +198,12 @@ class HeldTooMuch(RefusedError):
         self.reasons = tuple(reasons)
 
 
+class UnprovenSuccession(RefusedError):
+    """An epoch is said to have followed another, and nothing that counts here proves it."""
+
+    id = "unproven-succession"
+
+
 class UnknownSet(RefusedError):
     """No set of this name in this ledger."""
 
@@ -318,6 +324,12 @@ class RecordMissing(IntegrityError):
 
     id = "record-missing"
     default_hint = "keep this ledger as it is, and the receipt or sheet: together they prove the removal"
+
+
+class FingerprintMismatch(IntegrityError):
+    """What people typed is not the fingerprint of this file and the key that signs it."""
+
+    id = "fingerprint-mismatch"
 
 
 class LedgerUnwritable(IntegrityError):

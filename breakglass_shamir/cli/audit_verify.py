@@ -74,6 +74,7 @@ def _document(found: "Verified") -> dict[str, Any]:
     return {
         "records": report.records,
         "root": report.root,
+        "ended": report.state.ended.time if report.state.ended else None,
         "checked": report.checked,
         "passed_gates": report.passed_gates,
         "clock_steps_back": report.clock_steps_back,
@@ -95,6 +96,8 @@ def _lines(found: "Verified") -> list[str]:
     lines += [chain.in_words() for chain in found.chains]
     lines += [f"the clock was set back before record {seq}" for seq in report.clock_steps_back]
     lines += [f"the clock was set forward before record {seq}" for seq in report.clock_steps_forward]
+    if report.state.ended:
+        lines.append(f"the terminal was retired {report.state.ended.time}: this log has ended")
     return lines + _silences(found)
 
 

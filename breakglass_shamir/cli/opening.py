@@ -22,7 +22,15 @@ from breakglass_shamir.cli.session import (
     sheets_from,
     target_options,
 )
-from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
+from breakglass_shamir.errors import (
+    BreakglassError,
+    IllegalState,
+    IntegrityError,
+    InvalidInput,
+    LedgerBusy,
+    LedgerUnwritable,
+    NoHome,
+)
 from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
@@ -164,8 +172,8 @@ def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
     Where it can be neither opened nor begun, one begins where ``--record-to`` says.
     """
     try:
-        _open_or_begin(terminal)
-    except (IntegrityError, InvalidInput) as error:
+        open_or_begin(terminal)
+    except (IntegrityError, InvalidInput, IllegalState) as error:
         if record_to is None:
             raise
         _begin_instead(terminal, record_to, error)
@@ -173,11 +181,18 @@ def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
     return recorder(terminal, name, record_to=record_to)
 
 
-def _open_or_begin(terminal: Terminal) -> None:
+def open_or_begin(terminal: Terminal) -> None:
+    """Begin a ledger where this machine has none.
+
+    Raises:
+        IllegalState: this terminal is retired.
+    """
+    from breakglass_shamir.custody.life import lifecycle
     from breakglass_shamir.ledger import home
 
     try:
-        home.open_home(terminal.home).close()
+        with home.open_home(terminal.home) as found:
+            lifecycle.refuse_ended(found.state)
     except NoHome:
         home.create(terminal.home, _machine()).close()
         terminal.warn(f"this machine had no ledger; a new one begins in {terminal.home}")

@@ -105,6 +105,11 @@ def receipts(set_name: str, short_id: str, opening: str, size: int, officers: It
     return (*(f"{first}-{name}{FILE_ENDING}" for name in found), f"{first}-slips.pdf")
 
 
+def brought_receipt(name: str) -> str:
+    """Return the file name of a receipt that came from another terminal, by what it is known as there."""
+    return f"{_plain(name)[:MAX_NAME_BYTES]}{FILE_ENDING}"
+
+
 def record(seq: int, ending: str = "") -> str:
     """Return the file name of an exported record, or of what belongs to it."""
     return f"{seq:06d}.json{ending}"

@@ -33,6 +33,7 @@ from breakglass_shamir.crypto.note import Checkpoint, sign_note
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.life.statement import NAMESPACE as STATEMENT_NAMESPACE
 from breakglass_shamir.custody.records import guard
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.ledger import LedgerStarted
@@ -187,6 +188,10 @@ class Ledger(StoredLog):
     def sign_receipt(self, receipt: Receipt) -> Receipt:
         """Return a receipt of this log with the terminal's signature."""
         return receipt.signed_by(self._key)
+
+    def sign_statement(self, text: str) -> str:
+        """Return the terminal's signature over what it tells another one of a set."""
+        return sshsig.sign(self._key, text.encode(), STATEMENT_NAMESPACE)
 
     def checkpoint(self) -> PrintedCheckpoint:
         """Return the tree as it stands, in the form a sheet witnesses."""

@@ -56,8 +56,8 @@ def test_a_blank_machine_rotates_what_it_opened(life: Life) -> None:
     assert not life.opens(life.secret)
     assert life.run("status").exit == 0
     refused = life.recombine("--exec", "true")
-    assert refused.exit == 4
-    assert "void" in refused.err
+    assert refused.exit == 3
+    assert "superseded" in refused.err
 
 
 def test_two_officers_are_asked_for_without_a_policy(life: Life) -> None:

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from breakglass_shamir.custody.life import holders
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.rules import good_epoch
-from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
+from breakglass_shamir.custody.life.rules import good_epoch, is_living_here
+from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.policy.weakening import weakenings
@@ -44,7 +44,7 @@ def policy_weakened(s: SetState, body: PolicyWeakened, record: Record, _d: bytes
         raise IllegalState("a policy that weakens a set is adopted by the quorum that opened it")
     if opening.declared.purpose != "rotation" or not s.openable(opening.epoch_id):
         raise IllegalState("a policy that weakens a set is adopted in a rotation, by a quorum that still counts")
-    if s.epochs[opening.epoch_id].recovered and any(_is_living_here(epoch) for epoch in s.epochs.values()):
+    if s.epochs[opening.epoch_id].recovered and any(is_living_here(epoch) for epoch in s.epochs.values()):
         raise IllegalState(
             "a policy that weakens a set this terminal issued is not adopted by sheets it knows from themselves alone",
             hint="rotate first; the epoch that is printed here may",
@@ -108,7 +108,3 @@ def _policy_in(s: SetState, body: PolicyAdopted | PolicyWeakened) -> Policy:
     if policies.digest(body.source).hex() != body.digest or policy.name != s.name:
         raise InvalidRecord("the adopted policy is of another set or has another digest")
     return policy
-
-
-def _is_living_here(epoch: EpochState) -> bool:
-    return epoch.status is EpochStatus.GOOD and not epoch.recovered

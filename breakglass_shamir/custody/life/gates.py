@@ -19,6 +19,9 @@ from breakglass_shamir.custody.policy import pattern
 from breakglass_shamir.custody.policy.filler import is_filler
 from breakglass_shamir.custody.policy.tables import Policy
 
+SUPERSEDED = "superseded"
+"""The gate that an epoch closes which another one has followed; see ``standing.py``."""
+
 GATES = {
     "class": "the incident class is not in the policy's list",
     "ticket": "the ticket does not match the policy's pattern",
@@ -34,7 +37,9 @@ GATES = {
     "witness": "a sheet or a receipt remembers another history of this ledger",
     "epoch": "the sheets are of an epoch this ledger does not know",
     "void": "the sheets, or their epoch, were voided",
+    SUPERSEDED: "another epoch has followed the one of the sheets",
     "alert": "no sink took the alert of the declaration in time",
+    "retired": "the set is out of service",
 }
 """Every gate and what it stands for."""
 
@@ -96,6 +101,7 @@ def before_declaring(
         goes_on: the declaration under way says the same and is gone on under; what it owes by itself is its own.
     """
     found = [
+        retired(state, request),
         *_by_policy(policy, request),
         _reason(request),
         _officers(policy, request),
@@ -123,6 +129,14 @@ def before_opening(state: SetState, now: Moment) -> list[Problem]:
     if age <= opening.declared.valid_for_s:
         return []
     return [Problem("declaration", f"the declaration is {age} s old, it held {opening.declared.valid_for_s} s")]
+
+
+def retired(state: SetState, request: Request) -> Problem | None:
+    """Stop what is not an emergency's business with a set that is out of service; a rotation that it owes may come."""
+    how = state.retired
+    if how is None or (request.purpose == "rotation" and state.rotation_debts):
+        return None
+    return Problem("retired", f"set {state.name} is retired since {how.at.time}: {how.reason}")
 
 
 def _clock(now: Moment, last: Moment | None) -> Problem | None:

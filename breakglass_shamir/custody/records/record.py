@@ -26,8 +26,10 @@ import rfc8785
 from breakglass_shamir.custody.records import guard
 from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
     ChangedOutside,
@@ -49,6 +51,7 @@ from breakglass_shamir.custody.records.openings import (
     Settled,
     UseEnded,
 )
+from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -91,11 +94,12 @@ AnyBody = (
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsAwaited
     | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
-    | TargetNamed | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched
+    | TargetNamed | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
+    | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
 )  # fmt: skip
 """Every record type."""
 
-QUORUM_SIGNED = (PolicyWeakened, Opened, Deferred, Countersigned)
+QUORUM_SIGNED = (PolicyWeakened, Opened, Deferred, Countersigned, Retired)
 """Record types that only a quorum could make: the set key signs them too."""
 
 DRILL_SIGNED = (Rehearsed,)

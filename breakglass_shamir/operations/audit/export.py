@@ -21,11 +21,12 @@ from pathlib import Path
 
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.custody import names
-from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.life import enrol_rules, recovery, statement
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.officer_keys import listed, revoked
 from breakglass_shamir.custody.policy.tables import Officer, Policy
+from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import OfficerSigned
 from breakglass_shamir.custody.records.sheets import CustodianSigned
@@ -56,12 +57,16 @@ NNNNNN.json.quorum.sig    a signature that only a quorum of sheets, or of drill 
 NNNNNN.json.officer.sig   an officer's signature, over the bytes of the declaration
 NNNNNN.json.custodian.sig a custodian's signature, over the bytes of the acknowledgement
 NNNNNN.json.recovery.json what recover.py left, with its .sig by the quorum
-allowed_signers           keys of the terminal, and of each epoch's quorum
+NNNNNN.json.statement.json what another terminal told of a set, with its .sig by that terminal
+allowed_signers           keys of the terminal, of those that told it of sets, and of each epoch's quorum
 officers-NNNNNN           keys of officers by the policy that record NNNNNN adopted, with the days they are valid
 custodians-NNNNNN         keys of custodians by that policy
 revoked-NNNNNN            what that policy revokes, for ssh-keygen -k
 terminal.pem              the terminal's key once more, for openssl
 records, signatures       what verify.sh goes through
+
+What another terminal proved, in a record of the type succession, is signed inside that record, with keys of that other
+log: breakglass audit verify checks it, verify.sh does not.
 
 """
 
@@ -196,6 +201,9 @@ def _line(ledger: Ledger, exhibit: Exhibit) -> str:
 def _policy(ledger: Ledger, seq: int) -> Policy:
     """Return the policy that a record adopted."""
     body = next(ledger.entries(seq)).record.body
+    offer = enrol_rules.offered(statement.parse(body.statement)) if isinstance(body, Enrolled) else None
+    if offer is not None:
+        return policies.parse(offer.source)
     if not isinstance(body, PolicyAdopted | PolicyWeakened):
         raise InvalidInput(f"expected record {seq} to adopt a policy")
     return policies.parse(body.source)
@@ -235,6 +243,9 @@ def _days(officer: Officer) -> list[str]:
 
 def _allowed_signers(ledger: Ledger) -> str:
     rows = [sshsig.allowed_signer("terminal", ledger.public_key, [sshsig.RECORD_NAMESPACE])]
+    for log, terminal in ledger.state.terminals.items():
+        key = sshsig.public_of_line(terminal.public_key)
+        rows.append(sshsig.allowed_signer(evidence.terminal_principal(log), key, [statement.NAMESPACE]))
     for name, state in ledger.state.sets.items():
         for epoch in state.epochs.values():
             principal = evidence.quorum_principal(epoch.envelope.core.epoch_id)

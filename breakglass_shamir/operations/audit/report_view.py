@@ -228,9 +228,10 @@ def _set(anchor: str, story: SetHistory, status: SetStatus | None, chain: Chain 
 
 def _of_epochs(of: SetPage) -> Iterable[Moment]:
     for epoch in of.story.epochs:
-        how = {"first": "the first", "pinned": "learned from its sheets, pinned by a receipt"}.get(
-            epoch.link, epoch.link
-        )
+        how = {
+            "first": "the first", "pinned": "learned from its sheets, pinned by a receipt",
+            "told": "told by a terminal that is pinned here",
+        }.get(epoch.link, epoch.link)  # fmt: skip
         how = "learned from its sheets, UNPINNED" if epoch.link == "unpinned" else how
         words = f"epoch {epoch.number} on {len(epoch.sheets)} sheets, {how}"
         yield Moment(epoch.since, epoch.seq, "epoch", words, f"#{of.anchor}-epochs", epoch.link == "unpinned")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.custody.life.drill_rules import CONTRARY
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import Phase
@@ -38,7 +39,7 @@ from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.rotation import naming
+from breakglass_shamir.operations.rotation import elsewhere, naming
 from breakglass_shamir.operations.rotation.naming import NOBODY_NAMED, Way
 from breakglass_shamir.operations.rotation.rotation import Rotation
 from breakglass_shamir.operations.targets import Named
@@ -219,6 +220,10 @@ def _log_in(opened: OpenedSet, way: Way) -> str:
     except BreakglassError as error:
         return f"no login: {error}"
     way.recorder.desk.say(f"{LOGIN}{check.result} ({check.detail})")
+    elsewhere.note(way.recorder, opened.quorum.epoch_id, check)
+    if check.result is CheckResult.REFUSED:
+        way_on = elsewhere.way_on(way.recorder, opened.quorum.epoch_id)
+        way.recorder.desk.warn(f"the target refuses this credential: {way_on}")
     return f"{LOGIN}{check.result}"
 
 

@@ -21,20 +21,21 @@ from dataclasses import replace
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import SetState
+from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.custody.records.openings import Cancelled, Settled, UseEnded
 from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.credential.readiness import Readiness
 from breakglass_shamir.operations.credential.recombine import OpeningResult, result
-from breakglass_shamir.operations.opening import opening
+from breakglass_shamir.operations.opening import interrupted, opening
 from breakglass_shamir.operations.opening.declaring import Overrides, check_request
 from breakglass_shamir.operations.opening.opening import OpenedSet, Wanted
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation.naming import NOBODY_NAMED, Way
-from breakglass_shamir.operations.rotation.rotation import Rotation
+from breakglass_shamir.operations.rotation.rotation import Rival, Rotation
 from breakglass_shamir.operations.targets import Named
 from breakglass_shamir.paper.reading.scan import Scanner
 
@@ -89,20 +90,23 @@ def rotate(
     opened = opening.open_set(
         recorder, request, Overrides(), sources, scanner, "", wanted=wanted, ready=readiness.check
     )
+    others = _rivals(recorder, opened)
     try:
         recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
         way = Way(recorder, opened.credential, named)
-        rotation = Rotation(recorder, way.policy(), way.source, opened.credential, opened.set_key, brought)
+        rotation = Rotation(recorder, way.policy(), way.source, opened.credential, opened.set_key, brought, others)
         if attest:
-            old = opened.quorum.epoch_id == recorder.set_state.current
+            old = opened.quorum.epoch_id == recorder.set_state.source
             new = _prepared(recorder, opened) if old else opened.credential
             rotation.attest(new, request.officers, request.reason)
         elif recorder.set_state.applying:
-            rotation.apply(_prepared(recorder, opened))
+            rotation.apply(_prepared_or_other(recorder, opened, rotation))
         else:
             _start(recorder, rotation, opened, printing, scanner)
     finally:
         opened.wipe()
+        for one in others:
+            one.credential.secret.wipe()
     return result(recorder, "not revealed")
 
 
@@ -171,13 +175,34 @@ def _start(
     rotation.finish(rotation.prepare(printing, scanner), printing, scanner)
 
 
+def _rivals(recorder: Recorder, opened: OpenedSet) -> tuple[Rival, ...]:
+    """Return the other epochs that follow the one to be rotated, of which quorums were scanned too."""
+    found = interrupted.rivals(recorder.set_state, opened.pool)
+    return tuple(Rival(one, _unsealed(one)) for one in found)
+
+
+def _prepared_or_other(recorder: Recorder, opened: OpenedSet, rotation: Rotation) -> Credential | None:
+    """Return the prepared epoch's credential; None where only another terminal's successor was scanned."""
+    try:
+        return _prepared(recorder, opened)
+    except InsufficientShares:
+        if not rotation.rivals:
+            raise
+        return None
+
+
 def _prepared(recorder: Recorder, opened: OpenedSet) -> Credential:
     """Return the prepared epoch's credential from its own sheets.
 
     Raises:
         InsufficientShares: no quorum of them was scanned.
     """
-    new = opened.pool.quorum(bytes.fromhex(recorder.set_state.prepared)).unseal()
+    return _unsealed(opened.pool.quorum(bytes.fromhex(recorder.set_state.prepared)))
+
+
+def _unsealed(found: Quorum) -> Credential:
+    """Return the credential of a quorum that is there beside the one that was opened."""
+    new = found.unseal()
     credential = Credential.from_bytes(new.plaintext)
     new.wipe()
     return credential

@@ -228,8 +228,10 @@ def _refuse_existing(recorder: Recorder) -> None:
     known = recorder.state.sets.get(recorder.set_name)
     if known is None or not known.current:
         return
+    if known.retired:
+        raise FileExists(f"set {recorder.set_name} was retired in this ledger", hint="give the new set another name")
     epoch = known.current_epoch
-    if epoch.proven or epoch.recovered or known.opening or known.past:
+    if epoch.proven or epoch.recovered or epoch.told_by or known.opening or known.past:
         raise FileExists(
             f"set {recorder.set_name} is in this ledger already",
             hint="a new epoch of it is made by: breakglass rotate",

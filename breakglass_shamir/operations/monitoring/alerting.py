@@ -144,9 +144,12 @@ def follow(home: Path, descriptor: int) -> None:
 def escalate(home: Path) -> None:
     """Record what is past its deadline, for each set that has somebody to tell; and what is not any more.
 
-    A ledger that cannot be written now keeps no alert from being delivered: the next round records it.
+    A terminal that is retired records nothing more; what waits is still delivered. A ledger that cannot be written now
+    keeps no alert from being delivered: the next round records it.
     """
     with suppress(LedgerUnwritable, LedgerBusy), homes.open_home(home, outboxes.BESIDE) as ledger:
+        if ledger.state.ended:
+            return
         for name, one in sorted(ledger.state.sets.items()):
             policy = policies.parse(one.policy_source) if one.policy_source else None
             if policy is None or not (policy.alerts.sinks or one.escalations):
@@ -179,10 +182,13 @@ def try_sink(state: LedgerState, name: str, make: Callable[[AnySink], Deliverer]
         raise InvalidInput(
             f"expected a sink that a policy names ({known}), got {name!r}", hint="sinks stand under [[alerts.sinks]]"
         )
-    return [_try(owner, sink, state, make) for owner, sink in found]
+    return [try_one(owner, sink, state, make) for owner, sink in found]
 
 
-def _try(owner: str, sink: AnySink, state: LedgerState, make: Callable[[AnySink], Deliverer]) -> Tried:
+def try_one(
+    owner: str, sink: AnySink, state: LedgerState, make: Callable[[AnySink], Deliverer] = deliverer
+) -> Tried:  # fmt: skip
+    """Send a marked test event to one sink, whether a policy here names it or not."""
     started, kind = time.monotonic(), str(sink.__struct_config__.tag)
     made = make(sink)
     try:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from breakglass_shamir.connectors.port.answers import Login, Logins
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.watch_rules import login_key
 from breakglass_shamir.custody.life.watching import DEFAULT_SKEW_S, Accounts
 from breakglass_shamir.custody.policy import source as policies
@@ -88,9 +89,10 @@ class Watch:
             runs_on: whether more rounds follow, so that no sign is given in each.
 
         Raises:
-            IllegalState: the set has no policy, or its connector cannot tell logins.
+            IllegalState: the set has no policy, its connector cannot tell logins, or this terminal is retired.
             LedgerUnwritable, LedgerBusy: it could not be recorded.
         """
+        lifecycle.refuse_ended(self.recorder.state)
         connectors = self._connectors()
         began = datetime.now(UTC)
         self._catch_up()
@@ -127,10 +129,11 @@ class Watch:
 
         Raises:
             InvalidInput: this is no call by ``pam_exec``.
-            IllegalState: the policy names no account.
+            IllegalState: the policy names no account, or this terminal is retired.
         """
         if "PAM_USER" not in environment or "PAM_TYPE" not in environment:
             raise InvalidInput("expected to be called by pam_exec, with PAM_USER and PAM_TYPE set")
+        lifecycle.refuse_ended(self.recorder.state)
         self._catch_up()
         account, wanted = environment["PAM_USER"], self._policy().target.account
         if not wanted:

@@ -182,6 +182,10 @@ def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
         command = breakglass("sign", recorder.set_name, options="--key KEYFILE")
         way = f"sign with: {command}, and repeat this command"
         return f"{way}; {override}" if emergency else way
+    if gate == gates.SUPERSEDED:
+        living = recorder.set_state.current_epoch
+        way = f"bring the sheets of epoch {living.number} ({living.short_id}), which is in force here"
+        return f"{way}; {override}" if emergency else f"{way}; {override}: breakglass recombine"
     if gate != "under-way" or under_way is None:
         return override if emergency else f"a drill or rotation overrides nothing; {override}: breakglass recombine"
     ended_as = "emergency" if under_way.declared.purpose == "emergency" else "drill"

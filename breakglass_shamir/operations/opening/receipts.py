@@ -88,9 +88,30 @@ def write_one(ledger: Ledger, identifier: str, out: Path) -> HeldReceipt:
         FileExists: the file is there and says something else.
         LedgerUnwritable: it could not be written.
     """
-    held = ledger_receipts.make(ledger, _find(ledger, identifier))
+    return write_record(ledger, _find(ledger, identifier), out)
+
+
+def write_record(ledger: Ledger, seq: int, out: Path) -> HeldReceipt:
+    """Write the receipt of the record with a number to a new file.
+
+    Raises:
+        InvalidProof: there is no such record.
+        FileExists: the file is there and says something else.
+        LedgerUnwritable: it could not be written.
+    """
+    held = ledger_receipts.make(ledger, seq)
     _write(out, held.to_text().encode())
     return held
+
+
+def keep(held: HeldReceipt, folder: Path, name: str) -> Path:
+    """Write a receipt that came from elsewhere into a folder; returns the file.
+
+    Raises:
+        FileExists: one of this name is there and says something else.
+        LedgerUnwritable: it could not be written.
+    """
+    return _write(names.inside(folder, names.brought_receipt(name)), held.to_text().encode())
 
 
 def read(paths: Iterable[Path], scanner: Scanner) -> list[tuple[str, HeldReceipt]]:

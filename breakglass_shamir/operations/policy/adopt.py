@@ -8,6 +8,8 @@ Rules:
    any other: declared, recorded, not revealed, and owed a rotation, which makes the epoch under the new policy.
 3. How many sheets are needed, and whose they are, changes with that epoch; printed sheets stay what they are.
 4. A refused adoption is recorded too.
+5. A set that this terminal does not know yet takes the policy before its sheets come: it holds from the first opening,
+   and that is said, since a name with a slip in it would be such a set as well.
 """
 
 from dataclasses import dataclass
@@ -85,7 +87,6 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
 
     Raises:
         InvalidPolicy: it is none.
-        UnknownSet: the ledger has no set of this name.
         PolicyWeakens: it weakens the set, and there are no sheets.
         IllegalState: it weakens the set, and a rotation is under way that ends first.
         RotationDue: it is in force, and the rotation that the quorum's opening owes was not done.
@@ -96,7 +97,7 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
     if new.name not in recorder.state.sets:
         policies.check_new(new)
     recorder.set_name = new.name
-    state = recorder.set_state
+    state = recorder.state.sets.get(new.name) or _unknown(recorder, new.name)
     if state.policy_source == source:
         return _result(recorder, (), changed=False, next_epoch=False)
     weaker, next_epoch = weakened_by(state, new), _waits_for_next_epoch(state, new)
@@ -112,9 +113,18 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
         recorder.desk.say("nothing of this weakens the set: no sheet was read")
     if next_epoch:
         recorder.desk.warn("who keeps the sheets, and how many are needed, changes with the next epoch: rotate")
-    if left := holders.departed(recorder.set_state):
+    if state.current and (left := holders.departed(recorder.set_state)):
         recorder.desk.warn(f"no custodian by this policy, but with a sheet: {', '.join(left)}; rotate")
     return _result(recorder, (), changed=True, next_epoch=next_epoch)
+
+
+def _unknown(recorder: Recorder, name: str) -> SetState:
+    """Return a set of which nothing is known, and say which sets are."""
+    known = ", ".join(sorted(recorder.state.sets)) or "none yet"
+    recorder.desk.warn(
+        f"this terminal does not know the set {name} (it knows {known}): the policy holds for the sheets that come"
+    )
+    return SetState(name)
 
 
 def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremony: Ceremony) -> None:
