@@ -182,7 +182,7 @@ class Hand(Recorder):
         self._world = terminal.world
 
     def append(self, body: AnyBody, *, set_key: Secret | None = None) -> Entry:
-        self._world.burn()
+        self._world.burn(str(body.__struct_config__.tag))
         entry = super().append(body, set_key=set_key)
         self._world.burn()
         return entry
@@ -292,7 +292,7 @@ class Target(Connector):
 
     def _rotate(self, old: Secret, new: Secret) -> None:
         world = self.world
-        world.burn()
+        world.burn("change")
         fault, world.fault = world.fault, ""
         if fault == "before" or world.deaf:
             raise ConnectorError("the connection was lost")
@@ -340,6 +340,9 @@ class World:
     fuse: int = -1
     """Places at which a run may be cut off that it still passes; negative: it is not."""
 
+    stop: str = ""
+    """Type of the record before which the power fails, or ``change``: before the target is changed."""
+
     def begin(self, pinned: set[tuple[str, str]], skews: tuple[int, ...] = (0, 0, 0)) -> None:
         """Let the first terminal issue the set, and the others learn it from its sheets."""
         made = first()
@@ -378,10 +381,10 @@ class World:
 
     # --- what happens in it ----------------------------------------------------------------------------------
 
-    def burn(self) -> None:
-        """Pass a place at which the power may fail."""
-        if self.fuse == 0:
-            self.fuse = -1
+    def burn(self, step: str = "") -> None:
+        """Pass a place at which the power may fail; ``step`` names it."""
+        if self.fuse == 0 or (step and step == self.stop):
+            self.fuse, self.stop = -1, ""
             raise Crash
         self.fuse -= self.fuse > 0
 
@@ -507,13 +510,13 @@ class World:
         except Crash:
             return "crashed"
         finally:
-            self.asking, self.fuse, self.fault = None, -1, ""
+            self.asking, self.fuse, self.fault, self.stop = None, -1, "", ""
         return ""
 
     def settle(self, name: str) -> str:
         """Do what the program says until a terminal owes no rotation; returns what is in the way, empty: nothing is."""
         said = ""
-        for _ in range(12):
+        for _ in range(60):
             self.end_use(name)
             s = self.terminals[name].set
             if not (s.rotation_debts or s.applying or s.prepared):

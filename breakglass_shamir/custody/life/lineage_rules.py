@@ -109,7 +109,8 @@ def against_attesting(s: SetState, epoch_id: str, officers: tuple[str, ...], *, 
         )
     if s.opening is not None and s.opening.epoch_id == epoch_id and not s.opening.use_ended:
         return f"epoch {epoch.number} is in use"
-    return attesting.against(policies.parse(s.policy_source) if s.policy_source else None, officers)
+    named = [name for name in officers if name.strip()]
+    return attesting.against(policies.parse(s.policy_source) if s.policy_source else None, named)
 
 
 def heard(s: SetState, epoch_id: str, answer: str, time: str) -> SetState:
