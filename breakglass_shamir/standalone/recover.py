@@ -1154,8 +1154,8 @@ class Session:
 
     def take_typed(self, text: str) -> None:
         """Take a typed line, with or without its number in front."""
-        match = re.fullmatch(r"([0-9]{1,2})\s*[:.)]\s*(.*)", text)
-        stated, body = (int(match[1]), match[2]) if match else (0, text)
+        match = re.match(r"([0-9]{1,2})\s*[:.)]", text)
+        stated, body = (int(match[1]), text[match.end() :].lstrip()) if match else (0, text)
         if match and not 1 <= stated <= LAST_CORE_LINE:
             raise Refused("malformed-text", f"lines are numbered 1 to {LAST_CORE_LINE}")
         expected = 1 if self.last_line in {0, 4, LAST_CORE_LINE} else self.last_line + 1

@@ -17,7 +17,9 @@ from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied,
 from breakglass_shamir.connectors.mysql import login
 from breakglass_shamir.hygiene import Secret
 
-_QUOTED = r"'(?:[^'\\]|\\.|'')*'"
+# Ends at its quotation mark, or with the text: a place where it began is never tried in vain.
+_QUOTED = r"'(?:[^'\\]|\\(?s:.)|'')*(?:'|\\?\Z)"
+_TEXT, _KEPT = re.compile(_QUOTED), re.compile(rf"(?<= AS ){_QUOTED}")
 _MARIADB_METHOD = re.compile(rf"(?: VIA | OR )(\w+)(?: (?:USING|AS) {_QUOTED})?", re.DOTALL)
 _MYSQL_METHOD = re.compile(r" IDENTIFIED WITH '?(\w+)'?")
 
@@ -78,7 +80,7 @@ class Session:
         ((current,),) = self.rows("SELECT CURRENT_USER()")
         ((definition,),) = self.rows("SHOW CREATE USER CURRENT_USER()")
         name, _, host = str(current).rpartition("@")
-        return Identity(name, host, _methods(str(definition)), re.sub(_QUOTED, "''", str(definition)))
+        return Identity(name, host, _methods(str(definition)), _TEXT.sub("''", str(definition)))
 
 
 @contextmanager
@@ -102,4 +104,4 @@ def _methods(definition: str) -> tuple[str, ...]:
         return ("mysql_native_password",)
     if " IDENTIFIED VIA " in definition:
         return tuple(_MARIADB_METHOD.findall(definition.partition(" IDENTIFIED")[2]))
-    return tuple(_MYSQL_METHOD.findall(re.sub(rf"(?<= AS ){_QUOTED}", "''", definition)))
+    return tuple(_MYSQL_METHOD.findall(_KEPT.sub("''", definition)))

@@ -49,10 +49,8 @@ MESSAGE_MAX = 8192
 PROCESSES_MAX = 65_536
 """Processes whose client is remembered, for the login that follows."""
 
-_AUTHORIZED = re.compile(
-    r"(?:replication )?connection authorized: user=(.+?)((?: (?:database|application_name)=| SSL | GSS ).*)?$",
-    re.DOTALL,
-)
+_AUTHORIZED = re.compile(r"(?:replication )?connection authorized: user=")
+_BEHIND_A_ROLE = re.compile(r" (?:database|application_name)=| SSL | GSS ")
 _REFUSED = re.compile(r'password authentication failed for user "([^"]*)"|role "([^"]*)" is not permitted to log in')
 _WORD_ON_A_LOGIN = re.compile(r"(?:replication )?connection authorized: |password authentication failed for |role ")
 _RECEIVED = re.compile(r"connection received: host=(\S+)")
@@ -109,16 +107,26 @@ def _logins(messages: Iterable[_Line], account: str, reading: Reading) -> Iterat
                 del sources[next(iter(sources))]
             sources[line.process] = received[1]
             continue
-        authorized, refused = _AUTHORIZED.match(line.message), _REFUSED.search(line.message)
-        name = authorized[1] if authorized else (refused[1] or refused[2]) if refused else None
+        accepted, name, detail = _told(line.message)
         if name == account:
-            detail = (authorized[2] or "").strip() if authorized else line.message.strip()
             source = line.source or sources.get(line.process, "")
             try:
-                yield Login(_time(line.at), account, source, authorized is not None, detail)
+                yield Login(_time(line.at), account, source, accepted, detail)
             except ConnectorError as doubt:
                 reading.miss("its time cannot be read with certainty")
                 yield doubt
+
+
+def _told(message: str) -> tuple[bool, str, str]:
+    """Return whether a message lets in, whom, and what else it says; nobody where it is about no login."""
+    authorized = _AUTHORIZED.match(message)
+    if authorized:
+        # A role has one character or more.
+        behind = _BEHIND_A_ROLE.search(message, authorized.end() + 1)
+        end = behind.start() if behind else len(message)
+        return True, message[authorized.end() : end], message[end:].strip()
+    refused = _REFUSED.search(message)
+    return False, (refused[1] or refused[2]) if refused else "", message.strip()
 
 
 def _concerns(head: str, since: datetime) -> bool:

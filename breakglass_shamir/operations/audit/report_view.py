@@ -32,7 +32,7 @@ from breakglass_shamir.operations.audit.story import (
 from breakglass_shamir.operations.audit.verification import Verified
 from breakglass_shamir.operations.monitoring.status import SetStatus
 
-_PROOF = re.compile(r"(?:(?P<where>.+?): )?(?P<which>new again|new|old): (?P<result>accepted|refused): (?P<words>.*)")
+_PROOF = re.compile(r"(?:(?P<where>.+?): )?(?P<which>new again|new|old): (?P<result>accepted|refused): ")
 
 ALARMING = frozenset({"changed-outside", "escalated"})
 """Types of events that stand out."""
@@ -183,10 +183,12 @@ def proof_table(proofs: Iterable[str]) -> tuple[Proven, ...]:
     """Put the words of a proof side by side, an endpoint a row; nothing where they are of another form."""
     rows: dict[str, dict[str, str]] = {}
     for line in proofs:
-        match = _PROOF.fullmatch(line)
+        match = _PROOF.match(line)
         if match is None:
             return ()
-        rows.setdefault(match["where"] or "the target", {})[match["which"]] = f"{match['result']}: {match['words']}"
+        rows.setdefault(match["where"] or "the target", {})[match["which"]] = (
+            f"{match['result']}: {line[match.end() :]}"
+        )
     return tuple(
         Proven(where, said.get("new", ""), said.get("old", ""), said.get("new again", ""))
         for where, said in rows.items()
