@@ -119,6 +119,10 @@ def _quorums(report: "Report") -> str:
 def _witness(one: "Witness") -> str:
     if one.verdict == "unwitnessed":
         return f"{one.source}: a {one.kind} of another log ({one.log_id.hex()}); it says nothing of this one"
+    if one.verdict == "unknown":
+        return (
+            f"{one.source}: proofs unknown: the envelope carries what this release does not know; ask a later release"
+        )
     if one.size <= 1:
         return f"{one.source}: a {one.kind} that saw the first record, as it is here"
     return f"{one.source}: a {one.kind} that saw {one.size} records, all of them as they are here"

@@ -21,6 +21,7 @@ from breakglass_shamir.operations.reading.files import is_other_encoding, utf8_t
 from breakglass_shamir.operations.recorder import Recorder
 
 if TYPE_CHECKING:
+    from breakglass_shamir.crypto.totp import TotpScheme
     from breakglass_shamir.operations.reading.sources import Sources
     from breakglass_shamir.operations.targets import Named
 
@@ -67,8 +68,8 @@ def read_secret(source: str, *, raw: bool) -> Secret:
     return clean_secret(_read_unseen(source, raw=raw), raw=raw)
 
 
-def read_seed(source: str) -> Secret:
-    """Read the seed of a second factor, as an ``otpauth://`` URI or in base32.
+def read_seed(source: str) -> "tuple[Secret, TotpScheme]":
+    """Read the seed of a second factor and how codes are made from it, as an ``otpauth://`` URI or in base32.
 
     Raises:
         InvalidInput: not readable, or neither of the two.

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.hygiene import Secret
@@ -194,7 +195,7 @@ class Home:
     @checked
     def split(
         self, policy: str, credential: Secret | None, printing: Printing, *, current: Secret | None = None,
-        kind: CredentialKind | None = None, totp_seed: Secret | None = None,
+        kind: CredentialKind | None = None, totp_seed: Secret | None = None, totp_scheme: TotpScheme = COMMON,
     ) -> SplitResult:  # fmt: skip
         """Put a credential on paper: the first epoch of a set (docs/guide-operator.md).
 
@@ -205,6 +206,7 @@ class Home:
             current: what opens the target now, when one is generated.
             kind: what the secret bytes are; None: as the policy says.
             totp_seed: seed of the account's second factor, which rides along.
+            totp_scheme: how one-time codes are made from it.
 
         Raises:
             InvalidPolicy: the policy does not describe a set.
@@ -215,10 +217,10 @@ class Home:
             InvalidInput: an argument of another type, or no place for sheets.
         """
         check_printing(printing)
-        terminal, word = self._terminal, kind.name.lower().replace("_", "-") if kind else None
+        terminal, word = self._terminal, kind.word if kind else None
         return split.split(
             terminal.at(""), policy, credential, printing, terminal.scanner, current=current, kind=word,
-            totp_seed=totp_seed,
+            totp_seed=totp_seed, totp_scheme=totp_scheme,
         )  # fmt: skip
 
     @checked

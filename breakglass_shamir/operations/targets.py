@@ -17,6 +17,7 @@ from pathlib import Path
 
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
+from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.custody.credential import Credential, CredentialKind
 from breakglass_shamir.custody.policy.source import BY_PEOPLE
 from breakglass_shamir.custody.policy.tables import Policy
@@ -29,6 +30,7 @@ _KINDS = {
     "token": CredentialKind.TOKEN,
     "opaque": CredentialKind.OPAQUE,
     "file": CredentialKind.FILE,
+    "list": CredentialKind.LIST,
 }
 """The policy's words for what the secret bytes are."""
 
@@ -115,7 +117,10 @@ def named_connector(named: Named, *, account_follows: bool = False) -> Connector
     raise refused
 
 
-def describe(policy: Policy, secret: Secret, *, kind: str | None = None, totp_seed: Secret | None = None) -> Credential:
+def describe(
+    policy: Policy, secret: Secret, *, kind: str | None = None, totp_seed: Secret | None = None,
+    totp_scheme: TotpScheme = COMMON,
+) -> Credential:  # fmt: skip
     """Put the secret together with all that a blank machine needs.
 
     Args:
@@ -123,6 +128,7 @@ def describe(policy: Policy, secret: Secret, *, kind: str | None = None, totp_se
         secret: the exact bytes.
         kind: what they are; None: as the policy says.
         totp_seed: of the account's second factor.
+        totp_scheme: how its codes are made.
 
     Raises:
         InvalidInput: too large, or the file of authorities cannot be read.
@@ -136,6 +142,7 @@ def describe(policy: Policy, secret: Secret, *, kind: str | None = None, totp_se
         ca_fingerprint=_ca_fingerprint(policy),
         hint=target.second_account,
         totp_seed=totp_seed,
+        totp_scheme=totp_scheme,
     )
 
 

@@ -78,7 +78,8 @@ MAX_INPUT_CHARACTERS = 4000
 
 LIVE, DRILL = 1, 2
 KIND_NAMES = {LIVE: "live", DRILL: "drill"}
-CREDENTIAL_KINDS = {1: "password", 2: "key pair", 3: "token", 4: "opaque", 5: "file"}
+CREDENTIAL_KINDS = {1: "password", 2: "key pair", 3: "token", 4: "opaque", 5: "file", 6: "passkey",
+                    7: "key certificate", 8: "list"}  # fmt: skip
 
 Seat = tuple[int, int]
 """Group and member, both from 1."""
@@ -97,10 +98,13 @@ class Refused(Exception):
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 VALUES = {character: value for value, character in enumerate(ALPHABET)}
-DROPPED = " \t\r\n\v\f-"
+WHITE_SPACE = " \t\r\n\v\f"
+"""What may stand around a text; no other character does, whatever Unicode calls a space."""
+DROPPED = WHITE_SPACE + "-"
 LINE_CHARACTERS = 24
 LINE_BYTES = 15
 FIRST_CORE_LINE, LAST_CORE_LINE = 5, 31
+CORE_LINES_MAX = LAST_CORE_LINE - FIRST_CORE_LINE + 1
 LOST_LINE = "?" * LINE_CHARACTERS
 
 
@@ -110,6 +114,14 @@ def normalise(text: str) -> str:
         raise Refused("malformed-text", "a character is not ASCII")
     kept = "".join(character for character in text if character not in DROPPED)
     return kept.upper().translate(str.maketrans("ILO", "110"))
+
+
+def body_of(text: str, prefix: str) -> str:
+    """Return what follows a prefix, white space at both ends left out. All of the text is ASCII."""
+    stripped = text.strip(WHITE_SPACE)
+    if not text.isascii() or stripped[: len(prefix)].upper() != prefix:
+        raise Refused("malformed-text", f"this is not a text that begins with {prefix}")
+    return stripped[len(prefix) :]
 
 
 def encode32(data: bytes) -> str:
@@ -310,10 +322,7 @@ class Reading:
 
 def share_symbols(text: str) -> str:
     """Return the 96 symbols of a share's text."""
-    stripped = text.strip()
-    if stripped[: len(SHARE_PREFIX)].upper() != SHARE_PREFIX:
-        raise Refused("malformed-text", "this is not the text of a share")
-    symbols = normalise(stripped[len(SHARE_PREFIX) :])
+    symbols = normalise(body_of(text, SHARE_PREFIX))
     if len(symbols) != SHARE_CHARACTERS:
         raise Refused("malformed-text", f"a share has {SHARE_CHARACTERS} characters, not {len(symbols)}")
     if any(symbol not in VALUES and symbol != "?" for symbol in symbols):
@@ -631,6 +640,25 @@ def decrypt(key: bytes, nonce: bytes, header: bytes, ciphertext: bytes) -> bytes
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Fields of tag, length and value (README.md of the specification)
+
+TAG_OPTIONAL = 128  # who does not know a tag from here on may do without it, and need not say so
+
+
+def read_fields(data: bytes) -> dict[int, bytes] | None:
+    """Return the values by tag, in order; None where the bytes are not whole fields in strict order."""
+    fields: dict[int, bytes] = {}
+    offset = last = 0
+    while offset < len(data):
+        tag, end = data[offset], offset + 3 + int.from_bytes(data[offset + 1 : offset + 3], "big")
+        value = data[offset + 3 : end]
+        if tag <= last or not value or end > len(data):
+            return None
+        fields[tag], offset, last = value, end, tag
+    return fields
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Envelope and core (4-envelope.md)
 
 ENVELOPE_PREFIX = "BGE1:"
@@ -692,6 +720,10 @@ class Envelope:
     commitments: dict[Seat, bytes]
     set_public_key: bytes
     set_name: str
+    made: str
+    """When and by which release, as far as the envelope says it."""
+    unknown: list[int]
+    """Tags of extensions that make the proofs unknown: they may mean what this program does not know."""
     sha256: str
 
     def accepts(self, share: Share) -> bool:
@@ -740,12 +772,42 @@ def parse_envelope(data: bytes) -> Envelope:
     key = cursor.take(32)
     cursor.take(8 + 32 + 8 + 8 + 32)  # predecessor, policy digest, log id, tree size, tree root: for a ledger
     name = set_name(cursor.take(cursor.number(1)))
+    made, unknown = read_extensions(cursor.take(cursor.number(2)))
     signature = cursor.take(64)
     cursor.end()
     if hashlib.sha256(key).digest()[:8] != core.epoch_id:
         raise Refused("invalid-envelope", "the set key does not belong to the epoch id")
     verify_signature(key, b"breakglass-shamir envelope\x00" + data[:-64], signature)
-    return Envelope(core, commitments, key, name, hashlib.sha256(data).hexdigest())
+    return Envelope(core, commitments, key, name, made, unknown, hashlib.sha256(data).hexdigest())
+
+
+EXTENSION_BYTES_MAX = 1024
+LAST_SECOND = 253402300799  # of the year 9999
+EXT_CREATED, EXT_RELEASE, EXT_SECOND_KEY = 1, 2, 3
+
+
+def read_extensions(block: bytes) -> tuple[str, list[int]]:
+    """Return when and by what an envelope was made, and the tags that make its proofs unknown."""
+    fields = read_fields(block)
+    if fields is None or len(block) > EXTENSION_BYTES_MAX:
+        raise NO_ENVELOPE
+    created, release = fields.get(EXT_CREATED), fields.get(EXT_RELEASE, b"")
+    if created is not None and len(created) != 8:
+        raise NO_ENVELOPE
+    if len(release) > 32 or any(not 0x20 <= byte <= 0x7E for byte in release):
+        raise NO_ENVELOPE
+    if len(fields.get(EXT_SECOND_KEY, bytes(32))) != 32:
+        raise NO_ENVELOPE
+    unknown = [tag for tag in fields if EXT_RELEASE < tag < TAG_OPTIONAL]
+    when = [] if created is None else [instant(int.from_bytes(created, "big"))]
+    return ", ".join([*when, *([f"release {release.decode()}"] if release else [])]), unknown
+
+
+def instant(seconds: int) -> str:
+    """Write an instant for people; what no calendar holds as a number."""
+    if seconds > LAST_SECOND:
+        return f"{seconds} s after 1970"
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def set_name(data: bytes) -> str:
@@ -771,10 +833,7 @@ class Code:
 
 def read_code(text: str) -> Code:
     """Read one ``BGE1:`` code."""
-    stripped = text.strip()
-    if stripped[: len(ENVELOPE_PREFIX)].upper() != ENVELOPE_PREFIX or not stripped.isascii():
-        raise Refused("malformed-text", "this is not the text of an envelope")
-    rest = stripped[len(ENVELOPE_PREFIX) :]
+    rest = body_of(text, ENVELOPE_PREFIX)
     if ":" not in rest:
         return Code(1, 1, "", decode32(normalise(rest)))
     match = re.fullmatch(r"([1-9][0-9]?)/([1-9][0-9]?):([^:]*):([^:]*)", rest)
@@ -784,6 +843,19 @@ def read_code(text: str) -> Code:
     if len(hash4) != 4 or any(character not in VALUES for character in hash4):
         raise Refused("malformed-text", "this is not the text of an envelope")
     return Code(int(match[1]), int(match[2]), hash4, decode32(normalise(match[4])))
+
+
+Batches = dict[tuple[int, str], dict[int, Code]]
+"""Codes of envelopes that are not complete yet, by number of codes and hash, then by index."""
+
+
+def collect(batches: Batches, code: Code) -> bytes | None:
+    """Take one code; return the joined bytes once its envelope is complete. The last reading of a code counts."""
+    batch = batches.setdefault((code.count, code.hash4), {})
+    batch[code.index] = code
+    if len(batch) < code.count:
+        return None
+    return join_codes(batches.pop((code.count, code.hash4)))
 
 
 def join_codes(codes: dict[int, Code]) -> bytes:
@@ -804,6 +876,8 @@ def read_core_lines(lines: Sequence[str], checked: Iterable[int] = ()) -> bytes:
     """
     kept = {n - FIRST_CORE_LINE: decode32(lines[n - FIRST_CORE_LINE]) for n in checked}
     for attempt in (list(lines), [*lines, LOST_LINE]):
+        if len(attempt) > CORE_LINES_MAX:
+            break
         received, erased = decode_damaged("".join(attempt))
         for padding in range(LINE_BYTES):
             core = repair_core(received, set(erased), padding, kept)
@@ -837,49 +911,96 @@ def repair_core(received: bytes, erased: set[int], padding: int, kept: dict[int,
 # ---------------------------------------------------------------------------------------------------------------------
 # Credential (5-plaintext.md)
 
-TEXT_TAGS = {3: "account", 4: "target", 5: "ca_fingerprint", 6: "hint"}
-TAG_KIND, TAG_SECRET, TAG_TOTP = 1, 2, 7
-TAG_OPTIONAL = 128  # tags from here on may be ignored by who does not know them
-SECRET_BYTES_MAX, FIELD_BYTES_MAX = 4096, 512
+TEXT_TAGS = {3: "account", 4: "target", 5: "ca_fingerprint", 6: "hint", 11: "rp_id"}
+BYTE_TAGS = {12: "user_handle", 13: "credential_id", 15: "certificate"}
+TAG_KIND, TAG_SECRET, TAG_TOTP, TAG_LAST = 1, 2, 7, 15
+NUMBER_TAGS = {8: ("totp_algorithm", 1, 1), 9: ("totp_digits", 1, 6), 10: ("totp_period", 2, 30), 14: ("counter", 4, 0)}
+"""Name, length in bytes, and the common value, which is never written."""
+LENGTHS = {TAG_KIND: (1, 1), TAG_SECRET: (1, 4096), 12: (1, 64), 13: (1, 1023), 15: (1, 4096),
+           **{tag: (size, size) for tag, (_, size, _) in NUMBER_TAGS.items()}}  # fmt: skip
+FIELD_BYTES_MAX = 512
+TOTP_HASHES = {1: "sha1", 2: "sha256", 3: "sha512"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Credential:
-    """What was sealed. ``texts`` has the fields of TEXT_TAGS that are present."""
+    """What was sealed. ``texts`` has the fields of TEXT_TAGS that are present, ``data`` those of BYTE_TAGS."""
 
     kind: int
     secret: bytes = dataclasses.field(repr=False)
     texts: dict[str, str]
     totp_seed: bytes = dataclasses.field(repr=False)
+    data: dict[str, bytes]
+    numbers: dict[str, int]
+    """Every number of NUMBER_TAGS, the common value where none was written."""
+    others: dict[int, bytes] = dataclasses.field(repr=False)
+    """Fields that this program does not know, by tag, exact bytes."""
+
+    @property
+    def kind_name(self) -> str:
+        """The kind in words, unknown ones by their number."""
+        return CREDENTIAL_KINDS.get(self.kind, f"kind {self.kind}")
 
 
 def read_credential(plaintext: bytes) -> Credential:
-    """Parse a plaintext, strictly."""
+    """Parse a plaintext, strictly in what is known; what is not known is kept, and never refused."""
     altered = Refused("decryption-failed", "the credential is not as it must be")
-    later = Refused("unsupported-version", "the credential is of another version")
     if plaintext[:1] != b"\x01":
-        raise later
-    fields: dict[int, bytes] = {}
-    offset = 1
-    while offset < len(plaintext):
-        tag, end = plaintext[offset], offset + 3 + int.from_bytes(plaintext[offset + 1 : offset + 3], "big")
-        value = plaintext[offset + 3 : end]
-        if tag <= max(fields, default=0) or not value or end > len(plaintext):
-            raise altered
-        fields[tag], offset = value, end
-    if any(TAG_TOTP < tag < TAG_OPTIONAL for tag in fields):
-        raise later
-    fields = {tag: value for tag, value in fields.items() if tag < TAG_OPTIONAL}
-    limits = {TAG_KIND: 1, TAG_SECRET: SECRET_BYTES_MAX}
-    if any(len(value) > limits.get(tag, FIELD_BYTES_MAX) for tag, value in fields.items()):
+        raise Refused("unsupported-version", "the credential is of another version")
+    fields = read_fields(plaintext[1:])
+    if fields is None or not {TAG_KIND, TAG_SECRET} <= set(fields):
         raise altered
-    if TAG_SECRET not in fields or fields.get(TAG_KIND, b"\x00")[0] not in CREDENTIAL_KINDS:
+    for tag, value in fields.items():
+        least, most = LENGTHS.get(tag, (1, FIELD_BYTES_MAX))
+        usual = tag in NUMBER_TAGS and int.from_bytes(value, "big") == NUMBER_TAGS[tag][2]
+        zero = tag in {8, 9, 10} and not any(value)
+        if tag <= TAG_LAST and (usual or zero or not least <= len(value) <= most):
+            raise altered
+    if TAG_TOTP not in fields and {8, 9, 10} & set(fields):
         raise altered
     try:
         texts = {name: fields[tag].decode() for tag, name in TEXT_TAGS.items() if tag in fields}
     except UnicodeDecodeError:
         raise altered from None
-    return Credential(fields[TAG_KIND][0], fields[TAG_SECRET], texts, fields.get(TAG_TOTP, b""))
+    data = {name: fields[tag] for tag, name in BYTE_TAGS.items() if tag in fields}
+    numbers = {name: int.from_bytes(fields[tag], "big") if tag in fields else usual
+               for tag, (name, _, usual) in NUMBER_TAGS.items()}  # fmt: skip
+    others = {tag: value for tag, value in fields.items() if tag > TAG_LAST}
+    return Credential(fields[TAG_KIND][0], fields[TAG_SECRET], texts, fields.get(TAG_TOTP, b""), data, numbers, others)
+
+
+def more_of(credential: Credential) -> str:
+    """Write for people what a credential has besides its secret and texts: some of it is secret."""
+    rows = [f"{name}: {data.hex()}" for name, data in credential.data.items() if name != "certificate"]
+    rows += [f"counter: {credential.numbers['counter']}"] * (CREDENTIAL_KINDS.get(credential.kind) == "passkey")
+    certificate = credential.data.get("certificate", b"")
+    plain = all(0x20 <= byte <= 0x7E or byte == 0x0A for byte in certificate)
+    rows += [f"certificate:\n{certificate.decode() if plain else certificate.hex()}"] * bool(certificate)
+    rows += [f"field {tag}, in hexadecimal: {value.hex()}" for tag, value in credential.others.items()]
+    if credential.kind not in CREDENTIAL_KINDS:
+        rows.append(f"exact bytes of the secret, in hexadecimal: {credential.secret.hex()}")
+    return "".join(f"{row}\n" for row in rows)
+
+
+def warnings_of(credential: Credential) -> list[str]:
+    """Say what this program does not know of a credential. Nothing in it is secret."""
+    said = []
+    if credential.kind not in CREDENTIAL_KINDS:
+        said.append(
+            f"this program does not know {credential.kind_name} of credential: its exact bytes are what you get"
+        )
+    strange = [tag for tag in credential.others if tag < TAG_OPTIONAL]
+    if strange:
+        said.append(f"this program does not know some fields of the credential, tags {listed(strange)}")
+    if credential.totp_seed and not can_make_codes(credential):
+        algorithm, digits, period = (credential.numbers[f"totp_{name}"] for name in ("algorithm", "digits", "period"))
+        said.append(f"this program cannot make its one-time codes: algorithm {algorithm}, {digits} digits, {period} s")
+    return [f"WARNING: {text}" for text in said]
+
+
+def can_make_codes(credential: Credential) -> bool:
+    """Tell whether the hash and the number of digits are known."""
+    return credential.numbers["totp_algorithm"] in TOTP_HASHES and 6 <= credential.numbers["totp_digits"] <= 10
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1018,7 +1139,7 @@ class Session:
         self.held: list[Held] = []
         self.epochs: dict[bytes, Epoch] = {}
         """By epoch id; the last one is what answers refer to."""
-        self.codes: dict[tuple[int, str], dict[int, Code]] = {}
+        self.codes: Batches = {}
         self.share_lines: dict[int, str] = {}
         self.core_lines: dict[int, str] = {}
         self.checked: set[int] = set()
@@ -1027,7 +1148,7 @@ class Session:
 
     def take(self, line: str) -> None:
         """Answer one line of input."""
-        text = line.strip()
+        text = line.strip(WHITE_SPACE)
         typed = text[:5].upper() not in {SHARE_PREFIX, ENVELOPE_PREFIX}
         if not text or not typed:
             self.finish_lines()
@@ -1047,15 +1168,15 @@ class Session:
             self.take_share(share_symbols(text))
             return
         code = read_code(text)
-        batch = self.codes.setdefault((code.count, code.hash4), {})
-        word = "seen already" if batch.get(code.index) == code else "accepted"
-        batch[code.index] = code
+        before = self.codes.get((code.count, code.hash4), {}).get(code.index)
+        data = collect(self.codes, code)
+        if data is not None:
+            self.take_envelope(parse_envelope(data))
+            return
+        batch = self.codes[code.count, code.hash4]
         missing = [i for i in range(1, code.count + 1) if i not in batch]
-        if missing:
-            self.say(f"{word}: code {code.index} of {code.count} of an envelope; still missing: {listed(missing)}")
-        else:
-            del self.codes[code.count, code.hash4]
-            self.take_envelope(parse_envelope(join_codes(batch)))
+        word = "seen already" if before == code else "accepted"
+        self.say(f"{word}: code {code.index} of {code.count} of an envelope; still missing: {listed(missing)}")
 
     # Shares
 
@@ -1154,8 +1275,8 @@ class Session:
 
     def take_typed(self, text: str) -> None:
         """Take a typed line, with or without its number in front."""
-        match = re.match(r"([0-9]{1,2})\s*[:.)]", text)
-        stated, body = (int(match[1]), text[match.end() :].lstrip()) if match else (0, text)
+        match = re.match(r"([0-9]{1,2})[ \t]*[:.)]", text)
+        stated, body = (int(match[1]), text[match.end() :].lstrip(" \t")) if match else (0, text)
         if match and not 1 <= stated <= LAST_CORE_LINE:
             raise Refused("malformed-text", f"lines are numbered 1 to {LAST_CORE_LINE}")
         expected = 1 if self.last_line in {0, 4, LAST_CORE_LINE} else self.last_line + 1
@@ -2204,6 +2325,11 @@ def say_origin(opened: Opened) -> None:
     say(f"UNPINNED: compare with your ledger or a receipt: set public key {opened.set_public_key.hex()}")
     if opened.envelope:
         say(f"envelope SHA-256 {opened.envelope.sha256}")
+        if opened.envelope.made:
+            say(f"made: {opened.envelope.made}")
+        if opened.envelope.unknown:
+            say(f"WARNING: proofs unknown: the envelope carries tags {listed(opened.envelope.unknown)}, which this "
+                "program does not know; it opens all the same")  # fmt: skip
 
 
 def ask_use(options: argparse.Namespace) -> None:
@@ -2247,26 +2373,40 @@ def as_screen(credential: Credential) -> str:
     result = f"secret ({len(credential.secret)} bytes{form}{edge}):\n{shown_secret}\n"
     if credential.totp_seed:
         seed = base64.b32encode(credential.totp_seed).decode().rstrip("=")
-        now = totp(credential.totp_seed, int(time.time()))
-        result += f"TOTP seed (base32): {seed}\nTOTP now (6 digits, 30 s, SHA-1): {now}\n"
-    return result
+        result += f"TOTP seed (base32): {seed}\n"
+        if can_make_codes(credential):
+            scheme = credential.numbers
+            algorithm, digits, period = (
+                TOTP_HASHES[scheme["totp_algorithm"]],
+                scheme["totp_digits"],
+                scheme["totp_period"],
+            )
+            now = totp(credential.totp_seed, int(time.time()), algorithm, digits, period)
+            result += f"TOTP now ({digits} digits, {period} s, {algorithm}): {now}\n"
+    return result + more_of(credential)
 
 
-def totp(seed: bytes, seconds: int) -> str:
-    """Return the code of a half minute (RFC 6238, its defaults)."""
-    digest = hmac.digest(seed, struct.pack(">Q", seconds // 30), "sha1")
+def totp(seed: bytes, seconds: int, algorithm: str = "sha1", digits: int = 6, period: int = 30) -> str:
+    """Return the code of a moment (RFC 6238)."""
+    digest = hmac.digest(seed, struct.pack(">Q", seconds // period), algorithm)
     offset = digest[-1] & 15
-    return f"{(int.from_bytes(digest[offset : offset + 4], 'big') & 0x7FFFFFFF) % 1000000:06d}"
+    number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
+    return str(number % 10**digits).zfill(digits)
 
 
 def reveal(credential: Credential, options: argparse.Namespace, terminal: bool) -> None:
     """Let the credential out, the way that was chosen."""
-    say(f"kind: {CREDENTIAL_KINDS[credential.kind]}")
+    say(f"kind: {credential.kind_name}")
+    for warning in warnings_of(credential):
+        say(warning)
     for name, text in credential.texts.items():
         say(f"{name}: {shown(text)}")
     if options.out:
         create(Path(options.out), credential.secret)
         say(f"the secret is in {shown(options.out)}, {len(credential.secret)} bytes")
+        if more_of(credential):
+            create(Path(options.out + ".more"), more_of(credential).encode())
+            say(f"what else belongs to it is in {shown(options.out)}.more")
         if credential.totp_seed:
             create(Path(options.out + ".totp"), base64.b32encode(credential.totp_seed).rstrip(b"="))
             say(f"the TOTP seed, in base32, is in {shown(options.out)}.totp")
@@ -2274,6 +2414,8 @@ def reveal(credential: Credential, options: argparse.Namespace, terminal: bool) 
         sys.stdout.buffer.write(credential.secret)
         if credential.totp_seed:
             say("a TOTP seed belongs to it: use --out or a terminal to get it")
+        if more_of(credential):
+            say("more than the secret belongs to it: use --out or a terminal to get it")
     else:
         show(as_screen(credential), terminal)
     sys.stdout.buffer.flush()

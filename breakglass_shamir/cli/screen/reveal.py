@@ -23,7 +23,7 @@ from breakglass_shamir.cli.screen.private import PrivateScreen
 from breakglass_shamir.cli.screen.signals import Ended
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.errors import InvalidInput
-from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.opening.described import details
 
 TITLE = "BREAK-GLASS CREDENTIAL"
 """What stands above a credential."""
@@ -99,9 +99,8 @@ class _Shown:
             self._page += sum(key in _TURNING_KEYS for key in keys or b"")
 
     def _row_by_row(self) -> None:
-        seed = self._credential.totp_seed
         rows = [text[_INDENT:] for text in self._rows(len(_COUNTED))]
-        for number, text in enumerate([*rows, *([_code_of(seed)] if seed else [])], 1):
+        for number, text in enumerate([*rows, *_code_of(self._credential)], 1):
             self._screen.show_row(_COUNTED.format(number) + text)
             while not _ends(self._screen.device.read(self._end - time.monotonic())):
                 if time.monotonic() >= self._end:
@@ -119,9 +118,8 @@ class _Shown:
         return [*status, "", *body[start : start + room]]
 
     def _status(self, left: float, page: int, pages: int) -> list[str]:
-        seed = self._credential.totp_seed
         words = [
-            *([_code_of(seed)] if seed else []),
+            *_code_of(self._credential),
             *([f"page {page} of {pages}, Space turns it"] if pages > 1 else []),
             f"this screen clears itself in {int(left) + 1:4} s",
             "Enter clears it now",
@@ -135,6 +133,7 @@ class _Shown:
             ("account", clean(one.account)),
             ("target", clean(one.target)),
             *_secret(one.secret.reveal(), self._screen.device, room),
+            *((label, clean(text)) for label, text in details(one)),
             ("hint", clean(one.hint)),
             ("TOTP", "the one-time code of this moment stands beside the countdown" if one.totp_seed else ""),
         ]
@@ -192,14 +191,17 @@ def _cut_between_words(text: str, room: int) -> list[str]:
     return [*pieces, text]
 
 
-def _code_of(seed: Secret) -> str:
+def _code_of(credential: Credential) -> list[str]:
+    """Return the one-time code of this moment, as people read it aloud; nothing without a second factor."""
     from breakglass_shamir.crypto import totp
 
+    if credential.totp_seed is None:
+        return []
     try:
-        code = totp.code_at(seed, time.time())
+        code = totp.code_at(credential.totp_seed, time.time(), credential.totp_scheme)
     except Exception:  # whatever is wrong with the seed, the credential beside it must be shown
-        return "no code: the seed cannot be used"
-    return f"code {code.text[:3]} {code.text[3:]} for {code.seconds_left:2} s"
+        return ["no code: the seed cannot be used"]
+    return [f"code {code.text[:3]} {code.text[3:]} for {code.seconds_left:2} s"]
 
 
 def _warn(device: Device, words: str) -> None:

@@ -19,7 +19,7 @@ from breakglass_shamir.formats.structure import Group, Seat, Structure
 RevealMode = Literal["exec", "show", "no-reveal"]
 """How a credential may leave the program."""
 
-CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file"]
+CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file", "list"]
 """What the secret bytes are."""
 
 Fingerprint = Annotated[

@@ -71,7 +71,7 @@ class Opened(Body, frozen=True, tag="opened"):
     program: str
     """The command that was given the credential, without its arguments."""
     witnessed: str
-    """``consistent``, ``unwitnessed`` or ``inconsistent``: the sheets' checkpoint against this log."""
+    """``consistent``, ``unwitnessed``, ``unknown`` or ``inconsistent``: the sheets' checkpoint against this log."""
     pinned: bool
 
 

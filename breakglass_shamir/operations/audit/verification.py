@@ -11,7 +11,7 @@ Rules:
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from breakglass_shamir.custody.life.chain import Chain, chain_of
@@ -25,7 +25,7 @@ from breakglass_shamir.ledger.times import Silence
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.paper.reading.scan import Scanner
 
-CONSISTENT, UNWITNESSED = "consistent", "unwitnessed"
+CONSISTENT, UNWITNESSED, UNKNOWN = "consistent", "unwitnessed", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class Witness:
     """``receipt`` or ``sheet``."""
 
     verdict: str
-    """``consistent``; ``unwitnessed``: of another log; else what does not agree, in words."""
+    """``consistent``; ``unwitnessed``: of another log; ``unknown``: consistent, but the envelope carries what this
+    release does not know; else what does not agree, in words."""
 
     size: int
     """Records it remembers."""
@@ -115,7 +116,10 @@ def _ask_sheet(ledger: Ledger, source: str, envelope: Envelope) -> Asked:
     printed = envelope.checkpoint
     sheet = f"the sheet of {envelope.set_name}, epoch {envelope.core.epoch},"
     asked = Witness(source, "sheet", "", printed.size, printed.log_id)
-    return _ask(ledger, asked, lambda: receipt.check_sheet(ledger, printed, sheet))
+    witness, problem = _ask(ledger, asked, lambda: receipt.check_sheet(ledger, printed, sheet))
+    if envelope.extensions.unknown and problem is None:
+        witness = replace(witness, verdict=UNKNOWN)
+    return witness, problem
 
 
 def _ask(ledger: Ledger, witness: Witness, check: Callable[[], None]) -> Asked:

@@ -32,7 +32,7 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.credential.readiness import NO_TARGET, Readiness
-from breakglass_shamir.operations.opening import opening, reveal
+from breakglass_shamir.operations.opening import described, opening, reveal
 from breakglass_shamir.operations.opening.declaring import NOBODY, Overrides, check_request
 from breakglass_shamir.operations.opening.opening import OpenedSet
 from breakglass_shamir.operations.opening.signing import Signers
@@ -180,9 +180,10 @@ def _use(recorder: Recorder, request: Request, use: Use, opened: OpenedSet, way:
     """Reveal in the way that was asked for, and wait for the end of the use; returns how it ended."""
     if request.mode == "exec":
         recorder.desk.say(f"the credential goes to {use.command[0]}")
+        for warning in described.warnings(opened.credential, whole=False):
+            recorder.desk.warn(warning)
         _record_use(recorder, InUse())
-        seed = opened.credential.totp_seed
-        outcome = reveal.run_command(use.command, opened.credential.secret, totp_seed=seed, output=use.command_output)
+        outcome = reveal.run_command(use.command, opened.credential, output=use.command_output)
         return _end_use(recorder, outcome, use.classification or request.purpose)
     if request.mode == "no-reveal":
         return _end_use(recorder, _log_in(opened, way), use.classification or request.purpose)
@@ -191,6 +192,8 @@ def _use(recorder: Recorder, request: Request, use: Use, opened: OpenedSet, way:
 
 def _show(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> str:
     policy, _ = opening.policy_of(recorder.set_state)
+    for warning in described.warnings(opened.credential, whole=True):
+        recorder.desk.warn(warning)
     _record_use(recorder, InUse())
     recorder.desk.show(opened.credential, policy.reveal.show_for.seconds)
     said = recorder.desk.until_use_ends(_closed_elsewhere(recorder), _seconds_left(recorder))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
@@ -67,6 +68,7 @@ def split(
     current: Secret | None = None,
     kind: str | None = None,
     totp_seed: Secret | None = None,
+    totp_scheme: TotpScheme = COMMON,
 ) -> SplitResult:
     """Put a credential on paper.
 
@@ -79,6 +81,7 @@ def split(
         current: what opens the target now, when one is generated.
         kind: what the secret bytes are; None: as the policy says.
         totp_seed: seed of the account's second factor, which rides along.
+        totp_scheme: how one-time codes are made from it.
 
     Raises:
         InvalidPolicy: the policy file does not describe a set.
@@ -111,7 +114,7 @@ def split(
     if secret is None:
         secret, proven = policy.rotation.generator.draw(), "unproven"
     number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
-    credential = targets.describe(policy, secret, kind=kind, totp_seed=totp_seed)
+    credential = targets.describe(policy, secret, kind=kind, totp_seed=totp_seed, totp_scheme=totp_scheme)
     epoch = seal_epoch(policy, source, credential, recorder.ledger.checkpoint(), number, NO_PREDECESSOR)
     printed = print_epoch(epoch, printing, scanner, recorder.desk)
     _record(recorder, epoch, proven, printed)

@@ -94,9 +94,7 @@ class OpenedSet:
 
     def wipe(self) -> None:
         """Wipe what can be wiped."""
-        self.credential.secret.wipe()
-        if self.credential.totp_seed:
-            self.credential.totp_seed.wipe()
+        self.credential.wipe()
         self.set_key.wipe()
 
 
@@ -413,6 +411,11 @@ def _witness(recorder: Recorder, found: Quorum, pool: Pool, brought: Receipts) -
     if said.verdict == "unwitnessed" and found.known:
         recorder.desk.say(
             "unwitnessed: these sheets were printed by another terminal, and remember nothing of this one"
+        )
+    if said.verdict == "unknown":
+        recorder.desk.warn(
+            "proofs unknown: an envelope carries what this release does not know; it opens all the same, and a later "
+            "release must verify it"
         )
     return said
 

@@ -26,6 +26,7 @@ from breakglass_shamir.custody.records.epochs import Issued
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope
+from breakglass_shamir.formats.extensions import Extensions
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.operations.desk import Desk
@@ -37,15 +38,13 @@ from breakglass_shamir.paper.drawing.typeface import drawable
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.sizes import Paper
 from breakglass_shamir.standalone import recover
+from breakglass_shamir.version import __version__
 
 SALT_BYTES = 16
 """Salt of the policy digest in the envelope."""
 
 DEFAULT_TIMEOUT_S = 600.0
 """How long to wait for people with scans and sheets."""
-
-MAX_TYPED_SECRET_BYTES = 128
-"""Above this the envelope's core is not printed for typing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,6 @@ class Epoch:
     drill: Sealed = field(repr=False)
     salt: bytes
     predecessor: bytes
-    typed_core: bool
 
     @property
     def number(self) -> int:
@@ -119,15 +117,15 @@ def seal_epoch(
     """Seal a credential and, apart from it, the drill that stands in for it."""
     salt = random_bytes(SALT_BYTES)
     digest = policies.salted_digest(salt, source)
+    extensions = Extensions(int(datetime.now(UTC).timestamp()), __version__)
 
     def facts(kind: Kind, before: bytes) -> Facts:
-        return Facts(kind, policy.name, number, policy.structure, digest, checkpoint, before)
+        return Facts(kind, policy.name, number, policy.structure, digest, checkpoint, before, extensions)
 
     with credential.to_bytes() as plaintext:
         live = seal(facts(Kind.LIVE, predecessor), plaintext)
     drill = seal(facts(Kind.DRILL, NO_PREDECESSOR), of_a_drill().to_bytes())
-    typed = len(credential.secret) <= MAX_TYPED_SECRET_BYTES
-    return Epoch(policy, source, live, drill, salt, predecessor, typed)
+    return Epoch(policy, source, live, drill, salt, predecessor)
 
 
 def file_names(policy: Policy, number: int) -> tuple[str, ...]:
@@ -214,13 +212,12 @@ def _name_on_paper(name: str) -> str:
 def _content(epoch: Epoch, envelope: Envelope, share: Share) -> SheetContent:
     return content_of(
         envelope, share, custodian=epoch.policy.custodian((share.group, share.member)),
-        belongs_to=epoch.policy.belongs_to, printed_on=datetime.now(UTC).date(), typed_core=epoch.typed_core,
+        belongs_to=epoch.policy.belongs_to, printed_on=datetime.now(UTC).date(),
     )  # fmt: skip
 
 
 def content_of(
     envelope: Envelope, share: Share, *, custodian: str, belongs_to: str, printed_on: date, bag_serial: str = "",
-    typed_core: bool = True,
 ) -> SheetContent:  # fmt: skip
     """Return what the page of one share says: a sheet, or for a drill share a drill card.
 
@@ -231,10 +228,9 @@ def content_of(
         belongs_to: whom it is returned to when it is found.
         printed_on: the day.
         bag_serial: of the tamper-evident bag; empty leaves a line to fill in.
-        typed_core: whether the back of a sheet carries the core as typed lines, where those are few enough.
     """
     structure, live = envelope.core.structure, share.kind is Kind.LIVE
-    lines = envelope.core.to_lines() if live and typed_core else ()
+    lines = envelope.core.to_lines() if live else ()
     return SheetContent(
         kind="live" if live else "drill",
         set_name=_name_on_paper(envelope.set_name),
