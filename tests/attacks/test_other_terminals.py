@@ -5,7 +5,7 @@ One target, three terminals in memory, the program's own use cases (``tests/prop
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
@@ -239,7 +239,7 @@ def _signed_as_something_else(proof: SuccessionProof) -> SuccessionProof:
     return msgspec.structs.replace(proof, terminal_signature=proof.countersignature)
 
 
-ALTERED = {
+ALTERED: dict[str, Callable[[SuccessionProof], SuccessionProof]] = {
     "the old-dead record signed by a stranger's terminal": _resigned,
     "the countersignature of a stranger": _countersigned_by_a_stranger,
     "a signature made for another purpose": _signed_as_something_else,

@@ -553,7 +553,7 @@ def bring(brought: tuple[str, ...]) -> Sources:
 
 def issued(made: Sealed, predecessor: bytes, proven: str) -> Issued:
     policy = policies.parse(SOURCE)
-    epoch = sheets.Epoch(policy, SOURCE, made, drill(), bytes(16), predecessor, typed_core=False)
+    epoch = sheets.Epoch(policy, SOURCE, made, drill(), bytes(16), predecessor)
     return epoch.record(proven)
 
 
@@ -586,7 +586,7 @@ def _seal(
     _policy: Any, _source: str, credential: Credential, _printed: Any, number: int, before: bytes
 ) -> sheets.Epoch:
     made = seal(facts(number, before), credential.to_bytes())
-    return sheets.Epoch(policies.parse(SOURCE), SOURCE, made, drill(), bytes(16), before, typed_core=False)
+    return sheets.Epoch(policies.parse(SOURCE), SOURCE, made, drill(), bytes(16), before)
 
 
 def _print(world: World) -> Callable[..., Any]:
