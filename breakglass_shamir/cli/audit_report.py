@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from breakglass_shamir.cli.screen.terminal import Terminal
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal, warn_of
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.audit.report import Written
@@ -30,9 +30,11 @@ def report(
     Epochs, sheets and what is owed are always whole; --since leaves out what was over before. A log that does not
     hold gives a page that says so, and exit code 5.
     """
+    from breakglass_shamir.ledger import guarded
     from breakglass_shamir.operations.audit import report as operation
     from breakglass_shamir.operations.monitoring import alerting
 
+    warn_of(terminal, guarded.look(terminal.home))
     if sheets:
         harden(terminal)
     wanted = operation.Wanted(set_name, since, True if full else None, receipts, sheets)

@@ -46,23 +46,27 @@ def status(terminal: Terminal, name: str, form: str) -> int:
 
         terminal.result(None, prometheus(found, life).splitlines())
         return 0
-    due = silence.late or any(one.due or one.debts for one in found)
-    terminal.table({"sets": found, "due": due, "silence": silence}, HEAD, [_row(one) for one in found])
+    due = bool(silence.late or life.copies or any(one.due or one.debts for one in found))
+    terminal.table(
+        {"sets": found, "due": due, "silence": silence, "copies": life.copies}, HEAD, [_row(one) for one in found]
+    )
     if not terminal.as_json:
-        silent = [(f"OVERDUE  {life.said}", "red")] if silence.late else []
-        terminal.verdicts([*silent, *(one for one in _verdicts(found) if not (silent and one == NOTHING_DUE))])
+        own = [(f"COPIED?  this ledger: {one}", "red") for one in life.copies]
+        own += [(f"OVERDUE  {life.said}", "red")] if silence.late else []
+        terminal.verdicts([*own, *(one for one in _verdicts(found) if not (own and one == NOTHING_DUE))])
     return DUE if due else 0
 
 
 def _read(terminal: Terminal, name: str) -> "tuple[list[SetStatus], Life]":
     from breakglass_shamir.ledger import clock
-    from breakglass_shamir.operations.monitoring import alerting, heartbeat
+    from breakglass_shamir.operations.monitoring import alerting, forks, heartbeat
     from breakglass_shamir.operations.monitoring import status as operation
     from breakglass_shamir.operations.monitoring.formats import Life
 
     with recorder(terminal, name) as opened:
         found = operation.status(opened.state, name, undelivered=alerting.undelivered(terminal.home))
-        return found, Life(opened.state.terminal, heartbeat.silence(opened.state, clock.now()))
+        silence, copies = heartbeat.silence(opened.state, clock.now()), forks.signs(opened.ledger)
+        return found, Life(opened.state.terminal, silence, copies)
 
 
 def _plugin(terminal: Terminal, name: str) -> int:

@@ -215,6 +215,11 @@ def _close_void(found: Office) -> None:
     found.append(SheetVoided(epoch_id=id_of(found.made[0]), sheet="1.1", reason="seen by a visitor"))
 
 
+def _close_home(found: Office) -> None:
+    found.custody()
+    found.ledger.path.parent.chmod(0o777)
+
+
 CLOSERS: dict[str, Callable[[Office], None]] = {
     "class": _asks(incident_class="coffee-outage"),
     "ticket": _asks(ticket="soon"),
@@ -231,6 +236,7 @@ CLOSERS: dict[str, Callable[[Office], None]] = {
     "witness": _close_witness,
     "epoch": _close_epoch,
     "void": _close_void,
+    "home": _close_home,
 }
 """Each gate and what closes it, and it alone."""
 

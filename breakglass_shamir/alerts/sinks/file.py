@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A file of JSON lines, for a collector that reads files; appended to, flushed to disk, mode 0600.
 
-``fsync`` is the acknowledgement. A line that a crash cut is ended before the next one begins, so that one line is
-lost to a reader at most, and that one comes again.
+``fsync`` is the acknowledgement, and that the path still leads to the file that was written: one that was removed or
+replaced meanwhile has no reader. A line that a crash cut is ended before the next one begins, so that one line is lost
+to a reader at most, and that one comes again.
 """
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import Deliverer
 from breakglass_shamir.custody.policy.sinks import FileSink
+from breakglass_shamir.ledger import durable
 
 
 class File(Deliverer):
@@ -20,7 +23,7 @@ class File(Deliverer):
 
     def __init__(self, sink: FileSink) -> None:
         super().__init__(sink.name)
-        self._path = sink.path
+        self._path = Path(sink.path)
 
     def _deliver(self, events: Sequence[Event]) -> None:
         lines = b"".join(event.json + b"\n" for event in events)
@@ -32,3 +35,6 @@ class File(Deliverer):
             while remaining:
                 remaining = remaining[file.write(remaining) :]
             os.fsync(descriptor)
+            if not size:
+                durable.sync_folder(self._path.parent)
+            durable.require_same(self._path, durable.identity(os.fstat(descriptor)))

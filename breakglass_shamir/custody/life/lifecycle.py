@@ -39,7 +39,7 @@ from breakglass_shamir.custody.life import (
     watch_rules,
 )
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.state import LedgerState, SetState
+from breakglass_shamir.custody.life.state import MARK_DIGITS, LedgerState, SetState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
@@ -140,8 +140,22 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
             raise IllegalState(f"set {record.set} is not in this ledger")
         current = SetState(record.set)
     changed = _RULES[type(body)](current, body, record, data)
-    changed = replace(changed, history=history.follow(changed.history, body, Moment.of(record)))
+    changed = replace(
+        changed,
+        history=history.follow(changed.history, body, Moment.of(record)),
+        marks=_marks(current, changed, record, data),
+    )
     return replace(state, sets={**state.sets, record.set: changed})
+
+
+def _marks(before: SetState, after: SetState, record: Record, data: bytes) -> Mapping[str, str]:
+    """Mark what this record began, and forget what is neither owed nor escalated, since the record before."""
+    began = [debt.id for debt in after.debts if debt.id.endswith(f"-{record.seq}")]
+    if not began and not before.marks:
+        return before.marks
+    known = {debt.id for debt in (*before.debts, *after.debts)} | before.escalations.keys() | after.escalations.keys()
+    kept = {subject: mark for subject, mark in before.marks.items() if subject in known}
+    return {**kept, **dict.fromkeys(began, records.digest(data)[:MARK_DIGITS])}
 
 
 def _heartbeat(state: LedgerState, body: Heartbeat) -> LedgerState:

@@ -21,6 +21,9 @@ from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.structure import Seat
 
+MARK_DIGITS = 8
+"""Hexadecimal digits of a record's SHA-256 that mark what it began."""
+
 ROTATION = "rotation"
 """Kind of the debt that only a proven rotation settles."""
 
@@ -248,6 +251,10 @@ class SetState:
 
     escalations: Mapping[str, Escalation] = field(default_factory=dict)
     """What is past its deadline and was told so, by its subject, until it is settled."""
+
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """Of what is owed or was escalated under the number of a record: the first ``MARK_DIGITS`` digits of its SHA-256,
+    so that two copies of a log that went on separately do not tell of two things under one name."""
 
     @property
     def policy_digest(self) -> str:

@@ -25,10 +25,12 @@ _PREFIX = "BREAKGLASS"
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How long a terminal's ledger has been silent."""
+    """How a terminal's ledger itself is: how long it has been silent, and whether it seems to be a copy."""
 
     terminal: str
     silence: Silence
+    copies: tuple[str, ...] = ()
+    """What shows that its ledger was copied or set back, a sentence each."""
 
     @property
     def said(self) -> str:
@@ -45,7 +47,8 @@ class Life:
 def nagios(sets: Sequence[SetStatus], life: Life) -> tuple[str, int]:
     """Return the line of a plugin and its exit code: critical is what is urgent, warning what is due."""
     late = [life.said] if life.silence.late else []
-    urgent = [*(late if life.long else []), *(f"{one.name}: {what}" for one in sets for what in one.urgent)]
+    copied = [f"this ledger: {one}" for one in life.copies]
+    urgent = [*copied, *(late if life.long else []), *(f"{one.name}: {what}" for one in sets for what in one.urgent)]
     rest = [f"{one.name}: {what}" for one in sets for what in one.due if what not in one.urgent]
     rest += [] if life.long else late
     code = CRITICAL if urgent else WARNING if rest else OK
@@ -81,6 +84,7 @@ def _of_terminal(life: Life) -> dict[str, tuple[str, list[str]]]:
         "silence_seconds": ("Time since the last record of this ledger.", silence.seconds),
         "silence_promised_seconds": ("Within how long the last heartbeat promised another record.", silence.every_s),
         "silence_late": ("Whether the silence is longer than promised.", int(silence.late)),
+        "copy_signs": ("What shows that this ledger was copied or set back.", len(life.copies)),
     }
     if not silence.every_s:
         del found["silence_promised_seconds"]

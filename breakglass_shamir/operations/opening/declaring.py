@@ -24,7 +24,7 @@ from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.opening import signing
 from breakglass_shamir.operations.opening.signing import Signers
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recorder import GIVE_IT_BACK, Recorder
 
 DEFAULT_VALID_FOR_S = 1800
 """How long a declaration holds where no policy says otherwise."""
@@ -101,7 +101,9 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     if not request.use_for_s:
         request = replace(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
     goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
-    problems = gates.before_declaring(policy, state, request, clock.now(), last=last, goes_on=goes_on)
+    problems = gates.before_declaring(
+        policy, state, request, clock.now(), last=last, goes_on=goes_on, others=recorder.guard().problems
+    )
     if under_way is not None and goes_on:
         overridden = {debt.kind for debt in state.debts if debt.opening == under_way.id}
         problems = [problem for problem in problems if problem.gate not in overridden]
@@ -179,6 +181,9 @@ def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
     override = f"an emergency may pass with --override {gate} --override-reason R"
     if gate == "signatures":
         way = f"sign with: breakglass sign {recorder.set_name} --key KEYFILE, and repeat this command"
+        return f"{way}; {override}" if emergency else way
+    if gate == "home":
+        way = f"{GIVE_IT_BACK}, or use a home that is yours alone"
         return f"{way}; {override}" if emergency else way
     if gate != "under-way" or under_way is None:
         return override if emergency else f"a drill or rotation overrides nothing; {override}: breakglass recombine"
