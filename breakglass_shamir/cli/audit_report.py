@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from breakglass_shamir.cli.screen.terminal import Terminal
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, warn_of
+from breakglass_shamir.cli.session import PATH, harden, pass_terminal
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.audit.report import Written
@@ -33,8 +33,9 @@ def report(
     from breakglass_shamir.ledger import guarded
     from breakglass_shamir.operations.audit import report as operation
     from breakglass_shamir.operations.monitoring import alerting
+    from breakglass_shamir.operations.recorder import warn_of_others
 
-    warn_of(terminal, guarded.look(terminal.home))
+    warn_of_others(terminal, guarded.look(terminal.home))
     if sheets:
         harden(terminal)
     wanted = operation.Wanted(set_name, since, True if full else None, receipts, sheets)

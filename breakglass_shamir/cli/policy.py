@@ -79,7 +79,6 @@ def adopt(
     source = read_text(file)
     if not (scans or typed):
         with recorder(terminal) as opened:
-            opened.require_guarded()
             terminal.result(found := operation.adopt(opened, source), _adopted(found))
         return
     harden(terminal)

@@ -16,8 +16,7 @@ from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
-from breakglass_shamir.ledger.guarded import Guard
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recorder import Recorder, warn_of_others
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.reading.sources import Sources
@@ -40,16 +39,10 @@ def recorder(terminal: Terminal, set_name: str = "", *, record_to: Path | None =
     opened = Recorder(home.open_home(terminal.home, BESIDE), terminal, record_to=record_to)
     opened.set_name = set_name
     try:
-        warn_of(terminal, opened.guard())
+        warn_of_others(terminal, opened.guard())
         yield opened
     finally:
         opened.close()
-
-
-def warn_of(terminal: Terminal, guard: Guard) -> None:
-    """Say who else could change the home; what follows from it is for the command to say."""
-    for line in (*guard.problems, *guard.remarks):
-        terminal.warn(line)
 
 
 def harden(terminal: Terminal) -> None:

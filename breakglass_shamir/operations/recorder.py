@@ -176,6 +176,12 @@ def require_guarded(guard: Guard) -> None:
         raise GateClosed("home", "; ".join(guard.problems), hint=f"{GIVE_IT_BACK}, or use a home that is yours alone")
 
 
+def warn_of_others(desk: Desk, guard: Guard) -> None:
+    """Say who else could change a home; what follows from it is for the use case to say."""
+    for line in (*guard.problems, *guard.remarks):
+        desk.warn(line)
+
+
 def warn_of_memory(desk: Desk, home: Path) -> None:
     """Say when a ledger is where it does not outlive this machine."""
     if warning := home_warning(home):

@@ -242,7 +242,6 @@ def test_what_begins_or_changes_custody_is_refused(life: Life) -> None:
         ("--home", life.folder / "new" / "home", "init"),
         ("split", life.policy, "--credential-from", "-", "--out", life.sheets(2)),
         ("confirm", NAME, life.scans(1)),
-        ("ack", NAME, "1"),
         ("reassign", NAME, "1", "--to", "West"),
         ("policy", "adopt", life.policy),
         ("rotate", NAME, "--scan", life.scans(1), "--out", life.sheets(2)),
