@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from breakglass_shamir.library.sheets import Sheets
     from breakglass_shamir.operations.audit.export import Exported
     from breakglass_shamir.operations.audit.recovery_import import ImportedRecovery
-    from breakglass_shamir.operations.audit.verification import Witness
+    from breakglass_shamir.operations.audit.witnesses import Witness
     from breakglass_shamir.operations.credential.recombine import OpeningResult, Use
     from breakglass_shamir.operations.credential.split import SplitResult
     from breakglass_shamir.operations.desk import Desk, EmptyDesk
@@ -127,7 +127,7 @@ _NAMES = {
     "library.sheets": ("Sheets",),
     "operations.audit.export": ("Exported",),
     "operations.audit.recovery_import": ("ImportedRecovery",),
-    "operations.audit.verification": ("Witness",),
+    "operations.audit.witnesses": ("Witness",),
     "operations.credential.recombine": ("OpeningResult", "Use"),
     "operations.credential.split": ("SplitResult",),
     "operations.desk": ("Desk", "EmptyDesk"),

@@ -332,6 +332,13 @@ class FingerprintMismatch(IntegrityError):
     id = "fingerprint-mismatch"
 
 
+class Forked(IntegrityError):
+    """Two histories were signed with one terminal key: a ledger was copied, and both copies went on."""
+
+    id = "forked"
+    default_hint = "keep both as they are, let neither go on, and find out who copied the home"
+
+
 class LedgerUnwritable(IntegrityError):
     """A record could not be made durable."""
 

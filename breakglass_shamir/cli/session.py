@@ -18,7 +18,7 @@ from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
 from breakglass_shamir.operations.reading.files import is_other_encoding, utf8_text
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recorder import Recorder, warn_of_others
 
 if TYPE_CHECKING:
     from breakglass_shamir.crypto.totp import TotpScheme
@@ -42,10 +42,11 @@ pass_terminal = click.make_pass_decorator(Terminal)
 
 @contextmanager
 def recorder(terminal: Terminal, set_name: str = "", *, record_to: Path | None = None) -> Iterator[Recorder]:
-    """Open the ledger for a command; closes whichever ledger is in use at the end."""
+    """Open the ledger for a command, warning of whoever else could change it; closes whichever is in use at the end."""
     opened = Recorder(home.open_home(terminal.home, BESIDE), terminal, record_to=record_to)
     opened.set_name = set_name
     try:
+        warn_of_others(terminal, opened.guard())
         yield opened
     finally:
         opened.close()

@@ -47,28 +47,30 @@ def status(terminal: Terminal, name: str, form: str) -> int:
 
         terminal.result(None, prometheus(found, life).splitlines())
         return 0
-    due = not life.ended and (silence.late or any(one.due or one.debts for one in found))
-    document = {"sets": found, "due": due, "silence": silence, "ended": life.ended or None}
+    due = not life.ended and bool(silence.late or life.copies or any(one.due or one.debts for one in found))
+    document = {"sets": found, "due": due, "silence": silence, "copies": life.copies, "ended": life.ended or None}
     terminal.table(document, HEAD, [_row(one) for one in found])
     if not terminal.as_json:
+        own = [(f"COPIED?  this ledger: {one}", "red") for one in life.copies]
         if life.ended:
-            terminal.verdicts(_left_open(found, life.ended))
+            terminal.verdicts([*own, *_left_open(found, life.ended)])
             return 0
-        silent = [(f"OVERDUE  {life.said}", "red")] if silence.late else []
-        terminal.verdicts([*silent, *(one for one in _verdicts(found) if not (silent and one == NOTHING_DUE))])
+        own += [(f"OVERDUE  {life.said}", "red")] if silence.late else []
+        terminal.verdicts([*own, *(one for one in _verdicts(found) if not (own and one == NOTHING_DUE))])
     return DUE if due else 0
 
 
 def _read(terminal: Terminal, name: str) -> "tuple[list[SetStatus], Life]":
     from breakglass_shamir.ledger import clock
-    from breakglass_shamir.operations.monitoring import alerting, heartbeat
+    from breakglass_shamir.operations.monitoring import alerting, forks, heartbeat
     from breakglass_shamir.operations.monitoring import status as operation
     from breakglass_shamir.operations.monitoring.formats import Life
 
     with recorder(terminal, name) as opened:
         found = operation.status(opened.state, name, undelivered=alerting.undelivered(terminal.home))
         ended = opened.state.ended.time if opened.state.ended else ""
-        return found, Life(opened.state.terminal, heartbeat.silence(opened.state, clock.now()), ended)
+        silence, copies = heartbeat.silence(opened.state, clock.now()), forks.signs(opened.ledger)
+        return found, Life(opened.state.terminal, silence, ended, copies)
 
 
 def _plugin(terminal: Terminal, name: str) -> int:

@@ -22,7 +22,7 @@ from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.ledger import home
+from breakglass_shamir.ledger import guarded, home
 from breakglass_shamir.library.arguments import checked
 from breakglass_shamir.library.audit import Audit
 from breakglass_shamir.library.drills import Drills
@@ -46,7 +46,7 @@ from breakglass_shamir.operations.printing import ceremony
 from breakglass_shamir.operations.printing.ceremony import Note
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
-from breakglass_shamir.operations.recorder import warn_of_memory
+from breakglass_shamir.operations.recorder import require_guarded, warn_of_memory
 from breakglass_shamir.operations.targets import Named
 
 NO_OVERRIDES = Overrides()
@@ -94,6 +94,7 @@ class Home:
 
         Raises:
             FileExists: there is a ledger already.
+            GateClosed: somebody else could change the folder, or one above it.
             LedgerUnwritable: the folder could not be written.
             InvalidInput: an argument of another type, an empty name, or a folder that may not be entered.
         """
@@ -428,4 +429,5 @@ class Home:
 
 @checked
 def _create(folder: Path, terminal: str) -> None:
+    require_guarded(guarded.look(folder))
     home.create(folder, terminal).close()

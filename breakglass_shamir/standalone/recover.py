@@ -35,6 +35,7 @@ from __future__ import annotations
 import argparse
 import base64
 import dataclasses
+import errno
 import functools
 import hashlib
 import hmac
@@ -1759,7 +1760,10 @@ def sshsig(seed: bytes, message: bytes) -> bytes:
 
 
 def create(path: Path, data: bytes) -> None:
-    """Write a new file that only its owner reads; flush it and its folder to disk. Nothing is left where that fails."""
+    """Write a new file that only its owner reads, flush it and its folder to disk, and look for it afresh.
+
+    Nothing is left where that fails: written counts when it is found again, not when a write returned.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -1770,9 +1774,16 @@ def create(path: Path, data: bytes) -> None:
             folder = os.open(path.parent, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
+        require_found(path, data)
     except BaseException:
-        path.unlink()
+        path.unlink(missing_ok=True)
         raise
+
+
+def require_found(path: Path, data: bytes) -> None:
+    """Look afresh for a file that was written."""
+    if path.read_bytes() != data:
+        raise OSError(errno.EIO, "it was written and is not found again in its place")
 
 
 def write_record(path: Path, record: bytes, signature: bytes) -> None:

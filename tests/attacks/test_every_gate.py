@@ -222,6 +222,11 @@ def _close_retired(found: Office) -> None:
     found.append(RetiredAttested(reason="the account moved", credential="unknown", attested_by=("Duty", "IT")))
 
 
+def _close_home(found: Office) -> None:
+    found.custody()
+    found.ledger.path.parent.chmod(0o777)
+
+
 CLOSERS: dict[str, Callable[[Office], None]] = {
     "class": _asks(incident_class="coffee-outage"),
     "ticket": _asks(ticket="soon"),
@@ -239,6 +244,7 @@ CLOSERS: dict[str, Callable[[Office], None]] = {
     "epoch": _close_epoch,
     "void": _close_void,
     "retired": _close_retired,
+    "home": _close_home,
 }
 """Each gate and what closes it, and it alone."""
 

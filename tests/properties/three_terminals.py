@@ -44,7 +44,7 @@ from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.ledger.store import signature_due
+from breakglass_shamir.ledger.signatures import signature_due
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.credential import recombine, rotate
 from breakglass_shamir.operations.credential.recombine import Use

@@ -38,6 +38,7 @@ GATES = {
     "epoch": "the sheets are of an epoch this ledger does not know",
     "void": "the sheets, or their epoch, were voided",
     SUPERSEDED: "another epoch has followed the one of the sheets",
+    "home": "somebody else owns, or may write to, the home, its key or a folder above it",
     "alert": "no sink took the alert of the declaration in time",
     "retired": "the set is out of service",
 }
@@ -89,6 +90,7 @@ def before_declaring(
     *,
     last: Moment | None = None,
     goes_on: bool = False,
+    others: Sequence[str] = (),
 ) -> list[Problem]:
     """Return what stands against a declaration; without a policy the built-in rules hold.
 
@@ -98,6 +100,7 @@ def before_declaring(
         request: what is asked for.
         now: this moment.
         last: when this ledger last recorded anything but a refusal; None: never.
+        others: who else could change the home, a sentence each.
         goes_on: the declaration under way says the same and is gone on under; what it owes by itself is its own.
     """
     found = [
@@ -108,6 +111,7 @@ def before_declaring(
         _debts(state, request.debts, state.opening.id if goes_on and state.opening else None),
         None if goes_on else _under_way(state, request, now),
         _clock(now, last),
+        Problem("home", "; ".join(others)) if others else None,
     ]
     return [problem for problem in found if problem is not None]
 

@@ -45,7 +45,7 @@ from breakglass_shamir.custody.life import (
     watch_rules,
 )
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.state import LedgerState, SetState
+from breakglass_shamir.custody.life.state import MARK_DIGITS, LedgerState, SetState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
@@ -169,13 +169,23 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         changed = lineage_rules.succession(current, body, record, state.terminals)
     else:
         changed = _RULES[type(body)](current, body, record, data)
-    return _with_set(state, changed, record)
+    return _with_set(state, replace(changed, marks=_marks(current, changed, record, data)), record)
 
 
 def _with_set(state: LedgerState, changed: SetState, record: Record) -> LedgerState:
     """Return the state with a set as a record left it."""
     known = history.follow(changed.history, record.body, Moment.of(record), in_force=changed.current)
     return replace(state, sets={**state.sets, record.set: replace(changed, history=known)})
+
+
+def _marks(before: SetState, after: SetState, record: Record, data: bytes) -> Mapping[str, str]:
+    """Mark what this record began, and forget what is neither owed nor escalated, since the record before."""
+    began = [debt.id for debt in after.debts if debt.id.endswith(f"-{record.seq}")]
+    if not began and not before.marks:
+        return before.marks
+    known = {debt.id for debt in (*before.debts, *after.debts)} | before.escalations.keys() | after.escalations.keys()
+    kept = {subject: mark for subject, mark in before.marks.items() if subject in known}
+    return {**kept, **dict.fromkeys(began, records.digest(data)[:MARK_DIGITS])}
 
 
 def _enrolled(state: LedgerState, body: Enrolled, record: Record) -> LedgerState:

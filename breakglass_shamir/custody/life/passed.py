@@ -7,7 +7,7 @@ Rules (spec: docs/spec/7-records.md, "Gates"):
    opening was opened or a rehearsal was played: by then every override is on record.
 2. The policy that counts is the one the declaration was made under. Without one the built-in rules hold.
 3. What the log alone cannot show is not judged: the gates ``clock``, which the times of all records show better,
-   ``alert``, ``void`` and ``superseded``; the latter two no record passes without their override.
+   ``alert``, ``home``, ``void`` and ``superseded``; the latter two no record passes without their override.
 4. A program looks, and records a moment later. Within ``SLACK_S`` nothing is held against it.
 
 It decides nothing and changes no state.

@@ -22,6 +22,9 @@ from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.structure import Seat
 
+MARK_DIGITS = 8
+"""Hexadecimal digits of a record's SHA-256 that mark what it began."""
+
 ROTATION = "rotation"
 """Kind of the debt that only a proven rotation settles."""
 
@@ -323,6 +326,10 @@ class SetState:
 
     told: Mapping[str, Told] = field(default_factory=dict)
     """Log id of another terminal to what it last told of this set."""
+
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """Of what is owed or was escalated under the number of a record: the first ``MARK_DIGITS`` digits of its SHA-256,
+    so that two copies of a log that went on separately do not tell of two things under one name."""
 
     @property
     def policy_digest(self) -> str:

@@ -8,6 +8,7 @@ Rules:
 2. Keys of officers and custodians are exported as the policy at the record's time had them, with their days, and
    with what was revoked by then; the script judges each signature by its record's time.
 3. The folder is new, and nothing in it is secret: records hold no share and no credential.
+4. It is done when every file was flushed to disk and found again as it was written.
 """
 
 import base64
@@ -31,6 +32,7 @@ from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeaken
 from breakglass_shamir.custody.records.openings import OfficerSigned
 from breakglass_shamir.custody.records.sheets import CustodianSigned
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, InvalidRecord, LedgerUnwritable
+from breakglass_shamir.ledger import durable
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.audit import evidence, listing
 from breakglass_shamir.operations.audit.evidence import Exhibit
@@ -93,7 +95,7 @@ class _Folder:
     """A new folder that remembers what is in it."""
 
     path: Path
-    sums: list[str] = field(default_factory=list)
+    sums: dict[str, bytes] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
     def write(self, name: str, content: bytes) -> None:
@@ -102,7 +104,7 @@ class _Folder:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         self.files.append(path)
-        self.sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}")
+        self.sums[name] = hashlib.sha256(content).digest()
 
 
 def export(ledger: Ledger, identifier: str, out: Path) -> Exported:
@@ -122,11 +124,12 @@ def export(ledger: Ledger, identifier: str, out: Path) -> Exported:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExists(f"{out} has files in it", hint="choose another --out")
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(out)
         folder = _Folder(out)
         count = _fill(folder, ledger, wanted)
-        sums = "".join(f"{line}\n" for line in folder.sums).encode()
+        sums = "".join(f"{digest.hex()}  {name}\n" for name, digest in folder.sums.items()).encode()
         folder.write(SUMS, sums)
+        durable.require_all_found(out, folder.sums.items())
     except OSError as error:
         raise LedgerUnwritable(f"{out} could not be written: {error.strerror}") from error
     return Exported(out, tuple(folder.files), count, hashlib.sha256(sums).hexdigest())

@@ -231,10 +231,16 @@ def _log_in(opened: OpenedSet, way: Way) -> str:
 
 
 def _record_use(recorder: Recorder, record: InUse) -> None:
-    """Record that the use begins; the opening is on record already, so a failure here only warns."""
+    """Record that the use begins; where only that fails and the opening is found on record, it only warns.
+
+    Raises:
+        LedgerUnwritable, LedgerBusy: the opening is not found on record any more; nothing was revealed.
+    """
     try:
         recorder.append(record)
     except (LedgerUnwritable, LedgerBusy) as error:
+        with opening.nothing_revealed():
+            recorder.require_found()
         recorder.desk.warn(f"the beginning of the use could not be recorded: {error}")
 
 

@@ -30,7 +30,7 @@ from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.printing.outlet import Printed, check_printer
 from breakglass_shamir.operations.printing.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.printing.sheets import Epoch, Printing, print_epoch, seal_epoch
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recorder import Recorder, warn_of_memory
 from breakglass_shamir.operations.rotation.probing import Living, Prober, find_living
 from breakglass_shamir.paper.reading.scan import Scanner
 
@@ -85,11 +85,14 @@ def split(
 
     Raises:
         InvalidPolicy: the policy file does not describe a set.
+        GateClosed: somebody else could change the home.
         FileExists: the set, or one of the files, is there already.
         ConnectorError: the target refuses this credential, or could not be changed.
         PaperError: a file could not be written or does not read back, or nobody confirmed in time.
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
+    recorder.require_guarded()
+    warn_of_memory(recorder.desk, recorder.ledger.path.parent)
     policy = policies.parse_new(source)
     if policy.name not in recorder.state.sets:
         policies.check_new(policy)

@@ -23,6 +23,7 @@ from breakglass_shamir.custody.life.statement import Statement
 from breakglass_shamir.custody.policy.sinks import AnySink
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.errors import BreakglassError, InvalidInput
+from breakglass_shamir.ledger.receipt import FOLDER_NAME
 from breakglass_shamir.operations.enrolment import new_sinks, package
 from breakglass_shamir.operations.enrolment.new_sinks import Decide, Outcome
 from breakglass_shamir.operations.enrolment.package import Package
@@ -264,7 +265,7 @@ def _taken(recorder: Recorder, said: Statement, body: Enrolled, *, changed: bool
 
 def _keep_receipts(recorder: Recorder, found: Package) -> list[Path]:
     """Keep the receipts that came; what keeps them from being written is said, and undoes nothing."""
-    folder, kept = recorder.ledger.path.parent / receipts.FOLDER_NAME, []
+    folder, kept = recorder.ledger.path.parent / FOLDER_NAME, []
     for held in found.receipts:
         name = f"{held.receipt.set_name}-{held.log_id.hex()}-{held.receipt.size}"
         try:

@@ -25,12 +25,15 @@ _PREFIX = "BREAKGLASS"
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How long a terminal's ledger has been silent."""
+    """How a terminal's ledger itself is: how long it has been silent, and whether it seems to be a copy."""
 
     terminal: str
     silence: Silence
     ended: str = ""
     """Since when this terminal is retired: nothing is due here any more; empty: it is in service."""
+
+    copies: tuple[str, ...] = ()
+    """What shows that its ledger was copied or set back, a sentence each."""
 
     @property
     def said(self) -> str:
@@ -49,7 +52,8 @@ def nagios(sets: Sequence[SetStatus], life: Life) -> tuple[str, int]:
     late = [life.said] if life.silence.late else []
     if life.ended:
         return f"{_PREFIX} {WORDS[OK]} - this terminal is retired since {life.ended}", OK
-    urgent = [*(late if life.long else []), *(f"{one.name}: {what}" for one in sets for what in one.urgent)]
+    copied = [f"this ledger: {one}" for one in life.copies]
+    urgent = [*copied, *(late if life.long else []), *(f"{one.name}: {what}" for one in sets for what in one.urgent)]
     rest = [f"{one.name}: {what}" for one in sets for what in one.due if what not in one.urgent]
     rest += [] if life.long else late
     code = CRITICAL if urgent else WARNING if rest else OK
@@ -86,6 +90,7 @@ def _of_terminal(life: Life) -> dict[str, tuple[str, list[str]]]:
         "silence_promised_seconds": ("Within how long the last heartbeat promised another record.", silence.every_s),
         "silence_late": ("Whether the silence is longer than promised.", int(silence.late)),
         "terminal_retired": ("Whether this terminal is retired and its log has ended.", int(bool(life.ended))),
+        "copy_signs": ("What shows that this ledger was copied or set back.", len(life.copies)),
     }
     if not silence.every_s:
         del found["silence_promised_seconds"]

@@ -59,7 +59,7 @@ from breakglass_shamir.operations.opening.declaring import (
 from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.opening.vouching import Receipts, Testimony
 from breakglass_shamir.operations.reading.sources import Sources, read_sources
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recorder import Recorder, warn_of_memory
 from breakglass_shamir.paper.reading.scan import Scanner
 
 PASSED_WAIT_S = 5
@@ -99,7 +99,7 @@ class OpenedSet:
 
 
 @contextmanager
-def _nothing_revealed() -> Iterator[None]:
+def nothing_revealed() -> Iterator[None]:
     """Say of a record that could not be made what only the time before the reveal allows to say."""
     try:
         yield
@@ -107,7 +107,7 @@ def _nothing_revealed() -> Iterator[None]:
         raise type(error)(f"{error}; nothing was revealed", hint=error.hint) from error
 
 
-@_nothing_revealed()
+@nothing_revealed()
 def open_set(
     recorder: Recorder,
     request: Request,
@@ -141,6 +141,7 @@ def open_set(
         LedgerUnwritable, LedgerBusy: a record could not be made durable; nothing was revealed.
     """
     overrides = check_overrides(request, overrides)
+    warn_of_memory(recorder.desk, recorder.ledger.path.parent)
     brought = receipts.read(sources.receipts, scanner) if sources.receipts else []
     pool: Pool | None = None
     last = recorder.state.last_done
@@ -284,6 +285,7 @@ def _combine(
         set_key=unsealed.set_key,
     )  # fmt: skip
     recorder.desk.say(f"opened: sheets {', '.join(found.sheets)}; recorded before anything is revealed")
+    warn_of_memory(recorder.desk, recorder.ledger.path.parent)
     past_epochs.warn_of_fork(recorder, found)
     other = elsewhere(policies.parse(state.policy_source), credential) if state.policy_source else ""
     if other:

@@ -12,7 +12,6 @@ Rules:
    the path to it.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +23,13 @@ from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.errors import BreakglassError, FileExists, InvalidInput, LedgerUnwritable
 from breakglass_shamir.formats.receipt import PREFIX, Receipt
+from breakglass_shamir.ledger import durable
 from breakglass_shamir.ledger import receipt as ledger_receipts
-from breakglass_shamir.ledger.receipt import HeldReceipt
+from breakglass_shamir.ledger.receipt import FOLDER_NAME, MAX_FILE_BYTES, HeldReceipt
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.reading.files import read_file, utf8_text
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
-
-FOLDER_NAME = "receipts"
-"""In the home folder; where receipts go unless somebody says otherwise."""
-
-MAX_FILE_BYTES = 1024 * 1024
-"""Largest receipt file that is read; a record is a quarter of it at most."""
 
 SHORTEST_ID = 6
 """Hexadecimal digits of an opening id that a person must give."""
@@ -231,20 +225,19 @@ def _draw(held: HeldReceipt, set_name: str, officers: Sequence[str]) -> bytes:
 def _write(path: Path, data: bytes) -> Path:
     """Write a file once; the same file again is left as it is."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        durable.make_folder(path.parent, 0o700)
+        durable.write_new(path, data, 0o644)
     except FileExistsError:
-        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+        if _says(path, data):
             return path
         raise FileExists(f"{path} is there already and says something else", hint="name another place") from None
     except OSError as error:
         raise LedgerUnwritable(f"the receipt {path} could not be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise LedgerUnwritable(f"the receipt {path} could not be written: {error.strerror}") from error
     return path
+
+
+def _says(path: Path, data: bytes) -> bool:
+    try:
+        return durable.read_plain(path, len(data)) == data
+    except OSError:
+        return False

@@ -29,7 +29,7 @@ from breakglass_shamir.errors import (
     InvalidSignature,
     LedgerUnwritable,
 )
-from breakglass_shamir.ledger import clock
+from breakglass_shamir.ledger import clock, durable
 from breakglass_shamir.operations.opening import ssh_sign
 from breakglass_shamir.operations.reading.files import ascii_text, read_file
 from breakglass_shamir.operations.recorder import Recorder
@@ -142,8 +142,7 @@ def export(recorder: Recorder, out: Path) -> None:
     """
     data = _to_be_signed(recorder).data
     try:
-        with out.open("xb") as file:
-            file.write(data)
+        durable.write_new(out, data, 0o644)
     except FileExistsError:
         raise FileExists(f"{out} is there already", hint="choose another --out") from None
     except OSError as error:

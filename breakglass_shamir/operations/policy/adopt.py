@@ -90,8 +90,10 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
         PolicyWeakens: it weakens the set, and there are no sheets.
         IllegalState: it weakens the set, and a rotation is under way that ends first.
         RotationDue: it is in force, and the rotation that the quorum's opening owes was not done.
+        GateClosed: somebody else could change the home.
         BreakglassError: as :func:`opening.open_set` and a rotation.
     """
+    recorder.require_guarded()
     known = any(one.policy_source == source for one in recorder.state.sets.values())
     new = policies.parse(source) if known else policies.parse_new(source)
     if new.name not in recorder.state.sets:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from breakglass_shamir.custody import names
 from breakglass_shamir.custody.names import inside
 from breakglass_shamir.errors import FileExists, PaperError
+from breakglass_shamir.ledger import durable
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.folders import on_memory
 from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
@@ -242,7 +243,7 @@ def _destroy(documents: Sequence[str]) -> str:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable.make_folder(folder, 0o700)
     except OSError as error:
         raise PaperError(f"the folder {folder} could not be made: {error.strerror}") from error
 
@@ -274,11 +275,7 @@ def _try_folder(folder: Path, count: int) -> None:
 
 def _write(path: Path, pdf: bytes) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pdf)
-            file.flush()
-            os.fsync(file.fileno())
+        durable.write_new(path, pdf)
     except OSError as error:
         raise PaperError(
             f"{path.name} could not be written: {error.strerror}", hint="free space or another --out"

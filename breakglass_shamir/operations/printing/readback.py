@@ -48,7 +48,9 @@ def confirm(
 
     Raises:
         InsufficientShares: no sheet of a living epoch of this set was read, or some are still missing.
+        GateClosed: somebody else could change the home.
     """
+    recorder.require_guarded()
     pool = _pool(recorder)
     gather.scan_paths(pool, paths, scanner, recorder.desk)
     more = Sources(watched=watched, camera=camera, patience_s=patience_s)
