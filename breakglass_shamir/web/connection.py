@@ -41,6 +41,11 @@ class Bounds:
         self._most = received_max
         self._received = 0
 
+    def renew(self, limit_s: float) -> None:
+        """Begin anew, for the next question on the same connection."""
+        self.deadline = Deadline(limit_s)
+        self._received = 0
+
     def count(self, received: int) -> None:
         """Count bytes that came in.
 

@@ -38,7 +38,7 @@ class _BoundedTls(ssl.SSLSocket):
         return super().unwrap()
 
 
-class _Context(ssl.SSLContext):
+class BoundedContext(ssl.SSLContext):
     """A client's context that wraps bounded sockets only."""
 
     sslsocket_class = _BoundedTls
@@ -68,7 +68,7 @@ def context(ca: str | None, cert: str | None = None, key: str | None = None) -> 
     Raises:
         WebError: a file cannot be read or is not what it should be.
     """
-    made = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    made = BoundedContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     if sys.version_info >= (3, 13):  # what ssl.create_default_context asks for
         made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT

@@ -7,6 +7,7 @@ would end; ``flood`` sends as fast as it can. Neither ever closes: only the othe
 
 import contextlib
 import gzip
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -52,8 +53,13 @@ class Dripper:
             connection.sendall(piece)
 
     def read(self, connection: socket.socket) -> None:
-        """Read a request's beginning; nobody here waits for the rest."""
-        self.asked.append(connection.recv(65536))
+        """Read what comes first, and the body that an HTTP request says it has."""
+        asked = connection.recv(65536)
+        head, _, body = asked.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+        if length and len(body) < int(length[1]):
+            asked += connection.recv(65536)
+        self.asked.append(asked)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

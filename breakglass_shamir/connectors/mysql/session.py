@@ -49,8 +49,8 @@ class Session:
         version: as the server says it.
     """
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, connection: Any, time_limit_s: float) -> None:
+        self._connection, self._limit_s = connection, time_limit_s
         self.version = str(connection.server_version)
         self.mariadb = "mariadb" in self.version.lower()
 
@@ -63,6 +63,7 @@ class Session:
         """
         from pymysql import MySQLError
 
+        login.answers_within(self._connection, self._limit_s)
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql, tuple(values) or None)
@@ -93,7 +94,7 @@ def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s
     """
     connection = login.connect(target, account, password, time_limit_s)
     try:
-        yield Session(connection)
+        yield Session(connection, time_limit_s)
     finally:
         connection.close()
 
