@@ -82,7 +82,7 @@ class CredentialKind(enum.IntEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this release knows the kind."""
+        """Whether this release knows the kind. Never raises."""
         return self.value in range(1, CredentialKind.LIST + 1)
 
     @property
@@ -280,7 +280,7 @@ class Credential:
         return replace(self, secret=secret, passkey=NO_PASSKEY, certificate=b"", others=())
 
     def wipe(self) -> None:
-        """Wipe every secret in it."""
+        """Wipe every secret in it. Never raises."""
         for one in (self.secret, self.totp_seed, *(value for _, value in self.others)):
             if one is not None:
                 one.wipe()
