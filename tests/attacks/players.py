@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from breakglass_shamir.cli import session
-from breakglass_shamir.cli.screen import failure, quiet, reveal, streams
+from breakglass_shamir.cli.screen import answers, failure, quiet, reveal, streams
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.screen.typing import TypingScreen
 from breakglass_shamir.custody.credential import Credential
@@ -62,6 +62,12 @@ def read_credential(_facts: dict[str, Any]) -> None:
     print("got", len(session.read_secret("-", raw=False)), flush=True)
 
 
+def ask(_facts: dict[str, Any]) -> None:
+    """Ask for something that is no secret, at the end of a full screen."""
+    print("\n" * 60)
+    print("took", answers.ask("Ticket"), flush=True)
+
+
 def end_use(_facts: dict[str, Any]) -> None:
     """Wait until people say what the use was."""
     said = Terminal(None, as_json=False, color=False).until_use_ends(lambda: False, lambda: 60)
@@ -78,6 +84,7 @@ SCENES: dict[str, Callable[[dict[str, Any]], int]] = {
     "typing": command(take_lines),
     "unseen": command(ask_unseen),
     "credential": command(read_credential),
+    "asking": command(ask),
     "closing": command(end_use),
     "recover": lambda facts: recover.main(facts["arguments"]),
 }

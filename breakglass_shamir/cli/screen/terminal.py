@@ -197,7 +197,7 @@ class Terminal:
             said = line.strip().lower()
             if said in _CLASSIFICATIONS:
                 return said
-            if said and not answers.is_refused(said):
+            if said and not answers.is_refused(line.rstrip("\n")):
                 answers.take_back(line.rstrip("\n"))
                 click.echo(f"expected one of {words}", err=True)
         return ""
