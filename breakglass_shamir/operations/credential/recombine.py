@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.drill_rules import CONTRARY
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import Phase
@@ -189,7 +190,7 @@ def _use(recorder: Recorder, request: Request, use: Use, opened: OpenedSet, way:
 
 
 def _show(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> str:
-    policy, _ = opening.policy_of(recorder.set_state)
+    policy = policy_in_force(recorder.set_state)
     _record_use(recorder, InUse())
     recorder.desk.show(opened.credential, policy.reveal.show_for.seconds)
     said = recorder.desk.until_use_ends(_closed_elsewhere(recorder), _seconds_left(recorder))
@@ -257,7 +258,7 @@ def _defer(recorder: Recorder, use: Use, opened: OpenedSet) -> None:
     """Put the rotation off, where the policy allows; where not, it is overdue at once."""
     if not use.defer_s:
         return
-    policy, _ = opening.policy_of(recorder.set_state)
+    policy = policy_in_force(recorder.set_state)
     for_s = use.defer_s if policy.rotation.may_defer else 0
     recorder.append(Deferred(for_s=for_s, reason=use.defer_reason), set_key=opened.set_key)
     if for_s:
