@@ -16,7 +16,7 @@ from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.records.rotations import TargetNamed
 from tests.attacks.strangers import STRANGE, Blank, connects, listening, paper
 from tests.end_to_end.conftest import life, sealed_once  # noqa: F401 - fixtures
-from tests.end_to_end.life import DECLARATION, Life, make_key, opens, texts_on_paper, wait_until
+from tests.end_to_end.life import DECLARATION, Life, make_key, office, opens, texts_on_paper, wait_until
 from tests.end_to_end.life import NAME as KNOWN
 
 NAME = "prod-db"
@@ -208,6 +208,27 @@ def test_people_who_name_none_change_it_themselves(blank: Blank) -> None:
     at.until("login by the connector: unknown")
     assert at.end() == 7, at.seen
     assert (blank.connectors, bodies(blank)) == ([], [])
+
+
+def test_a_rotation_at_a_terminal_asks_where_it_goes(blank: Blank, tmp_path: Path, need: Callable[[str], str]) -> None:
+    need("ssh-keygen")
+    key, back = tmp_path / "key", tmp_path / "back"
+    make_key(key, STRANGE)
+    back.mkdir()
+    blank.bring(NAME, Credential(STRANGE, target="exec:///bin/sh"))
+    assert blank.opened("--exec", "true").exit == 7
+    out = ("--out", tmp_path / "out", "--readback", back, "--timeout", "60", "--ack", "1", "--ack", "2")
+    with office(tmp_path / "out", back, 3):
+        at = blank.people("rotate", NAME, "--typed", blank.brought, *out)
+        for _ in range(2):
+            at.answer("Type the URI of the target yourselves", f"ssh-key://{key}")
+            at.answer("Account there", "")
+        at.answer("Does keeper of sheet 1.3 hold the new sheet 1.3?", "n")
+        at.until("rotated: the old credential is dead")
+    assert at.end() == 0, at.seen
+    assert not opens(key, STRANGE)
+    assert [target for target in blank.connectors if not target.startswith("ssh-key:")] == []
+    assert bodies(blank)[0].target == f"ssh-key://{key}"
 
 
 def test_a_given_target_that_differs_is_said_and_recorded(

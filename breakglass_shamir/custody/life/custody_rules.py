@@ -61,8 +61,13 @@ def weakened_by(s: SetState, new: Policy) -> tuple[str, ...]:
     return weakenings(policy_in_force(s, new.target.uri), new)
 
 
-def policy_in_force(s: SetState, target: str) -> Policy:
-    """Return the set's policy, or the built-in one of a set that is known from its sheets alone."""
+def policy_in_force(s: SetState, target: str = policies.BY_PEOPLE) -> Policy:
+    """Return the set's policy, or the built-in one of a set that is known from its sheets alone.
+
+    Args:
+        s: the set.
+        target: what the built-in one names; by default one that people change.
+    """
     if s.policy_source:
         return policies.parse(s.policy_source)
     return policies.built_in(s.name, s.current_epoch.envelope.core.structure, target)

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from breakglass_shamir.custody.credential import MAX_SECRET_BYTES
+from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.state import SetState, write_seat
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import BreakglassError, InsufficientShares, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
-from breakglass_shamir.operations.opening.opening import policy_of
 from breakglass_shamir.operations.printing import outlet, sheets
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.recorder import Recorder
@@ -90,11 +90,13 @@ class Readiness:
 
     def _policy(self) -> Policy | None:
         """Return the policy that the rotation will follow; None as long as the set is not known."""
-        state = self._state()
-        return self.policy or (policy_of(state)[0] if state is not None else None)
+        known = self.recorder.state.sets.get(self.recorder.set_name)
+        if known is None or not (known.policy_source or known.current):
+            return self.policy
+        return self.policy or policy_in_force(known)
 
     def _target(self) -> None:
-        connector = naming.check(self._state(), self.named)
+        connector = naming.check(self.recorder.state.sets.get(self.recorder.set_name), self.named)
         if connector is not None and connector.by_people and not self.attest:
             self.recorder.desk.require_screen()
         to_be_asked = self.policy is None and naming.is_open(self.recorder, self.named) and not self.attest

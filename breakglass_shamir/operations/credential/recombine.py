@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.drill_rules import CONTRARY
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import Phase
@@ -191,7 +192,7 @@ def _use(recorder: Recorder, request: Request, use: Use, opened: OpenedSet, way:
 
 
 def _show(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> str:
-    policy, _ = opening.policy_of(recorder.set_state)
+    policy = policy_in_force(recorder.set_state)
     for warning in described.warnings(opened.credential, whole=True):
         recorder.desk.warn(warning)
     _record_use(recorder, InUse())
@@ -271,7 +272,7 @@ def _defer(recorder: Recorder, use: Use, opened: OpenedSet) -> None:
     """Put the rotation off, where the policy allows; where not, it is overdue at once."""
     if not use.defer_s:
         return
-    policy, _ = opening.policy_of(recorder.set_state)
+    policy = policy_in_force(recorder.set_state)
     for_s = use.defer_s if policy.rotation.may_defer else 0
     recorder.append(Deferred(for_s=for_s, reason=use.defer_reason), set_key=opened.set_key)
     if for_s:

@@ -26,7 +26,6 @@ from breakglass_shamir.custody.life.gates import SUPERSEDED, Problem, Request
 from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.life.two_targets import elsewhere
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.quorum.known import known_epochs
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.quorum.quorum import Quorum
@@ -156,13 +155,6 @@ def open_set(
     except BreakglassError as error:
         record_refusal(recorder, "open", error)
         raise
-
-
-def policy_of(state: SetState) -> tuple[Policy, str]:
-    """Return the set's policy and its source; or the built-in one, whose target people change, with an empty source."""
-    if state.policy_source:
-        return policies.parse(state.policy_source), state.policy_source
-    return policies.built_in(state.name, state.current_epoch.envelope.core.structure), ""
 
 
 def _knows(recorder: Recorder) -> bool:

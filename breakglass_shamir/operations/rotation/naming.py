@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.rotations import TargetNamed
 from breakglass_shamir.custody.records.words import is_clean
 from breakglass_shamir.errors import BreakglassError, InvalidInput
-from breakglass_shamir.operations.opening.opening import policy_of
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.targets import Named, named_connector
 
@@ -91,8 +91,8 @@ class Way:
         return self._found
 
     def _find(self) -> Policy:
-        policy, source = policy_of(self.recorder.set_state)
-        if source:
+        policy = policy_in_force(self.recorder.set_state)
+        if self.source:
             return policy
         on_sheets = Named(self.credential.target, self.credential.account)
         named = self._given(on_sheets) if self.named.uri else self._asked(on_sheets)
