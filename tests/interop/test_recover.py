@@ -734,7 +734,11 @@ def read_credential(given: Vector) -> Vector:
     }
 
 
+STEPS = ("primitives", "lines", "shares", "envelopes", "plaintexts")
+"""Files of vectors that are one step of an opening each."""
+
 OPERATIONS: dict[str, Callable[[Vector], Vector]] = {
+    "looks-like-share": lambda given: {"looks": program.looks_like_share(given["text"])},
     "derive": derive,
     "unmask": unmask,
     "combine": combine,
@@ -756,7 +760,7 @@ OPERATIONS: dict[str, Callable[[Vector], Vector]] = {
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_vector_of_an_operation(operation: str) -> None:
     """Compare each vector's output, or the id of its failure."""
-    every = [v for file in ("primitives", "lines", "shares", "envelopes", "plaintexts") for v in vectors_of(file)]
+    every = [v for file in (*STEPS, "likeness") for v in vectors_of(file)]
     mine = [vector for vector in every if vector["operation"] == operation]
     assert mine
     for vector in mine:

@@ -18,7 +18,7 @@ from breakglass_shamir.crypto import cipher, keys, shamir
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.errors import BreakglassError, EnvelopeConflict, MissingEnvelope
-from breakglass_shamir.formats import core, parity, share, text
+from breakglass_shamir.formats import core, likeness, parity, share, text
 from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import Envelope, EnvelopeReader
 from breakglass_shamir.formats.seal import unseal
@@ -26,7 +26,7 @@ from breakglass_shamir.formats.share import ReadShare, Share
 from breakglass_shamir.hygiene import Secret
 
 FOLDER = Path(__file__).parent
-FILES = ["envelopes", "epochs", "lines", "openings", "plaintexts", "primitives", "shares"]
+FILES = ["envelopes", "epochs", "likeness", "lines", "openings", "plaintexts", "primitives", "shares"]
 
 Values = dict[str, Any]
 
@@ -243,7 +243,12 @@ def open_epoch(given: Values) -> Values:
     return {"plaintext": opened.plaintext.reveal().hex()}
 
 
+def judge(given: Values) -> Values:
+    return {"looks": likeness.looks_like_share(given["text"])}
+
+
 OPERATIONS: dict[str, Callable[[Values], Values]] = {
+    "looks-like-share": judge,
     "derive": derive,
     "unmask": unmask,
     "combine": combine,

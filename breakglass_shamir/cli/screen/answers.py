@@ -24,6 +24,7 @@ NOT_TAKEN = (
 )
 """What people are told."""
 
+_COLUMNS = 80
 _YES_OR_NO = {"y": True, "yes": True, "n": False, "no": False}
 
 
@@ -69,5 +70,5 @@ def take_back(row: str) -> None:
     """Erase a row that was typed: who has just read a secret may type it where something else is asked."""
     if sequences.erases():
         with suppress(OSError):
-            columns = os.get_terminal_size(sys.stderr.fileno()).columns
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns or _COLUMNS
             click.echo(sequences.take_back(row, columns), err=True, nl=False)
