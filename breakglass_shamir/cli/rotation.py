@@ -70,7 +70,7 @@ def rotate(
                 opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest, brought=new
             )
     lines = [
-        f"rotated: epoch {found.epoch} of {name} is in force, every earlier sheet is void",
+        f"rotated: {found.in_force}",
         *(f"owed: {debt}" for debt in found.debts),
     ]
     terminal.result(replace(found, receipts=tuple(files)), lines)
