@@ -37,7 +37,7 @@ def export(terminal: Terminal, names: tuple[str, ...], out: Path) -> None:
     with recorder(terminal) as opened:
         found = operation.export(opened, names, out)
     sets = tuple(dict.fromkeys(proof.set for proof in found))
-    lines = [f"{len(found)} links of {', '.join(sets)} in {out}; there: breakglass lineage import FILE"]
+    lines = [f"links of {', '.join(sets)}: {len(found)}, in {out}; there: breakglass lineage import FILE"]
     terminal.result({"out": out, "sets": sets, "links": len(found)}, lines)
 
 

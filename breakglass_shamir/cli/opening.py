@@ -293,6 +293,6 @@ def _use(terminal: Terminal, command: tuple[str, ...], options: dict[str, Any]) 
 def _lines(found: "OpeningResult") -> list[str]:
     return [
         f"opening {found.opening[:12]} of {found.set_name}: {found.outcome}",
-        f"rotated: epoch {found.epoch} is in force, every earlier sheet is void",
+        f"rotated: {found.in_force}",
         *(f"owed: {debt}" for debt in found.debts),
     ]

@@ -75,7 +75,7 @@ def rotate(
                 named=Named(target, account),
             )  # fmt: skip
     lines = [
-        f"rotated: epoch {found.epoch} of {name} is in force, every earlier sheet is void",
+        f"rotated: {found.in_force}",
         *(f"owed: {debt}" for debt in found.debts),
     ]
     terminal.result(replace(found, receipts=tuple(files)), lines)

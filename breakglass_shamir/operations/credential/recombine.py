@@ -18,7 +18,7 @@ from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.drill_rules import CONTRARY
 from breakglass_shamir.custody.life.gates import Request
-from breakglass_shamir.custody.life.state import Phase
+from breakglass_shamir.custody.life.state import EpochStatus, Phase
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.records.openings import Closed, InUse, Refused, UseEnded
 from breakglass_shamir.custody.records.rotations import Deferred
@@ -99,6 +99,17 @@ class OpeningResult:
     receipts: tuple[Path, ...] = ()
     """Files that were written for the officers."""
 
+    may_live: tuple[int, ...] = ()
+    """Other epochs whose sheets may still open something: nothing proves that they are dead."""
+
+    @property
+    def in_force(self) -> str:
+        """Say which epoch is in force, and what is known of the sheets of the others."""
+        if not self.may_live:
+            return f"epoch {self.epoch} of {self.set_name} is in force, every earlier sheet is void"
+        others = ", ".join(map(str, self.may_live))
+        return f"epoch {self.epoch} of {self.set_name} is in force; nothing proves that epoch {others} is dead"
+
 
 def recombine(
     recorder: Recorder,
@@ -174,6 +185,11 @@ def result(recorder: Recorder, outcome: str) -> OpeningResult:
         past[recorder.opening].rotated,
         state.current_epoch.number,
         tuple(debt.id for debt in state.debts),
+        may_live=tuple(
+            epoch.number
+            for epoch in state.epochs.values()
+            if epoch.status is EpochStatus.GOOD and epoch.epoch_id not in (state.current, state.prepared)
+        ),
     )
 
 

@@ -73,7 +73,7 @@ def lines(told: Told) -> list[str]:
     ]
     rows += [f"{one.set}: epoch {one.epoch} ({one.epoch_id}) is in force" for one in told.sets]
     rows += [f"owed: {debt} of {one.set}" for one in told.sets for debt in one.owed]
-    return rows or [f"nothing new: {told.known} links were known"]
+    return rows or [f"nothing was taken; {told.known} known before"]
 
 
 def _learned(s: SetState, link: Link) -> Learned:
