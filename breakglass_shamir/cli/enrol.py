@@ -10,6 +10,7 @@ from breakglass_shamir.cli.opening import open_or_begin
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
 from breakglass_shamir.errors import NoHome
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.enrolment.exporting import Exported
@@ -120,7 +121,7 @@ def _exported(found: "Exported") -> list[str]:
     return [
         f"written: {', '.join(one.set_name for one in found.sets)} to {found.out}; nothing in it is secret",
         f"fingerprint  {found.fingerprint}",
-        f"next, at the other terminal: breakglass enrol import {found.out.name}, and type this fingerprint there",
+        f"next, at the other terminal: {breakglass('enrol import', found.out.name)}, and type this fingerprint there",
     ]
 
 

@@ -9,15 +9,27 @@ import click
 from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.screen.values import SECONDS
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
+from breakglass_shamir.cli.session import (
+    PATH,
+    harden,
+    named_target,
+    pass_terminal,
+    reading_options,
+    recorder,
+    sheets_from,
+    target_options,
+)
 from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.recorder import Recorder
     from breakglass_shamir.operations.retiring.of_set import Ending, RetiredSet
     from breakglass_shamir.operations.retiring.of_terminal import RetiredTerminal
 
-_OF_SET = ("scans", "typed", "watched", "camera", "word", "without_quorum", "destroyed", "receipts_to")
+_OF_QUORUM = ("scans", "typed", "watched", "camera", "receipts_to", "target", "account")
+_OF_SET = (*_OF_QUORUM, "word", "without_quorum", "destroyed")
+_DESTROYS = "SHEET... --epoch N --witness W --witness W2"
 _OF_TERMINAL = ("passed", "out", "confirmed")
 
 
@@ -40,6 +52,7 @@ _OF_TERMINAL = ("passed", "out", "confirmed")
 )
 @click.option("--witness", "witnesses", multiple=True, help="Who saw the sheets destroyed; two or more.")
 @receipts_option
+@target_options
 @click.option("--pass", "passed", multiple=True, metavar="NAME", help="With --terminal: leave this set all the same.")
 @click.option("--out", type=PATH, metavar="FILE", help="With --terminal: a new file for the last receipt.")
 @click.option("--confirm", "confirmed", metavar="TERMINAL", help="With --terminal: its name, to say that it is meant.")
@@ -52,25 +65,29 @@ def retire(terminal: Terminal, /, name: str, of_terminal: bool, **options: Any) 
     """
     if bool(name) == of_terminal:
         raise InvalidInput("expected either a set's NAME or --terminal", hint="breakglass status shows the sets")
-    _check_options(options, _OF_SET if of_terminal else _OF_TERMINAL, of_terminal=of_terminal)
     if of_terminal:
+        _refuse_options(options, _OF_SET, "a set")
         found = _retire_terminal(terminal, options)
         terminal.result(found, _terminal_lines(found))
         return
+    _refuse_options(options, _OF_TERMINAL, "--terminal")
+    if options["without_quorum"]:
+        _refuse_options(options, _OF_QUORUM, "a quorum")
     done = _retire_set(terminal, name, options)
     terminal.result(done, _lines(done))
 
 
-def _check_options(options: dict[str, Any], others: tuple[str, ...], *, of_terminal: bool) -> None:
-    """Refuse options that belong to the other one of the two.
+def _refuse_options(options: dict[str, Any], others: tuple[str, ...], subject: str) -> None:
+    """Refuse options that belong to something else than what is done.
 
     Raises:
-        InvalidInput: naming it.
+        InvalidInput: naming them.
     """
     names = {"word": "attest", "scans": "scan", "passed": "pass", "confirmed": "confirm", "watched": "watch"}
-    wrong = [f"--{names.get(one, one).replace('_', '-')}" for one in others if options[one] not in (None, (), False)]
+    names |= {"receipts_to": "receipts"}
+    given = [one for one in others if options[one] not in (None, (), "") and options[one] is not False]
+    wrong = [f"--{names.get(one, one).replace('_', '-')}" for one in given]
     if wrong:
-        subject = "a set" if of_terminal else "--terminal"
         raise InvalidInput(f"expected {', '.join(wrong)} with {subject} only")
 
 
@@ -106,7 +123,7 @@ def _by_quorum(
     with Scanner() as scanner, recorder(terminal, name) as opened:
         scanner.start()
         with giving_receipts(terminal, opened, options["receipts_to"]):
-            done = of_set.by_quorum(opened, ending, sources, scanner)
+            done = of_set.by_quorum(opened, ending, sources, scanner, named_target(options))
             return _destroyed(opened, done, gone, options["witnesses"])
 
 
@@ -124,11 +141,7 @@ def _lines(found: "RetiredSet") -> list[str]:
     return [
         f"retired: {found.set_name} is out of service; its credential: {found.credential}{how}",
         *(f"to be destroyed: sheets {', '.join(one.sheets)} of epoch {one.epoch}" for one in found.to_destroy),
-        *(
-            [f"next: breakglass destroyed {found.set_name} SHEET... --epoch N --witness W --witness W2"]
-            if found.to_destroy
-            else []
-        ),
+        *([f"next: {breakglass('destroyed', found.set_name, options=_DESTROYS)}"] if found.to_destroy else []),
         *(f"owed: {debt}" for debt in found.debts),
     ]
 

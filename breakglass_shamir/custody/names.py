@@ -105,9 +105,16 @@ def receipts(set_name: str, short_id: str, opening: str, size: int, officers: It
     return (*(f"{first}-{name}{FILE_ENDING}" for name in found), f"{first}-slips.pdf")
 
 
-def brought_receipt(name: str) -> str:
-    """Return the file name of a receipt that came from another terminal, by what it is known as there."""
-    return f"{_plain(name)[:MAX_NAME_BYTES]}{FILE_ENDING}"
+def told(set_name: str, short_id: str, log: str, size: int) -> str:
+    """Return the file name of a receipt that another terminal gave of its own log.
+
+    Args:
+        set_name: of the set.
+        short_id: of the epoch that was in force there.
+        log: id of that terminal's log, hexadecimal.
+        size: records in it.
+    """
+    return f"{stem(set_name, short_id)}-{log}-{size}{FILE_ENDING}"
 
 
 def record(seq: int, ending: str = "") -> str:

@@ -58,6 +58,7 @@ def everything(blank: Blank, *, thorough: bool = True) -> None:
     others: dict[tuple[str | Path, ...], int] = {
         ("recombine", NAME, *DECLARATION, *typed, *debt, "--no-reveal"): 2,
         ("drill", "access", NAME, *DECLARATION, *typed, *debt, "--out", out): 2,
+        ("retire", NAME, "--reason", "nobody needs it", *typed): 3,
         ("watch", NAME, "--once"): 3,
         ("status",): 7,
         ("heartbeat",): 0,

@@ -3,10 +3,14 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
+from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.state import Retirement
+from breakglass_shamir.hygiene import Secret
+from tests.attacks.strangers import Blank
 from tests.end_to_end.life import DECLARATION, NAME, Done, Life, make_key, passphrase
 
 WHY = ("--reason", "the account moves to the new directory")
@@ -174,12 +178,38 @@ def test_sheets_of_a_living_set_are_not_destroyed_with_a_retirement_that_was_ref
     assert "destroyed" not in life.kinds()
 
 
+def test_a_set_that_sheets_alone_told_of_is_asked_about_where_people_name_its_target(tmp_path: Path) -> None:
+    blank, key, secret = Blank(tmp_path / "blank"), tmp_path / "key", passphrase()
+    make_key(key, secret)
+    blank.bring(NAME, Credential(secret, target="ssh-key:///nowhere/else"))
+    command = ("--json", "retire", NAME, *WHY, "--typed", blank.brought)
+    refused = blank.noted(*command, "--target", "exec:///bin/sh")
+    assert refused.exit == 3, refused.err
+    assert "opened" not in blank.kinds()
+    named = ("--target", f"ssh-key://{key}")
+    lives = blank.noted(*command, *named)
+    assert (lives.exit, lives.document["credential"]) == (0, "lives"), lives.err
+    assert blank.kinds()[-6:] == ["opened", "use-ended", "target-named", "proven", "retired", "closed"]
+    assert set(blank.connectors) == {f"ssh-key://{key}"}
+
+
+def test_a_set_that_sheets_alone_told_of_is_retired_without_asking_what_they_name(tmp_path: Path) -> None:
+    blank = Blank(tmp_path / "blank")
+    blank.bring(NAME, Credential(Secret(b"anything"), target="exec:///bin/sh"))
+    done = blank.noted("--json", "retire", NAME, *WHY, "--typed", blank.brought)
+    assert (done.exit, done.document["credential"]) == (0, "unknown"), done.err
+    assert "nobody named one" in done.document["detail"]
+    assert blank.connectors == []
+
+
 def test_wrong_words_are_named(life: Life) -> None:
     for words, said in (
         ((), "either a set's NAME or --terminal"),
         ((NAME, "--terminal"), "either a set's NAME or --terminal"),
         ((NAME, "--out", "x"), "--out with --terminal only"),
         (("--terminal", "--attest", "gone"), "--attest with a set only"),
+        ((NAME, "--without-quorum", "--camera", "0"), "--camera with a quorum only"),
+        ((NAME, "--without-quorum", "--target", "manual:x"), "--target with a quorum only"),
         ((NAME, "--destroyed", "1"), "both --destroyed and --witness"),
         ((NAME,), "--reason"),
         ((NAME, "--reason", "why"), "--scan"),

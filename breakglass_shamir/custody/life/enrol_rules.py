@@ -47,6 +47,7 @@ from breakglass_shamir.errors import (
     InvalidProof,
     InvalidRecord,
 )
+from breakglass_shamir.shell import word
 
 TAKEN, KEPT = "taken", "kept"
 """What became of the policy in a statement."""
@@ -240,7 +241,7 @@ def _check_growth(said: Statement, seen: PinnedTerminal, known: str) -> None:
     if proof is None:
         raise InvalidProof(
             f"this does not prove that {known} goes on from there",
-            hint=f"export again with --since {seen.size}; if that is refused, the ledger there was replaced",
+            hint=f"export again with --since {word(seen.size)}; if that is refused, the ledger there was replaced",
         )
     hashes = [bytes.fromhex(one) for one in proof.hashes]
     try:

@@ -16,7 +16,6 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from shlex import quote
 
 from breakglass_shamir.custody.life import enrolment_file, statement
 from breakglass_shamir.custody.life.enrolment_file import Part
@@ -42,6 +41,7 @@ from breakglass_shamir.operations.enrolment import package
 from breakglass_shamir.operations.enrolment.package import Package
 from breakglass_shamir.operations.lineage.links import Collected
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.shell import breakglass
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +169,10 @@ def _exportable(recorder: Recorder, name: str) -> SetState:
     s = recorder.state.of(name)
     epoch = s.current_epoch
     if epoch.status is not EpochStatus.GOOD or epoch not in vouched(s):
+        opens = breakglass("recombine", name, options="--receipt FILE")
         raise IllegalState(
             f"epoch {epoch.number} of {name} is known from its sheets alone: this terminal vouches for none of it",
-            hint=f"rotate it here first, or open it with --receipt: breakglass recombine {quote(name)} --receipt FILE",
+            hint=f"rotate it here first, or open it with its receipt: {opens}",
         )
     if s.prepared:
         recorder.desk.warn(f"a rotation of {name} is under way: export again when it is done")

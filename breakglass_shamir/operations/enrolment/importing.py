@@ -9,21 +9,25 @@ Rules:
 4. Each set is one record. An import that was interrupted is made whole by importing the same file again.
 5. What followed what is recorded with its proof, apart from what the other terminal says.
 6. The receipt that comes is kept in the home: it remembers the other log.
+7. A target that cannot be reached from this machine is said: the first night is not the time to find it out.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.life import enrol_rules, lineage_rules
 from breakglass_shamir.custody.life.enrol_rules import KEPT, TAKEN
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.custody.life.state import EpochStatus, SetState
 from breakglass_shamir.custody.life.statement import Statement
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.sinks import AnySink
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.ledger.receipt import FOLDER_NAME
+from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.enrolment import new_sinks, package
 from breakglass_shamir.operations.enrolment.new_sinks import Decide, Outcome
 from breakglass_shamir.operations.enrolment.package import Package
@@ -250,6 +254,10 @@ def _taken(recorder: Recorder, said: Statement, body: Enrolled, *, changed: bool
     name, offer = said.set, enrol_rules.offered(said)
     if changed and body.policy == KEPT and offer is not None and offer.source != s.policy_source:
         recorder.desk.warn(f"{name}: the policy here is kept; the one of {said.terminal} is another one")
+    if changed and body.policy == TAKEN:
+        _check_reach(recorder, name)
+    if changed and (spelled := names.lookalike(name)):
+        recorder.desk.warn(f"the name of this set has characters that no new set's name has: {spelled}")
     if before and before != s.current:
         recorder.desk.say(f"{name}: epoch {epoch.number} is in force now, as {said.terminal} proved")
     elif s.current != said.current and s.epochs[said.current].status is EpochStatus.GOOD:
@@ -263,13 +271,22 @@ def _taken(recorder: Recorder, said: Statement, body: Enrolled, *, changed: bool
     )  # fmt: skip
 
 
+def _check_reach(recorder: Recorder, name: str) -> None:
+    try:
+        targets.check_reach(policies.parse(recorder.state.of(name).policy_source))
+    except BreakglassError as error:
+        recorder.desk.warn(f"{name} cannot be rotated from this machine: {error}")
+
+
 def _keep_receipts(recorder: Recorder, found: Package) -> list[Path]:
     """Keep the receipts that came; what keeps them from being written is said, and undoes nothing."""
     folder, kept = recorder.ledger.path.parent / FOLDER_NAME, []
     for held in found.receipts:
-        name = f"{held.receipt.set_name}-{held.log_id.hex()}-{held.receipt.size}"
+        name = held.receipt.set_name
+        short_id = recorder.state.of(name).current_epoch.short_id
         try:
-            kept.append(receipts.keep(held, folder, name))
+            file = names.told(name, short_id, held.log_id.hex(), held.receipt.size)
+            kept.append(receipts.keep(held, folder, file))
         except BreakglassError as error:
             recorder.desk.warn(f"the receipt of {found.first.terminal} was not kept: {error}")
     return kept

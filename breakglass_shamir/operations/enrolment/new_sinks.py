@@ -18,6 +18,7 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.sinks import AnySink, ExecSink, FileSink
 from breakglass_shamir.errors import InvalidInput, SinkFailure
 from breakglass_shamir.operations.monitoring import alerting
+from breakglass_shamir.shell import word
 
 _FILES = ("secret_file", "token_file", "routing_key_file", "url_file", "password_file", "cert", "key", "ca")
 """Keys of a sink that name a file which must be on this machine; those with secrets first."""
@@ -102,7 +103,7 @@ def settle(state: LedgerState, found: Mapping[str, tuple[AnySink, ...]], decline
         raise SinkFailure(
             "this import is not done: "
             + "; ".join(f"sink {one.sink} of {one.set_name}: {one.words}" for one in refused),
-            hint=f"mend it and import again, or go on without: --decline-sink {refused[0].sink}",
+            hint=f"mend it and import again, or go on without: --decline-sink {word(refused[0].sink)}",
         )
     return outcomes
 

@@ -101,11 +101,16 @@ def write_record(ledger: Ledger, seq: int, out: Path) -> HeldReceipt:
 def keep(held: HeldReceipt, folder: Path, name: str) -> Path:
     """Write a receipt that came from elsewhere into a folder; returns the file.
 
+    Args:
+        held: the receipt.
+        folder: made where it is not there.
+        name: of the file, of ``custody/names.py``.
+
     Raises:
         FileExists: one of this name is there and says something else.
         LedgerUnwritable: it could not be written.
     """
-    return _write(names.inside(folder, names.brought_receipt(name)), held.to_text().encode())
+    return _write(names.inside(folder, name), held.to_text().encode())
 
 
 def read(paths: Iterable[Path], scanner: Scanner) -> list[tuple[str, HeldReceipt]]:

@@ -6,23 +6,26 @@ Rules:
 1. By its quorum it is an opening with the purpose ``rotation``: declared, recorded, nothing revealed. The target is
    asked about the credential once, at each endpoint; what it says is recorded.
 2. Where a rotation is owed, only a credential that is dead or gone ends it: the target refused it everywhere, or
-   those whose word counts attest it. No word counts against a target that takes the credential.
-3. A target that no adopted policy names is not asked: only paper says which it is.
+   those whose word counts attest it. No word counts against a target that takes the credential. Where neither can be
+   had, that is said before anything is opened.
+3. The target is the adopted policy's, or the one that people name; where nobody does, it is not asked.
 4. Sheets are destroyed before witnesses and recorded one by one. What is missing is said, and stays due.
 
 What a record may say is for ``retire_rules.py``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from breakglass_shamir.connectors.port.answers import Check, CheckResult
+from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.life import attesting, retire_rules
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.retire_rules import DEAD, GONE, LIVES, UNKNOWN
 from breakglass_shamir.custody.life.rules import epoch_of
 from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.records.openings import Closed, Refused, UseEnded
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested
 from breakglass_shamir.custody.records.words import check_human_text, printable
@@ -30,14 +33,17 @@ from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidInput
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides, check_request
-from breakglass_shamir.operations.opening.opening import OpenedSet
+from breakglass_shamir.operations.opening.opening import OpenedSet, Ready
 from breakglass_shamir.operations.printing import ceremony
 from breakglass_shamir.operations.printing.ceremony import Destruction
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.rotation import elsewhere
+from breakglass_shamir.operations.rotation import elsewhere, naming
+from breakglass_shamir.operations.rotation.naming import NOBODY_NAMED, Way
 from breakglass_shamir.operations.rotation.probing import Prober
+from breakglass_shamir.operations.targets import Named
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass
 
 USE_S = 3600
 """How long a retirement may take."""
@@ -47,6 +53,8 @@ WORDS = (DEAD, GONE)
 
 _KNOWN = {CheckResult.ACCEPTED: LIVES, CheckResult.REFUSED: DEAD, CheckResult.UNKNOWN: UNKNOWN}
 """What an answer of the target says of the credential."""
+
+_NOT_ASKED = "not asked: nobody but people reach this target, or nobody named one"
 
 _WAY_OUT = "rotate it first; or remove the account at the target, and have it attested: --attest gone"
 
@@ -84,11 +92,22 @@ class RetiredSet:
     debts: tuple[str, ...]
 
 
-def by_quorum(recorder: Recorder, ending: Ending, sources: Sources, scanner: Scanner) -> RetiredSet:
+def by_quorum(
+    recorder: Recorder, ending: Ending, sources: Sources, scanner: Scanner, named: Named = NOBODY_NAMED
+) -> RetiredSet:
     """Retire a set by a quorum of its sheets.
+
+    Args:
+        recorder: at the set.
+        ending: why, and on whose word.
+        sources: the sheets.
+        scanner: reads them.
+        named: the target that people name, where no policy does.
 
     Raises:
         IllegalState: it is retired already, is being changed, or owes a rotation that nothing here ends.
+        InvalidInput: the policy names another target than people do, or no connector takes theirs.
+        ConnectorError: a rotation is owed, and the target cannot be reached from here.
         BreakglassError: as :func:`opening.open_set`.
     """
     state, ending = recorder.set_state, _checked(recorder.set_state, ending)
@@ -97,14 +116,15 @@ def by_quorum(recorder: Recorder, ending: Ending, sources: Sources, scanner: Sca
     if state.applying:
         raise IllegalState(
             f"the target of {state.name} was being changed when a rotation was interrupted: it ends first",
-            hint=f"breakglass rotate {state.name} with the old and the new sheets, or --without-quorum --attest gone",
+            hint=f"go on with it: {breakglass('rotate', state.name)}; or retire it --without-quorum --attest gone",
         )
     debts = tuple(debt.id for debt in state.debts)
     request = Request("rotation", "retirement", "none", ending.reason, ending.officers, "no-reveal", USE_S, debts)
-    opened = opening.open_set(recorder, check_request(request), Overrides(), sources, scanner, "")
+    ready = _ready(recorder, ending, named)
+    opened = opening.open_set(recorder, check_request(request), Overrides(), sources, scanner, "", ready=ready)
     try:
         recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
-        check = _ask(recorder, opened)
+        check = _ask(opened, Way(recorder, opened.credential, named))
         recorder.desk.say(f"the target was asked: {check.result} ({check.detail})")
         elsewhere.note(recorder, opened.quorum.epoch_id, check)
         _record(recorder, ending, _KNOWN[check.result], check.detail, opened)
@@ -153,22 +173,45 @@ def _checked(state: SetState, ending: Ending, *, always: bool = False) -> Ending
     return Ending(reason, names, ending.word)
 
 
-def _ask(recorder: Recorder, opened: OpenedSet) -> Check:
-    """Ask the target once at every endpoint: one that accepts is enough, only refusals everywhere are a refusal."""
-    policy, source = opening.policy_of(recorder.set_state)
-    if not source:
-        return Check(CheckResult.UNKNOWN, "not asked: no adopted policy names the target")
+def _ready(recorder: Recorder, ending: Ending, named: Named) -> Ready:
+    """Return what refuses, before anything is declared, a retirement that could only be refused afterwards."""
+
+    def check(pool: Pool | None) -> None:
+        if pool is not None:
+            return
+        state = recorder.state.sets.get(recorder.set_name)
+        connector = naming.check(state, named)
+        if state is not None and state.rotation_debts and not ending.word:
+            _check_can_be_asked(recorder, state, connector)
+
+    return check
+
+
+def _check_can_be_asked(recorder: Recorder, state: SetState, connector: Connector | None) -> None:
+    """Hold that a target is there which may say that the credential is dead."""
+    by_people = not recorder.desk.can_ask() if connector is None else connector.by_people
+    if state.policy_source:
+        policy = policies.parse(state.policy_source)
+        targets.check_reach(policy)
+        by_people = targets.connector_of(policy).by_people
+    if by_people:
+        raise IllegalState(
+            f"set {state.name} owes a rotation, and no target can be asked whether the credential is dead",
+            hint=f"name it with --target URI, where no policy does; or {_WAY_OUT}",
+        )
+
+
+def _ask(opened: OpenedSet, way: Way) -> Check:
+    """Ask the target once at every endpoint; not one that people change."""
     try:
+        policy = way.policy()
+        if targets.connector_of(policy).by_people:
+            return Check(CheckResult.UNKNOWN, _NOT_ASKED)
         endpoints = targets.endpoints_of(policy)
     except BreakglassError as error:
         return Check(CheckResult.UNKNOWN, printable(str(error)))
-    prober = Prober()
-    said = [(one.target, prober.ask(one, opened.credential.secret)) for one in endpoints]
-    results = {check.result for _, check in said}
-    words = printable("; ".join(f"{where}: {check.detail}" for where, check in said))
-    if CheckResult.ACCEPTED in results:
-        return Check(CheckResult.ACCEPTED, words)
-    return Check(CheckResult.REFUSED if results == {CheckResult.REFUSED} else CheckResult.UNKNOWN, words)
+    check = Prober().ask_everywhere(endpoints, opened.credential.secret)
+    return replace(check, detail=printable(check.detail))
 
 
 def _record(recorder: Recorder, ending: Ending, said: str, detail: str, opened: OpenedSet) -> None:

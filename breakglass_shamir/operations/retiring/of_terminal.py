@@ -24,6 +24,7 @@ from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, Led
 from breakglass_shamir.ledger.receipt import HeldReceipt
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.shell import breakglass
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _last_receipt(recorder: Recorder, seq: int, out: Path) -> HeldReceipt:
     except (FileExists, LedgerUnwritable) as error:
         raise type(error)(
             f"this terminal is retired, but its last receipt was not written: {error}",
-            hint=f"write it elsewhere: breakglass audit receipt {seq} --out FILE",
+            hint=f"write it elsewhere: {breakglass('audit receipt', seq, options='--out FILE')}",
         ) from error
 
 
