@@ -142,6 +142,8 @@ def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
         except OSError as error:
             raise LedgerUnwritable(f"{target} could not be written either: {error.strerror}") from error
         except (LedgerUnwritable, LedgerBusy) as error:
+            if error.hint == _BROKEN_HINT:
+                raise
             raise LedgerUnwritable(f"{target} could not be written either: {error}") from error
         _leave_note(ledger, went[0])
     return open_home(target, ledger.beside)

@@ -250,6 +250,7 @@ class Ledger(SignedLog):
             LedgerUnwritable, LedgerBusy: it could not be made durable, or is not found again.
             LedgerElsewhere: the ledger was moved meanwhile.
         """
+        self.unfound = None
         with self.transaction():
             self._require_place()
             self.catch_up()

@@ -110,11 +110,15 @@ def _ticket(descriptor: int) -> int:
 def _lowest(descriptor: int, start: int, end: int) -> int:
     """Return the lowest ticket from ``start`` to before ``end`` that somebody holds; 0: none.
 
-    The kernel names any one of them, so the question is asked again for those below.
+    The kernel names any one of them, so the question is asked again for those below. Where a file system takes such
+    locks and does not tell of them, nobody is waited for.
     """
     found = 0
     while start < end:
-        answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _lock(fcntl.F_WRLCK, start, end - start))
+        try:
+            answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _lock(fcntl.F_WRLCK, start, end - start))
+        except OSError:
+            return 0
         kind, _, held, _, _ = struct.unpack(_FLOCK, answer)
         if kind == fcntl.F_UNLCK:
             break
