@@ -5,6 +5,8 @@ A value is drawn from a seed, as a master is: shares of which somebody chose the
 """
 
 import random
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -16,8 +18,11 @@ from breakglass_shamir.formats.likeness import WITHHELD, looks_like_share, maske
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.standalone import recover
-from tests.vectors.keyboards import CHANGES_SHAPE, LAYOUTS, on
-from tests.vectors.plain_texts import PLAIN
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vectors"))
+
+from keyboards import CHANGES_SHAPE, LAYOUTS, on
+from plain_texts import PLAIN
 
 SEEDS = st.integers(0, 2**64 - 1)
 LEAKED = 12

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from breakglass_shamir.connectors.port.answers import Check, CheckResult
 from breakglass_shamir.custody.life import lineage_rules
+from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.rules import epoch_of
 from breakglass_shamir.custody.life.state import ROTATION, EpochState
@@ -151,7 +152,7 @@ def _ask(
 
 def _answer(recorder: Recorder, opened: OpenedSet) -> Check:
     """Ask at every endpoint that the policy names."""
-    policy, _ = opening.policy_of(recorder.set_state)
+    policy = policy_in_force(recorder.set_state)
     try:
         endpoints = targets.endpoints_of(policy)
     except BreakglassError as error:
