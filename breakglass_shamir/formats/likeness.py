@@ -52,8 +52,8 @@ _EPOCH_ID = re.compile(
 
 
 def looks_like_share(text: str) -> bool:
-    """Tell whether a share, a typed line or a part of one may stand in a text."""
-    return any(next(_places(line), None) for line in _lines(text))
+    """Tell whether a share, a typed line or a part of one may stand in a text, beside public keys of SSH."""
+    return any(next(_places(line), None) for line in _lines(_PUBLIC_KEY.sub(" ", text)))
 
 
 def masked(text: str) -> str:

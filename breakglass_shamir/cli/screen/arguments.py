@@ -6,12 +6,13 @@ it is a record, a message and an alert.
 
 Rules:
 
-1. Every word is looked at, of every command and option there will ever be, and all of them together.
+1. Every word is looked at, of every command and option there will ever be, and runs of short ones together, as a line
+   of a sheet is that nobody put into quotes. A fingerprint is public, and looks like half a line: it is left out.
 2. At a terminal the word is asked for again. Elsewhere that is a usage error that names the option, never the word.
 3. What ``--exec`` runs keeps its own arguments; only its program is recorded, and looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from breakglass_shamir.errors import LooksLikeShare
 from breakglass_shamir.formats.likeness import looks_like_share
@@ -21,6 +22,12 @@ _HINT = (
     "typed lines go into a file, for --typed"
 )
 _RUNS = "--exec"
+
+PUBLIC = "--fingerprint"
+"""The option whose value is public and of the same alphabet."""
+
+LONGEST_GROUP = 8
+"""Characters of a word that may be a group of a line: four, with what a slip adds."""
 
 
 def without_shares(words: Sequence[str]) -> list[str]:
@@ -32,11 +39,28 @@ def without_shares(words: Sequence[str]) -> list[str]:
     end = _end(words)
     kept = list(words)
     for place in range(end):
-        if looks_like_share(kept[place]):
+        if looks_like_share(kept[place]) and not _is_public(kept, place):
             kept[place] = _again(kept, place)
-    if looks_like_share(" ".join(kept[:end])):
+    if any(map(looks_like_share, _runs(kept[:end]))):
         raise LooksLikeShare("the words of the command line look like a share together, and are not taken", hint=_HINT)
     return kept
+
+
+def _is_public(words: Sequence[str], place: int) -> bool:
+    """Tell whether a word is the value of the option that may hold such a text."""
+    return words[place].startswith(f"{PUBLIC}=") or (place > 0 and words[place - 1] == PUBLIC)
+
+
+def _runs(words: Sequence[str]) -> Iterator[str]:
+    """Yield each run of words that are short enough to be groups of a line, as one text."""
+    run: list[str] = []
+    for place, word in enumerate(words):
+        if len(word) <= LONGEST_GROUP and not word.startswith("--") and not _is_public(words, place):
+            run.append(word)
+            continue
+        yield " ".join(run)
+        run = []
+    yield " ".join(run)
 
 
 def _end(words: Sequence[str]) -> int:

@@ -20,8 +20,10 @@ import msgspec
 
 from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.custody.records.monitoring import ChangedOutside, Eased, Escalated, LoginSeen, Watched
 from breakglass_shamir.custody.records.openings import OfficerSigned, Overridden, Refused, UseEnded
 from breakglass_shamir.custody.records.rotations import (
@@ -44,7 +46,11 @@ PUBLIC: Mapping[type[Body], frozenset[str]] = {
     Recovered: frozenset({"envelope"}),
     RecoveredCore: frozenset({"core"}),
     RecoveryImported: frozenset({"signature"}),
+    Enrolled: frozenset({"statement", "signature"}),
     OfficerSigned: frozenset({"key", "signature"}),
+    Succession: frozenset(
+        {"envelope", "countersigned", "countersignature", "old_dead", "terminal_signature", "terminal_key"}
+    ),
     CustodianSigned: frozenset({"key", "signature"}),
 }
 """Fields that hold base64 of public data, and are not looked at."""
