@@ -37,6 +37,9 @@ LEAST_WEIGHT_OF_LETTERS = 12
 WITHHELD = "(withheld: it looks like a share)"
 """What stands in a message where such a text would."""
 
+_PUBLIC_KEY = re.compile(r"\b(?:ssh|ecdsa|sk)-[a-z0-9@.-]{3,60} AAAA[0-9A-Za-z+/]{40,1000}={0,2}")
+"""A public key as OpenSSH writes it: base64 that has runs of capitals and digits by chance."""
+
 _NEAR_GROUP = (3, 5)
 _LONGEST_GAP = 3
 _PUNCTUATED = -1

@@ -21,7 +21,7 @@ from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.custody.quorum.answer import Answer
-from breakglass_shamir.errors import ConnectorError, InsufficientShares, VoidShare
+from breakglass_shamir.errors import ConnectorError, GateClosed, InsufficientShares
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
@@ -169,7 +169,7 @@ class Demo(EmptyDesk):
         recorder.opening = ""
         try:
             self._open(recorder, sorted((self.folder / "scans-1").iterdir())[:3], scanner, None)
-        except VoidShare as error:
+        except GateClosed as error:
             self.narrate(f"Refused: {error}.")
             return
         raise ConnectorError("void sheets opened the set; they must not")
