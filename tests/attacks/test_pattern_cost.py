@@ -10,6 +10,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,6 +39,7 @@ PROVEN = {
     "connectors.mysql.session._MARIADB_METHOD": "a quoted text ends at its mark or with the text: it never fails",
     "connectors.mysql.session._TEXT": "a quoted text ends at its mark or with the text: it never fails",
     "connectors.mysql.session._KEPT": "a quoted text ends at its mark or with the text: it never fails",
+    "ledger.mounts._UPPER": "it may end after each character, so whatever gets there has matched",
     "connectors.ssh.authorized_line._TOKEN": "three are looked for, and each place where one fails is before another",
 }
 """Expressions whose structure would allow it, and why it does not come to that."""
@@ -91,7 +93,15 @@ def _uses_in(path: Path, tree: ast.Module) -> Iterator[Use]:
         elif isinstance(owner, ast.Name) and owner.id in used and verb in USES:
             used[owner.id].add(verb)
     for key, one in compiled.items():
-        yield _use(f"{name}.{key}", one.pattern, one.flags, used[key] or USES)
+        verbs = used[key] | (_elsewhere(key) if not key.startswith("_") else set())
+        yield _use(f"{name}.{key}", one.pattern, one.flags, verbs or USES)
+
+
+@cache
+def _elsewhere(key: str) -> set[str]:
+    """Return how other modules try an expression of a name that is not private."""
+    called = re.compile(rf"\b{re.escape(key)}\.(\w+)\(")
+    return {verb for path in PACKAGE.rglob("*.py") for verb in called.findall(path.read_text()) if verb in USES}
 
 
 def _use(where: str, expression: str | bytes, flags: int, verbs: set[str]) -> Use:

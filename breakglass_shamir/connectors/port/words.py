@@ -18,7 +18,7 @@ ACCOUNT_MAX_CHARS = 512
 """Longest account of any target."""
 
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?\.?"
-_ADDRESS = r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?"
+_ADDRESS = r"[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?"
 _HOST = re.compile(rf"{_NAME}|{_ADDRESS}")
 
 

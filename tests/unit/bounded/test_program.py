@@ -26,6 +26,7 @@ MEBIBYTE = 1 << 20
 
 OWN_REASONS = {
     "bounded/program.py": "the one place",
+    "cli/screen/watcher.py": "reads nothing; clears the screen after the program that started it",
     "operations/courier.py": "reads nothing, waits for nothing",
     "operations/opening/reveal.py": "the officers' own command, with its own output",
     "operations/opening/ssh_sign.py": "asks a person at the terminal; writes to the terminal",
