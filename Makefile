@@ -11,7 +11,7 @@ SERVER_PACKAGES := exim4-daemon-light krb5-admin-server krb5-kdc krb5-user ldap-
   samba samba-ad-provision samba-dsdb-modules samba-vfs-modules slapd smbclient winbind
 BUILD_PACKAGES := gcc libldap-dev libsasl2-dev python3-dev
 TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) chromium mawk pamtester poppler-utils \
-  printer-driver-cups-pdf ssss systemd tmux
+  printer-driver-cups-pdf screen ssss systemd tmux xdotool xterm xvfb
 
 # What decoding is compared with.
 BENCH_PACKAGES := libzbar0
@@ -38,9 +38,10 @@ check: setup-dev  ## format, lint, types, layers
 	MYPYPATH=$(NEIGHBOURS) $(PY) -m mypy --explicit-package-bases
 	$(VENV)/bin/lint-imports
 
-bench: setup-bench  ## measure against what else there is; writes bench-results.md and degradation-results.md
+bench: setup-bench  ## measure against what else there is; writes bench-results.md, degradation-results.md and log-cost-results.md
 	$(PY) -m tests.benchmarks
 	$(PY) -m tests.benchmarks.degradation --quick degradation-results.md
+	$(PY) -m tests.benchmarks.log_cost log-cost-results.md
 
 faults: setup-dev  ## break a rotation at every step on every server; writes fault-table.md
 	printf '| target | step | fault | credential alive after it | what people did |\n|---|---|---|---|---|\n' > fault-table.md
@@ -51,7 +52,7 @@ mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, 
 	$(PY) -m pytest -n 2 --dist loadfile tests/servers/test_mysql_server.py tests/servers/test_mysql_faults.py
 
 clean:  ## remove what these targets made
-	rm -rf $(VENV) build dist bench-results.md degradation-results.md fault-table.md
+	rm -rf $(VENV) build dist bench-results.md degradation-results.md log-cost-results.md fault-table.md
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 setup-runtime:

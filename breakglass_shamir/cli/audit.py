@@ -9,6 +9,7 @@ from breakglass_shamir.cli.audit_report import report
 from breakglass_shamir.cli.audit_verify import receipt, verify
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
+from breakglass_shamir.shell import operand
 
 
 @click.group()
@@ -57,7 +58,8 @@ def export(terminal: Terminal, identifier: str, out: Path) -> None:
     with recorder(terminal) as opened:
         found = operation.export(opened.ledger, identifier, out)
     lines = [
-        f"{found.records} records, {len(found.files)} files in {out}; check them with: sh {out}/verify.sh",
+        f"{found.records} records, {len(found.files)} files in {out}; "
+        f"check them with: sh {operand(out / operation.SCRIPT)}",
         f"sha256 of SHA256SUMS: {found.sums_sha256}",
     ]
     terminal.result(found, lines)

@@ -10,6 +10,7 @@ import click
 
 from breakglass_shamir.cli.screen.values import PATH
 from breakglass_shamir.errors import BreakglassError
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
     from breakglass_shamir.cli.screen.terminal import Terminal
@@ -40,7 +41,7 @@ def give_receipts(terminal: "Terminal", opened: "Recorder", folder: Path | None)
     try:
         given = receipts.give(opened, folder)
     except BreakglassError as error:
-        again = f"breakglass audit receipt {opened.opening[:12]} --out FILE"
+        again = breakglass("audit receipt", opened.opening[:12], options="--out FILE")
         terminal.warn(f"no receipt was written: {error}; make one with: {again}")
         return ()
     if given is None:

@@ -63,6 +63,9 @@ VERSION = b"\x00\x00\x00\x01"
 LINE_CHARACTERS = 70
 """Width of an armored line, as ssh-keygen writes it."""
 
+MAX_CHARACTERS = 32 * 1024
+"""Longest armored signature that is read; one by an RSA key of 16384 bits has about 6000."""
+
 _BEGIN = "-----BEGIN SSH SIGNATURE-----\n"
 _END = "-----END SSH SIGNATURE-----\n"
 _NAME = re.compile(r"[A-Za-z0-9@._+:/-]+")
@@ -276,6 +279,8 @@ def _armor(blob: bytes) -> str:
 
 
 def _dearmor(armored: str) -> bytes:
+    if len(armored) > MAX_CHARACTERS:
+        raise InvalidSignature(f"expected an SSH signature of at most {MAX_CHARACTERS} characters, got {len(armored)}")
     if not (armored.startswith(_BEGIN) and armored.endswith(_END)):
         raise InvalidSignature("expected an armored SSH signature and nothing around it")
     blob = wire.decode64(armored[len(_BEGIN) : -len(_END)].replace("\n", ""))

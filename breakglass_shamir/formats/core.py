@@ -25,6 +25,9 @@ VERSION = 1
 FIRST_LINE = TEXT_LINES + 1
 """Typed lines of the core are numbered after the share's."""
 
+MAX_LINES = text.MAX_LINE_NUMBER - TEXT_LINES
+"""Typed lines of a core: the check character binds numbers up to 31."""
+
 _MAX_BLOCK = 255 - parity.PARITY_BYTES
 
 
@@ -124,7 +127,7 @@ class Core:
         size = _block_size(len(protected))
         code = b"".join(parity.protect(protected[i : i + size]) for i in range(0, len(protected), size))
         code += bytes(-len(code) % text.LINE_BYTES)
-        if len(code) // text.LINE_BYTES > text.MAX_LINE_NUMBER - TEXT_LINES:
+        if len(code) // text.LINE_BYTES > MAX_LINES:
             return ()
         return text.to_lines(code, FIRST_LINE)
 
@@ -164,6 +167,8 @@ def from_lines(rows: Mapping[int, str], checked: Collection[int] = ()) -> Core:
     last = max(rows, default=0)
     kept = {number: rows[number] for number in checked if number in rows}
     for count in (last - TEXT_LINES, last - TEXT_LINES + 1):
+        if count > MAX_LINES:
+            break
         data = _from_symbols(_symbols(rows, count), kept)
         if data is not None:
             return Core.from_bytes(data)

@@ -20,7 +20,7 @@ from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidProof
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
 from breakglass_shamir.ledger.people import SIGNED_INSIDE, verify_inside
 from breakglass_shamir.ledger.sample import Look
-from breakglass_shamir.ledger.store import check_first, signature_due
+from breakglass_shamir.ledger.signatures import check_first, signature_due
 from breakglass_shamir.ledger.times import Times
 
 _SIGNED = frozenset((*records.QUORUM_SIGNED, *records.DRILL_SIGNED, *SIGNED_INSIDE))

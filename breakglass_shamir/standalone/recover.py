@@ -22,7 +22,8 @@ Exit status: 0 opened; 1 a fault in this program; 2 wrong use, or the output cou
 Limits, said plainly:
 
 1. Nothing here runs in constant time and Python cannot wipe memory. Use a machine that nobody else is on, without a
-   network, and switch it off afterwards. Typed shares stay in the terminal's scrollback: close its window.
+   network, and switch it off afterwards. A typed line is erased with Enter, and the secret when it was read. What the
+   terminal itself keeps (a log, a copy mode, a screen that says ``TERM=dumb``) is out of reach: close its window.
 2. The record proves that a quorum was combined. The names, the reason and the time are what people said.
 3. Nothing on this machine pins the epoch: compare the set public key shown with your ledger or a receipt. Without an
    envelope (only core lines) shares are confirmed together, by the epoch id, and at most MAX_TRIES quorums are tried.
@@ -34,6 +35,7 @@ from __future__ import annotations
 import argparse
 import base64
 import dataclasses
+import errno
 import functools
 import hashlib
 import hmac
@@ -42,11 +44,23 @@ import json
 import math
 import os
 import re
+import select
+import signal
+import socket
 import struct
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+try:
+    import ctypes
+    import resource
+    import termios
+except ImportError:  # another system than Linux or a Python without them: what they are for is left out, and said
+    ctypes = resource = termios = None  # type: ignore[assignment]
 
 VERSION = "0.1.0"
 TOOL = f"recover.py {VERSION}"
@@ -65,7 +79,8 @@ MAX_INPUT_CHARACTERS = 4000
 
 LIVE, DRILL = 1, 2
 KIND_NAMES = {LIVE: "live", DRILL: "drill"}
-CREDENTIAL_KINDS = {1: "password", 2: "key pair", 3: "token", 4: "opaque", 5: "file"}
+CREDENTIAL_KINDS = {1: "password", 2: "key pair", 3: "token", 4: "opaque", 5: "file", 6: "passkey",
+                    7: "key certificate", 8: "list"}  # fmt: skip
 
 Seat = tuple[int, int]
 """Group and member, both from 1."""
@@ -84,10 +99,13 @@ class Refused(Exception):
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 VALUES = {character: value for value, character in enumerate(ALPHABET)}
-DROPPED = " \t\r\n\v\f-"
+WHITE_SPACE = " \t\r\n\v\f"
+"""What may stand around a text; no other character does, whatever Unicode calls a space."""
+DROPPED = WHITE_SPACE + "-"
 LINE_CHARACTERS = 24
 LINE_BYTES = 15
 FIRST_CORE_LINE, LAST_CORE_LINE = 5, 31
+CORE_LINES_MAX = LAST_CORE_LINE - FIRST_CORE_LINE + 1
 LOST_LINE = "?" * LINE_CHARACTERS
 
 
@@ -97,6 +115,14 @@ def normalise(text: str) -> str:
         raise Refused("malformed-text", "a character is not ASCII")
     kept = "".join(character for character in text if character not in DROPPED)
     return kept.upper().translate(str.maketrans("ILO", "110"))
+
+
+def body_of(text: str, prefix: str) -> str:
+    """Return what follows a prefix, white space at both ends left out. All of the text is ASCII."""
+    stripped = text.strip(WHITE_SPACE)
+    if not text.isascii() or stripped[: len(prefix)].upper() != prefix:
+        raise Refused("malformed-text", f"this is not a text that begins with {prefix}")
+    return stripped[len(prefix) :]
 
 
 def encode32(data: bytes) -> str:
@@ -297,10 +323,7 @@ class Reading:
 
 def share_symbols(text: str) -> str:
     """Return the 96 symbols of a share's text."""
-    stripped = text.strip()
-    if stripped[: len(SHARE_PREFIX)].upper() != SHARE_PREFIX:
-        raise Refused("malformed-text", "this is not the text of a share")
-    symbols = normalise(stripped[len(SHARE_PREFIX) :])
+    symbols = normalise(body_of(text, SHARE_PREFIX))
     if len(symbols) != SHARE_CHARACTERS:
         raise Refused("malformed-text", f"a share has {SHARE_CHARACTERS} characters, not {len(symbols)}")
     if any(symbol not in VALUES and symbol != "?" for symbol in symbols):
@@ -618,6 +641,25 @@ def decrypt(key: bytes, nonce: bytes, header: bytes, ciphertext: bytes) -> bytes
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Fields of tag, length and value (README.md of the specification)
+
+TAG_OPTIONAL = 128  # who does not know a tag from here on may do without it, and need not say so
+
+
+def read_fields(data: bytes) -> dict[int, bytes] | None:
+    """Return the values by tag, in order; None where the bytes are not whole fields in strict order."""
+    fields: dict[int, bytes] = {}
+    offset = last = 0
+    while offset < len(data):
+        tag, end = data[offset], offset + 3 + int.from_bytes(data[offset + 1 : offset + 3], "big")
+        value = data[offset + 3 : end]
+        if tag <= last or not value or end > len(data):
+            return None
+        fields[tag], offset, last = value, end, tag
+    return fields
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Envelope and core (4-envelope.md)
 
 ENVELOPE_PREFIX = "BGE1:"
@@ -679,6 +721,10 @@ class Envelope:
     commitments: dict[Seat, bytes]
     set_public_key: bytes
     set_name: str
+    made: str
+    """When and by which release, as far as the envelope says it."""
+    unknown: list[int]
+    """Tags of extensions that make the proofs unknown: they may mean what this program does not know."""
     sha256: str
 
     def accepts(self, share: Share) -> bool:
@@ -727,12 +773,42 @@ def parse_envelope(data: bytes) -> Envelope:
     key = cursor.take(32)
     cursor.take(8 + 32 + 8 + 8 + 32)  # predecessor, policy digest, log id, tree size, tree root: for a ledger
     name = set_name(cursor.take(cursor.number(1)))
+    made, unknown = read_extensions(cursor.take(cursor.number(2)))
     signature = cursor.take(64)
     cursor.end()
     if hashlib.sha256(key).digest()[:8] != core.epoch_id:
         raise Refused("invalid-envelope", "the set key does not belong to the epoch id")
     verify_signature(key, b"breakglass-shamir envelope\x00" + data[:-64], signature)
-    return Envelope(core, commitments, key, name, hashlib.sha256(data).hexdigest())
+    return Envelope(core, commitments, key, name, made, unknown, hashlib.sha256(data).hexdigest())
+
+
+EXTENSION_BYTES_MAX = 1024
+LAST_SECOND = 253402300799  # of the year 9999
+EXT_CREATED, EXT_RELEASE, EXT_SECOND_KEY = 1, 2, 3
+
+
+def read_extensions(block: bytes) -> tuple[str, list[int]]:
+    """Return when and by what an envelope was made, and the tags that make its proofs unknown."""
+    fields = read_fields(block)
+    if fields is None or len(block) > EXTENSION_BYTES_MAX:
+        raise NO_ENVELOPE
+    created, release = fields.get(EXT_CREATED), fields.get(EXT_RELEASE, b"")
+    if created is not None and len(created) != 8:
+        raise NO_ENVELOPE
+    if len(release) > 32 or any(not 0x20 <= byte <= 0x7E for byte in release):
+        raise NO_ENVELOPE
+    if len(fields.get(EXT_SECOND_KEY, bytes(32))) != 32:
+        raise NO_ENVELOPE
+    unknown = [tag for tag in fields if EXT_RELEASE < tag < TAG_OPTIONAL]
+    when = [] if created is None else [instant(int.from_bytes(created, "big"))]
+    return ", ".join([*when, *([f"release {release.decode()}"] if release else [])]), unknown
+
+
+def instant(seconds: int) -> str:
+    """Write an instant for people; what no calendar holds as a number."""
+    if seconds > LAST_SECOND:
+        return f"{seconds} s after 1970"
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def set_name(data: bytes) -> str:
@@ -758,10 +834,7 @@ class Code:
 
 def read_code(text: str) -> Code:
     """Read one ``BGE1:`` code."""
-    stripped = text.strip()
-    if stripped[: len(ENVELOPE_PREFIX)].upper() != ENVELOPE_PREFIX or not stripped.isascii():
-        raise Refused("malformed-text", "this is not the text of an envelope")
-    rest = stripped[len(ENVELOPE_PREFIX) :]
+    rest = body_of(text, ENVELOPE_PREFIX)
     if ":" not in rest:
         return Code(1, 1, "", decode32(normalise(rest)))
     match = re.fullmatch(r"([1-9][0-9]?)/([1-9][0-9]?):([^:]*):([^:]*)", rest)
@@ -771,6 +844,19 @@ def read_code(text: str) -> Code:
     if len(hash4) != 4 or any(character not in VALUES for character in hash4):
         raise Refused("malformed-text", "this is not the text of an envelope")
     return Code(int(match[1]), int(match[2]), hash4, decode32(normalise(match[4])))
+
+
+Batches = dict[tuple[int, str], dict[int, Code]]
+"""Codes of envelopes that are not complete yet, by number of codes and hash, then by index."""
+
+
+def collect(batches: Batches, code: Code) -> bytes | None:
+    """Take one code; return the joined bytes once its envelope is complete. The last reading of a code counts."""
+    batch = batches.setdefault((code.count, code.hash4), {})
+    batch[code.index] = code
+    if len(batch) < code.count:
+        return None
+    return join_codes(batches.pop((code.count, code.hash4)))
 
 
 def join_codes(codes: dict[int, Code]) -> bytes:
@@ -791,6 +877,8 @@ def read_core_lines(lines: Sequence[str], checked: Iterable[int] = ()) -> bytes:
     """
     kept = {n - FIRST_CORE_LINE: decode32(lines[n - FIRST_CORE_LINE]) for n in checked}
     for attempt in (list(lines), [*lines, LOST_LINE]):
+        if len(attempt) > CORE_LINES_MAX:
+            break
         received, erased = decode_damaged("".join(attempt))
         for padding in range(LINE_BYTES):
             core = repair_core(received, set(erased), padding, kept)
@@ -824,49 +912,96 @@ def repair_core(received: bytes, erased: set[int], padding: int, kept: dict[int,
 # ---------------------------------------------------------------------------------------------------------------------
 # Credential (5-plaintext.md)
 
-TEXT_TAGS = {3: "account", 4: "target", 5: "ca_fingerprint", 6: "hint"}
-TAG_KIND, TAG_SECRET, TAG_TOTP = 1, 2, 7
-TAG_OPTIONAL = 128  # tags from here on may be ignored by who does not know them
-SECRET_BYTES_MAX, FIELD_BYTES_MAX = 4096, 512
+TEXT_TAGS = {3: "account", 4: "target", 5: "ca_fingerprint", 6: "hint", 11: "rp_id"}
+BYTE_TAGS = {12: "user_handle", 13: "credential_id", 15: "certificate"}
+TAG_KIND, TAG_SECRET, TAG_TOTP, TAG_LAST = 1, 2, 7, 15
+NUMBER_TAGS = {8: ("totp_algorithm", 1, 1), 9: ("totp_digits", 1, 6), 10: ("totp_period", 2, 30), 14: ("counter", 4, 0)}
+"""Name, length in bytes, and the common value, which is never written."""
+LENGTHS = {TAG_KIND: (1, 1), TAG_SECRET: (1, 4096), 12: (1, 64), 13: (1, 1023), 15: (1, 4096),
+           **{tag: (size, size) for tag, (_, size, _) in NUMBER_TAGS.items()}}  # fmt: skip
+FIELD_BYTES_MAX = 512
+TOTP_HASHES = {1: "sha1", 2: "sha256", 3: "sha512"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Credential:
-    """What was sealed. ``texts`` has the fields of TEXT_TAGS that are present."""
+    """What was sealed. ``texts`` has the fields of TEXT_TAGS that are present, ``data`` those of BYTE_TAGS."""
 
     kind: int
     secret: bytes = dataclasses.field(repr=False)
     texts: dict[str, str]
     totp_seed: bytes = dataclasses.field(repr=False)
+    data: dict[str, bytes]
+    numbers: dict[str, int]
+    """Every number of NUMBER_TAGS, the common value where none was written."""
+    others: dict[int, bytes] = dataclasses.field(repr=False)
+    """Fields that this program does not know, by tag, exact bytes."""
+
+    @property
+    def kind_name(self) -> str:
+        """The kind in words, unknown ones by their number."""
+        return CREDENTIAL_KINDS.get(self.kind, f"kind {self.kind}")
 
 
 def read_credential(plaintext: bytes) -> Credential:
-    """Parse a plaintext, strictly."""
+    """Parse a plaintext, strictly in what is known; what is not known is kept, and never refused."""
     altered = Refused("decryption-failed", "the credential is not as it must be")
-    later = Refused("unsupported-version", "the credential is of another version")
     if plaintext[:1] != b"\x01":
-        raise later
-    fields: dict[int, bytes] = {}
-    offset = 1
-    while offset < len(plaintext):
-        tag, end = plaintext[offset], offset + 3 + int.from_bytes(plaintext[offset + 1 : offset + 3], "big")
-        value = plaintext[offset + 3 : end]
-        if tag <= max(fields, default=0) or not value or end > len(plaintext):
-            raise altered
-        fields[tag], offset = value, end
-    if any(TAG_TOTP < tag < TAG_OPTIONAL for tag in fields):
-        raise later
-    fields = {tag: value for tag, value in fields.items() if tag < TAG_OPTIONAL}
-    limits = {TAG_KIND: 1, TAG_SECRET: SECRET_BYTES_MAX}
-    if any(len(value) > limits.get(tag, FIELD_BYTES_MAX) for tag, value in fields.items()):
+        raise Refused("unsupported-version", "the credential is of another version")
+    fields = read_fields(plaintext[1:])
+    if fields is None or not {TAG_KIND, TAG_SECRET} <= set(fields):
         raise altered
-    if TAG_SECRET not in fields or fields.get(TAG_KIND, b"\x00")[0] not in CREDENTIAL_KINDS:
+    for tag, value in fields.items():
+        least, most = LENGTHS.get(tag, (1, FIELD_BYTES_MAX))
+        usual = tag in NUMBER_TAGS and int.from_bytes(value, "big") == NUMBER_TAGS[tag][2]
+        zero = tag in {8, 9, 10} and not any(value)
+        if tag <= TAG_LAST and (usual or zero or not least <= len(value) <= most):
+            raise altered
+    if TAG_TOTP not in fields and {8, 9, 10} & set(fields):
         raise altered
     try:
         texts = {name: fields[tag].decode() for tag, name in TEXT_TAGS.items() if tag in fields}
     except UnicodeDecodeError:
         raise altered from None
-    return Credential(fields[TAG_KIND][0], fields[TAG_SECRET], texts, fields.get(TAG_TOTP, b""))
+    data = {name: fields[tag] for tag, name in BYTE_TAGS.items() if tag in fields}
+    numbers = {name: int.from_bytes(fields[tag], "big") if tag in fields else usual
+               for tag, (name, _, usual) in NUMBER_TAGS.items()}  # fmt: skip
+    others = {tag: value for tag, value in fields.items() if tag > TAG_LAST}
+    return Credential(fields[TAG_KIND][0], fields[TAG_SECRET], texts, fields.get(TAG_TOTP, b""), data, numbers, others)
+
+
+def more_of(credential: Credential) -> str:
+    """Write for people what a credential has besides its secret and texts: some of it is secret."""
+    rows = [f"{name}: {data.hex()}" for name, data in credential.data.items() if name != "certificate"]
+    rows += [f"counter: {credential.numbers['counter']}"] * (CREDENTIAL_KINDS.get(credential.kind) == "passkey")
+    certificate = credential.data.get("certificate", b"")
+    plain = all(0x20 <= byte <= 0x7E or byte == 0x0A for byte in certificate)
+    rows += [f"certificate:\n{certificate.decode() if plain else certificate.hex()}"] * bool(certificate)
+    rows += [f"field {tag}, in hexadecimal: {value.hex()}" for tag, value in credential.others.items()]
+    if credential.kind not in CREDENTIAL_KINDS:
+        rows.append(f"exact bytes of the secret, in hexadecimal: {credential.secret.hex()}")
+    return "".join(f"{row}\n" for row in rows)
+
+
+def warnings_of(credential: Credential) -> list[str]:
+    """Say what this program does not know of a credential. Nothing in it is secret."""
+    said = []
+    if credential.kind not in CREDENTIAL_KINDS:
+        said.append(
+            f"this program does not know {credential.kind_name} of credential: its exact bytes are what you get"
+        )
+    strange = [tag for tag in credential.others if tag < TAG_OPTIONAL]
+    if strange:
+        said.append(f"this program does not know some fields of the credential, tags {listed(strange)}")
+    if credential.totp_seed and not can_make_codes(credential):
+        algorithm, digits, period = (credential.numbers[f"totp_{name}"] for name in ("algorithm", "digits", "period"))
+        said.append(f"this program cannot make its one-time codes: algorithm {algorithm}, {digits} digits, {period} s")
+    return [f"WARNING: {text}" for text in said]
+
+
+def can_make_codes(credential: Credential) -> bool:
+    """Tell whether the hash and the number of digits are known."""
+    return credential.numbers["totp_algorithm"] in TOTP_HASHES and 6 <= credential.numbers["totp_digits"] <= 10
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1005,7 +1140,7 @@ class Session:
         self.held: list[Held] = []
         self.epochs: dict[bytes, Epoch] = {}
         """By epoch id; the last one is what answers refer to."""
-        self.codes: dict[tuple[int, str], dict[int, Code]] = {}
+        self.codes: Batches = {}
         self.share_lines: dict[int, str] = {}
         self.core_lines: dict[int, str] = {}
         self.checked: set[int] = set()
@@ -1014,7 +1149,7 @@ class Session:
 
     def take(self, line: str) -> None:
         """Answer one line of input."""
-        text = line.strip()
+        text = line.strip(WHITE_SPACE)
         typed = text[:5].upper() not in {SHARE_PREFIX, ENVELOPE_PREFIX}
         if not text or not typed:
             self.finish_lines()
@@ -1034,15 +1169,15 @@ class Session:
             self.take_share(share_symbols(text))
             return
         code = read_code(text)
-        batch = self.codes.setdefault((code.count, code.hash4), {})
-        word = "seen already" if batch.get(code.index) == code else "accepted"
-        batch[code.index] = code
+        before = self.codes.get((code.count, code.hash4), {}).get(code.index)
+        data = collect(self.codes, code)
+        if data is not None:
+            self.take_envelope(parse_envelope(data))
+            return
+        batch = self.codes[code.count, code.hash4]
         missing = [i for i in range(1, code.count + 1) if i not in batch]
-        if missing:
-            self.say(f"{word}: code {code.index} of {code.count} of an envelope; still missing: {listed(missing)}")
-        else:
-            del self.codes[code.count, code.hash4]
-            self.take_envelope(parse_envelope(join_codes(batch)))
+        word = "seen already" if before == code else "accepted"
+        self.say(f"{word}: code {code.index} of {code.count} of an envelope; still missing: {listed(missing)}")
 
     # Shares
 
@@ -1141,8 +1276,8 @@ class Session:
 
     def take_typed(self, text: str) -> None:
         """Take a typed line, with or without its number in front."""
-        match = re.fullmatch(r"([0-9]{1,2})\s*[:.)]\s*(.*)", text)
-        stated, body = (int(match[1]), match[2]) if match else (0, text)
+        match = re.match(r"([0-9]{1,2})[ \t]*[:.)]", text)
+        stated, body = (int(match[1]), text[match.end() :].lstrip(" \t")) if match else (0, text)
         if match and not 1 <= stated <= LAST_CORE_LINE:
             raise Refused("malformed-text", f"lines are numbered 1 to {LAST_CORE_LINE}")
         expected = 1 if self.last_line in {0, 4, LAST_CORE_LINE} else self.last_line + 1
@@ -1309,6 +1444,268 @@ def shown(text: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Texts that look like a share (7-records.md): none gets into a usage record. Rows of groups are weighed as in the
+# toolkit; ``tests/vectors/likeness.json`` holds both to one word.
+
+LEAST_CHARACTERS = 20
+LEAST_WEIGHT, LEAST_WEIGHT_OF_LETTERS = 4, 12
+HEXADECIMAL = set("0123456789abcdefABCDEF")
+CLUSTERS_LISTED = (
+    "BB BL BR BS CC CH CK CL CR CT DD DR DS DV FF FL FR FT GG GH GL GN GR GS HL HR HT KL KN KR KS KT LD LF LG LK LL LM "
+    "LN LP LS LT LZ MB MM MN MP MS NC ND NF NG NK NN NS NT NZ PF PH PL PP PR PS PT RB RC RD RF RG RK RL RM RN RP RR RS "
+    "RT RV RZ SC SH SK SL SM SN SP SS ST SW TH TR TS TT TW TZ WH WN WR WS XT ZZ ZW TCH NGS NTS NDS STR SCH THR CHT RST "
+    "NST LTS RTS RDS CKS RKS SHR SPR SCR CHR CHS CHN CHL GHT LFT NCH NKS RTH NTH MPL MPT TTL RCH"
+)
+CLUSTERS = set(CLUSTERS_LISTED.split())
+"""Consonants that stand beside each other in the words of several languages."""
+KEYBOARDS = (
+    # digits as they come, punctuation that comes for letters, how many different digits a text must have
+    ("&é\"'(-è_çà", "?,", 3),
+    ("&é\"'(§è!çà", "?,", 3),
+    ("+ěščřžýáíé", "", 3),
+    ("+ľščťžýáíé", "", 3),
+    ("ąčęėįšųū„“", "", 3),
+    ('"әіңғ,.үұқ', "", 3),
+    ("!@#$%^&*()", "", 4),
+)
+PUNCTUATION_FOR_LETTERS = "\"<>:;',."
+DIGIT, COLON, NEXT = "[0-9?IL]", "(?:[:;+*\"'|]|[^\x00-\x7f])", "(?=[^\\W_]|\\?)"
+SYMBOL = "[" + re.escape("".join(sorted({*"".join(digits for digits, _, _ in KEYBOARDS)}))) + "]"
+PREFIXES = re.compile(
+    rf"BGS{DIGIT}{COLON}{NEXT}|BGS{SYMBOL}(?:M|{COLON})(?:{NEXT}|(?={SYMBOL}))"
+    rf"|(?:XIO{DIGIT}S|BDR{DIGIT}O|VGS{DIGIT}I|ZOI{DIGIT}D|K[;,]U[\"0-9]N|ÇÜ[İIi]{DIGIT}Y)(?=\S)"
+    rf"|(?:[ИІ]П[ЫІ][\"0-9?]Ж|ФЖЯ{DIGIT}\u041c|БГС{DIGIT}Ч|ΒΓΣ{DIGIT}\W{{0,3}})(?=\S)",
+    re.IGNORECASE,
+)
+MIXED = r"(?=[^\W_]*[0-9?])(?:[^\W_]|\?){4}"
+SHOWN_ID = re.compile(rf"(?<!{MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s+{MIXED}(?![\w?]))")
+
+Weighed = tuple[int, int, str, bool]
+"""Weight, characters that count, letters, whether it has a digit."""
+
+
+def looks_like_share(text: str) -> bool:
+    """Tell whether a share, a typed line or a part of one may stand in a text."""
+    plain = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    return any(line_may_hold_share(line) for line in plain.splitlines())
+
+
+def line_may_hold_share(line: str) -> bool:
+    """Judge one line."""
+    if PREFIXES.search(line):
+        return True
+    if sum(not c.isspace() for c in line) < LEAST_CHARACTERS:
+        return False
+    line = SHOWN_ID.sub(lambda found: "\0" * len(found[0]), line)
+    return any(map(is_heavy, rows_of(line))) or any(map(is_of_another_keyboard, runs_of(line)))
+
+
+def rows_of(line: str) -> Iterator[list[Weighed]]:
+    """Yield groups that stand in a row."""
+    row: list[Weighed] = []
+    sizes: list[int] = []
+    end = 0
+    for found in re.finditer(r"(?:[^\W_]|\?)+", line):
+        gap = line[end : found.start()]
+        groups = weigh_token(found[0], ends_line=len(sizes) >= 6 and set(sizes[-6:]) == {4})
+        if len(gap) > 3 or groups is None:
+            yield row
+            row, sizes = [], []
+        elif len(gap) > 1 and gap.strip():
+            row.append((-1, 0, "", False))
+            sizes.append(len(gap))
+        for size, group in groups or ():
+            row.append(group)
+            sizes.append(size)
+        end = found.end()
+    yield row
+
+
+def weigh_token(token: str, *, ends_line: bool) -> list[tuple[int, Weighed]] | None:
+    """Return a token's groups, each with its length; None where something else explains it."""
+    bare = token.rstrip("?")
+    if bare != token and bare.isalpha() and is_word(bare):
+        token = bare
+    if not all(c.isdecimal() or c == "?" or c.lower() != c.upper() for c in token):
+        return None
+    if len(token) == 1 and ends_line:
+        return [(1, (10, 1, "", False))]
+    if len(token) <= 5:
+        return [(len(token), weigh(token))]
+    if is_explained(token):
+        return None
+    if is_name(token):
+        return [(len(token), (-16, min(len(token), 8), "", False))]
+    groups = [(0, (6, 0, "", False))] if len(token) >= LEAST_CHARACTERS else []
+    pieces = [token[i : i + 4] for i in range(0, len(token), 4)]
+    return groups + [(len(piece), weigh(piece)) for piece in pieces]
+
+
+def weigh(group: str) -> Weighed:
+    """Weigh a group of up to five characters."""
+    size = len(group)
+    letters = "".join(c for c in group.upper() if c.isalpha())
+    mixed = not group.isalpha()
+    turned = turns(group) > 1 or "?" in group
+    if not group.strip("?"):
+        weight, counted = (1 if size == 4 else -1), size
+    elif size == 1:
+        weight, counted = -1, 1
+    elif group.isdecimal():
+        weight, counted = (-2, 4) if size == 4 else (-5, 0)
+    elif not mixed:
+        weight, counted = weigh_letters(group)
+    elif size == 2:
+        weight, counted = -3, 2
+    elif HEXADECIMAL.issuperset(group):
+        weight, counted = 0, size
+    else:
+        weight, counted = (8 if turned else 5) - (0 if size == 4 else 5), size
+    return weight, counted, letters, mixed
+
+
+def weigh_letters(group: str) -> tuple[int, int]:
+    """Weigh a group of letters alone; return the weight and how many count."""
+    size = len(group)
+    if size == 2:
+        return -5, 0
+    if not is_latin(group):
+        return (0, 4) if size == 4 else (-5, 0)
+    if is_word(group):
+        return (-2, 4) if size == 4 else (-6, 0)
+    rare = set("JKQVWXZ") & set(unmarked(group))
+    return (5 if rare else 2) - (0 if size == 4 else 6), size
+
+
+def is_explained(token: str) -> bool:
+    """Tell whether a token of six or more characters is a number, a digest, base64, an alphabet or a long word."""
+    if token.isdecimal() or (len(token) >= 16 and HEXADECIMAL.issuperset(token)):
+        return True
+    letters = [c for c in token if c.isascii() and c.isalpha()]
+    flips = sum(a.isupper() != b.isupper() for a, b in neighbours(letters))
+    rising = sum(ord(b) - ord(a) == 1 for a, b in neighbours(token))
+    if (len(token) >= 12 and flips * 5 > len(letters)) or rising * 2 >= len(token):
+        return True
+    return token.isalpha() and (not is_latin(token) or (len(token) >= 10 and is_long_word(token)))
+
+
+def is_name(token: str) -> bool:
+    """Tell whether a token may be a name, a number with letters, or a short digest."""
+    if len(token) >= 7 and HEXADECIMAL.issuperset(token):
+        return True
+    if token.isalpha():
+        return is_long_word(token)
+    letters = "".join(c for c in token if c.isalpha())
+    digits = len(token) - len(letters)
+    return "?" not in token and turns(token) == 1 and (is_word(letters) or (digits > 4 and len(letters) <= 4))
+
+
+def is_word(letters: str) -> bool:
+    """Tell whether letters can be spoken."""
+    text = unmarked(letters)
+    clusters = re.findall("[^AEIOUY]+", text)
+    spoken = all(len(cluster) == 1 or cluster in CLUSTERS for cluster in clusters)
+    return spoken and "Q" not in clusters and any(c in "AEIOUY" for c in text)
+
+
+def is_long_word(letters: str) -> bool:
+    """Tell whether letters of any number may be a word."""
+    text = unmarked(letters)
+    vowels, odd = sum(c in "AEIOUY" for c in text), sum(c in "JQXZ" for c in text)
+    return vowels * 5 >= len(text) and odd * (8 if len(text) >= LEAST_CHARACTERS else 4) <= len(text)
+
+
+def is_latin(letters: str) -> bool:
+    """Tell whether all letters are Latin ones."""
+    return all(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
+
+
+def unmarked(letters: str) -> str:
+    """Return letters in upper case, without their marks."""
+    return "".join(c for c in unicodedata.normalize("NFKD", letters.upper()) if not unicodedata.combining(c))
+
+
+def neighbours(items: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+    """Return each item with the next one."""
+    return zip(items, items[1:])  # noqa: RUF007 - itertools.pairwise came with Python 3.10
+
+
+def turns(token: str) -> int:
+    """Count where digits and letters follow each other."""
+    kinds = [c.isdecimal() for c in token if c != "?"]
+    return sum(a != b for a, b in neighbours(kinds))
+
+
+def is_heavy(row: Sequence[Weighed]) -> bool:
+    """Tell whether twenty characters of a row or more weigh enough; letters that came before weigh nothing."""
+    least = LEAST_WEIGHT if any(mixed for _, _, _, mixed in row) else LEAST_WEIGHT_OF_LETTERS
+    seen: set[str] = set()
+    sums, counts, first, lowest = [0], [0], 0, 0
+    for weight, counted, letters, _ in row:
+        sums.append(sums[-1] + (min(weight, 0) if len(letters) > 1 and letters in seen else weight))
+        counts.append(counts[-1] + counted)
+        seen.add(letters)
+        while counts[-1] - counts[first] >= LEAST_CHARACTERS:
+            lowest = min(lowest, sums[first]) if first else sums[0]
+            first += 1
+        if first and sums[-1] - lowest >= least:
+            return True
+    return False
+
+
+def runs_of(line: str) -> Iterator[list[str]]:
+    """Yield what another keyboard may have made of a share: a long word, or words of four characters in a row."""
+    run: list[str] = []
+    for word in [*line.split(), ""]:
+        if len(word) >= LEAST_CHARACTERS:
+            yield [word]
+        if len(word) == 4 or (run and len(word) in {3, 5}):
+            run.append(word)
+            continue
+        whole = sum(len(each) == 4 for each in run)
+        if whole >= 4 and whole * 5 >= len(run) * 4 and len("".join(run)) >= LEAST_CHARACTERS:
+            yield run
+        run = []
+
+
+def is_of_another_keyboard(words: Sequence[str]) -> bool:
+    """Tell whether another keyboard made a share of these words."""
+    if any(is_of_keyboard(words, *keyboard) for keyboard in KEYBOARDS):
+        return True
+    text = "".join(words)
+    plain = {c for c in text if c.isalnum()}
+    others = {c for c in text if not c.isalnum()} - {"?"}
+    fewest = 3 if len(words) == 1 else 1
+    if len([c for c in plain if c.isdecimal()]) < fewest or plain <= HEXADECIMAL:
+        return False
+    if not others or not others <= set(PUNCTUATION_FOR_LETTERS):
+        return False
+    if len(words) == 1 and is_told(re.findall(r"[^\W\d_]+", text)):
+        return False
+    as_letters = str.maketrans(dict.fromkeys(PUNCTUATION_FOR_LETTERS, "Q"))
+    numbers = [all(c.isdecimal() or c in ".,:" for c in word) for word in words]
+    read = [word if number else word.translate(as_letters) for word, number in zip(words, numbers)]
+    return any(map(is_heavy, rows_of(" ".join(read))))
+
+
+def is_of_keyboard(words: Sequence[str], digits: str, letters: str, fewest: int) -> bool:
+    """Tell whether words are made of what a keyboard gives for a share, and are no words as they stand."""
+    text = "".join(words).lower()
+    others = {c for c in text if c not in digits and c not in letters and c.upper() == c.lower()}
+    if len({*digits} & {*text}) < fewest - (len(words) > 1) or not others <= {"?"}:
+        return False
+    if len(words) > 1:
+        return sum(word.isalpha() and is_word(word) for word in words) * 5 < len(words) * 4
+    return not is_told(re.findall(rf"[^\W\d_{re.escape(digits)}]+", text))
+
+
+def is_told(parts: Sequence[str]) -> bool:
+    """Tell whether most of the letters stand in long words."""
+    told = sum(len(part) for part in parts if len(part) > 4 and is_long_word(part))
+    return told * 2 >= sum(map(len, parts))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The usage record (8-recovery.md)
 
 TEXT_CHARACTERS_MAX = 200
@@ -1320,6 +1717,8 @@ def human_text(text: str) -> str:
     surrogates = any(0xD800 <= ord(character) < 0xE000 for character in stripped)
     if not 1 <= len(stripped) <= TEXT_CHARACTERS_MAX or BAD_CHARACTERS.search(stripped) or surrogates:
         raise Refused("usage", f"1 to {TEXT_CHARACTERS_MAX} characters on one line, without control characters")
+    if looks_like_share(stripped):
+        raise Refused("usage", "that looks like a share, and no share goes into the record: say it in other words")
     return stripped
 
 
@@ -1361,7 +1760,10 @@ def sshsig(seed: bytes, message: bytes) -> bytes:
 
 
 def create(path: Path, data: bytes) -> None:
-    """Write a new file that only its owner reads; flush it and its folder to disk. Nothing is left where that fails."""
+    """Write a new file that only its owner reads, flush it and its folder to disk, and look for it afresh.
+
+    Nothing is left where that fails: written counts when it is found again, not when a write returned.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -1372,9 +1774,16 @@ def create(path: Path, data: bytes) -> None:
             folder = os.open(path.parent, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
+        require_found(path, data)
     except BaseException:
-        path.unlink()
+        path.unlink(missing_ok=True)
         raise
+
+
+def require_found(path: Path, data: bytes) -> None:
+    """Look afresh for a file that was written."""
+    if path.read_bytes() != data:
+        raise OSError(errno.EIO, "it was written and is not found again in its place")
 
 
 def write_record(path: Path, record: bytes, signature: bytes) -> None:
@@ -1388,7 +1797,428 @@ def write_record(path: Path, record: bytes, signature: bytes) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# The process and the screen: nothing secret is left on either
+
+
+def harden() -> None:
+    """Leave no core file, let no other program of this user read the memory, keep it off the swap; say what failed."""
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        libc = ctypes.CDLL(None)
+        private = libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+        locked = lock_memory(libc)
+    except (AttributeError, OSError, ValueError):
+        private = locked = False
+    if not private:
+        say("WARNING: other programs of this user, or a core file, may show this program's memory")
+    if not locked and len(read_proc("/proc/swaps").splitlines()) != 1:
+        say("WARNING: memory is not locked, and what is secret may reach the disk: run swapoff -a, or run this as root")
+
+
+def lock_memory(libc: Any) -> bool:
+    """Lock all memory, unless a low limit would turn later needs into failures."""
+    if libc.mlockall(MCL_CURRENT_FUTURE_ONFAULT) != 0:
+        return False
+    capable = re.search(r"^CapEff:\s*([0-9a-f]+)", read_proc("/proc/self/status"), re.MULTILINE)
+    unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+    if unlimited or (capable and int(capable[1], 16) >> CAP_IPC_LOCK & 1):
+        return True
+    libc.munlockall()
+    return False
+
+
+def read_proc(path: str) -> str:
+    """Read a file of proc(5); nothing where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+
+
+PR_SET_DUMPABLE = 4
+MCL_CURRENT_FUTURE_ONFAULT = 7
+CAP_IPC_LOCK = 14
+
+BARE_TERMINALS = {"", "dumb", "unknown", "emacs", "network", "dialup", "ethernet", "switch", "patch"}
+"""Names of terminals that promise no control sequence."""
+SHOW_S = 300
+"""How long the secret is shown at most."""
+WRITE_S = 2.0
+"""How long a terminal may take to take a text."""
+TICK_S = 0.5
+"""How soon a terminal of another size is noticed."""
+LONGEST_LINE = 4096
+ENTER_GOES_ON = "  (Enter goes on)"
+
+UNANSWERED = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
+"""Signals that cannot be answered, end nothing, or stop."""
+FAULTS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL"}
+"""Signals of a fault: the process ends at once, and its watcher clears the screen."""
+IGNORED_BY_PYTHON = {"SIGPIPE", "SIGXFSZ"}
+
+
+def name_of(number: int) -> str:
+    """Return a signal's name."""
+    return getattr(number, "name", "")
+
+
+class Screen:
+    """The terminal that people sit at, for as long as the program runs.
+
+    1. What is typed stands in one row, its end where it is longer, and is erased with Enter: nothing of it scrolls.
+    2. The secret is shown alone, each row at its place, and every row is erased before anything else happens: a clear
+       of the whole screen moves its rows to the scroll-back in some terminals, and what scrolls stays in others.
+    3. A signal that ends the program erases first. Where no handler can, a process does that was begun before anything
+       secret was here, and waits for this one to end.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        """Open the terminal of a descriptor once more, so that no write to it waits for good."""
+        self.path = ""
+        try:
+            self.path = os.ttyname(descriptor)
+            self.descriptor = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError:
+            self.descriptor = os.dup(descriptor)
+        self.bare = os.environ.get("TERM", "") in BARE_TERMINALS
+        self.before = termios.tcgetattr(self.descriptor)
+        self.watcher: socket.socket | None = None
+        self.row = ""
+        self.used = False
+        self.drawn_at = (0, 0)
+        self.whole = False
+        self.ahead = ""
+        self.escape = ""
+
+    # Beginning and end
+
+    def begin(self) -> None:
+        """Begin the watcher, answer signals, echo nothing."""
+        try:
+            self.watch()
+        except OSError:
+            say("WARNING: if this program is ended by force, nothing clears the screen: no watcher could be started")
+        for number in signal.valid_signals():
+            if name_of(number) not in UNANSWERED | FAULTS:
+                signal.signal(number, self.ended)
+        signal.signal(signal.SIGTSTP, self.stop)
+        self.mute()
+
+    def end(self) -> None:
+        """Erase what is there and give the terminal back; keys that nobody read are dropped."""
+        self.clean()
+        self.speak()
+        for number in signal.valid_signals():
+            if signal.getsignal(number) == self.ended:
+                signal.signal(number, signal.SIG_IGN)
+
+    def watch(self) -> None:
+        """Leave a process beside this one that erases the screen if this one ends while something is on it."""
+        ours, theirs = socket.socketpair()
+        if os.fork():
+            theirs.close()
+            self.watcher = ours
+            return
+        try:
+            ours.close()
+            self.wait_for_the_end(theirs)
+        finally:
+            os._exit(0)
+
+    def wait_for_the_end(self, program: socket.socket) -> None:
+        """Be the watcher: in a session of its own, deaf to signals, with nothing open but socket and terminal."""
+        os.setsid()
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+            signal.signal(number, signal.SIG_IGN)
+        for descriptor in range(256):
+            if descriptor not in (program.fileno(), self.descriptor):
+                try:
+                    os.close(descriptor)
+                except OSError:
+                    continue
+        last = b""
+        while told := program.recv(4096):
+            last = told[-1:]
+        if last == b"+":
+            self.whole = self.used = True
+            self.clean()
+            self.speak()
+
+    def ended(self, number: int, _frame: object) -> None:
+        """Erase, and end as an interruption does."""
+        if name_of(number) in IGNORED_BY_PYTHON and not (self.used or self.whole):
+            return
+        for each in signal.valid_signals():
+            if signal.getsignal(each) == self.ended:
+                signal.signal(each, signal.SIG_IGN)
+        self.clean()
+        raise KeyboardInterrupt
+
+    def stop(self, _number: int, _frame: object) -> None:
+        """Give the terminal to the shell, with nothing of ours on it, until it lets us go on."""
+        if self.whole:
+            return
+        self.clean()
+        self.speak()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        self.mute()
+        signal.signal(signal.SIGTSTP, self.stop)
+
+    def mute(self) -> None:
+        """Echo nothing, hand over each key at once; no key stops the output or leaves a core file."""
+        mode = list(self.before)
+        mode[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.IXON)
+        mode[3] = mode[3] & ~(termios.ICANON | termios.ECHO | termios.ECHONL | termios.IEXTEN) | termios.ISIG
+        mode[6] = list(mode[6])
+        mode[6][termios.VMIN], mode[6][termios.VTIME], mode[6][termios.VQUIT] = 1, 0, b"\0"
+        self.set_mode(mode)
+
+    def speak(self) -> None:
+        """Give back the mode that was there; keys that nobody read are dropped."""
+        self.ahead = ""
+        try:
+            termios.tcflush(self.descriptor, termios.TCIFLUSH)
+        except termios.error:
+            return
+        self.set_mode(self.before)
+
+    def set_mode(self, mode: list[Any]) -> None:
+        """Set the terminal's mode, if it is still there."""
+        try:
+            termios.tcsetattr(self.descriptor, termios.TCSANOW, mode)
+        except termios.error:
+            return
+
+    # Writing
+
+    def size(self) -> tuple[int, int]:
+        """Return rows and the columns that are written to: the last one is left free, since some go on after it."""
+        try:
+            told = os.get_terminal_size(self.descriptor)
+        except OSError:
+            return 24, 79
+        return told.lines or 24, max(2, (told.columns or 80) - 1)
+
+    def write(self, text: str) -> None:
+        """Write within the time; what does not go through is dropped, a terminal that was hung up is opened again."""
+        data, attempts = text.encode("utf-8", "backslashreplace"), [self.let_flow, self.drop_output, self.open_again]
+        while attempts:
+            try:
+                attempts.pop(0)()
+                self.send(data)
+            except (OSError, termios.error):
+                continue
+            return
+
+    def send(self, data: bytes) -> None:
+        """Write, without waiting for good."""
+        end = time.monotonic() + WRITE_S
+        while data:
+            left = max(0.0, end - time.monotonic())
+            if not select.select([], [self.descriptor], [], left)[1]:
+                raise OSError
+            try:
+                data = data[os.write(self.descriptor, data[:256]) :]
+            except BlockingIOError:
+                continue
+
+    def let_flow(self) -> None:
+        """Let output go on that Ctrl-S stopped."""
+        termios.tcflow(self.descriptor, termios.TCOON)
+
+    def drop_output(self) -> None:
+        """Drop what the terminal has not taken."""
+        termios.tcflush(self.descriptor, termios.TCOFLUSH)
+
+    def open_again(self) -> None:
+        """Open a terminal again that was hung up when its session ended."""
+        opened = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        os.dup2(opened, self.descriptor, inheritable=False)
+        os.close(opened)
+
+    def tell_watcher(self, word: bytes) -> None:
+        """Tell whether something is on the screen."""
+        if self.watcher:
+            try:
+                self.watcher.send(word, socket.MSG_NOSIGNAL)
+            except OSError:
+                self.watcher = None
+
+    def clean(self) -> None:
+        """Take off the screen what is on it: one row, or everything, as where the terminal has another size by now."""
+        width = self.size()[1]
+        if (self.whole or self.is_resized()) and not self.bare:
+            self.erase()
+            self.write("\x1b[?7h" + ("\x1b[?1049l" if self.whole else ""))
+            self.drawn_at = self.size()
+        elif self.used and self.bare:
+            self.write("\r" + " " * width + "\r")
+        elif self.used:
+            self.write("\r\x1b[2K\x1b[?7h")
+        if self.used or self.whole:
+            self.tell_watcher(b"-")
+        self.row, self.used, self.whole = "", False, False
+
+    def is_resized(self) -> bool:
+        """Tell whether the terminal has another size than with the last row, and may have broken that into several."""
+        return self.drawn_at not in ((0, 0), self.size())
+
+    def erase(self) -> None:
+        """Erase every row by itself, then the scroll-back; not from the first row, which some take for a clear."""
+        rows = max(self.size()[0], 100)
+        self.write("\x1b[m\x1b[?6l\x1b[r\x1b[H" + "\x1b[2K\x1b[B" * rows + "\x1b[2K\x1b[3J\x1b[H")
+
+    def show_row(self, text: str) -> None:
+        """Show a text in the row of the cursor, in place of what is there, and let nothing of it go on in the next."""
+        if self.used and text.startswith(self.row) and not self.is_resized():
+            text, self.row = text[len(self.row) :], text
+        else:
+            self.clean()
+            self.tell_watcher(b"+")
+            self.row, text = text, text if self.bare else "\x1b[?7l" + text
+        self.used, self.drawn_at = True, self.size()
+        self.write(text)
+
+    # Reading
+
+    def keys(self, seconds: float) -> Iterator[str]:
+        """Yield the keys that came at once, within the time. Keys that send a sequence are left out."""
+        self.ahead = self.ahead or self.receive(seconds)
+        while self.ahead:
+            key, self.ahead = self.ahead[0], self.ahead[1:]
+            if key == "\n" and self.escape == "\r":
+                self.escape = ""
+            elif self.escape in ("", "\r") and key != "\x1b":
+                self.escape = key if key == "\r" else ""
+                yield key
+            elif key == "\x1b" or (self.escape == "\x1b" and key in "[O"):
+                self.escape = key
+            elif self.escape != "[" or "@" <= key <= "~":
+                self.escape = ""
+
+    def receive(self, seconds: float) -> str:
+        """Wait for keys; the end of the input is Ctrl-D."""
+        if not select.select([self.descriptor], [], [], max(0.0, seconds))[0]:
+            return ""
+        try:
+            data = os.read(self.descriptor, 4096)
+        except BlockingIOError:
+            return ""
+        except OSError:
+            data = b""
+        return data.decode("utf-8", "replace") if data else "\x04"
+
+    def line(self, question: str) -> str:
+        """Read a line in one row; the row is empty afterwards."""
+        typed = ""
+        try:
+            while True:
+                width = self.size()[1]
+                asked = question if len(question) <= width - 12 else question[-(width // 2) :]
+                self.show_row(asked + tail(typed, width - cells(asked)))
+                for key in self.keys(TICK_S):
+                    if key in ("\r", "\n"):
+                        return typed
+                    if key == "\x04" and not typed:
+                        raise EOFError
+                    typed = edited(typed, key)
+        finally:
+            self.clean()
+
+    def show(self, text: str) -> None:
+        """Show a secret until Enter is pressed or the time is over, and erase it."""
+        end = time.monotonic() + SHOW_S
+        try:
+            if self.bare:
+                self.show_rows(text, end)
+            else:
+                self.show_pages(text, end)
+        finally:
+            self.clean()
+
+    def show_rows(self, text: str, end: float) -> None:
+        """Show one row at a time, each overwritten by the next."""
+        for row in self.cut(text):
+            self.show_row(row + ENTER_GOES_ON)
+            while not set(self.keys(TICK_S)) & {"\r", "\n", "\x04"}:
+                if time.monotonic() > end:
+                    return
+
+    def show_pages(self, text: str, end: float) -> None:
+        """Show as much as fits; Space turns the page."""
+        page, drawn = 0, (0, 0, 0)
+        keys: set[str] = set()
+        while (left := end - time.monotonic()) > 0 and not keys & {"\r", "\n", "\x04"}:
+            body, room = self.cut(text), max(1, self.size()[0] - 3)
+            pages = math.ceil(len(body) / room)
+            page = (page + (" " in keys)) % pages
+            turn = f"page {page + 1} of {pages}, Space turns it; " if pages > 1 else ""
+            if drawn != (drawn := (*self.size(), page)):
+                self.draw(body[page * room :][:room])
+            status = f"Enter erases this; {turn}in {int(left) + 1} s it erases itself"[: self.size()[1]]
+            self.write(f"\x1b[1;1H\x1b[2K{status}\x1b[1;1H")
+            keys = set(self.keys(TICK_S))
+
+    def cut(self, text: str) -> list[str]:
+        """Cut a text into rows of this terminal; one that stands alone leaves room for what Enter does."""
+        width = self.size()[1] - 2 - (len(ENTER_GOES_ON) if self.bare else 0)
+        return [row for line in text.splitlines() for row in marked(line, max(2, width))]
+
+    def draw(self, body: Sequence[str]) -> None:
+        """Draw rows below the first two. The cursor stands above them, so that a smaller terminal cuts them off."""
+        self.tell_watcher(b"+")
+        if self.whole:
+            self.erase()
+        else:
+            self.whole = True
+            self.write("\x1b[?1049h\x1b[?7l\x1b[2J\x1b[H")
+        self.write("".join(f"\x1b[{number};1H\x1b[2K{row}" for number, row in enumerate(body, 3)))
+
+
+def cells(text: str) -> int:
+    """Return how many columns a text may take."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in text)
+
+
+def tail(text: str, width: int) -> str:
+    """Return the end of a text that fits."""
+    while cells(text) > width:
+        text = text[max(1, len(text) - width) :] if len(text) > width else text[1:]
+    return text
+
+
+def marked(line: str, width: int) -> list[str]:
+    """Cut a line into rows; ``>`` in front of a row says that it goes on where the row above ended."""
+    rows = []
+    while cells(line) > width:
+        at = width
+        while cells(line[:at]) > width:
+            at -= 1
+        # A space at the edge of a row is one that nobody sees.
+        seen = next((n for n in range(at, at // 2, -1) if " " not in line[n - 1 : n + 1]), at)
+        rows.append(line[:seen])
+        line = line[seen:]
+    return [("> " if number else "  ") + row for number, row in enumerate([*rows, line])]
+
+
+def edited(line: str, key: str) -> str:
+    """Return the line after a key."""
+    if key in ("\x08", "\x7f"):
+        return line[:-1]
+    if key == "\x15":
+        return ""
+    if key == "\x17":
+        return line.rstrip().rpartition(" ")[0]
+    return line + (" " if key == "\t" else key if key.isprintable() else "")[: LONGEST_LINE - len(line)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The program
+
+
+screens: list[Screen] = []
+"""The terminal, once it is ours."""
 
 
 def say(text: str) -> None:
@@ -1398,6 +2228,8 @@ def say(text: str) -> None:
 
 def prompt(text: str) -> str:
     """Ask at the terminal."""
+    if screens:
+        return screens[0].line(text).strip()
     print(text, end="", file=sys.stderr, flush=True)
     line = sys.stdin.buffer.readline()
     if not line:
@@ -1410,9 +2242,13 @@ def ask(question: str, *, optional: bool = False) -> str:
     while True:
         try:
             answer = prompt(question)
-            return "" if optional and not answer else human_text(answer)
+            answer = "" if optional and not answer else human_text(answer)
         except Refused as refusal:
             say(str(refusal))
+            continue
+        if screens:
+            say(question + answer)
+        return answer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -1434,6 +2270,8 @@ def check_options(options: argparse.Namespace, terminal: bool) -> None:
     """Refuse what cannot work before the first sheet is read."""
     if options.out and options.stdout:
         raise Refused("usage", "choose one of --out and --stdout")
+    if options.stdout and sys.stdout.isatty():
+        raise Refused("usage", "standard output is a terminal: without --stdout the secret is shown there and erased")
     if not options.out and not options.stdout and not sys.stdout.isatty():
         raise Refused("usage", "standard output is no terminal: choose --out FILE or --stdout")
     if options.out and (Path(options.out).exists() or not os.access(Path(options.out).parent, os.W_OK)):
@@ -1498,6 +2336,11 @@ def say_origin(opened: Opened) -> None:
     say(f"UNPINNED: compare with your ledger or a receipt: set public key {opened.set_public_key.hex()}")
     if opened.envelope:
         say(f"envelope SHA-256 {opened.envelope.sha256}")
+        if opened.envelope.made:
+            say(f"made: {opened.envelope.made}")
+        if opened.envelope.unknown:
+            say(f"WARNING: proofs unknown: the envelope carries tags {listed(opened.envelope.unknown)}, which this "
+                "program does not know; it opens all the same")  # fmt: skip
 
 
 def ask_use(options: argparse.Namespace) -> None:
@@ -1525,6 +2368,8 @@ def record_use(opened: Opened, options: argparse.Namespace, terminal: bool) -> b
             say(f"usage record: {shown(place)} and {shown(place)}.sig, SHA-256 {hashlib.sha256(record).hexdigest()}")
             return True
         place = prompt("another file for the record, on a USB stick perhaps (empty: stop): ") if terminal else ""
+        while looks_like_share(place):
+            place = prompt("that looks like a share, not like a file; another file for the record (empty: stop): ")
     say("nothing was revealed")
     return False
 
@@ -1539,26 +2384,40 @@ def as_screen(credential: Credential) -> str:
     result = f"secret ({len(credential.secret)} bytes{form}{edge}):\n{shown_secret}\n"
     if credential.totp_seed:
         seed = base64.b32encode(credential.totp_seed).decode().rstrip("=")
-        now = totp(credential.totp_seed, int(time.time()))
-        result += f"TOTP seed (base32): {seed}\nTOTP now (6 digits, 30 s, SHA-1): {now}\n"
-    return result
+        result += f"TOTP seed (base32): {seed}\n"
+        if can_make_codes(credential):
+            scheme = credential.numbers
+            algorithm, digits, period = (
+                TOTP_HASHES[scheme["totp_algorithm"]],
+                scheme["totp_digits"],
+                scheme["totp_period"],
+            )
+            now = totp(credential.totp_seed, int(time.time()), algorithm, digits, period)
+            result += f"TOTP now ({digits} digits, {period} s, {algorithm}): {now}\n"
+    return result + more_of(credential)
 
 
-def totp(seed: bytes, seconds: int) -> str:
-    """Return the code of a half minute (RFC 6238, its defaults)."""
-    digest = hmac.digest(seed, struct.pack(">Q", seconds // 30), "sha1")
+def totp(seed: bytes, seconds: int, algorithm: str = "sha1", digits: int = 6, period: int = 30) -> str:
+    """Return the code of a moment (RFC 6238)."""
+    digest = hmac.digest(seed, struct.pack(">Q", seconds // period), algorithm)
     offset = digest[-1] & 15
-    return f"{(int.from_bytes(digest[offset : offset + 4], 'big') & 0x7FFFFFFF) % 1000000:06d}"
+    number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
+    return str(number % 10**digits).zfill(digits)
 
 
 def reveal(credential: Credential, options: argparse.Namespace, terminal: bool) -> None:
     """Let the credential out, the way that was chosen."""
-    say(f"kind: {CREDENTIAL_KINDS[credential.kind]}")
+    say(f"kind: {credential.kind_name}")
+    for warning in warnings_of(credential):
+        say(warning)
     for name, text in credential.texts.items():
         say(f"{name}: {shown(text)}")
     if options.out:
         create(Path(options.out), credential.secret)
         say(f"the secret is in {shown(options.out)}, {len(credential.secret)} bytes")
+        if more_of(credential):
+            create(Path(options.out + ".more"), more_of(credential).encode())
+            say(f"what else belongs to it is in {shown(options.out)}.more")
         if credential.totp_seed:
             create(Path(options.out + ".totp"), base64.b32encode(credential.totp_seed).rstrip(b"="))
             say(f"the TOTP seed, in base32, is in {shown(options.out)}.totp")
@@ -1566,19 +2425,44 @@ def reveal(credential: Credential, options: argparse.Namespace, terminal: bool) 
         sys.stdout.buffer.write(credential.secret)
         if credential.totp_seed:
             say("a TOTP seed belongs to it: use --out or a terminal to get it")
+        if more_of(credential):
+            say("more than the secret belongs to it: use --out or a terminal to get it")
     else:
-        say("WARNING: the secret is shown next. Look who can see this screen.")
-        if terminal:
-            prompt("press Enter: ")
-        sys.stdout.buffer.write(as_screen(credential).encode())
+        show(as_screen(credential), terminal)
     sys.stdout.buffer.flush()
     say("this credential is used: replace it once you are in, and hand the record to the auditor")
 
 
+def show(text: str, terminal: bool) -> None:
+    """Show a secret where it is erased again; where it cannot be, people are told and asked."""
+    say("WARNING: the secret is shown next. Look who can see this screen.")
+    if not screens or screens[0].bare:
+        say("WARNING: this terminal says that it cannot erase: what is shown stays on it, and in all that it keeps.")
+        if terminal and prompt("show it all the same? type yes: ").lower() != "yes":
+            raise Refused("usage", "nothing was shown; the use is recorded, run again with --out or elsewhere")
+    elif terminal:
+        prompt("press Enter: ")
+    if screens:
+        screens[0].show(text)
+    else:
+        sys.stdout.buffer.write(text.encode())
+
+
+def take_terminal(options: argparse.Namespace) -> None:
+    """Make the terminal ours: the one that people type at, or at least the one that the secret is shown on."""
+    shown = not options.out and not options.stdout
+    places = [stream for stream in (sys.stdin, sys.stdout) if stream.isatty() and (shown or stream is sys.stdin)]
+    if places and termios is not None:
+        screens.append(Screen(places[0].fileno()))
+        screens[0].begin()
+
+
 def run(options: argparse.Namespace) -> int:
-    """Gather, open, record, reveal: in this order."""
+    """Harden, gather, open, record, reveal: in this order."""
     terminal = sys.stdin.isatty()
     check_options(options, terminal)
+    harden()
+    take_terminal(options)
     session = Session(say, options.envelope)
     take_files(session, options.files)
     if not options.files and not terminal:
@@ -1598,7 +2482,7 @@ def run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program; return its exit status."""
-    if any(SHARE_PREFIX in word.upper() for word in arguments):
+    if any(map(looks_like_share, [*arguments, " ".join(arguments)])):
         say("a share on the command line is seen by every user of this machine: put it in a file or on standard input")
         return EXIT_USAGE
     try:
@@ -1615,6 +2499,9 @@ def main(arguments: Sequence[str]) -> int:
             trace = trace.tb_next
         say(f"a fault in this program: {type(error).__name__}, line {trace.tb_lineno if trace else 0}")
         return EXIT_FAULT
+    finally:
+        while screens:
+            screens.pop().end()
 
 
 if __name__ == "__main__":

@@ -288,6 +288,9 @@ def test_a_lying_root_between_is_found_in_full_only(home: Path) -> None:
         def root_at(self, size: int) -> bytes:
             return lie if size == SIZE + 3 else super().root_at(size)
 
+        def require_found(self, *, whole: bool = False) -> None:
+            """What it would find is not the lie."""
+
         def _sign_checkpoint(self, data: bytes) -> str:
             if self.size != SIZE + 2:
                 return super()._sign_checkpoint(data)

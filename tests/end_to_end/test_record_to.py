@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``--record-to`` helps whenever the ledger stands in the way: held, damaged, unreadable, or impossible to make."""
 
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.custody.records.ledger import LedgerMoved
+from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.operations.folders import on_memory
 from tests.end_to_end.life import DECLARATION, NAME, Life
 
@@ -30,7 +32,9 @@ def with_a_spoiled_key(home: Path) -> None:
 
 
 def moved_to_a_lost_place(home: Path) -> None:
-    (home / "MOVED").write_text("/lost/stick\n")
+    with homes.open_home(home) as ledger:
+        homes.move(ledger, home.parent / "lost", "the disk was full").close()
+    shutil.rmtree(home.parent / "lost")
 
 
 @pytest.mark.parametrize("spoil", [damaged, without_its_key, with_a_spoiled_key, moved_to_a_lost_place])
@@ -110,4 +114,4 @@ def test_a_place_in_memory_is_warned_of(life: Life) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         done = life.recombine("--record-to", Path(folder) / "stick", "--no-reveal")
     assert done.exit == 7, done.err
-    assert "is in memory only" in done.err
+    assert "IN MEMORY ONLY" in done.err

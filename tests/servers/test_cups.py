@@ -4,7 +4,6 @@
 import random
 import re
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ import pytest
 import zxingcpp
 from cups_server import CupsServer, starting
 
+from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.paper.drawing.content import SheetContent
 from breakglass_shamir.paper.drawing.sheet import render, render_for_printer
@@ -244,13 +244,13 @@ def test_a_server_at_an_address_is_used_like_the_local_one(
 
 def test_no_secret_is_on_a_command_line_or_in_the_log(cups: CupsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    run = subprocess.run
+    run = programs.run
 
     def recorded(command: list[str], **options: Any) -> Any:
         calls.append(repr((command, options["env"])))
         return run(command, **options)
 
-    monkeypatch.setattr(subprocess, "run", recorded)
+    monkeypatch.setattr(programs, "run", recorded)
     monkeypatch.setenv("UNRELATED", "must not be passed on")
     sheet = sheet_of()
     Printer("PDF").print_pdf(render(sheet, "a4"), TITLE)
@@ -411,7 +411,7 @@ def test_an_interruption_while_submitting_leaves_no_job(cups: CupsServer, monkey
     printer = Printer("LATE")
     pdf, other = render(sheet_of(), "a4"), render(sheet_of(), "a4")
     kept = printer._submit(other, TITLE, "iso_a4_210x297mm", time.monotonic() + 10)
-    run = subprocess.run
+    run = programs.run
 
     def interrupted(command: list[str], **options: Any) -> Any:
         done = run(command, **options)
@@ -420,7 +420,7 @@ def test_an_interruption_while_submitting_leaves_no_job(cups: CupsServer, monkey
         return done
 
     with monkeypatch.context() as patched:
-        patched.setattr(subprocess, "run", interrupted)
+        patched.setattr(programs, "run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             printer.print_pdf(pdf, TITLE)
     assert printer._server.own_jobs(TITLE) == {kept}

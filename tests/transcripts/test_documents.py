@@ -70,6 +70,7 @@ _NOT_RUN = re.compile(r"<!-- not run: .+ -->\n+\Z")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CHANGING = re.compile(
     r"SHA256:\S+"
+    r"|\b(?:[0-9A-Z]{4} ){6}[0-9A-Z]\b"
     r"|\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b"
     r"|\bquorum-[0-9A-Z]{12}\b"
     r"|\b[a-z-]*[0-9a-f]{8}(?:[0-9a-f]{4}){0,2}\b(?=\D|$)"

@@ -100,6 +100,16 @@ def lines(epochs: list[Epoch]) -> Iterator[Vector]:
     typed = "\t il-oO 0a 1L\r\n"
     output = {"bytes": text.decode("11000A11").hex()}
     yield good("look-alikes, case, white space and hyphens", "decode", {"text": typed}, output)
+    around = " \t\r\n\v\f-"
+    yield good("everything that is dropped", "decode", {"text": f"{around}1{around}0{around}"}, {"bytes": "08"})
+    for name, text_of in (
+        ("a no-break space", "\u00a00A"),
+        ("a next-line control", "0A\x85"),
+        ("a file separator", "0A\x1c"),
+        ("a zero byte", "0A\x00"),
+        ("a minus sign that is no hyphen", "0\u2212A"),
+    ):
+        yield bad(name, "decode", {"text": text_of}, "malformed-text")
     yield bad("U is not in the alphabet", "decode", {"text": "0U"}, "malformed-text")
     yield bad("a character that is not ASCII", "decode", {"text": "0\uff10"}, "malformed-text")
     yield bad("unused bits that are not zero", "decode", {"text": "01"}, "malformed-text")

@@ -16,22 +16,51 @@ from breakglass_shamir.hygiene import Secret
 
 def plaintexts(epochs: list[Epoch]) -> Iterator[Vector]:
     """Credentials as plaintexts."""
-    for epoch in (epochs[0], epochs[1], epochs[5]):
+    for epoch in (epochs[0], epochs[1], epochs[5], *epochs[8:]):
         given = {"plaintext": epoch.credential.to_bytes().reveal().hex()}
         yield good(f"credential of {epoch.name}", "read-credential", given, credential_of(epoch.credential))
     kind, secret = bytes.fromhex("01000101"), bytes.fromhex("02000178")
-    plain, later = b"\x01" + kind + secret, b"\x80\x00\x01x" + b"\xff\x02\x01" + bytes(513)
-    output = credential_of(Credential.from_bytes(Secret(plain)))
-    yield good(
-        "later fields that a reader may do without", "read-credential", {"plaintext": (plain + later).hex()}, output
-    )
+    plain, seed = b"\x01" + kind + secret, b"\x07\x00\x01s"
+    for name, body in (
+        ("later fields that a reader may do without", plain + b"\x80\x00\x01x" + b"\xff\x02\x01" + bytes(513)),
+        ("the first tag of a later release", plain + b"\x10\x00\x01x"),
+        ("tag 127", plain + b"\x7f\x00\x01x"),
+        ("a later field that is longer than any known one", plain + b"\x10\x20\x00" + bytes(8192)),
+        ("kind 0", b"\x01\x01\x00\x01\x00" + secret),
+        ("kind 9", b"\x01\x01\x00\x01\x09" + secret),
+        ("kind 255", b"\x01\x01\x00\x01\xff" + secret),
+        ("SHA-512, 10 digits, 65535 seconds", plain + seed + bytes.fromhex("080001030900010a0a0002ffff")),
+        ("one-time codes of a later scheme", plain + seed + bytes.fromhex("08000104090001ff")),
+        ("a byte order mark at the front of an account", plain + b"\x03\x00\x05\xef\xbb\xbfdb"),
+        ("spaces at the ends of a hint", plain + b"\x06\x00\x04 \xc2\xa0x"),
+        ("a passkey without its ids", b"\x01\x01\x00\x01\x06" + secret),
+        ("the largest counter", plain + bytes.fromhex("0e0004ffffffff")),
+    ):
+        output = credential_of(Credential.from_bytes(Secret(body)))
+        yield good(name, "read-credential", {"plaintext": body.hex()}, output)
     for name, body, error in (
         ("version 2", b"\x02" + kind + secret, "unsupported-version"),
-        ("a tag of a later release", b"\x01" + kind + secret + b"\x08\x00\x01x", "unsupported-version"),
-        ("tag 127", b"\x01" + kind + secret + b"\x7f\x00\x01x", "unsupported-version"),
+        ("no byte at all", b"", "unsupported-version"),
+        ("the version alone", b"\x01", "decryption-failed"),
+        ("a scheme without a seed", plain + b"\x08\x00\x01\x02", "decryption-failed"),
+        ("the common algorithm written", plain + seed + b"\x08\x00\x01\x01", "decryption-failed"),
+        ("the common digits written", plain + seed + b"\x09\x00\x01\x06", "decryption-failed"),
+        ("the common period written", plain + seed + b"\x0a\x00\x02\x00\x1e", "decryption-failed"),
+        ("a counter of 0 written", plain + b"\x0e\x00\x04" + bytes(4), "decryption-failed"),
+        ("algorithm 0", plain + seed + b"\x08\x00\x01\x00", "decryption-failed"),
+        ("digits 0", plain + seed + b"\x09\x00\x01\x00", "decryption-failed"),
+        ("period 0", plain + seed + b"\x0a\x00\x02\x00\x00", "decryption-failed"),
+        ("a period of one byte", plain + seed + b"\x0a\x00\x01\x3c", "decryption-failed"),
+        ("an RP id that is not UTF-8", plain + b"\x0b\x00\x01\xff", "decryption-failed"),
+        ("an RP id of 513 bytes", plain + b"\x0b\x02\x01" + b"r" * 513, "decryption-failed"),
+        ("a user handle of 65 bytes", plain + b"\x0c\x00\x41" + bytes(65), "decryption-failed"),
+        ("a credential id of 1024 bytes", plain + b"\x0d\x04\x00" + bytes(1024), "decryption-failed"),
+        ("a counter of 3 bytes", plain + b"\x0e\x00\x03\x00\x00\x01", "decryption-failed"),
+        ("a certificate of 4097 bytes", plain + b"\x0f\x10\x01" + bytes(4097), "decryption-failed"),
+        ("an empty field of a later release", plain + b"\x10\x00\x00", "decryption-failed"),
+        ("a later field twice", plain + b"\xc8\x00\x01x\xc8\x00\x01x", "decryption-failed"),
         ("no secret", b"\x01" + kind, "decryption-failed"),
         ("no kind", b"\x01" + secret, "decryption-failed"),
-        ("kind 6", b"\x01\x01\x00\x01\x06" + secret, "decryption-failed"),
         ("a kind of two bytes", b"\x01\x01\x00\x02\x00\x01" + secret, "decryption-failed"),
         ("tags that descend", b"\x01" + secret + kind, "decryption-failed"),
         ("a tag twice", b"\x01" + kind + secret + secret, "decryption-failed"),
@@ -150,6 +179,12 @@ def _refused_with_core(epochs: list[Epoch]) -> Iterator[Vector]:
     altered = Secret(bytes([first.share(1, 2).value.reveal()[0] ^ 1]) + first.share(1, 2).value.reveal()[1:])
     wrong = replace(first.share(1, 2), value=altered).to_text()
     yield bad("one bit of a value", "open", given(first.core, a, wrong), "unconfirmed-master")
+    public = first.sealed.envelope.set_public_key
+    pinned = {**given(first.core, a, b), "set_public_key": public.hex()}
+    output = {"plaintext": first.credential.to_bytes().reveal().hex()}
+    yield good("a set public key that is known besides", "open", pinned, output)
+    pinned = {**given(first.core, a, b), "set_public_key": (public[:-1] + bytes([public[-1] ^ 1])).hex()}
+    yield bad("another set public key under the same epoch id", "open", pinned, "unconfirmed-master")
     yield bad("two values of one sheet", "open", given(first.core, a, b, wrong), "duplicate-share")
     swapped = [replace(first.share(1, x), member=3 - x).to_text() for x in (1, 2)]
     yield bad("swapped numbers", "open", given(first.core, *swapped), "unconfirmed-master")

@@ -51,6 +51,8 @@ def _share_texts(share: Share) -> Iterator[Vector]:
     yield good("text as printed", kind, {"text": code}, _read(share, [], 17))
     loose = f"  {code[:5].lower()} {text.group(code[5:]).replace('0', 'o').replace('1', 'l').lower()}\n"
     yield good("text as people type it", kind, {"text": loose}, _read(share, [], 17))
+    around = " \t\r\n\v\f"
+    yield good("every white space at both ends", kind, {"text": around + code + around}, _read(share, [], 17))
     positions = (7, 26, 52, 93)
     wrong = list(code)
     for position in positions:
@@ -65,6 +67,13 @@ def _share_texts(share: Share) -> Iterator[Vector]:
         ("an envelope's prefix", "BGE1:" + code[5:]),
         ("a character outside the alphabet", code[:50] + "U" + code[51:]),
         ("a character that is not ASCII", code[:50] + "\u00e9" + code[51:]),
+        ("a no-break space in front", "\u00a0" + code),
+        ("a no-break space at the end", code + "\u00a0"),
+        ("a byte order mark in front", "\ufeff" + code),
+        ("a line separator at the end", code + "\u2028"),
+        ("a control character that Unicode calls a space", "\x1c" + code),
+        ("a long s in the prefix", code.replace("S", "\u017f", 1)),
+        ("white space in the prefix", code[:2] + " " + code[2:]),
         ("sixteen wrong characters", code[:20] + "".join(map(other_symbol, code[20:36])) + code[36:]),
         ("more unreadable than the parity holds", code[:20] + "?" * 29 + code[49:]),
     ):

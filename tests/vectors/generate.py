@@ -20,6 +20,7 @@ from pathlib import Path
 from dealt import Epoch, Vector, make_epochs
 from dealt_crypto import lines, primitives
 from dealt_envelopes import envelopes
+from dealt_likeness import likeness
 from dealt_openings import openings, plaintexts, whole_epochs
 from dealt_shares import shares
 
@@ -31,6 +32,7 @@ FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
     "plaintexts.json": plaintexts,
     "epochs.json": whole_epochs,
     "openings.json": openings,
+    "likeness.json": likeness,
 }
 """Every file, and what writes its vectors."""
 

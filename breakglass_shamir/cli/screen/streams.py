@@ -7,8 +7,10 @@ Rules:
    number and is written to by somebody who means the screen.
 2. What was told on standard error and could not be written is lost, and nothing else follows from it.
 3. A result that could not be written ends with exit code 1; what was recorded stands.
+4. A character that the stream's encoding does not have is escaped, and ends nothing.
 """
 
+import io
 import os
 import sys
 from typing import TextIO
@@ -22,6 +24,22 @@ def occupy_closed() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
+
+
+def escape_unknown() -> None:
+    """Let standard output and error escape what their encoding does not have, as in ``LC_ALL=C``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def can_show(text: str, stream: TextIO | None) -> bool:
+    """Tell whether a stream's encoding has every character of a text."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 def is_terminal(stream: TextIO | None) -> bool:

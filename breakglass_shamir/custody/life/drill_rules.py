@@ -8,7 +8,8 @@ Rules:
 2. A rehearsal ends its declaration and opens nothing: its purpose is ``drill``, and nothing was combined but
    drill cards of an epoch that is good.
 3. A roll-call names one sheet. That of a void sheet can only fail.
-4. Sheets are destroyed only when they open nothing: their epoch is over, or they were voided one by one.
+4. Sheets are destroyed only when they open nothing: their epoch is over, they were voided one by one, or the set is
+   retired.
 """
 
 import base64
@@ -125,7 +126,8 @@ def destroyed(s: SetState, body: Destroyed, _r: Record, _d: bytes) -> SetState:
     if epoch is None:
         raise IllegalState("this epoch is unknown")
     _check_seats(epoch, body.sheets)
-    living = [sheet for sheet in body.sheets if epoch.status is EpochStatus.GOOD and sheet not in epoch.voided]
+    counting = epoch.status is EpochStatus.GOOD and not s.retired
+    living = [sheet for sheet in body.sheets if counting and sheet not in epoch.voided]
     if living:
         raise IllegalState(f"sheets {', '.join(living)} of epoch {epoch.number} still open: they are not destroyed")
     gone = s.history.destroyed.get(body.epoch_id, frozenset())

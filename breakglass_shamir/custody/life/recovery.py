@@ -79,6 +79,8 @@ def parse(data: bytes) -> Recovery:
         raise InvalidRecord(f"expected a recovery record of at most {MAX_BYTES} bytes, got {len(data)}")
     try:
         fields = msgspec.json.decode(data, type=dict[str, object])
+    except RecursionError:
+        raise InvalidRecord("not a recovery record: lists and tables far too deep") from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidRecord(f"not a recovery record: {error}") from None
     if fields.get("type") != "recovery":
@@ -89,7 +91,11 @@ def parse(data: bytes) -> Recovery:
         found = msgspec.convert(fields, Recovery)
     except msgspec.ValidationError as error:
         raise InvalidRecord(f"not a recovery record: {error}") from None
-    if rfc8785.dumps(msgspec.to_builtins(found)) != data:
+    try:
+        canonical = rfc8785.dumps(msgspec.to_builtins(found))
+    except rfc8785.CanonicalizationError as error:
+        raise InvalidRecord(f"not a recovery record: {error}") from None
+    if canonical != data:
         raise InvalidRecord("the recovery record is not in canonical form")
     _check(found)
     return found

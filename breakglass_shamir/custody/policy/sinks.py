@@ -48,6 +48,10 @@ Facility = Literal[
 """RFC 5424, section 6.2.1."""
 
 
+LONGEST_DELIVERY_S = 600
+"""The longest time that a sink may be given for one delivery, in seconds."""
+
+
 class Sink(Table, frozen=True):
     """What every sink has."""
 

@@ -19,7 +19,7 @@ from breakglass_shamir.formats.structure import Group, Seat, Structure
 RevealMode = Literal["exec", "show", "no-reveal"]
 """How a credential may leave the program."""
 
-CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file"]
+CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file", "list"]
 """What the secret bytes are."""
 
 Fingerprint = Annotated[
@@ -217,6 +217,11 @@ class Policy(Table, frozen=True):
     def endpoints(self) -> tuple[str, ...]:
         """Where a rotation is proven, as URIs."""
         return self.rotation.endpoints or (self.target.uri,)
+
+    def aimed_at(self, uri: str, account: str) -> "Policy":
+        """Return the same rules for a target that people named, without options."""
+        target = msgspec.structs.replace(self.target, uri=uri, account=account, options={})
+        return msgspec.structs.replace(self, target=target)
 
     def custodian(self, seat: Seat) -> str:
         """Return who keeps the sheet of a seat."""

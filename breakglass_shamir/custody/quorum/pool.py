@@ -73,6 +73,7 @@ class Pool:
         in_custody: bool = False,
         also: Collection[bytes] = (),
         void_too: bool = False,
+        past_too: bool = False,
     ) -> None:
         """Start empty.
 
@@ -83,6 +84,7 @@ class Pool:
             in_custody: to read sheets back; a printed epoch counts before it is in force.
             also: epochs that count although they are not in force.
             void_too: an emergency overrides that sheets or their epoch were voided.
+            past_too: it overrides that another epoch has followed theirs.
         """
         self._known = known
         self._set_name = set_name
@@ -91,6 +93,7 @@ class Pool:
         self._in_custody = in_custody
         self._also = also
         self._void_too = void_too
+        self._past_too = past_too
         self._envelopes = EnvelopeReader()
         self._buckets: dict[bytes, Bucket] = {}
         self._undecided: list[Readings] = []
@@ -101,6 +104,9 @@ class Pool:
 
         self.loose_lines: list[dict[int, str]] = []
         """Typed lines that were too few for a share, by number; secret."""
+
+        self.refused_past: set[bytes] = set()
+        """Epochs of which sheets were left out because another epoch has followed them."""
 
         self.rivals: list[str] = []
         """What was said of envelopes that are not the pinned one, for the record."""
@@ -200,7 +206,7 @@ class Pool:
         """
         wanted = {epoch_id: self._buckets.get(epoch_id, Bucket())} if epoch_id else self._buckets
         complete = [(e, b) for e, b in wanted.items() if b.is_quorum()]
-        complete.sort(key=lambda pair: (pair[0] not in self._known, pair[1].envelope is None))
+        complete.sort(key=lambda pair: (self._rank(pair[0]), pair[1].envelope is None))
         if not complete:
             raise self._insufficient(wanted)
         found, bucket = complete[0]
@@ -215,6 +221,11 @@ class Pool:
         name = known.set_name if known else bucket.envelope.set_name if bucket.envelope else ""
         shares = tuple(bucket.shares.values())
         return Quorum(core, shares, known is not None, name, bucket.set_public_key, bucket.envelope)
+
+    def _rank(self, epoch_id: bytes) -> int:
+        """Order quorums: what may be alive comes before what an override let in, and both before the unknown."""
+        known = self._known.get(epoch_id)
+        return 2 if known is None else 0 if known.openable else 1
 
     def _add_envelope(self, code: str) -> Answer:
         envelope = self._envelopes.add(code)
@@ -358,11 +369,14 @@ class Pool:
         name = f"{self._noun} {sheet} of {known.set_name}, epoch {known.number}"
         if self._set_name and known.set_name != self._set_name:
             return Answer(Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id)
+        counts = found.epoch_id in self._also or (known.good if self._in_custody else known.openable)
+        if not (counts or (self._past_too if known.past else self._void_too)):
+            self._void[found.epoch_id] = known
+            if known.past:
+                self.refused_past.add(found.epoch_id)
+            return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         if self._void_too:
             return None
-        if not (found.epoch_id in self._also or (known.good if self._in_custody else known.openable)):
-            self._void[found.epoch_id] = known
-            return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         reason = known.voided.get((found.group, found.member))
         if reason is not None:
             self._voided.setdefault(found.epoch_id, set()).add((found.group, found.member))

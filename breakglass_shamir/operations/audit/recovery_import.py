@@ -7,6 +7,8 @@ Rules:
    this ledger does not know is refused, since it brings its own key along.
 2. It is recorded as a recovery, with its exact bytes and its signature, and never as an opening: nobody declared it.
 3. A recovery is a use. It leaves a rotation debt, unless its epoch is dead already; that is said.
+4. One in whose words a share may stand is refused: its bytes would stand in the log for ever. Its use is owed all the
+   same, and the hint says how.
 """
 
 from dataclasses import dataclass
@@ -16,11 +18,20 @@ from breakglass_shamir.custody.life import recovery
 from breakglass_shamir.custody.life.recovery import Recovery
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState
 from breakglass_shamir.custody.records.epochs import RecoveryImported
-from breakglass_shamir.errors import IllegalState, InvalidInput, UnknownSet
+from breakglass_shamir.errors import IllegalState, LooksLikeShare, UnknownSet
+from breakglass_shamir.formats.likeness import looks_like_share
+from breakglass_shamir.operations.reading.files import ascii_text, read_file
 from breakglass_shamir.operations.recorder import Recorder
 
 ENDING = ".sig"
 """What recover.py puts behind the record's name for its signature."""
+
+_BOTH_HINT = f"recover.py writes two files, the record and beside it the same name with {ENDING}: both are needed"
+
+_SHARE_HINT = (
+    "keep both files for the auditor, outside the log; void the sheet, rotate the set, and say so with: "
+    "breakglass note NAME TEXT --by WHO"
+)
 
 _HINT = "import it at the terminal that issued or recovered these sheets, or keep both files for the auditor"
 
@@ -65,14 +76,18 @@ def import_recovery(recorder: Recorder, file: Path) -> ImportedRecovery:
 
     Raises:
         InvalidInput: a file cannot be read.
+        LooksLikeShare: a share may stand in its words.
         InvalidRecord, UnsupportedVersion: it is no recovery record, or no quorum of its epoch.
         UnknownSet: this ledger does not know the set.
         IllegalState: it does not know the epoch, or has this record already.
         InvalidSignature: it is not signed by the set key that is pinned.
         EnvelopeConflict: it was made with another envelope than the pinned one.
     """
-    data, signature = _read(file, recovery.MAX_BYTES), _text(_read(Path(f"{file}{ENDING}"), recovery.MAX_BYTES))
+    data = read_file(file, recovery.MAX_BYTES, hint=_BOTH_HINT)
+    beside = Path(f"{file}{ENDING}")
+    signature = ascii_text(read_file(beside, recovery.MAX_BYTES, hint=_BOTH_HINT), beside, "an armored SSH signature")
     found = recovery.parse(data)
+    _refuse_shares(found, data)
     recorder.set_name, epoch = _find(recorder.state, found)
     recovery.check(found, epoch)
     recovery.verify(data, signature, epoch)
@@ -103,22 +118,14 @@ def _find(state: LedgerState, found: Recovery) -> tuple[str, EpochState]:
     raise IllegalState(f"this ledger does not know epoch {found.epoch}{of_set} that was recovered", hint=_HINT)
 
 
-def _read(file: Path, limit: int) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(limit + 1)
-    except OSError as error:
-        raise InvalidInput(
-            f"{file} could not be read: {error.strerror}",
-            hint=f"recover.py writes two files, the record and beside it the same name with {ENDING}: both are needed",
-        ) from None
-    if len(data) > limit:
-        raise InvalidInput(f"expected at most {limit} bytes in {file}")
-    return data
+def _refuse_shares(found: Recovery, data: bytes) -> None:
+    """Refuse a record in whose words a share may stand, before any of them is recorded or shown.
 
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode("ascii")
-    except UnicodeDecodeError:
-        raise InvalidInput("expected an armored SSH signature beside the recovery record") from None
+    Raises:
+        LooksLikeShare: naming the field.
+    """
+    named = [("officer", one) for one in found.officers]
+    named += [("ticket", found.ticket), ("reason", found.reason), ("set", found.set), ("tool", found.tool)]
+    for name, text in (*named, ("text", data.decode())):
+        if looks_like_share(text):
+            raise LooksLikeShare(f"the {name} of the recovery record looks like a share", hint=_SHARE_HINT)

@@ -37,7 +37,7 @@ def changed(old: str, new: str, source: str = PLAIN) -> str:
 
 def refusal(source: str) -> str:
     with pytest.raises(InvalidPolicy) as refused:
-        policies.parse(source)
+        policies.parse_new(source)
     return str(refused.value)
 
 
@@ -91,7 +91,7 @@ def test_several_groups_are_all_needed_unless_the_policy_says_how_many() -> None
         (
             "[declaration]",
             '[declaration]\nticket = "("',
-            "declaration.ticket: not a regular expression: missing ), unterminated subpattern at position 0",
+            "declaration.ticket: not a regular expression: missing ): (",
         ),
         ("[declaration]", "[declaration]\nofficers = 0",
          "declaration.officers: expected a whole number from 1 to 20, got 0"),

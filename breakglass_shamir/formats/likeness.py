@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text that looks like a share, so that none gets into a record or a message by a slip (spec: docs/spec/7-records.md).
+
+People type, scanners type, and a share in the wrong field would stand for ever in a log that nobody may alter.
+
+Rules:
+
+1. A prefix such as ``BGS1:`` with anything behind it is a share, as any keyboard of ``keyboards.py`` delivers it.
+2. Twenty characters in a row, in groups or without a break, are a share where they weigh enough together;
+   ``group_weight.py`` says what each weighs. Separators do not matter, nor which; a new line breaks a row.
+3. An epoch id as this program shows it, ``ABCD-EFGH-JKMN``, breaks a row, unless the row plainly goes on beside it.
+4. Of another keyboard is what is made of its symbols and of nothing else.
+5. Whatever a line forgives is forgiven here: small letters, I, L and O, ``?``; missing and doubled characters, too.
+
+It is a guard against slips, not against people: whoever wants to write a share down can. ``recover.py`` has the same
+rules, and both are held to ``tests/vectors/likeness.json``.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from breakglass_shamir.formats import keyboards
+from breakglass_shamir.formats.group_weight import HEXADECIMAL, Group, groups_of, is_long_word, is_word
+from breakglass_shamir.formats.keyboards import FEWEST_DIGITS, Keyboard
+from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS
+
+SHORTEST = 20
+"""Characters in a row from which on a text is judged: fewer are of no use to anybody."""
+
+LEAST_WEIGHT = 4
+"""What a row must weigh to count as a share."""
+
+LEAST_WEIGHT_OF_LETTERS = 12
+"""The same for a row without any digit."""
+
+WITHHELD = "(withheld: it looks like a share)"
+"""What stands in a message where such a text would."""
+
+_PUBLIC_KEY = re.compile(r"\b(?:ssh|ecdsa|sk)-[a-z0-9@.-]{3,60} AAAA[0-9A-Za-z+/]{40,1000}={0,2}")
+"""A public key as OpenSSH writes it: base64 that has runs of capitals and digits by chance."""
+
+_NEAR_GROUP = (3, 5)
+_LONGEST_GAP = 3
+_PUNCTUATED = -1
+_LINE_GROUPS = LINE_CHARACTERS // GROUP_CHARACTERS
+
+_TOKEN = re.compile(r"(?:[^\W_]|\?)+")
+_PARTS = re.compile(r"[^\W\d_]+")
+_BETWEEN_BLANKS = re.compile(r"\S+")
+_MIXED = r"(?=[^\W_]*[0-9?])(?:[^\W_]|\?){4}"
+_EPOCH_ID = re.compile(
+    rf"(?<!{_MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s+{_MIXED}(?![\w?]))"
+)
+
+
+def looks_like_share(text: str) -> bool:
+    """Tell whether a share, a typed line or a part of one may stand in a text, beside public keys of SSH."""
+    return any(next(_places(line), None) for line in _lines(_PUBLIC_KEY.sub(" ", text)))
+
+
+def masked(text: str) -> str:
+    """Return a text with ``WITHHELD`` in the place of what looks like a share; one without such stays as it is."""
+    if not looks_like_share(text):
+        return text
+    return "\n".join(map(_masked, _lines(text)))
+
+
+def _masked(line: str) -> str:
+    while place := next(_places(line), None):
+        line = f"{line[: place[0]]}{WITHHELD}{line[place[1] :]}"
+    return line
+
+
+def _lines(text: str) -> list[str]:
+    """Return lines as one sees them: wide characters as plain ones, without those that take no room."""
+    plain = unicodedata.normalize("NFKC", text)
+    return "".join(c for c in plain if unicodedata.category(c) != "Cf").splitlines()
+
+
+def _places(line: str) -> Iterator[tuple[int, int]]:
+    """Yield where a share may stand in a line, from and to."""
+    if found := keyboards.PREFIX.search(line):
+        yield found.start(), found.end() + len(line[found.end() :].split(None, 1)[0])
+    if sum(not c.isspace() for c in line) < SHORTEST:
+        return
+    line = _EPOCH_ID.sub(lambda found: "\0" * len(found[0]), line)
+    for row in _rows(line):
+        yield from _heavy(row)
+    for run in _runs(line):
+        words = [found[0] for found in run]
+        if _is_from_elsewhere(words):
+            yield run[0].start(), run[-1].end()
+
+
+def _rows(line: str) -> Iterator[list[Group]]:
+    """Yield the rows of a line: groups that nothing breaks."""
+    row: list[Group] = []
+    end = 0
+    for found in _TOKEN.finditer(line):
+        start, stop = found.span()
+        gap = line[end:start]
+        groups = groups_of(found[0], start, ends_line=_ends_line(row))
+        if len(gap) > _LONGEST_GAP or groups is None:
+            yield row
+            row = []
+        elif len(gap) > 1 and gap.strip():
+            row.append(Group(end, start, _PUNCTUATED, 0))
+        row += groups or ()
+        end = stop
+    yield row
+
+
+def _runs(line: str) -> Iterator[list[re.Match[str]]]:
+    """Yield what another keyboard may have made of a share: a long word, or words of four characters in a row."""
+    run: list[re.Match[str]] = []
+    for found in _BETWEEN_BLANKS.finditer(line):
+        if len(found[0]) >= SHORTEST:
+            yield [found]
+        if len(found[0]) == GROUP_CHARACTERS or (run and len(found[0]) in _NEAR_GROUP):
+            run.append(found)
+            continue
+        if _is_grouped(run):
+            yield run
+        run = []
+    if _is_grouped(run):
+        yield run
+
+
+def _is_grouped(run: list[re.Match[str]]) -> bool:
+    whole = sum(len(found[0]) == GROUP_CHARACTERS for found in run)
+    return (
+        whole * GROUP_CHARACTERS >= SHORTEST - GROUP_CHARACTERS
+        and whole * 5 >= len(run) * 4
+        and sum(len(f[0]) for f in run) >= SHORTEST
+    )
+
+
+def _is_from_elsewhere(words: list[str]) -> bool:
+    """Tell whether another keyboard made a share of these words."""
+    if any(_is_from(keyboard, words) for keyboard in keyboards.SYMBOLS_FOR_DIGITS):
+        return True
+    text = "".join(words)
+    plain = {c for c in text if c.isalnum()}
+    digits = {c for c in plain if c.isdecimal()}
+    if (
+        len(digits) < (FEWEST_DIGITS if len(words) == 1 else 1)
+        or plain <= HEXADECIMAL
+        or not keyboards.PUNCTUATED.fullmatch(text)
+    ):
+        return False
+    if len(words) == 1 and _is_told(_PARTS.findall(text)):
+        return False
+    letters = keyboards.LETTERS_FOR_PUNCTUATION
+    read = " ".join(word if _is_number(word) else word.translate(letters) for word in words)
+    return any(next(_heavy(row), None) for row in _rows(read))
+
+
+def _is_from(keyboard: Keyboard, words: list[str]) -> bool:
+    """Tell whether words are all made of what a keyboard gives for a share, and are no words as they stand."""
+    text = "".join(words).lower()
+    if not keyboard.gives(text, grouped=len(words) > 1):
+        return False
+    if len(words) > 1:
+        return sum(word.isalpha() and is_word(word) for word in words) * 5 < len(words) * 4
+    return not _is_told(re.findall(rf"[^\W\d_{re.escape(keyboard.digits)}]+", text))
+
+
+def _is_number(word: str) -> bool:
+    """Tell whether a word is a number, however it is punctuated."""
+    return all(c.isdecimal() or c in ".,:" for c in word)
+
+
+def _is_told(parts: list[str]) -> bool:
+    """Tell whether most of the letters stand in long words."""
+    told = sum(len(part) for part in parts if len(part) > GROUP_CHARACTERS and is_long_word(part))
+    return told * 2 >= sum(map(len, parts))
+
+
+def _ends_line(row: list[Group]) -> bool:
+    """Tell whether a single character that follows may be the check character of a typed line."""
+    return len(row) >= _LINE_GROUPS and all(one.end - one.start == GROUP_CHARACTERS for one in row[-_LINE_GROUPS:])
+
+
+def _heavy(row: list[Group]) -> Iterator[tuple[int, int]]:
+    """Yield the place of the heaviest part of a row that is long enough, if it weighs enough.
+
+    A group whose letters stood there before weighs nothing: db01, db02, db03.
+    """
+    least = LEAST_WEIGHT if any(one.mixed for one in row) else LEAST_WEIGHT_OF_LETTERS
+    seen: set[str] = set()
+    sums, counts = [0], [0]
+    lowest, first, best = 0, -1, (least - 1, 0, 0)
+    for number, one in enumerate(row, 1):
+        again = len(one.letters) > 1 and one.letters in seen
+        seen.add(one.letters)
+        sums.append(sums[-1] + (min(one.weight, 0) if again else one.weight))
+        counts.append(counts[-1] + one.counted)
+        while counts[number] - counts[first + 1] >= SHORTEST:
+            first += 1
+            lowest = first if sums[first] < sums[lowest] or first == 0 else lowest
+        if first >= 0 and sums[number] - sums[lowest] > best[0]:
+            best = (sums[number] - sums[lowest], lowest, number)
+    _, begin, end = best
+    if end:
+        while begin and row[begin - 1].counted:
+            begin -= 1
+        while end < len(row) and row[end].counted:
+            end += 1
+        yield row[begin].start, row[end - 1].end
