@@ -14,6 +14,7 @@ from breakglass_shamir.alerts import identity, translate
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.epochs import Recovered
 from breakglass_shamir.custody.records.ledger import PolicyAdopted
 from breakglass_shamir.custody.records.monitoring import Heartbeat, LoginSeen
 from breakglass_shamir.custody.records.openings import Refused, Settled
@@ -25,6 +26,7 @@ from breakglass_shamir.errors import (
     InvalidSignature,
     RecordMissing,
 )
+from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.ledger import clock, others, receipt
 from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.ledger.entry import Entry
@@ -32,7 +34,8 @@ from breakglass_shamir.ledger.receipt import FOLDER_NAME
 from breakglass_shamir.ledger.store import FILE_NAME
 from breakglass_shamir.operations.audit import export, verification
 from breakglass_shamir.operations.monitoring import forks
-from tests.attacks.test_every_gate import SOURCE
+from tests.attacks.test_every_gate import CLOSERS, SOURCE, office
+from tests.attacks.test_ledger_quorum_signature import issued
 from tests.end_to_end.conftest import life, sealed_once, ssh_keygen
 from tests.end_to_end.life import Life
 
@@ -357,6 +360,27 @@ def test_a_file_of_alerts_on_this_machine_remembers_the_other_copy(life: Life) -
     assert signs(life.home) == ""
     collected.write_text(json.dumps({"metadata": {"uid": f"{log}-3-{'ab' * 8}-0"}}) + "\n")
     assert f"{collected} has an alert of record 3 that is not this ledger's" in signs(life.home)
+
+
+def test_sheets_that_saw_other_records_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with office(tmp_path, monkeypatch) as found:
+        CLOSERS["witness"](found)
+        assert "the sheets of prod-db, epoch 1, saw 1 records that are not these" in forks.signs(found.ledger)
+
+
+def test_sheets_of_ours_that_no_record_tells_of_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were printed by the copy that went on; this one meets them at an opening."""
+    with office(tmp_path, monkeypatch) as found:
+        size, root = found.ledger.size, found.ledger.root_at(found.ledger.size)
+        made = found.deal(1, Checkpoint(found.ledger.log_id, size, root))
+        body = issued(made)
+        recovered = Recovered(
+            epoch=1, epoch_id=body.epoch_id, set_public_key=body.set_public_key, envelope=body.envelope,
+            envelope_sha256=body.envelope_sha256, pinned=False,
+        )  # fmt: skip
+        found.append(recovered)
+        (said,) = forks.signs(found.ledger)
+        assert "were printed by this terminal after 1 records, and this ledger does not say so" in said
 
 
 def test_a_machine_that_was_set_back_is_seen(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
