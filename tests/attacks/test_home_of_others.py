@@ -244,6 +244,8 @@ def test_what_begins_or_changes_custody_is_refused(life: Life) -> None:
         ("confirm", NAME, life.scans(1)),
         ("reassign", NAME, "1", "--to", "West"),
         ("policy", "adopt", life.policy),
+        ("enrol", "import", life.policy),
+        ("retire", NAME, "--without-quorum", "--attest", "gone", "--reason", "r", "--officer", "A", "--officer", "B"),
         ("rotate", NAME, "--scan", life.scans(1), "--out", life.sheets(2)),
     ):
         if "init" in command:

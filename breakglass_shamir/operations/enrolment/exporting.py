@@ -12,7 +12,6 @@ Rules:
 5. Nothing secret is read for it but the terminal key, which signs.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +33,7 @@ from breakglass_shamir.custody.records.epochs import Issued, Recovered, Recovere
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.errors import BreakglassError, FileExists, IllegalState, InvalidInput, LedgerUnwritable
-from breakglass_shamir.ledger import clock, receipt, statements
+from breakglass_shamir.ledger import clock, durable, receipt, statements
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.enrolment import package
@@ -261,18 +260,10 @@ def _retired(s: SetState) -> CarriedRetirement | None:
 
 
 def _write(out: Path, data: bytes) -> None:
-    """Write a new file, all of it and durably, or none."""
+    """Write a new file, all of it, durably and found again, or none."""
     try:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        durable.write_new(out, data, 0o644)
     except FileExistsError:
         raise FileExists(f"{out} is there already", hint="name a new file with --out") from None
     except OSError as error:
-        raise LedgerUnwritable(f"{out} could not be written: {error.strerror}", hint="name another place") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        out.unlink(missing_ok=True)
         raise LedgerUnwritable(f"{out} could not be written: {error.strerror}", hint="name another place") from error

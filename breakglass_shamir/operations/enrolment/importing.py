@@ -112,7 +112,9 @@ def take(
         IllegalState: it is older than what is known, this terminal's own, or of a set of another lineage.
         EnvelopeConflict: this ledger holds another envelope of an epoch.
         SinkFailure: a sink does not take alerts from here, and nobody declined it.
+        GateClosed: somebody else could change the home.
     """
+    recorder.require_guarded()
     found = package.read(file)
     try:
         recorder.ledger.catch_up()

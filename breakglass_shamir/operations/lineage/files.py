@@ -4,13 +4,13 @@
 It is public, and is believed no more for having been carried by somebody trusted.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from breakglass_shamir.custody.life import lineage
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, LedgerUnwritable
+from breakglass_shamir.ledger import durable
 from breakglass_shamir.operations.lineage import links
 from breakglass_shamir.operations.recorder import Recorder
 
@@ -62,16 +62,8 @@ def read(path: Path) -> tuple[SuccessionProof, ...]:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        durable.write_new(path, data, 0o644)
     except FileExistsError:
         raise FileExists(f"{path} is there already", hint="choose another --out") from None
     except OSError as error:
-        raise LedgerUnwritable(f"{path} could not be written: {error.strerror}", hint="name another place") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
         raise LedgerUnwritable(f"{path} could not be written: {error.strerror}", hint="name another place") from error

@@ -139,7 +139,9 @@ def by_word(recorder: Recorder, ending: Ending) -> RetiredSet:
     Raises:
         IllegalState: it is retired already, an opening is under way, too few people vouch, or it owes a rotation and
             nobody says that the credential is dead or gone.
+        GateClosed: somebody else could change the home.
     """
+    recorder.require_guarded()
     ending = _checked(recorder.set_state, ending, always=True)
     body = RetiredAttested(reason=ending.reason, credential=ending.word or UNKNOWN, attested_by=ending.officers)
     try:
