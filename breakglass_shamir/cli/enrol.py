@@ -99,7 +99,7 @@ def _ask(terminal: Terminal, problem: str) -> str | None:
         return None
     if problem:
         terminal.warn(problem)
-    return terminal.ask_optional("Fingerprint on the other terminal's screen (empty: stop)") or None
+    return terminal.ask_public("Fingerprint on the other terminal's screen (empty: stop)") or None
 
 
 def _decide(terminal: Terminal, one: "Problem") -> bool | None:

@@ -75,13 +75,14 @@ def _read(terminal: Terminal, name: str) -> "tuple[list[SetStatus], Life]":
 
 def _plugin(terminal: Terminal, name: str) -> int:
     """Say it as a plugin does, also that it could not be found out: a damaged ledger is critical."""
+    from breakglass_shamir.formats.likeness import masked
     from breakglass_shamir.operations.monitoring import formats
 
     try:
         line, code = formats.nagios(*_read(terminal, name))
     except BreakglassError as error:
         code = formats.CRITICAL if isinstance(error, IntegrityError) else formats.UNKNOWN
-        line = formats.nagios_error(str(error), code)
+        line = formats.nagios_error(masked(str(error)), code)
     terminal.result(None, [line])
     return code
 

@@ -123,13 +123,18 @@ def _is_explained(token: str) -> bool:
     """Tell whether a token of six characters or more is something else than a part of a share."""
     if token.isdecimal() or (len(token) >= _DIGEST and HEXADECIMAL.issuperset(token)):
         return True
-    letters = [c for c in token if c.isascii() and c.isalpha()]
-    flips = sum(a.isupper() != b.isupper() for a, b in itertools.pairwise(letters))
-    if len(token) >= _BASE64 and flips * 5 > len(letters):
+    if len(token) >= _BASE64 and changes_case(token):
         return True
     if sum(ord(b) - ord(a) == 1 for a, b in itertools.pairwise(token)) * 2 >= len(token):
         return True  # an alphabet, or a part of one
     return token.isalpha() and (not _is_latin(token) or (len(token) >= _LONG_WORD and is_long_word(token)))
+
+
+def changes_case(text: str) -> bool:
+    """Tell whether a text goes between small and capital letters as base64 does; nobody types a share so."""
+    letters = [c for c in text if c.isascii() and c.isalpha()]
+    flips = sum(a.isupper() != b.isupper() for a, b in itertools.pairwise(letters))
+    return flips * 5 > len(letters)
 
 
 def _is_name(token: str) -> bool:

@@ -21,7 +21,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from breakglass_shamir.formats import keyboards
-from breakglass_shamir.formats.group_weight import HEXADECIMAL, Group, groups_of, is_long_word, is_word
+from breakglass_shamir.formats.group_weight import HEXADECIMAL, Group, changes_case, groups_of, is_long_word, is_word
 from breakglass_shamir.formats.keyboards import FEWEST_DIGITS, Keyboard
 from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS
 
@@ -37,9 +37,8 @@ LEAST_WEIGHT_OF_LETTERS = 12
 WITHHELD = "(withheld: it looks like a share)"
 """What stands in a message where such a text would."""
 
-_PUBLIC_KEY = re.compile(r"\b(?:ssh|ecdsa|sk)-[a-z0-9@.-]{3,60} AAAA[0-9A-Za-z+/]{40,1000}={0,2}")
-"""A public key as OpenSSH writes it: base64 that has runs of capitals and digits by chance."""
-
+_BASE64 = re.compile(r"(?P<ssh>SHA256:[0-9A-Za-z+/]{43}|\bAAAA[0-9A-Za-z+/]{40,}={0,2})|[0-9A-Za-z+/]{32,}={0,2}")
+"""What OpenSSH writes for a fingerprint or a key, or else a long run that may be base64."""
 _NEAR_GROUP = (3, 5)
 _LONGEST_GAP = 3
 _PUNCTUATED = -1
@@ -55,8 +54,8 @@ _EPOCH_ID = re.compile(
 
 
 def looks_like_share(text: str) -> bool:
-    """Tell whether a share, a typed line or a part of one may stand in a text, beside public keys of SSH."""
-    return any(next(_places(line), None) for line in _lines(_PUBLIC_KEY.sub(" ", text)))
+    """Tell whether a share, a typed line or a part of one may stand in a text."""
+    return any(next(_places(line), None) for line in _lines(text))
 
 
 def masked(text: str) -> str:
@@ -84,13 +83,18 @@ def _places(line: str) -> Iterator[tuple[int, int]]:
         yield found.start(), found.end() + len(line[found.end() :].split(None, 1)[0])
     if sum(not c.isspace() for c in line) < SHORTEST:
         return
-    line = _EPOCH_ID.sub(lambda found: "\0" * len(found[0]), line)
+    line = _EPOCH_ID.sub(lambda found: "\0" * len(found[0]), _BASE64.sub(_without_base64, line))
     for row in _rows(line):
         yield from _heavy(row)
     for run in _runs(line):
         words = [found[0] for found in run]
         if _is_from_elsewhere(words):
             yield run[0].start(), run[-1].end()
+
+
+def _without_base64(found: re.Match[str]) -> str:
+    """Take base64 out of a line: keys and signatures, in which runs of capitals and digits come by chance."""
+    return "\0" * len(found[0]) if found["ssh"] or changes_case(found[0]) else found[0]
 
 
 def _rows(line: str) -> Iterator[list[Group]]:

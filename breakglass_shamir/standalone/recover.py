@@ -1477,6 +1477,7 @@ PREFIXES = re.compile(
     rf"|(?:[ИІ]П[ЫІ][\"0-9?]Ж|ФЖЯ{DIGIT}\u041c|БГС{DIGIT}Ч|ΒΓΣ{DIGIT}\W{{0,3}})(?=\S)",
     re.IGNORECASE,
 )
+BASE64 = re.compile(r"(?P<ssh>SHA256:[0-9A-Za-z+/]{43}|\bAAAA[0-9A-Za-z+/]{40,}={0,2})|[0-9A-Za-z+/]{32,}={0,2}")
 MIXED = r"(?=[^\W_]*[0-9?])(?:[^\W_]|\?){4}"
 SHOWN_ID = re.compile(rf"(?<!{MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s+{MIXED}(?![\w?]))")
 
@@ -1496,6 +1497,7 @@ def line_may_hold_share(line: str) -> bool:
         return True
     if sum(not c.isspace() for c in line) < LEAST_CHARACTERS:
         return False
+    line = BASE64.sub(without_base64, line)
     line = SHOWN_ID.sub(lambda found: "\0" * len(found[0]), line)
     return any(map(is_heavy, rows_of(line))) or any(map(is_of_another_keyboard, runs_of(line)))
 
@@ -1581,12 +1583,21 @@ def is_explained(token: str) -> bool:
     """Tell whether a token of six or more characters is a number, a digest, base64, an alphabet or a long word."""
     if token.isdecimal() or (len(token) >= 16 and HEXADECIMAL.issuperset(token)):
         return True
-    letters = [c for c in token if c.isascii() and c.isalpha()]
-    flips = sum(a.isupper() != b.isupper() for a, b in neighbours(letters))
     rising = sum(ord(b) - ord(a) == 1 for a, b in neighbours(token))
-    if (len(token) >= 12 and flips * 5 > len(letters)) or rising * 2 >= len(token):
+    if (len(token) >= 12 and changes_case(token)) or rising * 2 >= len(token):
         return True
     return token.isalpha() and (not is_latin(token) or (len(token) >= 10 and is_long_word(token)))
+
+
+def changes_case(text: str) -> bool:
+    """Tell whether a text goes between small and capital letters as base64 does."""
+    letters = [c for c in text if c.isascii() and c.isalpha()]
+    return len([a for a, b in neighbours(letters) if a.isupper() != b.isupper()]) * 5 > len(letters)
+
+
+def without_base64(found: re.Match[str]) -> str:
+    """Take base64 out of a line."""
+    return "\0" * len(found[0]) if found["ssh"] or changes_case(found[0]) else found[0]
 
 
 def is_name(token: str) -> bool:

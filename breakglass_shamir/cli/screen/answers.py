@@ -28,11 +28,17 @@ _COLUMNS = 80
 _YES_OR_NO = {"y": True, "yes": True, "n": False, "no": False}
 
 
-def ask(question: str, *, optional: bool = False) -> str:
-    """Ask until the answer may be kept."""
+def ask(question: str, *, optional: bool = False, public: bool = False) -> str:
+    """Ask until the answer may be kept.
+
+    Args:
+        question: what is asked.
+        optional: whether it may be left empty.
+        public: whether the answer is public and has the look of a line of a sheet, as a fingerprint has.
+    """
     while True:
         said = str(click.prompt(question, default="" if optional else None, show_default=False, err=True))
-        if not is_refused(said, question):
+        if public or not is_refused(said, question):
             return said
 
 

@@ -240,7 +240,7 @@ class Terminal:
             plain["prints"] = self._prints
         text = json_text(plain, getattr(sys.stdout, "encoding", None), indent=2) if self.as_json else ""
         with self._printing():
-            for line in [text] if self.as_json else map(message, lines):
+            for line in [text] if self.as_json else map(clean, lines):
                 click.echo(line)
 
     def table(self, document: Any, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -283,6 +283,10 @@ class Terminal:
     def ask_optional(self, question: str) -> str:
         """Ask for something that may be left empty."""
         return answers.ask(clean(question), optional=True).strip()
+
+    def ask_public(self, question: str) -> str:
+        """Ask for something public that has the look of a line of a sheet; it may be left empty."""
+        return answers.ask(clean(question), optional=True, public=True).strip()
 
     def ask_secret(self, question: str, option: str) -> bytes:
         """Ask for a credential twice, without showing it.
