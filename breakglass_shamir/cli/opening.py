@@ -275,7 +275,9 @@ def _mode(terminal: Terminal, options: dict[str, Any]) -> str:
     if len(chosen) != 1:
         raise InvalidInput(f"expected one of --exec, --show and --no-reveal, got {len(chosen)}")
     if chosen == ["show"]:
-        terminal.require_screen()
+        from breakglass_shamir.cli.screen import reveal
+
+        reveal.require("expected a terminal for --show, got none", hint="use --exec or --no-reveal")
     return chosen[0]
 
 

@@ -37,7 +37,7 @@ PATIENCE_S = 20.0
 def show(facts: dict[str, Any]) -> None:
     """Show a credential."""
     secret = Secret(facts["secret"].encode())
-    reveal.require()
+    reveal.require("expected a terminal", hint="")
     reveal.show(Credential(secret, account="root", target="ssh://x", hint="second safe"), facts["seconds"])
     print("went on", flush=True)
 

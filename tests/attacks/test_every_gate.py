@@ -248,6 +248,9 @@ CLOSERS: dict[str, Callable[[Office], None]] = {
 }
 """Each gate and what closes it, and it alone."""
 
+ELSEWHERE = {"superseded"}
+"""Takes several terminals to be closed: ``test_other_terminals``."""
+
 NOT_FOR_A_ROTATION = {"class", "ticket", "officers", "duration", "mode", "signatures"}
 """What the policy asks of people who are shown the credential; a rotation shows nobody anything."""
 
@@ -258,7 +261,7 @@ def stopped_by(error: BreakglassError, gate: str) -> bool:
 
 
 def test_every_gate_there_is_is_tried_here() -> None:
-    assert set(CLOSERS) == set(GATES)
+    assert set(CLOSERS) | ELSEWHERE == set(GATES)
 
 
 @pytest.mark.parametrize("gate", CLOSERS)

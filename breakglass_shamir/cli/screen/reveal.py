@@ -40,8 +40,12 @@ _WARN_S = 3.0
 """How long a warning stands before the screen that covers it."""
 
 
-def require() -> None:
+def require(refusal: str, *, hint: str) -> None:
     """Refuse before anything is opened when there is no screen to show on, or none that people want it on.
+
+    Args:
+        refusal: what is said where there is no terminal.
+        hint: what people do then.
 
     Raises:
         InvalidInput: no terminal; or one that cannot erase, and people do not want it there.
@@ -50,7 +54,7 @@ def require() -> None:
         Device.controlling().close()
         bare.agree("Show the credential")
     except OSError:
-        raise InvalidInput("expected a terminal for --show, got none", hint="use --exec or --no-reveal") from None
+        raise InvalidInput(refusal, hint=hint) from None
 
 
 def show(credential: Credential, seconds: int) -> None:

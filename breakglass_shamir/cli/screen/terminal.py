@@ -169,13 +169,10 @@ class Terminal:
         """Refuse when there is no terminal to show a credential on."""
         from breakglass_shamir.cli.screen import reveal
 
-        try:
-            reveal.require()
-        except InvalidInput:
-            raise InvalidInput(
-                "expected a terminal, got none: people change this target, and must see the new credential",
-                hint="run this command at a terminal",
-            ) from None
+        reveal.require(
+            "expected a terminal, got none: people change this target, and must see the new credential",
+            hint="run this command at a terminal",
+        )
 
     def show(self, credential: Credential, seconds: int) -> None:
         """Show the credential on the alternate screen, count down, clear."""
