@@ -201,7 +201,6 @@ def open_or_begin(terminal: Terminal) -> None:
 def _begin_instead(terminal: Terminal, record_to: Path, problem: BreakglassError) -> None:
     """Take the ledger in another folder, or begin one there that says why; the sheets alone suffice for it."""
     from breakglass_shamir.ledger import home
-    from breakglass_shamir.operations.recorder import warn_of_memory
 
     try:
         home.open_home(record_to).close()
@@ -214,7 +213,6 @@ def _begin_instead(terminal: Terminal, record_to: Path, problem: BreakglassError
         f"the ledger in {terminal.home} cannot be used ({problem}); {begins} in {record_to} is used: keep the old one "
         f"for the auditor, and from now on use: {breakglass('...', home=record_to)}"
     )
-    warn_of_memory(terminal, record_to)
     terminal.home = record_to
 
 

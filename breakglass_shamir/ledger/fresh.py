@@ -22,7 +22,7 @@ _AT_ONCE = 4096
 """Leaves that are hashed together."""
 
 
-def require_record(path: Path, size: int, digest: str, root: bytes, *, whole: bool) -> None:
+def require_record(path: Path, size: int, digest: str, root: bytes, *, whole: StoredLog | None = None) -> None:
     """Look for the last record of a log, and for the tree that ends with it.
 
     Args:
@@ -30,7 +30,9 @@ def require_record(path: Path, size: int, digest: str, root: bytes, *, whole: bo
         size: number of records there must be at least.
         digest: SHA-256 of record ``size - 1``, hexadecimal.
         root: of the tree over them.
-        whole: hash every record, and not only the tree's own nodes.
+        whole: the open log, to hash every record and not only the tree's own nodes. Where its own records give
+            another root than its tree, as those of a log that was altered, the same records must be found: whether
+            they hold is for verification to say, and no reason to keep an emergency from its record.
 
     Raises:
         LedgerUnwritable: they are not found.
@@ -40,7 +42,8 @@ def require_record(path: Path, size: int, digest: str, root: bytes, *, whole: bo
         with closing(connect(path, "ro")) as connection:
             log = StoredLog(connection)
             found = sha256(log.row(size - 1)[1]).hexdigest() == digest
-            found = found and (_hashed(log, size) if whole else log.root_at(size)) == root
+            found = found and log.root_at(size) == root
+            found = found and (whole is None or _same_records(log, whole, size, root))
     except (sqlite3.Error, OSError) as error:
         if isinstance(error, sqlite3.Error) and is_busy(error):
             raise LedgerBusy(BUSY) from error
@@ -49,6 +52,11 @@ def require_record(path: Path, size: int, digest: str, root: bytes, *, whole: bo
         raise LedgerUnwritable(f"record {size - 1} is not found at {path}: {error}") from error
     if not found:
         raise LedgerUnwritable(f"record {size - 1} is not found at {path}: another log lies there")
+
+
+def _same_records(log: StoredLog, ours: StoredLog, size: int, root: bytes) -> bool:
+    hashed = _hashed(log, size)
+    return hashed == root or hashed == _hashed(ours, size)
 
 
 def _hashed(log: StoredLog, size: int) -> bytes:

@@ -276,7 +276,8 @@ class Ledger(SignedLog):
         """
         self._require_place()
         root = self.root_at(self._size)
-        fresh.require_record(self._standing.path, self._size, self._last_digest, root, whole=whole)
+        own = self if whole else None
+        fresh.require_record(self._standing.path, self._size, self._last_digest, root, whole=own)
         self._require_place()
 
     def _require_place(self) -> None:

@@ -66,7 +66,7 @@ def test_each_officer_gets_a_file_and_a_slip_and_all_of_them_agree(life: Life) -
     olga, oskar, slips = files(life)
     opening = life.entries()[4].digest[:12]
     assert [path.name for path in (olga, oskar, slips)] == [
-        f"{NAME}-{opening}-7-{end}" for end in ("Olga.tlog-proof", "Oskar.tlog-proof", "slips.pdf")
+        f"{NAME}-{opening}-8-{end}" for end in ("Olga.tlog-proof", "Oskar.tlog-proof", "slips.pdf")
     ]
     assert olga.read_text() == oskar.read_text()
     assert len(pypdfium2.PdfDocument(slips)) == 2
@@ -243,7 +243,7 @@ def test_audit_receipt_writes_one_for_a_record_or_an_opening(life: Life, tmp_pat
         life.ok("audit", "verify", "--receipt", out)
     (tmp_path / "3.tlog-proof").write_text("another thing")
     assert life.run("audit", "receipt", "3", "--out", tmp_path / "3.tlog-proof").exit == 2
-    for wrong in ("7", "abc", "0123456789"):
+    for wrong in ("8", "abc", "0123456789"):
         assert life.run("audit", "receipt", wrong, "--out", tmp_path / "x").exit == 2
     assert not (tmp_path / "x").exists()
 
@@ -254,7 +254,7 @@ def test_a_heartbeat_promises_the_next_and_a_late_one_says_so(life: Life) -> Non
     assert "no next one is promised" in life.ok("heartbeat", "--last").out
     assert life.run("heartbeat", "--every", "soon").exit == 2
     assert life.run("heartbeat", "--every", "400d").exit == 2
-    assert life.kinds()[7:] == ["heartbeat", "heartbeat"]
+    assert life.kinds()[8:] == ["heartbeat", "heartbeat"]
 
 
 def test_a_silence_longer_than_promised_is_due_while_it_lasts_and_named_for_ever(
@@ -274,8 +274,8 @@ def test_a_silence_longer_than_promised_is_due_while_it_lasts_and_named_for_ever
     assert ", a heartbeat was promised every 1 h" in done.out
     life.ok("heartbeat", "--last")
     found = life.ok("--json", "audit", "verify").document
-    assert [one["before"] for one in found["broken_promises"]] == [10]
-    assert found["clock_steps_back"] == [8]
+    assert [one["before"] for one in found["broken_promises"]] == [11]
+    assert found["clock_steps_back"] == [9]
     assert "silent longer than promised: " in life.ok("audit", "verify").out
 
 

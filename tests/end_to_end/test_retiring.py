@@ -182,22 +182,25 @@ def test_a_set_that_sheets_alone_told_of_is_asked_about_where_people_name_its_ta
     blank, key, secret = Blank(tmp_path / "blank"), tmp_path / "key", passphrase()
     make_key(key, secret)
     blank.bring(NAME, Credential(secret, target="ssh-key:///nowhere/else"))
+    assert blank.opened("--exec", "true").exit == 7
+    before = blank.kinds()
     command = ("--json", "retire", NAME, *WHY, "--typed", blank.brought)
     refused = blank.noted(*command, "--target", "exec:///bin/sh")
-    assert refused.exit == 3, refused.err
-    assert "opened" not in blank.kinds()
-    named = ("--target", f"ssh-key://{key}")
-    lives = blank.noted(*command, *named)
-    assert (lives.exit, lives.document["credential"]) == (0, "lives"), lives.err
-    assert blank.kinds()[-6:] == ["opened", "use-ended", "target-named", "proven", "retired", "closed"]
-    assert set(blank.connectors) == {f"ssh-key://{key}"}
+    assert (refused.exit, blank.kinds()) == (3, before), refused.err
+    asked = f"ssh-key://{key}"
+    lives = blank.noted(*command, "--target", asked)
+    assert (lives.exit, lives.document["error"]["id"]) == (3, "illegal-state"), lives.err
+    assert blank.kinds()[len(before) :] == ["declared", "opened", "use-ended", "target-named", "proven", "refused"]
+    assert set(blank.connectors) <= {"exec:///bin/sh", asked}, "as people typed them"
 
 
 def test_a_set_that_sheets_alone_told_of_is_retired_without_asking_what_they_name(tmp_path: Path) -> None:
     blank = Blank(tmp_path / "blank")
     blank.bring(NAME, Credential(Secret(b"anything"), target="exec:///bin/sh"))
-    done = blank.noted("--json", "retire", NAME, *WHY, "--typed", blank.brought)
-    assert (done.exit, done.document["credential"]) == (0, "unknown"), done.err
+    assert blank.opened("--exec", "true").exit == 7
+    vouched = ("--attest", "gone", "--officer", "Olga", "--officer", "Oskar")
+    done = blank.noted("--json", "retire", NAME, *WHY, "--typed", blank.brought, *vouched)
+    assert (done.exit, done.document["credential"]) == (0, "gone"), done.err
     assert "nobody named one" in done.document["detail"]
     assert blank.connectors == []
 
@@ -272,7 +275,7 @@ def test_an_emergency_at_a_retired_terminal_goes_on_elsewhere(life: Life) -> Non
     assert refused.exit == 3
     assert "begin a home" in refused.err
     stick = life.folder / "stick"
-    opened = life.recombine("--no-reveal", "--record-to", stick)
+    opened = life.recombine("--no-reveal", "--record-to", stick, "--target", f"ssh-key://{life.key}")
     assert opened.exit == 7, opened.err
     assert "opened" in life.kinds(stick)
     assert life.kinds() == before

@@ -254,7 +254,7 @@ def _judged(state: SetState, ending: Ending, said: str, opened: str, opening_id:
     if owed:
         raise IllegalState(
             f"set {state.name} owes a rotation and is retired only when the credential is dead or the account is gone: "
-            f"of epoch {state.epochs[opened].number} it is {said}"
+            f"that of epoch {state.epochs[opened].number}: {said}"
         )
     return said, ()
 
