@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.alerts.outbox import BESIDE
-from breakglass_shamir.cli.screen import values
-from breakglass_shamir.cli.screen.streams import is_terminal
+from breakglass_shamir.cli.screen import streams, values
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
@@ -165,11 +164,11 @@ def check_watched(folder: Path | None) -> None:
 
 def _read_unseen(source: str, *, raw: bool = False) -> bytes:
     """Read what is secret; a terminal shows nothing of it, and the Enter before its end counts only where all does."""
-    if source != "-" or not is_terminal(sys.stdin):
+    if source != "-" or not streams.is_terminal(sys.stdin):
         return _read(source)
     from breakglass_shamir.cli.screen import quiet
 
-    click.echo(quiet.HOW_TO_END, err=True)
+    streams.echo(quiet.HOW_TO_END, err=True)
     with quiet.no_echo(sys.stdin.fileno()):
         typed = _read(source)
     return typed if raw else typed.removesuffix(b"\n")

@@ -38,7 +38,10 @@ def identity(facts: os.stat_result) -> Identity:
 def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Make a folder and those above it, durably; one that is there is left as it is."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
     for one in reversed(missing):
         sync_folder(one.parent)
 

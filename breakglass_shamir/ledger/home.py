@@ -19,7 +19,7 @@ from pathlib import Path
 
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted
-from breakglass_shamir.custody.records.words import check_human_text
+from breakglass_shamir.custody.records.words import check_human_text, printable
 from breakglass_shamir.errors import (
     BreakglassError,
     FileExists,
@@ -192,7 +192,7 @@ def _begin(path: Path, seed: Secret, terminal: str, instead_because: str) -> Non
         line = sshsig.public_line(ledger.public_key, terminal.replace(" ", "-"))
         ledger.append(LedgerStarted(terminal=terminal, public_key=line, software=f"breakglass_shamir {__version__}"))
         if instead_because:
-            ledger.append(LedgerMoved(reason=_recordable(instead_because)))
+            ledger.append(LedgerMoved(reason=printable(instead_because)))
         ledger.settle()
 
 
@@ -211,14 +211,9 @@ def _continue(ledger: Ledger, path: Path, target: Path, reason: str) -> Moved:
             raise LedgerUnwritable(f"the open ledger does not hold: {error}", hint=_BROKEN_HINT) from error
         if not held:
             raise LedgerUnwritable("the open ledger lost records that were read from it", hint=_BROKEN_HINT)
-        entry = copy.append(LedgerMoved(reason=_recordable(reason)))
+        entry = copy.append(LedgerMoved(reason=printable(reason)))
         copy.settle()
     return Moved(entry.record.seq, entry.digest, str(target.absolute()))
-
-
-def _recordable(reason: str) -> str:
-    """Return a reason without what no record may hold; it names paths, and those hold anything."""
-    return "".join(character if character.isprintable() else "?" for character in reason)
 
 
 def _existing_or_new_key(home: Path) -> Secret:

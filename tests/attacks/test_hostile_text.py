@@ -209,7 +209,7 @@ def test_a_file_without_an_end_is_read_to_its_limit(terminal: Life) -> None:
 
 @pytest.mark.parametrize("command", [("audit", "import"), ("audit", "verify", "--receipt"), ("enrol", "import")])
 def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(command: tuple[str, ...], terminal: Life) -> None:
-    pipe = terminal.folder / f"pipe-{command[1]}"
+    pipe = terminal.folder / "-".join(("pipe", *command))
     os.mkfifo(pipe)
     fine(terminal.run(*command, pipe), 2, 3, 4, 5)
 

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 from unittest import mock
@@ -121,6 +122,7 @@ class Log:
     """A terminal's ledger, in memory; what it refuses is refused by the rules themselves."""
 
     beside = None
+    path = Path("/nowhere/ledger.sqlite")
 
     def __init__(self, terminal: "Terminal") -> None:
         self._terminal = terminal

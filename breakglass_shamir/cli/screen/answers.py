@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import click
 
-from breakglass_shamir.cli.screen import sequences
+from breakglass_shamir.cli.screen import sequences, streams
 from breakglass_shamir.formats.likeness import looks_like_share
 
 NOT_TAKEN = (
@@ -25,6 +25,9 @@ NOT_TAKEN = (
 """What people are told."""
 
 _COLUMNS = 80
+
+LONGEST_PUBLIC = 40
+"""Characters of a fingerprint, with room for the blanks that people type; a code is longer."""
 _YES_OR_NO = {"y": True, "yes": True, "n": False, "no": False}
 
 
@@ -34,11 +37,12 @@ def ask(question: str, *, optional: bool = False, public: bool = False) -> str:
     Args:
         question: what is asked.
         optional: whether it may be left empty.
-        public: whether the answer is public and has the look of a line of a sheet, as a fingerprint has.
+        public: whether the answer is public and has the look of a line of a sheet, as a fingerprint has; what is
+            longer than one is still looked at.
     """
     while True:
         said = str(click.prompt(question, default="" if optional else None, show_default=False, err=True))
-        if public or not is_refused(said, question):
+        if (public and len(said) <= LONGEST_PUBLIC) or not is_refused(said, question):
             return said
 
 
@@ -50,12 +54,12 @@ def confirm(question: str, *, default: bool = False) -> bool:
             return _YES_OR_NO[said]
         if not said:
             return default
-        click.echo("expected y or n", err=True)
+        streams.echo("expected y or n", err=True)
 
 
 def tell() -> None:
     """Tell people that what they gave was not taken."""
-    click.echo(NOT_TAKEN, err=True)
+    streams.echo(NOT_TAKEN, err=True)
 
 
 def is_refused(said: str, question: str = "") -> bool:
@@ -77,4 +81,4 @@ def take_back(row: str) -> None:
     if sequences.erases():
         with suppress(OSError):
             columns = os.get_terminal_size(sys.stderr.fileno()).columns or _COLUMNS
-            click.echo(sequences.take_back(row, columns), err=True, nl=False)
+            streams.echo(sequences.take_back(row, columns), err=True, nl=False)

@@ -7,13 +7,15 @@ it is a record, a message and an alert.
 Rules:
 
 1. Every word is looked at, of every command and option there will ever be, and runs of short ones together, as a line
-   of a sheet is that nobody put into quotes. A fingerprint is public, and looks like half a line: it is left out.
+   of a sheet is that nobody put into quotes. A fingerprint is public, and looks like half a line: what is as short as
+   one is not looked at there. It is compared, and neither kept nor repeated.
 2. At a terminal the word is asked for again. Elsewhere that is a usage error that names the option, never the word.
 3. What ``--exec`` runs keeps its own arguments; only its program is recorded, and looked at.
 """
 
 from collections.abc import Iterator, Sequence
 
+from breakglass_shamir.cli.screen import answers
 from breakglass_shamir.errors import LooksLikeShare
 from breakglass_shamir.formats.likeness import looks_like_share
 
@@ -48,7 +50,9 @@ def without_shares(words: Sequence[str]) -> list[str]:
 
 def _is_public(words: Sequence[str], place: int) -> bool:
     """Tell whether a word is the value of the option that may hold such a text."""
-    return words[place].startswith(f"{PUBLIC}=") or (place > 0 and words[place - 1] == PUBLIC)
+    if place > 0 and words[place - 1] == PUBLIC:
+        return len(words[place]) <= answers.LONGEST_PUBLIC
+    return words[place].startswith(f"{PUBLIC}=") and len(words[place]) <= len(PUBLIC) + 1 + answers.LONGEST_PUBLIC
 
 
 def _runs(words: Sequence[str]) -> Iterator[str]:
@@ -77,7 +81,6 @@ def _again(words: Sequence[str], place: int) -> str:
     Raises:
         LooksLikeShare: nobody is there, or it is no value but a command or an option itself.
     """
-    from breakglass_shamir.cli.screen import answers
     from breakglass_shamir.cli.screen.terminal import interactive
 
     word, before = words[place], words[place - 1] if place else ""

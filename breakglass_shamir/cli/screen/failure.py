@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from breakglass_shamir.cli.screen import streams
 from breakglass_shamir.errors import BreakglassError
 
 UNEXPECTED, USAGE, INTERRUPTED = 1, 2, 130
@@ -52,7 +53,7 @@ def _usage(error: click.UsageError) -> int:
         return _say("usage", _lower(error.format_message()), hint, USAGE)
     if _wants_json():
         return _say("usage", "expected a command, got none", hint, USAGE)
-    click.echo(error.ctx.get_help(), err=True)
+    streams.echo(error.ctx.get_help(), err=True)
     return USAGE
 
 
@@ -65,12 +66,13 @@ def _say(
 
         said = {"id": identifier, "message": message, "hint": hint, **details}
         with suppress(OSError):
-            click.echo(json_text({"error": _without_shares(said), "exit": code}, getattr(sys.stdout, "encoding", None)))
+            encoding = getattr(sys.stdout, "encoding", None)
+            streams.echo(json_text({"error": _without_shares(said), "exit": code}, encoding))
         return code
     with suppress(OSError):
-        click.echo(f"breakglass: {_clean(message)}", err=True)
+        streams.echo(f"breakglass: {_clean(message)}", err=True)
         if hint:
-            click.echo(f"  hint: {_clean(hint)}", err=True)
+            streams.echo(f"  hint: {_clean(hint)}", err=True)
     return code
 
 

@@ -12,8 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
+from breakglass_shamir.cli.screen import streams
 from breakglass_shamir.cli.screen.device import Device
 from breakglass_shamir.cli.screen.signals import Signals
 from breakglass_shamir.errors import InvalidInput
@@ -59,7 +58,7 @@ def ask_twice(question: str) -> str:
             first = _ask(question)
             if first and first == _ask("The same once more"):
                 return first
-            click.echo("expected the same twice, got two" if first else "expected an answer, got none", err=True)
+            streams.echo("expected the same twice, got two" if first else "expected an answer, got none", err=True)
 
 
 def _device(descriptor: int) -> Device:
@@ -70,7 +69,7 @@ def _device(descriptor: int) -> Device:
 
 
 def _ask(question: str) -> str:
-    click.echo(f"{question}: ", nl=False, err=True)
+    streams.echo(f"{question}: ", nl=False, err=True)
     line = sys.stdin.readline()
     if not line:
         raise KeyboardInterrupt

@@ -15,6 +15,8 @@ import os
 import sys
 from typing import TextIO
 
+import click
+
 LOST_RESULT = 1
 """Exit code when the result could not be written."""
 
@@ -31,6 +33,14 @@ def escape_unknown() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+    """Write a text to standard output or error as that stream is.
+
+    Where no stream is named, click writes UTF-8 to one that asked for ASCII.
+    """
+    click.echo(text, file=sys.stderr if err else sys.stdout, nl=nl)
 
 
 def can_show(text: str, stream: TextIO | None) -> bool:

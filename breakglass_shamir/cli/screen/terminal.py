@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.screen import answers
+from breakglass_shamir.cli.screen import answers, streams
 from breakglass_shamir.cli.screen.cleaning import clean, json_text, message
 from breakglass_shamir.cli.screen.streams import LOST_RESULT, can_show, is_terminal
 from breakglass_shamir.custody.credential import Credential
@@ -144,7 +144,7 @@ class Terminal:
         """Ask for a key file until one is named, the line is empty, or it is over without it."""
         if not interactive():
             return None
-        click.echo(clean(question), err=True)
+        streams.echo(clean(question), err=True)
         while not over():
             ready, _, _ = select.select([sys.stdin], [], [], 1.0)
             said = sys.stdin.readline() if ready else None
@@ -185,7 +185,7 @@ class Terminal:
         if not interactive():
             return ""
         words = ", ".join(_CLASSIFICATIONS)
-        click.echo(f"When the use is over, type what it was ({words}) and press Enter.", err=True)
+        streams.echo(f"When the use is over, type what it was ({words}) and press Enter.", err=True)
         while seconds_left() > 0 and not ended():
             ready, _, _ = select.select([sys.stdin], [], [], 1.0)
             line = sys.stdin.readline() if ready else "\n"
@@ -196,7 +196,7 @@ class Terminal:
                 return said
             if said and not answers.is_refused(line.rstrip("\n")):
                 answers.take_back(line.rstrip("\n"))
-                click.echo(f"expected one of {words}", err=True)
+                streams.echo(f"expected one of {words}", err=True)
         return ""
 
     def public_code(self, text: str, heading: str, otherwise: str) -> None:
@@ -221,14 +221,14 @@ class Terminal:
         def tell(done: int, of: int) -> None:
             if shown:
                 with suppress(OSError):
-                    click.echo(f"\r  {what}: {done} of {of} ({100 * done // max(1, of)} %)", err=True, nl=False)
+                    streams.echo(f"\r  {what}: {done} of {of} ({100 * done // max(1, of)} %)", err=True, nl=False)
 
         try:
             yield tell
         finally:
             if shown:
                 with suppress(OSError):
-                    click.echo("\r\x1b[K", err=True, nl=False)
+                    streams.echo("\r\x1b[K", err=True, nl=False)
 
     def result(self, document: Any, lines: Sequence[str]) -> None:
         """Print a command's result: the lines, or the document as JSON."""
@@ -238,7 +238,7 @@ class Terminal:
         text = json_text(plain, getattr(sys.stdout, "encoding", None), indent=2) if self.as_json else ""
         with self._printing():
             for line in [text] if self.as_json else map(clean, lines):
-                click.echo(line)
+                streams.echo(line)
 
     def table(self, document: Any, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table, or the document as JSON."""
@@ -263,7 +263,7 @@ class Terminal:
         colourful = self._color and is_terminal(sys.stdout)
         with self._printing():
             for line, colour in lines:
-                click.echo(click.style(message(line), fg=colour) if colourful and colour else message(line))
+                streams.echo(click.style(message(line), fg=colour) if colourful and colour else message(line))
 
     def ask(self, value: str | None, option: str, question: str) -> str:
         """Return a value, asking for it when it is missing and somebody is there.
@@ -325,7 +325,7 @@ def interactive() -> bool:
 def _tell(line: str) -> None:
     """Write to standard error where that is possible; nothing depends on it."""
     with suppress(OSError):
-        click.echo(line, err=True)
+        streams.echo(line, err=True)
 
 
 def _print_of(source: str, answer: Answer) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def from_json(data: bytes) -> AnySink:
     """
     try:
         sink: AnySink = msgspec.json.decode(data, type=AnySink, dec_hook=_duration)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidPolicy(f"a sink that was stored cannot be read: {error}") from None
     return sink
 

@@ -28,9 +28,10 @@ def read_file(path: Path, limit: int, *, hint: str = "") -> bytes:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise InvalidInput(f"expected a file at {path}, got a folder, pipe or device", hint=hint)
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise InvalidInput(f"expected a file at {path}, got a folder, pipe or device", hint=hint)
             data = file.read(limit + 1)
     except OSError as error:
         raise InvalidInput(f"{path} could not be read: {error.strerror}", hint=hint) from None

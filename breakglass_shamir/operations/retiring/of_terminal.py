@@ -24,7 +24,7 @@ from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, Led
 from breakglass_shamir.ledger.receipt import HeldReceipt
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.shell import breakglass
+from breakglass_shamir.shell import breakglass, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,6 @@ def _check_place(out: Path) -> None:
 def _way_out(found: Plan) -> str:
     name = next(iter(found.open))
     return (
-        f"settle it; hand {name} on: enrol another terminal and import what that exports; retire it: breakglass retire "
-        f"{name}; or leave it all the same: --pass {name}"
+        f"settle it; hand {name} on: enrol another terminal and import what that exports; "
+        f"retire it: {breakglass('retire', name)}; or leave it all the same: --pass {word(name)}"
     )

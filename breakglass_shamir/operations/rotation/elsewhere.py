@@ -8,17 +8,18 @@ Rules:
 3. What cannot be recorded is warned of; it stops nobody, since the opening is on record already.
 """
 
-from shlex import quote
-
 from breakglass_shamir.connectors.port.answers import Check, CheckResult
 from breakglass_shamir.custody.life import standing
 from breakglass_shamir.custody.life.rules import rotation_of
 from breakglass_shamir.custody.records.epochs import Proven
 from breakglass_shamir.errors import BreakglassError, ConnectorError
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.shell import breakglass
 
 QUESTION = "rotated elsewhere? bring the newest sheets"
 """What a refusal most likely means, and what to do."""
+
+_ATTESTED = "--attest-old-dead --officer O --officer O2 --reason R"
 
 _DEFINITE = (CheckResult.ACCEPTED, CheckResult.REFUSED)
 
@@ -46,10 +47,9 @@ def refused(recorder: Recorder, epoch_id: str, check: Check) -> ConnectorError:
 def way_on(recorder: Recorder, epoch_id: str) -> str:
     """Say what to do about a credential that the target refuses."""
     state = recorder.set_state
-    name = quote(state.name)
     debt = next((one.id for one in state.debts if rotation_of(state, one, epoch_id)), "")
     if standing.is_past(state, epoch_id):
-        attest = f"breakglass settle {name} {quote(debt)} --attest-old-dead --officer O --officer O2 --reason R"
+        attest = breakglass("settle", state.name, debt, options=_ATTESTED)
         newest = state.current_epoch
         return f"epoch {newest.number} is in force here: bring its sheets; then this one is settled by: {attest}"
     return f"{QUESTION}, or import what the other terminal knows: breakglass lineage import FILE"

@@ -17,7 +17,6 @@ It does not judge: whether a text is a share of ours, of which set, and whether 
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from breakglass_shamir.formats.plain import escaped
 from breakglass_shamir.paper.reading.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
 from breakglass_shamir.paper.reading.folder import visible_files
 from breakglass_shamir.paper.reading.frames import ENVELOPE_PREFIX, LARGEST_FILE_BYTES, MOST_PAGES, SHARE_PREFIX
@@ -249,13 +249,9 @@ class Scanner:
 
 
 def shown_name(name: str) -> str:
-    """Return a file name that is safe to show: one line, no control or bidirectional character, not endless."""
-    shown = "".join(character if _is_showable(character) else "?" for character in name)
+    """Return a file name that is safe to show: one line, what drives a terminal escaped, not endless."""
+    shown = escaped(name)
     return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 3] + "..."
-
-
-def _is_showable(character: str) -> bool:
-    return character == " " or unicodedata.category(character)[0] not in "CZ"
 
 
 def _heads(looked: Looked) -> set[str]:
