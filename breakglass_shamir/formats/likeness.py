@@ -8,7 +8,8 @@ Rules:
 1. A prefix such as ``BGS1:`` with anything behind it is a share, as any keyboard of ``keyboards.py`` delivers it.
 2. Twenty characters in a row, in groups or without a break, are a share where they weigh enough together;
    ``group_weight.py`` says what each weighs. Separators do not matter, nor which; a new line breaks a row.
-3. An epoch id as this program shows it, ``ABCD-EFGH-JKMN``, breaks a row, unless the row plainly goes on beside it.
+3. A slash breaks a row, unless it stands between groups of four: the parts of a path are other words.
+   An epoch id as this program shows it, ``ABCD-EFGH-JKMN``, breaks a row, unless the row plainly goes on beside it.
 4. Of another keyboard is what is made of its symbols and of nothing else.
 5. Whatever a line forgives is forgiven here: small letters, I, L and O, ``?``; missing and doubled characters, too.
 
@@ -41,6 +42,7 @@ _BASE64 = re.compile(r"(?P<ssh>SHA256:[0-9A-Za-z+/]{43}|\bAAAA[0-9A-Za-z+/]{40,}
 """What OpenSSH writes for a fingerprint or a key, or else a long run that may be base64."""
 _NEAR_GROUP = (3, 5)
 _LONGEST_GAP = 3
+_SLASH = re.compile(r"[/\\]")
 _PUNCTUATED = -1
 _LINE_GROUPS = LINE_CHARACTERS // GROUP_CHARACTERS
 
@@ -100,12 +102,13 @@ def _without_base64(found: re.Match[str]) -> str:
 def _rows(line: str) -> Iterator[list[Group]]:
     """Yield the rows of a line: groups that nothing breaks."""
     row: list[Group] = []
-    end = 0
+    end = length = 0
     for found in _TOKEN.finditer(line):
         start, stop = found.span()
         gap = line[end:start]
         groups = groups_of(found[0], start, ends_line=_ends_line(row))
-        if len(gap) > _LONGEST_GAP or groups is None:
+        before, length = length, stop - start
+        if len(gap) > _LONGEST_GAP or groups is None or (_SLASH.search(gap) and _is_path(before, length)):
             yield row
             row = []
         elif len(gap) > 1 and gap.strip():
@@ -113,6 +116,11 @@ def _rows(line: str) -> Iterator[list[Group]]:
         row += groups or ()
         end = stop
     yield row
+
+
+def _is_path(*lengths: int) -> bool:
+    """Tell whether words beside a slash are folders or files, and no groups of a line that it divides."""
+    return not all(_NEAR_GROUP[0] <= length <= _NEAR_GROUP[1] for length in lengths)
 
 
 def _runs(line: str) -> Iterator[list[re.Match[str]]]:

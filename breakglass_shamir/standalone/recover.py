@@ -1506,11 +1506,13 @@ def rows_of(line: str) -> Iterator[list[Weighed]]:
     """Yield groups that stand in a row."""
     row: list[Weighed] = []
     sizes: list[int] = []
-    end = 0
+    end = length = 0
     for found in re.finditer(r"(?:[^\W_]|\?)+", line):
         gap = line[end : found.start()]
+        before, length = length, len(found[0])
+        is_path = bool(re.search(r"[/\\]", gap)) and not (3 <= before <= 5 and 3 <= length <= 5)
         groups = weigh_token(found[0], ends_line=len(sizes) >= 6 and set(sizes[-6:]) == {4})
-        if len(gap) > 3 or groups is None:
+        if len(gap) > 3 or groups is None or is_path:
             yield row
             row, sizes = [], []
         elif len(gap) > 1 and gap.strip():

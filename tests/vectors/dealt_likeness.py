@@ -36,6 +36,7 @@ def _forms(name: str, text: str) -> Iterator[Vector]:
     yield _said(f"{name}, with characters that cannot be read", f"{text[:9]}??{text[11:]}", looks=True)
     yield _said(f"{name}, without blanks", bare, looks=True)
     yield _said(f"{name}, with hyphens", "-".join(text.split()), looks=True)
+    yield _said(f"{name}, with slashes", "/".join(text.split()), looks=True)
     yield _said(f"{name}, with full stops", ".".join(text.split()), looks=True)
     for layout in LAYOUTS:
         yield _said(f"{name}, {layout}", on(layout, text), looks=True)

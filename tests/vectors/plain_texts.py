@@ -23,6 +23,7 @@ PLAIN = (
     "Olga Sommer", "Jean-Baptiste d'Aubigné-Lefèvre", "Małgorzata Szczepańska", "Ольга Петрова", "山田 太郎",
     "Head of Security, Building 7, Room 12B", "keeper of sheet 1.2",
     "/var/lib/breakglass/prod-db/sheets-2026-01-31/prod-db-e1-g1-m2.pdf", "/media/usb0/IMG_20260131_120000.jpg",
+    "/tmp/tmpw4u3u9kp/world/home", "/run/media/olga/zg8d03s4/sheets-zg8d03s4", "C:\\Users\\olga\\u8j55p65\\scan-2",
     "postgresql://db1.example.net:5432/postgres?sslmode=verify-full", "cn=breakglass,ou=people,dc=example,dc=net",
     "2026-01-31T03:10:00Z", "ABCDEFGHJKLMNPQRSTUVWXYZ23456789", "expected a text that begins with BGS1:, got another",
     "kubernetes-worker-node-eu-west-1a.example.net", "CVE-2026-12345 on web1, web2 and app3",
