@@ -14,7 +14,7 @@ from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.life.state import LedgerState, SetState
 from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.custody.records.words import printable
-from breakglass_shamir.errors import GateClosed, LedgerBusy, LedgerUnwritable
+from breakglass_shamir.errors import BreakglassError, GateClosed, LedgerBusy, LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import guarded, home
 from breakglass_shamir.ledger.entry import Entry
@@ -43,6 +43,8 @@ class Recorder:
         self.desk = desk
         self.set_name = ""
         self.opening = ""
+        self.refusal: BreakglassError | None = None
+        """What was refused last, and is on record."""
         self._record_to = record_to
         self._courier = Courier(ledger.path.parent)
 

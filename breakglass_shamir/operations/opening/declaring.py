@@ -169,7 +169,10 @@ def record_overrides(recorder: Recorder, problems: Sequence[Problem], overrides:
 
 
 def record_refusal(recorder: Recorder, stage: str, error: BreakglassError) -> None:
-    """Record a refused attempt; when even that cannot be written, the refusal itself still stands."""
+    """Record a refused attempt once; when even that cannot be written, the refusal itself still stands."""
+    if error is recorder.refusal:
+        return
+    recorder.refusal = error
     try:
         recorder.append(Refused(stage=stage, error=error.id, message=str(error)))
     except BreakglassError as failure:

@@ -8,6 +8,7 @@ import pty
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,15 @@ print("ended", ended.status, ended.output.decode().strip(), ended.why, os.tcgetp
 """
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    """The program may ask before the terminal is its own; an interrupt would be ours then."""
+    for _ in range(1000):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come to hold")
+
+
 def at_a_terminal(script: str, typed: bytes, limit_s: float = HOURS_S) -> str:
     """Let a program ask at a terminal of its own; returns what the screen shows."""
     process, master = pty.fork()
@@ -146,6 +156,7 @@ def at_a_terminal(script: str, typed: bytes, limit_s: float = HOURS_S) -> str:
             while piece := os.read(master, 4096):
                 shown += piece
                 if b"? " in shown and typed:
+                    wait_until(lambda: os.tcgetpgrp(master) != process)
                     os.write(master, typed)
                     typed = b""
     finally:

@@ -268,9 +268,9 @@ def test_a_secret_that_stands_where_a_path_belongs_is_not_repeated() -> None:
         (PLAIN + "# \u202e", "line 14: control or text-direction characters"),
         (PLAIN + "x = " + "[" * 5000, "expected lists and tables a few levels deep, got many"),
         (PLAIN + "x = " + "9" * 5000, "not TOML: a number far too large"),
-        (PLAIN + "x = 0x" + "f" * 5000, "declaration.x: unknown key, expected one of classes, ticket, officers, "
+        (PLAIN + "x = 0b" + "1" * 5000, "declaration.x: unknown key, expected one of classes, ticket, officers, "
          "signatures, valid_for, use_for"),
-        (PLAIN.replace("threshold = 2", "threshold = 0x" + "f" * 5000),
+        (PLAIN.replace("threshold = 2", "threshold = 0b" + "1" * 5000),
          "quorum.groups[0].threshold: expected a whole number from 1 to 255, got a number far too large"),
         (PLAIN.replace('["idp-outage"]', '["a\\u202eb"]'),
          "declaration.classes[0]: control or text-direction characters"),
