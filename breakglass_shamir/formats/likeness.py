@@ -46,13 +46,16 @@ _SLASH = re.compile(r"[/\\]")
 _PUNCTUATED = -1
 _LINE_GROUPS = LINE_CHARACTERS // GROUP_CHARACTERS
 
+_MOST_LOOKS = 8
+_WORD_BEHIND = re.compile(r"\s*\S+")
+
 _TOKEN = re.compile(r"(?:[^\W_]|\?)+")
 _PARTS = re.compile(r"[^\W\d_]+")
 _BETWEEN_BLANKS = re.compile(r"\S+")
 _MIXED = r"(?=[^\W_]*[0-9?])(?:[^\W_]|\?){4}"
-_EPOCH_ID = re.compile(
-    rf"(?<!{_MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s+{_MIXED}(?![\w?]))"
-)
+_SHOWN_ID = r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){2}"
+# What is cheap to refuse stands first: the look behind would walk through a long word from each of its characters.
+_EPOCH_ID = re.compile(rf"(?<![\w?-])(?={_SHOWN_ID})(?<!{_MIXED}\s){_SHOWN_ID}(?![\w?-]|\s+{_MIXED}(?![\w?]))")
 
 
 def looks_like_share(text: str) -> bool:
@@ -68,9 +71,17 @@ def masked(text: str) -> str:
 
 
 def _masked(line: str) -> str:
-    while place := next(_places(line), None):
-        line = f"{line[: place[0]]}{WITHHELD}{line[place[1] :]}"
-    return line
+    """Mask all that a look finds at once; what is left may weigh enough together, so look again, a few times."""
+    for _ in range(_MOST_LOOKS):
+        parts, end = [], 0
+        for start, stop in sorted(_places(line)):
+            if stop > end:
+                parts += [line[end:start], WITHHELD] if start >= end else []
+                end = stop
+        if not end:
+            return line
+        line = "".join([*parts, line[end:]])
+    return WITHHELD if next(_places(line), None) else line
 
 
 def _lines(text: str) -> list[str]:
@@ -81,8 +92,9 @@ def _lines(text: str) -> list[str]:
 
 def _places(line: str) -> Iterator[tuple[int, int]]:
     """Yield where a share may stand in a line, from and to."""
-    if found := keyboards.PREFIX.search(line):
-        yield found.start(), found.end() + len(line[found.end() :].split(None, 1)[0])
+    for found in keyboards.PREFIX.finditer(line):
+        behind = _WORD_BEHIND.match(line, found.end())
+        yield found.start(), behind.end() if behind else found.end()
     if sum(not c.isspace() for c in line) < SHORTEST:
         return
     line = _EPOCH_ID.sub(lambda found: "\0" * len(found[0]), _BASE64.sub(_without_base64, line))

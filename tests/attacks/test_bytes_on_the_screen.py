@@ -50,7 +50,7 @@ STREAMS = {
 }
 
 
-def run(life: Life, stream: str, *words: bytes | str) -> subprocess.CompletedProcess[bytes]:
+def run(life: Life, stream: str, *words: bytes | str | Path) -> subprocess.CompletedProcess[bytes]:
     """Run a command whose words are bytes."""
     return subprocess.run(
         [os.fsencode(PROGRAM), b"--home", os.fsencode(life.home), *map(os.fsencode, words)], capture_output=True,

@@ -114,7 +114,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "seed": lambda data: totp.seed_from_text(text_of(data)),
 }
 
-OURS: dict[str, tuple[type[Exception], ...]] = {"event": (ValueError,)}
+OURS: dict[str, type[Exception]] = {"event": ValueError}
 """What a reader raises by its own word, beside the tree of errors."""
 
 
@@ -123,7 +123,7 @@ OURS: dict[str, tuple[type[Exception], ...]] = {"event": (ValueError,)}
 def test_every_reader_says_what_it_expected(reader: str, what: str) -> None:
     try:
         READERS[reader](HOSTILE[what])
-    except (BreakglassError, *OURS.get(reader, ())) as error:
+    except (BreakglassError, OURS.get(reader, BreakglassError)) as error:
         assert len(str(error)) < 1000
         assert str(error).replace("\n", "").isprintable()
 
@@ -133,7 +133,7 @@ def test_every_reader_says_what_it_expected(reader: str, what: str) -> None:
 def test_no_bytes_bring_a_reader_down(reader: str, data: bytes) -> None:
     try:
         READERS[reader](data)
-    except (BreakglassError, *OURS.get(reader, ())):
+    except (BreakglassError, OURS.get(reader, BreakglassError)):
         pass
 
 
