@@ -38,6 +38,9 @@ LEAST_WEIGHT_OF_LETTERS = 12
 WITHHELD = "(withheld: it looks like a share)"
 """What stands in a message where such a text would."""
 
+_MOST_LOOKS = 8
+"""How often a line is looked at again where a part of it was withheld; one that needs more is withheld whole."""
+
 _BASE64 = re.compile(r"(?P<ssh>SHA256:[0-9A-Za-z+/]{43}|\bAAAA[0-9A-Za-z+/]{40,}={0,2})|[0-9A-Za-z+/]{32,}={0,2}")
 """What OpenSSH writes for a fingerprint or a key, or else a long run that may be base64."""
 _NEAR_GROUP = (3, 5)
@@ -49,9 +52,11 @@ _LINE_GROUPS = LINE_CHARACTERS // GROUP_CHARACTERS
 _TOKEN = re.compile(r"(?:[^\W_]|\?)+")
 _PARTS = re.compile(r"[^\W\d_]+")
 _BETWEEN_BLANKS = re.compile(r"\S+")
-_MIXED = r"(?=[^\W_]*[0-9?])(?:[^\W_]|\?){4}"
+_BLANK = re.compile(r"\s")
+_MIXED = r"(?=[^\W_]{0,3}[0-9?])(?:[^\W_]|\?){4}"
+"""A group with a digit; looked at from every character of a text, so that it must not look further than itself."""
 _EPOCH_ID = re.compile(
-    rf"(?<!{_MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s+{_MIXED}(?![\w?]))"
+    rf"(?<!{_MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s{{1,3}}{_MIXED}(?![\w?]))"
 )
 
 
@@ -68,9 +73,22 @@ def masked(text: str) -> str:
 
 
 def _masked(line: str) -> str:
-    while place := next(_places(line), None):
-        line = f"{line[: place[0]]}{WITHHELD}{line[place[1] :]}"
-    return line
+    for _ in range(_MOST_LOOKS):
+        places = sorted(_places(line))
+        if not places:
+            return line
+        line = _without(line, places)
+    return WITHHELD
+
+
+def _without(line: str, places: list[tuple[int, int]]) -> str:
+    """Return a line with each of these places withheld; those that overlap are one."""
+    kept, end = list[str](), 0
+    for start, stop in places:
+        if start >= end:
+            kept += [line[end:start], WITHHELD]
+        end = max(end, stop)
+    return "".join((*kept, line[end:]))
 
 
 def _lines(text: str) -> list[str]:
@@ -81,8 +99,11 @@ def _lines(text: str) -> list[str]:
 
 def _places(line: str) -> Iterator[tuple[int, int]]:
     """Yield where a share may stand in a line, from and to."""
-    if found := keyboards.PREFIX.search(line):
-        yield found.start(), found.end() + len(line[found.end() :].split(None, 1)[0])
+    end = 0
+    for found in keyboards.PREFIX.finditer(line):
+        if found.start() >= end:
+            end = _end_of_word(line, found.end())
+            yield found.start(), end
     if sum(not c.isspace() for c in line) < SHORTEST:
         return
     line = _EPOCH_ID.sub(lambda found: "\0" * len(found[0]), _BASE64.sub(_without_base64, line))
@@ -92,6 +113,11 @@ def _places(line: str) -> Iterator[tuple[int, int]]:
         words = [found[0] for found in run]
         if _is_from_elsewhere(words):
             yield run[0].start(), run[-1].end()
+
+
+def _end_of_word(line: str, start: int) -> int:
+    blank = _BLANK.search(line, start)
+    return blank.start() if blank else len(line)
 
 
 def _without_base64(found: re.Match[str]) -> str:

@@ -1478,8 +1478,10 @@ PREFIXES = re.compile(
     re.IGNORECASE,
 )
 BASE64 = re.compile(r"(?P<ssh>SHA256:[0-9A-Za-z+/]{43}|\bAAAA[0-9A-Za-z+/]{40,}={0,2})|[0-9A-Za-z+/]{32,}={0,2}")
-MIXED = r"(?=[^\W_]*[0-9?])(?:[^\W_]|\?){4}"
-SHOWN_ID = re.compile(rf"(?<!{MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s+{MIXED}(?![\w?]))")
+MIXED = r"(?=[^\W_]{0,3}[0-9?])(?:[^\W_]|\?){4}"
+SHOWN_ID = re.compile(
+    rf"(?<!{MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s{{1,3}}{MIXED}(?![\w?]))"
+)
 
 Weighed = tuple[int, int, str, bool]
 """Weight, characters that count, letters, whether it has a digit."""
