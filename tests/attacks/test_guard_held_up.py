@@ -27,8 +27,8 @@ CODE = Share(Kind.LIVE, bytes.fromhex("3a91c7f05d2288e6"), 1, 2, Secret(bytes(ra
 SPREAD = f"{CODE[5:25]} and then somebody said that word again and again here "
 
 WORST = (
-    "A1", "A", "BGS", "\u011b\u0161\u010d\u0159", "A1B2 ", "ABCD-EFGH-JKMN ", "ABCD-EFGH-JKMN   ", "? ", "BGS1:a", "BGS1:a ",
-    "&\u00e9", "(", "db01 ", "AAAA",
+    "A1", "A", "BGS", "\u011b\u0161\u010d\u0159", "A1B2 ", "ABCD-EFGH-JKMN ", "ABCD-EFGH-JKMN   ", "? ", "BGS1:a",
+    "BGS1:a ", "&\u00e9", "(", "db01 ", "AAAA",
 )  # fmt: skip
 """What costs most, each time over and over."""
 
