@@ -47,13 +47,14 @@ import re
 import select
 import signal
 import socket
+import stat
 import struct
 import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 try:
     import ctypes
@@ -1863,6 +1864,10 @@ WRITE_S = 2.0
 TICK_S = 0.5
 """How soon a terminal of another size is noticed."""
 LONGEST_LINE = 4096
+INPUT_MAX = 4 << 20
+"""Bytes that a file, or standard input, may have: thousands of sheets."""
+PIPE_WAIT_S = 300.0
+"""How long a pipe's content is waited for."""
 ENTER_GOES_ON = "  (Enter goes on)"
 
 UNANSWERED = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
@@ -2316,10 +2321,47 @@ def take_files(session: Session, names: Sequence[str]) -> None:
     """Take every line of every file. A file is named by its place: a slip may have put a share there."""
     for number, name in enumerate(names, 1):
         try:
-            lines = Path(name).read_bytes().splitlines()
+            # A pipe is opened without waiting for whoever writes to it.
+            descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+            with os.fdopen(descriptor, "rb") as file:
+                data = content_of(file)
         except OSError as error:
             raise Refused("usage", f"file {number} cannot be read: {error.strerror}") from None
-        take_lines(session, lines, f"file {number}: ")
+        take_lines(session, data.splitlines(), f"file {number}: ")
+
+
+def content_of(file: BinaryIO) -> bytes:
+    """Read a file, or a pipe that something is written to: so long, and so much."""
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode) or os.name != "posix":
+        data = file.read(INPUT_MAX + 1)
+    else:
+        data, end = b"", time.monotonic() + PIPE_WAIT_S
+        while len(data) <= INPUT_MAX:
+            if not select.select([file], [], [], max(0.0, end - time.monotonic()))[0]:
+                raise OSError(errno.ETIMEDOUT, "nothing came out of it, or no end")
+            piece = os.read(file.fileno(), 1 << 16)
+            if not piece:
+                break
+            data += piece
+    if len(data) > INPUT_MAX:
+        raise OSError(errno.EFBIG, f"expected at most {INPUT_MAX} bytes")
+    return data
+
+
+def lines_of(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines as they come; of one that is far too long its beginning."""
+    left = INPUT_MAX
+    while line := stream.readline(LONGEST_LINE):
+        rest = line
+        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = stream.readline(LONGEST_LINE)
+            left -= len(rest)
+            if left < 0:
+                break
+        left -= len(line)
+        if left < 0:
+            raise Refused("usage", f"expected at most {INPUT_MAX} bytes on standard input")
+        yield line
 
 
 def open_at_terminal(session: Session) -> Opened:
@@ -2481,7 +2523,7 @@ def run(options: argparse.Namespace) -> int:
     session = Session(say, options.envelope)
     take_files(session, options.files)
     if not options.files and not terminal:
-        take_lines(session, sys.stdin.buffer, "")
+        take_lines(session, lines_of(sys.stdin.buffer), "")
     opened = open_at_terminal(session) if terminal and not session.ready() else session.open()
     say_origin(opened)
     ask_use(options)

@@ -49,8 +49,9 @@ _EXCHANGES = 3
 class KerberosConnector(Connector):
     """A principal's password in a Kerberos realm; target ``kerberos://kdc[:88]/REALM``, or ``kerberos:///REALM``.
 
-    The account is the principal, such as ``breakglass/admin``, of this realm and no other. With a KDC in the target that one is asked, and the
-    system's krb5.conf is not read. Without one the system's settings hold, or those that ``krb5_conf`` names.
+    The account is the principal, such as ``breakglass/admin``, of this realm and no other. With a KDC in the target
+    that one is asked, and the system's krb5.conf is not read. Without one the system's settings hold, or those that
+    ``krb5_conf`` names.
 
     What it changes: the principal's password, as the principal and with the old password, by kpasswd (RFC 3244).
     ``kpasswd_server`` names that service where it is not the KDC's host, port 464.
