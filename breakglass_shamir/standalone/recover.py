@@ -1859,6 +1859,10 @@ BARE_TERMINALS = {"", "dumb", "unknown", "emacs", "network", "dialup", "ethernet
 """Names of terminals that promise no control sequence."""
 SHOW_S = 300
 """How long the secret is shown at most."""
+STOPPED_GRACE_S = 2.0
+"""How much longer the watcher lets it stand."""
+ROW, WHOLE, CLEAN = b"+", b"#", b"-"
+"""What the watcher is told of the screen: a row of it is ours, all of it, nothing."""
 WRITE_S = 2.0
 """How long a terminal may take to take a text."""
 TICK_S = 0.5
@@ -1872,6 +1876,8 @@ ENTER_GOES_ON = "  (Enter goes on)"
 
 UNANSWERED = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
 """Signals that cannot be answered, end nothing, or stop."""
+STOPPING = () if termios is None else (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+"""Signals that stop a program and can be answered; none does while the secret is on the screen."""
 FAULTS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL"}
 """Signals of a fault: the process ends at once, and its watcher clears the screen."""
 IGNORED_BY_PYTHON = {"SIGPIPE", "SIGXFSZ"}
@@ -1921,7 +1927,8 @@ class Screen:
         for number in signal.valid_signals():
             if name_of(number) not in UNANSWERED | FAULTS:
                 signal.signal(number, self.ended)
-        signal.signal(signal.SIGTSTP, self.stop)
+        for number in STOPPING:
+            signal.signal(number, self.stop)
         self.mute()
 
     def end(self) -> None:
@@ -1957,12 +1964,24 @@ class Screen:
                 except OSError:
                     continue
         last = b""
-        while told := program.recv(4096):
-            last = told[-1:]
-        if last == b"+":
-            self.whole = self.used = True
-            self.clean()
-            self.speak()
+        while True:
+            # A program that was stopped by force keeps the secret on the screen no longer than one that runs.
+            limit = SHOW_S + STOPPED_GRACE_S if last == WHOLE else None
+            if not select.select([program], [], [], limit)[0]:
+                self.take_away()
+                last = b""
+            elif told := program.recv(4096):
+                last = told[-1:]
+            else:
+                break
+        if last in (ROW, WHOLE):
+            self.take_away()
+
+    def take_away(self) -> None:
+        """Erase, as the watcher, whatever there may be."""
+        self.whole = self.used = True
+        self.clean()
+        self.speak()
 
     def ended(self, number: int, _frame: object) -> None:
         """Erase, and end as an interruption does."""
@@ -1980,10 +1999,12 @@ class Screen:
             return
         self.clean()
         self.speak()
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         self.mute()
-        signal.signal(signal.SIGTSTP, self.stop)
+        for number in STOPPING:
+            signal.signal(number, self.stop)
 
     def mute(self) -> None:
         """Echo nothing, hand over each key at once; no key stops the output or leaves a core file."""
@@ -2077,7 +2098,7 @@ class Screen:
         elif self.used:
             self.write("\r\x1b[2K\x1b[?7h")
         if self.used or self.whole:
-            self.tell_watcher(b"-")
+            self.tell_watcher(CLEAN)
         self.row, self.used, self.whole = "", False, False
 
     def is_resized(self) -> bool:
@@ -2095,7 +2116,7 @@ class Screen:
             text, self.row = text[len(self.row) :], text
         else:
             self.clean()
-            self.tell_watcher(b"+")
+            self.tell_watcher(ROW)
             self.row, text = text, text if self.bare else "\x1b[?7l" + text
         self.used, self.drawn_at = True, self.size()
         self.write(text)
@@ -2187,7 +2208,7 @@ class Screen:
 
     def draw(self, body: Sequence[str]) -> None:
         """Draw rows below the first two. The cursor stands above them, so that a smaller terminal cuts them off."""
-        self.tell_watcher(b"+")
+        self.tell_watcher(WHOLE)
         if self.whole:
             self.erase()
         else:

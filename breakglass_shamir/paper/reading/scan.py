@@ -24,8 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from breakglass_shamir.formats.plain import escaped
 from breakglass_shamir.bounded.reading import open_plain
+from breakglass_shamir.formats.plain import escaped
 from breakglass_shamir.paper.reading.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
 from breakglass_shamir.paper.reading.folder import visible_files
 from breakglass_shamir.paper.reading.frames import ENVELOPE_PREFIX, LARGEST_FILE_BYTES, MOST_PAGES, SHARE_PREFIX
