@@ -186,7 +186,7 @@ class Printer:
             except PaperError as error:
                 raise PaperError(
                     f"{outcome}; the document of job {self.name}-{job} may still be in the spool folder: {error}",
-                    hint=f"remove it: cancel -x {self.name}-{job}, then look into /var/spool/cups as root",
+                    hint=f"remove it: cancel -x {operand(f'{self.name}-{job}')}, then look into /var/spool/cups as root",
                 ) from error
 
 
