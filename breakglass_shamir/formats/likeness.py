@@ -21,10 +21,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from breakglass_shamir.errors import MalformedText
 from breakglass_shamir.formats import keyboards
 from breakglass_shamir.formats.group_weight import HEXADECIMAL, Group, changes_case, groups_of, is_long_word, is_word
 from breakglass_shamir.formats.keyboards import FEWEST_DIGITS, Keyboard
-from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS
+from breakglass_shamir.formats.share import TEXT_LINES
+from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS, read_line
 
 SHORTEST = 20
 """Characters in a row from which on a text is judged: fewer are of no use to anybody."""
@@ -37,6 +39,9 @@ LEAST_WEIGHT_OF_LETTERS = 12
 
 WITHHELD = "(withheld: it looks like a share)"
 """What stands in a message where such a text would."""
+
+_SLIPS = 3
+"""Characters that a fingerprint may have too many or too few, as people type."""
 
 _MOST_LOOKS = 8
 """How often a line is looked at again where a part of it was withheld; one that needs more is withheld whole."""
@@ -70,6 +75,21 @@ def masked(text: str) -> str:
     if not looks_like_share(text):
         return text
     return "\n".join(map(_masked, _lines(text)))
+
+
+def may_be_fingerprint(text: str) -> bool:
+    """Tell whether a text may be a fingerprint as it is typed, with a slip in it perhaps, and no line of a share.
+
+    A fingerprint looks like a line of a sheet; the check character says which it is.
+    """
+    count = sum(not c.isspace() and c != "-" for c in text)
+    if keyboards.PREFIX.search(text) or abs(count - LINE_CHARACTERS - 1) > _SLIPS:
+        return False
+    try:
+        _, number = read_line(text)
+    except MalformedText:
+        return True
+    return number is None or number > TEXT_LINES
 
 
 def _masked(line: str) -> str:
