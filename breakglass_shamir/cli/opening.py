@@ -117,7 +117,7 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
         sources = replace(sources, receipts=options["brought"])
         stack.enter_context(protocols.kept(opened, "recombine", options["protocol"], options["paper"]))
-        with giving_receipts(terminal, opened, options["receipts_to"]) as files:
+        with giving_receipts(terminal, opened, options["receipts_to"], emergency=True) as files:
             found = operation.recombine(
                 opened, request, overrides, sources, use, printing, scanner, signers=signers,
                 named=named_target(options),

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.alerts.outbox import BESIDE
+from breakglass_shamir.bounded import reading
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.cli.screen import streams, values
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
-from breakglass_shamir.operations.reading.files import is_other_encoding, utf8_text
+from breakglass_shamir.operations.reading.files import is_other_encoding, read_file, utf8_text
 from breakglass_shamir.operations.recorder import Recorder, warn_of_others
 
 if TYPE_CHECKING:
@@ -83,9 +85,9 @@ def read_text(path: Path) -> str:
     """Read a policy file.
 
     Raises:
-        InvalidInput: not readable, too large, or not UTF-8.
+        InvalidInput: not readable, no file, too large, or not UTF-8.
     """
-    return utf8_text(_read(str(path)), path)
+    return utf8_text(read_file(path, MAX_INPUT_BYTES), path)
 
 
 def read_lines(source: str) -> tuple[str, ...]:
@@ -181,8 +183,7 @@ def _read(source: str) -> bytes:
         if source == "-":
             data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
         else:
-            with Path(source).open("rb") as file:
-                data = file.read(MAX_INPUT_BYTES + 1)
+            data = reading.read(Path(source), MAX_INPUT_BYTES + 1, Deadline(reading.PIPE_WAIT_S))
     except OSError as error:
         raise InvalidInput(f"{source} could not be read: {error.strerror}") from None
     if len(data) > MAX_INPUT_BYTES:

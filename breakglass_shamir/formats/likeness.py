@@ -21,10 +21,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from breakglass_shamir.errors import MalformedText
 from breakglass_shamir.formats import keyboards
 from breakglass_shamir.formats.group_weight import HEXADECIMAL, Group, changes_case, groups_of, is_long_word, is_word
 from breakglass_shamir.formats.keyboards import FEWEST_DIGITS, Keyboard
-from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS
+from breakglass_shamir.formats.share import TEXT_LINES
+from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS, read_line
 
 SHORTEST = 20
 """Characters in a row from which on a text is judged: fewer are of no use to anybody."""
@@ -38,6 +40,12 @@ LEAST_WEIGHT_OF_LETTERS = 12
 WITHHELD = "(withheld: it looks like a share)"
 """What stands in a message where such a text would."""
 
+_SLIPS = 3
+"""Characters that a fingerprint may have too many or too few, as people type."""
+
+_MOST_LOOKS = 8
+"""How often a line is looked at again where a part of it was withheld; one that needs more is withheld whole."""
+
 _BASE64 = re.compile(r"(?P<ssh>SHA256:[0-9A-Za-z+/]{43}|\bAAAA[0-9A-Za-z+/]{40,}={0,2})|[0-9A-Za-z+/]{32,}={0,2}")
 """What OpenSSH writes for a fingerprint or a key, or else a long run that may be base64."""
 _NEAR_GROUP = (3, 5)
@@ -47,15 +55,16 @@ _PUNCTUATED = -1
 _LINE_GROUPS = LINE_CHARACTERS // GROUP_CHARACTERS
 
 _MOST_LOOKS = 8
-_WORD_BEHIND = re.compile(r"\s*\S+")
 
 _TOKEN = re.compile(r"(?:[^\W_]|\?)+")
 _PARTS = re.compile(r"[^\W\d_]+")
 _BETWEEN_BLANKS = re.compile(r"\S+")
-_MIXED = r"(?=[^\W_]*[0-9?])(?:[^\W_]|\?){4}"
-_SHOWN_ID = r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){2}"
-# What is cheap to refuse stands first: the look behind would walk through a long word from each of its characters.
-_EPOCH_ID = re.compile(rf"(?<![\w?-])(?={_SHOWN_ID})(?<!{_MIXED}\s){_SHOWN_ID}(?![\w?-]|\s+{_MIXED}(?![\w?]))")
+_BLANK = re.compile(r"\s")
+_MIXED = r"(?=[^\W_]{0,3}[0-9?])(?:[^\W_]|\?){4}"
+"""A group with a digit; looked at from every character of a text, so that it must not look further than itself."""
+_EPOCH_ID = re.compile(
+    rf"(?<!{_MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s{{1,3}}{_MIXED}(?![\w?]))"
+)
 
 
 def looks_like_share(text: str) -> bool:
@@ -70,18 +79,38 @@ def masked(text: str) -> str:
     return "\n".join(map(_masked, _lines(text)))
 
 
+def may_be_fingerprint(text: str) -> bool:
+    """Tell whether a text may be a fingerprint as it is typed, with a slip in it perhaps, and no line of a share.
+
+    A fingerprint looks like a line of a sheet; the check character says which it is.
+    """
+    count = sum(not c.isspace() and c != "-" for c in text)
+    if keyboards.PREFIX.search(text) or abs(count - LINE_CHARACTERS - 1) > _SLIPS:
+        return False
+    try:
+        _, number = read_line(text)
+    except MalformedText:
+        return True
+    return number is None or number > TEXT_LINES
+
+
 def _masked(line: str) -> str:
-    """Mask all that a look finds at once; what is left may weigh enough together, so look again, a few times."""
     for _ in range(_MOST_LOOKS):
-        parts, end = [], 0
-        for start, stop in sorted(_places(line)):
-            if stop > end:
-                parts += [line[end:start], WITHHELD] if start >= end else []
-                end = stop
-        if not end:
+        places = sorted(_places(line))
+        if not places:
             return line
-        line = "".join([*parts, line[end:]])
-    return WITHHELD if next(_places(line), None) else line
+        line = _without(line, places)
+    return WITHHELD
+
+
+def _without(line: str, places: list[tuple[int, int]]) -> str:
+    """Return a line with each of these places withheld; those that overlap are one."""
+    kept, end = list[str](), 0
+    for start, stop in places:
+        if start >= end:
+            kept += [line[end:start], WITHHELD]
+        end = max(end, stop)
+    return "".join((*kept, line[end:]))
 
 
 def _lines(text: str) -> list[str]:
@@ -92,9 +121,11 @@ def _lines(text: str) -> list[str]:
 
 def _places(line: str) -> Iterator[tuple[int, int]]:
     """Yield where a share may stand in a line, from and to."""
+    end = 0
     for found in keyboards.PREFIX.finditer(line):
-        behind = _WORD_BEHIND.match(line, found.end())
-        yield found.start(), behind.end() if behind else found.end()
+        if found.start() >= end:
+            end = _end_of_word(line, found.end())
+            yield found.start(), end
     if sum(not c.isspace() for c in line) < SHORTEST:
         return
     line = _EPOCH_ID.sub(lambda found: "\0" * len(found[0]), _BASE64.sub(_without_base64, line))
@@ -104,6 +135,11 @@ def _places(line: str) -> Iterator[tuple[int, int]]:
         words = [found[0] for found in run]
         if _is_from_elsewhere(words):
             yield run[0].start(), run[-1].end()
+
+
+def _end_of_word(line: str, start: int) -> int:
+    blank = _BLANK.search(line, start)
+    return blank.start() if blank else len(line)
 
 
 def _without_base64(found: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from breakglass_shamir.bounded.reading import open_plain
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.crypto.totp import COMMON, TotpScheme
@@ -34,6 +35,8 @@ _KINDS = {
 }
 """The policy's words for what the secret bytes are."""
 
+_CA_MAX_BYTES = 1 << 20
+"""How much of a file of authorities is looked at for the first one."""
 
 ACCOUNTS = ("", "breakglass", "cn=breakglass")
 """Accounts by which a target's URI is tried as long as nobody named one: none, a name, and a name of a directory."""
@@ -176,7 +179,8 @@ def _ca_fingerprint(policy: Policy) -> str:
     import ssl
 
     try:
-        text = Path(path).read_text(encoding="ascii")
+        with open_plain(Path(path)) as file:
+            text = file.read(_CA_MAX_BYTES).decode("ascii")
         end = ssl.PEM_FOOTER
         first = text[text.index(ssl.PEM_HEADER) : text.index(end) + len(end)]
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()

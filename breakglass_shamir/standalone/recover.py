@@ -47,13 +47,14 @@ import re
 import select
 import signal
 import socket
+import stat
 import struct
 import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 try:
     import ctypes
@@ -1478,9 +1479,10 @@ PREFIXES = re.compile(
     re.IGNORECASE,
 )
 BASE64 = re.compile(r"(?P<ssh>SHA256:[0-9A-Za-z+/]{43}|\bAAAA[0-9A-Za-z+/]{40,}={0,2})|[0-9A-Za-z+/]{32,}={0,2}")
-MIXED = r"(?=[^\W_]*[0-9?])(?:[^\W_]|\?){4}"
-ID = "[0-9A-Z]{4}(?:-[0-9A-Z]{4}){2}"
-SHOWN_ID = re.compile(rf"(?<![\w?-])(?={ID})(?<!{MIXED}\s){ID}(?![\w?-]|\s+{MIXED}(?![\w?]))")
+MIXED = r"(?=[^\W_]{0,3}[0-9?])(?:[^\W_]|\?){4}"
+SHOWN_ID = re.compile(
+    rf"(?<!{MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s{{1,3}}{MIXED}(?![\w?]))"
+)
 
 Weighed = tuple[int, int, str, bool]
 """Weight, characters that count, letters, whether it has a digit."""
@@ -1857,15 +1859,25 @@ BARE_TERMINALS = {"", "dumb", "unknown", "emacs", "network", "dialup", "ethernet
 """Names of terminals that promise no control sequence."""
 SHOW_S = 300
 """How long the secret is shown at most."""
+STOPPED_GRACE_S = 2.0
+"""How much longer the watcher lets it stand."""
+ROW, WHOLE, CLEAN = b"+", b"#", b"-"
+"""What the watcher is told of the screen: a row of it is ours, all of it, nothing."""
 WRITE_S = 2.0
 """How long a terminal may take to take a text."""
 TICK_S = 0.5
 """How soon a terminal of another size is noticed."""
 LONGEST_LINE = 4096
+INPUT_MAX = 4 << 20
+"""Bytes that a file, or standard input, may have: thousands of sheets."""
+PIPE_WAIT_S = 300.0
+"""How long a pipe's content is waited for."""
 ENTER_GOES_ON = "  (Enter goes on)"
 
 UNANSWERED = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
 """Signals that cannot be answered, end nothing, or stop."""
+STOPPING = () if termios is None else (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+"""Signals that stop a program and can be answered; none does while the secret is on the screen."""
 FAULTS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL"}
 """Signals of a fault: the process ends at once, and its watcher clears the screen."""
 IGNORED_BY_PYTHON = {"SIGPIPE", "SIGXFSZ"}
@@ -1915,7 +1927,8 @@ class Screen:
         for number in signal.valid_signals():
             if name_of(number) not in UNANSWERED | FAULTS:
                 signal.signal(number, self.ended)
-        signal.signal(signal.SIGTSTP, self.stop)
+        for number in STOPPING:
+            signal.signal(number, self.stop)
         self.mute()
 
     def end(self) -> None:
@@ -1951,12 +1964,24 @@ class Screen:
                 except OSError:
                     continue
         last = b""
-        while told := program.recv(4096):
-            last = told[-1:]
-        if last == b"+":
-            self.whole = self.used = True
-            self.clean()
-            self.speak()
+        while True:
+            # A program that was stopped by force keeps the secret on the screen no longer than one that runs.
+            limit = SHOW_S + STOPPED_GRACE_S if last == WHOLE else None
+            if not select.select([program], [], [], limit)[0]:
+                self.take_away()
+                last = b""
+            elif told := program.recv(4096):
+                last = told[-1:]
+            else:
+                break
+        if last in (ROW, WHOLE):
+            self.take_away()
+
+    def take_away(self) -> None:
+        """Erase, as the watcher, whatever there may be."""
+        self.whole = self.used = True
+        self.clean()
+        self.speak()
 
     def ended(self, number: int, _frame: object) -> None:
         """Erase, and end as an interruption does."""
@@ -1974,10 +1999,12 @@ class Screen:
             return
         self.clean()
         self.speak()
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         self.mute()
-        signal.signal(signal.SIGTSTP, self.stop)
+        for number in STOPPING:
+            signal.signal(number, self.stop)
 
     def mute(self) -> None:
         """Echo nothing, hand over each key at once; no key stops the output or leaves a core file."""
@@ -2071,7 +2098,7 @@ class Screen:
         elif self.used:
             self.write("\r\x1b[2K\x1b[?7h")
         if self.used or self.whole:
-            self.tell_watcher(b"-")
+            self.tell_watcher(CLEAN)
         self.row, self.used, self.whole = "", False, False
 
     def is_resized(self) -> bool:
@@ -2089,7 +2116,7 @@ class Screen:
             text, self.row = text[len(self.row) :], text
         else:
             self.clean()
-            self.tell_watcher(b"+")
+            self.tell_watcher(ROW)
             self.row, text = text, text if self.bare else "\x1b[?7l" + text
         self.used, self.drawn_at = True, self.size()
         self.write(text)
@@ -2181,7 +2208,7 @@ class Screen:
 
     def draw(self, body: Sequence[str]) -> None:
         """Draw rows below the first two. The cursor stands above them, so that a smaller terminal cuts them off."""
-        self.tell_watcher(b"+")
+        self.tell_watcher(WHOLE)
         if self.whole:
             self.erase()
         else:
@@ -2315,10 +2342,47 @@ def take_files(session: Session, names: Sequence[str]) -> None:
     """Take every line of every file. A file is named by its place: a slip may have put a share there."""
     for number, name in enumerate(names, 1):
         try:
-            lines = Path(name).read_bytes().splitlines()
+            # A pipe is opened without waiting for whoever writes to it.
+            descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+            with os.fdopen(descriptor, "rb") as file:
+                data = content_of(file)
         except OSError as error:
             raise Refused("usage", f"file {number} cannot be read: {error.strerror}") from None
-        take_lines(session, lines, f"file {number}: ")
+        take_lines(session, data.splitlines(), f"file {number}: ")
+
+
+def content_of(file: BinaryIO) -> bytes:
+    """Read a file, or a pipe that something is written to: so long, and so much."""
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode) or os.name != "posix":
+        data = file.read(INPUT_MAX + 1)
+    else:
+        data, end = b"", time.monotonic() + PIPE_WAIT_S
+        while len(data) <= INPUT_MAX:
+            if not select.select([file], [], [], max(0.0, end - time.monotonic()))[0]:
+                raise OSError(errno.ETIMEDOUT, "nothing came out of it, or no end")
+            piece = os.read(file.fileno(), 1 << 16)
+            if not piece:
+                break
+            data += piece
+    if len(data) > INPUT_MAX:
+        raise OSError(errno.EFBIG, f"expected at most {INPUT_MAX} bytes")
+    return data
+
+
+def lines_of(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines as they come; of one that is far too long its beginning."""
+    left = INPUT_MAX
+    while line := stream.readline(LONGEST_LINE):
+        rest = line
+        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = stream.readline(LONGEST_LINE)
+            left -= len(rest)
+            if left < 0:
+                break
+        left -= len(line)
+        if left < 0:
+            raise Refused("usage", f"expected at most {INPUT_MAX} bytes on standard input")
+        yield line
 
 
 def open_at_terminal(session: Session) -> Opened:
@@ -2480,7 +2544,7 @@ def run(options: argparse.Namespace) -> int:
     session = Session(say, options.envelope)
     take_files(session, options.files)
     if not options.files and not terminal:
-        take_lines(session, sys.stdin.buffer, "")
+        take_lines(session, lines_of(sys.stdin.buffer), "")
     opened = open_at_terminal(session) if terminal and not session.ready() else session.open()
     say_origin(opened)
     ask_use(options)

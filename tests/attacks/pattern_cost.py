@@ -271,3 +271,29 @@ def _characters(items: Any) -> Iterator[Iterator[str]]:
 
 def _folded(character: str, flags: int) -> str:
     return character.lower() if flags & re.IGNORECASE else character
+
+
+def looks_on(expression: str | bytes, flags: int) -> bool:
+    """Tell whether something that is only looked at, ahead or behind, is repeated without a limit."""
+    if isinstance(expression, bytes):
+        expression = expression.decode("latin-1")
+    return _looks_on(parser.parse(expression, flags & ~re.LOCALE), inside=False)
+
+
+def _looks_on(tree: Any, *, inside: bool) -> bool:
+    for kind, value in tree:
+        if kind in (c.MAX_REPEAT, c.MIN_REPEAT, c.POSSESSIVE_REPEAT) and inside and value[1] == c.MAXREPEAT:
+            return True
+        look = inside or kind in (c.ASSERT, c.ASSERT_NOT)
+        if any(_looks_on(part, inside=look) for part in _parts(value)):
+            return True
+    return False
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Yield the expressions in an item, however deep it holds them."""
+    if isinstance(value, parser.SubPattern):
+        yield value
+    elif isinstance(value, tuple | list):
+        for one in value:
+            yield from _parts(one)

@@ -79,6 +79,12 @@ def command(scene: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]
     return lambda facts: streams.finish(failure.guarded(click.Command("scene", callback=lambda: scene(facts))))
 
 
+def recover_script(facts: dict[str, Any]) -> int:
+    """Run ``recover.py``, which shows the secret for as long as it is told."""
+    recover.SHOW_S = facts.get("seconds", recover.SHOW_S)
+    return recover.main(facts["arguments"])
+
+
 SCENES: dict[str, Callable[[dict[str, Any]], int]] = {
     "reveal": command(show),
     "typing": command(take_lines),
@@ -86,8 +92,16 @@ SCENES: dict[str, Callable[[dict[str, Any]], int]] = {
     "credential": command(read_credential),
     "asking": command(ask),
     "closing": command(end_use),
-    "recover": lambda facts: recover.main(facts["arguments"]),
+    "recover": recover_script,
 }
+
+
+def take_foreground(terminal: int) -> None:
+    """Become a group of its own in front of the terminal, as a shell's job is; only such a one can be stopped."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.tcsetpgrp(terminal, os.getpgrp())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
 
 
 def lead(facts: dict[str, Any], terminal: int, report: int) -> int:
@@ -101,6 +115,8 @@ def lead(facts: dict[str, Any], terminal: int, report: int) -> int:
     player = os.fork()
     if not player:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if facts.get("group"):
+            take_foreground(terminal)
         for number in (signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         leave(partial(play, facts, terminal))

@@ -23,7 +23,8 @@ from tests.attacks.strangers import STRANGE, Blank
 PACKAGE = Path(breakglass_shamir.__file__).parent
 
 COMMAND = re.compile(
-    r"(?:^|[^\w/.-])(?:breakglass|ssh-keygen|openssl|sh|pip|cupsenable|systemctl|lpstat|sudo|mount|cp|rm) "
+    r"(?:^|[^\w/.-])(?:breakglass|ssh-keygen|openssl|sh|pip|cupsenable|cancel|systemctl|lpstat|sudo|mount|cp|mv|rm|chmod|"
+    r"chown|umount|ln|touch|wipe|shred|kill|useradd|passwd) "
     r"(?!(?:gave|made|could|asked|says|of|was|rotation|is|has|did|for|to|by|in|and|or|not|needs|policy\Z)\b)[^;,.]*$"
     r"|--[a-z-]+[ =]$"
 )
@@ -83,7 +84,14 @@ def test_no_command_is_put_together_in_another_way() -> None:
 
 
 def test_the_walk_finds_what_it_looks_for() -> None:
-    for text in ("settle it with: breakglass rotate ", "check it: sh ", "pass with --override ", "breakglass --home "):
+    for text in (
+        "settle it with: breakglass rotate ",
+        "check it: sh ",
+        "pass with --override ",
+        "breakglass --home ",
+        "remove it: cancel -x ",
+        "make it yours: chown me ",
+    ):
         assert COMMAND.search(text), text
     for text in ("ssh-keygen made no signature with ", "the policy of ", "expected an account at "):
         assert not COMMAND.search(text), text

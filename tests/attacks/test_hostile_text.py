@@ -6,6 +6,7 @@ Every reader of such a file gets every such file. What comes out is an error of 
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,7 +38,7 @@ from breakglass_shamir.operations.reading import files
 from breakglass_shamir.paper.reading import decoder, frames
 from breakglass_shamir.standalone import recover
 from tests.attacks.test_share_in_the_wrong_field import recovered
-from tests.end_to_end.life import Done, Life
+from tests.end_to_end.life import DECLARATION, Done, Life
 
 DEEP = 100_000
 HUGE = "9" * 5000
@@ -186,6 +187,7 @@ def test_no_file_brings_a_command_down(what: str, terminal: Life) -> None:
     fine(terminal.run("--json", "policy", "check", file), 2)
     fine(terminal.run("audit", "verify", "--receipt", file), 2, 4, 5)
     fine(terminal.run("enrol", "import", file, "--fingerprint", "x"), 2, 3, 4, 5)
+    fine(terminal.run("lineage", "import", file), 2, 3, 4, 5)
 
 
 @pytest.mark.parametrize("what", HOSTILE)
@@ -205,13 +207,47 @@ def test_a_file_without_an_end_is_read_to_its_limit(terminal: Life) -> None:
         fine(terminal.run("policy", "check", path), 2)
         fine(terminal.run("audit", "verify", "--receipt", path), 2)
         fine(terminal.run("enrol", "import", path, "--fingerprint", "x"), 2, 3, 4, 5)
+        fine(terminal.run("lineage", "import", path), 2, 5)
 
 
-@pytest.mark.parametrize("command", [("audit", "import"), ("audit", "verify", "--receipt"), ("enrol", "import")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audit", "import"), ("audit", "verify", "--receipt"), ("enrol", "import"), ("lineage", "import"),
+        ("policy", "check"), ("policy", "adopt"), ("split", "--generate", "--out", "nowhere"),
+        ("recombine", *DECLARATION, "--no-reveal", "--scan"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
 def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(command: tuple[str, ...], terminal: Life) -> None:
     pipe = terminal.folder / "-".join(("pipe", *command))
     os.mkfifo(pipe)
     fine(terminal.run(*command, pipe), 2, 3, 4, 5)
+
+
+WAITS_A_SECOND = """import sys
+from {module} import {name} as waits
+waits.PIPE_WAIT_S = 1.0
+{then}
+"""
+
+
+def test_a_pipe_may_bring_typed_lines_and_is_not_waited_for_without_an_end(terminal: Life) -> None:
+    """``--typed <(program)`` is a pipe, too."""
+    script, pipe = terminal.folder / "script.py", terminal.folder / "typed-pipe"
+    os.mkfifo(pipe)
+    then = "from breakglass_shamir.cli.program import main\nmain()"
+    script.write_text(WAITS_A_SECOND.format(module="breakglass_shamir.bounded", name="reading", then=then))
+    opening = ("recombine", *DECLARATION, "--no-reveal", "--typed", pipe)
+    done = terminal.script(script, *opening)
+    fine(done, 2)
+    assert "could not be read" in done.err
+    with os.fdopen(os.open(pipe, os.O_RDWR), "wb") as keeps_open:
+        keeps_open.write(b"BGS1:0\n")
+        keeps_open.flush()
+        fine(terminal.script(script, *opening), 2)
+    with subprocess.Popen([sys.executable, "-c", f"open({str(pipe)!r}, 'w').write('BGS1:0')"]):
+        fine(terminal.run(*opening), 4)
 
 
 def test_a_pipe_beside_a_key_keeps_no_officer_waiting(tmp_path: Path) -> None:
@@ -313,3 +349,51 @@ def test_recover_reads_on_behind_such_a_file(what: str, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 4
     assert b"fault" not in done.stderr
+
+
+RECOVER = [sys.executable, "-I", "-S", str(recover.__file__)]
+SAID = ["--officer", "a", "--ticket", "b", "--reason", "c", "--stdout"]
+
+
+def little_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+
+
+def read_by_recover(
+    folder: Path, *files: str | Path, stdin: Any = subprocess.DEVNULL
+) -> "subprocess.CompletedProcess[bytes]":
+    done = subprocess.run(
+        [*RECOVER, *map(str, files), *SAID], stdin=stdin, capture_output=True, check=False, cwd=folder, timeout=60,
+        preexec_fn=little_memory,
+    )  # fmt: skip
+    assert b"fault" not in done.stderr
+    return done
+
+
+def test_recover_reads_a_file_without_an_end_to_its_limit(tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    with big.open("wb") as file:
+        file.truncate(1 << 40)
+    for path in (big, Path("/dev/zero")):
+        done = read_by_recover(tmp_path, path)
+        assert (done.returncode, b"file 1 cannot be read: expected at most" in done.stderr) == (2, True)
+    with Path("/dev/zero").open("rb") as endless:
+        assert read_by_recover(tmp_path, stdin=endless).returncode == 2
+
+
+def test_recover_waits_for_no_pipe_without_an_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    then = f"sys.exit(waits.main([{str(pipe)!r}, *{SAID!r}]))"
+    text = WAITS_A_SECOND.format(module="breakglass_shamir.standalone", name="recover", then=then)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, check=False, cwd=tmp_path, timeout=60)
+    assert (done.returncode, b"nothing came out of it" in done.stderr) == (2, True)
+
+
+def test_recover_reads_a_pipe_that_is_written_to(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"BGS1:0\n")
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        done = read_by_recover(tmp_path, "/dev/stdin", stdin=pipe)
+    assert (done.returncode, b"[file 1: 1]" in done.stderr) == (4, True)

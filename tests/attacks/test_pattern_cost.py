@@ -21,7 +21,7 @@ import breakglass_shamir
 from breakglass_shamir.connectors.mysql import session
 from breakglass_shamir.connectors.ssh.authorized_line import parse
 from breakglass_shamir.custody.policy.schema import schema
-from tests.attacks.pattern_cost import superlinear
+from tests.attacks.pattern_cost import looks_on, superlinear
 
 PACKAGE = Path(breakglass_shamir.__file__).parent
 
@@ -178,6 +178,25 @@ def test_the_expressions_are_found() -> None:
 def test_no_expression_of_the_package_takes_longer(use: Use) -> None:
     if use.where.removeprefix("breakglass_shamir.") not in PROVEN:
         assert superlinear(use.expression, use.flags, anchored=use.anchored, whole=use.whole) == "", use.expression
+
+
+ENDLESS_LOOKS = {
+    "paper.reading.finders._RUNS": "it is tried where a run begins, and looks at five of them",
+}
+"""Expressions that look on without an end, and why that is not done from every place."""
+
+
+@pytest.mark.parametrize("use", FOUND, ids=lambda use: use.where.removeprefix("breakglass_shamir."))
+def test_no_expression_looks_to_the_end_from_every_place(use: Use) -> None:
+    """A look that has no end costs the rest of the text; where every place is tried, that is the square."""
+    if not use.anchored and use.where.removeprefix("breakglass_shamir.") not in ENDLESS_LOOKS:
+        assert not looks_on(use.expression, use.flags), use.expression
+
+
+@pytest.mark.parametrize("expression", [r"(?=\w*\d)x", r"(?<!(?=\w*\d)\w)x", "(?!a+b)x", "a(?=(?:bc)*d)"])
+def test_a_look_without_an_end_is_found(expression: str) -> None:
+    assert looks_on(expression, 0)
+    assert not looks_on(r"(?=\w{0,3}\d)x+", 0)
 
 
 QUOTED = "SHOW CREATE USER IDENTIFIED VIA x USING "

@@ -81,6 +81,20 @@ def test_an_emergency_is_told_and_goes_on(tmp_path: Path) -> None:
     assert one.kinds().count("opened") == 1
 
 
+@pytest.mark.parametrize("command", ["rotate", "drill access"])
+@pytest.mark.parametrize("folder", ["file", "/proc/1/receipts"])
+def test_a_place_that_takes_no_receipts_is_seen_first(life: Life, command: str, folder: str) -> None:  # noqa: F811
+    (life.folder / "file").write_text("in the way")
+    options = ("--out", life.sheets(2), "--receipts", life.folder / folder)
+    assert "cannot be used" in refused(life, COMMANDS[command](life), *options).err
+
+
+def test_an_emergency_is_told_of_receipts_that_nothing_takes_and_goes_on(life: Life) -> None:  # noqa: F811 - a fixture
+    done = life.recombine("--no-reveal", "--receipts", life.policy)
+    assert done.exit == 7, done.err
+    assert done.err.index("no receipt can be written") < done.err.index("recorded before anything is revealed")
+
+
 def nowhere(one: Life) -> list[str | Path]:
     (one.folder / "file").write_text("in the way")
     return ["--out", one.folder / "file" / "sheets"]

@@ -51,9 +51,9 @@ def ends_at_once(number: int) -> bool:
 every_signal = pytest.mark.parametrize("number", NUMBERS, ids=name_of)
 
 
-def reveal(stage: Stage, glass: Glass, folder: Path) -> int:
+def reveal(stage: Stage, glass: Glass, folder: Path, **facts: int) -> int:
     """Have a credential on the screen."""
-    pid = stage.play("reveal", glass, folder, secret=SECRET, seconds=60)
+    pid = stage.play("reveal", glass, folder, secret=SECRET, seconds=60, **facts)
     glass.sees(TRACES[-1])
     return pid
 
@@ -80,11 +80,11 @@ def recover_typing(stage: Stage, glass: Glass, folder: Path) -> int:
     return pid
 
 
-def recover_reveal(stage: Stage, glass: Glass, folder: Path) -> int:
+def recover_reveal(stage: Stage, glass: Glass, folder: Path, **facts: int) -> int:
     """Have the credential on the screen that ``recover.py`` opened."""
     codes = folder / "codes.txt"
     codes.write_text("\n".join([*PLAIN["codes"], *texts(PLAIN, 0, 1)]))
-    pid = stage.play("recover", glass, folder, arguments=[*WHO, str(codes)])
+    pid = stage.play("recover", glass, folder, arguments=[*WHO, str(codes)], **facts)
     glass.sees("press Enter: ")
     glass.type("\r")
     glass.sees("correct horse battery staple")
@@ -236,3 +236,29 @@ def test_a_show_that_was_stopped_is_cleared_when_its_time_is_over(stage: Stage, 
     os.kill(pid, signal.SIGCONT)
     glass.sees("went on")
     assert not glass.holds(*TRACES)
+
+
+def test_what_recover_shows_is_cleared_when_its_time_is_over_though_it_was_stopped(
+    stage: Stage, glass: Glass, tmp_path: Path
+) -> None:
+    pid = recover_reveal(stage, glass, tmp_path, seconds=1)
+    os.kill(pid, signal.SIGSTOP)
+    glass.until(lambda: not glass.holds(*LEFT), "the watcher to clear the screen")
+    os.kill(pid, signal.SIGCONT)
+    assert stage.ended() == 0
+    assert not glass.holds(*LEFT)
+
+
+@pytest.mark.parametrize("begin", [reveal, recover_reveal])
+def test_what_can_be_answered_stops_no_program_that_shows_a_secret(
+    stage: Stage, glass: Glass, tmp_path: Path, begin: Callable[..., int]
+) -> None:
+    """A stopped program takes nothing off its screen, and whoever sits there next reads it."""
+    pid = begin(stage, glass, tmp_path, group=1)
+    for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        os.kill(pid, number)
+    glass.look(0.5)
+    assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T"
+    glass.type("\r")
+    assert stage.ended() == 0
+    assert not glass.holds(*LEFT)

@@ -246,6 +246,32 @@ def test_a_given_target_that_differs_is_said_and_recorded(
     assert not named.agrees
 
 
+def test_an_account_of_the_sheets_names_no_realm(blank: Blank) -> None:
+    """Of a realm that the settings do not have libkrb5 asks the name service, and so whoever owns that name."""
+    log = blank.folder / "programs"
+    script = blank.folder / "noting.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from breakglass_shamir.connectors.kerberos import tools\n"
+        "def noted(site, command, lines, time_limit_s):\n"
+        f"    with Path({str(log)!r}).open('a') as file:\n"
+        "        print(*command, file=file)\n"
+        "    return tools.Run(1, '', 'kinit: Preauthentication failed while getting initial credentials')\n"
+        "tools.run = noted\n"
+        "tools.missing = lambda *programs: ()\n"
+        "from breakglass_shamir.cli.program import main\n"
+        "main()\n"
+    )
+    blank.bring(NAME, Credential(STRANGE, account="bg@EVIL.EXAMPLE", target="kerberos:///EVIL.EXAMPLE"))
+    done = blank.opened("--no-reveal", "--target", "kerberos:///EXAMPLE.COM")
+    assert not log.exists(), log.read_text()
+    assert "expected one of EXAMPLE.COM" in done.err
+    (debt,) = blank.debts()
+    done = blank.opened("--no-reveal", "--target", "kerberos:///EXAMPLE.COM", "--account", "bg", "--debt", debt)
+    assert log.exists(), done.err
+    assert "bg@EXAMPLE.COM" in log.read_text()
+
+
 def test_a_policy_alone_says_where_the_credential_goes(life: Life) -> None:  # noqa: F811 - a fixture
     """An option names no other target than the adopted policy, and none of another kind of sheet counts."""
     before = life.kinds()

@@ -16,7 +16,7 @@ from contextlib import suppress
 import click
 
 from breakglass_shamir.cli.screen import sequences, streams
-from breakglass_shamir.formats.likeness import looks_like_share
+from breakglass_shamir.formats.likeness import looks_like_share, may_be_fingerprint
 
 NOT_TAKEN = (
     "! that looks like a share: it was not taken, and nothing of it is kept. A scanner types where the cursor is. "
@@ -26,8 +26,6 @@ NOT_TAKEN = (
 
 _COLUMNS = 80
 
-LONGEST_PUBLIC = 40
-"""Characters of a fingerprint, with room for the blanks that people type; a code is longer."""
 _YES_OR_NO = {"y": True, "yes": True, "n": False, "no": False}
 
 
@@ -37,12 +35,12 @@ def ask(question: str, *, optional: bool = False, public: bool = False) -> str:
     Args:
         question: what is asked.
         optional: whether it may be left empty.
-        public: whether the answer is public and has the look of a line of a sheet, as a fingerprint has; what is
-            longer than one is still looked at.
+        public: whether the answer is a fingerprint, which is public and has the look of a line of a sheet; what can be
+            none is still looked at, and so is a line of a share.
     """
     while True:
         said = str(click.prompt(question, default="" if optional else None, show_default=False, err=True))
-        if (public and len(said) <= LONGEST_PUBLIC) or not is_refused(said, question):
+        if (public and may_be_fingerprint(said)) or not is_refused(said, question):
             return said
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from breakglass_shamir.cli.screen import answers
 from breakglass_shamir.errors import LooksLikeShare
-from breakglass_shamir.formats.likeness import looks_like_share
+from breakglass_shamir.formats.likeness import looks_like_share, may_be_fingerprint
 
 _HINT = (
     "every user of this machine could see it, and the shell remembers it: remove it there, void its sheet and rotate; "
@@ -49,10 +49,11 @@ def without_shares(words: Sequence[str]) -> list[str]:
 
 
 def _is_public(words: Sequence[str], place: int) -> bool:
-    """Tell whether a word is the value of the option that may hold such a text."""
+    """Tell whether a word is the value of the option that may hold such a text, and may be what it is for."""
+    word = words[place]
     if place > 0 and words[place - 1] == PUBLIC:
-        return len(words[place]) <= answers.LONGEST_PUBLIC
-    return words[place].startswith(f"{PUBLIC}=") and len(words[place]) <= len(PUBLIC) + 1 + answers.LONGEST_PUBLIC
+        return may_be_fingerprint(word)
+    return word.startswith(f"{PUBLIC}=") and may_be_fingerprint(word.removeprefix(f"{PUBLIC}="))
 
 
 def _runs(words: Sequence[str]) -> Iterator[str]:

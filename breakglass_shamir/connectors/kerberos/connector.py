@@ -49,8 +49,9 @@ _EXCHANGES = 3
 class KerberosConnector(Connector):
     """A principal's password in a Kerberos realm; target ``kerberos://kdc[:88]/REALM``, or ``kerberos:///REALM``.
 
-    The account is the principal, such as ``breakglass/admin``. With a KDC in the target that one is asked, and the
-    system's krb5.conf is not read. Without one the system's settings hold, or those that ``krb5_conf`` names.
+    The account is the principal, such as ``breakglass/admin``, of this realm and no other. With a KDC in the target
+    that one is asked, and the system's krb5.conf is not read. Without one the system's settings hold, or those that
+    ``krb5_conf`` names.
 
     What it changes: the principal's password, as the principal and with the old password, by kpasswd (RFC 3244).
     ``kpasswd_server`` names that service where it is not the KDC's host, port 464.
@@ -87,7 +88,12 @@ class KerberosConnector(Connector):
                 "account is no principal: expected something like breakglass/admin", hint="set target.account"
             )
         name, _, realm = account.partition("@")
-        self._principal = f"{name}@{realm or self._site.realm}"
+        if realm not in ("", self._site.realm):
+            raise InvalidInput(
+                f"account is of the realm {realm}: expected one of {self._site.realm}, which the target names",
+                hint="libkrb5 looks for the servers of the account's realm: name it in the target",
+            )
+        self._principal = f"{name}@{self._site.realm}"
 
     def missing(self) -> tuple[str, ...]:
         """Return which of the MIT programs is not there."""

@@ -7,6 +7,7 @@ It is public, and is believed no more for having been carried by somebody truste
 from collections.abc import Sequence
 from pathlib import Path
 
+from breakglass_shamir.bounded.reading import open_plain
 from breakglass_shamir.custody.life import lineage
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, LedgerUnwritable
@@ -53,7 +54,7 @@ def read(path: Path) -> tuple[SuccessionProof, ...]:
         InvalidRecord, UnsupportedVersion: it is no such file.
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             data = file.read(lineage.MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"{path} could not be read: {error.strerror}") from None

@@ -176,6 +176,19 @@ def check_folders(out: Path | None, readback: Path | None, files: Iterable[str],
         )
 
 
+def check_folder(folder: Path, option: str) -> None:
+    """See that files could be written to a folder; nothing is left behind.
+
+    Args:
+        folder: which may not be there yet.
+        option: that named it.
+
+    Raises:
+        PaperError: it cannot be written.
+    """
+    _try_folder(folder, 0, option)
+
+
 def check_printer(name: str) -> None:
     """See that a printer is there; an empty name asks for none.
 
@@ -248,7 +261,7 @@ def _make_folder(folder: Path) -> None:
         raise PaperError(f"the folder {folder} could not be made: {error.strerror}") from error
 
 
-def _try_folder(folder: Path, count: int) -> None:
+def _try_folder(folder: Path, count: int, option: str = "--out") -> None:
     """Make a folder and a file in it for a moment.
 
     Raises:
@@ -264,7 +277,9 @@ def _try_folder(folder: Path, count: int) -> None:
         trial.unlink()
         facts = os.statvfs(folder)
     except OSError as error:
-        raise PaperError(f"the folder {folder} cannot be used: {error.strerror}", hint="name another --out") from error
+        raise PaperError(
+            f"the folder {folder} cannot be used: {error.strerror}", hint=f"name another {option}"
+        ) from error
     finally:
         for place in reversed(made):
             with suppress(OSError):

@@ -184,9 +184,10 @@ class Printer:
             try:
                 self._server.purge(job)
             except PaperError as error:
+                what = f"{self.name}-{job}"
                 raise PaperError(
                     f"{outcome}; the document of job {self.name}-{job} may still be in the spool folder: {error}",
-                    hint=f"remove it: cancel -x {self.name}-{job}, then look into /var/spool/cups as root",
+                    hint=f"remove it: cancel -x {operand(what)}, then look into /var/spool/cups as root",
                 ) from error
 
 

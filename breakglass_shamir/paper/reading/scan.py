@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from breakglass_shamir.bounded.reading import open_plain
 from breakglass_shamir.formats.plain import escaped
 from breakglass_shamir.paper.reading.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
 from breakglass_shamir.paper.reading.folder import visible_files
@@ -277,5 +278,5 @@ def _source(name: str, page: int, pages: int) -> str:
 
 def _read_file(path: Path) -> bytes:
     """Read a file, but not much more of it than is allowed."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return file.read(LARGEST_FILE_BYTES + 1)
