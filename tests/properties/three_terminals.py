@@ -22,7 +22,7 @@ from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.life import lifecycle, standing
+from breakglass_shamir.custody.life import lifecycle, retire_rules, standing
 from breakglass_shamir.custody.life.gates import GATES, Request
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.custody.life.moment import Moment
@@ -462,10 +462,10 @@ class World:
         return said or next((str(one.error) for one in taken[0].refused), "")
 
     def destroy(self, name: str) -> None:
-        """Destroy sheets that a terminal says are void because another epoch followed, or was vouched for."""
-        for epoch_id, epoch in self.terminals[name].set.epochs.items():
-            if epoch.status is EpochStatus.VOID and not (self.put_back and epoch_id == self.alive):
-                self.destroyed.add(epoch_id)
+        """Destroy the sheets that a terminal says are to be destroyed."""
+        for epoch, _ in retire_rules.to_destroy(self.terminals[name].set):
+            if not (self.put_back and epoch.epoch_id == self.alive):
+                self.destroyed.add(epoch.epoch_id)
 
     def at_hand(self) -> list[str]:
         """Return the epochs whose sheets can be brought."""
@@ -497,10 +497,10 @@ class World:
             hand.append(Closed(classification="misuse"))
 
     def review(self, name: str) -> None:
-        """Let people look at every check that was passed, and at every attestation."""
+        """Let people look at every check that was passed, and at every attestation: what lives after all is not dead."""
         hand = self.terminals[name].hand()
         for debt in self.terminals[name].set.debts:
-            if debt.kind != ROTATION:
+            if debt.kind != ROTATION and epoch_of(hand.set_state, debt) != self.alive:
                 hand.append(Settled(debt=debt.id, reason="it was looked at", officers=OFFICERS))
 
     def _run(self, terminal: Terminal, step: Callable[[Hand], Any]) -> str:

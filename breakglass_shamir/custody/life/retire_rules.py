@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from breakglass_shamir.custody.life import attesting, opening_rules
+from breakglass_shamir.custody.life.lineage_rules import UNPROVEN
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import REVIEW_DEADLINE_S, abandoning, epoch_of, is_living_here, opening_of
 from breakglass_shamir.custody.life.state import (
@@ -126,7 +127,11 @@ def unfinished(s: SetState) -> str:
 
 
 def to_destroy(s: SetState) -> Left:
-    """Return the sheets that open nothing, or are out of service, and whose destruction is not on record."""
+    """Return the sheets that open nothing, or are out of service, and whose destruction is not on record.
+
+    Not those of an epoch whose credential may live, whatever its status: what people vouched for and nobody looked at,
+    what the target took last, and what owes a rotation, which needs these sheets.
+    """
     found = []
     for epoch in sorted(s.epochs.values(), key=lambda one: one.number):
         gone = s.history.destroyed.get(epoch.epoch_id, frozenset())
@@ -157,9 +162,17 @@ def listed(left: Left) -> str:
 
 
 def _over(s: SetState, epoch: EpochState) -> tuple[str, ...]:
-    if s.retired or epoch.status is not EpochStatus.GOOD:
+    if s.retired or (epoch.status is not EpochStatus.GOOD and not _may_be_needed(s, epoch)):
         return epoch.seats
     return tuple(epoch.voided)
+
+
+def _may_be_needed(s: SetState, epoch: EpochState) -> bool:
+    accepted = epoch.answered == "accepted" and not epoch.attested_by
+    if accepted or epoch.epoch_id == s.forking:
+        return True
+    owed = (debt for debt in s.debts if debt.kind in (ROTATION, UNPROVEN))
+    return any(epoch_of(s, debt) == epoch.epoch_id for debt in owed)
 
 
 def _check_word(s: SetState, names: tuple[str, ...]) -> None:
