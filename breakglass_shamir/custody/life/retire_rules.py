@@ -156,6 +156,16 @@ def due_to_destroy(s: SetState) -> Left:
     return tuple(found)
 
 
+def contradicted(s: SetState) -> str:
+    """Say that the target's last word is that it takes a credential whose rotation is owed; empty: it is not."""
+    owed = {epoch_of(s, debt) for debt in s.rotation_debts}
+    taken = [epoch for epoch in s.epochs.values() if epoch.epoch_id in owed and epoch.answered == "accepted"]
+    return "; ".join(
+        f"the target accepted the credential of epoch {epoch.number}, {epoch.accepted_at}, and was not asked since"
+        for epoch in taken
+    )
+
+
 def listed(left: Left) -> str:
     """Name sheets, epoch by epoch."""
     return "; ".join(f"sheets {', '.join(seats)} of epoch {epoch.number}" for epoch, seats in left)
@@ -208,6 +218,7 @@ def _out_of_service(s: SetState, how: Retirement, record: Record, *, owed: bool)
     debts = tuple(debt for debt in s.debts if debt.kind != ROTATION)
     if owed and how.attested_by:
         what = f"review the target: that the credential of {s.name} is {how.credential} was attested, not proven"
+        what += f"; {against}" if (against := contradicted(s)) else ""
         opening = s.opening.id if s.opening else ""
         debts = (*debts, Debt(f"{ATTESTED}-{record.seq}", ATTESTED, opening, how.at, REVIEW_DEADLINE_S, what))
     return replace(s, prepared="", applying=False, forking="", debts=debts, retired=how)
