@@ -55,3 +55,20 @@ def test_an_altered_last_receipt_ends_nobody(life: Life) -> None:
     (receipts / "none.tlog-proof").write_bytes(b"\xff\x00")
     code, said = end(life, "terminal one", life.folder / "last.tlog-proof")
     assert code == 0, said
+
+
+def test_sheets_that_owe_a_rotation_are_not_to_be_destroyed_because_another_terminal_retired_the_set(
+    life: Life,
+) -> None:
+    """Destroyed first, they would leave a rotation that nothing pays."""
+    two = life.beside("two")
+    two.ok("init", "--terminal", "terminal two")
+    enrol(life, two)
+    assert life.recombine("--no-reveal").exit == 7
+    two.ok("retire", NAME, *LEAVE[2:], "--without-quorum", "--officer", "Olga", "--officer", "Oskar")
+    assert enrol(two, life, "back")["sets"][0]["retired"]
+    said = " ".join(life.status()["due"])
+    assert "rotate:" in said
+    assert "destroy:" not in said
+    life.ok("retire", NAME, *LEAVE[2:], "--without-quorum", "--attest", "gone", "--officer", "Olga", "--officer", "Oskar")
+    assert "destroy:" in " ".join(life.status()["due"])

@@ -21,7 +21,14 @@ from dataclasses import replace
 from breakglass_shamir.custody.life import attesting, opening_rules
 from breakglass_shamir.custody.life.lineage_rules import UNPROVEN
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.rules import REVIEW_DEADLINE_S, abandoning, epoch_of, is_living_here, opening_of
+from breakglass_shamir.custody.life.rules import (
+    REVIEW_DEADLINE_S,
+    abandoning,
+    epoch_of,
+    is_living_here,
+    opening_of,
+    owes_rotation,
+)
 from breakglass_shamir.custody.life.state import (
     ROTATION,
     Debt,
@@ -172,7 +179,8 @@ def listed(left: Left) -> str:
 
 
 def _over(s: SetState, epoch: EpochState) -> tuple[str, ...]:
-    if s.retired or (epoch.status is not EpochStatus.GOOD and not _may_be_needed(s, epoch)):
+    over = epoch.status is not EpochStatus.GOOD and not _may_be_needed(s, epoch)
+    if over or (s.retired and not owes_rotation(s, epoch.epoch_id)):
         return epoch.seats
     return tuple(epoch.voided)
 
