@@ -70,5 +70,7 @@ def test_sheets_that_owe_a_rotation_are_not_to_be_destroyed_because_another_term
     said = " ".join(life.status()["due"])
     assert "rotate:" in said
     assert "destroy:" not in said
-    life.ok("retire", NAME, *LEAVE[2:], "--without-quorum", "--attest", "gone", "--officer", "Olga", "--officer", "Oskar")
+    life.ok(
+        "retire", NAME, *LEAVE[2:], "--without-quorum", "--attest", "gone", "--officer", "Olga", "--officer", "Oskar"
+    )
     assert "destroy:" in " ".join(life.status()["due"])

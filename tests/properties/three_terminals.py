@@ -497,7 +497,7 @@ class World:
             hand.append(Closed(classification="misuse"))
 
     def review(self, name: str) -> None:
-        """Let people look at every check that was passed, and at every attestation: what lives after all is not dead."""
+        """Let people look at every check that was passed and every attestation: what lives after all is not dead."""
         hand = self.terminals[name].hand()
         for debt in self.terminals[name].set.debts:
             if debt.kind != ROTATION and epoch_of(hand.set_state, debt) != self.alive:

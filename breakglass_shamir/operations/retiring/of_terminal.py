@@ -100,7 +100,9 @@ def plan(state: LedgerState, passed: Sequence[str] = (), ended: frozenset[str] =
         elif keepers:
             handed_on[name] = next(iter(sorted(keepers)))
         elif every:
-            open_[name] = f"{', '.join(sorted(every.values()))} kept it, and is retired itself: its last receipt is here"
+            open_[name] = (
+                f"{', '.join(sorted(every.values()))} kept it, and is retired itself: its last receipt is here"
+            )
         else:
             open_[name] = "no other terminal is known to keep it"
     named = tuple(dict.fromkeys(name for name in passed if state.sets[name].current))
