@@ -33,7 +33,6 @@ from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.shell import breakglass, word
 
-
 RECEIPTS = 4096
 """Files in the home's folder of receipts that are looked at for the end of another log; the newest."""
 
