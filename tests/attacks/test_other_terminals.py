@@ -16,6 +16,8 @@ from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.gates import GATES
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.custody.life.state import EpochStatus, LedgerState, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Officer
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.openings import Overridden, Refused
 from breakglass_shamir.errors import (
@@ -547,6 +549,38 @@ def test_asking_opens_nothing_else_and_prints_nothing(strange: World) -> None:
     strange.attest("north", old, brings=True)
     s = of(strange, "north")
     assert (s.current, s.forking, set(strange.sealed)) == (living, "", printed)
+
+
+@pytest.mark.parametrize("lives_on", [True, False])
+def test_nobodys_word_ends_a_rotation_while_the_target_takes_both_credentials(world: World, lives_on: bool) -> None:
+    """The old sheets are on the table, so the target can be asked."""
+    old = world.alive
+    world.stop = "change"
+    assert world.rotate("south", (old,)) == "crashed"
+    new = of(world, "south").prepared
+    world.become(world.secrets[new])
+    world.also = world.secrets[old] if lives_on else None
+    said = world.rotate("south", (old, new), attests=True)
+    if lives_on:
+        assert "the target still accepts the old credential" in said
+        assert (of(world, "south").applying, of(world, "south").epochs[old].status) == (True, EpochStatus.GOOD)
+    else:
+        assert said == ""
+
+
+def test_a_rotation_is_not_ended_on_the_word_of_those_who_are_no_officers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = world.alive
+    world.stop = "change"
+    assert world.rotate("south", (old,)) == "crashed"
+    new = of(world, "south").prepared
+    world.become(world.secrets[new])
+    one = policies.parse(of(world, "south").policy_source)
+    with_officers = msgspec.structs.replace(one, officers=tuple(Officer(name=name) for name in ("Olga", "Oskar")))
+    monkeypatch.setattr(policies, "parse", lambda _source: with_officers)
+    assert "expected officers of the policy (Olga, Oskar)" in world.rotate("south", (new,), attests=True)
+    assert of(world, "south").applying
 
 
 def to_destroy(world: World, name: str) -> set[str]:

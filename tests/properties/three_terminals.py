@@ -177,10 +177,8 @@ class Hand(Recorder):
     """Appends to a log in memory; the power may fail before and after."""
 
     def __init__(self, terminal: "Terminal") -> None:
-        self.ledger = terminal.log  # type: ignore[assignment]
-        self.desk = Quiet()  # type: ignore[assignment]
-        self.set_name, self.opening = NAME, ""
-        self._record_to = None
+        super().__init__(terminal.log, Quiet())  # type: ignore[arg-type]
+        self.set_name = NAME
         self._world = terminal.world
 
     def append(self, body: AnyBody, *, set_key: Secret | None = None) -> Entry:
@@ -288,7 +286,7 @@ class Target(Connector):
         assert world.asking is None or world.asking.set.active_opening.was_opened, "asked before the record"
         if world.deaf:
             return Check(CheckResult.UNKNOWN, "no answer")
-        if credential.reveal() == world.living:
+        if credential.reveal() in (world.living, world.also):
             return Check(CheckResult.ACCEPTED, "logged in")
         return Check(CheckResult.REFUSED, "wrong password")
 
@@ -331,6 +329,9 @@ class World:
 
     terminals: dict[str, Terminal] = field(default_factory=dict)
     uses: list[tuple[str, str]] = field(default_factory=list)
+    also: bytes | None = None
+    """A second password that the target takes beside the living one."""
+
     put_back: bool = False
     """Whether what lives was brought back from a backup: whoever then destroys its void sheets locks himself out."""
 
