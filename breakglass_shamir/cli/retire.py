@@ -180,5 +180,6 @@ def _terminal_lines(found: "RetiredTerminal") -> list[str]:
         *(f"retired before: {name}" for name in found.retired),
         *(f"passed: {name}, whatever it still has" for name in found.passed),
         f"last checkpoint: {found.records} records, root {found.root}",
-        f"its receipt: {found.out}; give it to the auditor and to the other terminals",
+        f"its receipt: {found.out}; give it to the auditor, and lay it into the folder receipts of the other "
+        "terminals' homes: they cannot know otherwise that this one keeps nothing any more",
     ]

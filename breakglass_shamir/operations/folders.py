@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from breakglass_shamir.ledger import mounts
+from breakglass_shamir.ledger.home import KEY_NAME
 from breakglass_shamir.ledger.mounts import Kept
 from breakglass_shamir.ledger.store import FILE_NAME
 
@@ -21,5 +22,9 @@ def on_memory(folder: Path) -> bool:
 
 
 def home_warning(home: Path) -> str:
-    """Say that a ledger is where it does not outlive this machine; nothing where it does."""
-    return _HOMES.get(mounts.kept(home / FILE_NAME), "").format(home)
+    """Say that a ledger is where it does not outlive this machine; nothing where it does.
+
+    Each file counts: one may be a link into memory, or mounted from there.
+    """
+    found = {mounts.kept(home / name) for name in (FILE_NAME, f"{FILE_NAME}-wal", KEY_NAME)}
+    return next((text.format(home) for where, text in _HOMES.items() if where in found), "")

@@ -119,10 +119,12 @@ class Recorder:
                 time.sleep(_ACK_POLL_S)
 
     def guard(self) -> Guard:
-        """Look who else could change the home."""
-        found = guarded.look(self.ledger.path.parent, self.ledger.public_key)
+        """Look who else could change the home, or the place where the ledger may have to go on."""
+        looks = [guarded.look(self.ledger.path.parent, self.ledger.public_key)]
+        looks += [guarded.look(self._record_to)] if self._record_to else []
         # They name paths, which hold anything, and must not keep an override from being recorded.
-        return Guard(tuple(map(printable, found.problems)), tuple(map(printable, found.remarks)))
+        problems = dict.fromkeys(printable(one) for look in looks for one in look.problems)
+        return Guard(tuple(problems), tuple(dict.fromkeys(printable(one) for look in looks for one in look.remarks)))
 
     def require_guarded(self) -> None:
         """Refuse to begin or change custody in a home that somebody else could change.
@@ -163,6 +165,7 @@ class Recorder:
             f"from now on use: {breakglass('...', home=target)}, and write to the old one no more"
         )
         warn_of_memory(self.desk, target)
+        warn_of_others(self.desk, self.guard())
 
 
 def require_guarded(guard: Guard) -> None:

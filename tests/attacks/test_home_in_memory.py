@@ -11,6 +11,7 @@ import pytest
 
 from breakglass_shamir.ledger import mounts
 from breakglass_shamir.ledger.mounts import Kept
+from breakglass_shamir.operations import folders
 from tests.end_to_end.conftest import life, sealed_once, ssh_keygen
 from tests.end_to_end.life import DECLARATION, NAME, PROGRAM, Life
 
@@ -184,3 +185,28 @@ def test_the_layer_of_a_container_is_said(life: Life, mount: Callable[..., Path]
     done = _opened(life, ["--home", str(_moved(life, merged))])
     assert done.returncode == 7, done.stderr
     assert UNSEEN in done.stderr
+
+
+def test_a_key_or_newest_records_in_memory_are_said_although_the_home_is_on_a_disk(
+    life: Life, mount: Callable[..., Path]
+) -> None:
+    """The next command would find no key, or not what was recorded last."""
+    memory = mount("-t", "tmpfs", "tmpfs")
+    if folders.home_warning(life.home):
+        pytest.skip("this folder is on no disk itself")
+    recent = life.home / "ledger.sqlite-wal"
+    recent.touch()
+    (memory / "recent").touch()
+    subprocess.run(["mount", "--bind", str(memory / "recent"), str(recent)], check=True)
+    try:
+        assert LOUD in folders.home_warning(life.home)
+    finally:
+        subprocess.run(["umount", "-l", str(recent)], check=True)
+    assert not folders.home_warning(life.home)
+
+    key = life.home / "terminal-key.pem"
+    shutil.move(key, memory / "key")
+    key.symlink_to(memory / "key")
+    done = _opened(life, ["--home", str(life.home)])
+    assert done.returncode == 7, done.stderr
+    assert done.stderr.index(LOUD) < done.stderr.index("declared: opening")

@@ -220,6 +220,25 @@ def test_an_emergency_is_refused_and_passes_by_name(exposed: Life) -> None:
     assert {"home", "rotation"} <= {debt["kind"] for debt in exposed.status()["debts"]}
 
 
+def test_a_place_to_go_on_that_others_write_to_closes_the_gate_before_anything_is_declared(life: Life) -> None:
+    """The ledger would go on there in the middle of the opening, and the reveal would follow."""
+    shared = life.folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    aside = ("--record-to", str(shared / "stick"))
+    before = life.kinds()
+    refused = life.recombine(*aside, "--exec", "touch", "revealed")
+    assert refused.exit == 3, refused.err
+    assert f"{shared} can be written by everybody" in refused.err
+    assert "--override home --override-reason" in refused.err
+    assert "declared" not in life.kinds()[len(before) :]
+    passed = life.recombine(
+        *aside, "--override", "home", "--override-reason", "no other stick is here", "--exec", "touch", "revealed"
+    )
+    assert passed.exit == 7, passed.err
+    assert "home" in {debt["kind"] for debt in life.status()["debts"]}
+
+
 READING = (("status",), ("audit", "list"), ("audit", "verify"), ("audit", "show", "0"), ("alerts", "list"))
 
 

@@ -258,6 +258,17 @@ def test_the_use_is_not_begun_once_the_opening_is_gone(scene: Scene) -> None:
     assert "nothing was revealed" in said
 
 
+def test_a_ledger_that_the_use_itself_removes_is_no_reason_to_call_nothing_revealed(scene: Scene) -> None:
+    """What was revealed is owed a rotation, and nobody will read that in the ledger."""
+    ends = ("--exec", "sh", "-c", f"cat > {scene.got}; rm -r {scene.home}")
+    words = ("recombine", NAME, *DECLARATION, "--typed", scene.life.folder / "codes")
+    done = scene.life.run(*words, *ends)
+    assert done.exit == 5, done.err
+    assert scene.got.exists()
+    assert "nothing was revealed" not in done.err
+    assert "the credential was opened and its rotation is owed" in done.err
+
+
 def test_a_full_disk_after_the_opening_stops_nobody_who_has_the_record(scene: Scene) -> None:
     """The record is found; only that the use began cannot be recorded."""
     with contextlib.ExitStack() as stack:

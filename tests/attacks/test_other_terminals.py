@@ -11,11 +11,13 @@ import msgspec
 import pytest
 
 from breakglass_shamir.crypto import keys, sshsig
-from breakglass_shamir.custody.life import lineage, standing
+from breakglass_shamir.custody.life import lineage, retire_rules, standing
 from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.gates import GATES
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.custody.life.state import EpochStatus, LedgerState, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Officer
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.openings import Overridden, Refused
 from breakglass_shamir.errors import (
@@ -547,6 +549,76 @@ def test_asking_opens_nothing_else_and_prints_nothing(strange: World) -> None:
     strange.attest("north", old, brings=True)
     s = of(strange, "north")
     assert (s.current, s.forking, set(strange.sealed)) == (living, "", printed)
+
+
+@pytest.mark.parametrize("lives_on", [True, False])
+def test_nobodys_word_ends_a_rotation_while_the_target_takes_both_credentials(world: World, lives_on: bool) -> None:
+    """The old sheets are on the table, so the target can be asked."""
+    old = world.alive
+    world.stop = "change"
+    assert world.rotate("south", (old,)) == "crashed"
+    new = of(world, "south").prepared
+    world.become(world.secrets[new])
+    world.also = world.secrets[old] if lives_on else None
+    said = world.rotate("south", (old, new), attests=True)
+    if lives_on:
+        assert "the target still accepts the old credential" in said
+        assert (of(world, "south").applying, of(world, "south").epochs[old].status) == (True, EpochStatus.GOOD)
+    else:
+        assert said == ""
+
+
+def test_a_rotation_is_not_ended_on_the_word_of_those_who_are_no_officers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = world.alive
+    world.stop = "change"
+    assert world.rotate("south", (old,)) == "crashed"
+    new = of(world, "south").prepared
+    world.become(world.secrets[new])
+    one = policies.parse(of(world, "south").policy_source)
+    with_officers = msgspec.structs.replace(one, officers=tuple(Officer(name=name) for name in ("Olga", "Oskar")))
+    monkeypatch.setattr(policies, "parse", lambda _source: with_officers)
+    assert "expected officers of the policy (Olga, Oskar)" in world.rotate("south", (new,), attests=True)
+    assert of(world, "south").applying
+
+
+def to_destroy(world: World, name: str) -> set[str]:
+    return {epoch.epoch_id for epoch, _ in retire_rules.to_destroy(of(world, name))}
+
+
+def test_sheets_whose_credential_only_people_call_dead_are_not_to_be_destroyed(strange: World) -> None:
+    """They were wrong: north took the older sheets for the newest ones again, and the newer credential lives."""
+    old, new = stale(strange)
+    strange.deaf = True
+    assert strange.emergency("north", (new,), ONE_NIGHT | {"epoch"}, prints=False).startswith("rotation-due")
+    assert strange.emergency("north", (old,), EVERY_GATE, prints=False).startswith("rotation-due")
+    strange.deaf = False
+    assert of(strange, "north").current == old
+    assert strange.attest("north", new, brings=False) == ""
+    assert (strange.alive, of(strange, "north").epochs[new].status) == (new, EpochStatus.VOID)
+    assert new not in to_destroy(strange, "north"), "the sheets of what lives were to be destroyed"
+    strange.destroy("north")
+    assert strange.alive in strange.at_hand()
+
+
+def test_they_are_once_somebody_looked_at_it(strange: World) -> None:
+    old, _living = beyond_proof(strange)
+    assert strange.attest("north", old, brings=False) == ""
+    assert old not in to_destroy(strange, "north")
+    strange.review("north")
+    assert old in to_destroy(strange, "north")
+
+
+def test_sheets_that_a_rotation_has_to_go_on_from_are_not_to_be_destroyed(world: World) -> None:
+    """The target was put back from a backup: the superseded sheets are all that opens it."""
+    old, _new = rotated_here(world)
+    assert to_destroy(world, "north") == {old}
+    world.restore(old)
+    assert world.emergency("north", (old,), frozenset({"superseded"}), prints=False).startswith("rotation-due")
+    assert to_destroy(world, "north") == set()
+    assert world.rotate("north", (old,)) == ""
+    assert old in to_destroy(world, "north")
 
 
 # --- refused by the target ------------------------------------------------------------------------------------

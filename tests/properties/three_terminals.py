@@ -22,7 +22,7 @@ from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.life import lifecycle, standing
+from breakglass_shamir.custody.life import lifecycle, retire_rules, standing
 from breakglass_shamir.custody.life.gates import GATES, Request
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.custody.life.moment import Moment
@@ -177,10 +177,8 @@ class Hand(Recorder):
     """Appends to a log in memory; the power may fail before and after."""
 
     def __init__(self, terminal: "Terminal") -> None:
-        self.ledger = terminal.log  # type: ignore[assignment]
-        self.desk = Quiet()  # type: ignore[assignment]
-        self.set_name, self.opening = NAME, ""
-        self._record_to = None
+        super().__init__(terminal.log, Quiet())  # type: ignore[arg-type]
+        self.set_name = NAME
         self._world = terminal.world
 
     def append(self, body: AnyBody, *, set_key: Secret | None = None) -> Entry:
@@ -288,7 +286,7 @@ class Target(Connector):
         assert world.asking is None or world.asking.set.active_opening.was_opened, "asked before the record"
         if world.deaf:
             return Check(CheckResult.UNKNOWN, "no answer")
-        if credential.reveal() == world.living:
+        if credential.reveal() in (world.living, world.also):
             return Check(CheckResult.ACCEPTED, "logged in")
         return Check(CheckResult.REFUSED, "wrong password")
 
@@ -331,6 +329,9 @@ class World:
 
     terminals: dict[str, Terminal] = field(default_factory=dict)
     uses: list[tuple[str, str]] = field(default_factory=list)
+    also: bytes | None = None
+    """A second password that the target takes beside the living one."""
+
     put_back: bool = False
     """Whether what lives was brought back from a backup: whoever then destroys its void sheets locks himself out."""
 
@@ -462,10 +463,10 @@ class World:
         return said or next((str(one.error) for one in taken[0].refused), "")
 
     def destroy(self, name: str) -> None:
-        """Destroy sheets that a terminal says are void because another epoch followed, or was vouched for."""
-        for epoch_id, epoch in self.terminals[name].set.epochs.items():
-            if epoch.status is EpochStatus.VOID and not (self.put_back and epoch_id == self.alive):
-                self.destroyed.add(epoch_id)
+        """Destroy the sheets that a terminal says are to be destroyed."""
+        for epoch, _ in retire_rules.to_destroy(self.terminals[name].set):
+            if not (self.put_back and epoch.epoch_id == self.alive):
+                self.destroyed.add(epoch.epoch_id)
 
     def at_hand(self) -> list[str]:
         """Return the epochs whose sheets can be brought."""
@@ -497,10 +498,10 @@ class World:
             hand.append(Closed(classification="misuse"))
 
     def review(self, name: str) -> None:
-        """Let people look at every check that was passed, and at every attestation."""
+        """Let people look at every check that was passed and every attestation: what lives after all is not dead."""
         hand = self.terminals[name].hand()
         for debt in self.terminals[name].set.debts:
-            if debt.kind != ROTATION:
+            if debt.kind != ROTATION and epoch_of(hand.set_state, debt) != self.alive:
                 hand.append(Settled(debt=debt.id, reason="it was looked at", officers=OFFICERS))
 
     def _run(self, terminal: Terminal, step: Callable[[Hand], Any]) -> str:

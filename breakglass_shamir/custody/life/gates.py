@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from breakglass_shamir.custody.life import officers
 from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.rules import owes_rotation
 from breakglass_shamir.custody.life.state import Opening, Phase, SetState
 from breakglass_shamir.custody.policy import pattern
 from breakglass_shamir.custody.policy.filler import is_filler
@@ -141,6 +142,15 @@ def retired(state: SetState, request: Request) -> Problem | None:
     if how is None or (request.purpose == "rotation" and state.rotation_debts):
         return None
     return Problem("retired", f"set {state.name} is retired since {how.at.time}: {how.reason}")
+
+
+def goes_on(state: SetState, epoch_id: str, purpose: str) -> bool:
+    """Tell whether a rotation only pays what an opening of the epoch owes, whatever its sheets remember.
+
+    What they remember does not change any more: where the home was copied or put back from a backup, that gate would
+    keep the rotation for ever from being paid.
+    """
+    return purpose == "rotation" and owes_rotation(state, epoch_id)
 
 
 def _clock(now: Moment, last: Moment | None) -> Problem | None:

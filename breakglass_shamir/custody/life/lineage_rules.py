@@ -24,6 +24,7 @@ from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import (
     REVIEW_DEADLINE_S,
     abandoning,
+    owes_rotation,
     put_in_force,
     rotation_of,
     with_epoch,
@@ -93,7 +94,7 @@ def against_attesting(s: SetState, epoch_id: str, officers: tuple[str, ...], *, 
         asks: whether the target is asked about it before the record; its last answer does not count then.
     """
     epoch = s.epochs.get(epoch_id)
-    if epoch is None or not _owes(s, epoch_id):
+    if epoch is None or not owes_rotation(s, epoch_id):
         return "only the death of a credential that is owed a rotation is attested"
     if s.applying and epoch_id == s.source:
         return f"the credential of epoch {epoch.number} is being changed: attest it with rotate --attest-old-dead"
@@ -159,7 +160,7 @@ def _superseded(s: SetState, link: Link, record: Record) -> SetState:
     since = record.time if old.status is EpochStatus.GOOD else old.since
     s = with_epoch(s, replace(old, status=EpochStatus.VOID, since=since))
     s = replace(s, debts=tuple(_left_by(s, link, one) for one in s.debts if not _settles(s, link, one)))
-    goes_on = s.forking == link.predecessor and _owes(s, link.predecessor)
+    goes_on = s.forking == link.predecessor and owes_rotation(s, link.predecessor)
     if s.prepared == link.predecessor:
         s = replace(s, prepared="", applying=False)
     elif s.prepared and s.source == link.predecessor and not goes_on:
@@ -210,13 +211,9 @@ def _paid(s: SetState, epoch_id: str) -> SetState:
     opening = s.opening
     if opening is None or opening.epoch_id != epoch_id or not opening.was_opened:
         return s
-    if _owes(s, epoch_id):
+    if owes_rotation(s, epoch_id):
         return s
     return replace(s, opening=replace(opening, rotated=True))
-
-
-def _owes(s: SetState, epoch_id: str) -> bool:
-    return any(rotation_of(s, debt, epoch_id) for debt in s.debts)
 
 
 def _same(one: Link, other: Link) -> bool:

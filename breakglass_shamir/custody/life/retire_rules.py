@@ -19,8 +19,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from breakglass_shamir.custody.life import attesting, opening_rules
+from breakglass_shamir.custody.life.lineage_rules import UNPROVEN
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.rules import REVIEW_DEADLINE_S, abandoning, epoch_of, is_living_here, opening_of
+from breakglass_shamir.custody.life.rules import (
+    REVIEW_DEADLINE_S,
+    abandoning,
+    epoch_of,
+    is_living_here,
+    opening_of,
+    owes_rotation,
+)
 from breakglass_shamir.custody.life.state import (
     ROTATION,
     Debt,
@@ -126,7 +134,11 @@ def unfinished(s: SetState) -> str:
 
 
 def to_destroy(s: SetState) -> Left:
-    """Return the sheets that open nothing, or are out of service, and whose destruction is not on record."""
+    """Return the sheets that open nothing, or are out of service, and whose destruction is not on record.
+
+    Not those of an epoch whose credential may live, whatever its status: what people vouched for and nobody looked at,
+    what the target took last, and what owes a rotation, which needs these sheets.
+    """
     found = []
     for epoch in sorted(s.epochs.values(), key=lambda one: one.number):
         gone = s.history.destroyed.get(epoch.epoch_id, frozenset())
@@ -151,15 +163,34 @@ def due_to_destroy(s: SetState) -> Left:
     return tuple(found)
 
 
+def contradicted(s: SetState) -> str:
+    """Say that the target's last word is that it takes a credential whose rotation is owed; empty: it is not."""
+    owed = {epoch_of(s, debt) for debt in s.rotation_debts}
+    taken = [epoch for epoch in s.epochs.values() if epoch.epoch_id in owed and epoch.answered == "accepted"]
+    return "; ".join(
+        f"the target accepted the credential of epoch {epoch.number}, {epoch.accepted_at}, and was not asked since"
+        for epoch in taken
+    )
+
+
 def listed(left: Left) -> str:
     """Name sheets, epoch by epoch."""
     return "; ".join(f"sheets {', '.join(seats)} of epoch {epoch.number}" for epoch, seats in left)
 
 
 def _over(s: SetState, epoch: EpochState) -> tuple[str, ...]:
-    if s.retired or epoch.status is not EpochStatus.GOOD:
+    over = epoch.status is not EpochStatus.GOOD and not _may_be_needed(s, epoch)
+    if over or (s.retired and not owes_rotation(s, epoch.epoch_id)):
         return epoch.seats
     return tuple(epoch.voided)
+
+
+def _may_be_needed(s: SetState, epoch: EpochState) -> bool:
+    accepted = epoch.answered == "accepted" and not epoch.attested_by
+    if accepted or epoch.epoch_id == s.forking:
+        return True
+    owed = (debt for debt in s.debts if debt.kind in (ROTATION, UNPROVEN))
+    return any(epoch_of(s, debt) == epoch.epoch_id for debt in owed)
 
 
 def _check_word(s: SetState, names: tuple[str, ...]) -> None:
@@ -195,6 +226,7 @@ def _out_of_service(s: SetState, how: Retirement, record: Record, *, owed: bool)
     debts = tuple(debt for debt in s.debts if debt.kind != ROTATION)
     if owed and how.attested_by:
         what = f"review the target: that the credential of {s.name} is {how.credential} was attested, not proven"
+        what += f"; {against}" if (against := contradicted(s)) else ""
         opening = s.opening.id if s.opening else ""
         debts = (*debts, Debt(f"{ATTESTED}-{record.seq}", ATTESTED, opening, how.at, REVIEW_DEADLINE_S, what))
     return replace(s, prepared="", applying=False, forking="", debts=debts, retired=how)

@@ -68,6 +68,11 @@ def rotation_of(s: SetState, debt: Debt, epoch_id: str) -> bool:
     return debt.kind == ROTATION and epoch_of(s, debt) == epoch_id
 
 
+def owes_rotation(s: SetState, epoch_id: str) -> bool:
+    """Tell whether an epoch was opened and its rotation is still owed."""
+    return any(rotation_of(s, debt, epoch_id) for debt in s.debts)
+
+
 def good_epoch(s: SetState, epoch_id: str, sheets: Iterable[str]) -> EpochState:
     """Return an epoch that is good, with sheets that are its own and not void.
 

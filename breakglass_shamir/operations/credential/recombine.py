@@ -279,7 +279,14 @@ def _end_use(recorder: Recorder, outcome: str, classification: str) -> str:
     if (purpose, word) in CONTRARY:
         recorder.desk.warn(f"what was declared with the purpose {purpose} is not closed as {word}: it stays {purpose}")
         word = purpose
-    recorder.append(UseEnded(outcome=outcome, classification=word))
+    try:
+        recorder.append(UseEnded(outcome=outcome, classification=word))
+    except (LedgerUnwritable, LedgerBusy) as error:
+        raise type(error)(
+            f"{error}; the credential was opened and its rotation is owed, whatever the ledger says of it by now: keep "
+            "the receipts",
+            hint=error.hint,
+        ) from error
     recorder.desk.say(f"the use has ended: {outcome}")
     return outcome
 

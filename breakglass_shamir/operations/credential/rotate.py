@@ -19,8 +19,10 @@ Rules:
 from dataclasses import replace
 
 from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.life import attesting
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import SetState
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.custody.records.openings import Cancelled, Settled, UseEnded
 from breakglass_shamir.custody.records.words import check_human_text
@@ -98,7 +100,7 @@ def rotate(
         if attest:
             old = opened.quorum.epoch_id == recorder.set_state.source
             new = _prepared(recorder, opened) if old else opened.credential
-            rotation.attest(new, request.officers, request.reason)
+            rotation.attest(new, request.officers, request.reason, brings_old=old)
         elif recorder.set_state.applying:
             rotation.apply(_prepared_or_other(recorder, opened, rotation))
         else:
@@ -149,6 +151,9 @@ def _check(state: SetState, officers: tuple[str, ...], *, attest: bool) -> None:
         raise InvalidInput(
             f"expected {ATTESTING_OFFICERS} different officers who attest", hint="name each with --officer"
         )
+    policy = policies.parse(state.policy_source) if state.policy_source else None
+    if attest and (against := attesting.against(policy, officers)):
+        raise IllegalState(against, hint="name each who attests with --officer")
 
 
 def _start(

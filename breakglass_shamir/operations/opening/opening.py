@@ -259,7 +259,9 @@ def _combine(
         problems.append(Problem("epoch", "; ".join([problem, *interrupted.forks(state, found)])))
     pinned_by = vouching.pinning(found, brought)
     said = _witness(recorder, found, pool, brought)
-    if said.problem:
+    if said.problem and gates.goes_on(state, found.epoch_id, request.purpose):
+        recorder.desk.warn(f"{said.problem}; the rotation that is owed goes on all the same")
+    elif said.problem:
         problems.append(Problem("witness", said.problem))
     stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
     record_overrides(recorder, problems, overrides)

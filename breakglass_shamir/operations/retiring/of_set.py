@@ -144,12 +144,15 @@ def by_word(recorder: Recorder, ending: Ending) -> RetiredSet:
     recorder.require_guarded()
     ending = _checked(recorder.set_state, ending, always=True)
     body = RetiredAttested(reason=ending.reason, credential=ending.word or UNKNOWN, attested_by=ending.officers)
+    against = retire_rules.contradicted(recorder.set_state)
     try:
         recorder.append(body)
     except IllegalState as error:
         _refused(recorder, error)
         raise IllegalState(str(error), hint=error.hint or _WAY_OUT) from error
     recorder.desk.warn("attested, not proven: no quorum was there, and no target was asked")
+    if against:
+        recorder.desk.warn(f"{against}: look at it there before anything is destroyed")
     return result(recorder, "")
 
 

@@ -9,22 +9,34 @@ Rules:
 3. The last receipt is of the last record, so its checkpoint covers the whole log. Where it could not be written,
    ``audit receipt`` writes it again: reading goes on for ever.
 4. Alerts that wait are still delivered afterwards; that they were is recorded no more.
+5. A terminal that has ended keeps nothing: two that hand a set to each other would leave it nowhere. No log tells
+   another one that it has ended; its last receipt does, where people laid it among those of this home.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.crypto import sshsig
+from breakglass_shamir.crypto.proof import FILE_ENDING, LogProof
 from breakglass_shamir.custody.life import retire_rules
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.retirement import TerminalRetired
 from breakglass_shamir.custody.records.words import check_human_text
-from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, LedgerUnwritable
-from breakglass_shamir.ledger.receipt import HeldReceipt
+from breakglass_shamir.errors import BreakglassError, FileExists, IllegalState, InvalidInput, LedgerUnwritable
+from breakglass_shamir.ledger import durable
+from breakglass_shamir.ledger.receipt import FOLDER_NAME, MAX_FILE_BYTES, HeldReceipt, read_text
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.shell import breakglass, word
+
+RECEIPTS = 4096
+"""Files in the home's folder of receipts that are looked at for the end of another log; the newest."""
+
+_END = TerminalRetired.__struct_config__.tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +73,13 @@ class RetiredTerminal:
     passed: tuple[str, ...]
 
 
-def plan(state: LedgerState, passed: Sequence[str] = ()) -> Plan:
+def plan(state: LedgerState, passed: Sequence[str] = (), ended: frozenset[str] = frozenset()) -> Plan:
     """Say what becomes of each set.
 
     Args:
         state: of the ledger.
         passed: sets that people pass by name.
+        ended: ids of other logs that are known to have ended.
 
     Raises:
         UnknownSet: one of them is not here.
@@ -77,17 +90,47 @@ def plan(state: LedgerState, passed: Sequence[str] = ()) -> Plan:
     for name, s in sorted(state.sets.items()):
         if not s.current or name in passed:
             continue
-        keepers, why = retire_rules.keepers(state, s), retire_rules.unfinished(s)
+        every, why = retire_rules.keepers(state, s), retire_rules.unfinished(s)
+        keepers = {log: keeper for log, keeper in every.items() if log not in ended}
         if why:
             open_[name] = why
         elif s.retired:
             retired.append(name)
         elif keepers:
             handed_on[name] = next(iter(sorted(keepers)))
+        elif every:
+            open_[name] = (
+                f"{', '.join(sorted(every.values()))} kept it, and is retired itself: its last receipt is here"
+            )
         else:
             open_[name] = "no other terminal is known to keep it"
     named = tuple(dict.fromkeys(name for name in passed if state.sets[name].current))
     return Plan(handed_on, tuple(retired), named, open_)
+
+
+def ended_elsewhere(state: LedgerState, folder: Path) -> frozenset[str]:
+    """Return the ids of pinned terminals' logs whose last receipt lies in a folder; it verifies, or says nothing."""
+    found = set[str]()
+    for path in _newest(folder):
+        with suppress(OSError, BreakglassError):
+            text = durable.read_plain(path, MAX_FILE_BYTES).decode(errors="replace")
+            if f'"{_END}"'.encode() not in LogProof.from_text(text).extra:
+                continue
+            held = read_text(text)
+            record, pinned = held.parsed(), state.terminals.get(held.log_id.hex())
+            known = pinned is not None and sshsig.public_of_line(pinned.public_key) == held.receipt.terminal_key
+            if known and record is not None and isinstance(record.body, TerminalRetired):
+                found.add(held.log_id.hex())
+    return frozenset(found)
+
+
+def _newest(folder: Path) -> Iterator[Path]:
+    found = list[tuple[int, str]]()
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.name.endswith(FILE_ENDING):
+                found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
+    return (Path(path) for _, path in sorted(found, reverse=True)[:RECEIPTS])
 
 
 def retire(recorder: Recorder, reason: str, out: Path, passed: Sequence[str] = ()) -> RetiredTerminal:
@@ -107,7 +150,7 @@ def retire(recorder: Recorder, reason: str, out: Path, passed: Sequence[str] = (
     said = check_human_text("reason", reason)
     recorder.ledger.catch_up()
     _check_place(out)
-    found = plan(recorder.state, passed)
+    found = plan(recorder.state, passed, ended_elsewhere(recorder.state, recorder.ledger.path.parent / FOLDER_NAME))
     if found.open:
         lines = "".join(f"\n  {name}: {why}" for name, why in found.open.items())
         refused = IllegalState(f"this terminal cannot be retired yet:{lines}", hint=_way_out(found))

@@ -119,11 +119,17 @@ class Rotation:
         read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, printed)
         return new
 
-    def attest(self, new: Credential, officers: tuple[str, ...], reason: str) -> None:
+    def attest(self, new: Credential, officers: tuple[str, ...], reason: str, *, brings_old: bool) -> None:
         """Close a rotation whose old credential nobody can ask about, on the word of officers.
 
+        Args:
+            new: the prepared one.
+            officers: who vouch.
+            reason: how they know.
+            brings_old: whether the quorum that was opened is the old one: then the target is asked about it, too.
+
         Raises:
-            ConnectorError: the target does not accept the new credential.
+            ConnectorError: the target does not accept the new credential, or still accepts the old one.
         """
         state = self.recorder.refresh()
         check = self._attested(officers) or self.prober.ask(self._connector(), new.secret)
@@ -132,6 +138,8 @@ class Rotation:
                 f"expected the target to accept the new credential, got {check.result}: {check.detail}",
                 hint="an old credential can be attested dead only while the new one is accepted",
             )
+        if brings_old:
+            self._require_not_accepted()
         self.recorder.append(Applying(old_epoch_id=state.source, new_epoch_id=state.prepared))
         proofs = (f"new: {check.result}: {check.detail}", f"old: attested dead, not proven: {reason}")
         scope = self._connector().scope
@@ -345,6 +353,17 @@ class Rotation:
             f"the change is left to people: {name} stays open until two officers attest it",
             hint=f"then: {breakglass('rotate', name, options=_ATTESTS)}",
         )
+
+    def _require_not_accepted(self) -> None:
+        """Take nobody's word that the old credential is dead while the target takes it."""
+        if self._connector().by_people:
+            return
+        check = self.prober.ask_everywhere(targets.endpoints_of(self.policy), self.old.secret)
+        if check.result is CheckResult.ACCEPTED:
+            raise ConnectorError(
+                f"the target still accepts the old credential, whoever attests that it is dead: {check.detail}",
+                hint="take it away at the target, or let the connector change it: rotate again with both sets of sheets",
+            )
 
     def _attested(self, officers: tuple[str, ...]) -> Check | None:
         """Take the officers' word that the new credential works where nobody but people can ask."""
