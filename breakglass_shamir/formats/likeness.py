@@ -54,8 +54,6 @@ _SLASH = re.compile(r"[/\\]")
 _PUNCTUATED = -1
 _LINE_GROUPS = LINE_CHARACTERS // GROUP_CHARACTERS
 
-_MOST_LOOKS = 8
-
 _TOKEN = re.compile(r"(?:[^\W_]|\?)+")
 _PARTS = re.compile(r"[^\W\d_]+")
 _BETWEEN_BLANKS = re.compile(r"\S+")
