@@ -90,6 +90,8 @@ input()
 LOOKS = """
 from pathlib import Path
 from breakglass_shamir.operations.drills.one_sheet import look_apart
+from breakglass_shamir.paper.reading import scan
+scan.open_plain = lambda path: path.open("rb")  # which waits for a pipe, here and in the process that looks
 if __name__ == "__main__":
     look_apart({}, "set", [Path("scan.png")])
 """

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def ends_at_once(number: int) -> bool:
 every_signal = pytest.mark.parametrize("number", NUMBERS, ids=name_of)
 
 
-def reveal(stage: Stage, glass: Glass, folder: Path, **facts: int) -> int:
+def reveal(stage: Stage, glass: Glass, folder: Path, **facts: Any) -> int:
     """Have a credential on the screen."""
     pid = stage.play("reveal", glass, folder, secret=SECRET, seconds=60, **facts)
     glass.sees(TRACES[-1])
@@ -80,7 +81,7 @@ def recover_typing(stage: Stage, glass: Glass, folder: Path) -> int:
     return pid
 
 
-def recover_reveal(stage: Stage, glass: Glass, folder: Path, **facts: int) -> int:
+def recover_reveal(stage: Stage, glass: Glass, folder: Path, **facts: Any) -> int:
     """Have the credential on the screen that ``recover.py`` opened."""
     codes = folder / "codes.txt"
     codes.write_text("\n".join([*PLAIN["codes"], *texts(PLAIN, 0, 1)]))
