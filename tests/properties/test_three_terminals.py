@@ -82,7 +82,7 @@ class Lives(RuleBasedStateMachine):
 
     @initialize(
         pinned=st.sets(st.sampled_from(PAIRS), min_size=2),
-        skews=st.tuples(*[st.sampled_from([0, 0, -7200, 7200])] * 3),
+        skews=st.one_of(st.just((0, 0, 0)), st.tuples(*[st.sampled_from([0, 0, -7200, 7200])] * 3)),
     )
     def begin(self, pinned: set[tuple[str, str]], skews: tuple[int, ...]) -> None:
         self.world.begin(pinned, skews)
@@ -152,6 +152,20 @@ class Lives(RuleBasedStateMachine):
                 world.emergency(pair[1], (stale,), PASSED)
             if goes_on:
                 world.emergency(pair[1], (world.alive,), EVERY_GATE)
+
+    @rule(pair=st.sampled_from(PAIRS), known=st.booleans(), through=st.sampled_from(NAMES))
+    def open_what_was_put_back(self, pair: tuple[str, str], known: bool, through: str) -> None:
+        """One terminal rotates, the target is put back, the other opens the old one; then the proof comes, or again."""
+        with living_in(self.world) as world:
+            old = world.alive
+            world.emergency(pair[0], (old,), EVERY_GATE)
+            if known:
+                world.carry(*pair)
+            world.restore(old)
+            world.emergency(pair[1], (old,), EVERY_GATE, prints=False)
+            for source, to in ((pair[0], through), (through, pair[1]), pair):
+                if source != to:
+                    world.carry(source, to)
 
     @rule(data=st.data(), name=terminal, brings=st.booleans())
     def attest(self, data: st.DataObject, name: str, brings: bool) -> None:

@@ -259,6 +259,7 @@ class Terminal:
                 case Succession() if body.predecessor == epoch_id:
                     assert body.level == "proven"
                     assert body.successor not in debt.despite
+                    assert not self._logged_in_since_it_was_put_back(was, epoch_id), "settled, and it lives"
                 case AttestedDead() if body.epoch_id == epoch_id:
                     assert was.epochs[epoch_id].answered != "accepted"
                 case Abandoned() | Rejected() | Opened() | Succession():
@@ -266,6 +267,13 @@ class Terminal:
                     assert self.world.secrets[epoch_id] not in self.world.lived, "given up, and it lived"
                 case _:
                     raise AssertionError(f"a rotation was settled by {body}")
+
+    def _logged_in_since_it_was_put_back(self, was: SetState, epoch_id: str) -> bool:
+        """Tell whether this terminal saw a credential taken that lives again; only clocks that agree can say so."""
+        world = self.world
+        lives = world.put_back and world.living == world.secrets[epoch_id]
+        agree = not any(one.skew_s for one in world.terminals.values())
+        return lives and agree and was.epochs[epoch_id].accepted_at > world.put_back_at
 
 
 class Target(Connector):
@@ -335,6 +343,8 @@ class World:
     put_back: bool = False
     """Whether what lives was brought back from a backup: whoever then destroys its void sheets locks himself out."""
 
+    put_back_at: str = ""
+
     asking: Terminal | None = None
     deaf: bool = False
     fault: str = ""
@@ -377,7 +387,7 @@ class World:
         twin = World(
             self.seconds, self.living, set(self.lived), set(self.changes), set(self.vouched), dict(self.sealed),
             dict(self.secrets), set(self.strangers), set(self.destroyed), {}, list(self.uses),
-            self.put_back,
+            put_back=self.put_back, put_back_at=self.put_back_at,
         )  # fmt: skip
         twin.terminals = {name: one.copy(twin) for name, one in self.terminals.items()}
         return twin
@@ -406,6 +416,7 @@ class World:
     def restore(self, epoch_id: str) -> None:
         """Put the target back from a backup: an older password opens it again."""
         self.living, self.put_back = self.secrets[epoch_id], True
+        self.put_back_at = f"{BEGAN + timedelta(seconds=self.seconds):%Y-%m-%dT%H:%M:%SZ}"
 
     def forge(self, predecessor: str, number: int) -> str:
         """Let a stranger print sheets that call themselves the successor of an epoch."""

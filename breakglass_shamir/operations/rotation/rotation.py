@@ -362,7 +362,7 @@ class Rotation:
         if check.result is CheckResult.ACCEPTED:
             raise ConnectorError(
                 f"the target still accepts the old credential, whoever attests that it is dead: {check.detail}",
-                hint="take it away at the target, or rotate again with both sets of sheets, and let the connector do it",
+                hint="take it away at the target, or rotate again with both sets of sheets: the connector does it",
             )
 
     def _attested(self, officers: tuple[str, ...]) -> Check | None:
