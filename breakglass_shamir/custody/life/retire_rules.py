@@ -18,7 +18,7 @@ Rules:
 from collections.abc import Mapping
 from dataclasses import replace
 
-from breakglass_shamir.custody.life import attesting, opening_rules
+from breakglass_shamir.custody.life import attesting, opening_rules, standing
 from breakglass_shamir.custody.life.lineage_rules import UNPROVEN
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import (
@@ -186,8 +186,9 @@ def _over(s: SetState, epoch: EpochState) -> tuple[str, ...]:
 
 
 def _may_be_needed(s: SetState, epoch: EpochState) -> bool:
-    accepted = epoch.answered == "accepted" and not epoch.attested_by
-    if accepted or epoch.epoch_id == s.forking:
+    links = standing.links_from(s, epoch.epoch_id)
+    dead = epoch.attested_by or any(link.proven and epoch.accepted_at <= link.at for link in links)
+    if (epoch.answered == "accepted" and not dead) or epoch.epoch_id == s.forking:
         return True
     owed = (debt for debt in s.debts if debt.kind in (ROTATION, UNPROVEN))
     return any(epoch_of(s, debt) == epoch.epoch_id for debt in owed)

@@ -35,6 +35,8 @@ BY_PEOPLE = "manual:target-on-the-sheets"
 BUILT_IN_CLASS = "unlisted"
 """Incident class under the built-in policy, which knows no list."""
 
+MAX_DOTS = 200
+"""Full stops in a line: the parser's cost grows with the square of the parts of a key, which a line holds whole."""
 
 _PLACEHOLDERS = {
     "name": "x",
@@ -136,6 +138,9 @@ def _tree(source: str) -> Any:
             raise _invalid([PolicyProblem("", f"line {number}: expected lines that end in LF, got CRLF")])
         if not is_clean(line.replace("\t", " ")):
             raise _invalid([PolicyProblem("", f"line {number}: control or text-direction characters")])
+        if line.count(".") > MAX_DOTS:
+            message = f"line {number}: expected at most {MAX_DOTS} full stops, got more; write a list in several lines"
+            raise _invalid([PolicyProblem("", message)])
     try:
         return _dates_as_text(msgspec.toml.decode(source))
     except RecursionError:
