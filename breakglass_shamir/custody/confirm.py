@@ -57,13 +57,18 @@ def fits(core: Core, share: Share) -> bool:
     return share.kind is core.kind and share.epoch_id == core.epoch_id
 
 
-def confirm(core: Core, options: Options) -> Confirmed | None:
+def confirm(core: Core, options: Options, tries: int = MAX_TRIES) -> Confirmed | None:
     """Find shares that combine to this epoch's key; None when no combination that was tried does.
+
+    Args:
+        core: of the epoch.
+        options: what may stand at each seat, the likeliest first.
+        tries: combinations at most.
 
     Raises:
         DecryptionFailed: shares do combine, but this core is not the one that was printed.
     """
-    for shares in _quorums(core, options):
+    for shares in itertools.islice(_quorums(core, options), tries):
         public = _public_key(core, shares)
         if public is not None:
             return Confirmed(ConfirmedCore(core, public), shares)
@@ -121,12 +126,21 @@ def _over_groups(core: Core, chosen: Sequence[int], options: Options) -> Iterato
 
 
 def _picks(core: Core, number: int, options: Options) -> Iterator[tuple[Share, ...]]:
-    """Yield the ways to satisfy one group: neighbours first, going round, so that each sheet is left out soon."""
+    """Yield the ways to satisfy one group: likely shares, then neighbours first, so that each sheet is left out soon."""
     threshold = core.structure.groups[number - 1].threshold
     seats = sorted(seat for seat in options if seat[0] == number)
-    rounds = [tuple(sorted((seats * 2)[i : i + threshold])) for i in range(len(seats))]
-    seen: set[tuple[Seat, ...]] = set()
-    for chosen in itertools.chain(rounds, itertools.combinations(seats, threshold)):
-        if chosen not in seen:
-            seen.add(chosen)
-            yield from itertools.product(*(options[seat] for seat in chosen))
+    rounds = dict.fromkeys(tuple(sorted((seats * 2)[i : i + threshold])) for i in range(len(seats)))
+    for total in range(sum(len(options[seat]) - 1 for seat in seats) + 1):
+        others = (chosen for chosen in itertools.combinations(seats, threshold) if chosen not in rounds)
+        for chosen in itertools.chain(rounds, others):
+            yield from _with_sum([options[seat] for seat in chosen], total)
+
+
+def _with_sum(lists: Sequence[Sequence[Share]], total: int) -> Iterator[tuple[Share, ...]]:
+    """Yield one of each list, so that the places at which they stand add up to a total."""
+    if len(lists) == 1:
+        yield from ((one,) for one in lists[0][total : total + 1])
+        return
+    for place in range(min(total, len(lists[0]) - 1) + 1):
+        for rest in _with_sum(lists[1:], total - place):
+            yield (lists[0][place], *rest)

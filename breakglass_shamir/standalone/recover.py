@@ -73,10 +73,14 @@ EXIT_DONE, EXIT_USAGE, EXIT_SHARES, EXIT_RECORD, EXIT_INTERRUPTED = 0, 2, 4, 5, 
 
 MAX_TRIES = 2000
 """Quorums tried without an envelope before giving up."""
+MAX_CORES = 64
+"""Cores that typed lines may mean where a line that checks is wrong."""
 MAX_HELD = 1000
 """Shares held at a time."""
 MAX_INPUT_CHARACTERS = 4000
 """Length of one line of input; the longest code has about 1240."""
+FEWEST_CODE_CHARACTERS = 60
+"""No code is shorter, and a typed line is."""
 
 LIVE, DRILL = 1, 2
 KIND_NAMES = {LIVE: "live", DRILL: "drill"}
@@ -167,6 +171,65 @@ def read_line(typed: str) -> tuple[str, int | None]:
         weight = weight << 1 ^ (0x25 if weight & 16 else 0)
         number ^= multiply32(weight, VALUES[symbol])
     return body, number
+
+
+SCANNER_KEYBOARDS = (
+    ("German, Austrian, Swiss French", "YZ ZY :Ö /-"),
+    ("Swiss German", "YZ ZY :É /-"),
+    ("Hungarian", "YZ ZY :É /- 0Ö"),
+    ("Croatian, Slovenian, Serbian in Latin letters", "YZ ZY :Č /-"),
+    ("Polish typist's", "YZ ZY :Ł /-"),
+    ("Albanian", "YZ ZY :Ë"),
+    ("Czech", 'YZ ZY :" /- 1+ 2Ě 3Š 4Č 5Ř 6Ž 7Ý 8Á 9Í 0É'),
+    ("Slovak", 'YZ ZY :" /- 1+ 2Ľ 3Š 4Č 5Ť 6Ž 7Ý 8Á 9Í 0É'),
+    ("French", "QA AQ WZ ZW :M M? M, /! 1& 2É 3\" 4' 5( 6- 7È 8_ 9Ç 0À"),
+    ("Belgian", "QA AQ WZ ZW :M M? M, /= 1& 2É 3\" 4' 5( 6§ 7È 8! 9Ç 0À"),
+    ("Spanish, Latin American", ":Ñ /-"),
+    ("Italian, Portuguese", ":Ç /-"),
+    ("Brazilian", ":Ç /;"),
+    ("Swedish, Finnish, Estonian", ":Ö /-"),
+    ("Norwegian", ":Ø /-"),
+    ("Danish, Faroese", ":Æ /-"),
+    ("Icelandic", ":Æ /Þ"),
+    ("Dutch", ":± /-"),
+    ("Turkish", ":Ş /."),
+    ("Turkish F", "QF WG EĞ RI TO YD UR IN OH AU Sİ DE FA GÜ HT JK KM :Y ZJ XÖ CV VC BÇ NZ MS /,"),
+    ("Japanese", ":+"),
+    ("Lithuanian", "1Ą 2Č 3Ę 4Ė 5Į 6Š 7Ų 8Ū 9„ 0“"),
+    ("Dvorak", "Q\" W< E> RP TY YF UG IC OR PL SO DE FU GI HD JH KT LN :S Z: XQ CJ VK BX NB Q' W, E. Z; /Z"),
+    ("Colemak", "EF RP TG YJ UL IU OY P: SR DS FT GD JN KE LI :O NK P;"),
+    ("Workman", "WD ER RW TB YJ UF IU OP P: DH FT HY JN KE LO :I CM VC BV NK ML P;"),
+    ("Neo", "QX WV EL RC TW YK UH IG OF PQ AU SI DA FE GO HS JN KR LT :D ZÜ XÖ CÄ VP BZ NB /J"),
+    ("Russian", "QЙ WЦ EУ RК TЕ YН UГ IШ OЩ PЗ AФ SЫ DВ FА GП HР JО KЛ LД :Ж ZЯ XЧ CС VМ BИ NТ MЬ /."),
+    ("Ukrainian", "QЙ WЦ EУ RК TЕ YН UГ IШ OЩ PЗ AФ SІ DВ FА GП HР JО KЛ LД :Ж ZЯ XЧ CС VМ BИ NТ MЬ /."),
+    ("Bulgarian", "Q, WУ EЕ RИ TШ YЩ UК IС OД PЗ AЬ SЯ DА FО GЖ HГ JТ KН LВ :М ZЮ XЙ CЪ VЭ BФ NХ MП QЫ AЍ /Б"),
+    ("Serbian", "QЉ WЊ EЕ RР TТ YЗ UУ IИ OО PП AА SС DД FФ GГ HХ JЈ KК LЛ :Ч ZЖ XЏ CЦ VВ BБ NН MМ /-"),
+)
+"""Keyboards by name, as pairs: what the US layout has on a key, and what they have there."""
+
+
+def undone(text: str, pairs: str) -> str | None:
+    """Return the code that a scanner meant, whose keys a keyboard made into this text; None where it made none."""
+    back = {pair[1]: pair[0] for pair in reversed(pairs.split())}
+    moved = {pair[0] for pair in pairs.split()}
+    meant = ""
+    for c in text.strip(WHITE_SPACE):
+        upper = c.upper() if len(c.upper()) == 1 else c
+        if upper not in back and upper in moved:
+            return None
+        meant += back.get(upper, upper)
+    return meant if meant.isascii() and meant[:5] in {SHARE_PREFIX, ENVELOPE_PREFIX} else None
+
+
+def from_keyboards(text: str) -> dict[str, list[str]]:
+    """Return what a scanner may have meant, and on which keyboards; nothing for a text that stands as it is."""
+    meant: dict[str, list[str]] = {}
+    if len(text) >= FEWEST_CODE_CHARACTERS and text[:5].upper() not in {SHARE_PREFIX, ENVELOPE_PREFIX}:
+        for name, pairs in SCANNER_KEYBOARDS:
+            code = undone(text, pairs)
+            if code is not None:
+                meant.setdefault(code, []).append(name)
+    return meant
 
 
 def multiply32(a: int, b: int) -> int:
@@ -288,6 +351,7 @@ def correct(word: bytearray, syndromes: Sequence[int], locator: Sequence[int]) -
 
 SHARE_PREFIX = "BGS1:"
 SHARE_CHARACTERS = 96
+SHARE_LINES = 4
 SHARE_BYTES = 43
 SURE_SPARE_BYTES = 2
 """A reading with fewer spare parity bytes is provisional."""
@@ -351,11 +415,17 @@ def parse_share(data: bytes) -> Share:
 
 
 def possible_shares(symbols: str) -> Iterator[Share]:
-    """Yield what a badly damaged share may be: each remaining character in turn counts as unreadable."""
-    for i in range(-1, len(symbols)):
-        damaged = symbols if i < 0 else symbols[:i] + "?" + symbols[i + 1 :]
+    """Yield what a badly damaged share may be, each line and each character in turn counting as unreadable.
+
+    This is the relaxed reading. A line that checks may be wrong all the same, so what checks does not count here.
+    """
+    lines = [symbols[i : i + LINE_CHARACTERS] for i in range(0, SHARE_CHARACTERS, LINE_CHARACTERS)]
+    lost = ["".join([*lines[:n], LOST_LINE, *lines[n + 1 :]]) for n in range(len(lines))]
+    words = [symbols, *lost]
+    words += [word[:i] + "?" + word[i + 1 :] for word in (symbols, *lost) for i in range(SHARE_CHARACTERS)]
+    for word in dict.fromkeys(words):
         try:
-            yield read_share(damaged).share
+            yield read_share(word).share
         except Refused:
             continue
 
@@ -851,6 +921,25 @@ Batches = dict[tuple[int, str], dict[int, Code]]
 """Codes of envelopes that are not complete yet, by number of codes and hash, then by index."""
 
 
+def is_certain(text: str) -> bool:
+    """Tell whether a code proves itself: a share of which nothing is repaired, an envelope that holds."""
+    try:
+        if text[:5] == SHARE_PREFIX:
+            return not read_share(share_symbols(text)).repaired
+        code = read_code(text)
+        return code.count == 1 and bool(parse_envelope(code.piece))
+    except Refused:
+        return False
+
+
+def is_part(text: str) -> bool:
+    """Tell whether this is one code of several of an envelope, as far as it can be told alone."""
+    try:
+        return text[:5] == ENVELOPE_PREFIX and read_code(text).count > 1
+    except Refused:
+        return False
+
+
 def collect(batches: Batches, code: Code) -> bytes | None:
     """Take one code; return the joined bytes once its envelope is complete. The last reading of a code counts."""
     batch = batches.setdefault((code.count, code.hash4), {})
@@ -890,14 +979,8 @@ def read_core_lines(lines: Sequence[str], checked: Iterable[int] = ()) -> bytes:
 
 def repair_core(received: bytes, erased: set[int], padding: int, kept: dict[int, bytes]) -> bytes | None:
     """Repair all blocks, taking ``padding`` zero bytes at the end for granted; None where that does not hold."""
-    total = len(received) - padding
-    blocks = math.ceil(total / CODEWORD_BYTES_MAX)
-    if total <= PARITY_BYTES * blocks or any(received[total:]):
-        return None
-    size = math.ceil((total - PARITY_BYTES * blocks) / blocks) + PARITY_BYTES
     data = whole = b""
-    for start in range(0, total, size):
-        end = min(start + size, total)
+    for start, end in pieces_of(received, padding):
         try:
             word, _ = repair(received[start:end], [i - start for i in sorted(erased) if start <= i < end])
         except Refused:
@@ -907,7 +990,71 @@ def repair_core(received: bytes, erased: set[int], padding: int, kept: dict[int,
     whole += bytes(padding)
     if any(whole[i * LINE_BYTES : (i + 1) * LINE_BYTES] != line for i, line in kept.items()):
         return None
-    return data[2:] if int.from_bytes(data[:2], "big") == len(data) - 2 else None
+    return content_of(data)
+
+
+def pieces_of(received: bytes, padding: int) -> list[tuple[int, int]]:
+    """Return where each block begins and ends; nothing where the last bytes are no padding."""
+    total = len(received) - padding
+    blocks = math.ceil(total / CODEWORD_BYTES_MAX)
+    if total <= PARITY_BYTES * blocks or any(received[total:]):
+        return []
+    size = math.ceil((total - PARITY_BYTES * blocks) / blocks) + PARITY_BYTES
+    return [(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def content_of(data: bytes) -> bytes | None:
+    """Take the length off the front; None where it is not the length of what follows."""
+    return data[2:] if len(data) >= 2 and int.from_bytes(data[:2], "big") == len(data) - 2 else None
+
+
+def possible_cores(lines: Sequence[str]) -> list[tuple[Core, list[int]]]:
+    """Return what the typed lines of a core may mean, with the numbers of the lines that then are wrong.
+
+    This is the relaxed reading: each line in turn counts as lost in each block, whether it checks or not.
+    """
+    found: dict[bytes, tuple[Core, list[int]]] = {}
+    for rows in (list(lines), [*lines, LOST_LINE]):
+        if not lines or len(rows) > CORE_LINES_MAX:
+            continue
+        received, erased = decode_damaged("".join(rows))
+        for padding in range(LINE_BYTES):
+            for words in itertools.product(*blocks_of(received, set(erased), padding)):
+                data = content_of(b"".join(word[:-PARITY_BYTES] for word in words))
+                try:
+                    core = parse_core(data) if data else None
+                except Refused:
+                    continue
+                if data and core and data not in found:
+                    found[data] = (core, differing(rows, b"".join(words) + bytes(padding)))
+                if len(found) == MAX_CORES:
+                    return list(found.values())
+    return list(found.values())
+
+
+def blocks_of(received: bytes, erased: set[int], padding: int) -> list[list[bytes]]:
+    """Return what each block may be; one empty list where there is none."""
+    blocks = []
+    for start, end in pieces_of(received, padding):
+        words: dict[bytes, None] = {}
+        for row in (None, *range(start // LINE_BYTES, (end - 1) // LINE_BYTES + 1)):
+            gone = erased if row is None else erased | set(range(row * LINE_BYTES, (row + 1) * LINE_BYTES))
+            try:
+                word, _ = repair(received[start:end], [i - start for i in sorted(gone) if start <= i < end])
+            except Refused:
+                continue
+            words[word] = None
+        if not words:
+            return [[]]
+        blocks.append(list(words))
+    return blocks or [[]]
+
+
+def differing(rows: Sequence[str], whole: bytes) -> list[int]:
+    """Return the numbers of the lines that were typed, and mean something else."""
+    right = encode32(whole)
+    pairs = [(row, right[i * LINE_CHARACTERS : (i + 1) * LINE_CHARACTERS]) for i, row in enumerate(rows)]
+    return [number for number, (row, line) in enumerate(pairs, FIRST_CORE_LINE) if row not in {line, LOST_LINE}]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1030,17 +1177,38 @@ def complete_groups(core: Core, seats: Seats) -> list[int]:
     return [group for group, size in enumerate(core.groups, 1) if taken.count(group) >= size[0]]
 
 
+def is_complete(core: Core, seats: Seats) -> bool:
+    """Tell whether a quorum may be there."""
+    return len(complete_groups(core, seats)) >= core.group_threshold
+
+
 def quorums(core: Core, seats: Seats) -> Iterator[list[list[Share]]]:
-    """Yield every quorum, group by group: the lowest groups and members first."""
+    """Yield every quorum, group by group: likely shares first, then the lowest groups and members."""
     choices: dict[int, list[list[Share]]] = {}
     for group in complete_groups(core, seats):
         places = sorted(seat for seat in seats if seat[0] == group)
-        subsets = itertools.combinations(places, core.groups[group - 1][0])
-        filled = (list(shares) for subset in subsets for shares in itertools.product(*(seats[s] for s in subset)))
+        most = sum(len(seats[place]) - 1 for place in places)
+        filled = (
+            shares
+            for total in range(most + 1)
+            for subset in itertools.combinations(places, core.groups[group - 1][0])
+            for shares in with_sum([seats[place] for place in subset], total)
+        )
         choices[group] = list(itertools.islice(filled, MAX_TRIES))
     for groups in itertools.combinations(sorted(choices), core.group_threshold):
-        for quorum in itertools.product(*(choices[group] for group in groups)):
-            yield list(quorum)
+        picks = [choices[group] for group in groups]
+        for total in range(sum(len(pick) - 1 for pick in picks) + 1):
+            yield from with_sum(picks, total)
+
+
+def with_sum(lists: Sequence[list[Any]], total: int) -> Iterator[list[Any]]:
+    """Yield one of each list, so that the places at which they stand add up to a total."""
+    if len(lists) == 1:
+        yield from ([one] for one in lists[0][total : total + 1])
+        return
+    for place in range(min(total, len(lists[0]) - 1) + 1):
+        for rest in with_sum(lists[1:], total - place):
+            yield [lists[0][place], *rest]
 
 
 def group_secret(core: Core, shares: Sequence[Share]) -> bytes:
@@ -1057,11 +1225,11 @@ def master_of(core: Core, quorum: Sequence[Sequence[Share]]) -> bytes:
     return secrets[0][1] if core.group_threshold == 1 else combine(core.group_threshold, secrets)
 
 
-def open_epoch(core: Core, envelope: Envelope | None, seats: Seats) -> Opened:
+def open_epoch(core: Core, envelope: Envelope | None, seats: Seats, tries: int = MAX_TRIES) -> Opened:
     """Combine, confirm, decrypt. Nothing is decrypted before the master derives the epoch id."""
-    if len(complete_groups(core, seats)) < core.group_threshold:
+    if not is_complete(core, seats):
         raise Refused("insufficient-shares", "no quorum yet")
-    for quorum in itertools.islice(quorums(core, seats), MAX_TRIES):
+    for quorum in itertools.islice(quorums(core, seats), tries):
         master = master_of(core, quorum)
         seed = hkdf(master, core.kind, b"set key")
         public = public_key(seed)
@@ -1125,6 +1293,12 @@ class Epoch:
 
     core: Core
     envelopes: list[Envelope] = dataclasses.field(default_factory=list)
+    guesses: list[tuple[Core, list[int]]] = dataclasses.field(default_factory=list)
+    """What damaged lines of the core may mean, with the lines that then are wrong; nothing else is known of it."""
+
+    def cores(self) -> list[tuple[Core, list[int]]]:
+        """Return what to open, the likeliest first."""
+        return self.guesses or [(self.core, [])]
 
     @property
     def envelope(self) -> Envelope | None:
@@ -1146,16 +1320,39 @@ class Session:
         self.core_lines: dict[int, str] = {}
         self.checked: set[int] = set()
         """Numbers of the lines of the core that their check characters prove."""
+        self.guessed: tuple[list[str], set[int]] | None = None
+        """The lines of a core whose possible meanings are held already."""
         self.last_line = 0
+        self.keyboards: set[str] = set()
+        """Keyboards of which one is proven to be this machine's."""
 
     def take(self, line: str) -> None:
         """Answer one line of input."""
-        text = line.strip(WHITE_SPACE)
-        typed = text[:5].upper() not in {SHARE_PREFIX, ENVELOPE_PREFIX}
+        text = line.strip(WHITE_SPACE)[:MAX_INPUT_CHARACTERS]
+        meant = from_keyboards(text)
+        typed = not meant and text[:5].upper() not in {SHARE_PREFIX, ENVELOPE_PREFIX}
         if not text or not typed:
             self.finish_lines()
-        if text:
-            self.attempt(self.take_typed if typed else self.take_code, text[:MAX_INPUT_CHARACTERS])
+        if meant:
+            self.attempt(lambda _: self.take_code(self.right_keyboard(meant)), text)
+        elif text:
+            self.attempt(self.take_typed if typed else self.take_code, text)
+
+    def right_keyboard(self, meant: dict[str, list[str]]) -> str:
+        """Return the one code that a scanner meant; refuse where that is not certain."""
+        sure = {code: names for code, names in meant.items() if is_certain(code)}
+        if not sure:
+            sure = {code: names for code, names in meant.items() if self.keyboards & {*names} and is_part(code)}
+        if len(sure) == 1:
+            ((code, names),) = sure.items()
+            self.keyboards = self.keyboards & {*names} or {*names}
+            self.say(
+                f"this machine's keyboard is set to another layout than the scanner ({' or '.join(names)}): undone"
+            )
+            return code
+        names = [name for each in meant.values() for name in each]
+        raise Refused("malformed-text", f"a code, scanned on another keyboard ({' or '.join(names)}), and which is not "
+                      "certain: scan a share code first, or set scanner and machine to the US layout")  # fmt: skip
 
     def attempt(self, step: Callable[[str], None], text: str) -> None:
         """Take a step; a refusal is an answer, not an end."""
@@ -1220,9 +1417,13 @@ class Session:
 
     def seats(self, epoch: Epoch) -> Seats:
         """Return who may sit where."""
+        return self.seats_in(epoch.core, epoch.envelope)
+
+    def seats_in(self, core: Core, envelope: Envelope | None) -> Seats:
+        """Return who may sit where in a core, whoever was read for certain first."""
         seats: Seats = {}
-        for held in self.held:
-            for share in held.stands_for(epoch.core, epoch.envelope):
+        for held in sorted(self.held, key=lambda held: held.sure is None):
+            for share in held.stands_for(core, envelope):
                 seats.setdefault(share.seat, []).append(share)
         return seats
 
@@ -1250,7 +1451,7 @@ class Session:
             both = " and ".join(each.sha256 for each in epoch.envelopes)
             text = f"integrity error: two valid envelopes of one epoch, SHA-256 {both}; find out which is right"
             raise Refused("envelope-conflict", f"{text} and start again with --envelope SHA256")
-        epoch.core = envelope.core
+        epoch.core, epoch.guesses = envelope.core, []
         self.review(epoch)
 
     def take_core(self, core: Core, words: str) -> Epoch:
@@ -1301,7 +1502,8 @@ class Session:
         if number < FIRST_CORE_LINE:
             held, together = self.share_lines, {**self.share_lines, number: symbols}
             again = number == 1 and held.get(1, symbols) not in {symbols, LOST_LINE} and len(held) > 1
-            if again or (share_is_sure(held) and not share_is_sure(together)):
+            next_began = number < SHARE_LINES and share_is_sure(held) and not share_is_sure(together)
+            if again or next_began:
                 self.finish_share()
             self.share_lines[number] = symbols
             self.last_line = number
@@ -1319,7 +1521,7 @@ class Session:
         """Hand over what was typed so far: no more lines of it will come."""
         self.finish_share()
         if self.core_lines:
-            self.finish_core()
+            self.finish_core(ended=True)
 
     def finish_share(self) -> None:
         """Hand over the share being typed, with lost lines where none was typed."""
@@ -1329,14 +1531,15 @@ class Session:
         elif lines:
             self.say("fewer than three of the four lines of a share; left out")
 
-    def finish_core(self) -> None:
-        """Read the core being typed; keep its lines where that fails."""
+    def finish_core(self, *, ended: bool = False) -> None:
+        """Read the core being typed; keep its lines where that fails, and once they ended what they may mean."""
         lines = [self.core_lines.get(n, LOST_LINE) for n in range(FIRST_CORE_LINE, max(self.core_lines) + 1)]
         try:
             core = parse_core(read_core_lines(lines, self.checked))
         except Refused as refusal:
-            lost = [n for n, line in enumerate(lines, FIRST_CORE_LINE) if line == LOST_LINE]
-            self.say(f"{refusal}; missing lines of the core: {listed(lost)}; type these, or any in doubt, again")
+            if not (ended and self.guess_core(lines)):
+                lost = [n for n, line in enumerate(lines, FIRST_CORE_LINE) if line == LOST_LINE]
+                self.say(f"{refusal}; missing lines of the core: {listed(lost)}; type these, or any in doubt, again")
             return
         self.core_lines, self.checked, self.last_line = {}, set(), 0
         try:
@@ -1345,15 +1548,35 @@ class Session:
             self.say(str(refusal))
             return
         if not epoch.envelopes:
-            epoch.core = core
+            epoch.core, epoch.guesses = core, []
             self.review(epoch)
+
+    def guess_core(self, lines: list[str]) -> bool:
+        """Hold what damaged lines of a core may mean, until a quorum opens one; False where they mean nothing."""
+        if self.guessed == (lines, self.checked):
+            return True
+        guesses = [guess for guess in possible_cores(lines) if guess[0].kind == LIVE]
+        if not guesses:
+            return False
+        self.guessed = (lines, set(self.checked))
+        epoch_ids = dict.fromkeys(core.epoch_id for core, _ in guesses)
+        for epoch_id in reversed(list(epoch_ids)):
+            mine = [guess for guess in guesses if guess[0].epoch_id == epoch_id]
+            known = self.epochs.pop(epoch_id, None)
+            self.epochs[epoch_id] = known if known and not known.guesses else Epoch(mine[0][0], guesses=mine)
+        self.say("the lines of the core do not hold together as they were typed, one that checks may be wrong; "
+                 f"{len(guesses)} reading{'' if len(guesses) == 1 else 's'} will be tried when the quorum is complete, "
+                 "or type any line again")  # fmt: skip
+        self.review(self.epochs[guesses[0][0].epoch_id])
+        return True
 
     # Opening
 
     def ready(self) -> Epoch | None:
         """Return the epoch that has a quorum: the current one first."""
         for epoch in reversed(list(self.epochs.values())):
-            complete = len(complete_groups(epoch.core, self.seats(epoch))) >= epoch.core.group_threshold
+            cores = [core for core, _ in epoch.cores()]
+            complete = any(is_complete(core, self.seats_in(core, epoch.envelope)) for core in cores)
             if complete and len(epoch.envelopes) < 2:
                 return epoch
         return None
@@ -1366,7 +1589,24 @@ class Session:
             self.status()
             failure = "insufficient-shares" if self.epochs else "missing-envelope"
             raise Refused(failure, "no quorum yet, nothing was opened")
-        return open_epoch(epoch.core, epoch.envelope, self.seats(epoch))
+        return self.open_first(epoch)
+
+    def open_first(self, epoch: Epoch) -> Opened:
+        """Open the first core of an epoch that opens: a bare one has a share of the tries, at least one."""
+        found = epoch.cores()
+        last = Refused("unconfirmed-master", "these shares do not combine to this epoch's key")
+        for core, wrong in found:
+            try:
+                opened = open_epoch(core, epoch.envelope, self.seats_in(core, epoch.envelope), MAX_TRIES // len(found))
+            except Refused as refusal:
+                if refusal.failure not in {"unconfirmed-master", "decryption-failed", "insufficient-shares"}:
+                    raise
+                last = last if last.failure == "decryption-failed" else refusal
+                continue
+            if wrong:
+                self.say(f"wrong as it was typed, and read otherwise: line {listed(wrong)} of the core")
+            return opened
+        raise last
 
     def status(self) -> None:
         """Say where the session stands."""
@@ -1386,7 +1626,8 @@ def read_numbered(body: str) -> tuple[str, int | None]:
         if proven == int(plain[:digits]):
             return symbols, proven
     if any(symbol not in VALUES and symbol != "?" for symbol in plain) or not 16 <= len(plain) <= 34:
-        hint = "; set scanner and keyboard to the US layout" if body[:4].upper() in {"BGS1", "BGE1"} else ""
+        coded = PREFIXES.search(body) or body[:4].upper() in {"BGS1", "BGE1"}
+        hint = "; set scanner and keyboard to the US layout" if coded else ""
         raise Refused("malformed-text", f"not ours{hint}")
     if len(plain) != LINE_CHARACTERS + 1:
         raise Refused("malformed-text", f"{len(plain)} characters: a typed line has 24 and its check character")

@@ -176,7 +176,10 @@ LEAVES_OUT = {"mixed-shares", "share-mismatch", "malformed-text", "duplicate-sha
 """Failures of one share. The strict procedure stops there; the program names it, leaves it out, and goes on."""
 
 
-@pytest.mark.parametrize("vector", vectors_of("openings"), ids=lambda v: v["name"])
+OPEN = [vector for vector in vectors_of("openings") if vector["operation"] == "open"]
+
+
+@pytest.mark.parametrize("vector", OPEN, ids=lambda v: v["name"])
 def test_every_opening_of_the_vectors(vector: Vector) -> None:
     answers: list[str] = []
     session = program.Session(answers.append)
@@ -271,6 +274,39 @@ def test_without_an_envelope_the_epoch_id_finds_it(tmp_path: Path) -> None:
     vector = next(v for v in vectors_of("shares") if v["operation"] == "find-share")
     lines = [f"{i}: {line or '?'}" for i, line in enumerate(vector["input"]["lines"], 1)] + [""]
     assert recover(tmp_path, [*PLAIN["core_lines"], *lines, *texts(PLAIN, 0)])[:2] == (0, secret_of(PLAIN))
+
+
+def input_of(operation: str, name: str) -> Vector:
+    given: Vector = next(v["input"] for v in vectors_of("openings") if (v["operation"], v["name"]) == (operation, name))
+    return given
+
+
+def test_a_line_that_checks_and_is_wrong_blocks_nothing_and_is_named(tmp_path: Path) -> None:
+    given = input_of("open-typed", "a line of the core and one of a share wrong")
+    lines = [line for share in given["share_lines"] for line in (*share, "")]
+    status, output, answers = recover(tmp_path, [*lines, *given["core_lines"], ""])
+    assert (status, output) == (0, secret_of(PLAIN)), answers
+    assert "wrong as it was typed, and read otherwise: line 9 of the core" in answers
+
+
+def test_a_line_of_the_core_may_be_typed_again_after_it_was_guessed_at(tmp_path: Path) -> None:
+    given = input_of("open-typed", "a line of the core wrong")
+    shares = [line for share in given["share_lines"] for line in (*share, "")]
+    right = PLAIN["core_lines"][2]
+    status, output, answers = recover(tmp_path, [*shares, *given["core_lines"], "", f"7: {right}"])
+    assert (status, output) == (0, secret_of(PLAIN)), answers
+    assert "accepted: core without an envelope" in answers
+    assert "read otherwise" not in answers
+
+
+def test_a_scanner_on_another_keyboard_is_undone_and_the_keyboard_named(tmp_path: Path) -> None:
+    vectors = {v["name"]: v["input"]["texts"] for v in vectors_of("scans")}
+    swapped = vectors["share and envelopes, German, Austrian, Swiss French"]
+    status, output, answers = recover(tmp_path, [swapped[0], swapped[1], PLAIN["shares"][0]["text"]])
+    assert (status, output) == (0, secret_of(PLAIN)), answers
+    assert "another layout than the scanner (German, Austrian, Swiss French): undone" in answers
+    _, _, answers = recover(tmp_path / "other", vectors["codes of an envelope before any that proves the keyboard"])
+    assert "and which is not certain: scan a share code first, or set scanner and machine to the US layout" in answers
 
 
 def test_a_polluted_pool_opens_and_every_stray_is_named(tmp_path: Path) -> None:
@@ -668,8 +704,37 @@ def read_share(symbols: str) -> Vector:
 
 def find_share(given: Vector) -> Vector:
     options = program.possible_shares("".join(read_lines(given["lines"])))
-    (found,) = {share_bytes(s) for s in options if program.commitment_of(s).hex() == given["commitment"]}
-    return {"bytes": found}
+    found = {share_bytes(s) for s in options if program.commitment_of(s).hex() == given["commitment"]}
+    if not found:
+        raise program.Refused("malformed-text", "no reading matches")
+    (only,) = found
+    return {"bytes": only}
+
+
+def core_bytes(core: program.Core) -> bytes:
+    return core.header + len(core.ciphertext).to_bytes(2, "big") + core.ciphertext
+
+
+def read_possible_cores(given: Vector) -> Vector:
+    return {"cores": [core_bytes(core).hex() for core, _ in program.possible_cores(read_lines(given["lines"]))]}
+
+
+def read_scanned(given: Vector) -> Vector:
+    session = program.Session(lambda text: None)
+    meant = [(text, program.from_keyboards(text.strip())) for text in given["texts"]]
+    return {"codes": [session.right_keyboard(codes) if codes else text for text, codes in meant]}
+
+
+def open_typed(given: Vector) -> Vector:
+    session = program.Session(lambda text: None)
+    for lines in (given.get("codes", []), *given["share_lines"], given.get("core_lines", [])):
+        for line in (*lines, ""):
+            session.take(line)
+    opened = session.open()
+    secret = opened.credential.secret.hex()
+    (epoch,) = (epoch for epoch in EPOCHS.values() if epoch["epoch_id"] == opened.core.epoch_id.hex())
+    assert secret == epoch["credential"]["secret"]
+    return {"plaintext": epoch["plaintext"]}
 
 
 def read_envelope(given: Vector) -> Vector:
@@ -752,6 +817,9 @@ OPERATIONS: dict[str, Callable[[Vector], Vector]] = {
     "read-envelope": read_envelope,
     "read-envelopes": read_envelopes,
     "read-core-lines": read_core_lines,
+    "read-possible-cores": read_possible_cores,
+    "read-scanned": read_scanned,
+    "open-typed": open_typed,
     "check-share": check_share,
     "read-credential": read_credential,
 }
@@ -760,7 +828,7 @@ OPERATIONS: dict[str, Callable[[Vector], Vector]] = {
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_vector_of_an_operation(operation: str) -> None:
     """Compare each vector's output, or the id of its failure."""
-    every = [v for file in (*STEPS, "likeness") for v in vectors_of(file)]
+    every = [v for file in (*STEPS, "likeness", "scans", "openings") for v in vectors_of(file)]
     mine = [vector for vector in every if vector["operation"] == operation]
     assert mine
     for vector in mine:

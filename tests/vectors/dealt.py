@@ -186,6 +186,15 @@ def bad(name: str, operation: str, given: Vector, error: str) -> Vector:
     return {"name": name, "operation": operation, "input": given, "error": error}
 
 
+def wrong_but_checks(line: str, number: int) -> str:
+    """Return a typed line with its first 14 characters or so wrong, and its check character right for them."""
+    row, printed = text.read_line(line)[0], line[-1]
+    front = "".join(map(other_symbol, row[:13]))
+    rows = [front + last + row[14:] for last in text.ALPHABET]
+    changed = next(each for each in rows if text.check_character(each, number) == printed)
+    return f"{text.group(changed)}  {printed}"
+
+
 def other_symbol(symbol: str) -> str:
     """Return a symbol that differs in its highest and its lowest bit."""
     return text.ALPHABET[text.ALPHABET.index(symbol) ^ 21]

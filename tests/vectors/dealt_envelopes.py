@@ -4,12 +4,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dealt import Epoch, Vector, bad, facts_of, good, other_symbol
+from dealt import Epoch, Vector, bad, facts_of, good, other_symbol, wrong_but_checks
 
 from breakglass_shamir.crypto import keys
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.formats import text
-from breakglass_shamir.formats.core import MAX_LINES
+from breakglass_shamir.formats.core import FIRST_LINE, MAX_LINES, relaxed_from_lines
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.hygiene import Secret
@@ -243,6 +243,7 @@ def _core_lines(epochs: list[Epoch]) -> Iterator[Vector]:
     padded[-1] = f"{text.group(row)}  {text.check_character(row, 4 + len(padded))}"
     yield bad("padding that is not zero", kind, {"lines": padded}, "malformed-text")
     yield from _changed_lines(epochs[0], kind)
+    yield from _possible_cores(epochs)
 
 
 def _changed_lines(epoch: Epoch, kind: str) -> Iterator[Vector]:
@@ -261,6 +262,37 @@ def _changed_lines(epoch: Epoch, kind: str) -> Iterator[Vector]:
                 yield good(what, kind, {"lines": lines}, output)
             else:
                 yield bad(what, kind, {"lines": lines}, "malformed-text")
+
+
+def _possible_cores(epochs: list[Epoch]) -> Iterator[Vector]:
+    """What typed lines may mean when one is wrong although it checks."""
+    kind = "read-possible-cores"
+
+    def told(name: str, lines: list[str | None], core: bytes | None) -> Vector:
+        rows = {n: text.read_line(line)[0] for n, line in enumerate(lines, FIRST_LINE) if line is not None}
+        found = [each.to_bytes() for each in relaxed_from_lines(rows)]
+        assert core is None or core in found, name
+        return good(name, kind, {"lines": [*lines]}, {"cores": [each.hex() for each in found]})
+
+    for epoch in (epochs[0], epochs[2], epochs[10]):
+        whole: list[str | None] = list(epoch.core.to_lines())
+        core = epoch.core.to_bytes()
+        for index in sorted({0, 1, len(whole) // 2, len(whole) - 2}):
+            line = wrong_but_checks(epoch.core.to_lines()[index], index + FIRST_LINE)
+            lines = [*whole[:index], line, *whole[index + 1 :]]
+            yield told(f"line {index + FIRST_LINE} of {epoch.name} wrong although it checks", lines, core)
+    whole = list(epochs[10].core.to_lines())
+    printed = epochs[10].core.to_lines()
+    lines = list(whole)
+    lines[3], lines[20] = wrong_but_checks(printed[3], 8), wrong_but_checks(printed[20], 25)
+    yield told("a line of each block wrong although it checks", lines, epochs[10].core.to_bytes())
+    lines[3] = None
+    yield told("a line of one block lost, one of the other wrong", lines, epochs[10].core.to_bytes())
+    lines = list(epochs[0].core.to_lines())
+    lines[2:4] = [wrong_but_checks(epochs[0].core.to_lines()[n], n + FIRST_LINE) for n in (2, 3)]
+    yield told("two lines of one block wrong although they check", lines, None)
+    yield told("no line at all", [], None)
+    yield told("lines that hold", list(epochs[0].core.to_lines()), epochs[0].core.to_bytes())
 
 
 def _commitments(epochs: list[Epoch]) -> Iterator[Vector]:

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of
+from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of, wrong_but_checks
 
 from breakglass_shamir.crypto import shamir
 from breakglass_shamir.custody.credential import Credential
@@ -131,6 +131,7 @@ def openings(epochs: list[Epoch]) -> Iterator[Vector]:
         yield from _opened(epoch)
     yield from _refused_with_envelope(epochs)
     yield from _refused_with_core(epochs)
+    yield from _typed(epochs)
 
 
 def _opened(epoch: Epoch) -> Iterator[Vector]:
@@ -147,6 +148,46 @@ def _opened(epoch: Epoch) -> Iterator[Vector]:
     short = epoch.texts(*quorums[0][:-1])
     name = f"{epoch.name}, one sheet short"
     yield bad(name, "open", {"codes": epoch.codes, "shares": short}, "insufficient-shares")
+
+
+def _typed(epochs: list[Epoch]) -> Iterator[Vector]:
+    """Openings of typed lines, some of them wrong although they check."""
+    first, both = epochs[0], epochs[2]
+    kind = "open-typed"
+
+    def share_lines(epoch: Epoch, *seats: tuple[int, int]) -> list[list[str]]:
+        return [list(epoch.share(*seat).to_lines()) for seat in seats]
+
+    def wrong(lines: list[str], index: int, first_number: int = 1) -> list[str]:
+        return [*lines[:index], wrong_but_checks(lines[index], index + first_number), *lines[index + 1 :]]
+
+    output = {"plaintext": first.credential.to_bytes().reveal().hex()}
+    core_lines = list(first.core.to_lines())
+    a, b = share_lines(first, (1, 1), (1, 3))
+    for name, given in (
+        ("nothing is wrong", {"core_lines": core_lines, "share_lines": [a, b]}),
+        ("a line of a share wrong although it checks", {"core_lines": core_lines, "share_lines": [wrong(a, 2), b]}),
+        ("a line of each share wrong", {"core_lines": core_lines, "share_lines": [wrong(a, 1), wrong(b, 3)]}),
+        ("a line of a share wrong, with an envelope", {"codes": first.codes, "share_lines": [a, wrong(b, 0)]}),
+        ("a line of the core wrong", {"core_lines": wrong(core_lines, 2, 5), "share_lines": [a, b]}),
+        (
+            "a line of the core and one of a share wrong",
+            {"core_lines": wrong(core_lines, 4, 5), "share_lines": [wrong(a, 1), b]},
+        ),
+    ):
+        yield good(name, kind, given, output)
+    output = {"plaintext": both.credential.to_bytes().reveal().hex()}
+    lines = share_lines(both, (1, 1), (1, 2), (2, 1))
+    masked = {"core_lines": wrong(list(both.core.to_lines()), 3, 5), "share_lines": lines}
+    yield good("a masked value in a line that is wrong", kind, masked, output)
+    twice = wrong(wrong(a, 1), 2)
+    given = {"core_lines": core_lines, "share_lines": [twice, b]}
+    yield bad("two lines of a share wrong", kind, given, "unconfirmed-master")
+    given = {"codes": first.codes, "share_lines": [twice, b]}
+    yield bad("two lines of a share wrong, with an envelope", kind, given, "insufficient-shares")
+    changed = replace(first.core, ciphertext=bytes([first.core.ciphertext[0] ^ 1]) + first.core.ciphertext[1:])
+    given = {"core_lines": wrong(list(changed.to_lines()), 2, 5), "share_lines": [a, b]}
+    yield bad("a changed ciphertext, and a line of it wrong", kind, given, "decryption-failed")
 
 
 def _refused_with_envelope(epochs: list[Epoch]) -> Iterator[Vector]:

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from dealt import Epoch, Vector, bad, good, other_symbol
+from dealt import Epoch, Vector, bad, good, other_symbol, wrong_but_checks
 
 from breakglass_shamir.formats import parity, text
 from breakglass_shamir.formats.share import Share
@@ -94,6 +94,32 @@ def _share_lines(share: Share) -> Iterator[Vector]:
     typed = f"{text.group(row)}  {text.check_character(row, 1)}"
     damaged = {"lines": [typed, None, *whole[2:]], "commitment": share.commitment().hex()}
     yield good("a line lost and one wrong character", "find-share", damaged, {"bytes": share.to_bytes().hex()})
+    yield from _lines_that_check(share)
+
+
+def _lines_that_check(share: Share) -> Iterator[Vector]:
+    """Lines with several errors whose check character holds all the same: the relaxed reading finds the share."""
+    whole, output = list(share.to_lines()), {"bytes": share.to_bytes().hex()}
+    commitment = share.commitment().hex()
+
+    def given(lines: list[str]) -> Vector:
+        return {"lines": lines, "commitment": commitment}
+
+    for index in range(4):
+        lines = [*whole[:index], wrong_but_checks(whole[index], index + 1), *whole[index + 1 :]]
+        yield good(f"line {index + 1} wrong although it checks", "find-share", given(lines), output)
+    one = whole[3][:7] + other_symbol(whole[3][7]) + whole[3][8:]
+    lines = [whole[0], wrong_but_checks(whole[1], 2), whole[2], one]
+    yield good(
+        "one line wrong although it checks, and a wrong character in another", "find-share", given(lines), output
+    )
+    far = whole[0]
+    for place in (0, 5, 10, 15, 20):
+        far = far[:place] + other_symbol(far[place]) + far[place + 1 :]
+    lines = [far, *whole[1:]]
+    yield good("five wrong characters far apart", "find-share", given(lines), output)
+    lines = [wrong_but_checks(whole[0], 1), wrong_but_checks(whole[1], 2), *whole[2:]]
+    yield bad("two lines wrong although they check", "find-share", given(lines), "malformed-text")
 
 
 def _share_bytes(share: Share) -> Iterator[Vector]:

@@ -22,6 +22,7 @@ from dealt_crypto import lines, primitives
 from dealt_envelopes import envelopes
 from dealt_likeness import likeness
 from dealt_openings import openings, plaintexts, whole_epochs
+from dealt_scans import scans
 from dealt_shares import shares
 
 FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
@@ -33,6 +34,7 @@ FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
     "epochs.json": whole_epochs,
     "openings.json": openings,
     "likeness.json": likeness,
+    "scans.json": scans,
 }
 """Every file, and what writes its vectors."""
 

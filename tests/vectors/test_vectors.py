@@ -17,7 +17,10 @@ import pytest
 from breakglass_shamir.crypto import cipher, keys, shamir
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.errors import BreakglassError, EnvelopeConflict, MissingEnvelope
+from breakglass_shamir.custody.quorum.pool import Pool
+from breakglass_shamir.custody.quorum.scanner import Scanner
+from breakglass_shamir.custody.quorum.typing import TypedEntry
+from breakglass_shamir.errors import BreakglassError, EnvelopeConflict, MalformedText, MissingEnvelope
 from breakglass_shamir.formats import core, likeness, parity, share, text
 from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import Envelope, EnvelopeReader
@@ -26,7 +29,7 @@ from breakglass_shamir.formats.share import ReadShare, Share
 from breakglass_shamir.hygiene import Secret
 
 FOLDER = Path(__file__).parent
-FILES = ["envelopes", "epochs", "likeness", "lines", "openings", "plaintexts", "primitives", "shares"]
+FILES = ["envelopes", "epochs", "likeness", "lines", "openings", "plaintexts", "primitives", "scans", "shares"]
 
 Values = dict[str, Any]
 
@@ -129,7 +132,11 @@ def read_share_lines(given: Values) -> Values:
 
 def find_share(given: Values) -> Values:
     commitment = bytes.fromhex(given["commitment"])
-    (only,) = [c.share for c in share.candidates(rows(given["lines"], 1)) if c.share.matches(commitment)]
+    read = {n: text.read_line(line)[0] for n, line in enumerate(given["lines"], 1) if line is not None}
+    matching = [one.share for one in share.relaxed_from_lines(read) if one.share.matches(commitment)]
+    if not matching:
+        raise MalformedText("no reading matches")
+    (only,) = matching
     return {"bytes": only.to_bytes().hex()}
 
 
@@ -198,6 +205,32 @@ def core_of(lines: list[str | None]) -> core.Core:
     return core.from_lines({number: symbols for number, (symbols, _) in read.items()}, checked)
 
 
+def read_possible_cores(given: Values) -> Values:
+    lines = enumerate(given["lines"], core.FIRST_LINE)
+    read = {number: text.read_line(line)[0] for number, line in lines if line is not None}
+    return {"cores": [one.to_bytes().hex() for one in core.relaxed_from_lines(read)]}
+
+
+def read_scanned(given: Values) -> Values:
+    scanner = Scanner()
+    return {"codes": [scanner.meant(one) or one for one in given["texts"]]}
+
+
+def open_typed(given: Values) -> Values:
+    """Type everything into a pool, as the program does, and open what it holds for a quorum."""
+    pool = Pool({})
+    entry = TypedEntry(pool, asks=False)
+    for code in given.get("codes", ()):
+        pool.add(code)
+    for lines in (*given["share_lines"], given.get("core_lines", [])):
+        for line in (*lines, ""):
+            entry.take(line)
+    entry.finish()
+    quorum = pool.quorum()
+    opened = unseal(quorum.core, quorum.shares, quorum.set_public_key)
+    return {"plaintext": opened.plaintext.reveal().hex()}
+
+
 def check_share(given: Values) -> Values:
     read = share.from_text(given["share"]).share
     envelope_of(given["codes"]).check_share(read)
@@ -264,6 +297,9 @@ OPERATIONS: dict[str, Callable[[Values], Values]] = {
     "read-envelopes": read_envelopes,
     "read-core-lines": read_core_lines,
     "write-core-lines": write_core_lines,
+    "read-possible-cores": read_possible_cores,
+    "read-scanned": read_scanned,
+    "open-typed": open_typed,
     "check-share": check_share,
     "read-credential": read_credential,
     "open": open_epoch,

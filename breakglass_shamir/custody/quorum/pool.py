@@ -21,7 +21,7 @@ Rules:
 This module does not decide whether an unknown epoch may be opened; it only tells them apart.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind
@@ -30,6 +30,7 @@ from breakglass_shamir.custody.quorum.answer import Answer, Verdict
 from breakglass_shamir.custody.quorum.bucket import Bucket, Readings
 from breakglass_shamir.custody.quorum.known import Known
 from breakglass_shamir.custody.quorum.quorum import Quorum
+from breakglass_shamir.custody.quorum.scanner import Scanner
 from breakglass_shamir.errors import (
     BreakglassError,
     DecryptionFailed,
@@ -42,8 +43,8 @@ from breakglass_shamir.errors import (
     UnconfirmedMaster,
     VoidShare,
 )
-from breakglass_shamir.formats import share, text
-from breakglass_shamir.formats.core import Core
+from breakglass_shamir.formats import keyboards, share, text
+from breakglass_shamir.formats.core import FIRST_LINE, Core
 from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
 from breakglass_shamir.formats.envelope import Envelope, EnvelopeReader
 from breakglass_shamir.formats.share import PREFIX as SHARE_PREFIX
@@ -56,6 +57,9 @@ _RIVAL = (
 )
 _COMPLETE_BY_TYPING = "type the lines of this sheet that can still be read, one may be enough: together they count"
 _OVERRIDE_VOID = "an emergency may pass with --override void --override-reason R"
+_OTHER_KEYBOARD = (
+    "perhaps a code of ours, scanned on another keyboard: set scanner and machine to the US layout, and scan it again"
+)
 _NO_ENVELOPE = "no envelope of its set yet: scan an envelope code from any sheet"
 _ALTERED = "the sheets combine, but the typed envelope is not the one that was printed: a line of it is wrong"
 _NOT_COMBINING = "enough sheets, but they do not combine: one of them, or a typed line of the envelope, is wrong"
@@ -95,6 +99,7 @@ class Pool:
         self._void_too = void_too
         self._past_too = past_too
         self._envelopes = EnvelopeReader()
+        self._scanner = Scanner()
         self._buckets: dict[bytes, Bucket] = {}
         self._undecided: list[Readings] = []
         self._void: dict[bytes, Known] = {}
@@ -120,6 +125,13 @@ class Pool:
 
     def add(self, code: str) -> Answer:
         """Take one scanned or typed text and say what it is. Never raises for what was scanned."""
+        try:
+            meant = self._scanner.meant(code)
+        except MalformedText as error:
+            return Answer(Verdict.DAMAGED, f"a code of ours: {error}")
+        if meant is not None:
+            answer = self.add(meant)
+            return replace(answer, message=f"{answer.message}{self._scanner.said()}")
         head = code.strip()[: len(SHARE_PREFIX)].upper()
         try:
             if head == SHARE_PREFIX:
@@ -128,6 +140,8 @@ class Pool:
                 return self._add_envelope(code)
         except BreakglassError as error:
             return Answer(Verdict.DAMAGED, f"a code of ours, but damaged: {error}")
+        if keyboards.PREFIX.match(code.strip()):
+            return Answer(Verdict.DAMAGED, _OTHER_KEYBOARD)
         return Answer(Verdict.FOREIGN, "a code that is not one of ours")
 
     def _add_code(self, code: str) -> Answer:
@@ -174,6 +188,26 @@ class Pool:
         rival = ", and differ from those typed before: the shares will tell which are right" if bucket.cores[1:] else ""
         message = f"{name}: read{rival}; without the envelope code only a quorum can verify them"
         return self._with_cores(bucket, core.epoch_id, Answer(Verdict.ENVELOPE, message, epoch_id=core.epoch_id))
+
+    def add_possible_cores(self, cores: Sequence[Core], rows: Mapping[int, str]) -> Answer:
+        """Take what damaged lines of a core may mean, to be tried; the lines can be typed again."""
+        mine = [core for core in cores if core.kind is self._kind]
+        epoch_ids = dict.fromkeys(core.epoch_id for core in mine)
+        known = [e for e in epoch_ids if (b := self._buckets.get(e)) and (b.envelope or b.pinned or b.cores)]
+        if known:
+            return Answer(Verdict.SEEN, f"the envelope of {self._name(known[0])} is known, these lines are not needed")
+        message = (
+            "the lines of the envelope do not hold together as they were typed, and one that checks may be wrong: "
+            f"what they may mean is tried when a quorum is there ({len(mine)})"
+        )
+        answer = Answer(Verdict.UNSURE, message)
+        for epoch_id in epoch_ids:
+            bucket = self._buckets.setdefault(epoch_id, Bucket())
+            bucket.guesses = [core for core in mine if core.epoch_id == epoch_id]
+            bucket.guessed_from = dict(rows)
+            bucket.waiting += self._decided(epoch_id)
+            answer = self._with_cores(bucket, epoch_id, answer) if bucket.waiting else answer
+        return answer
 
     def have(self, epoch_id: bytes) -> tuple[Seat, ...]:
         """Return the seats of an epoch whose shares were accepted."""
@@ -308,6 +342,7 @@ class Pool:
                 f"sheets {right} open it",
                 *stranger,
                 *(f"share {share.public_id} is wrong and left out" for share in wrong),
+                *self._said_of_lines(bucket),
             ]
             verdict = Verdict.ACCEPTED if epoch_id in self._known else Verdict.UNKNOWN
             return replace(answer, verdict=verdict, message="; ".join([answer.message, *rows]))
@@ -317,6 +352,14 @@ class Pool:
         if core.structure.is_quorum(bucket.seats()):
             note = f"; {_ALTERED if bucket.altered else _NOT_COMBINING}"
         return replace(answer, message=f"{answer.message}{note} ({self._progress(bucket)})")
+
+    def _said_of_lines(self, bucket: Bucket) -> list[str]:
+        """Say once in which lines of the core the reading that opens differs from what was typed."""
+        core, rows = bucket.core, bucket.guessed_from
+        if core is None or core not in bucket.guesses:
+            return []
+        bucket.guesses, bucket.guessed_from = [], {}
+        return [f"the envelope's {said}" for said in typed_line.repairs(rows, core.to_lines(), FIRST_LINE)]
 
     def _check(self, bucket: Bucket, readings: Readings) -> Answer:
         """Hold a share against its envelope's commitment, or against the quorum that confirmed a core."""
