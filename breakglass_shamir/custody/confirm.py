@@ -126,7 +126,7 @@ def _over_groups(core: Core, chosen: Sequence[int], options: Options) -> Iterato
 
 
 def _picks(core: Core, number: int, options: Options) -> Iterator[tuple[Share, ...]]:
-    """Yield the ways to satisfy one group: likely shares, then neighbours first, so that each sheet is left out soon."""
+    """Yield the ways to satisfy one group: likely shares, then neighbours first: each sheet is left out soon."""
     threshold = core.structure.groups[number - 1].threshold
     seats = sorted(seat for seat in options if seat[0] == number)
     rounds = dict.fromkeys(tuple(sorted((seats * 2)[i : i + threshold])) for i in range(len(seats)))

@@ -69,7 +69,9 @@ class _Question:
 
     @property
     def default(self) -> str:
-        return _REPLACE if self.line.is_like(self.block.lines[self.number]) else _NEW
+        """A share may begin with any line, where others are lost; a core is one, and begins with its first."""
+        within_core = self.block.first < self.number and self.block.first == cores.FIRST_LINE
+        return _REPLACE if within_core or self.line.is_like(self.block.lines[self.number]) else _NEW
 
 
 class TypedEntry:
