@@ -4,7 +4,9 @@
 Rules:
 
 1. The back carries the envelope core as typed lines, for a machine that has only a keyboard, or says why not.
-2. Envelope codes that the front has no room for follow, each labelled i of n.
+2. Where one code holds the envelope and the lines leave room, the code stands there once more: what goes through the
+   front's goes through another place of this one.
+3. Envelope codes that the front has no room for follow, each labelled i of n.
 """
 
 from breakglass_shamir.errors import InvalidInput
@@ -19,15 +21,25 @@ _BODY = Style("sans", 11, stem=SEMIBOLD_MM)
 _LABEL = Style("sans-bold", 10, stem=HEAVY_MM)
 _SMALL = Style("sans", 9, stem=SEMIBOLD_MM)
 _LARGEST_PITCH_MM, _SMALLEST_PITCH_MM = 11.5, 5.5
+_CLOSE_PITCH_MM = 7.6
+"""Of lines that make room for a second print of the code; those of the front are hardly farther apart."""
+
 _BOTTOM_MM = 15.0
 """Free at the lower edge."""
+
+SECOND_PRINT = "ENVELOPE CODE, second print"
 
 _LABEL_MM = 11.0
 """Height of a code's label."""
 
 
-def draw_back(page: Page, content: SheetContent) -> None:
-    """Draw the core's typed lines, or say that the credential is too long for them.
+def draw_back(page: Page, content: SheetContent, envelope: qr.Matrix | None = None) -> None:
+    """Draw the core's typed lines, or say that the credential is too long for them, and the envelope code.
+
+    Args:
+        page: a page with its heading.
+        content: checked content of kind ``live``.
+        envelope: the code that holds the whole envelope; None where several do.
 
     Raises:
         InvalidInput: more lines than the page takes.
@@ -38,12 +50,30 @@ def draw_back(page: Page, content: SheetContent) -> None:
     y = page.paragraph(MARGIN_MM, y + 6.5, across, _explanation(content), _BODY) + 10
     if not content.core_lines:
         return
-    pitch = min(_LARGEST_PITCH_MM, (page.height - _BOTTOM_MM - y) / len(content.core_lines))
+    count, room = len(content.core_lines), page.height - _BOTTOM_MM - y
+    module = _module_beside(envelope, room - count * _CLOSE_PITCH_MM) if envelope else 0.0
+    taken = _height_of(envelope, module) if envelope and module else 0.0
+    pitch = min(_LARGEST_PITCH_MM, (room - taken) / count)
     if pitch < _SMALLEST_PITCH_MM:
-        raise InvalidInput(f"{len(content.core_lines)} core lines do not fit one page", hint="set core_omitted")
+        raise InvalidInput(f"{count} core lines do not fit one page", hint="set core_omitted")
     style = Style("mono-bold", min(19.0, pitch * 2.05))
     first = len(content.share_lines) + 1
     typed_lines(page, MARGIN_MM + 1, y, content.core_lines, style=style, pitch=pitch, first=first)
+    if envelope and module:
+        y = page.height - _BOTTOM_MM - taken + 3
+        page.text(MARGIN_MM, y + 3, SECOND_PRINT, _LABEL)
+        page.text(MARGIN_MM, y + 7.4, "the same as on the front and on every sheet, not secret", _SMALL)
+        page.code(MARGIN_MM, y + _LABEL_MM + qr.QUIET_MODULES * module, envelope, module)
+
+
+def _module_beside(envelope: qr.Matrix, room: float) -> float:
+    """Return the largest module in mm at which the code and its label fit, or 0."""
+    return next((side for side in ENVELOPE_MODULES_MM if _height_of(envelope, side) <= room), 0.0)
+
+
+def _height_of(envelope: qr.Matrix, module: float) -> float:
+    """Return how far down a labelled code goes; its lower quiet zone may be the page's margin."""
+    return 3 + _LABEL_MM + (len(envelope) + qr.QUIET_MODULES) * module
 
 
 def _explanation(content: SheetContent) -> str:

@@ -74,7 +74,7 @@ def _draw_live(page: Page, content: SheetContent) -> None:
     footer(page, content, 1, count)
     if has_back:
         _begin(page, content, "Break-glass sheet, back", 2, count)
-        draw_back(page, content)
+        draw_back(page, content, codes[0] if len(codes) == 1 else None)
     for number, indexes in enumerate(further, start=count - len(further) + 1):
         _begin(page, content, "Break-glass sheet, envelope", number, count)
         own = tuple(codes[placed + index] for index in indexes)
