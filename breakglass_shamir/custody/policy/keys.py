@@ -9,6 +9,8 @@ from collections.abc import Mapping
 MEANINGS: Mapping[str, str] = {
     "name": "the set's name, on every sheet and in every record; up to 64 letters, digits and ._-",
     "belongs_to": "whom a found sheet is returned to, as printed on it",
+    "report_to": "the telephone to report a lost or seen sheet to, as printed on it; empty leaves a line to fill in",
+    "kit": "where the recovery kit lies, as printed on every sheet; it may name no custodian and no site",
     "target.uri": "what the credential opens; the scheme chooses the connector. No password may stand in it",
     "target.account": "the account the credential belongs to",
     "target.second_account": "the other way in; shown to the officers when neither credential works",

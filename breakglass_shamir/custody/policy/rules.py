@@ -28,6 +28,9 @@ from breakglass_shamir.custody.policy.tables import Alerts, Custodian, Officer, 
 from breakglass_shamir.custody.records.rotations import MOST_WAIT_S
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
 
+_SHORTEST_TOLD = 3
+"""Characters of a name that tells something where it stands in another text."""
+
 LEAST_VALID_S = 60
 """A declaration that is over before sheets can be scanned would stop every rotation, and every other policy."""
 
@@ -63,6 +66,24 @@ def _name(policy: Policy) -> Iterator[PolicyProblem]:
             "name",
             "expected up to 64 bytes of printable text without spaces and slashes, and no dot or hyphen in front",
         )
+
+
+def _kit(policy: Policy) -> Iterator[PolicyProblem]:
+    """Refuse a place of the kit that leads whoever finds one sheet to the others."""
+    told = policy.kit.casefold()
+    for what, several in (("custodian", policy.everyone), ("site", [site.name for site in policy.sites])):
+        for name in several:
+            if len(name) >= _SHORTEST_TOLD and name.casefold() in told:
+                yield PolicyProblem(
+                    "kit",
+                    f"it names the {what} {name!r}: a sheet that is found must lead to no other",
+                )
+    for number, custodian in enumerate(policy.custodians):
+        site = custodian.site.casefold()
+        if len(site) >= _SHORTEST_TOLD and site in told and custodian.site not in [one.name for one in policy.sites]:
+            yield PolicyProblem(
+                "kit", f"it names custodians[{number}].site: a sheet that is found must lead to no other"
+            )
 
 
 def _people(policy: Policy) -> Iterator[PolicyProblem]:
@@ -238,6 +259,7 @@ def _is_printable(name: str) -> bool:
 
 _RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]], ...] = (
     (frozenset({"quorum"}), _people),
+    (frozenset({"quorum", "custodians", "sites", "kit"}), _kit),
     (frozenset({"quorum", "custodians", "sites"}), _details),
     (frozenset({"officers", "declaration"}), _officers),
     (frozenset({"declaration"}), _declaration),

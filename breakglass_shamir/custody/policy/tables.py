@@ -199,6 +199,12 @@ class Policy(Table, frozen=True):
     belongs_to: Annotated[str, msgspec.Meta(max_length=120)] = ""
     """Whom a found sheet belongs to, as printed on it."""
 
+    report_to: Annotated[str, msgspec.Meta(max_length=60)] = ""
+    """The telephone to which a lost or seen sheet is reported, as printed on it."""
+
+    kit: Annotated[str, msgspec.Meta(max_length=80)] = ""
+    """Where the recovery kit lies, as printed on every sheet; names no custodian and no site."""
+
     custodians: Annotated[tuple[Custodian, ...], msgspec.Meta(max_length=255)] = ()
     sites: Annotated[tuple[Site, ...], msgspec.Meta(max_length=255)] = ()
     officers: Annotated[tuple[Officer, ...], msgspec.Meta(max_length=100)] = ()

@@ -10,6 +10,7 @@ Rules:
 import base64
 import functools
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.sizes import Paper
 from breakglass_shamir.standalone import recover
 from breakglass_shamir.version import __version__
+
+_RECOVERY = Path(recover.__file__)
 
 SALT_BYTES = 16
 """Salt of the policy digest in the envelope."""
@@ -213,11 +216,13 @@ def _content(epoch: Epoch, envelope: Envelope, share: Share) -> SheetContent:
     return content_of(
         envelope, share, custodian=epoch.policy.custodian((share.group, share.member)),
         belongs_to=epoch.policy.belongs_to, printed_on=datetime.now(UTC).date(),
+        kit=epoch.policy.kit, report_to=epoch.policy.report_to,
     )  # fmt: skip
 
 
 def content_of(
     envelope: Envelope, share: Share, *, custodian: str, belongs_to: str, printed_on: date, bag_serial: str = "",
+    kit: str = "", report_to: str = "",
 ) -> SheetContent:  # fmt: skip
     """Return what the page of one share says: a sheet, or for a drill share a drill card.
 
@@ -228,6 +233,8 @@ def content_of(
         belongs_to: whom it is returned to when it is found.
         printed_on: the day.
         bag_serial: of the tamper-evident bag; empty leaves a line to fill in.
+        kit: where the recovery kit lies; empty leaves it unsaid.
+        report_to: the telephone to report to; empty leaves a line to fill in.
     """
     structure, live = envelope.core.structure, share.kind is Kind.LIVE
     lines = envelope.core.to_lines() if live else ()
@@ -252,11 +259,22 @@ def content_of(
         printed_on=printed_on.isoformat(),
         bag_serial=bag_serial,
         recovery_tool=f"recover.py {recover.VERSION}",
-        recovery_sha256=_recovery_digest(),
+        recovery_sha256=_digest_of(_RECOVERY),
+        recovery_python=_recovery_python(),
+        page_sha256=_digest_of(_RECOVERY.with_suffix(".html")),
+        kit=kit,
+        report_to=report_to,
     )
 
 
 @functools.cache
-def _recovery_digest() -> str:
-    """Return the SHA-256 of the standalone recovery tool as it ships here, hexadecimal."""
-    return hashlib.sha256(Path(recover.__file__).read_bytes()).hexdigest()
+def _digest_of(file: Path) -> str:
+    """Return the SHA-256 of a recovery file as it ships here, hexadecimal; empty where there is none."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
+
+
+@functools.cache
+def _recovery_python() -> str:
+    """Return the oldest Python that the standalone recovery tool says it runs on; empty where it says none."""
+    found = re.search(r"Python (3\.\d+)", recover.__doc__ or "")
+    return found[1] if found else ""
