@@ -85,7 +85,8 @@ class _Unfinished:
     page: int
     pages: int
     known: frozenset[str] = field(repr=False)
-    has_share: bool
+    wants_envelope: bool
+    """Whether nothing but an envelope's codes may be wanting: its share was read, or it is a page of such codes."""
 
 
 @dataclass(slots=True)
@@ -173,7 +174,7 @@ class Scanner:
         for name, read in files:
             yield from self._first_look(shown_name(name), read, reading)
         for rest in reading.unfinished:
-            if not (rest.has_share and reading.envelope_seen):
+            if not (rest.wants_envelope and reading.envelope_seen):
                 yield from self._second_look(rest, reading)
 
     def _look_once(self, name: str, read: Read) -> Iterator[ScannedPage]:
@@ -196,9 +197,9 @@ class Scanner:
                 if heads or answer.problem:
                     yield _page(name, pages, answer)
                 reading.see(answer)
-                if not answer.problem and len(heads) < 2 and not _has_numbered_part(answer):
-                    rest = _Unfinished(read, name, answer.page, pages, known, SHARE_PREFIX in heads)
-                    reading.unfinished.append(rest)
+                if not answer.problem and len(heads) < 2:
+                    wants_envelope = SHARE_PREFIX in heads or _has_numbered_part(answer)
+                    reading.unfinished.append(_Unfinished(read, name, answer.page, pages, known, wants_envelope))
 
     def _second_look(self, rest: _Unfinished, reading: _Reading) -> Iterator[ScannedPage]:
         """Look thoroughly at one page; yield what is new, or that nothing was found at all."""

@@ -130,6 +130,7 @@ def test_a_pattern_lost_on_every_code_of_a_long_envelope_opens(
     sealed = dealt(4096)
     pages = rasterise(render(sheet(make, sealed, 0), "a4"), DPI)
     pages += rasterise(render(sheet(make, sealed, 1), "a4"), DPI)[:1]
+    assert [len(codes_on(page)) for page in pages] == [3, 2, 3, 3]
     printed = [page for page in pages if codes_on(page)]
     assert opens(scanner, [punched(page, codes_on(page), "upper left", PAPER) for page in printed])
 
