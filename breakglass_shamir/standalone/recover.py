@@ -990,7 +990,7 @@ def repair_core(received: bytes, erased: set[int], padding: int, kept: dict[int,
     whole += bytes(padding)
     if any(whole[i * LINE_BYTES : (i + 1) * LINE_BYTES] != line for i, line in kept.items()):
         return None
-    return content_of(data)
+    return without_length(data)
 
 
 def pieces_of(received: bytes, padding: int) -> list[tuple[int, int]]:
@@ -1003,7 +1003,7 @@ def pieces_of(received: bytes, padding: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, total)) for start in range(0, total, size)]
 
 
-def content_of(data: bytes) -> bytes | None:
+def without_length(data: bytes) -> bytes | None:
     """Take the length off the front; None where it is not the length of what follows."""
     return data[2:] if len(data) >= 2 and int.from_bytes(data[:2], "big") == len(data) - 2 else None
 
@@ -1020,7 +1020,7 @@ def possible_cores(lines: Sequence[str]) -> list[tuple[Core, list[int]]]:
         received, erased = decode_damaged("".join(rows))
         for padding in range(LINE_BYTES):
             for words in itertools.product(*blocks_of(received, set(erased), padding)):
-                data = content_of(b"".join(word[:-PARITY_BYTES] for word in words))
+                data = without_length(b"".join(word[:-PARITY_BYTES] for word in words))
                 try:
                     core = parse_core(data) if data else None
                 except Refused:
