@@ -1,5 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recovery program that an organisation keeps for the day when this toolkit is gone.
+"""What an organisation keeps for the day when this toolkit is gone: two recovery programs, a file each.
 
-It is one file, of the standard library alone, and imports nothing of ours.
+``recover.py`` is of the standard library alone and imports nothing of ours; ``recover.html`` needs a browser, no
+network and nothing else. Both are kept beside the safe as they are.
 """
+
+from pathlib import Path
+
+PROGRAM = Path(__file__).with_name("recover.py")
+"""Opens sheets with Python."""
+
+PAGE = Path(__file__).with_name("recover.html")
+"""Opens sheets in a browser."""
