@@ -65,6 +65,9 @@ class Chromium:
         self.requests: list[str] = []
         """Every address that was asked for."""
 
+        self.questions: list[str] = []
+        """Every question that the browser asked people; each is answered with yes."""
+
         try:
             self._attach()
         except BaseException:
@@ -99,21 +102,24 @@ class Chromium:
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> Message:
         """Ask the browser, and wait for its answer."""
-        self.number += 1
-        message: Message = {"id": self.number, "method": method, "params": parameters}
-        if session is None and self.session:
-            message["sessionId"] = self.session
-        self._send(json.dumps(message).encode() + b"\0")
+        number = self._ask(method, self.session if session is None else session, parameters)
         while True:
             answer = self._receive()
-            if answer.get("id") == self.number:
+            if answer.get("id") == number:
                 assert "error" not in answer, (method, answer["error"])
                 result: Message = answer["result"]
                 return result
 
-    def _send(self, data: bytes) -> None:
+    def _ask(self, method: str, session: str, parameters: Message) -> int:
+        """Ask, and do not wait; return the number under which the answer comes."""
+        self.number += 1
+        message: Message = {"id": self.number, "method": method, "params": parameters}
+        if session:
+            message["sessionId"] = session
+        data = json.dumps(message).encode() + b"\0"
         while data:
             data = data[os.write(self.writer, data) :]
+        return self.number
 
     def _receive(self) -> Message:
         end = time.monotonic() + WAIT_S
@@ -139,6 +145,9 @@ class Chromium:
             self.console.append(told["entry"]["text"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(told["request"]["url"])
+        elif method == "Page.javascriptDialogOpening":
+            self.questions.append(told["type"])
+            self._ask("Page.handleJavaScriptDialog", self.session, {"accept": True})
 
     # The page
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Chromium for the tests of ``recover.html``: one whose functions are asked, for a whole session, and fresh ones."""
+"""One Chromium for a whole session, whose functions of ``recover.html`` are asked."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,3 @@ def asked(need: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) 
         browser.value(operations())
         yield Asked(browser)
         assert browser.console == []
-
-
-@pytest.fixture
-def browser(need: Callable[[str], str], tmp_path: Path) -> Iterator[Chromium]:
-    """A browser of one's own, on the page as people get it."""
-    with Chromium(need("chromium"), tmp_path / "browser") as found:
-        found.open(PAGE)
-        yield found

@@ -147,7 +147,7 @@ const OPERATIONS = {
     const record = recordOf(rebuilt, officers, ticket, reason, new Date(time * 1000));
     return { record: utf8(record), signature: sshsig(unhex(seed), record) };
   },
-  codes: ({ data }) => ({ codes: qrCodes(unhex(data)).map((rows) => rows.map((row) => row.map((dark) => (dark ? "1" : "0")).join(""))) }),
+  codes: ({ data, piece }) => ({ codes: qrCodes(unhex(data), piece).map((rows) => rows.map((row) => row.map((dark) => (dark ? "1" : "0")).join(""))) }),
   session,
 };
 

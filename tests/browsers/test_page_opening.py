@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody opens a set with ``recover.html``: keys, clicks and files as from people, in a real browser."""
 
+import base64
 import io
 import json
 import subprocess
@@ -8,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import rfc8785
 import zxingcpp
@@ -124,8 +127,6 @@ def test_the_record_is_canonical_signed_and_says_that_a_page_made_it(
 
 
 def signature_key(public: str) -> str:
-    import base64
-
     return base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes.fromhex(public)).decode()
 
 
@@ -184,27 +185,39 @@ def test_a_long_record_is_several_codes_that_readers_join(browser: Chromium) -> 
     assert "Code 3 of" in browser.text("codes")
 
 
-def test_codes_of_every_size_are_read_and_say_how_they_belong_together(asked: Asked) -> None:
+def test_codes_of_every_size_are_read(asked: Asked) -> None:
     for size in (1, 15, 17, 18, 32, 53, 78, 106, 134, 154, 192, 230, 271, 321, 458, 586, 718, 800, 899, 900, 901, 2000):
         data = bytes(i * 7 % 251 for i in range(size))
         codes = asked.one("codes", data=data.hex())["output"]["codes"]
-        read = [picture_of(rows) for rows in codes]
-        assert b"".join(each.bytes for each in read) == data, size
-        if len(codes) > 1:
-            assert [each.sequence_index for each in read] == list(range(len(codes)))
-            assert {(each.sequence_size, each.sequence_id) for each in read} == {(len(codes), read[0].sequence_id)}
+        assert b"".join(read_off(picture_of(rows)) for rows in codes) == data, size
 
 
-def picture_of(rows: list[str]) -> Any:
-    """Read a code that is drawn with its quiet zone."""
+def test_another_reader_joins_codes_in_any_order(asked: Asked) -> None:
+    text = "".join(f"{number:05d}" for number in range(24))
+    codes = asked.one("codes", data=text.encode().hex(), piece=40)["output"]["codes"]
+    drawn = [picture_of(rows) for rows in codes]
+    whole = Image.new("L", (3 * drawn[0].width, drawn[0].height), 255)
+    for place, each in enumerate([drawn[2], drawn[0], drawn[1]]):
+        whole.paste(each, (place * drawn[0].width, 0))
+    _, texts, _, _ = cv2.QRCodeDetector().detectAndDecodeMulti(np.array(whole))
+    assert text in texts
+
+
+def picture_of(rows: list[str]) -> Image.Image:
+    """Draw a code with its quiet zone."""
     size = len(rows) + 8
     picture = Image.new("L", (size, size), 255)
     for r, row in enumerate(rows):
         for c, module in enumerate(row):
             picture.putpixel((c + 4, r + 4), 0 if module == "1" else 255)
-    large = picture.resize((size * 4, size * 4), Image.Resampling.NEAREST)
-    (found,) = zxingcpp.read_barcodes(large, formats=zxingcpp.BarcodeFormat.QRCode)
-    return found
+    return picture.resize((size * 4, size * 4), Image.Resampling.NEAREST)
+
+
+def read_off(picture: Image.Image) -> bytes:
+    """Read the one code of a picture."""
+    (found,) = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
+    data: bytes = found.bytes
+    return data
 
 
 @pytest.mark.parametrize("field", ["officer", "ticket", "reason"])
