@@ -141,6 +141,13 @@ const OPERATIONS = {
     return { commitment: hex(commitmentOf(share)) };
   },
   "read-credential": ({ plaintext }) => toldCredential(unhex(plaintext)),
+  screen: ({ plaintext, time }) => {
+    const credential = readCredential(unhex(plaintext));
+    return {
+      kind: credential.kindName, screen: asScreen(credential, time), warnings: warningsOf(credential),
+      texts: Object.entries(credential.texts).map(([name, text]) => [name, shown(text)]),
+    };
+  },
   record: ({ seed, opened, officers, ticket, reason, time }) => {
     const { core, envelope, setPublicKey, sheets } = opened;
     const rebuilt = { core: { epoch: core.epoch, epochId: unhex(core.epochId) }, envelope, setPublicKey: unhex(setPublicKey), sheets };
