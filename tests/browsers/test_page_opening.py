@@ -186,7 +186,7 @@ def test_a_long_record_is_several_codes_that_readers_join(browser: Chromium) -> 
 
 
 def test_codes_of_every_size_are_read(asked: Asked) -> None:
-    for size in (1, 15, 17, 18, 32, 53, 78, 106, 134, 154, 192, 230, 271, 321, 458, 586, 718, 800, 899, 900, 901, 2000):
+    for size in (1, 2, 100, 101, 458, 898, 899, 900, 901, 2000):
         data = bytes(i * 7 % 251 for i in range(size))
         codes = asked.one("codes", data=data.hex())["output"]["codes"]
         assert b"".join(read_off(picture_of(rows)) for rows in codes) == data, size
