@@ -17,7 +17,7 @@ Case = list[Any]
 Answer = dict[str, Any]
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
-FILES = ("primitives", "lines", "shares", "envelopes", "plaintexts", "likeness")
+FILES = ("primitives", "lines", "shares", "envelopes", "plaintexts", "likeness", "scans")
 
 
 class Browser(Protocol):

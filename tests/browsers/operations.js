@@ -120,7 +120,15 @@ const OPERATIONS = {
   "read-share-lines": ({ lines }) => toldShare(symbolsOf(lines).join("")),
   "find-share": ({ lines, commitment }) => {
     const found = possibleShares(symbolsOf(lines).join("")).filter((share) => hex(commitmentOf(share)) === commitment);
+    if (!found.length) throw new Refused("malformed-text", "no reading matches");
     return { bytes: found.map((share) => hex(share.bytes)).join(" ") };
+  },
+  "read-possible-cores": ({ lines }) => ({
+    cores: possibleCores(symbolsOf(lines)).map(([{ header, ciphertext }]) => hex(join(header, bytesOf(ciphertext.length, 2), ciphertext))),
+  }),
+  "read-scanned": ({ texts }) => {
+    const held = new Session(() => {}), meant = texts.map((text) => [text, fromKeyboards(strip(text))]);
+    return { codes: meant.map(([text, codes]) => (codes.size ? held.rightKeyboard(codes) : text)) };
   },
   "read-envelope": ({ codes }) => toldEnvelope(joined(codes)),
   "read-envelopes": ({ codes }) => {
