@@ -74,9 +74,10 @@ def import_(terminal: Terminal, file: Path) -> None:
 
     with recorder(terminal) as opened:
         found = operation.import_recovery(opened, file)
+    where = " in a browser" if found.in_browser else ""
     lines = [
         f"recovery {found.sha256[:12]} of {found.set_name}, epoch {found.epoch}: recorded",
-        f"  made {found.time}{' in a browser' if found.in_browser else ''} by {', '.join(found.officers)}, ticket {found.ticket}: {found.reason}",
+        f"  made {found.time}{where} by {', '.join(found.officers)}, ticket {found.ticket}: {found.reason}",
         f"owed: {found.debt}" if found.debt else f"epoch {found.epoch} is {found.status}: no rotation is owed for it",
     ]
     terminal.result(found, lines)

@@ -70,7 +70,9 @@ def left(browser: Chromium) -> None:
 
 
 @pytest.mark.parametrize("moment", [typed_half, shown, left])
-def test_a_killed_browser_has_kept_no_share_and_no_secret(moment: Callable[[Chromium], None], browser: Chromium) -> None:
+def test_a_killed_browser_has_kept_no_share_and_no_secret(
+    moment: Callable[[Chromium], None], browser: Chromium
+) -> None:
     moment(browser)
     time.sleep(SETTLE_S)
     browser.kill()

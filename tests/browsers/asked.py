@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask the functions of ``recover.html`` and those of ``recover.py`` the same, and say what each answers.
 
-A case is ``[operation, input]``; an answer is ``{"output": ...}`` or ``{"error": id of the failure}``. The operations are
-those of the vectors (``tests/vectors/README.md``), and three more: ``session`` takes lines, gives every answer of the
-session and what came of opening it; ``record`` is the usage record and its signature; ``codes`` the modules of its codes.
+A case is ``[operation, input]``; an answer is ``{"output": ...}`` or ``{"error": id of the failure}``. The operations
+are those of the vectors (``tests/vectors/README.md``), and some more: ``session`` takes lines, gives every answer of
+the session and what came of opening it; ``screen`` is what is shown of a credential; ``codes`` the modules of codes.
 """
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
 from breakglass_shamir.standalone import recover as program
 
@@ -73,18 +74,19 @@ def of_program(lines: Sequence[str], wanted: str = "") -> Answer:
     return {"answers": answers, "output": told(opened)}
 
 
+def screen_at(credential: program.Credential, moment: int) -> str:
+    """Return what recover.py shows of a credential at a moment."""
+    with mock.patch("time.time", return_value=moment):
+        return program.as_screen(credential)
+
+
 def told(opened: program.Opened) -> Answer:
     credential = opened.credential
-    clock, program.time.time = program.time.time, lambda: MOMENT
-    try:
-        screen = program.as_screen(credential)
-    finally:
-        program.time.time = clock
     return {
         "set_key_seed": opened.seed.hex(),
         "set_public_key": opened.set_public_key.hex(),
         "sheets": opened.sheets,
-        "screen": screen,
+        "screen": screen_at(credential, MOMENT),
         "warnings": program.warnings_of(credential),
         "texts": [[name, program.shown(text)] for name, text in credential.texts.items()],
         "made": opened.envelope.made if opened.envelope else "",

@@ -86,7 +86,7 @@ class Chromium:
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "DOM"):
             self.call(f"{domain}.enable")
-        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.downloads), session="")
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.downloads))
 
     def kill(self) -> None:
         """End every process of it at once, as a power cut would."""
@@ -100,9 +100,9 @@ class Chromium:
 
     # The protocol
 
-    def call(self, method: str, session: str | None = None, **parameters: Any) -> Message:
+    def call(self, method: str, **parameters: Any) -> Message:
         """Ask the browser, and wait for its answer."""
-        number = self._ask(method, self.session if session is None else session, parameters)
+        number = self._ask(method, "" if method.startswith(("Browser.", "Target.")) else self.session, parameters)
         while True:
             answer = self._receive()
             if answer.get("id") == number:

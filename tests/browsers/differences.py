@@ -25,7 +25,7 @@ from typing import Any
 
 from breakglass_shamir.standalone import PAGE
 from breakglass_shamir.standalone import recover as program
-from tests.browsers.asked import MOMENT, Answer, Asked, Case, epochs, of_program, operations, vectors_of
+from tests.browsers.asked import MOMENT, Answer, Asked, Case, epochs, of_program, operations, screen_at, vectors_of
 from tests.browsers.chromium import Chromium
 from tests.interop.test_recover import OPERATIONS
 
@@ -36,7 +36,8 @@ EPOCHS = list(epochs().values())
 SYMBOLS = program.ALPHABET + "?ILOU"
 WORDS = ("the directory is down", "LDAP", "INC-4711", "root@host", "2031-05-04", "T279-Z4GW-AQ9R", "Zürich", "Straße",
          "база данных", "データ", "SHA256:", "x9Kq2", "00:1A:2B:3C", "restart", "QX7J", "9F3A", "hello", "", "  ", "?",
-         "SN-2KX9-44JD-QP0Z", "a3f9c2e17b", "AAAAC3NzaC1lZDI1NTE5AAAAIKiiuvEMj+5kRNJcXC6LD6X8JoFCDJsZyAK69dH1L0AY")  # fmt: skip
+         "SN-2KX9-44JD-QP0Z", "a3f9c2e17b",
+         "AAAAC3NzaC1lZDI1NTE5AAAAIKiiuvEMj+5kRNJcXC6LD6X8JoFCDJsZyAK69dH1L0AY")  # fmt: skip
 KNOWN = [c for c in map(chr, range(0x20, 0x1F000)) if unicodedata.category(c) not in {"Cn", "Cs", "Co"}]
 """Characters that were assigned when Python's tables were made."""
 
@@ -150,7 +151,9 @@ def envelope(rng: Random) -> Case:
     epoch = rng.choice(EPOCHS)
     body = bytearray(bytes.fromhex(epoch["bytes"])[:-64])
     for _ in range(rng.choice((0, 1, 1, 2))):
-        place = rng.choice((rng.randrange(len(body)), rng.randrange(min(40, len(body))), len(body) - 1 - rng.randrange(40)))
+        place = rng.choice(
+            (rng.randrange(len(body)), rng.randrange(min(40, len(body))), len(body) - 1 - rng.randrange(40))
+        )
         change = rng.randrange(4)
         if change == 0:
             del body[place]
@@ -184,7 +187,10 @@ def core_lines(rng: Random) -> Case:
         place = rng.randrange(len(lines))
         line = lines[place]
         lines[place] = None if rng.random() < 0.4 or line is None else swapped(rng, line)
-    return ["read-core-lines", {"lines": lines[: rng.choice((len(lines), len(lines), rng.randrange(1, len(lines) + 1)))]}]
+    return [
+        "read-core-lines",
+        {"lines": lines[: rng.choice((len(lines), len(lines), rng.randrange(1, len(lines) + 1)))]},
+    ]
 
 
 def swapped(rng: Random, line: str) -> str:
@@ -219,15 +225,19 @@ def line(rng: Random) -> Case:
 
 def code_stream(rng: Random) -> Case:
     every = [code for epoch in rng.sample(EPOCHS, 2) for code in epoch["codes"]]
-    codes = [damaged(rng, code, 1) if rng.random() < 0.1 else code for code in every for _ in range(rng.choice((1, 1, 2)))]
+    codes = [
+        damaged(rng, code, 1) if rng.random() < 0.1 else code for code in every for _ in range(rng.choice((1, 1, 2)))
+    ]
     rng.shuffle(codes)
     return ["read-envelopes", {"codes": codes[: rng.choice((len(codes), 3))]}]
 
 
 def combine(rng: Random) -> Case:
     count = rng.randrange(6)
-    points = [[rng.choice((rng.randrange(1, 256), rng.randrange(1, 8), 0, 256)[: rng.choice((2, 2, 2, 4))]), rng.randbytes(32).hex()]
-              for _ in range(count)]  # fmt: skip
+    numbers = [
+        rng.choice((rng.randrange(1, 256), rng.randrange(1, 8), rng.choice((0, 1, 255, 256)))) for _ in range(count)
+    ]
+    points = [[number, rng.randbytes(32).hex()] for number in numbers]
     return ["combine", {"threshold": rng.choice((count, count, count, rng.randrange(6))), "points": points}]
 
 
@@ -238,7 +248,9 @@ def decrypt(rng: Random) -> Case:
     if part:
         data = bytearray(bytes.fromhex(given[part]) or b"\0")
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-        given[part] = bytes(data[: rng.choice((len(data), len(data), max(0, len(data) - 1) if part == "ciphertext" else len(data)))]).hex()
+        given[part] = bytes(
+            data[: rng.choice((len(data), len(data), max(0, len(data) - 1) if part == "ciphertext" else len(data)))]
+        ).hex()
     return ["decrypt", given]
 
 
@@ -271,13 +283,13 @@ def case(seed: str) -> Case:
 
 def screen(given: dict[str, Any]) -> Answer:
     credential = program.read_credential(bytes.fromhex(given["plaintext"]))
-    clock, program.time.time = program.time.time, lambda: given["time"]
-    try:
-        shown = program.as_screen(credential)
-    finally:
-        program.time.time = clock
     texts = [[name, program.shown(each)] for name, each in credential.texts.items()]
-    return {"kind": credential.kind_name, "screen": shown, "warnings": program.warnings_of(credential), "texts": texts}
+    return {
+        "kind": credential.kind_name,
+        "screen": screen_at(credential, given["time"]),
+        "warnings": program.warnings_of(credential),
+        "texts": texts,
+    }
 
 
 ASKED: dict[str, Callable[[dict[str, Any]], Answer]] = {

@@ -156,12 +156,6 @@ const OPERATIONS = {
       texts: Object.entries(credential.texts).map(([name, text]) => [name, shown(text)]),
     };
   },
-  record: ({ seed, opened, officers, ticket, reason, time }) => {
-    const { core, envelope, setPublicKey, sheets } = opened;
-    const rebuilt = { core: { epoch: core.epoch, epochId: unhex(core.epochId) }, envelope, setPublicKey: unhex(setPublicKey), sheets };
-    const record = recordOf(rebuilt, officers, ticket, reason, new Date(time * 1000));
-    return { record: utf8(record), signature: sshsig(unhex(seed), record) };
-  },
   codes: ({ data, piece }) => ({ codes: qrCodes(unhex(data), piece).map((rows) => rows.map((row) => row.map((dark) => (dark ? "1" : "0")).join(""))) }),
   session,
 };

@@ -47,8 +47,8 @@ SESSION_STORE_S = 20
 class Driver(Protocol):
     """A browser: asked by WebDriver's commands, whatever carries them."""
 
-    downloads: Path | None
-
+    @property
+    def downloads(self) -> Path | None: ...
     def go(self, page: Path) -> None: ...
     def script(self, text: str) -> Any: ...
     def element(self, name: str) -> str: ...
@@ -146,7 +146,8 @@ class WebKit:
 
     def ask(self, method: str, path: str, given: dict[str, Any] | None = None) -> Any:
         data = None if given is None else json.dumps(given).encode()
-        request = urllib.request.Request(f"{self.base}{path}", data, {"Content-Type": "application/json"}, method=method)  # noqa: S310
+        whole, form = f"{self.base}{path}", {"Content-Type": "application/json"}
+        request = urllib.request.Request(whole, data, form, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310
                 return json.load(answer)["value"]
@@ -206,15 +207,23 @@ def cases() -> Iterator[tuple[str, list[Any], Callable[[dict[str, Any]], bool]]]
     """Yield each case: its name, what is asked, and whether an answer is right."""
     for vector in (v for file in FILES for v in vectors_of(file) if v["operation"] not in NOT_READ):
         expected = {"error": vector["error"]} if "error" in vector else {"output": vector["output"]}
-        yield vector["name"], [vector["operation"], vector["input"]], lambda answer, expected=expected: all(  # type: ignore[misc]
-            answer == expected or (part in expected.get("output", {}) and expected["output"][part] == value)
-            for part, value in answer.get("output", answer).items()
+        yield (
+            vector["name"],
+            [vector["operation"], vector["input"]],
+            lambda answer, expected=expected: all(  # type: ignore[misc]
+                answer == expected or (part in expected.get("output", {}) and expected["output"][part] == value)
+                for part, value in answer.get("output", answer).items()
+            ),
         )
     for vector in (v for v in vectors_of("openings") if "set_public_key" not in v["input"]):
         lines = lines_of(vector["input"])
         expected = of_program(lines)
-        yield vector["name"], ["session", {"lines": lines, "time": MOMENT}], lambda answer, expected=expected: (  # type: ignore[misc]
-            answer.get("output") == expected
+        yield (
+            vector["name"],
+            ["session", {"lines": lines, "time": MOMENT}],
+            lambda answer, expected=expected: (  # type: ignore[misc]
+                answer.get("output") == expected
+            ),
         )
 
 
@@ -222,7 +231,7 @@ def vectors(driver: Driver, folder: Path) -> int:
     """Ask a copy of the page every vector; return how many there are."""
     every = list(cases())
     script = f"{operations()};\nwindow.answers = JSON.stringify(run({json.dumps([case for _, case, _ in every])}));"
-    script += '\ndocument.body.dataset.answers = window.answers;'
+    script += "\ndocument.body.dataset.answers = window.answers;"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page = PAGE.read_text(encoding="utf-8").replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
     copy = folder / "copy.html"

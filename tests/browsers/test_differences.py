@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``recover.py`` and ``recover.html`` answer the same: some of the cases of which ``make differences`` makes 100,000."""
+"""``recover.py`` and ``recover.html`` answer the same: a few of the cases that ``make differences`` makes."""
 
 from tests.browsers.asked import Asked
 from tests.browsers.differences import case, differences

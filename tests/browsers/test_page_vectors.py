@@ -3,7 +3,7 @@
 
 Rules:
 
-1. The page is the one that people get, opened by ``file://``; what asks its functions comes through the browser's protocol.
+1. The page is the one that people get, opened by ``file://``; what asks its functions comes by the browser's protocol.
 2. Whatever recover.py answers to the lines of an opening, the page answers word for word.
 """
 
@@ -97,7 +97,21 @@ def test_a_polluted_pool_is_answered_word_for_word(asked: Asked) -> None:
     codes = [code for epoch in EPOCHS.values() for code in epoch["codes"]]
     forged = next(v for v in vectors_of("openings") if v["name"] == "one bit of a value")["input"]["shares"][1]
     junk = ["hello", "BGS1:", "BGE1:0", "BGS1;2788", "http://example.org/", "0" * 5000, "\x00\x1b[2J", "ü", "99: 0000"]
-    lines = [*others, *junk, forged, *codes, *others, "12", "?", "-", "BGE1:1/2:ABCD:00", "bgſ1:", "\u00a0", "", " "]
+    lines = [
+        *others,
+        *junk,
+        forged,
+        *codes,
+        *others,
+        "12",
+        "?",
+        "-",
+        "BGE1:1/2:ABCD:00",
+        "bg\u017f1:",
+        "\u00a0",
+        "",
+        " ",
+    ]
     assert asked.one("session", lines=lines, time=MOMENT)["output"] == of_program(lines)
 
 

@@ -368,7 +368,9 @@ def test_the_record_has_every_field_in_canonical_form(tmp_path: Path) -> None:
 def verify_as_documented(folder: Path, *, one_file: bool = False) -> subprocess.CompletedProcess[bytes]:
     document = (REPOSITORY / "docs" / "spec" / "8-recovery.md").read_text(encoding="utf-8")
     apart, verify = re.findall(r"```sh\n(.*?)```", document, re.DOTALL)
-    return subprocess.run(["sh", "-euc", apart + verify if one_file else verify], cwd=folder, capture_output=True, check=False)
+    return subprocess.run(
+        ["sh", "-euc", apart + verify if one_file else verify], cwd=folder, capture_output=True, check=False
+    )
 
 
 def test_the_record_verifies_by_the_documented_commands(tmp_path: Path, need: Callable[[str], str]) -> None:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record that ``recover.py`` or ``recover.html`` leaves, and what it must agree with (spec: docs/spec/8-recovery.md).
+"""The record that ``recover.py`` or ``recover.html`` leaves, and what it must agree with.
+
+Spec: docs/spec/8-recovery.md.
 
 Rules:
 

@@ -105,7 +105,9 @@ def import_recovery(recorder: Recorder, file: Path) -> ImportedRecovery:
         )
     )
     if found.in_browser:
-        recorder.desk.warn("a page in a browser made this record: nothing shows that it was on a disk before the reveal")
+        recorder.desk.warn(
+            "a page in a browser made this record: nothing shows that it was on a disk before the reveal"
+        )
     if epoch.status is not EpochStatus.GOOD:
         recorder.desk.warn(f"epoch {epoch.number} of {recorder.set_name} is {epoch.status} since {epoch.since}")
     debt = next((one.id for one in recorder.set_state.rotation_debts), "") if epoch.status is EpochStatus.GOOD else ""
@@ -125,9 +127,7 @@ def _read(file: Path) -> tuple[bytes, str]:
     if inside:
         return data, ascii_text(inside, file, "an armored SSH signature")
     beside = Path(f"{file}{ENDING}")
-    return data, ascii_text(
-        read_file(beside, recovery.MAX_BYTES, hint=_BOTH_HINT), beside, "an armored SSH signature"
-    )
+    return data, ascii_text(read_file(beside, recovery.MAX_BYTES, hint=_BOTH_HINT), beside, "an armored SSH signature")
 
 
 def _find(state: LedgerState, found: Recovery) -> tuple[str, EpochState]:
