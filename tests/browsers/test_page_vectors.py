@@ -169,7 +169,7 @@ def page() -> str:
 
 
 def test_it_is_one_small_file_of_this_release() -> None:
-    assert len(PAGE.read_bytes()) < 100 * 1024
+    assert len(PAGE.read_bytes()) < 100_000
     assert f'const VERSION = "{program.VERSION}";' in page()
 
 
