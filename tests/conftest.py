@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from breakglass_shamir.standalone import PAGE
-from tests.browsers.chromium import Chromium
+from tests.browsers.chromium import PAGE, Chromium
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 """The checkout that holds these tests."""

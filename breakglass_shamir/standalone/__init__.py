@@ -4,11 +4,3 @@
 ``recover.py`` is of the standard library alone and imports nothing of ours; ``recover.html`` needs a browser, no
 network and nothing else. Both are kept beside the safe as they are.
 """
-
-from pathlib import Path
-
-PROGRAM = Path(__file__).with_name("recover.py")
-"""Opens sheets with Python."""
-
-PAGE = Path(__file__).with_name("recover.html")
-"""Opens sheets in a browser."""

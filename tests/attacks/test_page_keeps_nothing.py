@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.standalone import PAGE
 from tests.browsers.asked import epochs
-from tests.browsers.chromium import Chromium
+from tests.browsers.chromium import PAGE, Chromium
 from tests.browsers.test_page_opening import PLAIN, combine, give_back, save, say_why
 
 SETTLE_S = 4

@@ -22,6 +22,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from breakglass_shamir.standalone import recover
+
+PAGE = Path(recover.__file__).with_suffix(".html")
+"""The page, beside the program that it answers like."""
+
 WAIT_S = 30
 """For one answer of the browser, however busy the machine is."""
 

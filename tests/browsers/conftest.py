@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from breakglass_shamir.standalone import PAGE
 from tests.browsers.asked import Asked, operations
-from tests.browsers.chromium import Chromium
+from tests.browsers.chromium import PAGE, Chromium
 
 
 @pytest.fixture(scope="session")

@@ -23,10 +23,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from breakglass_shamir.standalone import PAGE
 from breakglass_shamir.standalone import recover as program
 from tests.browsers.asked import MOMENT, Answer, Asked, Case, epochs, of_program, operations, screen_at, vectors_of
-from tests.browsers.chromium import Chromium
+from tests.browsers.chromium import PAGE, Chromium
 from tests.interop.test_recover import OPERATIONS
 
 BATCH = 200

@@ -28,9 +28,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from breakglass_shamir.standalone import PAGE
 from tests.attacks.test_page_keeps_nothing import whispers
 from tests.browsers.asked import FILES, MOMENT, epochs, of_program, operations, vectors_of
+from tests.browsers.chromium import PAGE
 from tests.browsers.test_page_vectors import NOT_READ, lines_of
 
 WAIT_S = 60

@@ -17,9 +17,8 @@ import zxingcpp
 from PIL import Image
 
 from breakglass_shamir.custody.life import recovery
-from breakglass_shamir.standalone import PAGE
 from tests.browsers.asked import Asked, epochs
-from tests.browsers.chromium import Chromium
+from tests.browsers.chromium import PAGE, Chromium
 from tests.interop.test_recover import verify_as_documented
 
 EPOCHS = epochs()

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from breakglass_shamir.standalone import PAGE
 from breakglass_shamir.standalone import recover as program
 from tests.browsers.asked import FILES, MOMENT, Asked, epochs, of_program, vectors_of
+from tests.browsers.chromium import PAGE
 from tests.interop.test_recover import GCM, RFC_8032
 
 EPOCHS = epochs()
