@@ -16,11 +16,14 @@ TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) chromi
 # What decoding is compared with.
 BENCH_PACKAGES := libzbar0
 
+# Other browsers that the recovery page runs in.
+BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
+
 # Test folders whose files import their neighbours by bare name, as pytest and a script's own folder let them.
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults mysql clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench faults mysql differences browsers clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,6 +54,12 @@ mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, 
 	.ci/mysql
 	$(PY) -m pytest -n 2 --dist loadfile tests/servers/test_mysql_server.py tests/servers/test_mysql_faults.py
 
+differences: setup-dev  ## look for what recover.py and recover.html answer differently, in 100,000 cases
+	$(PY) -m tests.browsers.differences 100000
+
+browsers: setup-browsers  ## run recover.html in Firefox and WebKit
+	$(PY) -m tests.browsers.others
+
 clean:  ## remove what these targets made
 	rm -rf $(VENV) build dist bench-results.md degradation-results.md log-cost-results.md fault-table.md
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -60,6 +69,9 @@ setup-runtime:
 
 setup-dev:
 	@PYTHON='$(PYTHON)' .ci/setup dev $(TEST_PACKAGES)
+
+setup-browsers: setup-dev
+	@PYTHON='$(PYTHON)' .ci/setup dev $(BROWSER_PACKAGES)
 
 setup-bench: setup-dev
 	@PYTHON='$(PYTHON)' .ci/setup bench $(BENCH_PACKAGES)

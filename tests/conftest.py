@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every test may ask for: an outside program, and the outside vectors.
+"""What every test may ask for: an outside program, the outside vectors, and the recovery page in a browser.
 
 Rules:
 
@@ -11,11 +11,13 @@ Rules:
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.browsers.chromium import PAGE, Chromium
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 """The checkout that holds these tests."""
@@ -48,3 +50,11 @@ def vectors() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no outside vectors at {folder}; set BREAKGLASS_VECTORS to their folder")
     return folder
+
+
+@pytest.fixture
+def browser(need: Callable[[str], str], tmp_path: Path) -> Iterator[Chromium]:
+    """A browser of one's own, on the recovery page as people get it."""
+    with Chromium(need("chromium"), tmp_path / "browser") as found:
+        found.open(PAGE)
+        yield found

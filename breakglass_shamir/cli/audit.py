@@ -69,14 +69,15 @@ def export(terminal: Terminal, identifier: str, out: Path) -> None:
 @click.argument("file", type=PATH)
 @pass_terminal
 def import_(terminal: Terminal, file: Path) -> None:
-    """Record an opening that recover.py made: FILE, with FILE.sig beside it."""
+    """Record an opening that recover.py made, FILE with FILE.sig beside it, or recover.html, FILE alone."""
     from breakglass_shamir.operations.audit import recovery_import as operation
 
     with recorder(terminal) as opened:
         found = operation.import_recovery(opened, file)
+    where = " in a browser" if found.in_browser else ""
     lines = [
         f"recovery {found.sha256[:12]} of {found.set_name}, epoch {found.epoch}: recorded",
-        f"  made {found.time} by {', '.join(found.officers)}, ticket {found.ticket}: {found.reason}",
+        f"  made {found.time}{where} by {', '.join(found.officers)}, ticket {found.ticket}: {found.reason}",
         f"owed: {found.debt}" if found.debt else f"epoch {found.epoch} is {found.status}: no rotation is owed for it",
     ]
     terminal.result(found, lines)

@@ -114,7 +114,7 @@ class Audit:
         """Take the signed record of an opening that was made without this toolkit (docs/spec/8-recovery.md).
 
         Args:
-            file: what ``recover.py`` wrote; its signature lies beside it.
+            file: what ``recover.html`` saved, or what ``recover.py`` wrote, with its signature beside it.
 
         Raises:
             InvalidInput: an argument of another type, or a file that cannot be read.

@@ -2674,8 +2674,8 @@ def ask_use(options: argparse.Namespace) -> None:
 
 def record_use(opened: Opened, options: argparse.Namespace, terminal: bool) -> bool:
     """Make the usage record durable; False where it cannot be done. Nothing is revealed before."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    place = options.record or f"recovery-{shown_id(opened.core.epoch_id)}-{stamp}.json"
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    place = options.record or f"recovery-{stamp}-{shown_id(opened.core.epoch_id)}.json"
     record = record_of(opened, [human_text(name) for name in options.officer], options.ticket, options.reason)
     signature = sshsig(opened.seed, record)
     while place:

@@ -365,11 +365,12 @@ def test_the_record_has_every_field_in_canonical_form(tmp_path: Path) -> None:
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("recovery.json", "recovery.json.sig")} == {0o600}
 
 
-def verify_as_documented(folder: Path) -> subprocess.CompletedProcess[bytes]:
+def verify_as_documented(folder: Path, *, one_file: bool = False) -> subprocess.CompletedProcess[bytes]:
     document = (REPOSITORY / "docs" / "spec" / "8-recovery.md").read_text(encoding="utf-8")
-    commands = re.findall(r"```sh\n(.*?)```", document, re.DOTALL)
-    assert len(commands) == 1
-    return subprocess.run(["sh", "-euc", commands[0]], cwd=folder, capture_output=True, check=False)
+    apart, verify = re.findall(r"```sh\n(.*?)```", document, re.DOTALL)
+    return subprocess.run(
+        ["sh", "-euc", apart + verify if one_file else verify], cwd=folder, capture_output=True, check=False
+    )
 
 
 def test_the_record_verifies_by_the_documented_commands(tmp_path: Path, need: Callable[[str], str]) -> None:
@@ -380,6 +381,23 @@ def test_the_record_verifies_by_the_documented_commands(tmp_path: Path, need: Ca
     assert b"Good" in done.stdout
     shown_line = (tmp_path / "allowed_signers").read_text(encoding="utf-8")
     assert shown_line in (REPOSITORY / "docs" / "spec" / "8-recovery.md").read_text(encoding="utf-8")
+
+
+def test_the_name_that_a_record_gets_is_never_taken_for_a_share() -> None:
+    ids = (hashlib.sha256(bytes([number])).digest()[:8] for number in range(256))
+    names = [f"/media/stick/recovery-20311231-235959-{program.shown_id(each)}" for each in ids]
+    assert [name for name in names if program.looks_like_share(f"{name}.json") or program.looks_like_share(name)] == []
+
+
+def test_without_a_name_the_record_has_one_that_the_toolkit_takes(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-S", str(PROGRAM), *WHO, "--stdout"]
+    given = "\n".join(PLAIN["codes"] + texts(PLAIN)).encode()
+    done = subprocess.run(command, input=given, capture_output=True, cwd=tmp_path, start_new_session=True, check=False)
+    assert done.returncode == 0, done.stderr
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert [re.sub(r"[0-9]{8}-[0-9]{6}", "TIME", name) for name in names] == [
+        "recovery-TIME-T279-Z4GW-AQ9R.json", "recovery-TIME-T279-Z4GW-AQ9R.json.sig",
+    ]  # fmt: skip
 
 
 def test_a_changed_record_does_not_verify(tmp_path: Path, need: Callable[[str], str]) -> None:

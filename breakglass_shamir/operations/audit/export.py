@@ -58,7 +58,7 @@ NNNNNN.json.checkpoint    the signed head of the tree that ends with this record
 NNNNNN.json.quorum.sig    a signature that only a quorum of sheets, or of drill cards, could make
 NNNNNN.json.officer.sig   an officer's signature, over the bytes of the declaration
 NNNNNN.json.custodian.sig a custodian's signature, over the bytes of the acknowledgement
-NNNNNN.json.recovery.json what recover.py left, with its .sig by the quorum
+NNNNNN.json.recovery.json what recover.py or recover.html left, with its .sig by the quorum
 NNNNNN.json.statement.json what another terminal told of a set, with its .sig by that terminal
 allowed_signers           keys of the terminal, of those that told it of sets, and of each epoch's quorum
 officers-NNNNNN           keys of officers by the policy that record NNNNNN adopted, with the days they are valid

@@ -170,7 +170,7 @@ class _Set:
                 self.recoveries.append(
                     RecoveryStory(
                         seq, time, body.sha256, body.epoch_id, body.status, said.officers, said.ticket, said.reason,
-                        said.time,
+                        said.time, said.in_browser,
                     )
                 )  # fmt: skip
 

@@ -280,7 +280,8 @@ def _of_sheets(of: SetPage) -> Iterable[Moment]:
 
 def _of_recoveries(of: SetPage) -> Iterable[Moment]:
     for one in of.recoveries:
-        words = f"opened without this program by {', '.join(one.officers)}, {one.ticket}: {one.reason}"
+        how = "without this program, in a browser," if one.in_browser else "without this program"
+        words = f"opened {how} by {', '.join(one.officers)}, {one.ticket}: {one.reason}"
         yield Moment(one.imported, one.seq, "recovery", words, f"#{of.anchor}-recoveries", alarming=True)
 
 

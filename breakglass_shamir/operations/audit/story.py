@@ -269,6 +269,9 @@ class RecoveryStory:
     claimed: str
     """Time by the clock of the machine it was made on."""
 
+    in_browser: bool = False
+    """Whether a page made it: nothing shows that it was on a disk before the reveal."""
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyStory:
