@@ -253,7 +253,7 @@ EXPECTED = {
     "own_desk": (
         "the record is durable; now the credential of 21 bytes is shown for 2 s",
         "rotated: True, epoch 2 is in force, 3 receipt files",
-        "refused: these sheets open nothing: epoch 1 of recovery-key is void",
+        "refused: epoch 1 of recovery-key is superseded: epoch 2",
         "chain of custody of recovery-key: whole, epochs 1 to 2",
     ),
 }

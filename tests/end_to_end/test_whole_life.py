@@ -53,7 +53,7 @@ def test_from_first_sheet_to_void_sheet_to_auditor(tmp_path: Path, need: Callabl
     assert list((life.folder / "readback-2").iterdir()) == []
 
     refused = life.run("recombine", NAME, *declared, *people, *scans, "--no-reveal")
-    assert refused.exit == 4
+    assert refused.exit == 3
     assert "epoch 1: void since" in refused.err
     assert "bring the sheets of epoch 2" in refused.err
     assert life.kinds()[-2:] == ["declared", "refused"]

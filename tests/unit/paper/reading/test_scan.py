@@ -450,7 +450,7 @@ def test_control_characters_of_a_file_name_are_not_shown(scanner: Scanner, front
     path = tmp_path / "a\x1b[31m\n\u202egnp.png"
     path.write_bytes(encoded(front))
     (page,) = scanner.read_path(path)
-    assert page.source == "a?[31m??gnp.png"
+    assert page.source == r"a\x1b[31m\x0a\u202egnp.png"
     assert shown_name("\udcff" + "x" * 200) == "?" + "x" * 76 + "..."
 
 
