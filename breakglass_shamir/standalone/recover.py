@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Open a break-glass credential from its paper sheets, with nothing but Python 3.9 or later.
+"""Open a break-glass credential from its paper sheets, with nothing but Python 3.8 or later.
+
+For somebody who never saw a terminal: put this file where you find it again, open a terminal (Windows: the program
+PowerShell; macOS and Linux: Terminal), type what stands below up to the file's name and a space, drag the file into
+the window, press Enter. It says what to do next. An older Python is told so in words (``require_python``).
 
 What it is: the second implementation of the paper format (``docs/spec/``), in one file, of the standard library
 only, for a machine without a network and without the toolkit. It needs no installation:
@@ -30,7 +34,29 @@ Limits, said plainly:
 4. Drill codes are refused. The credential is used up: it must be replaced once you are back in.
 """
 
-from __future__ import annotations
+f"This program needs Python 3.8 or later: try  python3 -I -S recover.py"  # Python 2 stops here and shows this line
+
+import sys
+
+
+def require_python(version: "tuple[int, int]") -> None:
+    """Say in words which Python is needed, and leave, where this one is older; before anything that it may lack.
+
+    What stands in this file is parsed before this runs: Python 3.6 has to understand every line of it.
+    """
+    if version < (3, 8):
+        sys.stderr.write(
+            f"This program needs Python 3.8 or later, and this is Python {version[0]}.{version[1]}.\n"
+            "Nothing was read and nothing was changed. What to do next, the first that you can:\n"
+            "  1. See whether a newer one is here: type  python3.  and press the Tab key twice; then type, with the\n"
+            "     number that you see,  python3.11 -I -S recover.py\n"
+            "  2. Open the file recover.html, which lies beside this one, in a browser. It needs no Python.\n"
+            "  3. Take this file to another computer.\n"
+        )
+        sys.exit(2)
+
+
+require_python(sys.version_info[:2])
 
 import argparse
 import base64
@@ -49,12 +75,10 @@ import signal
 import socket
 import stat
 import struct
-import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 try:
     import ctypes
@@ -87,7 +111,7 @@ KIND_NAMES = {LIVE: "live", DRILL: "drill"}
 CREDENTIAL_KINDS = {1: "password", 2: "key pair", 3: "token", 4: "opaque", 5: "file", 6: "passkey",
                     7: "key certificate", 8: "list"}  # fmt: skip
 
-Seat = tuple[int, int]
+Seat = Tuple[int, int]
 """Group and member, both from 1."""
 
 
@@ -149,7 +173,7 @@ def decode32(characters: str) -> bytes:
     return (number >> spare_bits).to_bytes(length, "big")
 
 
-def decode_damaged(symbols: str) -> tuple[bytes, list[int]]:
+def decode_damaged(symbols: str) -> "tuple[bytes, list[int]]":
     """Read base32 with ``?`` as zero bits; also return the numbers of the bytes it touches."""
     touched: set[int] = set()
     for i, symbol in enumerate(symbols):
@@ -158,7 +182,7 @@ def decode_damaged(symbols: str) -> tuple[bytes, list[int]]:
     return decode32(symbols.replace("?", "0")), sorted(touched)
 
 
-def read_line(typed: str) -> tuple[str, int | None]:
+def read_line(typed: str) -> "tuple[str, int | None]":
     """Return the 24 symbols of a typed line and the line number its check character proves, if any."""
     symbols = normalise(typed)
     if len(symbols) != LINE_CHARACTERS + 1 or any(symbol not in VALUES and symbol != "?" for symbol in symbols):
@@ -208,7 +232,7 @@ SCANNER_KEYBOARDS = (
 """Keyboards by name, as pairs: what the US layout has on a key, and what they have there."""
 
 
-def undone(text: str, pairs: str) -> str | None:
+def undone(text: str, pairs: str) -> "str | None":
     """Return the code that a scanner meant, whose keys a keyboard made into this text; None where it made none."""
     back = {pair[1]: pair[0] for pair in reversed(pairs.split())}
     moved = {pair[0] for pair in pairs.split()}
@@ -221,7 +245,7 @@ def undone(text: str, pairs: str) -> str | None:
     return meant if meant.isascii() and meant[:5] in {SHARE_PREFIX, ENVELOPE_PREFIX} else None
 
 
-def from_keyboards(text: str) -> dict[str, list[str]]:
+def from_keyboards(text: str) -> "dict[str, list[str]]":
     """Return what a scanner may have meant, and on which keyboards; nothing for a text that stands as it is."""
     meant: dict[str, list[str]] = {}
     if len(text) >= FEWEST_CODE_CHARACTERS and text[:5].upper() not in {SHARE_PREFIX, ENVELOPE_PREFIX}:
@@ -264,7 +288,7 @@ def over(a: int, b: int) -> int:
     return EXP[(LOG[a] - LOG[b]) % 255] if a else 0
 
 
-def evaluate(polynomial: Iterable[int], x: int) -> int:
+def evaluate(polynomial: "Iterable[int]", x: int) -> int:
     """Return the value of a polynomial at x, lowest coefficient first."""
     total, power = 0, 1
     for coefficient in polynomial:
@@ -273,7 +297,7 @@ def evaluate(polynomial: Iterable[int], x: int) -> int:
     return total
 
 
-def product(a: Sequence[int], b: Sequence[int]) -> list[int]:
+def product(a: "Sequence[int]", b: "Sequence[int]") -> "list[int]":
     """Multiply two polynomials."""
     result = [0] * (len(a) + len(b) - 1)
     for i, x in enumerate(a):
@@ -282,7 +306,7 @@ def product(a: Sequence[int], b: Sequence[int]) -> list[int]:
     return result
 
 
-def syndromes_of(word: Iterable[int]) -> list[int]:
+def syndromes_of(word: "Iterable[int]") -> "list[int]":
     """Return the codeword's values at the 17 roots; all are zero for a codeword."""
     result = []
     for power in range(PARITY_BYTES):
@@ -293,7 +317,7 @@ def syndromes_of(word: Iterable[int]) -> list[int]:
     return result
 
 
-def error_locator(sequence: Sequence[int]) -> list[int]:
+def error_locator(sequence: "Sequence[int]") -> "list[int]":
     """Find the shortest recurrence of a sequence (Berlekamp and Massey)."""
     current, previous, length, shift, last = [1], [1], 0, 1, 1
     for i, term in enumerate(sequence):
@@ -313,7 +337,7 @@ def error_locator(sequence: Sequence[int]) -> list[int]:
     return current
 
 
-def repair(received: bytes, erased: Sequence[int]) -> tuple[bytes, int]:
+def repair(received: bytes, erased: "Sequence[int]") -> "tuple[bytes, int]":
     """Correct a codeword; return it and its spare parity. Refuse what the parity cannot repair."""
     too_much = Refused("malformed-text", "too many wrong characters to repair")
     if not PARITY_BYTES < len(received) <= CODEWORD_BYTES_MAX or len(erased) > PARITY_BYTES:
@@ -334,7 +358,7 @@ def repair(received: bytes, erased: Sequence[int]) -> tuple[bytes, int]:
     return bytes(word), spare
 
 
-def correct(word: bytearray, syndromes: Sequence[int], locator: Sequence[int]) -> None:
+def correct(word: bytearray, syndromes: "Sequence[int]", locator: "Sequence[int]") -> None:
     """Add the errors that a locator names to the word, in place (Forney). The caller checks the outcome."""
     magnitude = product(syndromes, locator)[:PARITY_BYTES]
     derivative = [c if i % 2 == 0 else 0 for i, c in enumerate(locator[1:])]
@@ -377,7 +401,7 @@ class Reading:
     """A share as it was read, and what had to be repaired (characters from 1)."""
 
     share: Share
-    repaired: tuple[int, ...]
+    repaired: "tuple[int, ...]"
     spare: int
 
     @property
@@ -414,7 +438,7 @@ def parse_share(data: bytes) -> Share:
     return Share(kind, data[1:9], (data[9], data[10]), data[11:])
 
 
-def possible_shares(symbols: str) -> Iterator[Share]:
+def possible_shares(symbols: str) -> "Iterator[Share]":
     """Yield what a badly damaged share may be, each line and each character in turn counting as unreadable.
 
     This is the relaxed reading. A line that checks may be wrong all the same, so what checks does not count here.
@@ -454,7 +478,7 @@ def inverse128(a: int) -> int:
     return result
 
 
-def combine_half(points: Sequence[tuple[int, int]]) -> int:
+def combine_half(points: "Sequence[tuple[int, int]]") -> int:
     """Interpolate at 0, after the public term X^k was taken off each value."""
     secret = 0
     for x, y in points:
@@ -466,7 +490,7 @@ def combine_half(points: Sequence[tuple[int, int]]) -> int:
     return secret
 
 
-def combine(threshold: int, points: Sequence[tuple[int, bytes]]) -> bytes:
+def combine(threshold: int, points: "Sequence[tuple[int, bytes]]") -> bytes:
     """Combine exactly ``threshold`` points into the 32 bytes they share."""
     if threshold < 2:
         raise Refused("invalid-structure", "a threshold below 2 shares nothing")
@@ -514,7 +538,7 @@ def shown_id(epoch_id: bytes) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 # Ed25519 (RFC 8032), in the extended coordinates X, Y, Z, T of its section 5.1.4. Not constant time.
 
-Point = tuple[int, int, int, int]
+Point = Tuple[int, int, int, int]
 PRIME = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
 CURVE_D = -121665 * pow(121666, PRIME - 2, PRIME) % PRIME
@@ -574,7 +598,7 @@ def hash_to_number(*parts: bytes) -> int:
     return int.from_bytes(hashlib.sha512(b"".join(parts)).digest(), "little") % ORDER
 
 
-def expand_seed(seed: bytes) -> tuple[int, bytes]:
+def expand_seed(seed: bytes) -> "tuple[int, bytes]":
     """Return the secret scalar and the prefix of a seed."""
     digest = hashlib.sha512(seed).digest()
     scalar = int.from_bytes(digest[:32], "little") & ~7 & ((1 << 254) - 1) | 1 << 254
@@ -613,7 +637,7 @@ def double(a: int) -> int:
     return a << 1 ^ (0x11B if a & 128 else 0)
 
 
-def make_sbox() -> list[int]:
+def make_sbox() -> "list[int]":
     """Compute the S-box: the inverse in GF(256), then the affine map."""
     power = [1]  # powers of the generator 3
     while len(power) < 255:
@@ -631,7 +655,7 @@ SBOX = make_sbox()
 ROUNDS = 14
 
 
-def expand_key(key: bytes) -> list[bytes]:
+def expand_key(key: bytes) -> "list[bytes]":
     """Return the 15 round keys of a 32-byte key."""
     words = [key[i : i + 4] for i in range(0, 32, 4)]
     constant = 1
@@ -647,7 +671,7 @@ def expand_key(key: bytes) -> list[bytes]:
     return [b"".join(words[i : i + 4]) for i in range(0, len(words), 4)]
 
 
-def encrypt_block(round_keys: Sequence[bytes], block: bytes) -> bytes:
+def encrypt_block(round_keys: "Sequence[bytes]", block: bytes) -> bytes:
     """Encrypt one block of 16 bytes."""
     state = xor(block, round_keys[0])
     for number in range(1, ROUNDS + 1):
@@ -682,7 +706,7 @@ def ghash(key: int, data: bytes) -> int:
     return result
 
 
-def gcm_decrypt(key: bytes, nonce: bytes, header: bytes, sealed: bytes) -> bytes | None:
+def gcm_decrypt(key: bytes, nonce: bytes, header: bytes, sealed: bytes) -> "bytes | None":
     """Verify the tag, then decrypt; None where the tag does not hold."""
     round_keys = expand_key(key)
     body, tag = sealed[:-16], sealed[-16:]
@@ -717,7 +741,7 @@ def decrypt(key: bytes, nonce: bytes, header: bytes, ciphertext: bytes) -> bytes
 TAG_OPTIONAL = 128  # who does not know a tag from here on may do without it, and need not say so
 
 
-def read_fields(data: bytes) -> dict[int, bytes] | None:
+def read_fields(data: bytes) -> "dict[int, bytes] | None":
     """Return the values by tag, in order; None where the bytes are not whole fields in strict order."""
     fields: dict[int, bytes] = {}
     offset = last = 0
@@ -771,9 +795,9 @@ class Core:
     epoch_id: bytes
     epoch: int
     group_threshold: int
-    groups: tuple[Seat, ...]
+    groups: "tuple[Seat, ...]"
     """Threshold and members of each group."""
-    masked: dict[Seat, bytes]
+    masked: "dict[Seat, bytes]"
     header: bytes
     ciphertext: bytes
 
@@ -789,12 +813,12 @@ class Envelope:
     """A core, and the proofs that make it verifiable."""
 
     core: Core
-    commitments: dict[Seat, bytes]
+    commitments: "dict[Seat, bytes]"
     set_public_key: bytes
     set_name: str
     made: str
     """When and by which release, as far as the envelope says it."""
-    unknown: list[int]
+    unknown: "list[int]"
     """Tags of extensions that make the proofs unknown: they may mean what this program does not know."""
     sha256: str
 
@@ -803,7 +827,7 @@ class Envelope:
         return self.core.fits(share) and hmac.compare_digest(commitment_of(share), self.commitments[share.seat])
 
 
-def may_exist(group_threshold: int, groups: Sequence[Seat]) -> bool:
+def may_exist(group_threshold: int, groups: "Sequence[Seat]") -> bool:
     """Tell whether a structure is allowed: none that one person opens."""
     if not 1 <= group_threshold <= len(groups) <= 16 or sum(members for _, members in groups) > 255:
         return False
@@ -858,7 +882,7 @@ LAST_SECOND = 253402300799  # of the year 9999
 EXT_CREATED, EXT_RELEASE, EXT_SECOND_KEY = 1, 2, 3
 
 
-def read_extensions(block: bytes) -> tuple[str, list[int]]:
+def read_extensions(block: bytes) -> "tuple[str, list[int]]":
     """Return when and by what an envelope was made, and the tags that make its proofs unknown."""
     fields = read_fields(block)
     if fields is None or len(block) > EXTENSION_BYTES_MAX:
@@ -917,7 +941,7 @@ def read_code(text: str) -> Code:
     return Code(int(match[1]), int(match[2]), hash4, decode32(normalise(match[4])))
 
 
-Batches = dict[tuple[int, str], dict[int, Code]]
+Batches = Dict[Tuple[int, str], Dict[int, Code]]
 """Codes of envelopes that are not complete yet, by number of codes and hash, then by index."""
 
 
@@ -940,7 +964,7 @@ def is_part(text: str) -> bool:
         return False
 
 
-def collect(batches: Batches, code: Code) -> bytes | None:
+def collect(batches: Batches, code: Code) -> "bytes | None":
     """Take one code; return the joined bytes once its envelope is complete. The last reading of a code counts."""
     batch = batches.setdefault((code.count, code.hash4), {})
     batch[code.index] = code
@@ -949,7 +973,7 @@ def collect(batches: Batches, code: Code) -> bytes | None:
     return join_codes(batches.pop((code.count, code.hash4)))
 
 
-def join_codes(codes: dict[int, Code]) -> bytes:
+def join_codes(codes: "dict[int, Code]") -> bytes:
     """Join all codes of one envelope, by index; verify the hash they carry."""
     first = next(iter(codes.values()))
     if len(codes) < first.count:
@@ -960,7 +984,7 @@ def join_codes(codes: dict[int, Code]) -> bytes:
     return data
 
 
-def read_core_lines(lines: Sequence[str], checked: Iterable[int] = ()) -> bytes:
+def read_core_lines(lines: "Sequence[str]", checked: "Iterable[int]" = ()) -> bytes:
     """Repair the typed lines of a core, from line 5 on; return the core's bytes.
 
     ``checked`` are the numbers of lines whose check character holds: a repair that changes one is none.
@@ -977,7 +1001,7 @@ def read_core_lines(lines: Sequence[str], checked: Iterable[int] = ()) -> bytes:
     raise Refused("malformed-text", "the typed lines could not be repaired")
 
 
-def repair_core(received: bytes, erased: set[int], padding: int, kept: dict[int, bytes]) -> bytes | None:
+def repair_core(received: bytes, erased: "set[int]", padding: int, kept: "dict[int, bytes]") -> "bytes | None":
     """Repair all blocks, taking ``padding`` zero bytes at the end for granted; None where that does not hold."""
     data = whole = b""
     for start, end in pieces_of(received, padding):
@@ -993,7 +1017,7 @@ def repair_core(received: bytes, erased: set[int], padding: int, kept: dict[int,
     return without_length(data)
 
 
-def pieces_of(received: bytes, padding: int) -> list[tuple[int, int]]:
+def pieces_of(received: bytes, padding: int) -> "list[tuple[int, int]]":
     """Return where each block begins and ends; nothing where the last bytes are no padding."""
     total = len(received) - padding
     blocks = math.ceil(total / CODEWORD_BYTES_MAX)
@@ -1003,12 +1027,12 @@ def pieces_of(received: bytes, padding: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, total)) for start in range(0, total, size)]
 
 
-def without_length(data: bytes) -> bytes | None:
+def without_length(data: bytes) -> "bytes | None":
     """Take the length off the front; None where it is not the length of what follows."""
     return data[2:] if len(data) >= 2 and int.from_bytes(data[:2], "big") == len(data) - 2 else None
 
 
-def possible_cores(lines: Sequence[str]) -> list[tuple[Core, list[int]]]:
+def possible_cores(lines: "Sequence[str]") -> "list[tuple[Core, list[int]]]":
     """Return what the typed lines of a core may mean, with the numbers of the lines that then are wrong.
 
     This is the relaxed reading: each line in turn counts as lost in each block, whether it checks or not.
@@ -1032,7 +1056,7 @@ def possible_cores(lines: Sequence[str]) -> list[tuple[Core, list[int]]]:
     return list(found.values())
 
 
-def blocks_of(received: bytes, erased: set[int], padding: int) -> list[list[bytes]]:
+def blocks_of(received: bytes, erased: "set[int]", padding: int) -> "list[list[bytes]]":
     """Return what each block may be; one empty list where there is none."""
     blocks = []
     for start, end in pieces_of(received, padding):
@@ -1050,7 +1074,7 @@ def blocks_of(received: bytes, erased: set[int], padding: int) -> list[list[byte
     return blocks or [[]]
 
 
-def differing(rows: Sequence[str], whole: bytes) -> list[int]:
+def differing(rows: "Sequence[str]", whole: bytes) -> "list[int]":
     """Return the numbers of the lines that were typed, and mean something else."""
     right = encode32(whole)
     pairs = [(row, right[i * LINE_CHARACTERS : (i + 1) * LINE_CHARACTERS]) for i, row in enumerate(rows)]
@@ -1077,12 +1101,12 @@ class Credential:
 
     kind: int
     secret: bytes = dataclasses.field(repr=False)
-    texts: dict[str, str]
+    texts: "dict[str, str]"
     totp_seed: bytes = dataclasses.field(repr=False)
-    data: dict[str, bytes]
-    numbers: dict[str, int]
+    data: "dict[str, bytes]"
+    numbers: "dict[str, int]"
     """Every number of NUMBER_TAGS, the common value where none was written."""
-    others: dict[int, bytes] = dataclasses.field(repr=False)
+    others: "dict[int, bytes]" = dataclasses.field(repr=False)
     """Fields that this program does not know, by tag, exact bytes."""
 
     @property
@@ -1131,7 +1155,7 @@ def more_of(credential: Credential) -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
-def warnings_of(credential: Credential) -> list[str]:
+def warnings_of(credential: Credential) -> "list[str]":
     """Say what this program does not know of a credential. Nothing in it is secret."""
     said = []
     if credential.kind not in CREDENTIAL_KINDS:
@@ -1155,7 +1179,7 @@ def can_make_codes(credential: Credential) -> bool:
 # ---------------------------------------------------------------------------------------------------------------------
 # Opening (README.md of the specification)
 
-Seats = dict[Seat, list[Share]]
+Seats = Dict[Seat, List[Share]]
 """What may sit on each seat. With an envelope it is one share at most."""
 
 
@@ -1164,14 +1188,14 @@ class Opened:
     """An epoch that was opened, in memory."""
 
     core: Core
-    envelope: Envelope | None
+    envelope: "Envelope | None"
     seed: bytes = dataclasses.field(repr=False)
     set_public_key: bytes
-    sheets: list[str]
+    sheets: "list[str]"
     credential: Credential
 
 
-def complete_groups(core: Core, seats: Seats) -> list[int]:
+def complete_groups(core: Core, seats: Seats) -> "list[int]":
     """Return the groups whose threshold is reached, ascending."""
     taken = [group for group, _ in seats]
     return [group for group, size in enumerate(core.groups, 1) if taken.count(group) >= size[0]]
@@ -1182,7 +1206,7 @@ def is_complete(core: Core, seats: Seats) -> bool:
     return len(complete_groups(core, seats)) >= core.group_threshold
 
 
-def quorums(core: Core, seats: Seats) -> Iterator[list[list[Share]]]:
+def quorums(core: Core, seats: Seats) -> "Iterator[list[list[Share]]]":
     """Yield every quorum, group by group: likely shares first, then the lowest groups and members."""
     choices: dict[int, list[list[Share]]] = {}
     for group in complete_groups(core, seats):
@@ -1201,7 +1225,7 @@ def quorums(core: Core, seats: Seats) -> Iterator[list[list[Share]]]:
             yield from with_sum(picks, total)
 
 
-def with_sum(lists: Sequence[list[Any]], total: int) -> Iterator[list[Any]]:
+def with_sum(lists: "Sequence[list[Any]]", total: int) -> "Iterator[list[Any]]":
     """Yield one of each list, so that the places at which they stand add up to a total."""
     if len(lists) == 1:
         yield from ([one] for one in lists[0][total : total + 1])
@@ -1211,7 +1235,7 @@ def with_sum(lists: Sequence[list[Any]], total: int) -> Iterator[list[Any]]:
             yield [lists[0][place], *rest]
 
 
-def group_secret(core: Core, shares: Sequence[Share]) -> bytes:
+def group_secret(core: Core, shares: "Sequence[Share]") -> bytes:
     """Return the secret of one group from exactly its threshold of shares."""
     threshold = core.groups[shares[0].seat[0] - 1][0]
     if threshold == 1:
@@ -1219,13 +1243,13 @@ def group_secret(core: Core, shares: Sequence[Share]) -> bytes:
     return combine(threshold, [(share.seat[1], share.value) for share in shares])
 
 
-def master_of(core: Core, quorum: Sequence[Sequence[Share]]) -> bytes:
+def master_of(core: Core, quorum: "Sequence[Sequence[Share]]") -> bytes:
     """Combine a quorum."""
     secrets = [(shares[0].seat[0], group_secret(core, shares)) for shares in quorum]
     return secrets[0][1] if core.group_threshold == 1 else combine(core.group_threshold, secrets)
 
 
-def open_epoch(core: Core, envelope: Envelope | None, seats: Seats, tries: int = MAX_TRIES) -> Opened:
+def open_epoch(core: Core, envelope: "Envelope | None", seats: Seats, tries: int = MAX_TRIES) -> Opened:
     """Combine, confirm, decrypt. Nothing is decrypted before the master derives the epoch id."""
     if not is_complete(core, seats):
         raise Refused("insufficient-shares", "no quorum yet")
@@ -1247,13 +1271,29 @@ def open_epoch(core: Core, envelope: Envelope | None, seats: Seats, tries: int =
 # ---------------------------------------------------------------------------------------------------------------------
 # The session: takes one line of input at a time, and answers it
 
+STEPS = """
+You are opening a break-glass credential from its paper sheets. Nothing that you do here breaks anything.
+
+  1. Lay the sheets on the table. Read at the top of each how many are needed. Let nobody photograph them.
+  2. Share code, the one marked 1: point a hand scanner at it and press its button. No scanner: type the four lines
+     beside it. Press Enter after each line, and once more after the last. Capital or small letters, both are right.
+  3. Envelope code, the one marked 2: scan it from any one sheet. No scanner: type the lines on the back of a sheet.
+  4. Read the answer under each line. If a line is wrong, type it again. What you typed vanishes: it was taken.
+  5. Take the next sheet. The order does not matter.
+  6. When this says that the quorum is complete, type  open  and press Enter. You are asked who is there, for which
+     ticket and why; that is written to a file before the credential is shown. Keep that file for the auditor.
+
+Type  help  to see more,  status  to see what is missing,  quit  to leave.
+"""
+"""The first screen."""
+
 HELP = """scan or type, one code or line at a time:
   BGS1:...    a share                  BGE1:...    the envelope, any sheet's copy
   25 characters: a typed line, 1 to 4 of a share, 5 and up of the envelope's core
   ?           a character that cannot be read
   3: ?        line 3 is lost           3: XXXX...  this is line 3, whatever its check character says
   empty line  this share or core has no more lines
-  open, status, help, quit"""
+  open, status, help, quit, steps (shows the first screen again)"""
 
 
 class Held:
@@ -1276,11 +1316,11 @@ class Held:
             self.words = f"share {self.sure.name} of epoch {shown_id(self.sure.epoch_id)}{repairs(reading.repaired)}"
 
     @functools.cached_property
-    def options(self) -> list[Share]:
+    def options(self) -> "list[Share]":
         """What it may be."""
         return [self.sure] if self.sure else list(dict.fromkeys(possible_shares(self.symbols)))
 
-    def stands_for(self, core: Core, envelope: Envelope | None) -> list[Share]:
+    def stands_for(self, core: Core, envelope: "Envelope | None") -> "list[Share]":
         """Return the shares of an epoch that it may be; with an envelope one at most."""
         if envelope is not None:
             return [share for share in self.options if envelope.accepts(share)][:1]
@@ -1292,16 +1332,16 @@ class Epoch:
     """An epoch whose envelope or core is there. More than one verified envelope is a conflict."""
 
     core: Core
-    envelopes: list[Envelope] = dataclasses.field(default_factory=list)
-    guesses: list[tuple[Core, list[int]]] = dataclasses.field(default_factory=list)
+    envelopes: "list[Envelope]" = dataclasses.field(default_factory=list)
+    guesses: "list[tuple[Core, list[int]]]" = dataclasses.field(default_factory=list)
     """What damaged lines of the core may mean, with the lines that then are wrong; nothing else is known of it."""
 
-    def cores(self) -> list[tuple[Core, list[int]]]:
+    def cores(self) -> "list[tuple[Core, list[int]]]":
         """Return what to open, the likeliest first."""
         return self.guesses or [(self.core, [])]
 
     @property
-    def envelope(self) -> Envelope | None:
+    def envelope(self) -> "Envelope | None":
         """The envelope, if there is one."""
         return self.envelopes[0] if self.envelopes else None
 
@@ -1309,7 +1349,7 @@ class Epoch:
 class Session:
     """Holds what was presented. ``say`` gets every answer; ``take`` never raises on input."""
 
-    def __init__(self, say: Callable[[str], None], envelope: str = "") -> None:
+    def __init__(self, say: "Callable[[str], None]", envelope: str = "") -> None:
         self.say = say
         self.wanted_envelope = envelope.lower()
         self.held: list[Held] = []
@@ -1338,7 +1378,7 @@ class Session:
         elif text:
             self.attempt(self.take_typed if typed else self.take_code, text)
 
-    def right_keyboard(self, meant: dict[str, list[str]]) -> str:
+    def right_keyboard(self, meant: "dict[str, list[str]]") -> str:
         """Return the one code that a scanner meant; refuse where that is not certain."""
         sure = {code: names for code, names in meant.items() if is_certain(code)}
         if not sure:
@@ -1354,7 +1394,7 @@ class Session:
         raise Refused("malformed-text", f"a code, scanned on another keyboard ({' or '.join(names)}), and which is not "
                       "certain: scan a share code first, or set scanner and machine to the US layout")  # fmt: skip
 
-    def attempt(self, step: Callable[[str], None], text: str) -> None:
+    def attempt(self, step: "Callable[[str], None]", text: str) -> None:
         """Take a step; a refusal is an answer, not an end."""
         try:
             step(text)
@@ -1419,7 +1459,7 @@ class Session:
         """Return who may sit where."""
         return self.seats_in(epoch.core, epoch.envelope)
 
-    def seats_in(self, core: Core, envelope: Envelope | None) -> Seats:
+    def seats_in(self, core: Core, envelope: "Envelope | None") -> Seats:
         """Return who may sit where in a core, whoever was read for certain first."""
         seats: Seats = {}
         for held in sorted(self.held, key=lambda held: held.sure is None):
@@ -1551,7 +1591,7 @@ class Session:
             epoch.core, epoch.guesses = core, []
             self.review(epoch)
 
-    def guess_core(self, lines: list[str]) -> bool:
+    def guess_core(self, lines: "list[str]") -> bool:
         """Hold what damaged lines of a core may mean, until a quorum opens one; False where they mean nothing."""
         if self.guessed == (lines, self.checked):
             return True
@@ -1572,7 +1612,7 @@ class Session:
 
     # Opening
 
-    def ready(self) -> Epoch | None:
+    def ready(self) -> "Epoch | None":
         """Return the epoch that has a quorum: the current one first."""
         for epoch in reversed(list(self.epochs.values())):
             cores = [core for core, _ in epoch.cores()]
@@ -1617,7 +1657,7 @@ class Session:
             self.say(f"no envelope yet; {self.count()}")
 
 
-def read_numbered(body: str) -> tuple[str, int | None]:
+def read_numbered(body: str) -> "tuple[str, int | None]":
     """Read a typed line; a bare line number in front is accepted where the check character proves it."""
     plain = normalise(body)
     digits = len(plain) - LINE_CHARACTERS - 1
@@ -1634,12 +1674,12 @@ def read_numbered(body: str) -> tuple[str, int | None]:
     return read_line(plain)
 
 
-def share_of_lines(lines: dict[int, str]) -> str:
+def share_of_lines(lines: "dict[int, str]") -> str:
     """Join the four lines of a share, lost where they are not there."""
     return "".join(lines.get(n, LOST_LINE) for n in range(1, 5))
 
 
-def share_is_sure(lines: dict[int, str]) -> bool:
+def share_is_sure(lines: "dict[int, str]") -> bool:
     """Tell whether these lines alone make a share that is not provisional."""
     try:
         return not read_share(share_of_lines(lines)).provisional
@@ -1647,7 +1687,7 @@ def share_is_sure(lines: dict[int, str]) -> bool:
         return False
 
 
-def core_line_count(lines: dict[int, str]) -> int:
+def core_line_count(lines: "dict[int, str]") -> int:
     """Return how many lines a core has, by the length at the front of line 5; a full page where that is missing."""
     first = lines.get(FIRST_CORE_LINE, LOST_LINE)
     if "?" in first:
@@ -1656,12 +1696,12 @@ def core_line_count(lines: dict[int, str]) -> int:
     return math.ceil((length + PARITY_BYTES * math.ceil(length / (CODEWORD_BYTES_MAX - PARITY_BYTES))) / LINE_BYTES)
 
 
-def listed(numbers: Sequence[int]) -> str:
+def listed(numbers: "Sequence[int]") -> str:
     """Write numbers for people."""
     return ", ".join(str(number) for number in numbers) or "none"
 
 
-def repairs(repaired: Sequence[int]) -> str:
+def repairs(repaired: "Sequence[int]") -> str:
     """Say what was repaired in a share."""
     lost = [n for n in range(1, 5) if set(range(24 * n - 23, 24 * n + 1)) <= set(repaired)]
     single = [i for i in repaired if (i + 23) // 24 not in lost]
@@ -1725,7 +1765,7 @@ SHOWN_ID = re.compile(
     rf"(?<!{MIXED}\s)(?<![\w?-])[0-9A-Z]{{4}}(?:-[0-9A-Z]{{4}}){{2}}(?![\w?-]|\s{{1,3}}{MIXED}(?![\w?]))"
 )
 
-Weighed = tuple[int, int, str, bool]
+Weighed = Tuple[int, int, str, bool]
 """Weight, characters that count, letters, whether it has a digit."""
 
 
@@ -1746,7 +1786,7 @@ def line_may_hold_share(line: str) -> bool:
     return any(map(is_heavy, rows_of(line))) or any(map(is_of_another_keyboard, runs_of(line)))
 
 
-def rows_of(line: str) -> Iterator[list[Weighed]]:
+def rows_of(line: str) -> "Iterator[list[Weighed]]":
     """Yield groups that stand in a row."""
     row: list[Weighed] = []
     sizes: list[int] = []
@@ -1769,7 +1809,7 @@ def rows_of(line: str) -> Iterator[list[Weighed]]:
     yield row
 
 
-def weigh_token(token: str, *, ends_line: bool) -> list[tuple[int, Weighed]] | None:
+def weigh_token(token: str, *, ends_line: bool) -> "list[tuple[int, Weighed]] | None":
     """Return a token's groups, each with its length; None where something else explains it."""
     bare = token.rstrip("?")
     if bare != token and bare.isalpha() and is_word(bare):
@@ -1812,7 +1852,7 @@ def weigh(group: str) -> Weighed:
     return weight, counted, letters, mixed
 
 
-def weigh_letters(group: str) -> tuple[int, int]:
+def weigh_letters(group: str) -> "tuple[int, int]":
     """Weigh a group of letters alone; return the weight and how many count."""
     size = len(group)
     if size == 2:
@@ -1841,7 +1881,7 @@ def changes_case(text: str) -> bool:
     return len([a for a, b in neighbours(letters) if a.isupper() != b.isupper()]) * 5 > len(letters)
 
 
-def without_base64(found: re.Match[str]) -> str:
+def without_base64(found: "re.Match[str]") -> str:
     """Take base64 out of a line."""
     return "\0" * len(found[0]) if found["ssh"] or changes_case(found[0]) else found[0]
 
@@ -1882,9 +1922,9 @@ def unmarked(letters: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", letters.upper()) if not unicodedata.combining(c))
 
 
-def neighbours(items: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+def neighbours(items: "Sequence[Any]") -> "Iterable[tuple[Any, Any]]":
     """Return each item with the next one."""
-    return zip(items, items[1:])  # noqa: RUF007 - itertools.pairwise came with Python 3.10
+    return zip(items, items[1:])
 
 
 def turns(token: str) -> int:
@@ -1893,7 +1933,7 @@ def turns(token: str) -> int:
     return sum(a != b for a, b in neighbours(kinds))
 
 
-def is_heavy(row: Sequence[Weighed]) -> bool:
+def is_heavy(row: "Sequence[Weighed]") -> bool:
     """Tell whether twenty characters of a row or more weigh enough; letters that came before weigh nothing."""
     least = LEAST_WEIGHT if any(mixed for _, _, _, mixed in row) else LEAST_WEIGHT_OF_LETTERS
     seen: set[str] = set()
@@ -1910,7 +1950,7 @@ def is_heavy(row: Sequence[Weighed]) -> bool:
     return False
 
 
-def runs_of(line: str) -> Iterator[list[str]]:
+def runs_of(line: str) -> "Iterator[list[str]]":
     """Yield what another keyboard may have made of a share: a long word, or words of four characters in a row."""
     run: list[str] = []
     for word in [*line.split(), ""]:
@@ -1925,7 +1965,7 @@ def runs_of(line: str) -> Iterator[list[str]]:
         run = []
 
 
-def is_of_another_keyboard(words: Sequence[str]) -> bool:
+def is_of_another_keyboard(words: "Sequence[str]") -> bool:
     """Tell whether another keyboard made a share of these words."""
     if any(is_of_keyboard(words, *keyboard) for keyboard in KEYBOARDS):
         return True
@@ -1945,7 +1985,7 @@ def is_of_another_keyboard(words: Sequence[str]) -> bool:
     return any(map(is_heavy, rows_of(" ".join(read))))
 
 
-def is_of_keyboard(words: Sequence[str], digits: str, letters: str, fewest: int) -> bool:
+def is_of_keyboard(words: "Sequence[str]", digits: str, letters: str, fewest: int) -> bool:
     """Tell whether words are made of what a keyboard gives for a share, and are no words as they stand."""
     text = "".join(words).lower()
     others = {c for c in text if c not in digits and c not in letters and c.upper() == c.lower()}
@@ -1956,7 +1996,7 @@ def is_of_keyboard(words: Sequence[str], digits: str, letters: str, fewest: int)
     return not is_told(re.findall(rf"[^\W\d_{re.escape(digits)}]+", text))
 
 
-def is_told(parts: Sequence[str]) -> bool:
+def is_told(parts: "Sequence[str]") -> bool:
     """Tell whether most of the letters stand in long words."""
     told = sum(len(part) for part in parts if len(part) > 4 and is_long_word(part))
     return told * 2 >= sum(map(len, parts))
@@ -1979,7 +2019,7 @@ def human_text(text: str) -> str:
     return stripped
 
 
-def record_of(opened: Opened, officers: list[str], ticket: str, reason: str) -> bytes:
+def record_of(opened: Opened, officers: "list[str]", ticket: str, reason: str) -> bytes:
     """Write the usage record in canonical form (RFC 8785): sorted keys, no white space, UTF-8, no final newline."""
     record = {
         "v": 1,
@@ -2211,10 +2251,11 @@ class Screen:
             if not select.select([program], [], [], limit)[0]:
                 self.take_away()
                 last = b""
-            elif told := program.recv(4096):
-                last = told[-1:]
             else:
-                break
+                told = program.recv(4096)
+                if not told:
+                    break
+                last = told[-1:]
         if last in (ROW, WHOLE):
             self.take_away()
 
@@ -2265,7 +2306,7 @@ class Screen:
             return
         self.set_mode(self.before)
 
-    def set_mode(self, mode: list[Any]) -> None:
+    def set_mode(self, mode: "list[Any]") -> None:
         """Set the terminal's mode, if it is still there."""
         try:
             termios.tcsetattr(self.descriptor, termios.TCSANOW, mode)
@@ -2274,7 +2315,7 @@ class Screen:
 
     # Writing
 
-    def size(self) -> tuple[int, int]:
+    def size(self) -> "tuple[int, int]":
         """Return rows and the columns that are written to: the last one is left free, since some go on after it."""
         try:
             told = os.get_terminal_size(self.descriptor)
@@ -2364,7 +2405,7 @@ class Screen:
 
     # Reading
 
-    def keys(self, seconds: float) -> Iterator[str]:
+    def keys(self, seconds: float) -> "Iterator[str]":
         """Yield the keys that came at once, within the time. Keys that send a sequence are left out."""
         self.ahead = self.ahead or self.receive(seconds)
         while self.ahead:
@@ -2431,23 +2472,26 @@ class Screen:
         """Show as much as fits; Space turns the page."""
         page, drawn = 0, (0, 0, 0)
         keys: set[str] = set()
-        while (left := end - time.monotonic()) > 0 and not keys & {"\r", "\n", "\x04"}:
+        left = end - time.monotonic()
+        while left > 0 and not keys & {"\r", "\n", "\x04"}:
             body, room = self.cut(text), max(1, self.size()[0] - 3)
             pages = math.ceil(len(body) / room)
             page = (page + (" " in keys)) % pages
             turn = f"page {page + 1} of {pages}, Space turns it; " if pages > 1 else ""
-            if drawn != (drawn := (*self.size(), page)):
+            before, drawn = drawn, (*self.size(), page)
+            if before != drawn:
                 self.draw(body[page * room :][:room])
             status = f"Enter erases this; {turn}in {int(left) + 1} s it erases itself"[: self.size()[1]]
             self.write(f"\x1b[1;1H\x1b[2K{status}\x1b[1;1H")
             keys = set(self.keys(TICK_S))
+            left = end - time.monotonic()
 
-    def cut(self, text: str) -> list[str]:
+    def cut(self, text: str) -> "list[str]":
         """Cut a text into rows of this terminal; one that stands alone leaves room for what Enter does."""
         width = self.size()[1] - 2 - (len(ENTER_GOES_ON) if self.bare else 0)
         return [row for line in text.splitlines() for row in marked(line, max(2, width))]
 
-    def draw(self, body: Sequence[str]) -> None:
+    def draw(self, body: "Sequence[str]") -> None:
         """Draw rows below the first two. The cursor stands above them, so that a smaller terminal cuts them off."""
         self.tell_watcher(WHOLE)
         if self.whole:
@@ -2470,7 +2514,7 @@ def tail(text: str, width: int) -> str:
     return text
 
 
-def marked(line: str, width: int) -> list[str]:
+def marked(line: str, width: int) -> "list[str]":
     """Cut a line into rows; ``>`` in front of a row says that it goes on where the row above ended."""
     rows = []
     while cells(line) > width:
@@ -2499,7 +2543,7 @@ def edited(line: str, key: str) -> str:
 # The program
 
 
-screens: list[Screen] = []
+screens: "list[Screen]" = []
 """The terminal, once it is ours."""
 
 
@@ -2564,7 +2608,7 @@ def check_options(options: argparse.Namespace, terminal: bool) -> None:
         human_text(text)
 
 
-def take_lines(session: Session, lines: Iterable[bytes], where: str) -> None:
+def take_lines(session: Session, lines: "Iterable[bytes]", where: str) -> None:
     """Take lines that nobody types at this moment; each answer says which line is meant."""
     answer = session.say
     for number, line in enumerate(lines, 1):
@@ -2574,12 +2618,12 @@ def take_lines(session: Session, lines: Iterable[bytes], where: str) -> None:
     session.finish_lines()
 
 
-def answer_at(answer: Callable[[str], None], where: str, text: str) -> None:
+def answer_at(answer: "Callable[[str], None]", where: str, text: str) -> None:
     """Answer, and say where."""
     answer(f"[{where}] {text}")
 
 
-def take_files(session: Session, names: Sequence[str]) -> None:
+def take_files(session: Session, names: "Sequence[str]") -> None:
     """Take every line of every file. A file is named by its place: a slip may have put a share there."""
     for number, name in enumerate(names, 1):
         try:
@@ -2610,10 +2654,10 @@ def content_of(file: BinaryIO) -> bytes:
     return data
 
 
-def lines_of(stream: BinaryIO) -> Iterator[bytes]:
+def lines_of(stream: BinaryIO) -> "Iterator[bytes]":
     """Yield lines as they come; of one that is far too long its beginning."""
     left = INPUT_MAX
-    while line := stream.readline(LONGEST_LINE):
+    for line in iter(functools.partial(stream.readline, LONGEST_LINE), b""):
         rest = line
         while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
             rest = stream.readline(LONGEST_LINE)
@@ -2628,7 +2672,7 @@ def lines_of(stream: BinaryIO) -> Iterator[bytes]:
 
 def open_at_terminal(session: Session) -> Opened:
     """Ask for codes and lines until a quorum opens."""
-    say(HELP)
+    say(STEPS)
     while True:
         line = prompt("quorum complete, type open> " if session.ready() else "> ")
         word = line.lower()
@@ -2643,6 +2687,8 @@ def open_at_terminal(session: Session) -> Opened:
             session.status()
         elif word == "help":
             say(HELP)
+        elif word == "steps":
+            say(STEPS)
         else:
             session.take(line)
 
@@ -2666,8 +2712,7 @@ def ask_use(options: argparse.Namespace) -> None:
     """Ask what was not given by option."""
     if not options.officer:
         options.officer = [ask("who is there? name and surname: ")]
-        while name := ask("who else? (empty: nobody) ", optional=True):
-            options.officer.append(name)
+        options.officer.extend(iter(functools.partial(ask, "who else? (empty: nobody) ", optional=True), ""))
     options.ticket = options.ticket or ask("incident or ticket: ")
     options.reason = options.reason or ask("reason: ")
 
@@ -2799,7 +2844,7 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: "Sequence[str]") -> int:
     """Run the program; return its exit status."""
     if any(map(looks_like_share, [*arguments, " ".join(arguments)])):
         say("a share on the command line is seen by every user of this machine: put it in a file or on standard input")
