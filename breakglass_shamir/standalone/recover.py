@@ -1272,18 +1272,23 @@ def open_epoch(core: Core, envelope: "Envelope | None", seats: Seats, tries: int
 # The session: takes one line of input at a time, and answers it
 
 STEPS = """
-You are opening a break-glass credential from its paper sheets. Nothing that you do here breaks anything.
+You open a break-glass credential from paper. Nothing you do here breaks it.
 
-  1. Lay the sheets on the table. Read at the top of each how many are needed. Let nobody photograph them.
-  2. Share code, the one marked 1: point a hand scanner at it and press its button. No scanner: type the four lines
-     beside it. Press Enter after each line, and once more after the last. Capital or small letters, both are right.
-  3. Envelope code, the one marked 2: scan it from any one sheet. No scanner: type the lines on the back of a sheet.
-  4. Read the answer under each line. If a line is wrong, type it again. What you typed vanishes: it was taken.
+  1. Lay the sheets on the table. Each says how many are needed.
+     Let nobody photograph them.
+  2. The code marked 1, the share: scan it with a hand scanner. No scanner: type
+     the four lines beside it, Enter after each, and once more after the last.
+     Capital and small letters are the same.
+  3. The code marked 2, the envelope: scan it from any one sheet. No scanner:
+     type the lines on the back of a sheet.
+  4. Read the answer to each line. Was it wrong, type it again. What you typed
+     vanishes from the screen: it was taken.
   5. Take the next sheet. The order does not matter.
-  6. When this says that the quorum is complete, type  open  and press Enter. You are asked who is there, for which
-     ticket and why; that is written to a file before the credential is shown. Keep that file for the auditor.
+  6. When the quorum is complete, type  open  and press Enter. You are asked who
+     is there, for which ticket and why. That is written to a file before the
+     credential is shown. Keep the file for the auditor.
 
-Type  help  to see more,  status  to see what is missing,  quit  to leave.
+Type  help  for more,  status  for what is missing,  quit  to leave.
 """
 """The first screen."""
 

@@ -106,11 +106,11 @@ def test_every_place_names_the_same_python() -> None:
     assert named == {"3.8"}
 
 
-def test_the_first_screen_is_steps_without_a_word_that_needs_explaining(tmp_path: Path) -> None:
+def test_the_first_screen_is_steps_without_a_word_that_needs_explaining() -> None:
     steps = program.STEPS
     assert [int(number) for number in re.findall(r"^  (\d)\. ", steps, re.MULTILINE)] == [1, 2, 3, 4, 5, 6]
-    assert max(len(line) for line in steps.splitlines()) <= 119
-    assert len(steps.splitlines()) <= 20, "a small screen shows all of it"
+    assert max(len(line) for line in steps.splitlines()) <= 80
+    assert len(steps.splitlines()) <= 22, "a small screen shows all of it"
     for word in ("BGS1", "stdin", "core", "parity", "argument", "directory"):
         assert word not in steps
     for word in ("open", "help", "status", "quit"):
