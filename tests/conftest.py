@@ -7,10 +7,13 @@ Rules:
    on somebody's machine, a failure where ``CI=true``.
 2. The vectors are never part of this repository; where they are absent the tests say so and skip.
 3. Properties have no deadline, since a slow machine is not a wrong program.
+4. An interrupt and a quit mean what they mean at a terminal: a shell that starts the tests in the background has
+   both ignored, and every program the tests start would inherit that.
 """
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +27,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,14 @@ STOPPING = {"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
 AT_ONCE = {"SIGKILL", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL"}
 """No handler can answer these, or not when it matters."""
 
-OF_THE_LIBRARY = (32, 33)
+
+def is_ignored(number: int) -> bool:
+    """Whether these tests, and so what they start, ignore a signal: some programs leave 32 so to what they start."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("SigIgn:"))
+    return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+
+
+OF_THE_LIBRARY = tuple(number for number in (32, 33) if not is_ignored(number))
 """Signals that glibc keeps for itself; they end a process of one thread."""
 
 NUMBERS = [

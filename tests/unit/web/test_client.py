@@ -155,7 +155,10 @@ def test_a_unix_socket_is_asked_where_one_is_named() -> None:
         def serve() -> None:
             connection, _ = listening.accept()
             with connection:
-                heard.append(connection.recv(65536))
+                whole = b""
+                while not whole.endswith(b"\r\n\r\nx"):
+                    whole += connection.recv(65536)
+                heard.append(whole)
                 connection.sendall(answered())
 
         thread = threading.Thread(target=serve)
