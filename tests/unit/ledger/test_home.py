@@ -166,7 +166,7 @@ def test_a_reason_that_names_any_path_can_be_recorded(tmp_path: Path) -> None:
         move(ledger, tmp_path / "stick", "full: a\nb\u202e\udcff") as moved,
     ):
         (entry,) = moved.entries(1)
-        assert entry.record.body == LedgerMoved(reason="full: a?b??")
+        assert entry.record.body == LedgerMoved(reason="full: a\nb\\u202e\\xff")
 
 
 def left_empty(path: Path) -> None:
