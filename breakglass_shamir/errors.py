@@ -422,6 +422,13 @@ class WebError(TargetError):
         self.retry_after_s = retry_after_s
 
 
+class WheelhouseError(TargetError):
+    """There are no wheels for a kit, or they are not what is pinned."""
+
+    id = "wheelhouse"
+    default_hint = "make them anew with: make kit-wheels, where the source of this program is; then --wheelhouse DIR"
+
+
 # --- due -------------------------------------------------------------------------------------------------
 
 
