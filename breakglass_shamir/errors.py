@@ -426,7 +426,9 @@ class WheelhouseError(TargetError):
     """There are no wheels for a kit, or they are not what is pinned."""
 
     id = "wheelhouse"
-    default_hint = "make them with: make kit-wheels, in the source of this program; elsewhere they are named by --wheelhouse DIR"
+    default_hint = (
+        "make them with: make kit-wheels, in the source of this program; elsewhere they are named by --wheelhouse DIR"
+    )
 
 
 # --- due -------------------------------------------------------------------------------------------------

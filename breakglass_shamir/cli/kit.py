@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @pass_terminal
 def kit(terminal: Terminal, out: Path | None, wheels: Path | None) -> None:
-    """Write what must lie beside the safe to a new folder: recovery files, specification, runbooks, wheels.
+    """Write what must lie beside the safe to a new folder.
 
-    Nothing in it is secret. This terminal signs its checksums.
+    Recovery by Python and by browser, the specification, runbooks, and wheels for a machine without a network. Nothing
+    in it is secret. This terminal signs the checksums.
     """
     from breakglass_shamir.operations.kit import making
 
