@@ -61,7 +61,7 @@ browsers: setup-browsers  ## run recover.html in Firefox and WebKit
 	$(PY) -m tests.browsers.others
 
 kit-wheels: setup-runtime  ## fetch and build what breakglass kit takes wheels from, into dist/wheelhouse
-	.ci/kit-wheels
+	EXTRAS='$(EXTRAS)' .ci/kit-wheels
 
 clean:  ## remove what these targets made
 	rm -rf $(VENV) build dist bench-results.md degradation-results.md log-cost-results.md fault-table.md

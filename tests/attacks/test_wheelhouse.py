@@ -272,6 +272,8 @@ def fitting(*files: str) -> wheels.Fits:
          "Linux aarch64, glibc 2.17 or newer"),
         (("a-1-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl", "b-1-cp311-cp311-manylinux1_x86_64.whl"),
          "CPython 3.11", "Linux x86_64, glibc 2.27 or newer"),
+        (("a-1-cp311-cp311-linux_x86_64.whl", "b-1-cp311-cp311-manylinux_2_28_x86_64.whl"), "CPython 3.11",
+         "Linux x86_64, glibc 2.28 or newer"),
         (("a-1-cp39-cp39-win_amd64.whl", "a-1-cp310-cp310-win_amd64.whl", "b-1-py3-none-win_amd64.whl"),
          "CPython 3.9 or CPython 3.10", "win_amd64"),
         (("a-1-cp311-cp311-manylinux_2_17_x86_64.whl", "a-1-cp312-cp312-manylinux_2_17_x86_64.whl",

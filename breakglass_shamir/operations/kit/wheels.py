@@ -39,8 +39,11 @@ _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _GLIBC = re.compile(r"manylinux_([0-9]{1,3})_([0-9]{1,3})_([a-z0-9_]+)")
 _LONGEST_NAME = 180
 
-_OLDER_NAMES = {"manylinux1": "manylinux_2_5", "manylinux2010": "manylinux_2_12", "manylinux2014": "manylinux_2_17"}
-"""Platforms that had names before they were named after their C library (PEP 600)."""
+_OTHER_NAMES = {
+    "manylinux1": "manylinux_2_5", "manylinux2010": "manylinux_2_12", "manylinux2014": "manylinux_2_17",
+    "linux": "manylinux_0_0",
+}  # fmt: skip
+"""Platforms that are not named after their C library (PEP 600). ``linux``: built here, and nothing says for which."""
 
 _BROKEN = (
     zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, KeyError, IndexError, EOFError, OSError,
@@ -210,7 +213,7 @@ def _systems(wheels: Iterable[Wheel]) -> Span:
     found = dict[str, tuple[int, int]]()
     for tag in (tag for wheel in wheels for tag in wheel.platforms):
         older, _, machine = tag.partition("_")
-        glibc = _GLIBC.fullmatch(f"{_OLDER_NAMES[older]}_{machine}" if older in _OLDER_NAMES else tag)
+        glibc = _GLIBC.fullmatch(f"{_OTHER_NAMES[older]}_{machine}" if older in _OTHER_NAMES else tag)
         name, least = (f"Linux {glibc[3]}", (int(glibc[1]), int(glibc[2]))) if glibc else (tag, (0, 0))
         found[name] = min(least, found.get(name, least))
     return {ANY: (0, 0)} if ANY in found else found
