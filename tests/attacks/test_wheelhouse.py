@@ -253,6 +253,15 @@ def test_a_wheel_that_is_altered_after_the_check_is_not_copied(house: Path) -> N
     assert hashlib.sha256((house / NEEDED).read_bytes()).hexdigest() != needed.sha256
 
 
+def test_a_wheel_that_became_a_link_after_the_check_is_not_copied(house: Path) -> None:
+    """Also where it leads to the same bytes: who owns what it leads to decides what is read a moment later."""
+    found = wheelhouse.check(house, RECOVERY)
+    link(house / NEEDED)
+    (needed,) = [one for one in found.wheels if one.file == NEEDED]
+    with pytest.raises(WheelhouseError, match="could not be read"):
+        found.read(needed)
+
+
 def fitting(*files: str) -> wheels.Fits:
     """Return what wheels of these names fit."""
     found = []
