@@ -408,6 +408,19 @@ def test_a_place_that_is_none(ledger: Ledger, house: Path, tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full", "home", "house"]
 
 
+def test_a_whole_file_system_is_no_place_and_a_folder_on_it_is_named(
+    ledger: Ledger, house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be renamed onto it; what is named instead can be pasted."""
+    stick = tmp_path / "a stick"
+    stick.mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == stick)
+    with pytest.raises(InvalidInput, match="is a whole file system") as refused:
+        making.make(ledger, stick, house)
+    assert shlex.split(refused.value.hint.partition(": ")[2]) == ["--out", str(stick / "kit")]
+    assert making.make(ledger, stick / "kit", house).files
+
+
 def test_a_link_leads_to_the_place(ledger: Ledger, house: Path, tmp_path: Path) -> None:
     (tmp_path / "stick").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "stick")

@@ -31,6 +31,7 @@ from breakglass_shamir.operations.kit import documents, readme, wheelhouse, whee
 from breakglass_shamir.operations.kit.wheelhouse import PINS, Wheelhouse
 from breakglass_shamir.operations.kit.wheels import Fits, Wheel
 from breakglass_shamir.operations.printing import recovery_files
+from breakglass_shamir.shell import operand
 from breakglass_shamir.version import __version__
 
 SUMS = "SHA256SUMS"
@@ -118,7 +119,9 @@ def _place(out: Path) -> Path:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise FileExists(f"{out} has files in it", hint="choose another --out")
         if place.is_mount() or place.parent == place:
-            raise InvalidInput(f"{out} is a whole file system", hint=f"name a folder on it: --out {readme.below(out)}")
+            raise InvalidInput(
+                f"{out} is a whole file system", hint=f"name a folder on it: --out {operand(out / 'kit')}"
+            )
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{str(out)!r} is no place for a kit: {getattr(error, 'strerror', error)}") from None
     return place

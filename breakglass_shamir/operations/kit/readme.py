@@ -10,10 +10,8 @@ It reads nothing; what differs from kit to kit is passed in.
 """
 
 import textwrap
-from pathlib import Path
 
 from breakglass_shamir.operations.kit.wheels import Fits
-from breakglass_shamir.shell import operand
 
 NAME = "README.txt"
 
@@ -154,8 +152,3 @@ def text(
         version=version, oldest=oldest_python, namespace=namespace, program=digests["recover.py"],
         page=digests["recover.html"], fits=machine, installer=installer,
     )  # fmt: skip
-
-
-def below(folder: Path) -> str:
-    """Return a folder below another one, as one word of a command."""
-    return operand(folder / "kit")

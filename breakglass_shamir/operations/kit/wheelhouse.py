@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from breakglass_shamir.custody import names
 from breakglass_shamir.errors import WheelhouseError
 from breakglass_shamir.operations.kit import wheels
 from breakglass_shamir.operations.kit.wheels import MAX_WHEEL_BYTES, Wheel
@@ -68,7 +69,7 @@ class Wheelhouse:
         Raises:
             WheelhouseError: they are not those that were checked.
         """
-        data = _read(self.folder / wheel.file, MAX_WHEEL_BYTES)
+        data = _read(names.inside(self.folder, wheel.file), MAX_WHEEL_BYTES)
         if hashlib.sha256(data).hexdigest() != wheel.sha256:
             raise _wrong(self.folder, f"{wheel.file} was altered while it was read")
         return data
@@ -91,7 +92,7 @@ def check(folder: Path, recovery: dict[str, bytes]) -> Wheelhouse:
     wanted = _pinned(folder, pins)
     known, total = list[Wheel](), 0
     for file in sorted(found - {PINS}):
-        data = _read(folder / file, MAX_WHEEL_BYTES)
+        data = _read(names.inside(folder, file), MAX_WHEEL_BYTES)
         total += len(data)
         if total > MAX_TOTAL_BYTES:
             raise _wrong(folder, f"expected at most {MAX_TOTAL_BYTES} bytes of wheels")

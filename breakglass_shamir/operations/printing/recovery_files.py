@@ -14,6 +14,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from breakglass_shamir.custody import names
 from breakglass_shamir.standalone import recover
 
 PROGRAM = "recover.py"
@@ -28,7 +29,7 @@ _FOLDER = Path(recover.__file__).parent
 @functools.cache
 def digest(name: str) -> str:
     """Return the SHA-256 of a recovery file, hexadecimal; empty where there is none."""
-    file = _FOLDER / name
+    file = names.inside(_FOLDER, name)
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
 
 
@@ -38,7 +39,7 @@ def content(name: str) -> bytes:
     Raises:
         OSError: it cannot be read.
     """
-    return (_FOLDER / name).read_bytes()
+    return names.inside(_FOLDER, name).read_bytes()
 
 
 @functools.cache
