@@ -23,10 +23,10 @@ BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults mysql differences browsers clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench faults mysql differences browsers kit-wheels clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
 
 demo: setup-runtime  ## the whole life of a set, on this machine and nothing else
 	$(VENV)/bin/breakglass demo
@@ -59,6 +59,9 @@ differences: setup-dev  ## look for what recover.py and recover.html answer diff
 
 browsers: setup-browsers  ## run recover.html in Firefox and WebKit
 	$(PY) -m tests.browsers.others
+
+kit-wheels: setup-runtime  ## fetch and build what breakglass kit takes wheels from, into dist/wheelhouse
+	EXTRAS='$(EXTRAS)' .ci/kit-wheels
 
 clean:  ## remove what these targets made
 	rm -rf $(VENV) build dist bench-results.md degradation-results.md log-cost-results.md fault-table.md

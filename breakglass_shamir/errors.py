@@ -422,6 +422,15 @@ class WebError(TargetError):
         self.retry_after_s = retry_after_s
 
 
+class WheelhouseError(TargetError):
+    """There are no wheels for a kit, or they are not what is pinned."""
+
+    id = "wheelhouse"
+    default_hint = (
+        "make them with: make kit-wheels, in the source of this program; elsewhere they are named by --wheelhouse DIR"
+    )
+
+
 # --- due -------------------------------------------------------------------------------------------------
 
 

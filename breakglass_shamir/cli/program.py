@@ -39,6 +39,7 @@ COMMANDS = {
     "watch": "watch",
     "alerts": "alerts",
     "audit": "audit",
+    "kit": "kit",
     "demo": "demo",
 }
 """Command name to the module it lives in; the function has the command's name."""

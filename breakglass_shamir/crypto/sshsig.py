@@ -48,6 +48,9 @@ OFFICER_NAMESPACE = "officer@breakglass-shamir"
 CUSTODIAN_NAMESPACE = "custodian@breakglass-shamir"
 """A custodian signs with an own SSH key that they hold a sheet."""
 
+KIT_NAMESPACE = "kit@breakglass-shamir"
+"""The terminal key signs the checksums of a recovery kit."""
+
 KEY_TYPE = b"ssh-ed25519"
 """The one key type that is signed with and verified here."""
 

@@ -137,6 +137,11 @@ def trial(number: int) -> str:
     return f"trial-{number:016x}.tmp"
 
 
+def unfinished(number: int) -> str:
+    """Return the name of a folder that gets its own name when it is whole."""
+    return f"unfinished-{number:016x}"
+
+
 def inside(folder: _Path, name: str) -> _Path:
     """Return the path of a file in a folder.
 

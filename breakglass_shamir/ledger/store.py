@@ -231,6 +231,10 @@ class Ledger(SignedLog):
         """Return the terminal's signature over what it tells another one of a set."""
         return sshsig.sign(self._key, text.encode(), STATEMENT_NAMESPACE)
 
+    def sign_kit(self, sums: bytes) -> str:
+        """Return the terminal's signature over the checksums of a recovery kit."""
+        return sshsig.sign(self._key, sums, sshsig.KIT_NAMESPACE)
+
     def checkpoint(self) -> PrintedCheckpoint:
         """Return the tree as it stands, in the form a sheet witnesses."""
         return PrintedCheckpoint(self.log_id, self._size, self.root_at(self._size))

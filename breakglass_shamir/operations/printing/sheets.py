@@ -8,9 +8,6 @@ Rules:
 """
 
 import base64
-import functools
-import hashlib
-import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,17 +28,14 @@ from breakglass_shamir.formats.extensions import Extensions
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.operations.desk import Desk
-from breakglass_shamir.operations.printing import outlet
+from breakglass_shamir.operations.printing import outlet, recovery_files
 from breakglass_shamir.operations.printing.outlet import Document, Printed
 from breakglass_shamir.paper.drawing.content import SheetContent
 from breakglass_shamir.paper.drawing.sheet import render, render_for_printer
 from breakglass_shamir.paper.drawing.typeface import drawable
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.sizes import Paper
-from breakglass_shamir.standalone import recover
 from breakglass_shamir.version import __version__
-
-_RECOVERY = Path(recover.__file__)
 
 SALT_BYTES = 16
 """Salt of the policy digest in the envelope."""
@@ -258,23 +252,10 @@ def content_of(
         belongs_to=belongs_to,
         printed_on=printed_on.isoformat(),
         bag_serial=bag_serial,
-        recovery_tool=f"recover.py {recover.VERSION}",
-        recovery_sha256=_digest_of(_RECOVERY),
-        recovery_python=_recovery_python(),
-        page_sha256=_digest_of(_RECOVERY.with_suffix(".html")),
+        recovery_tool=recovery_files.TOOL,
+        recovery_sha256=recovery_files.digest(recovery_files.PROGRAM),
+        recovery_python=recovery_files.oldest_python(),
+        page_sha256=recovery_files.digest(recovery_files.PAGE),
         kit=kit,
         report_to=report_to,
     )
-
-
-@functools.cache
-def _digest_of(file: Path) -> str:
-    """Return the SHA-256 of a recovery file as it ships here, hexadecimal; empty where there is none."""
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
-
-
-@functools.cache
-def _recovery_python() -> str:
-    """Return the oldest Python that the standalone recovery tool says it runs on; empty where it says none."""
-    found = re.search(r"Python (3\.\d+)", recover.__doc__ or "")
-    return found[1] if found else ""
