@@ -32,6 +32,7 @@ def enrolments(_: object = None) -> Iterator[Vector]:
         "fingerprint": made.fingerprint, "sha256": made.sha256, "terminal": made.first.terminal, "size": made.first.size,
         "sets": [SET], "epochs": [[epoch.epoch_id, epoch.status] for epoch in made.first.epochs]})  # fmt: skip
     yield from _typed(data, made.fingerprint)
+    yield from _taken(data)
     tree = json.loads(data)
     said = json.loads(tree["parts"][0]["statement"])
 
@@ -49,8 +50,10 @@ def enrolments(_: object = None) -> Iterator[Vector]:
     carried = epoch["brought_by"]
     altered = base64.b64encode(base64.b64decode(carried["record"]).replace(b"North", b"Nerth")).decode()
     for name, one, error in (
-        ("no JSON", data.decode()[:-1], "invalid-input"), ("another type", file_of({**tree, "type": "successions"}), "invalid-input"),
-        ("a field of a later release", file_of({**tree, "w": 1}), "invalid-input"), ("no parts", file_of({**tree, "parts": []}), "invalid-input"),
+        ("no JSON", data.decode()[:-1], "invalid-input"),
+        ("another type", file_of({**tree, "type": "successions"}), "invalid-input"),
+        ("a field of a later release", file_of({**tree, "w": 1}), "invalid-input"),
+        ("no parts", file_of({**tree, "parts": []}), "invalid-input"),
         ("another version", file_of({**tree, "v": 2}), "unsupported-version"),
         ("a newline behind", f"{data.decode()}\n", "invalid-record"),
         ("two statements of one set", file_of({**tree, "parts": tree["parts"] * 2}), "invalid-record"),
@@ -102,10 +105,39 @@ def _typed(data: bytes, fingerprint: str) -> Iterator[Vector]:
     line_four = text.to_lines(package._digest(other.first.key, data), 4)[0]
     for name, typed, error in (
         ("two characters changed places", swapped if swapped != fingerprint else fingerprint[::-1], "invalid-input"),
-        ("a character left out", fingerprint[1:], "invalid-input"), ("the check of another line", line_four, "invalid-input"),
+        ("a character left out", fingerprint[1:], "invalid-input"),
+        ("the check of another line", line_four, "invalid-input"),
         ("another file's", strange, "fingerprint-mismatch"), ("nothing", "", "invalid-input"),
     ):  # fmt: skip
         yield bad(name, "compare-fingerprint", {**given, "typed": typed}, error)
+
+
+def _taken(data: bytes) -> Iterator[Vector]:
+    """A file of the office that is held against a log; the branch took one of the same tree."""
+    log, branch = lives.told(), lives.branch()
+    before = branch.size
+    first = 4
+    given = {"file": like(data.decode(), "of one set", data.decode()), "log": "branch"}
+
+    def of(name: str, file: bytes, error: str, log: str = "branch", first: int = before) -> Vector:
+        text = like(file.decode(), "of one set", data.decode())
+        return bad(name, "take-enrolment", {"file": text, "log": log, "first": first}, error)
+
+    yield good("taken: the set has no policy", "take-enrolment", {**given, "first": first}, {"policy": "taken"})
+    yield good("kept: it is the same", "take-enrolment", {**given, "first": before}, {"policy": "kept"})
+    yield of("its own", data, "illegal-state", "office", lives.office().size)
+    shorter = lives.first_of(log, log.size - 3)
+    yield of("older than what is known", lives.file_of(shorter), "illegal-state")
+    longer = lives.first_of(lives.office(), log.size + 4)
+    yield good("it goes on", "take-enrolment", {
+        "file": like(lives.file_of(longer, log.size).decode(), "of one set", data.decode()), "log": "branch", "first": before,
+    }, {"policy": "kept"})  # fmt: skip
+    yield of("it goes on, and does not prove it", lives.file_of(longer), "invalid-proof")
+    twin = lives.forked(log)
+    yield of("a fork of the same size", lives.file_of(twin), "invalid-proof")
+    twin.add(lives.Noted(text="more", by="Duty"))
+    yield of("a fork that goes on", lives.file_of(twin, log.size), "invalid-proof")
+    yield of("another set of this name", lives.file_of(lives.namesake()), "illegal-state")
 
 
 def _elsewhere(log: Log, carried: Vector) -> str:
@@ -135,7 +167,8 @@ def successions(_: object = None) -> Iterator[Vector]:
     tree = json.loads(data)
     held = tree["proofs"][0]
     for name, one, error in (
-        ("no JSON", data.decode()[:-1], "invalid-record"), ("another type", rfc8785.dumps({**tree, "type": "x"}).decode(), "invalid-record"),
+        ("no JSON", data.decode()[:-1], "invalid-record"),
+        ("another type", rfc8785.dumps({**tree, "type": "x"}).decode(), "invalid-record"),
         ("another version", rfc8785.dumps({**tree, "v": 2}).decode(), "unsupported-version"),
         ("a space behind", f"{data.decode()} ", "invalid-record"),
         ("a field left out", rfc8785.dumps({**tree, "proofs": [{**tree["proofs"][0], "set": None}]}).decode(), "invalid-record"),
@@ -246,10 +279,10 @@ def exports(_: object = None) -> Iterator[Vector]:
     yield of("no SHA256SUMS", 1, gone=("SHA256SUMS",), summed=False)
     yield of("two terminal keys", 2, **{"terminal.pem": _pem(NOBODY)})
     signers = whole["allowed_signers"]
-    yield of("a line that no terminal writes", 2, **{"allowed_signers": signers + "somebody ssh-ed25519 AAAA\n"})
+    yield of("a line that no terminal writes", 2, allowed_signers=signers + "somebody ssh-ed25519 AAAA\n")
     quorum = next(line for line in signers.splitlines() if line.startswith("quorum-"))
     strange = " ".join([*quorum.split(" ")[:3], line_of(NOBODY).split(" ")[1]])
-    yield of("a quorum's key under another name", 2, **{"allowed_signers": signers.replace(quorum, strange)})
+    yield of("a quorum's key under another name", 2, allowed_signers=signers.replace(quorum, strange))
     other = log.row(log.tree(lives.Noted(text="x", by="y"), seq=log.size - 1, log="ab" * 8))
     yield of("a record of another log", 3, **{record: other["record"]})
     swapped = whole["000005.json"].replace('"1.2"', '"1.3"')

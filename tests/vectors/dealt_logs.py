@@ -44,6 +44,7 @@ def logs(_: object = None) -> Iterator[Vector]:
     yield from _checkpoints()
     yield from _steps()
     yield from _told()
+    yield from _copies()
 
 
 def said_of(key: Secret, rows: list[Vector]) -> Vector:
@@ -319,7 +320,8 @@ def _illegal() -> Iterator[tuple[str, str, int, str, Made, dict[str, Any]]]:
     adopted_only = ("small", "policy-adopted", 0)
     for name, changes in (
         ("another epoch number than the envelope's", {"epoch": 2}), ("another epoch id", {"epoch_id": two}),
-        ("another digest of the envelope", {"envelope_sha256": "ab" * 32}), ("another set key", {"set_public_key": "ab" * 32}),
+        ("another digest of the envelope", {"envelope_sha256": "ab" * 32}),
+        ("another set key", {"set_public_key": "ab" * 32}),
         ("another predecessor", {"predecessor": two}), ("custodians of other seats", {"custodians": {"1.1": "North"}}),
         ("a policy digest that is not the envelope's", {"policy_digest": digest}),
         ("a salt in capitals", {"policy_salt": issued(e.one, e.cards).policy_salt.upper()}),
@@ -425,3 +427,25 @@ def _told() -> Iterator[Vector]:
         yield _of(log, name, log.size, [log.row(log.tree(body))], error)
     wrong = lives.succession(proof, level="attested")
     yield _of(log, "succession: another level", log.size, [log.row(log.tree(wrong))], "invalid-record")
+
+
+def _copies() -> Iterator[Vector]:
+    """Two logs by one key."""
+    small = lives.small()
+    log = at("small", 9)
+    fork = log.row(log.tree(NOTE))
+
+    def part(first: int, *then: Vector) -> Vector:
+        return {"from": "small", "first": first, "then": list(then)}
+
+    for name, first, second in (("one log", 9, 9), ("an older copy", 9, 4)):
+        given = {"log": part(first), "copy": part(second)}
+        yield good(name, "compare-copies", given, {"common": second})
+    longer = {"log": part(4), "copy": part(9)}
+    yield bad("a copy that goes on", "compare-copies", longer, "record-missing")
+    for name, first, second in (
+        ("a fork at the end", part(10), part(9, fork)),
+        ("a fork, and the copy is shorter", part(small.size), part(9, fork)),
+        ("a fork, and the copy is longer", part(9, fork), part(small.size)),
+    ):  # fmt: skip
+        yield bad(name, "compare-copies", {"log": first, "copy": second}, "forked")

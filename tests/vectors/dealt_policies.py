@@ -193,7 +193,8 @@ def with_line(where: str, line: str, text: str = LEAST) -> str:
 
 def policies_of(_: object = None) -> Iterator[Vector]:
     """Every vector of ``policies.json``."""
-    for name, source in (("the least", LEAST), ("every table", MOST), ("of the logs", POLICY), ("without a last line feed", LEAST[:-1]),
+    for name, source in (("the least", LEAST), ("every table", MOST), ("of the logs", POLICY),
+    ("without a last line feed", LEAST[:-1]),
                          ("a name that a new set must not have", LEAST.replace('"least"', '"con"')),
                          ("a pattern that RE2 has not", LEAST.replace('["x"]', '["x"], ticket = "(?=x)"')),
                          ("an exec sink with an hour", with_line("[alerts.sinks]", 'type="exec"\nname="p"\nargv=["/p"]\ntimeout="1h"'))):  # fmt: skip
@@ -251,30 +252,36 @@ def _wrong() -> Iterator[tuple[str, str]]:
     yield "no classes", less('["x"]', "[]")
     yield "a class without a name", less('["x"]', '[" "]')
     for key, value in (("officers", "0"), ("officers", "21"), ("signatures", "1"), ("valid_for", '"59s"'),
-                       ("valid_for", '"1 h"'), ("valid_for", '"01h"'), ("valid_for", '"0s"'), ("valid_for", '"1000000s"'),
+                       ("valid_for", '"1 h"'), ("valid_for", '"01h"'), ("valid_for", '"0s"'),
+                       ("valid_for", '"1000000s"'),
                        ("valid_for", "60"), ("use_for", '"1h30m"'), ("use_for", '"1w"'), ("ticket", "5")):  # fmt: skip
         yield f"declaration: {key} = {value}", less('["x"]', f'["x"], {key} = {value}')
     for table, line in (
         ("reveal", "modes = []"), ("reveal", 'modes = ["ask"]'), ("reveal", 'show_for = "0s"'),
-        ("rotation", "length = 7"), ("rotation", "length = 513"), ("rotation", "length = 13"), ("rotation", 'alphabet = "aa"'),
+        ("rotation", "length = 7"), ("rotation", "length = 513"), ("rotation", "length = 13"),
+        ("rotation", 'alphabet = "aa"'),
         ("rotation", 'alphabet = "é"'), ("rotation", 'alphabet = "ab"'), ("rotation", 'must_contain = ["!"]'),
         ("rotation", 'must_contain = ["Z-A"]'), ("rotation", 'must_contain = ["A-z"]'), ("rotation", "may_defer = 1"),
         ("rotation", 'wait_for_sessions = "25h"'), ("rotation", 'endpoints = ["ab"]'), ("drills", "access = 365"),
-        ("alerts", "require_ack = true"), ("alerts", 'sinks = [{name = "x"}]'), ("alerts", 'sinks = [{type = "fax", name = "x"}]'),
+        ("alerts", "require_ack = true"), ("alerts", 'sinks = [{name = "x"}]'),
+        ("alerts", 'sinks = [{type = "fax", name = "x"}]'),
         ("[custodians]", 'name = "C"'), ("[custodians]", 'name = "A"\nkeys = ["ssh-dss AAAA"]'),
         ("[custodians]", 'name = "A"\navailability = 1.1'), ("[custodians]", 'name = "A"\n[[custodians]]\nname = "A"'),
         ("[custodians]", 'name = "A"\nsite = "X"\n[[sites]]\nname = "Y"'),
         ("[officers]", 'name = "D"\nvalid_from = 2026-02-01\nvalid_until = 2026-01-01'),
-        ("[officers]", 'name = "D"\nvalid_from = 2026-02-30'), ("[officers]", 'name = "D"\nvalid_from = 2026-02-01T00:00:00Z'),
+        ("[officers]", 'name = "D"\nvalid_from = 2026-02-30'),
+        ("[officers]", 'name = "D"\nvalid_from = 2026-02-01T00:00:00Z'),
         ("[officers]", 'name = "D"\nrevoked = ["SHA256:AA"]'), ("[officers]", 'name = "D"\nkeys = ["x"]'),
         ("[officers]", 'name = ""'), ("[officers]", 'name = "D"\n[[officers]]\nname = "D"'),
-        ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "a b"'), ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "h"\nport = 0'),
+        ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "a b"'),
+        ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "h"\nport = 0'),
         ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "h"\ncert = "/c"'),
         ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "h"\ntransport = "udp"\nca = "/c"'),
         ("[alerts.sinks]", 'type = "splunk"\nname = "s"\nurl = "https://h"\ntoken_file = "/t"\nack = true'),
         ("[alerts.sinks]", 'type = "smtp"\nname = "s"\nhost = "h"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"'),
         ("[alerts.sinks]", 'type = "smtp"\nname = "s"\nhost = "h"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"\npassword_file = "/p"\nencryption = "none"'),
-        ("[alerts.sinks]", 'type = "exec"\nname = "s"\nargv = ["p"]'), ("[alerts.sinks]", 'type = "file"\nname = "s"\npath = "p"'),
+        ("[alerts.sinks]", 'type = "exec"\nname = "s"\nargv = ["p"]'),
+        ("[alerts.sinks]", 'type = "file"\nname = "s"\npath = "p"'),
         ("[alerts.sinks]", 'type = "webhook"\nname = "s"\nurl = "ftp://h"\nsecret_file = "/s"'),
         ("[alerts.sinks]", 'type = "journald"\nname = "s"\n[[alerts.sinks]]\ntype = "journald"\nname = "s"'),
         ("[alerts.sinks]", 'type = "journald"\nname = "s"\nhost = "h"'),
@@ -324,15 +331,18 @@ def _weaker() -> Iterator[Vector]:
         ("longer", 'valid_for = "20m"\nuse_for = "90m"', 'valid_for = "90m"\nuse_for = "7200s"'),
         ("an officer's days", 'valid_from = 2026-01-01\nvalid_until = "2026-12-31"', ""),
         ("another key", f'keys = ["{_DUTY} at work"]', f'keys = ["{_DUTY}"]'),
-        ("a key no longer revoked", f'revoked = ["SHA256:{"A" * 43}"]', ""), ("a mode more", '"exec"]', '"exec", "show"]'),
+        ("a key no longer revoked", f'revoked = ["SHA256:{"A" * 43}"]', ""),
+        ("a mode more", '"exec"]', '"exec", "show"]'),
         ("a longer look", 'show_for = "5s"', 'show_for = "6s"'), ("fewer bits", "length = 30", "length = 20"),
-        ("a rotation put off longer", 'deadline = "2h"', 'deadline = "49h"'), ("a longer age", 'max_age = "100d"', 'max_age = "101d"'),
+        ("a rotation put off longer", 'deadline = "2h"', 'deadline = "49h"'),
+        ("a longer age", 'max_age = "100d"', 'max_age = "101d"'),
         ("another endpoint", '"postgresql://b.example"]', '"postgresql://c.example"]'),
         ("no endpoints", 'endpoints = ["postgresql://a.example", "postgresql://b.example"]', ""),
         ("longer drills", 'roll_call = "30d"\nrehearsal = "60d"\naccess = "300d"', ""),
         ("no acknowledgement, later", 'require_ack = true\nname_people = true\nrepeat = "30m"', ""),
         ("a sink is gone, another is another one", 'type = "journald"\nname = "journal"', 'type = "file"\nname = "hec2"\npath = "/x"'),
-        ("a sink with another key", 'index = "main"', 'index = "other"'), ("a key at its default is no change", "port = 601\n", ""),
+        ("a sink with another key", 'index = "main"', 'index = "other"'),
+        ("a key at its default is no change", "port = 601\n", ""),
     ):  # fmt: skip
         assert old in MOST, old
         yield of(name, MOST, MOST.replace(old, new))
@@ -353,10 +363,13 @@ def _weaker() -> Iterator[Vector]:
 
 def _tickets() -> Iterator[Vector]:
     for pattern, text in (
-        ("\\S+", "INC-1"), ("\\S+", "INC 1"), ("\\S+", ""), ("INC-[0-9]{4,}", "INC-12345"), ("INC-[0-9]{4,}", "xINC-12345"),
-        ("INC-[0-9]{4,}", "INC-12345\n"), ("a|ab", "ab"), ("\\d+", "\u0661"), ("(?i)inc", "INC"), (".", "é"), (".", "𝄞"),
+        ("\\S+", "INC-1"), ("\\S+", "INC 1"), ("\\S+", ""), ("INC-[0-9]{4,}", "INC-12345"),
+        ("INC-[0-9]{4,}", "xINC-12345"),
+        ("INC-[0-9]{4,}", "INC-12345\n"), ("a|ab", "ab"), ("\\d+", "\u0661"), ("(?i)inc", "INC"), (".", "é"),
+        (".", "𝄞"),
         ("(?=x)x", "x"), ("(a)\\1", "aa"), ("a{,3}", "aa"), ("a{1001}", "a" * 1001), ("(", "("), (".*", "x" * 1000),
-        (".*", "x" * 1001), ("x" * 500, "x" * 500), ("x" * 501, "x" * 501), ("\\w+", "é"), ("$", ""), ("(a*)*b", "a" * 50),
+        (".*", "x" * 1001), ("x" * 500, "x" * 500), ("x" * 501, "x" * 501), ("\\w+", "é"), ("$", ""),
+        ("(a*)*b", "a" * 50),
     ):  # fmt: skip
         name = f"{pattern[:20]} and {ascii(text)[1:21]}, {len(pattern)} and {len(text)}"
         yield good(name, "match-ticket", {"pattern": pattern, "ticket": text}, {"matches": not mismatch(pattern, text)})
@@ -368,5 +381,5 @@ def _reasons() -> Iterator[Vector]:
         "kein Grund", "razón", "RAZO\u0301N", "a b c", "aaa bbb", "te st", "test1", "\u0661\u0662", "tbd: ldap", "the",
         "//", "_", "ß", "ﬀ", "²", "none, really", "no-reason", "lorem_ipsum",
     ):  # fmt: skip
-        yield good(f"the reason {ascii(text)}", "is-filler", {"text": text}, {"filler": is_filler(text)})
+        yield good(f"the reason {text!a}", "is-filler", {"text": text}, {"filler": is_filler(text)})
     yield good("every word of the list", "is-filler", {"text": " ".join(sorted(FILLERS))}, {"filler": True})

@@ -149,7 +149,8 @@ def checkpoints(_: object = None) -> Iterator[Vector]:
     for name, one, error in (
         ("nothing", "", "invalid-proof"), ("no signature", f"{text}\n", "invalid-proof"),
         ("no empty line", f"{text}{line}", "invalid-proof"), ("cut off before its newline", note[:-1], "invalid-proof"),
-        ("a carriage return", note.replace("\n", "\r\n"), "invalid-proof"), ("a tab", note.replace(" ", "\t"), "invalid-proof"),
+        ("a carriage return", note.replace("\n", "\r\n"), "invalid-proof"),
+        ("a tab", note.replace(" ", "\t"), "invalid-proof"),
         ("a hyphen for the dash", note.replace("\u2014", "-"), "invalid-proof"),
         ("base64 without its end", f"{text}\n{loose}", "invalid-proof"),
         ("a line that is no signature", f"{text}\n{line}\u2014 somebody\n", "invalid-proof"),
@@ -161,7 +162,8 @@ def checkpoints(_: object = None) -> Iterator[Vector]:
         ("altered", f"{text}\n\u2014 {log.origin} {altered}\n", "invalid-signature"),
         ("one good and one altered", f"{text}\n{line}\u2014 {log.origin} {altered}\n", "invalid-signature"),
         ("of another text", f"{text.replace('12', '13')}\n{line}", "invalid-signature"),
-        ("four lines", signed(f"{text}more\n"), "invalid-proof"), ("two lines", signed(f"{log.origin}\n12\n"), "invalid-proof"),
+        ("four lines", signed(f"{text}more\n"), "invalid-proof"),
+        ("two lines", signed(f"{log.origin}\n12\n"), "invalid-proof"),
         ("a size with a zero in front", signed(text.replace("12", "012")), "invalid-proof"),
         ("a size below zero", signed(text.replace("12", "-1")), "invalid-proof"),
         ("a size in other digits", signed(text.replace("12", "\u0661\u0662")), "invalid-proof"),
@@ -225,7 +227,8 @@ def signatures(_: object = None) -> Iterator[Vector]:
         ("a byte more", sshsig._armor(blob + b"\x00")), ("another magic", made(head=b"SSHSIh" + head[6:])),
         ("version 2", made(head=head[:-1] + b"\x02")), ("a field more", sshsig._armor(blob + ssh_wire.join(b""))),
         ("a reserved field that is not empty", made((2, b"x"))), ("sha256", made((3, b"sha256"))),
-        ("sha512 in capitals", made((3, b"SHA512"))), ("another namespace inside", made((1, b"quorum@breakglass-shamir"))),
+        ("sha512 in capitals", made((3, b"SHA512"))),
+        ("another namespace inside", made((1, b"quorum@breakglass-shamir"))),
         ("an empty namespace", made((1, b""))), ("another key inside", made((0, _blob(other)))),
         ("a signature of another type", made((4, ssh_wire.join(b"ssh-rsa", raw)))),
         ("a signature that is altered", made((4, ssh_wire.join(b"ssh-ed25519", raw[:40] + bytes([raw[40] ^ 1]) + raw[41:])))),
@@ -380,9 +383,12 @@ def proofs(_: object = None) -> Iterator[Vector]:
     hashes = whole["hashes"]
     for name, changes in (
         ("another leaf", {"leaf": "ab" * 32}), ("another root", {"root": "ab" * 32}), ("another index", {"index": 5}),
-        ("an index as large as the tree", {"index": 13}), ("an index below zero", {"index": -1}), ("too long", {"hashes": [*hashes, "ab" * 32]}),
-        ("too short", {"hashes": hashes[:-1]}), ("no hashes", {"hashes": []}), ("in another order", {"hashes": hashes[::-1]}),
-        ("a hash of 31 bytes", {"hashes": [hashes[0][2:], *hashes[1:]]}), ("a hash too many in front", {"hashes": ["ab" * 32, *hashes]}),
+        ("an index as large as the tree", {"index": 13}), ("an index below zero", {"index": -1}),
+        ("too long", {"hashes": [*hashes, "ab" * 32]}),
+        ("too short", {"hashes": hashes[:-1]}), ("no hashes", {"hashes": []}),
+        ("in another order", {"hashes": hashes[::-1]}),
+        ("a hash of 31 bytes", {"hashes": [hashes[0][2:], *hashes[1:]]}),
+        ("a hash too many in front", {"hashes": ["ab" * 32, *hashes]}),
     ):  # fmt: skip
         yield bad(f"inclusion: {name}", "verify-inclusion", {**whole, **changes}, "invalid-proof")
     yield good("the size is not proven", "verify-inclusion", {**whole, "size": 12}, {})
@@ -393,7 +399,8 @@ def proofs(_: object = None) -> Iterator[Vector]:
         ("another old root", {"old_root": "ab" * 32}), ("another new root", {"new_root": "ab" * 32}),
         ("another old size", {"old_size": 7}),
         ("from no tree", {"old_size": 0}), ("to a smaller tree", {"old_size": 14}),
-        ("too long", {"hashes": [*hashes, "ab" * 32]}), ("too short", {"hashes": hashes[:-1]}), ("no hashes", {"hashes": []}),
+        ("too long", {"hashes": [*hashes, "ab" * 32]}), ("too short", {"hashes": hashes[:-1]}),
+        ("no hashes", {"hashes": []}),
         ("a tree that does not extend", {"old_root": merkle.root_of([bytes(32), *log.leaves[1:6]]).hex()}),
         ("the same size, another root", {"old_size": 13}), ("the same size, and a hash", {
             "old_size": 13, "old_root": whole["new_root"], "hashes": ["ab" * 32]}),

@@ -189,7 +189,7 @@ def epochs() -> SimpleNamespace:
         one=one, two=two, three=three, four=deal("four", 4, two, source=WEAKER), cards=drill_of("one", 1),
         cards2=drill_of("two", 2), cards3=drill_of("three", 3), cards4=drill_of("four", 4, source=WEAKER),
         typed=deal("typed", 7, set_name="typed", source=""), bare=bare,
-        bare_next=deal("bare next", 5, bare, set_name="bare", source=""), other=deal("other", 9), twice=twice,
+        bare_next=deal("bare next", 5, bare, set_name="bare", source=""), other=deal("other", 9), cards9=drill_of("other", 9), twice=twice,
         twice_next=deal("twice next", 2, twice, set_name="twice", source=""),
     )  # fmt: skip
 
@@ -417,9 +417,30 @@ def succession(proof: SuccessionProof, **changes: Any) -> Succession:
 @functools.cache
 def file_of_office() -> bytes:
     """What the office wrote for the branch, after its first rotation."""
-    log = told()
+    return file_of(told(), told().size - 3)
+
+
+def file_of(log: Log, *since: int) -> bytes:
+    """What a terminal writes of the set for another one, with proofs from earlier sizes."""
     with TemporaryDirectory() as folder, log.stored(Path(folder)) as ledger:
-        return bytes(exporting._make(ledger, [ledger.state.of(SET)], log.size, [log.size - 3]).data)
+        return bytes(exporting._make(ledger, [ledger.state.of(SET)], log.size, since).data)
+
+
+def forked(log: Log) -> Log:
+    """Return a log by the same key whose last record is another one."""
+    twin = first_of(log, log.size - 1)
+    twin.add(Noted(text="another history", by="Duty"))
+    return twin
+
+
+@functools.cache
+def namesake() -> Log:
+    """A terminal with another set of the same name."""
+    log, e = Log("namesake"), epochs()
+    log.add(started(log), "")
+    log.add(adopted(POLICY))
+    log.add(issued(e.other, e.cards9))
+    return log
 
 
 def enrolled(data: bytes, **changes: Any) -> Enrolled:

@@ -20,9 +20,9 @@ import pytest
 
 from breakglass_shamir.crypto import merkle, ssh_key, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note
-from breakglass_shamir.custody.life import lifecycle, lineage, recovery
+from breakglass_shamir.custody.life import enrol_rules, lineage, recovery
 from breakglass_shamir.custody.life.lineage import SuccessionProof
-from breakglass_shamir.custody.life.state import EpochState, EpochStatus
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.filler import is_filler
 from breakglass_shamir.custody.policy.pattern import mismatch
@@ -34,7 +34,7 @@ from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.ledger import moved, receipt
+from breakglass_shamir.ledger import copies, moved, receipt
 from breakglass_shamir.ledger.entry import log_id, origin
 from breakglass_shamir.ledger.sample import Everything, Look
 from breakglass_shamir.ledger.store import Ledger
@@ -197,7 +197,7 @@ def verify_recovery(given: Values, _folder: Path) -> Values:
         epoch_id=epoch.epoch_id, status="good", source=source, sha256=recovery.digest(data),
         signature=given["signature"],
     )  # fmt: skip
-    state = lifecycle.SetState(envelope.set_name, epochs={epoch.epoch_id: epoch})
+    state = SetState(envelope.set_name, epochs={epoch.epoch_id: epoch})
     recovery.accept(state, body)
     return {"sha256": recovery.digest(data), "made_in": "browser" if found.in_browser else ""}
 
@@ -260,6 +260,22 @@ def compare_fingerprint(given: Values, _folder: Path) -> Values:
     return {}
 
 
+def take_enrolment(given: Values, folder: Path) -> Values:
+    found = package.parse(text_in(given["file"], "enrolments", "file").encode())
+    with ledger_of(first_of(given), folder, given["log"]) as ledger:
+        state, said = ledger.state, found.first
+        enrol_rules.check_all(state, said, ledger.log_id.hex())
+        known = state.sets.get(said.set) or SetState(said.set)
+        return {"policy": enrol_rules.outcome(known, said)}
+
+
+def compare_copies(given: Values, folder: Path) -> Values:
+    (folder / "copy").mkdir()
+    here, there = (rows_of(given[name]) for name in ("log", "copy"))
+    with ledger_of(here, folder, "small") as log, ledger_of(there, folder / "copy", "small") as copy:
+        return {"common": copies.check(log, log.size, copy, "the copy")}
+
+
 def read_successions(given: Values, _folder: Path) -> Values:
     found = lineage.from_bytes(text_in(given["file"], "successions", "file").encode())
     return {"proofs": [[one.predecessor, one.successor] for one in found]}
@@ -294,6 +310,8 @@ OPERATIONS: dict[str, Callable[[Values, Path], Values]] = {
     "is-filler": filler,
     "read-enrolment": read_enrolment,
     "compare-fingerprint": compare_fingerprint,
+    "take-enrolment": take_enrolment,
+    "compare-copies": compare_copies,
     "read-successions": read_successions,
     "judge-succession": judge_succession,
 }
@@ -304,7 +322,8 @@ RUN = [
     for vector in vectors(file)
     if vector["operation"] in OPERATIONS
 ]
-LOGS = [pytest.param(vector, id=vector["name"]) for vector in vectors("logs")]
+WHOLE_LOGS = [vector for vector in vectors("logs") if vector["operation"] == "verify-log"]
+LOGS = [pytest.param(vector, id=vector["name"]) for vector in WHOLE_LOGS]
 EXPORTS = [pytest.param(vector, id=vector["name"]) for vector in vectors("exports")]
 
 
@@ -432,13 +451,13 @@ def test_every_operation_has_vectors_that_pass_and_names_are_unique() -> None:
 
 
 def test_every_type_of_record_stands_in_a_log_that_holds() -> None:
-    rows = [row for v in vectors("logs") if "output" in v for row in v["input"]["entries"]]
+    rows = [row for v in WHOLE_LOGS if "output" in v for row in v["input"]["entries"]]
     seen = {msgspec.json.decode(row["record"])["body"]["type"] for row in rows}
     assert seen == {body.__struct_config__.tag for body in records.AnyBody.__args__}
 
 
 def test_a_log_id_is_that_of_its_key() -> None:
-    for vector in vectors("logs"):
+    for vector in WHOLE_LOGS:
         rows = rows_of(vector["input"])
         if "output" in vector:
             public = bytes.fromhex(vector["input"]["public_key"])

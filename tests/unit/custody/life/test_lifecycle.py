@@ -432,7 +432,9 @@ def test_a_later_declaration_names_the_one_it_supersedes() -> None:
     first = book.opening
     for wrong in ("", "00" * 32):
         book.refuse(declared(supersedes=wrong), "another opening of this set is under way")
-    book.refuse(declared(supersedes=first), "a declaration begins an opening, and belongs to none", opening=first)
+    book.refuse(
+        declared(supersedes=first), "a declaration begins an opening, and belongs to none", InvalidRecord, opening=first
+    )
     book.add(declared(supersedes=first))
     assert [(one.id, one.outcome) for one in book.set.past] == [(first, "superseded")]
     at_issued().refuse(declared(supersedes=first), "another opening of this set is under way")
