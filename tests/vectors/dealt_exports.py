@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import made_bodies as bodies
 import made_lives as lives
 import msgspec
 import rfc8785
@@ -17,6 +18,7 @@ from made_logs import SET, Log, id_of, like, line_of, public_test_key
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life import lineage
+from breakglass_shamir.custody.records.sheets import Noted
 from breakglass_shamir.operations.audit import export
 from breakglass_shamir.operations.enrolment import package
 
@@ -29,7 +31,8 @@ def enrolments(_: object = None) -> Iterator[Vector]:
     log = lives.told()
     made = package.parse(data)
     yield good("of one set", "read-enrolment", {"file": data.decode()}, {
-        "fingerprint": made.fingerprint, "sha256": made.sha256, "terminal": made.first.terminal, "size": made.first.size,
+        "fingerprint": made.fingerprint, "sha256": made.sha256, "terminal": made.first.terminal,
+        "size": made.first.size,
         "sets": [SET], "epochs": [[epoch.epoch_id, epoch.status] for epoch in made.first.epochs]})  # fmt: skip
     yield from _typed(data, made.fingerprint)
     yield from _taken(data)
@@ -71,17 +74,19 @@ def enrolments(_: object = None) -> Iterator[Vector]:
         ("a checkpoint of another tree", with_said(root="ab" * 32), "invalid-proof"),
         ("a checkpoint that is none", with_said(checkpoint="x"), "invalid-proof"),
         ("a checkpoint by another key", with_said(checkpoint=log.row(log.tree(
-            lives.started(log)), key=NOBODY)["checkpoint"]), "invalid-signature"),
+            bodies.started(log)), key=NOBODY)["checkpoint"]), "invalid-signature"),
         ("a carried record that was altered", with_said(epochs=[
             {**epoch, "brought_by": {**carried, "record": altered}}, *said["epochs"][1:]]), "invalid-proof"),
         ("a carried record proven in another tree", with_said(epochs=[
-            {**epoch, "brought_by": {**carried, "proof": _elsewhere(log, carried)}}, *said["epochs"][1:]]), "invalid-proof"),
+            {**epoch, "brought_by": {**carried, "proof": _elsewhere(log, carried)}}, *said["epochs"][1:]]),
+            "invalid-proof"),
         ("an epoch that its record does not bring", with_said(
             current="ab" * 8, lineage=[*said["lineage"], "ab" * 8],
             epochs=[*said["epochs"][:-1], {**said["epochs"][-1], "epoch_id": "ab" * 8}]), "invalid-record"),
         ("a seat that is not there", with_said(epochs=[
             *said["epochs"][:-1], {**said["epochs"][-1], "custodians": {"2.1": "X"}}]), "invalid-record"),
-        ("a policy by a record that adopts none", with_said(policy={**policy, "adopted_by": carried}), "invalid-record"),
+        ("a policy by a record that adopts none",
+        with_said(policy={**policy, "adopted_by": carried}), "invalid-record"),
         ("a policy signed by nobody who must", with_said(policy={**policy, "signature": sshsig.sign(
             NOBODY, b"x", sshsig.QUORUM_NAMESPACE)}), "invalid-record"),
         ("a receipt of another tree", with_part(receipt=_older_receipt(log)), "invalid-proof"),
@@ -126,16 +131,17 @@ def _taken(data: bytes) -> Iterator[Vector]:
     yield good("taken: the set has no policy", "take-enrolment", {**given, "first": first}, {"policy": "taken"})
     yield good("kept: it is the same", "take-enrolment", {**given, "first": before}, {"policy": "kept"})
     yield of("its own", data, "illegal-state", "office", lives.office().size)
-    shorter = lives.first_of(log, log.size - 3)
+    shorter = bodies.first_of(log, log.size - 3)
     yield of("older than what is known", lives.file_of(shorter), "illegal-state")
-    longer = lives.first_of(lives.office(), log.size + 4)
+    longer = bodies.first_of(lives.office(), log.size + 4)
     yield good("it goes on", "take-enrolment", {
-        "file": like(lives.file_of(longer, log.size).decode(), "of one set", data.decode()), "log": "branch", "first": before,
+        "file": like(lives.file_of(longer, log.size).decode(), "of one set", data.decode()),
+        "log": "branch", "first": before,
     }, {"policy": "kept"})  # fmt: skip
     yield of("it goes on, and does not prove it", lives.file_of(longer), "invalid-proof")
     twin = lives.forked(log)
     yield of("a fork of the same size", lives.file_of(twin), "invalid-proof")
-    twin.add(lives.Noted(text="more", by="Duty"))
+    twin.add(Noted(text="more", by="Duty"))
     yield of("a fork that goes on", lives.file_of(twin, log.size), "invalid-proof")
     yield of("another set of this name", lives.file_of(lives.namesake()), "illegal-state")
 
@@ -157,8 +163,8 @@ def _older_receipt(log: Log) -> str:
 
 def successions(_: object = None) -> Iterator[Vector]:
     """Every vector of ``successions.json``: files of proofs, and single proofs held against the log ``branch``."""
-    e, log = lives.epochs(), lives.told()
-    proof = lives.proof_of(log, e.one, e.two)
+    e, log = bodies.epochs(), lives.told()
+    proof = bodies.proof_of(log, e.one, e.two)
     data = lineage.to_bytes([proof])
     yield good(
         "one proof", "read-successions", {"file": data.decode()}, {"proofs": [[proof.predecessor, proof.successor]]}
@@ -171,14 +177,15 @@ def successions(_: object = None) -> Iterator[Vector]:
         ("another type", rfc8785.dumps({**tree, "type": "x"}).decode(), "invalid-record"),
         ("another version", rfc8785.dumps({**tree, "v": 2}).decode(), "unsupported-version"),
         ("a space behind", f"{data.decode()} ", "invalid-record"),
-        ("a field left out", rfc8785.dumps({**tree, "proofs": [{**tree["proofs"][0], "set": None}]}).decode(), "invalid-record"),
+        ("a field left out",
+        rfc8785.dumps({**tree, "proofs": [{**tree["proofs"][0], "set": None}]}).decode(), "invalid-record"),
         ("base64 without its end", data.decode().replace('=",', '",', 1), "invalid-record"),
     ):  # fmt: skip
         yield bad(name, "read-successions", {"file": like(one, "one proof", data.decode())}, error)
     first = 5
 
     def of(name: str, error: str = "", **changes: Any) -> Vector:
-        made = msgspec.to_builtins(lives.proof_of(log, e.one, e.two, **changes))
+        made = msgspec.to_builtins(bodies.proof_of(log, e.one, e.two, **changes))
         given = {"log": "branch", "first": first, "proof": {key: made[key] for key in made if made[key] != held[key]}}
         return (
             bad(name, "judge-succession", given, error)
@@ -233,9 +240,11 @@ def successions(_: object = None) -> Iterator[Vector]:
         "old-dead: a terminal that is not pinned", "unproven-succession", **signed(dead(log=strange.log_id), strange)
     )
     yield of("old-dead: not signed by the terminal", "invalid-signature", **{
-        **signed(proof.old_dead), "terminal_signature": sshsig.sign(NOBODY, proof.old_dead, sshsig.RECORD_NAMESPACE)})  # fmt: skip
+        **signed(proof.old_dead),
+        "terminal_signature": sshsig.sign(NOBODY, proof.old_dead, sshsig.RECORD_NAMESPACE)})  # fmt: skip
     yield of("old-dead: signed in another namespace", "invalid-signature", **{
-        **signed(proof.old_dead), "terminal_signature": sshsig.sign(log.key, proof.old_dead, sshsig.QUORUM_NAMESPACE)})  # fmt: skip
+        **signed(proof.old_dead),
+        "terminal_signature": sshsig.sign(log.key, proof.old_dead, sshsig.QUORUM_NAMESPACE)})  # fmt: skip
 
 
 def exported(life: str) -> dict[str, str]:
@@ -267,46 +276,48 @@ def exports(_: object = None) -> Iterator[Vector]:
         "records": log.size, "second_signatures": sum(1 for _ in whole["signatures"].splitlines()),
         "root": log.root().hex()})  # fmt: skip
 
-    def of(name: str, step: int, *, gone: tuple[str, ...] = (), summed: bool = True, **changed: str) -> Vector:
-        given = {"from": "whole", "without": list(gone), "with": changed, "summed": summed}
+    def of(
+        name: str, step: int, changed: Mapping[str, str] | None = None, *, gone: str = "", summed: bool = True
+    ) -> Vector:
+        given = {"from": "whole", "without": [gone] if gone else [], "with": dict(changed or {}), "summed": summed}
         return {**bad(name, "verify-export", given, "does-not-hold"), "step": step}
 
     record = f"{log.size - 1:06d}.json"
     plain = whole[record]
-    yield of("a file is missing", 1, gone=("000003.json.sig",), summed=False)
-    yield of("a file more", 1, summed=False, extra="x")
-    yield of("a file was altered", 1, summed=False, **{record: plain.replace('"show"', '"exec"')})
-    yield of("no SHA256SUMS", 1, gone=("SHA256SUMS",), summed=False)
-    yield of("two terminal keys", 2, **{"terminal.pem": _pem(NOBODY)})
+    yield of("a file is missing", 1, gone="000003.json.sig", summed=False)
+    yield of("a file more", 1, {"extra": "x"}, summed=False)
+    yield of("a file was altered", 1, {record: plain.replace('"show"', '"exec"')}, summed=False)
+    yield of("no SHA256SUMS", 1, gone="SHA256SUMS", summed=False)
+    yield of("two terminal keys", 2, {"terminal.pem": _pem(NOBODY)})
     signers = whole["allowed_signers"]
-    yield of("a line that no terminal writes", 2, allowed_signers=signers + "somebody ssh-ed25519 AAAA\n")
+    yield of("a line that no terminal writes", 2, {"allowed_signers": signers + "somebody ssh-ed25519 AAAA\n"})
     quorum = next(line for line in signers.splitlines() if line.startswith("quorum-"))
     strange = " ".join([*quorum.split(" ")[:3], line_of(NOBODY).split(" ")[1]])
-    yield of("a quorum's key under another name", 2, allowed_signers=signers.replace(quorum, strange))
-    other = log.row(log.tree(lives.Noted(text="x", by="y"), seq=log.size - 1, log="ab" * 8))
-    yield of("a record of another log", 3, **{record: other["record"]})
+    yield of("a quorum's key under another name", 2, {"allowed_signers": signers.replace(quorum, strange)})
+    other = log.row(log.tree(Noted(text="x", by="y"), seq=log.size - 1, log="ab" * 8))
+    yield of("a record of another log", 3, {record: other["record"]})
     swapped = whole["000005.json"].replace('"1.2"', '"1.3"')
-    yield of("a record is another one", 3, **{"000005.json": swapped})
-    yield of("a checkpoint of another record", 3, **{"000005.json.checkpoint": whole["000004.json.checkpoint"]})
+    yield of("a record is another one", 3, {"000005.json": swapped})
+    yield of("a checkpoint of another record", 3, {"000005.json.checkpoint": whole["000004.json.checkpoint"]})
     alone = "".join(line + "\n" for line in whole["signatures"].splitlines() if not line.startswith(record[:6]))
-    yield of("the quorum's signature is left out", 3, gone=(f"{record}.quorum.sig",), signatures=alone)
+    yield of("the quorum's signature is left out", 3, {"signatures": alone}, gone=f"{record}.quorum.sig")
     last = json.loads(plain)
     forged = rfc8785.dumps({**last, "body": {**last["body"], "mode": "exec"}})
     note = log_before(log).row(forged)
-    yield of("a record signed by another key", 4, **{
+    yield of("a record signed by another key", 4, {
         record: forged.decode(), f"{record}.sig": sshsig.sign(NOBODY, forged, sshsig.RECORD_NAMESPACE),
         f"{record}.checkpoint": note["checkpoint"]})  # fmt: skip
     flipped = _flipped(whole[f"{record}.checkpoint"])
-    yield of("a checkpoint whose signature is altered", 4, **{f"{record}.checkpoint": flipped})
+    yield of("a checkpoint whose signature is altered", 4, {f"{record}.checkpoint": flipped})
     rooted = log_before(log).row(plain.encode(), root=bytes(32))["checkpoint"]
-    yield of("the last checkpoint of another root", 5, **{f"{record}.checkpoint": rooted})
-    yield of("a quorum's signature by another key", 6, **{
+    yield of("the last checkpoint of another root", 5, {f"{record}.checkpoint": rooted})
+    yield of("a quorum's signature by another key", 6, {
         f"{record}.quorum.sig": sshsig.sign(NOBODY, plain.encode(), sshsig.QUORUM_NAMESPACE)})  # fmt: skip
     by = whole["signatures"].replace(quorum.split(" ")[0], "terminal")
-    yield of("a quorum's signature by the terminal", 6, signatures=by)
+    yield of("a quorum's signature by the terminal", 6, {"signatures": by})
     officer = next(line for line in whole["signatures"].splitlines() if "officer@" in line)
     moved = whole["signatures"].replace(officer, officer.replace(officer.split(" ")[1], "000003.json"))
-    yield of("an officer's signature of another record", 6, signatures=moved)
+    yield of("an officer's signature of another record", 6, {"signatures": moved})
 
 
 def log_before(log: Log) -> Log:

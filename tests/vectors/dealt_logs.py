@@ -5,31 +5,29 @@ A log that does not hold is the beginning of one that does, and records behind i
 thing. All else of that record holds, its signatures and its checkpoint included.
 """
 
-import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import made_bodies as bodies
 import made_lives as lives
 from dealt import Vector, bad, good
-from made_logs import BEGAN, OFFICERS, POLICY, SET, WEAKER, Log, encoded, id_of, issued, line_of, public_test_key
+from dealt_steps import NOTE, illegal
+from made_logs import BEGAN, OFFICERS, SET, Log, id_of, line_of, public_test_key
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.records.ledger import LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.ledger import LedgerStarted
 from breakglass_shamir.custody.records.monitoring import Heartbeat
-from breakglass_shamir.custody.records.openings import Cancelled, Closed, InUse, Overridden, Refused, Settled, UseEnded
-from breakglass_shamir.custody.records.record import AnyBody
-from breakglass_shamir.custody.records.sheets import Acknowledged, Noted, ReadBack, Reassigned
+from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.verify import Report, verify
 
 NOBODY = public_test_key("nobody's")
-NOTE = Noted(text="a line", by="Duty")
 
 
 def logs(_: object = None) -> Iterator[Vector]:
@@ -112,7 +110,7 @@ def _of(log: Log, name: str, first: int, rows: list[Vector], error: str) -> Vect
 
 def at(life: str, size: int) -> Log:
     """Return a log as it was with so many records."""
-    return lives.first_of(lives.LIVES[life](), size)
+    return bodies.first_of(lives.LIVES[life](), size)
 
 
 def seq_of(log: Log, kind: str, which: int = 0) -> int:
@@ -122,7 +120,7 @@ def seq_of(log: Log, kind: str, which: int = 0) -> int:
 
 def _times() -> Iterator[Vector]:
     log = Log("clock")
-    log.add(lives.started(log), "")
+    log.add(bodies.started(log), "")
     log.add(Heartbeat(every_s=600), "")
     for seconds, wall, boot in (
         (60, 66.0, ""), (60, 65.0, ""), (60, -10.0, ""), (60, 54.0, ""), (719, None, ""), (722, None, ""),
@@ -130,9 +128,9 @@ def _times() -> Iterator[Vector]:
     ):  # fmt: skip
         log.pass_time(seconds - 60, wall=None if wall is None else wall - 60, boot=boot)
         log.add(Refused(stage="open", error="insufficient-shares", message="no quorum yet"), "")
-    boot, log.at = log.at, log.at.__class__(log.at.time, "b" * 16, 200_000)
+    last, log.at = log.at, replace(log.at, boot="b" * 16, uptime_ms=200_000)
     log.add(Heartbeat(every_s=0), "")
-    log.at = boot
+    log.at = last
     log.pass_time(90_000)
     log.add(Heartbeat(every_s=0), "")
     yield good("clocks and promises", "verify-log", _given(log, entries=log.rows), said_of(log.key, log.rows))
@@ -163,11 +161,11 @@ def _places() -> Iterator[Vector]:
         yield _of(log, name, 3, [log.row(log.tree(NOTE, **changes))], "invalid-record")
     first = Log("first")
     yield _of_new(first, "the first is no start", [first.row(first.tree(NOTE, ""))])
-    start = lives.started(first)
+    start = bodies.started(first)
     wrong = LedgerStarted(terminal="first", public_key=line_of(NOBODY), software="vectors 1")
     yield _of_new(first, "the start names another key", [first.row(first.tree(wrong, ""))])
     yield _of_new(first, "the first has a previous", [first.row(first.tree(start, "", previous="ab" * 32))])
-    yield _of(log, "a second start", 3, [log.row(log.tree(lives.started(log), ""))], "invalid-record")
+    yield _of(log, "a second start", 3, [log.row(log.tree(bodies.started(log), ""))], "invalid-record")
     ended = lives.office()
     yield _of(ended, "a record after the end", ended.size, [ended.row(ended.tree(NOTE))], "invalid-record")
     yield {**bad("no record at all", "verify-log", _given(log, entries=[]), "invalid-record"), "at": -1}
@@ -178,7 +176,7 @@ def _of_new(log: Log, name: str, rows: list[Vector]) -> Vector:
 
 
 def _signatures() -> Iterator[Vector]:
-    log, e = at("small", 3), lives.epochs()
+    log, e = at("small", 3), bodies.epochs()
     row = log.row(log.tree(NOTE))
     other = sshsig.sign(NOBODY, row["record"].encode(), sshsig.RECORD_NAMESPACE)
     drilled = sshsig.sign(log.key, row["record"].encode(), sshsig.DRILL_NAMESPACE)
@@ -191,7 +189,7 @@ def _signatures() -> Iterator[Vector]:
         yield _of(log, name, 3, [{**row, "signature": signature}], "invalid-signature")
     yield _of(log, "a quorum where none is due", 3, [log.row(log.tree(NOTE), set_key=e.one.seed)], "invalid-signature")
     log = at("small", seq_of(lives.small(), "opened"))
-    tree = log.tree(lives.opened(e.one), opening=log.state.of(SET).active_opening.id)
+    tree = log.tree(bodies.opened(e.one), opening=log.state.of(SET).active_opening.id)
     rows = [
         ("no quorum signature", log.row(tree)),
         ("a quorum of another epoch", log.row(tree, set_key=e.two.seed)),
@@ -212,24 +210,24 @@ def _signatures() -> Iterator[Vector]:
     yield _of(log, "a rehearsal signed by the live key", log.size, [row], "invalid-signature")
     log = at("small", seq_of(lives.small(), "officer-signed"))
     opening = log.state.of(SET).active_opening.id
-    made = lives.officer_signed(log)
+    made = bodies.officer_signed(log)
     for name, signature in (
         ("an officer signed another record", sshsig.sign(OFFICERS["Duty"], log.data(3), sshsig.OFFICER_NAMESPACE)),
         ("an officer in another namespace", sshsig.sign(OFFICERS["Duty"], log.data(-1), sshsig.CUSTODIAN_NAMESPACE)),
     ):
-        tree = log.tree(lives.officer_signed(log, signature=signature), opening=opening)
+        tree = log.tree(bodies.officer_signed(log, signature=signature), opening=opening)
         yield _of(log, name, log.size, [log.row(tree)], "invalid-signature")
     for name, changes in (
         ("an officer's key with a comment", {"key": f"{made.key} at work"}),
         ("a key that no officer has", {"key": line_of(NOBODY)}), ("a key of another officer", {"officer": "Second"}),
     ):  # fmt: skip
-        tree = log.tree(lives.officer_signed(log, **changes), opening=opening)
+        tree = log.tree(bodies.officer_signed(log, **changes), opening=opening)
         yield _of(log, name, log.size, [log.row(tree)], "invalid-record")
     log = at("small", seq_of(lives.small(), "custodian-signed"))
-    wrong = lives.custodian_signed(e.one, log.data(4), signature=sshsig.sign(
+    wrong = bodies.custodian_signed(e.one, log.data(4), signature=sshsig.sign(
         NOBODY, log.data(4), sshsig.CUSTODIAN_NAMESPACE))  # fmt: skip
     yield _of(log, "a custodian's signature by another key", log.size, [log.row(log.tree(wrong))], "invalid-signature")
-    older = lives.custodian_signed(e.one, log.data(5))
+    older = bodies.custodian_signed(e.one, log.data(5))
     row = log.row(log.tree(older))
     yield _of(log, "a custodian signed another acknowledgement", log.size, [row], "invalid-record")
 
@@ -263,7 +261,7 @@ def sign_extended(log: Log, text: str) -> str:
 
 def _steps() -> Iterator[Vector]:
     """Records that may not follow, or that contradict themselves."""
-    for life, kind, which, name, body, more in _illegal():
+    for life, kind, which, name, body, more in illegal():
         whole = lives.LIVES[life]()
         log = at(life, seq_of(whole, kind, which) + 1)
         made = body(log) if callable(body) else body
@@ -274,119 +272,9 @@ def _steps() -> Iterator[Vector]:
         yield _of(log, name, log.size, [row], "invalid-record")
 
 
-Made = AnyBody | Callable[[Log], AnyBody]
-
-
-def _illegal() -> Iterator[tuple[str, str, int, str, Made, dict[str, Any]]]:
-    e = lives.epochs()
-    one, two = id_of(e.one), id_of(e.two)
-    none: dict[str, Any] = {"opening": ""}
-    weaker = lives.adopted(WEAKER)
-    broken = POLICY.replace("threshold = 2", "threshold = 4")
-    drill_cards = issued(e.one, e.cards).drill_envelope
-    last = ("small", "custodian-signed", 0)
-    yield *last, "a set that is not there", NOTE, {**none, "set": "other"}
-    yield *last, "a policy that weakens, adopted", weaker, none
-    yield *last, "a policy of another set", lives.adopted(POLICY.replace('"prod-db"', '"other"')), none
-    yield *last, "a policy that does not hold", lives.adopted(broken), none
-    yield *last, "a policy that is no TOML", lives.adopted("name = "), none
-    digest = policies.digest(WEAKER).hex()
-    yield *last, "a policy under another digest", PolicyAdopted(source=POLICY, digest=digest), none
-    yield *last, "an epoch issued twice", issued(e.one, e.cards), none
-    yield *last, "a declaration in an opening", lambda log: lives.declared(log, "emergency"), {"opening": "ab" * 32}
-    wrong = {"policy_digest": digest}
-    yield *last, "declared under another policy", lambda log: lives.declared(log, "emergency", **wrong), none
-    gone = {"supersedes": "ab" * 32}
-    yield *last, "declared in the place of nothing", lambda log: lives.declared(log, "emergency", **gone), none
-    yield *last, "opened without a declaration", lives.opened(e.one), {**none, "set_key": e.one.seed}
-    yield *last, "a sheet that is not there", ReadBack(epoch_id=one, sheets=("1.4",)), none
-    yield *last, "an epoch that is not there", ReadBack(epoch_id=two, sheets=("1.1",)), none
-    yield *last, "a debt that is not there", Settled(debt="class-1", reason="x", officers=("Duty",)), none
-    yield *last, "a recovery of another epoch", lives.imported(e.one, lives.recovery_of(e.two)), none
-    source = lives.recovery_of(e.one)
-    yield *last, "a recovery under another digest", lives.imported(e.one, source, sha256="ab" * 32), none
-    yield *last, "a recovery of another status", lives.imported(e.one, source, status="void"), none
-    yield *last, "a recovery without a quorum", lives.imported(e.one, lives.recovery_of(e.one, sheets=["1.1"])), none
-    too_much = Reassigned(epoch_id=one, sheet="1.2", custodian="North", reason="moved", despite=())
-    yield *last, "a sheet too many, unsaid", too_much, none
-    said = ("NORTH would have held a quorum of epoch 1: sheets 1.1, 1.3",)
-    yield *last, "a sheet too many, said otherwise", Reassigned(
-        epoch_id=one, sheet="1.3", custodian="north ", reason="moved", despite=said
-    ), none  # fmt: skip
-    yield *last, "a sheet handed to who has it", Reassigned(
-        epoch_id=one, sheet="1.1", custodian=" NORTH", reason="moved", despite=()
-    ), none  # fmt: skip
-    yield *last, "a negative heartbeat", Heartbeat(every_s=-1), {"set": "", "opening": ""}
-    adopted_only = ("small", "policy-adopted", 0)
-    for name, changes in (
-        ("another epoch number than the envelope's", {"epoch": 2}), ("another epoch id", {"epoch_id": two}),
-        ("another digest of the envelope", {"envelope_sha256": "ab" * 32}),
-        ("another set key", {"set_public_key": "ab" * 32}),
-        ("another predecessor", {"predecessor": two}), ("custodians of other seats", {"custodians": {"1.1": "North"}}),
-        ("a policy digest that is not the envelope's", {"policy_digest": digest}),
-        ("a salt in capitals", {"policy_salt": issued(e.one, e.cards).policy_salt.upper()}),
-        ("the envelope of drill cards", {"envelope": drill_cards}),
-        ("an envelope that was altered", {"envelope": encoded(e.one.sealed.envelope.to_bytes()[:-1] + b"\x00")}),
-        ("base64 with bits left over", {"envelope": _loose(e.one.sealed.envelope.to_bytes())}),
-    ):  # fmt: skip
-        yield *adopted_only, f"issued: {name}", issued(e.one, e.cards, **changes), none
-    declared = ("small", "declared", 1)
-    yield *declared, "a gate that there is none of", Overridden(gate="weather", problem="x", reason="y"), {}
-    yield *declared, "used before it was opened", InUse(), {}
-    yield *declared, "opened by too few", lives.opened(e.one, sheets=("1.1",)), {"set_key": e.one.seed}
-    yield *declared, "opened for another opening", lives.opened(e.one), {"set_key": e.one.seed, "opening": "ab" * 32}
-    yield *declared, "asked in an emergency", lives.opened(e.one, "ask"), {"set_key": e.one.seed}
-    drill = ("small", "declared", 0)
-    yield *drill, "a drill overrides a gate", Overridden(gate="class", problem="x", reason="y"), {}
-    opened = ("office", "opened", 0)
-    yield *opened, "an emergency ends as a drill", UseEnded(outcome="0", classification="drill"), {}
-    yield *opened, "cancelled after it was opened", Cancelled(reason="x"), {}
-    yield *opened, "closed before the rotation", Closed(classification="emergency"), {}
-    yield *opened, "a rotation debt settled by people", lambda log: Settled(
-        debt=log.state.of(SET).rotation_debts[0].id, reason="x", officers=("Duty",)
-    ), {}  # fmt: skip
-    yield *opened, "countersigned: nothing is prepared", lives.countersigned(e.two), {"set_key": e.one.seed}
-    prepared = ("office", "issued", 1)
-    yield *prepared, "countersigned: another digest", lambda _: type(lives.countersigned(e.two))(
-        epoch_id=two, envelope_sha256="ab" * 32
-    ), {"set_key": e.one.seed}  # fmt: skip
-    applying = next(json.loads(row["record"]) for row in lives.office().rows if '"type":"applying"' in row["record"])
-    yield *prepared, "applied before it is countersigned", lambda _: _body(applying), {}
-    ended = ("office", "rejected", 0)
-    yield *ended, "a policy that weakens, without a word", PolicyWeakened(
-        source=WEAKER, digest=digest, weakens=()
-    ), {"set_key": e.two.seed}  # fmt: skip
-    listed = json.loads(lives.record_of(lives.office(), "policy-weakened")[0])["body"]["weakens"]
-    yield *ended, "a policy that weakens in another order", PolicyWeakened(
-        source=WEAKER, digest=digest, weakens=tuple(listed[::-1])
-    ), {"set_key": e.two.seed}  # fmt: skip
-    yield "office", "sheet-voided", 0, "a void sheet is acknowledged", Acknowledged(
-        epoch_id=two, sheet="1.3", custodian="West", bag=""
-    ), none  # fmt: skip
-
-
-def _loose(data: bytes) -> str:
-    """Return base64 whose last character has bits set that are no part of the bytes."""
-    text = encoded(data if len(data) % 3 else data + b"\x00")
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    at_last = len(text.rstrip("=")) - 1
-    loose = text[:at_last] + alphabet[alphabet.index(text[at_last]) + 1] + text[at_last + 1 :]
-    assert base64.b64decode(loose) == base64.b64decode(text)
-    return loose
-
-
-def _body(tree: Vector) -> AnyBody:
-    import msgspec
-
-    from breakglass_shamir.custody.records.record import Record
-
-    found: AnyBody = msgspec.convert(tree, Record).body
-    return found
-
-
 def _told() -> Iterator[Vector]:
     """What another terminal told, and does not hold."""
-    e, branch = lives.epochs(), lives.branch()
+    e, branch = bodies.epochs(), lives.branch()
     log = at("branch", seq_of(branch, "enrolled"))
     data = lives.file_of_office()
     made = lives.enrolled(data)
@@ -400,13 +288,13 @@ def _told() -> Iterator[Vector]:
     ):  # fmt: skip
         yield _of(log, name, log.size, [log.row(log.tree(lives.enrolled(data, **changes)))], error)
     log = at("branch", seq_of(branch, "succession"))
-    proof = lives.proof_of(lives.told(), e.one, e.two)
+    proof = bodies.proof_of(lives.told(), e.one, e.two)
     strange = Log("stranger", BEGAN + timedelta(days=1))
     theirs = json.loads(proof.old_dead)
     theirs["log"] = strange.log_id
     forged = json.dumps(theirs, sort_keys=True, separators=(",", ":")).encode()
     own = json.dumps({**theirs, "log": log.log_id}, sort_keys=True, separators=(",", ":")).encode()
-    for name, changes, error in (
+    broken: tuple[tuple[str, dict[str, Any], str], ...] = (
         ("succession: countersigned by another quorum", {"countersignature": sshsig.sign(
             e.two.seed, proof.countersigned, sshsig.QUORUM_NAMESPACE)}, "invalid-signature"),
         ("succession: not signed by the terminal", {"terminal_signature": sshsig.sign(
@@ -422,10 +310,11 @@ def _told() -> Iterator[Vector]:
             "old_dead": b"", "terminal_key": "", "terminal_signature": ""}, "invalid-record"),
         ("succession: another envelope", {
             "envelope": e.three.sealed.envelope.to_bytes(), "successor": id_of(e.three)}, "invalid-record"),
-    ):  # fmt: skip
-        body = lives.succession(lives.proof_of(lives.told(), e.one, e.two, **changes))
+    )  # fmt: skip
+    for name, changed, error in broken:
+        body = bodies.succession(bodies.proof_of(lives.told(), e.one, e.two, **changed))
         yield _of(log, name, log.size, [log.row(log.tree(body))], error)
-    wrong = lives.succession(proof, level="attested")
+    wrong = bodies.succession(proof, level="attested")
     yield _of(log, "succession: another level", log.size, [log.row(log.tree(wrong))], "invalid-record")
 
 
@@ -438,9 +327,8 @@ def _copies() -> Iterator[Vector]:
     def part(first: int, *then: Vector) -> Vector:
         return {"from": "small", "first": first, "then": list(then)}
 
-    for name, first, second in (("one log", 9, 9), ("an older copy", 9, 4)):
-        given = {"log": part(first), "copy": part(second)}
-        yield good(name, "compare-copies", given, {"common": second})
+    for name, size in (("one log", 9), ("an older copy", 4)):
+        yield good(name, "compare-copies", {"log": part(9), "copy": part(size)}, {"common": size})
     longer = {"log": part(4), "copy": part(9)}
     yield bad("a copy that goes on", "compare-copies", longer, "record-missing")
     for name, first, second in (

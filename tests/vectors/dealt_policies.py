@@ -197,7 +197,8 @@ def policies_of(_: object = None) -> Iterator[Vector]:
     ("without a last line feed", LEAST[:-1]),
                          ("a name that a new set must not have", LEAST.replace('"least"', '"con"')),
                          ("a pattern that RE2 has not", LEAST.replace('["x"]', '["x"], ticket = "(?=x)"')),
-                         ("an exec sink with an hour", with_line("[alerts.sinks]", 'type="exec"\nname="p"\nargv=["/p"]\ntimeout="1h"'))):  # fmt: skip
+                         ("an exec sink with an hour",
+                         with_line("[alerts.sinks]", 'type="exec"\nname="p"\nargv=["/p"]\ntimeout="1h"'))):  # fmt: skip
         yield good(name, "read-policy", {"text": source}, read(source))
     for name, source in _wrong():
         yield bad(name, "read-policy", {"text": like(source, "the least", LEAST)}, "invalid-policy")
@@ -279,7 +280,8 @@ def _wrong() -> Iterator[tuple[str, str]]:
         ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "h"\ntransport = "udp"\nca = "/c"'),
         ("[alerts.sinks]", 'type = "splunk"\nname = "s"\nurl = "https://h"\ntoken_file = "/t"\nack = true'),
         ("[alerts.sinks]", 'type = "smtp"\nname = "s"\nhost = "h"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"'),
-        ("[alerts.sinks]", 'type = "smtp"\nname = "s"\nhost = "h"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"\npassword_file = "/p"\nencryption = "none"'),
+        ("[alerts.sinks]", 'type = "smtp"\nname = "s"\nhost = "h"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"\n'
+         'password_file = "/p"\nencryption = "none"'),
         ("[alerts.sinks]", 'type = "exec"\nname = "s"\nargv = ["p"]'),
         ("[alerts.sinks]", 'type = "file"\nname = "s"\npath = "p"'),
         ("[alerts.sinks]", 'type = "webhook"\nname = "s"\nurl = "ftp://h"\nsecret_file = "/s"'),
@@ -317,10 +319,13 @@ def _weaker() -> Iterator[Vector]:
     yield of("the policy of the logs", POLICY, WEAKER)
     yield of("stronger", WEAKER, POLICY)
     for name, old, new in (
-        ("another target", 'uri = "postgresql://db.example:5432/postgres"\naccount = "bg"\nsecond_account = "envelope B"\nkind = "password"\noptions = {sslmode = "verify-full"}',
+        ("another target",
+         'uri = "postgresql://db.example:5432/postgres"\naccount = "bg"\nsecond_account = "envelope B"\n'
+         'kind = "password"\noptions = {sslmode = "verify-full"}',
          'uri = "ssh://it\'s"\naccount = "a \\"b\\" \'c\' \\\\"\nkind = "token"'),
         ("characters that are not printable", 'account = "bg"', 'account = "b\u00a0g\u200b\U000e0001\ue000 é€𝄞"'),
-        ("another telephone and kit", 'report_to = "+41 44 000 00 00"\nkit = "the safe in the cellar"', 'kit = "elsewhere"'),
+        ("another telephone and kit",
+         'report_to = "+41 44 000 00 00"\nkit = "the safe in the cellar"', 'kit = "elsewhere"'),
         ("a lower threshold", 'threshold = 2, custodians = ["Board"', 'threshold = 1, custodians = ["Board"'),
         ("a sheet more", '"East"]', '"East", "West"]'), ("fewer groups", "group_threshold = 2", "group_threshold = 1"),
         ("a group more", '"Law"]},', '"Law"]},\n  {threshold = 2, custodians = ["X", "Y"]},'),
@@ -340,7 +345,8 @@ def _weaker() -> Iterator[Vector]:
         ("no endpoints", 'endpoints = ["postgresql://a.example", "postgresql://b.example"]', ""),
         ("longer drills", 'roll_call = "30d"\nrehearsal = "60d"\naccess = "300d"', ""),
         ("no acknowledgement, later", 'require_ack = true\nname_people = true\nrepeat = "30m"', ""),
-        ("a sink is gone, another is another one", 'type = "journald"\nname = "journal"', 'type = "file"\nname = "hec2"\npath = "/x"'),
+        ("a sink is gone, another is another one",
+         'type = "journald"\nname = "journal"', 'type = "file"\nname = "hec2"\npath = "/x"'),
         ("a sink with another key", 'index = "main"', 'index = "other"'),
         ("a key at its default is no change", "port = 601\n", ""),
     ):  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import made_bodies as bodies
 import made_lives as lives
 from dealt import Epoch, Vector, bad, good
 from made_logs import SET, Log, public_test_key
@@ -138,7 +139,8 @@ def _files(log: Log, held: HeldReceipt) -> Iterator[Vector]:
         ("a path too short", made(hashes=hashes[:-1]), "invalid-proof"),
         ("a path too long", made(hashes=(*hashes, bytes(32))), "invalid-proof"),
         ("a path that does not chain", made(hashes=(bytes(32), *hashes[1:])), "invalid-proof"),
-        ("a statement that was altered", made(extra=signed[:40] + b"\x07" + signed[41:] + held.record), "invalid-signature"),
+        ("a statement that was altered",
+        made(extra=signed[:40] + b"\x07" + signed[41:] + held.record), "invalid-signature"),
         ("a checkpoint by another key", made(checkpoint=stranger), "invalid-signature"),
         ("a record that is none", made(extra=_signed(log, unread) + b"no record", checkpoint=note), "invalid-record"),
     ):  # fmt: skip
@@ -218,17 +220,17 @@ def remade(log: Log, index: int, size: int, pins: tuple[Pin, ...] | None = None)
 
 def recoveries(_: object = None) -> Iterator[Vector]:
     """Every vector of ``recoveries.json``."""
-    e = lives.epochs()
+    e = bodies.epochs()
     one = e.one
-    plain = lives.recovery_of(one)
+    plain = bodies.recovery_of(one)
     known = _known(one)
-    cored = lives.recovery_of(one, set="", envelope_sha256="")
-    paged = lives.recovery_of(one, made_in="browser", tool="recover.html 1")
-    longest = lives.recovery_of(one, reason="𝄞" * 200)
+    cored = bodies.recovery_of(one, set="", envelope_sha256="")
+    paged = bodies.recovery_of(one, made_in="browser", tool="recover.html 1")
+    longest = bodies.recovery_of(one, reason="𝄞" * 200)
     for name, source in (
         ("with an envelope", plain), ("of a typed core", cored), ("made in a browser", paged),
-        ("two hundred characters", longest), ("every sheet", lives.recovery_of(one, sheets=["1.1", "1.2", "1.3"])),
-        ("U+FEFF in front of a reason", lives.recovery_of(one, reason="\ufeffit burned")),
+        ("two hundred characters", longest), ("every sheet", bodies.recovery_of(one, sheets=["1.1", "1.2", "1.3"])),
+        ("U+FEFF in front of a reason", bodies.recovery_of(one, reason="\ufeffit burned")),
     ):  # fmt: skip
         yield good(name, "verify-recovery", {**known, **_files_of(one, source)}, _said(source))
     yield from _unread(one, known, plain)
@@ -258,7 +260,7 @@ def _unread(one: Epoch, known: Vector, plain: str) -> Iterator[Vector]:
     def of(name: str, source: str, error: str = "invalid-record") -> Vector:
         return bad(name, "verify-recovery", {**known, **_files_of(one, source)}, error)
 
-    made = functools.partial(lives.recovery_of, one)
+    made = functools.partial(bodies.recovery_of, one)
     yield of("nothing", "")
     yield of("no JSON", plain[:-1])
     yield of("a line feed behind", f"{plain}\n")
@@ -301,8 +303,8 @@ def _unread(one: Epoch, known: Vector, plain: str) -> Iterator[Vector]:
 
 
 def _unlike(one: Epoch, known: Vector, plain: str, cored: str) -> Iterator[Vector]:
-    e = lives.epochs()
-    two = lives.recovery_of(e.two)
+    e = bodies.epochs()
+    two = bodies.recovery_of(e.two)
     files = _files_of(one, plain)
     altered = plain.replace("INC-2", "INC-3")
     for name, given, error in (
@@ -313,12 +315,14 @@ def _unlike(one: Epoch, known: Vector, plain: str, cored: str) -> Iterator[Vecto
             e.cards.seed, plain.encode(), recovery.NAMESPACE)), "invalid-signature"),
         ("no signature", {**files, "signature": ""}, "invalid-signature"),
         ("of another set key, and signed by it", _files_of(e.two, two), "invalid-signature"),
-        ("of another envelope", _files_of(one, lives.recovery_of(one, envelope_sha256="ab" * 32)), "envelope-conflict"),
-        ("of another epoch number", _files_of(one, lives.recovery_of(one, epoch=2)), "invalid-record"),
-        ("of another epoch id", _files_of(one, lives.recovery_of(one, epoch_id="ab" * 8)), "invalid-record"),
-        ("no quorum", _files_of(one, lives.recovery_of(one, sheets=["1.3"])), "invalid-record"),
-        ("a sheet that is not there", _files_of(one, lives.recovery_of(one, sheets=["1.1", "1.2", "1.4"])), "invalid-record"),
-        ("of another set", _files_of(one, lives.recovery_of(one, set="other")), "invalid-record"),
+        ("of another envelope",
+        _files_of(one, bodies.recovery_of(one, envelope_sha256="ab" * 32)), "envelope-conflict"),
+        ("of another epoch number", _files_of(one, bodies.recovery_of(one, epoch=2)), "invalid-record"),
+        ("of another epoch id", _files_of(one, bodies.recovery_of(one, epoch_id="ab" * 8)), "invalid-record"),
+        ("no quorum", _files_of(one, bodies.recovery_of(one, sheets=["1.3"])), "invalid-record"),
+        ("a sheet that is not there",
+        _files_of(one, bodies.recovery_of(one, sheets=["1.1", "1.2", "1.4"])), "invalid-record"),
+        ("of another set", _files_of(one, bodies.recovery_of(one, set="other")), "invalid-record"),
     ):  # fmt: skip
         yield bad(name, "verify-recovery", {**known, **given}, error)
     assert cored != plain

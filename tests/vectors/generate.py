@@ -26,9 +26,10 @@ from dealt_logs import logs
 from dealt_openings import openings, plaintexts, whole_epochs
 from dealt_policies import policies_of
 from dealt_receipts import receipts, recoveries
-from dealt_records import checkpoints, proofs, records_of, signatures
+from dealt_records import checkpoints, proofs, records_of
 from dealt_scans import scans
 from dealt_shares import shares
+from dealt_signatures import signatures
 
 FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
     "primitives.json": primitives,

@@ -247,9 +247,9 @@ def stored(folder: Path, key: Secret, rows: list[Vector]) -> Iterator[Ledger]:
 
 def edits(text: str, base: str) -> list[list[Any]]:
     """Return what makes one text of another: offset in the base, length, what stands there instead; in order."""
-    pieces = [re.findall(r"[^\"\\\n]+|.", one, re.DOTALL) for one in (base, text)]
+    pieces: list[list[str]] = [re.findall(r"[^\"\\\n]+|.", one, re.DOTALL) for one in (base, text)]
     places = [0, *itertools.accumulate(map(len, pieces[0]))]
-    found = difflib.SequenceMatcher(None, *pieces, autojunk=False).get_opcodes()
+    found = difflib.SequenceMatcher(None, pieces[0], pieces[1], autojunk=False).get_opcodes()
     return [
         [places[start], places[end] - places[start], "".join(pieces[1][first:last])]
         for kind, start, end, first, last in found

@@ -234,8 +234,10 @@ def receipt() -> str:
         [
             f"the extra line: statement ({len(statement)}), signature (64), record {index} ({len(record)} bytes)",
             *_cut(
-                statement, ("version", 1), ("terminal key", 32), (f"size {size}", 8), (f"index {index}", 8), ("time", 8),
-                ("root", 32), ("leaf", 32), ("length of the name", 1), (statement[122 : 122 + name_length].decode(), name_length),
+                statement, ("version", 1), ("terminal key", 32), (f"size {size}", 8), (f"index {index}", 8),
+                ("time", 8),
+                ("root", 32), ("leaf", 32), ("length of the name", 1),
+                (statement[122 : 122 + name_length].decode(), name_length),
                 (f"{pins} pin", 1), *(("set public key", 32), ("SHA-256 of the envelope", 32)) * pins,
             ),
             f"signature over {26 + len(statement)} bytes: \"breakglass-shamir receipt\" || 00 || statement",
