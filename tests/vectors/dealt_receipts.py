@@ -163,7 +163,7 @@ def leaf_path(index: int, size: int, leaf: bytes, hashes: tuple[bytes, ...]) -> 
 
 def _held() -> Iterator[Vector]:
     """Receipts that are held against a log, which is the beginning of one of ``logs.json``."""
-    small, office = lives.small(), lives.office()
+    small = lives.small()
 
     def of(name: str, held: str, error: str = "", log: str = "small", first: int = small.size) -> Vector:
         given = {"text": held, "log": log, "first": first}
@@ -193,7 +193,15 @@ def _held() -> Iterator[Vector]:
     yield of(
         "held: another envelope", remade(small, 2, 10, pins=(Pin(known.set_public_key, bytes(32)),)), "invalid-proof"
     )
-    assert office.size > small.size
+    for name, size, root, error in (
+        ("printed: the whole tree", small.size, small.root(), ""), ("printed: an older tree", 3, small.root(3), ""),
+        ("printed: before the first record", 0, small.root(0), ""),
+        ("printed: more records than there are", small.size + 1, small.root(), "record-missing"),
+        ("printed: another root", 3, bytes(32), "invalid-proof"),
+    ):  # fmt: skip
+        given = {"size": size, "root": root.hex(), "log": "small", "first": small.size}
+        held = good(name, "hold-checkpoint", given, {"says": "it holds"})
+        yield bad(name, "hold-checkpoint", given, error) if error else held
 
 
 def _twin(log: Log, seq: int) -> Log:

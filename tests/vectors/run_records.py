@@ -24,6 +24,7 @@ from breakglass_shamir.custody.policy.pattern import mismatch
 from breakglass_shamir.custody.policy.weakening import weakenings
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.epochs import RecoveryImported
+from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.formats.structure import Group, Structure
@@ -164,6 +165,13 @@ def hold_receipt(given: Values, folder: Path) -> Values:
     return {"says": "it holds"}
 
 
+def hold_checkpoint(given: Values, folder: Path) -> Values:
+    with ledger_of(first_of(given), folder, given["log"]) as ledger:
+        printed = PrintedCheckpoint(ledger.log_id, given["size"], bytes.fromhex(given["root"]))
+        receipt.check_sheet(ledger, printed, "the sheet")
+    return {"says": "it holds"}
+
+
 def verify_recovery(given: Values, _folder: Path) -> Values:
     """Verify a recovery record as it is verified when it is imported, and again in the log."""
     envelope = Envelope.from_bytes(lineage.decoded("envelope", given["envelope"]))
@@ -281,6 +289,7 @@ OPERATIONS: dict[str, Callable[[Values, Path], Values]] = {
     "read-receipt": read_receipt,
     "read-receipt-code": read_receipt_code,
     "hold-receipt": hold_receipt,
+    "hold-checkpoint": hold_checkpoint,
     "verify-recovery": verify_recovery,
     "divide-recovery": divide_recovery,
     "sign-recovery": sign_recovery,
