@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fields of tag, length and value, as the extension block and the plaintext have them (spec: docs/spec/README.md).
+"""Fields of tag, length and value, as the extension block and the plaintext have them (spec: docs/spec/paper.md).
 
 Rules:
 

@@ -52,6 +52,7 @@ from breakglass_shamir.errors import (
     LedgerBusy,
     LedgerUnwritable,
     NoHome,
+    RefusedError,
 )
 from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
 from breakglass_shamir.formats.receipt import Receipt
@@ -198,7 +199,7 @@ class Ledger(SignedLog):
         for entry in self.entries(self._size):
             try:
                 self._advance(entry.data, entry.record)
-            except (IllegalState, InvalidRecord) as error:
+            except (RefusedError, InvalidRecord) as error:
                 raise InvalidRecord(f"record {self._size}: {error}", hint=DAMAGED_HINT) from error
         return self._state
 

@@ -97,10 +97,11 @@ def make_epoch(
     predecessor: bytes = bytes(8),
     leading_zeros: bool = False,
     extensions: Extensions = MADE,
+    policy_digest: bytes = b"",
 ) -> Epoch:
     """Seal an epoch from the stream of its name."""
     stream = Stream(name, leading_zeros=leading_zeros)
-    digest = hashlib.sha256(b"policy of " + name.encode()).digest()
+    digest = policy_digest or hashlib.sha256(b"policy of " + name.encode()).digest()
     checkpoint = Checkpoint(hashlib.sha256(b"log").digest()[:8], number * 17, hashlib.sha256(b"root").digest())
     facts = Facts(kind, set_name, number, structure, digest, checkpoint, predecessor, extensions)
     keys.random_bytes = stream

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the vectors of the paper format: ``python tests/vectors/generate.py [FOLDER]``.
+"""Write the vectors of paper and records: ``python tests/vectors/generate.py [FOLDER]``.
 
 Rules:
 
@@ -20,10 +20,16 @@ from pathlib import Path
 from dealt import Epoch, Vector, make_epochs
 from dealt_crypto import lines, primitives
 from dealt_envelopes import envelopes
+from dealt_exports import enrolments, exports, successions
 from dealt_likeness import likeness
+from dealt_logs import logs
 from dealt_openings import openings, plaintexts, whole_epochs
+from dealt_policies import policies_of
+from dealt_receipts import receipts, recoveries
+from dealt_records import checkpoints, proofs, records_of
 from dealt_scans import scans
 from dealt_shares import shares
+from dealt_signatures import signatures
 
 FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
     "primitives.json": primitives,
@@ -35,6 +41,17 @@ FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
     "openings.json": openings,
     "likeness.json": likeness,
     "scans.json": scans,
+    "records.json": records_of,
+    "checkpoints.json": checkpoints,
+    "signatures.json": signatures,
+    "proofs.json": proofs,
+    "logs.json": logs,
+    "receipts.json": receipts,
+    "recoveries.json": recoveries,
+    "policies.json": policies_of,
+    "enrolments.json": enrolments,
+    "successions.json": successions,
+    "exports.json": exports,
 }
 """Every file, and what writes its vectors."""
 

@@ -19,7 +19,7 @@ BLOCK = re.compile(r"^## ([^\n]*)$.*?^```\n(.*?)\n```$", re.MULTILINE | re.DOTAL
 def test_every_example_is_computed_again_and_none_stands_there_that_is_not() -> None:
     command = [sys.executable, str(Path(__file__).with_name("worked.py"))]
     computed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert len(BLOCK.findall(EXAMPLES)) == EXAMPLES.count("\n## ") == 3
+    assert len(BLOCK.findall(EXAMPLES)) == EXAMPLES.count("\n## ") == 6
     assert BLOCK.findall(EXAMPLES) == BLOCK.findall(computed)
 
 

@@ -12,11 +12,11 @@ Rules:
    retired.
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody.life import lineage
 from breakglass_shamir.custody.life.history import RESULTS
 from breakglass_shamir.custody.life.rules import good_epoch
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, Opening, Phase, SetState, read_seat
@@ -55,8 +55,8 @@ def drill_envelope(epoch: EpochState, name: str) -> Envelope:
             hint="a set that was learned from its sheets gets drill cards with its next epoch: breakglass rotate",
         )
     try:
-        found = Envelope.from_bytes(base64.b64decode(epoch.drill_envelope, validate=True))
-    except (ValueError, BreakglassError) as error:
+        found = Envelope.from_bytes(lineage.decoded("drill envelope", epoch.drill_envelope))
+    except BreakglassError as error:
         raise InvalidRecord(f"the drill envelope of epoch {epoch.number} does not hold: {error}") from None
     mine = (Kind.DRILL, epoch.number, epoch.envelope.core.structure, name)
     if (found.core.kind, found.core.epoch, found.core.structure, found.set_name) != mine:

@@ -4,7 +4,6 @@
 Which record has which rule stands in the table of ``lifecycle.py``.
 """
 
-import base64
 import hashlib
 from dataclasses import replace
 
@@ -217,17 +216,15 @@ def _salted_digest(body: Issued) -> bytes:
         salt, digest = bytes.fromhex(body.policy_salt), bytes.fromhex(body.policy_digest)
     except ValueError:
         return b""
+    if (salt.hex(), digest.hex()) != (body.policy_salt, body.policy_digest):
+        return b""
     return hashlib.sha256(salt + digest).digest()
 
 
 def _envelope(body: Issued | Recovered, name: str) -> Envelope:
     """Parse a record's envelope and hold it against what the record says of it."""
     try:
-        data = base64.b64decode(body.envelope, validate=True)
-    except ValueError:
-        raise InvalidRecord("the record's envelope is not base64") from None
-    try:
-        envelope = Envelope.from_bytes(data)
+        envelope = Envelope.from_bytes(lineage.decoded("envelope", body.envelope))
     except (InvalidEnvelope, UnsupportedVersion, InvalidStructure) as error:
         raise InvalidRecord(f"the record's envelope does not hold: {error}") from None
     if envelope.core.kind is not Kind.LIVE:
@@ -243,10 +240,10 @@ def _envelope(body: Issued | Recovered, name: str) -> Envelope:
 def _core(body: RecoveredCore) -> ConfirmedCore:
     """Parse a record's core and hold it against what the record says of it."""
     try:
-        core = Core.from_bytes(base64.b64decode(body.core, validate=True))
+        core = Core.from_bytes(lineage.decoded("core", body.core))
         public = bytes.fromhex(body.set_public_key)
     except ValueError:
-        raise InvalidRecord("the record's core or key is not text of its encoding") from None
+        raise InvalidRecord("the record's key is not hexadecimal") from None
     except (InvalidEnvelope, UnsupportedVersion) as error:
         raise InvalidRecord(f"the record's core does not hold: {error}") from None
     if core.kind is not Kind.LIVE:

@@ -182,7 +182,7 @@ def proof_in(name: str, body: Succession) -> SuccessionProof:
         InvalidRecord: a part is not in its one spelling.
     """
     fields: dict[str, Any] = {field: getattr(body, field) for field in _SAME}
-    fields |= {field: _decoded(field, getattr(body, field)) for field in _ENCODED}
+    fields |= {field: decoded(field, getattr(body, field)) for field in _ENCODED}
     try:
         return msgspec.convert({"set": name, **fields}, SuccessionProof)
     except msgspec.ValidationError as error:
@@ -196,7 +196,7 @@ def successor_in(name: str, body: Succession) -> Envelope:
         InvalidRecord: it does not hold, is not live, or of another set or epoch than the record says.
     """
     try:
-        envelope = Envelope.from_bytes(_decoded("envelope", body.envelope))
+        envelope = Envelope.from_bytes(decoded("envelope", body.envelope))
     except (InvalidEnvelope, UnsupportedVersion, InvalidStructure) as error:
         raise InvalidRecord(f"the successor's envelope does not hold: {error}") from None
     if (envelope.core.kind, envelope.set_name, envelope.core.epoch_id.hex()) != (Kind.LIVE, name, body.successor):
@@ -216,7 +216,12 @@ _SAME = ("predecessor", "successor", "countersignature", "terminal_signature", "
 _ENCODED = ("envelope", "countersigned", "old_dead")
 
 
-def _decoded(field: str, encoded: str) -> bytes:
+def decoded(field: str, encoded: str) -> bytes:
+    """Return the bytes of a record's field that is base64.
+
+    Raises:
+        InvalidRecord: it is not, or not in its one spelling.
+    """
     try:
         data = base64.b64decode(encoded, validate=True)
     except ValueError:

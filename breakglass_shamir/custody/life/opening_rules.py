@@ -58,6 +58,8 @@ def declared(s: SetState, body: Declared, record: Record, data: bytes) -> SetSta
     under_way = s.opening.id if s.opening else ""
     if body.supersedes != under_way:
         raise IllegalState("another opening of this set is under way")
+    if record.opening:
+        raise InvalidRecord("a declaration begins an opening, and belongs to none")
     if body.policy_digest != s.policy_digest:
         raise InvalidRecord("the declaration was made under another policy than the one in force")
     if s.opening:

@@ -6,7 +6,7 @@ Rules:
 1. Nothing is written before the wheels are checked. The folder is made beside its place, flushed to disk, found again,
    and renamed: a half of a kit never has its name.
 2. ``SHA256SUMS`` names every other file but its signature, which the terminal's key makes
-   (docs/spec/kit.md). The same version, wheels and terminal give the same bytes.
+   (docs/spec/13-kit.md). The same version, wheels and terminal give the same bytes.
 3. It may lie on a stick with FAT: plain names, no links, and modes only where the file system has them. Elsewhere
    everybody may read it.
 4. Of the home it takes the public key and that signature. No record, set, custodian or place is in it.

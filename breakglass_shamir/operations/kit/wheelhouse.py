@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A wheelhouse: a folder with wheels and ``requirements.txt``, which pins each by its SHA-256 (docs/spec/kit.md).
+"""A wheelhouse: a folder with wheels and ``requirements.txt``, which pins each by its SHA-256 (docs/spec/13-kit.md).
 
 Rules:
 

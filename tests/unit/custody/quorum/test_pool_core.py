@@ -473,8 +473,8 @@ def test_a_recovered_core_begins_a_set_that_can_be_opened() -> None:
             },
             "the record and its core do not agree",
         ),
-        ({"set_public_key": "no"}, "the record's core or key is not text of its encoding"),
-        ({"core": "é"}, "the record's core or key is not text of its encoding"),
+        ({"set_public_key": "no"}, "the record's key is not hexadecimal"),
+        ({"core": "é"}, "the record's core is not base64"),
         ({"core": ""}, "the record's core does not hold"),
         ({"core": base64.b64encode(CORE.to_bytes() + b"x").decode()}, "the record's core does not hold"),
         (
