@@ -13,6 +13,7 @@ from dealt import Vector
 from made_logs import POLICY, SET, WEAKER, Log, encoded, id_of, issued
 
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.epochs import Proven
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.monitoring import Heartbeat
 from breakglass_shamir.custody.records.openings import Cancelled, Closed, InUse, Overridden, Settled, UseEnded
@@ -81,6 +82,7 @@ def illegal() -> Iterator[tuple[str, str, int, str, Made, dict[str, Any]]]:
     declared = ("small", "declared", 1)
     yield *declared, "a gate that there is none of", Overridden(gate="weather", problem="x", reason="y"), {}
     yield *declared, "used before it was opened", InUse(), {}
+    yield *declared, "an epoch without an id is proven", Proven(epoch_id="", result="accepted", detail=""), {}
     yield *declared, "opened by too few", bodies.opened(e.one, sheets=("1.1",)), {"set_key": e.one.seed}
     yield *declared, "opened for another opening", bodies.opened(e.one), {"set_key": e.one.seed, "opening": "ab" * 32}
     yield *declared, "asked in an emergency", bodies.opened(e.one, "ask"), {"set_key": e.one.seed}

@@ -111,7 +111,7 @@ def pinned(s: SetState, body: Pinned, _r: Record, _d: bytes) -> SetState:
 def proven(s: SetState, body: Proven, record: Record, _d: bytes) -> SetState:
     """Keep what the target said to an epoch's credential; of one that is past, only if this opening opened it."""
     opening = s.opening if s.opening and s.opening.id == record.opening else None
-    if opening is None or opening.epoch_id != body.epoch_id:
+    if opening is None or not opening.was_opened or opening.epoch_id != body.epoch_id:
         good_epoch(s, body.epoch_id, ())
     s = heard(s, body.epoch_id, body.result, record.time)
     return _overtaken(s, body.epoch_id, record) if body.result == "accepted" else s
