@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent
 
 REPOSITORY = FOLDER.parents[1]
 
-TIME_LIMIT_S = 60
+TIME_LIMIT_S = 180
 
 OF_THIS_MACHINE = (
     " is on a disk: shares written there can be found later",

@@ -164,7 +164,7 @@ class World:
         done = subprocess.run(
             ["bash", "-c", f"(exit {self.status}); {command}"], cwd=self.folder, env=self._environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            check=False, timeout=60,
+            check=False, timeout=180,
         )  # fmt: skip
         self.status = done.returncode
         if office:
