@@ -22,6 +22,7 @@ from breakglass_shamir.paper.reading.health import block_of_each_codeword
 from breakglass_shamir.paper.reading.merge import MOST_CODES, MOST_PRINTS, SPARE, DamagedEnvelopes
 from breakglass_shamir.paper.reading.prints import Print, printed, sizes_of
 from breakglass_shamir.paper.reading.scan import Scanner
+from tests.unit.paper.conftest import PATIENCE_S
 
 Some = Callable[[int], str]
 Make = Callable[..., SheetContent]
@@ -30,9 +31,6 @@ Box = tuple[int, int, int, int]
 
 FORMATS = zxingcpp.barcode_formats_from_str("QRCodeModel2")
 SIDE, QUIET = 4, 4
-
-PATIENCE_S = 200.0
-"""For one page, on a machine that does much else."""
 
 UPPER: Box = (6, 4, 80, 43)
 LOWER: Box = (6, 42, 80, 83)
