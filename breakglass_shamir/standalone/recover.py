@@ -116,7 +116,7 @@ Seat = Tuple[int, int]
 
 
 class Refused(Exception):
-    """One named failure of ``docs/spec/README.md``. Its sentence never contains what was typed."""
+    """One named failure of ``docs/spec/paper.md``. Its sentence never contains what was typed."""
 
     def __init__(self, failure: str, sentence: str) -> None:
         super().__init__(f"{sentence} [{failure}]")

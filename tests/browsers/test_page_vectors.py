@@ -40,9 +40,9 @@ def test_every_vector(asked: Asked) -> None:
 
 def test_every_opening_of_the_vectors_as_recover_py_answers_it(asked: Asked) -> None:
     mine = [v for v in vectors_of("openings") if "set_public_key" not in v["input"]]
-    taken = [lines_of(v["input"]) for v in mine]
-    answers = asked([["session", {"lines": lines, "time": MOMENT}] for lines in taken])
-    for vector, lines, answer in zip(mine, taken, answers, strict=True):
+    for vector in mine:
+        lines = lines_of(vector["input"])
+        answer = asked.one("session", lines=lines, time=MOMENT)
         assert answer["output"] == of_program(lines), vector["name"]
         if vector["operation"] == "open-typed":
             assert answer["output"].get("error") == vector.get("error"), vector["name"]
