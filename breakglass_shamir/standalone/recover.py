@@ -1004,7 +1004,7 @@ def rows_to_read(lines: "Sequence[str]") -> "Iterator[list[str]]":
     """Yield the lines up to the last of which anything was read, and with one more: the last may be the lost one."""
     count = max((number for number, line in enumerate(lines, 1) if line != LOST_LINE), default=0)
     for rows in (list(lines[:count]), [*lines[:count], LOST_LINE]):
-        if 0 < count and len(rows) <= CORE_LINES_MAX:
+        if count and len(rows) <= CORE_LINES_MAX:
             yield rows
 
 
@@ -1235,7 +1235,7 @@ def by_sum(every: "Sequence[Sequence[Sequence[Any]]]") -> "Iterator[list[Any]]":
             yield from with_sum(lists, total)
 
 
-def with_sum(lists: "Sequence[list[Any]]", total: int) -> "Iterator[list[Any]]":
+def with_sum(lists: "Sequence[Sequence[Any]]", total: int) -> "Iterator[list[Any]]":
     """Yield one of each list, so that the places at which they stand add up to a total."""
     if len(lists) == 1:
         yield from ([one] for one in lists[0][total : total + 1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vectors of typed cores at the edges: padding, lines that are not there, cores that are refused, lists that are full."""
+"""Vectors of typed cores at the edges: padding, absent lines, cores that are refused, lists that are full."""
 
 import itertools
 from collections.abc import Iterator, Sequence

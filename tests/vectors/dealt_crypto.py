@@ -138,8 +138,8 @@ def _typed_lines(epoch: Epoch) -> Iterator[Vector]:
     zero = row + text.check_character(row, 0)
     yield good("a line that proves 0, no line's number", "read-line", {"typed": zero}, {"symbols": row, "number": 0})
     spread = "-".join(one) + " \t"
-    output = {"symbols": row, "number": 1}
-    yield good("hyphens and blanks, dropped before characters are counted", "read-line", {"typed": spread}, output)
+    told: Vector = {"symbols": row, "number": 1}
+    yield good("hyphens and blanks, dropped before characters are counted", "read-line", {"typed": spread}, told)
     unread = "?" * text.LINE_CHARACTERS
     output = {"symbols": unread, "number": None}
     yield good("25 characters that cannot be read", "read-line", {"typed": unread + "?"}, output)

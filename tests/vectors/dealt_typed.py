@@ -99,7 +99,7 @@ def _order(epoch: Epoch) -> Iterator[Vector]:
         sheets = wrong(epoch, (1, hopeless), 1, 2), lost(epoch, (1, damaged), FAR), right(epoch, (1, whole))
         sizes, place = (sheets[0].size, sheets[1].size), sheets[1].place
         assert sizes[0] * sizes[1] > MAX_TRIES, "one set of seats alone uses up the bound"
-        assert 100 < below(place, *sizes)
+        assert below(place, *sizes) > 100
         assert below(place + 1, *sizes) + 2 * (place + 1) < MAX_TRIES
         yield good(f"three sheets for two, damaged are the {name}", KIND, given_of(epoch, *sheets), output)
 
@@ -110,7 +110,7 @@ def _order_over_groups(epoch: Epoch) -> Iterator[Vector]:
     second = right(epoch, (2, 1)), right(epoch, (2, 2)), lost(epoch, (2, 3), FAR)
     sizes = first[0].size, first[1].size
     assert sizes[0] * sizes[1] > MAX_TRIES, "one set of seats alone uses up the bound"
-    assert 0 < below(second[2].place + 1, *sizes) < MAX_TRIES - second[2].size
+    assert below(second[2].place + 1, *sizes) < MAX_TRIES - second[2].size
     given = given_of(epoch, *first, *second)
     yield good("a group of damaged sheets, and one of good ones", KIND, given, output_of(epoch))
 

@@ -146,7 +146,7 @@ class Pool:
         return Answer(Verdict.FOREIGN, "a code that is not one of ours")
 
     def _add_code(self, code: str) -> Answer:
-        """Take a share's code; of one that is too damaged, try what it may be, and keep it for typed lines to complete."""
+        """Take a share's code; of one that is not certain, take all that it may be."""
         try:
             found = share.from_text(code)
         except (MalformedText, UnsupportedVersion) as error:
@@ -154,7 +154,7 @@ class Pool:
         return self.add_share(*(share.relaxed_from_text(code) if found.provisional else [found]))
 
     def _add_damaged(self, code: str, error: BreakglassError) -> Answer:
-        """Take a share's code that cannot be read for certain."""
+        """Take a share's code that is refused: keep it for typed lines to complete, and try what it may be."""
         symbols = share.fragment(code)
         if symbols is None:
             raise error
