@@ -176,7 +176,7 @@ def from_lines(rows: Mapping[int, str], checked: Collection[int] = ()) -> Core:
         MalformedText: more damage than can be repaired.
         InvalidEnvelope, UnsupportedVersion: repaired, but not a core.
     """
-    last = max(rows, default=0)
+    last = _last_line(rows)
     kept = {number: rows[number] for number in checked if number in rows}
     for count in (last - TEXT_LINES, last - TEXT_LINES + 1):
         if count > MAX_LINES:
@@ -194,7 +194,7 @@ def relaxed_from_lines(rows: Mapping[int, str]) -> list[Core]:
     wrong; a quorum that derives the epoch id and opens one tells.
     """
     found: dict[Core, None] = {}
-    last = max(rows, default=0)
+    last = _last_line(rows)
     for count in (last - TEXT_LINES, last - TEXT_LINES + 1):
         if not 0 < count <= MAX_LINES:
             continue
@@ -205,6 +205,11 @@ def relaxed_from_lines(rows: Mapping[int, str]) -> list[Core]:
                 if len(found) == MOST_READINGS:
                     return list(found)
     return list(found)
+
+
+def _last_line(rows: Mapping[int, str]) -> int:
+    """Return the highest number of a line of which anything was read; 0 where there is none."""
+    return max((number for number, row in rows.items() if row.strip(text.UNREADABLE)), default=0)
 
 
 def _readings(code: bytes, erased: Collection[int], length: int) -> Iterator[Core]:

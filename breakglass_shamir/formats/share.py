@@ -43,6 +43,9 @@ COMMITMENT_BYTES = 16
 MOST_UNREADABLE = 72
 """Characters of a damaged code that may be missing for it still to be of use beside typed lines."""
 
+_BLANK = text.UNREADABLE * text.LINE_CHARACTERS
+"""A line of which nothing could be read."""
+
 _COMMITMENT_LABEL = b"breakglass-shamir commitment"
 
 
@@ -182,8 +185,7 @@ def from_lines(rows: Mapping[int, str]) -> ReadShare:
     Raises:
         MalformedText: more than one line is missing, or more damage than can be repaired.
     """
-    blank = text.UNREADABLE * text.LINE_CHARACTERS
-    return _from_symbols("".join(rows.get(number, blank) for number in range(1, TEXT_LINES + 1)))
+    return _from_symbols("".join(rows.get(number, _BLANK) for number in range(1, TEXT_LINES + 1)))
 
 
 def relaxed_from_lines(rows: Mapping[int, str]) -> list[ReadShare]:
@@ -192,9 +194,23 @@ def relaxed_from_lines(rows: Mapping[int, str]) -> list[ReadShare]:
     Each line, each character, and each line with a character of another one count as unreadable in turn: 389 repairs
     at most. The readings are all provisional; at most one matches a commitment.
     """
-    blank = text.UNREADABLE * text.LINE_CHARACTERS
-    lines = [rows.get(number, blank) for number in range(1, TEXT_LINES + 1)]
-    whole = ["".join(lines), *("".join([*lines[:n], blank, *lines[n + 1 :]]) for n in range(TEXT_LINES))]
+    lines = [rows.get(number, _BLANK) for number in range(1, TEXT_LINES + 1)]
+    return _relaxed(lines)
+
+
+def relaxed_from_text(code: str) -> list[ReadShare]:
+    """Read a share's text that cannot be read for certain: every reading of the relaxed pass, the likeliest first.
+
+    Raises:
+        MalformedText: wrong prefix, length or characters.
+    """
+    symbols = text.strip_prefix(code, PREFIX)
+    _require_length(symbols)
+    return _relaxed([symbols[i : i + text.LINE_CHARACTERS] for i in range(0, TEXT_CHARACTERS, text.LINE_CHARACTERS)])
+
+
+def _relaxed(lines: list[str]) -> list[ReadShare]:
+    whole = ["".join(lines), *("".join([*lines[:n], _BLANK, *lines[n + 1 :]]) for n in range(TEXT_LINES))]
     single = [word[:i] + text.UNREADABLE + word[i + 1 :] for word in whole for i in range(TEXT_CHARACTERS)]
     found: dict[bytes, ReadShare] = {}
     for word in dict.fromkeys([*whole, *single]):
@@ -208,10 +224,14 @@ def relaxed_from_lines(rows: Mapping[int, str]) -> list[ReadShare]:
     return list(found.values())
 
 
-def _from_symbols(symbols: str) -> ReadShare:
-    """Repair and parse 96 symbols, ``?`` where unreadable."""
+def _require_length(symbols: str) -> None:
     if len(symbols) != TEXT_CHARACTERS:
         raise MalformedText(f"expected a share of {TEXT_CHARACTERS} characters, got {len(symbols)}")
+
+
+def _from_symbols(symbols: str) -> ReadShare:
+    """Repair and parse 96 symbols, ``?`` where unreadable."""
+    _require_length(symbols)
     unreadable = [i for i, symbol in enumerate(symbols) if symbol == text.UNREADABLE]
     erased = {byte for i in unreadable for byte in (i * 5 // 8, (i * 5 + 4) // 8)}
     read = text.decode(symbols.replace(text.UNREADABLE, "0"))

@@ -116,7 +116,7 @@ Seat = Tuple[int, int]
 
 
 class Refused(Exception):
-    """One named failure of ``docs/spec/README.md``. Its sentence never contains what was typed."""
+    """One named failure of ``docs/spec/paper.md``. Its sentence never contains what was typed."""
 
     def __init__(self, failure: str, sentence: str) -> None:
         super().__init__(f"{sentence} [{failure}]")
@@ -248,7 +248,8 @@ def undone(text: str, pairs: str) -> "str | None":
 def from_keyboards(text: str) -> "dict[str, list[str]]":
     """Return what a scanner may have meant, and on which keyboards; nothing for a text that stands as it is."""
     meant: dict[str, list[str]] = {}
-    if len(text) >= FEWEST_CODE_CHARACTERS and text[:5].upper() not in {SHARE_PREFIX, ENVELOPE_PREFIX}:
+    own = text[:5].upper() in {SHARE_PREFIX, ENVELOPE_PREFIX}
+    if FEWEST_CODE_CHARACTERS <= len(text) <= MAX_INPUT_CHARACTERS and not own:
         for name, pairs in SCANNER_KEYBOARDS:
             code = undone(text, pairs)
             if code is not None:
@@ -990,15 +991,21 @@ def read_core_lines(lines: "Sequence[str]", checked: "Iterable[int]" = ()) -> by
     ``checked`` are the numbers of lines whose check character holds: a repair that changes one is none.
     """
     kept = {n - FIRST_CORE_LINE: decode32(lines[n - FIRST_CORE_LINE]) for n in checked}
-    for attempt in (list(lines), [*lines, LOST_LINE]):
-        if len(attempt) > CORE_LINES_MAX:
-            break
-        received, erased = decode_damaged("".join(attempt))
+    for rows in rows_to_read(lines):
+        received, erased = decode_damaged("".join(rows))
         for padding in range(LINE_BYTES):
             core = repair_core(received, set(erased), padding, kept)
             if core is not None:
                 return core
     raise Refused("malformed-text", "the typed lines could not be repaired")
+
+
+def rows_to_read(lines: "Sequence[str]") -> "Iterator[list[str]]":
+    """Yield the lines up to the last of which anything was read, and with one more: the last may be the lost one."""
+    count = max((number for number, line in enumerate(lines, 1) if line != LOST_LINE), default=0)
+    for rows in (list(lines[:count]), [*lines[:count], LOST_LINE]):
+        if count and len(rows) <= CORE_LINES_MAX:
+            yield rows
 
 
 def repair_core(received: bytes, erased: "set[int]", padding: int, kept: "dict[int, bytes]") -> "bytes | None":
@@ -1038,9 +1045,7 @@ def possible_cores(lines: "Sequence[str]") -> "list[tuple[Core, list[int]]]":
     This is the relaxed reading: each line in turn counts as lost in each block, whether it checks or not.
     """
     found: dict[bytes, tuple[Core, list[int]]] = {}
-    for rows in (list(lines), [*lines, LOST_LINE]):
-        if not lines or len(rows) > CORE_LINES_MAX:
-            continue
+    for rows in rows_to_read(lines):
         received, erased = decode_damaged("".join(rows))
         for padding in range(LINE_BYTES):
             for words in itertools.product(*blocks_of(received, set(erased), padding)):
@@ -1206,26 +1211,31 @@ def is_complete(core: Core, seats: Seats) -> bool:
     return len(complete_groups(core, seats)) >= core.group_threshold
 
 
-def quorums(core: Core, seats: Seats) -> "Iterator[list[list[Share]]]":
-    """Yield every quorum, group by group: likely shares first, then the lowest groups and members."""
-    choices: dict[int, list[list[Share]]] = {}
-    for group in complete_groups(core, seats):
-        places = sorted(seat for seat in seats if seat[0] == group)
-        most = sum(len(seats[place]) - 1 for place in places)
-        filled = (
-            shares
-            for total in range(most + 1)
-            for subset in itertools.combinations(places, core.groups[group - 1][0])
-            for shares in with_sum([seats[place] for place in subset], total)
-        )
-        choices[group] = list(itertools.islice(filled, MAX_TRIES))
-    for groups in itertools.combinations(sorted(choices), core.group_threshold):
-        picks = [choices[group] for group in groups]
-        for total in range(sum(len(pick) - 1 for pick in picks) + 1):
-            yield from with_sum(picks, total)
+def quorums(core: Core, seats: Seats) -> "Iterator[list[Share]]":
+    """Yield every quorum of every set of seats, by the sum of the places at which its shares stand."""
+    groups = [ways(core, seats, group) for group in complete_groups(core, seats)]
+    chosen = list(itertools.combinations(groups, core.group_threshold))
+    sets = itertools.islice(by_sum(chosen), MAX_TRIES)
+    return by_sum([[seats[place] for places in parts for place in places] for parts in sets])
 
 
-def with_sum(lists: "Sequence[list[Any]]", total: int) -> "Iterator[list[Any]]":
+def ways(core: Core, seats: Seats, group: int) -> "list[tuple[Seat, ...]]":
+    """Return the sets of seats that satisfy a group, neighbours first: each sheet is left out soon."""
+    places = sorted(seat for seat in seats if seat[0] == group)
+    size, count = core.groups[group - 1][0], len(places)
+    rounds = [tuple(place for j, place in enumerate(places) if (j - i) % count < size) for i in range(count)]
+    others = itertools.islice(itertools.combinations(places, size), MAX_TRIES)
+    return list(dict.fromkeys([*rounds, *others]))
+
+
+def by_sum(every: "Sequence[Sequence[Sequence[Any]]]") -> "Iterator[list[Any]]":
+    """Yield, of each sequence of lists, one of each list; all together by the sum of the places."""
+    for total in range(max(sum(len(one) - 1 for one in lists) for lists in every) + 1):
+        for lists in every:
+            yield from with_sum(lists, total)
+
+
+def with_sum(lists: "Sequence[Sequence[Any]]", total: int) -> "Iterator[list[Any]]":
     """Yield one of each list, so that the places at which they stand add up to a total."""
     if len(lists) == 1:
         yield from ([one] for one in lists[0][total : total + 1])
@@ -1243,9 +1253,10 @@ def group_secret(core: Core, shares: "Sequence[Share]") -> bytes:
     return combine(threshold, [(share.seat[1], share.value) for share in shares])
 
 
-def master_of(core: Core, quorum: "Sequence[Sequence[Share]]") -> bytes:
+def master_of(core: Core, quorum: "Sequence[Share]") -> bytes:
     """Combine a quorum."""
-    secrets = [(shares[0].seat[0], group_secret(core, shares)) for shares in quorum]
+    groups = dict.fromkeys(share.seat[0] for share in quorum)
+    secrets = [(group, group_secret(core, [share for share in quorum if share.seat[0] == group])) for group in groups]
     return secrets[0][1] if core.group_threshold == 1 else combine(core.group_threshold, secrets)
 
 
@@ -1264,7 +1275,7 @@ def open_epoch(core: Core, envelope: "Envelope | None", seats: Seats, tries: int
         raise Refused("unconfirmed-master", "these shares do not combine to this epoch's key")
     key, nonce = hkdf(master, core.kind, b"credential key"), hkdf(master, core.kind, b"credential nonce", 12)
     credential = read_credential(decrypt(key, nonce, core.header, core.ciphertext))
-    sheets = [share.name for shares in quorum for share in shares]
+    sheets = [share.name for share in quorum]
     return Opened(core, envelope, seed, public, sheets, credential)
 
 
@@ -1307,12 +1318,13 @@ class Held:
     def __init__(self, symbols: str) -> None:
         self.symbols = symbols
         self.sure: Share | None = None
+        self.failure = "malformed-text"
         self.words = "damaged: more wrong characters than the code repairs"
         try:
             reading = read_share(symbols)
         except Refused as refusal:
             if refusal.failure == "unsupported-version":
-                raise
+                self.failure, self.words = refusal.failure, "damaged, or of another version"
             return
         if reading.provisional:
             self.words = "damaged: repaired with no parity to spare, which proves nothing yet"
@@ -1373,8 +1385,9 @@ class Session:
 
     def take(self, line: str) -> None:
         """Answer one line of input."""
-        text = line.strip(WHITE_SPACE)[:MAX_INPUT_CHARACTERS]
+        text = line.strip(WHITE_SPACE)
         meant = from_keyboards(text)
+        text = text[:MAX_INPUT_CHARACTERS]
         typed = not meant and text[:5].upper() not in {SHARE_PREFIX, ENVELOPE_PREFIX}
         if not text or not typed:
             self.finish_lines()
@@ -1450,7 +1463,7 @@ class Session:
         if not found:
             self.held.remove(held)
             if held.sure is None:
-                raise Refused("malformed-text", f"{held.words}; left out, read it again")
+                raise Refused(held.failure, f"{held.words}; left out, read it again")
             if epoch.core.fits(held.sure):
                 raise Refused("share-mismatch", f"{held.words} was altered or misread; left out")
             raise Refused("mixed-shares", f"{held.words} has no seat in this epoch; left out")
@@ -1469,7 +1482,8 @@ class Session:
         seats: Seats = {}
         for held in sorted(self.held, key=lambda held: held.sure is None):
             for share in held.stands_for(core, envelope):
-                seats.setdefault(share.seat, []).append(share)
+                if share not in seats.setdefault(share.seat, []):
+                    seats[share.seat].append(share)
         return seats
 
     def count(self) -> str:
@@ -1644,9 +1658,10 @@ class Session:
             try:
                 opened = open_epoch(core, epoch.envelope, self.seats_in(core, epoch.envelope), MAX_TRIES // len(found))
             except Refused as refusal:
-                if refusal.failure not in {"unconfirmed-master", "decryption-failed", "insufficient-shares"}:
+                if refusal.failure == "decryption-failed":
+                    last = refusal
+                elif refusal.failure not in {"unconfirmed-master", "insufficient-shares"}:
                     raise
-                last = last if last.failure == "decryption-failed" else refusal
                 continue
             if wrong:
                 self.say(f"wrong as it was typed, and read otherwise: line {listed(wrong)} of the core")

@@ -27,7 +27,7 @@ from breakglass_shamir.standalone import recover
 PAGE = Path(recover.__file__).with_suffix(".html")
 """The page, beside the program that it answers like."""
 
-WAIT_S = 30
+WAIT_S = 120
 """For one answer of the browser, however busy the machine is."""
 
 ON_3_AND_4 = """

@@ -33,7 +33,9 @@ from tests.browsers.asked import FILES, MOMENT, epochs, of_program, operations, 
 from tests.browsers.chromium import PAGE
 from tests.browsers.test_page_vectors import NOT_READ, lines_of
 
-WAIT_S = 60
+WAIT_S = 300
+"""All vectors are asked in one go."""
+
 ENTER = "\ue007"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key under which WebDriver names an element."""

@@ -160,16 +160,20 @@ def test_drill_codes_are_refused(medium: str, tmp_path: Path) -> None:
     assert not (tmp_path / "recovery.json").exists()
 
 
-def held_against_its_key(session: program.Session, vector: Vector) -> None:
+def open_with_key(session: program.Session, key: str) -> program.Opened:
     """Open as with an envelope that has this set public key: all 32 bytes of it count, not 8 of its hash."""
     (epoch,) = session.epochs.values()
     envelope = program.parse_envelope(join(PLAIN["codes"]))
-    known = dataclasses.replace(envelope, set_public_key=bytes.fromhex(vector["input"]["set_public_key"]))
+    known = dataclasses.replace(envelope, set_public_key=bytes.fromhex(key))
+    return program.open_epoch(epoch.core, known, session.seats(epoch))
+
+
+def held_against_its_key(session: program.Session, vector: Vector) -> None:
     if "output" in vector:
-        assert program.open_epoch(epoch.core, known, session.seats(epoch)).credential.secret == secret_of(PLAIN)
+        assert open_with_key(session, vector["input"]["set_public_key"]).credential.secret == secret_of(PLAIN)
     else:
         with pytest.raises(program.Refused, match=vector["error"]):
-            program.open_epoch(epoch.core, known, session.seats(epoch))
+            open_with_key(session, vector["input"]["set_public_key"])
 
 
 LEAVES_OUT = {"mixed-shares", "share-mismatch", "malformed-text", "duplicate-share"}
@@ -739,16 +743,17 @@ def read_possible_cores(given: Vector) -> Vector:
 
 def read_scanned(given: Vector) -> Vector:
     session = program.Session(lambda text: None)
-    meant = [(text, program.from_keyboards(text.strip())) for text in given["texts"]]
+    meant = [(text, program.from_keyboards(text.strip(program.WHITE_SPACE))) for text in given["texts"]]
     return {"codes": [session.right_keyboard(codes) if codes else text for text, codes in meant]}
 
 
 def open_typed(given: Vector) -> Vector:
     session = program.Session(lambda text: None)
     for lines in (given.get("codes", []), *given["share_lines"], given.get("core_lines", [])):
-        for line in (*lines, ""):
-            session.take(line)
-    opened = session.open()
+        for number, line in enumerate(lines, 1):
+            session.take(f"{number}: ?" if line is None else line)
+        session.take("")
+    opened = open_with_key(session, given["set_public_key"]) if "set_public_key" in given else session.open()
     secret = opened.credential.secret.hex()
     (epoch,) = (epoch for epoch in EPOCHS.values() if epoch["epoch_id"] == opened.core.epoch_id.hex())
     assert secret == epoch["credential"]["secret"]

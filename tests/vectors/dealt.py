@@ -5,6 +5,7 @@ Importing this changes nothing; sealing an epoch replaces the random sources of 
 """
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,13 @@ from breakglass_shamir.crypto import keys, shamir
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.crypto.totp import TotpScheme
 from breakglass_shamir.custody.credential import Credential, CredentialKind, Passkey
+from breakglass_shamir.errors import MalformedText, UnsupportedVersion
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import Checkpoint, Envelope
 from breakglass_shamir.formats.extensions import NO_EXTENSIONS, Extensions
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
-from breakglass_shamir.formats.share import Share
+from breakglass_shamir.formats.share import Share, from_lines
 from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
 
@@ -194,6 +196,21 @@ def wrong_but_checks(line: str, number: int) -> str:
     rows = [front + last + row[14:] for last in text.ALPHABET]
     changed = next(each for each in rows if text.check_character(each, number) == printed)
     return f"{text.group(changed)}  {printed}"
+
+
+def misrepaired(share: Share) -> list[str | None]:
+    """Return the lines of a share, line 1 lost and one character wrong, of which repair makes another version."""
+    rows = [text.read_line(line)[0] for line in share.to_lines()]
+    for number, place, symbol in itertools.product(range(2, 5), range(text.LINE_CHARACTERS), text.ALPHABET):
+        row = rows[number - 1]
+        changed = {n: old for n, old in enumerate(rows, 1) if n > 1} | {number: row[:place] + symbol + row[place + 1 :]}
+        try:
+            from_lines(changed)
+        except UnsupportedVersion:
+            return [None, *(f"{text.group(one)}  {text.check_character(one, n)}" for n, one in changed.items())]
+        except MalformedText:
+            continue
+    raise AssertionError("no character does")
 
 
 def other_symbol(symbol: str) -> str:

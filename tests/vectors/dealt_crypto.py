@@ -135,6 +135,15 @@ def _typed_lines(epoch: Epoch) -> Iterator[Vector]:
     for name, typed in (("a symbol", "?" + one[1:]), ("the check character", one[:-1] + "?")):
         output = {"symbols": typed[:-1], "number": None}
         yield good(f"{name} that cannot be read", "read-line", {"typed": typed}, output)
+    zero = row + text.check_character(row, 0)
+    yield good("a line that proves 0, no line's number", "read-line", {"typed": zero}, {"symbols": row, "number": 0})
+    spread = "-".join(one) + " \t"
+    told: Vector = {"symbols": row, "number": 1}
+    yield good("hyphens and blanks, dropped before characters are counted", "read-line", {"typed": spread}, told)
+    unread = "?" * text.LINE_CHARACTERS
+    output = {"symbols": unread, "number": None}
+    yield good("25 characters that cannot be read", "read-line", {"typed": unread + "?"}, output)
+    yield bad("24 characters that cannot be read", "read-line", {"typed": unread}, "malformed-text")
     yield bad("24 characters", "read-line", {"typed": row}, "malformed-text")
     yield bad("26 characters", "read-line", {"typed": one + "0"}, "malformed-text")
     yield bad("U", "read-line", {"typed": "U" + one[1:]}, "malformed-text")
@@ -154,6 +163,9 @@ def _codewords(epoch: Epoch) -> Iterator[Vector]:
         output = {"codeword": codeword.hex(), "changed": changed, "spare_parity": 17 - 2 * errors - erasures}
         given = {"codeword": damaged.hex(), "erased": erased}
         yield good(f"{errors} errors and {erasures} erasures", "repair", given, output)
+    output = {"codeword": codeword.hex(), "changed": [], "spare_parity": 12}
+    given = {"codeword": codeword.hex(), "erased": [0, 1, 20, 40, 59]}
+    yield good("erased bytes that are right are not changed, and use up parity", "repair", given, output)
     for name, errors, erasures in (("9 errors", 9, 0), ("9 errors by 1", 8, 2), ("18 erasures", 0, 18)):
         damaged = bytearray(codeword)
         erased = list(range(3, 3 + erasures))

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dealt import Epoch, Vector, bad, facts_of, good, other_symbol, wrong_but_checks
+from dealt_cores import core_edges
+from dealt_signed import signed
+from dealt_streams import names, streams, structures
 
 from breakglass_shamir.crypto import keys
 from breakglass_shamir.crypto.keys import Kind
@@ -29,6 +32,11 @@ def envelopes(epochs: list[Epoch]) -> Iterator[Vector]:
     yield from _envelope_bytes(epochs[0], epochs[1])
     yield from _core_lines(epochs)
     yield from _commitments(epochs)
+    yield from signed(epochs[0])
+    yield from streams(epochs)
+    yield from structures(epochs[0])
+    yield from names(epochs[0])
+    yield from core_edges(epochs)
 
 
 def _several_codes(epoch: Epoch) -> Iterator[Vector]:

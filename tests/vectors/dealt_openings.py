@@ -4,7 +4,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of, wrong_but_checks
+from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of, other_symbol, wrong_but_checks
+from dealt_typed import typed_edges
 
 from breakglass_shamir.crypto import shamir
 from breakglass_shamir.custody.credential import Credential
@@ -34,6 +35,7 @@ def plaintexts(epochs: list[Epoch]) -> Iterator[Vector]:
         ("a byte order mark at the front of an account", plain + b"\x03\x00\x05\xef\xbb\xbfdb"),
         ("spaces at the ends of a hint", plain + b"\x06\x00\x04 \xc2\xa0x"),
         ("a passkey without its ids", b"\x01\x01\x00\x01\x06" + secret),
+        ("a fingerprint of the authority that is not hexadecimal", plain + b"\x05\x00\x05not 0"),
         ("the largest counter", plain + bytes.fromhex("0e0004ffffffff")),
     ):
         output = credential_of(Credential.from_bytes(Secret(body)))
@@ -132,6 +134,8 @@ def openings(epochs: list[Epoch]) -> Iterator[Vector]:
     yield from _refused_with_envelope(epochs)
     yield from _refused_with_core(epochs)
     yield from _typed(epochs)
+    yield from _with_a_surplus(epochs)
+    yield from typed_edges(epochs)
 
 
 def _opened(epoch: Epoch) -> Iterator[Vector]:
@@ -246,3 +250,30 @@ def _refused_with_core(epochs: list[Epoch]) -> Iterator[Vector]:
         given(replace(both.core, masked=masked), *texts),
         "unconfirmed-master",
     )
+
+
+def _with_a_surplus(epochs: list[Epoch]) -> Iterator[Vector]:
+    """More sheets than are needed: the lowest members of the first groups count."""
+    first, either = epochs[0], epochs[3]
+
+    def altered(share: Share) -> str:
+        value = share.value.reveal()
+        return replace(share, value=Secret(value[:-1] + bytes([value[-1] ^ 1]))).to_text()
+
+    output = {"plaintext": first.credential.to_bytes().reveal().hex()}
+    core_lines = list(first.core.to_lines())
+    a, b = first.texts((1, 1), (1, 2))
+    given = {"core_lines": core_lines, "shares": [altered(first.share(1, 3)), b, a]}
+    yield good("a surplus sheet that is wrong: the lowest members count", "open", given, output)
+    given = {"core_lines": core_lines, "shares": [b, *epochs[1].texts((1, 1)), a]}
+    yield bad("a sheet of another epoch, core", "open", given, "mixed-shares")
+    code = list(a)
+    for place in (7, 26, 52, 93):
+        code[4 + place] = other_symbol(code[4 + place])
+    for name, medium in (("core", {"core_lines": core_lines}), ("envelope", {"codes": first.codes})):
+        given = {**medium, "shares": ["".join(code), b]}
+        yield good(f"a share with no parity to spare counts, {name}", "open", given, output)
+    output = {"plaintext": either.credential.to_bytes().reveal().hex()}
+    lower, upper = either.texts((1, 1), (1, 2)), either.texts((2, 2), (2, 3))
+    given = {"core_lines": list(either.core.to_lines()), "shares": [altered(either.share(2, 1)), *upper, *lower]}
+    yield good("a second complete group that is wrong: the first groups count", "open", given, output)

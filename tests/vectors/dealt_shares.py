@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from dealt import Epoch, Vector, bad, good, other_symbol, wrong_but_checks
+from dealt import Epoch, Vector, bad, good, misrepaired, other_symbol, wrong_but_checks
 
 from breakglass_shamir.formats import parity, text
 from breakglass_shamir.formats.share import Share
@@ -17,6 +17,8 @@ def shares(epochs: list[Epoch]) -> Iterator[Vector]:
     yield from _share_texts(share)
     yield from _share_lines(share)
     yield from _share_bytes(share)
+    yield from _as_typed(share)
+    yield from _not_a_share(share, epochs[0].share(1, 3))
 
 
 def _written(epoch: Epoch, share: Share) -> Vector:
@@ -134,3 +136,31 @@ def _share_bytes(share: Share) -> Iterator[Vector]:
     yield bad("kind 3", kind, given(b"\x13" + data[1:]), "unsupported-version")
     yield bad("group 0", kind, given(data[:9] + b"\x00" + data[10:]), "malformed-text")
     yield bad("member 0", kind, given(data[:10] + b"\x00" + data[11:]), "malformed-text")
+
+
+def _as_typed(share: Share) -> Iterator[Vector]:
+    """What a check character says has no part in the reading of a share's lines."""
+    whole, kind = list(share.to_lines()), "read-share-lines"
+    rows = [text.read_line(line)[0] for line in whole]
+    wrong = [f"{text.group(row)}  {text.check_character(row, number ^ 1)}" for number, row in enumerate(rows, 1)]
+    yield good("check characters of other numbers", kind, {"lines": wrong}, _read(share, [], 17))
+    unread = [f"{text.group(row)}  ?" for row in rows]
+    yield good("check characters that cannot be read", kind, {"lines": unread}, _read(share, [], 17))
+    swapped = [whole[1], whole[0], *whole[2:]]
+    yield bad("lines 1 and 2 in each other's place, which they disprove", kind, {"lines": swapped}, "malformed-text")
+    four = [row[:9] + other_symbol(row[9]) + row[10:] for row in rows]
+    lines = [f"{text.group(row)}  {text.check_character(row, number)}" for number, row in enumerate(four, 1)]
+    yield good("a wrong character in each line", kind, {"lines": lines}, _read(share, [10, 34, 58, 82], 1))
+
+
+def _not_a_share(share: Share, other: Share) -> Iterator[Vector]:
+    """Damage that repair makes a share of another version: a refusal like any other, and no end of the reading."""
+    lines = misrepaired(share)
+    yield bad(
+        "a line lost and one wrong character: no share", "read-share-lines", {"lines": lines}, "unsupported-version"
+    )
+    given = {"lines": lines, "commitment": share.commitment().hex()}
+    output = {"bytes": share.to_bytes().hex()}
+    yield good("repaired into a share of another version", "find-share", given, output)
+    given = {"lines": lines, "commitment": other.commitment().hex()}
+    yield bad("readings, and none that matches the commitment", "find-share", given, "malformed-text")

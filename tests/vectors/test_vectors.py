@@ -16,7 +16,9 @@ import pytest
 
 from breakglass_shamir.crypto import cipher, keys, shamir
 from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.quorum.known import Known
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.quorum.scanner import Scanner
 from breakglass_shamir.custody.quorum.typing import TypedEntry
@@ -43,13 +45,7 @@ def kind(given: Values) -> Kind:
 
 
 def rows(lines: list[str | None], first: int) -> dict[int, str]:
-    found = {}
-    for number, line in enumerate(lines, first):
-        if line is not None:
-            symbols, proven = text.read_line(line)
-            assert proven == number
-            found[number] = symbols
-    return found
+    return {number: text.read_line(line)[0] for number, line in enumerate(lines, first) if line is not None}
 
 
 def derive(given: Values) -> Values:
@@ -132,8 +128,8 @@ def read_share_lines(given: Values) -> Values:
 
 def find_share(given: Values) -> Values:
     commitment = bytes.fromhex(given["commitment"])
-    read = {n: text.read_line(line)[0] for n, line in enumerate(given["lines"], 1) if line is not None}
-    matching = [one.share for one in share.relaxed_from_lines(read) if one.share.matches(commitment)]
+    read = share.relaxed_from_lines(rows(given["lines"], 1))
+    matching = [one.share for one in read if one.share.matches(commitment)]
     if not matching:
         raise MalformedText("no reading matches")
     (only,) = matching
@@ -206,8 +202,7 @@ def core_of(lines: list[str | None]) -> core.Core:
 
 
 def read_possible_cores(given: Values) -> Values:
-    lines = enumerate(given["lines"], core.FIRST_LINE)
-    read = {number: text.read_line(line)[0] for number, line in lines if line is not None}
+    read = rows(given["lines"], core.FIRST_LINE)
     return {"cores": [one.to_bytes().hex() for one in core.relaxed_from_lines(read)]}
 
 
@@ -218,13 +213,18 @@ def read_scanned(given: Values) -> Values:
 
 def open_typed(given: Values) -> Values:
     """Type everything into a pool, as the program does, and open what it holds for a quorum."""
-    pool = Pool({})
+    known = {}
+    if "set_public_key" in given:
+        pinned = ConfirmedCore(core_of(given["core_lines"]), bytes.fromhex(given["set_public_key"]))
+        known[pinned.core.epoch_id] = Known("prod-db", pinned.core.epoch, pinned, True, True, "", {})
+    pool = Pool(known)
     entry = TypedEntry(pool, asks=False)
     for code in given.get("codes", ()):
         pool.add(code)
     for lines in (*given["share_lines"], given.get("core_lines", [])):
-        for line in (*lines, ""):
-            entry.take(line)
+        for number, line in enumerate(lines, 1):
+            entry.take(f"{number}: ?" if line is None else line)
+        entry.take("")
     entry.finish()
     quorum = pool.quorum()
     opened = unseal(quorum.core, quorum.shares, quorum.set_public_key)

@@ -81,6 +81,10 @@ class Bucket:
         waiting = {(share.group, share.member) for share in likeliest if share is not None}
         return waiting | set(self.shares)
 
+    def may_be_quorum(self) -> bool:
+        """Tell whether what waits may satisfy the structure of any core that it may open."""
+        return any(core.structure.is_quorum(_options(core, self.waiting)) for core in self._candidates())
+
     def is_quorum(self) -> bool:
         """Tell whether shares that hold satisfy the structure."""
         core = self.core
@@ -132,23 +136,27 @@ class Bucket:
 
     def _find(self) -> Confirmed | None:
         self.altered = False
-        cores = [self.pinned.core] if self.pinned else [*self.cores, *self.guesses]
-        for core in cores:
+        known = self.pinned.set_public_key if self.pinned else b""
+        for core in self._candidates():
             tries = confirm.MAX_TRIES // (len(self.guesses) if core in self.guesses else 1)
             try:
-                found = confirm.confirm(core, _options(core, self.waiting), tries)
+                found = confirm.confirm(core, _options(core, self.waiting), tries, known)
             except DecryptionFailed:
                 self.altered = True
                 continue
-            if found is not None and self.pinned in (None, found.public):
+            if found is not None:
                 return found
         return None
+
+    def _candidates(self) -> list[Core]:
+        """Return the cores that a quorum of what waits may open."""
+        return [self.pinned.core] if self.pinned else [*self.cores, *self.guesses]
 
 
 def _options(core: Core, sheets: Iterable[Readings]) -> dict[Seat, list[Share]]:
     """Return what may stand at each seat, sheets that read well first."""
     options: dict[Seat, list[Share]] = {}
-    for readings in sorted(sheets, key=len):
+    for readings in sorted(sheets, key=lambda each: len(each) > 1 or each[0].provisional):
         for read in readings:
             held = options.setdefault((read.share.group, read.share.member), [])
             if _fits(core, read.share) and read.share not in held:

@@ -41,6 +41,7 @@ from breakglass_shamir.errors import (
     MixedShares,
     ShareMismatch,
     UnconfirmedMaster,
+    UnsupportedVersion,
     VoidShare,
 )
 from breakglass_shamir.formats import keyboards, share, text
@@ -145,19 +146,27 @@ class Pool:
         return Answer(Verdict.FOREIGN, "a code that is not one of ours")
 
     def _add_code(self, code: str) -> Answer:
-        """Take a share's code; of one that is too damaged, keep what could be read for typed lines to complete."""
+        """Take a share's code; of one that is not certain, take all that it may be."""
         try:
-            return self.add_share(share.from_text(code))
-        except MalformedText as error:
-            symbols = share.fragment(code)
-            if symbols is None:
-                raise
-            self.fragments.append(symbols)
-            for lines in self.loose_lines:
-                for _, read in typed_line.completed(lines, [symbols]):
-                    return self.add_share(read)
-            message = f"a share code, but too damaged by itself: {error}; {_COMPLETE_BY_TYPING}"
-            return Answer(Verdict.DAMAGED, message)
+            found = share.from_text(code)
+        except (MalformedText, UnsupportedVersion) as error:
+            return self._add_damaged(code, error)
+        return self.add_share(*(share.relaxed_from_text(code) if found.provisional else [found]))
+
+    def _add_damaged(self, code: str, error: BreakglassError) -> Answer:
+        """Take a share's code that is refused: keep it for typed lines to complete, and try what it may be."""
+        symbols = share.fragment(code)
+        if symbols is None:
+            raise error
+        self.fragments.append(symbols)
+        for lines in self.loose_lines:
+            for _, read in typed_line.completed(lines, [symbols]):
+                return self.add_share(read)
+        readings = share.relaxed_from_text(code)
+        answer = self.add_share(*readings) if readings else None
+        if answer is not None and answer.verdict is not Verdict.WRONG:
+            return answer
+        return Answer(Verdict.DAMAGED, f"a share code, but too damaged by itself: {error}; {_COMPLETE_BY_TYPING}")
 
     def add_share(self, read: ReadShare, *others: ReadShare) -> Answer:
         """Take one share, as read, with the other ways in which it may be read.
@@ -472,7 +481,7 @@ class Pool:
         """Say what is missing of the epoch of which most was read."""
         assert best.core is not None  # noqa: S101 - the caller filtered
         structure = best.core.structure
-        if best.envelope is not None or not structure.is_quorum(best.seats()):
+        if best.envelope is not None or not best.may_be_quorum():
             hint = "bring more sheets of the same set and epoch, and scan them all in one go"
             if structure.is_quorum({*best.seats(), *self._voided.get(best.core.epoch_id, ())}):
                 hint = f"{hint}; {_OVERRIDE_VOID}"
