@@ -171,16 +171,17 @@ def _read_unseen(source: str, *, raw: bool = False) -> bytes:
     from breakglass_shamir.cli.screen import quiet
 
     streams.echo(quiet.HOW_TO_END, err=True)
-    with quiet.no_echo(sys.stdin.fileno()):
-        typed = _read(source)
+    typed = _read(source, at_terminal=quiet.read_to_end)
     return typed if raw else typed.removesuffix(b"\n")
 
 
-def _read(source: str) -> bytes:
+def _read(source: str, at_terminal: Callable[[int], bytes] | None = None) -> bytes:
     try:
         if source == "-" and sys.stdin is None:
             raise InvalidInput("expected standard input, got none: it is closed")
-        if source == "-":
+        if at_terminal:
+            data = at_terminal(MAX_INPUT_BYTES + 1)
+        elif source == "-":
             data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
         else:
             data = reading.read(Path(source), MAX_INPUT_BYTES + 1, Deadline(reading.PIPE_WAIT_S))

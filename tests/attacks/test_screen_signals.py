@@ -7,6 +7,8 @@ does; signal 9, a fault, and what the C library keeps for itself end it at once,
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 
 from tests.attacks.processes import children, core_limits, is_alive, memory_holds, open_to_others
 from tests.attacks.stage import SECRET, TRACES, Glass, Stage
+from tests.conftest import REPOSITORY
 from tests.interop.test_recover import PLAIN, WHO, texts
 
 INTERRUPTED = 130
@@ -270,3 +273,34 @@ def test_what_can_be_answered_stops_no_program_that_shows_a_secret(
     glass.type("\r")
     assert stage.ended() == 0
     assert not glass.holds(*LEFT)
+
+
+JUST_BEFORE = """
+import ctypes, functools, signal
+from breakglass_shamir.cli.screen.signals import Ended, Signals
+
+class JustBefore:
+    '''Standard input, and a signal that comes when the wait for it has all but begun.'''
+    fileno = staticmethod(functools.partial(getattr(ctypes.CDLL(None), "raise"), signal.SIGTERM))
+
+signals = Signals(lambda: print("cleared"), None)
+signals.begin()
+signals.catch_up()
+try:
+    signals.wait(JustBefore())
+except Ended:
+    signals.end()
+    print("ended")
+"""
+"""Between the C library's answer to a signal and the wait there is no moment at which Python would call its own."""
+
+
+def test_a_signal_just_before_a_wait_for_a_key_is_answered_at_once() -> None:
+    command = [sys.executable, "-c", JUST_BEFORE]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+        assert process.stdout.read().split() == ["cleared", "ended"]

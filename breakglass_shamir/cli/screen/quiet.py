@@ -8,8 +8,9 @@ Rules:
 3. What was typed before the echo was off is dropped: it was on the screen already, and is no answer.
 """
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from breakglass_shamir.cli.screen import streams
@@ -20,12 +21,14 @@ from breakglass_shamir.errors import InvalidInput
 HOW_TO_END = "It is not shown while you type. End it with Enter, and Ctrl-D in the empty line."
 """What people are told who type more than one line, or a file's content."""
 
+_PIECE_BYTES = 65536
+
 _OTHER_WAY = "give it by a file, or through a pipe"
 
 
 @contextmanager
-def no_echo(descriptor: int) -> Iterator[None]:
-    """Show nothing of what is typed inside.
+def no_echo(descriptor: int) -> Iterator[Callable[[], None]]:
+    """Show nothing of what is typed inside; gives what waits until there is something to read.
 
     Raises:
         InvalidInput: this terminal cannot do that.
@@ -38,7 +41,7 @@ def no_echo(descriptor: int) -> Iterator[None]:
         if not device.hush():
             raise InvalidInput("expected a terminal that hides what is typed, got one that shows it", hint=_OTHER_WAY)
         signals.catch_up()
-        yield
+        yield lambda: signals.wait(descriptor)
     finally:
         signals.hold()
         device.speak()
@@ -53,12 +56,31 @@ def ask_twice(question: str) -> str:
         InvalidInput: this terminal cannot hide it.
         KeyboardInterrupt: nobody answers.
     """
-    with no_echo(sys.stdin.fileno()):
+    with no_echo(sys.stdin.fileno()) as wait:
         while True:
-            first = _ask(question)
-            if first and first == _ask("The same once more"):
+            first = _ask(question, wait)
+            if first and first == _ask("The same once more", wait):
                 return first
             streams.echo("expected the same twice, got two" if first else "expected an answer, got none", err=True)
+
+
+def read_to_end(limit: int) -> bytes:
+    """Read what is typed up to Ctrl-D in an empty line, or up to a limit in bytes.
+
+    Raises:
+        InvalidInput: this terminal cannot hide it.
+        KeyboardInterrupt: by Ctrl-C, or a signal that ends the program.
+        OSError: the terminal is gone.
+    """
+    descriptor, found = sys.stdin.fileno(), bytearray()
+    with no_echo(descriptor) as wait:
+        while len(found) < limit:
+            wait()
+            piece = os.read(descriptor, min(_PIECE_BYTES, limit - len(found)))
+            if not piece:
+                break
+            found += piece
+    return bytes(found)
 
 
 def _device(descriptor: int) -> Device:
@@ -68,8 +90,9 @@ def _device(descriptor: int) -> Device:
         raise InvalidInput("expected a terminal that hides what is typed, got none", hint=_OTHER_WAY) from None
 
 
-def _ask(question: str) -> str:
+def _ask(question: str, wait: Callable[[], None]) -> str:
     streams.echo(f"{question}: ", nl=False, err=True)
+    wait()
     line = sys.stdin.readline()
     if not line:
         raise KeyboardInterrupt

@@ -106,7 +106,7 @@ class _Shown:
         rows = [text[_INDENT:] for text in self._rows(len(_COUNTED))]
         for number, text in enumerate([*rows, *_code_of(self._credential)], 1):
             self._screen.show_row(_COUNTED.format(number) + text)
-            while not _ends(self._screen.device.read(self._end - time.monotonic())):
+            while not _ends(self._screen.device.read(min(_TICK_S, self._end - time.monotonic()))):
                 if time.monotonic() >= self._end:
                     return
 

@@ -10,12 +10,15 @@ Rules:
 3. What would stop the program is ignored, or gives the screen back first, as the screen says.
 4. Signals that tell of a fault in the program itself (a bad address, say) keep their action: a handler in Python
    would go back to the fault for ever. They end the process at once, and the watcher clears the screen.
+5. A signal that comes just before a wait for a key ends the wait: its handler in Python has not run yet, and nobody
+   may press a key for hours.
 """
 
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -30,6 +33,9 @@ _UNANSWERABLE = frozenset({signal.SIGKILL, signal.SIGSTOP})
 
 ENDING = frozenset(map(int, signal.valid_signals() - FAULTS - STOPPING - _HARMLESS - _UNANSWERABLE - {signal.SIGINT}))
 """Signals that end a program and can be answered, those of real time included; and those that Python ignores."""
+
+_WOKEN_BYTES = 4096
+"""How many signals are taken note of in one go."""
 
 Step = Callable[[], object]
 """Something that is done in a handler."""
@@ -54,12 +60,16 @@ class Signals:
         self._before: dict[int, Any] = {}
         self._held = True
         self._waiting = 0
+        self._woken: tuple[int, int] | None = None
+        self._woke_before = -1
         self.interruptible = True
         """Whether Ctrl-C may be answered at this moment; else it waits for :meth:`catch_up`."""
 
     def begin(self) -> None:
         """Take over every signal; each waits until :meth:`catch_up`."""
         self._held = True
+        self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._woke_before = signal.set_wakeup_fd(self._woken[1], warn_on_full_buffer=False)
         for number in (signal.SIGINT, *ENDING):
             self._take(number, self._answer)
         for number in STOPPING:
@@ -83,8 +93,24 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._before = {}
+        if self._woken:
+            signal.set_wakeup_fd(self._woke_before)
+            for descriptor in self._woken:
+                os.close(descriptor)
+            self._woken = None
         if self._waiting and self._waiting != signal.SIGINT:
             raise Ended
+
+    def wait(self, descriptor: int) -> None:
+        """Return when there is something to read; a signal is answered, also one that came just before.
+
+        Raises:
+            KeyboardInterrupt: something came.
+        """
+        assert self._woken is not None  # noqa: S101 - between begin and end
+        while descriptor not in select.select([descriptor, self._woken[0]], [], [])[0]:
+            with suppress(BlockingIOError):
+                os.read(self._woken[0], _WOKEN_BYTES)
 
     def hold(self) -> None:
         """Let signals wait from now on."""
