@@ -40,6 +40,10 @@ def _absent(core: Core) -> Iterator[Vector]:
     given: Lines = [*whole[:2], None, *whole[3:], None, None]
     yield good("lines that are not there above the highest typed are no rows", STRICT, {"lines": given}, output)
     yield good("the same, relaxed", RELAXED, {"lines": given}, _cores(given))
+    blank, number = "?" * text.LINE_CHARACTERS, FIRST_LINE + len(whole) + 1
+    typed: Lines = [*given[:-2], _typed(blank), f"{text.group(blank)}  {text.ALPHABET[number]}"]
+    yield good("lines typed as 24 ? above the highest are no rows", STRICT, {"lines": typed}, output)
+    yield good("lines typed as 24 ?, relaxed", RELAXED, {"lines": typed}, _cores(typed))
     wrong = [*whole[:3], line_of(row_of(str(whole[3])), FIRST_LINE + 3, checks=False), *whole[4:]]
     yield good("a check character of another number, and a line that is right", STRICT, {"lines": wrong}, output)
     yield bad("no line at all", STRICT, {"lines": []}, "malformed-text")

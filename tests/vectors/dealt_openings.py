@@ -170,6 +170,7 @@ def _typed(epochs: list[Epoch]) -> Iterator[Vector]:
     a, b = share_lines(first, (1, 1), (1, 3))
     for name, given in (
         ("nothing is wrong", {"core_lines": core_lines, "share_lines": [a, b]}),
+        ("nothing is wrong, with an envelope", {"codes": first.codes, "share_lines": [a, b]}),
         ("a line of a share wrong although it checks", {"core_lines": core_lines, "share_lines": [wrong(a, 2), b]}),
         ("a line of each share wrong", {"core_lines": core_lines, "share_lines": [wrong(a, 1), wrong(b, 3)]}),
         ("a line of a share wrong, with an envelope", {"codes": first.codes, "share_lines": [a, wrong(b, 0)]}),

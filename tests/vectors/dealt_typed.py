@@ -37,7 +37,9 @@ def typed_edges(epochs: Sequence[Epoch]) -> Iterator[Vector]:
     """Openings of damaged lines that tell readers apart."""
     yield from _order(epochs[0])
     yield from _order_over_groups(epochs[3])
+    yield _strict_first(epochs[0])
     yield from _bound(epochs[1])
+    yield _bound_of_an_epoch(epochs[1])
     yield from _of_another_version(epochs[0])
     yield from _beside(epochs)
     yield from _known_key(epochs[0])
@@ -116,6 +118,39 @@ def _order_over_groups(epoch: Epoch) -> Iterator[Vector]:
     assert below(second[2].place + 1, *sizes) < MAX_TRIES - second[2].size
     given = given_of(epoch, *first, *second)
     yield good("a group of damaged sheets, and one of good ones", KIND, given, output_of(epoch))
+
+
+def _strict_first(epoch: Epoch) -> Vector:
+    """A sheet that was read strictly stands before a damaged one of its seat that was typed earlier."""
+    sheets = wrong(epoch, (1, 1), 1, 2), lost(epoch, (1, 2), FAR), right(epoch, (1, 1))
+    sizes, place = (sheets[0].size + 1, sheets[1].size), sheets[1].place
+    assert sheets[0].place == sheets[0].size, "the damaged sheet cannot be read as what it is"
+    assert below(place + 1, *sizes) < MAX_TRIES <= below(place + sheets[0].size, *sizes)
+    name = "a damaged sheet, and then the same one as it is printed"
+    return good(name, KIND, given_of(epoch, *sheets), output_of(epoch))
+
+
+def _bound_of_an_epoch(epoch: Epoch) -> Vector:
+    """Cores of other epoch ids, which damaged lines may mean as well, take nothing of an epoch's 2000 quorums."""
+    core_lines = [_wrong_epoch_id(epoch), *epoch.core.to_lines()[1:]]
+    rows = {number: text.read_line(line)[0] for number, line in enumerate(core_lines, FIRST_LINE)}
+    cores = relaxed_from_lines(rows)
+    assert [core.epoch_id for core in cores].count(epoch.core.epoch_id) == 1
+    sheets = lost(epoch, (1, 1), FAR), lost(epoch, (1, 3), FAR), right(epoch, (1, 4))
+    sizes, place = [sheet.size for sheet in sheets], sum(sheet.place for sheet in sheets)
+    assert MAX_TRIES // len(cores) <= below(place, *sizes) < below(place + 1, *sizes) < MAX_TRIES
+    given = given_of(epoch, *sheets, core_lines=core_lines)
+    return good("two damaged sheets, and cores of other epoch ids", KIND, given, output_of(epoch))
+
+
+def _wrong_epoch_id(epoch: Epoch) -> str:
+    """Return the first line of a core with all of its epoch id wrong, although it checks."""
+    line = epoch.core.to_lines()[0]
+    row, printed = text.read_line(line)[0], line[-1]
+    front = row[:8] + "".join(map(other_symbol, row[8:19]))
+    rows = [front + last + row[20:] for last in text.ALPHABET]
+    changed = next(each for each in rows if text.check_character(each, FIRST_LINE) == printed)
+    return f"{text.group(changed)}  {printed}"
 
 
 def _bound(epoch: Epoch) -> Iterator[Vector]:
