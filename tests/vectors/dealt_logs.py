@@ -16,8 +16,11 @@ from typing import Any
 import made_bodies as bodies
 import made_lives as lives
 from dealt import Vector, bad, good
+from dealt_follow import follow
+from dealt_refused import refused
 from dealt_steps import NOTE, illegal
 from made_logs import BEGAN, OFFICERS, SET, Log, id_of, line_of, public_test_key
+from made_ways import shorter
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life.state import LedgerState
@@ -41,6 +44,9 @@ def logs(_: object = None) -> Iterator[Vector]:
     yield from _signatures()
     yield from _checkpoints()
     yield from _steps()
+    for name, way, row, error in refused():
+        yield _of(way.log, name, way.first, [*way.log.rows[way.first :], row], error)
+    yield from follow(said_of)
     yield from _told()
     yield from _copies()
 
@@ -104,7 +110,7 @@ def _given(log: Log, **more: Any) -> Vector:
 
 
 def _of(log: Log, name: str, first: int, rows: list[Vector], error: str) -> Vector:
-    given = _given(log, **{"from": log.name, "first": first, "then": rows})
+    given = _given(log, **{"from": log.name, "first": first, "then": [shorter(row, log.name) for row in rows]})
     return {**bad(name, "verify-log", given, error), "at": first + len(rows) - 1}
 
 
