@@ -2,7 +2,6 @@
 """Vectors of records that may follow where a rule could be read otherwise, and of what they change."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import made_bodies as bodies
 import made_lives as lives
@@ -75,19 +74,15 @@ def _past() -> Iterator[tuple[str, Way]]:
     yield "outlived by the last, and no more", learned.add(accepted(e.three), accepted(e.two))
     way = Way("small", SEALED).use(e.one).add(SheetVoided(epoch_id=id_of(e.one), sheet="1.2", reason="seen"))
     yield "asked with a void sheet", way.declare(ROTATION).open(e.one, "ask")
-    way = Way("branch", 5).add(accepted(e.one))
-    yield "outlived by a succession", way.add(bodies.succession(bodies.proof_of(lives.told(), e.one, e.two)))
+    there = Way("office", 67).add(old_dead(e.two, e.three)).log
+    yield "outlived by a succession", Way("branch", 5).add(bodies.succession(bodies.proof_of(there, e.two, e.three)))
 
 
 def _openings() -> Iterator[tuple[str, Way]]:
     e = bodies.epochs()
     way = Way("small", SEALED).add(accepted(e.one, "perhaps")).declare("inspection").open(e.one, "look", witnessed="")
     yield "words that are not asked for", way.add(ended("none"))
-    spaced: dict[str, Any] = {
-        "officers": ("Duty", " duty"),
-        "policy_digest": Way("small", SEALED).log.state.of(SET).policy_digest,
-    }
-    yield "officers told apart by a space", Way("small", SEALED).declare(**spaced).open(e.one)
+    yield "officers told apart by a space", Way("small", SEALED).declare(officers=("Duty", " duty")).open(e.one)
     for name, seconds in (("a debt deferred a minute ago", 0), ("a debt deferred two minutes ago", 60)):
         way = Way("office", 29)
         debts = tuple(one.id for one in way.log.state.of(SET).debts if one.kind != ROTATION)
