@@ -64,6 +64,7 @@ def enrolments(_: object = None) -> Iterator[Vector]:
         ("a statement of another version", with_said(v=2), "unsupported-version"),
         ("a statement with a space", with_part(statement=f"{tree['parts'][0]['statement']} "), "invalid-record"),
         ("the key with a comment", with_said(public_key=f"{said['public_key']} x"), "invalid-record"),
+        ("a key that is none", with_said(public_key="ssh-ed25519 AAAA"), "invalid-signature"),
         ("an epoch in force that is not good", with_said(current="ab" * 8), "invalid-record"),
         ("an epoch twice", with_said(epochs=[*said["epochs"], epoch]), "invalid-record"),
         ("earlier trees that do not grow", with_said(earlier=said["earlier"] * 2), "invalid-record"),

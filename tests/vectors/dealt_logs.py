@@ -31,6 +31,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.verify import Report, verify
 
 NOBODY = public_test_key("nobody's")
+KEYLESS = "ssh-ed25519 AAAA"
 
 
 def logs(_: object = None) -> Iterator[Vector]:
@@ -170,6 +171,8 @@ def _places() -> Iterator[Vector]:
     start = bodies.started(first)
     wrong = LedgerStarted(terminal="first", public_key=line_of(NOBODY), software="vectors 1")
     yield _of_new(first, "the start names another key", [first.row(first.tree(wrong, ""))])
+    none = LedgerStarted(terminal="first", public_key=f"{KEYLESS} first", software="vectors 1")
+    yield _of_new(first, "the start names no key", [first.row(first.tree(none, ""))], "invalid-signature")
     yield _of_new(first, "the first has a previous", [first.row(first.tree(start, "", previous="ab" * 32))])
     yield _of(log, "a second start", 3, [log.row(log.tree(bodies.started(log), ""))], "invalid-record")
     ended = lives.office()
@@ -177,8 +180,8 @@ def _places() -> Iterator[Vector]:
     yield {**bad("no record at all", "verify-log", _given(log, entries=[]), "invalid-record"), "at": -1}
 
 
-def _of_new(log: Log, name: str, rows: list[Vector]) -> Vector:
-    return {**bad(name, "verify-log", _given(log, entries=rows), "invalid-record"), "at": len(rows) - 1}
+def _of_new(log: Log, name: str, rows: list[Vector], error: str = "invalid-record") -> Vector:
+    return {**bad(name, "verify-log", _given(log, entries=rows), error), "at": len(rows) - 1}
 
 
 def _signatures() -> Iterator[Vector]:
@@ -305,6 +308,7 @@ def _told() -> Iterator[Vector]:
             e.two.seed, proof.countersigned, sshsig.QUORUM_NAMESPACE)}, "invalid-signature"),
         ("succession: not signed by the terminal", {"terminal_signature": sshsig.sign(
             strange.key, proof.old_dead, sshsig.RECORD_NAMESPACE)}, "invalid-signature"),
+        ("succession: a key that is none", {"terminal_key": KEYLESS}, "invalid-signature"),
         ("succession: a terminal that is not pinned", {
             "old_dead": forged, "terminal_key": line_of(strange.key),
             "terminal_signature": sshsig.sign(strange.key, forged, sshsig.RECORD_NAMESPACE)}, "invalid-record"),
