@@ -84,7 +84,7 @@ def test_a_date_that_does_not_exist_is_named(home: Path) -> None:
     with open_home(home) as ledger, pytest.MonkeyPatch.context() as patch:
         now = clock.now()
         patch.setattr(clock, "now", lambda: Moment("2026-02-31T00:00:00Z", now.boot, now.uptime_ms))
-        patch.setattr(records, "_is_time", lambda text: True)
+        patch.setattr(records, "is_time", lambda text: True)
         ledger.append(Refused(stage="open", error="x", message="a lie"))
         patch.undo()
         for _ in range(3):

@@ -64,6 +64,7 @@ def enrolments(_: object = None) -> Iterator[Vector]:
         ("a statement of another version", with_said(v=2), "unsupported-version"),
         ("a statement with a space", with_part(statement=f"{tree['parts'][0]['statement']} "), "invalid-record"),
         ("the key with a comment", with_said(public_key=f"{said['public_key']} x"), "invalid-record"),
+        ("a key that is none", with_said(public_key="ssh-ed25519 AAAA"), "invalid-signature"),
         ("an epoch in force that is not good", with_said(current="ab" * 8), "invalid-record"),
         ("an epoch twice", with_said(epochs=[*said["epochs"], epoch]), "invalid-record"),
         ("earlier trees that do not grow", with_said(earlier=said["earlier"] * 2), "invalid-record"),
@@ -89,6 +90,14 @@ def enrolments(_: object = None) -> Iterator[Vector]:
         with_said(policy={**policy, "adopted_by": carried}), "invalid-record"),
         ("a policy signed by nobody who must", with_said(policy={**policy, "signature": sshsig.sign(
             NOBODY, b"x", sshsig.QUORUM_NAMESPACE)}), "invalid-record"),
+        ("an epoch that began on no day", with_said(epochs=[
+            *said["epochs"][:-1], {**said["epochs"][-1], "began": "2026-02-29T08:00:00Z"}]), "invalid-record"),
+        ("a time in other digits", with_said(time="\u0662026-03-01T08:00:00Z"), "invalid-record"),
+        ("an epoch id with a line feed", with_said(lineage=[*said["lineage"], "ab" * 8 + "\n"]), "invalid-record"),
+        ("proven said by a text", with_said(epochs=[
+            *said["epochs"][:-1], {**said["epochs"][-1], "proven": "true"}]), "invalid-record"),
+        ("a size of none", with_said(size=0), "invalid-record"),
+        ("a receipt that pins nothing", with_part(receipt=_unpinned(log)), "invalid-proof"),
         ("a receipt of another tree", with_part(receipt=_older_receipt(log)), "invalid-proof"),
         ("a receipt that is none", with_part(receipt="x"), "invalid-proof"),
     ):  # fmt: skip
@@ -153,6 +162,12 @@ def _elsewhere(log: Log, carried: Vector) -> str:
     index = json.loads(base64.b64decode(carried["record"]))["seq"]
     note = log.rows[log.size - 2]["checkpoint"]
     return LogProof(index, tuple(log.path(index, log.size - 1)), note).to_text()
+
+
+def _unpinned(log: Log) -> str:
+    from dealt_receipts import remade
+
+    return remade(log, 2, log.size, pins=())
 
 
 def _older_receipt(log: Log) -> str:
@@ -282,6 +297,16 @@ def exports(_: object = None) -> Iterator[Vector]:
         given = {"from": "whole", "without": [gone] if gone else [], "with": dict(changed or {}), "summed": summed}
         return {**bad(name, "verify-export", given, "does-not-hold"), "step": step}
 
+    def twice(name: str, file: str, line: str, more: int, *, summed: bool) -> Vector:
+        given = {"from": "whole", "without": [], "with": {file: whole[file] + line}, "summed": summed}
+        seconds = len(whole["signatures"].splitlines()) + more
+        output = {"records": log.size, "second_signatures": seconds, "root": log.root().hex()}
+        return good(name, "verify-export", given, output)
+
+    line = whole["signatures"].splitlines(keepends=True)[0]
+    yield twice("a second signature that is listed twice", "signatures", line, 1, summed=True)
+    line = whole["SHA256SUMS"].splitlines(keepends=True)[0]
+    yield twice("a file that is named twice", "SHA256SUMS", line, 0, summed=False)
     record = f"{log.size - 1:06d}.json"
     plain = whole[record]
     yield of("a file is missing", 1, gone="000003.json.sig", summed=False)

@@ -16,8 +16,11 @@ from typing import Any
 import made_bodies as bodies
 import made_lives as lives
 from dealt import Vector, bad, good
+from dealt_follow import follow
+from dealt_refused import refused
 from dealt_steps import NOTE, illegal
 from made_logs import BEGAN, OFFICERS, SET, Log, id_of, line_of, public_test_key
+from made_ways import shorter
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life.state import LedgerState
@@ -28,6 +31,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.verify import Report, verify
 
 NOBODY = public_test_key("nobody's")
+KEYLESS = "ssh-ed25519 AAAA"
 
 
 def logs(_: object = None) -> Iterator[Vector]:
@@ -41,6 +45,9 @@ def logs(_: object = None) -> Iterator[Vector]:
     yield from _signatures()
     yield from _checkpoints()
     yield from _steps()
+    for name, way, row, error in refused():
+        yield _of(way.log, name, way.first, [*way.log.rows[way.first :], row], error)
+    yield from follow(said_of)
     yield from _told()
     yield from _copies()
 
@@ -104,7 +111,7 @@ def _given(log: Log, **more: Any) -> Vector:
 
 
 def _of(log: Log, name: str, first: int, rows: list[Vector], error: str) -> Vector:
-    given = _given(log, **{"from": log.name, "first": first, "then": rows})
+    given = _given(log, **{"from": log.name, "first": first, "then": [shorter(row, log.name) for row in rows]})
     return {**bad(name, "verify-log", given, error), "at": first + len(rows) - 1}
 
 
@@ -164,6 +171,8 @@ def _places() -> Iterator[Vector]:
     start = bodies.started(first)
     wrong = LedgerStarted(terminal="first", public_key=line_of(NOBODY), software="vectors 1")
     yield _of_new(first, "the start names another key", [first.row(first.tree(wrong, ""))])
+    none = LedgerStarted(terminal="first", public_key=f"{KEYLESS} first", software="vectors 1")
+    yield _of_new(first, "the start names no key", [first.row(first.tree(none, ""))], "invalid-signature")
     yield _of_new(first, "the first has a previous", [first.row(first.tree(start, "", previous="ab" * 32))])
     yield _of(log, "a second start", 3, [log.row(log.tree(bodies.started(log), ""))], "invalid-record")
     ended = lives.office()
@@ -171,8 +180,8 @@ def _places() -> Iterator[Vector]:
     yield {**bad("no record at all", "verify-log", _given(log, entries=[]), "invalid-record"), "at": -1}
 
 
-def _of_new(log: Log, name: str, rows: list[Vector]) -> Vector:
-    return {**bad(name, "verify-log", _given(log, entries=rows), "invalid-record"), "at": len(rows) - 1}
+def _of_new(log: Log, name: str, rows: list[Vector], error: str = "invalid-record") -> Vector:
+    return {**bad(name, "verify-log", _given(log, entries=rows), error), "at": len(rows) - 1}
 
 
 def _signatures() -> Iterator[Vector]:
@@ -299,6 +308,7 @@ def _told() -> Iterator[Vector]:
             e.two.seed, proof.countersigned, sshsig.QUORUM_NAMESPACE)}, "invalid-signature"),
         ("succession: not signed by the terminal", {"terminal_signature": sshsig.sign(
             strange.key, proof.old_dead, sshsig.RECORD_NAMESPACE)}, "invalid-signature"),
+        ("succession: a key that is none", {"terminal_key": KEYLESS}, "invalid-signature"),
         ("succession: a terminal that is not pinned", {
             "old_dead": forged, "terminal_key": line_of(strange.key),
             "terminal_signature": sshsig.sign(strange.key, forged, sshsig.RECORD_NAMESPACE)}, "invalid-record"),

@@ -13,6 +13,7 @@ from breakglass_shamir.crypto.keys import ed25519_public
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.filler import FILLERS, is_filler
+from breakglass_shamir.custody.policy.generator import UNAMBIGUOUS
 from breakglass_shamir.custody.policy.pattern import mismatch
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.policy.weakening import weakenings
@@ -197,6 +198,10 @@ def policies_of(_: object = None) -> Iterator[Vector]:
     ("without a last line feed", LEAST[:-1]),
                          ("a name that a new set must not have", LEAST.replace('"least"', '"con"')),
                          ("a pattern that RE2 has not", LEAST.replace('["x"]', '["x"], ticket = "(?=x)"')),
+                         ("a pattern of 501 characters", LEAST.replace('["x"]', f'["x"], ticket = "{"x" * 501}"')),
+                         ("a pattern with a brace and a comma", LEAST.replace('["x"]', '["x"], ticket = "a{,3}"')),
+                         ("a fingerprint with bits left over",
+                         with_line("[officers]", f'name = "D"\nrevoked = ["SHA256:{"B" * 43}"]')),
                          ("an exec sink with an hour",
                          with_line("[alerts.sinks]", 'type="exec"\nname="p"\nargv=["/p"]\ntimeout="1h"'))):  # fmt: skip
         yield good(name, "read-policy", {"text": source}, read(source))
@@ -260,7 +265,7 @@ def _wrong() -> Iterator[tuple[str, str]]:
     for table, line in (
         ("reveal", "modes = []"), ("reveal", 'modes = ["ask"]'), ("reveal", 'show_for = "0s"'),
         ("rotation", "length = 7"), ("rotation", "length = 513"), ("rotation", "length = 13"),
-        ("rotation", 'alphabet = "aa"'),
+        ("rotation", 'alphabet = "aa"'), ("rotation", f'alphabet = "{UNAMBIGUOUS}A"'),
         ("rotation", 'alphabet = "é"'), ("rotation", 'alphabet = "ab"'), ("rotation", 'must_contain = ["!"]'),
         ("rotation", 'must_contain = ["Z-A"]'), ("rotation", 'must_contain = ["A-z"]'), ("rotation", "may_defer = 1"),
         ("rotation", 'wait_for_sessions = "25h"'), ("rotation", 'endpoints = ["ab"]'), ("drills", "access = 365"),

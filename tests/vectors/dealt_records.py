@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import made_bodies as bodies
 import rfc8785
@@ -36,6 +37,8 @@ def records_of(_: object = None) -> Iterator[Vector]:
         ("keys that sort by UTF-16", _with_keys(log, {"\U0001d11e": "a", "\ufb33": "b", "1.1": "c"})),
     ):
         yield _read(name, rfc8785.dumps(tree))
+    odd: dict[str, Any] = {"log": "x", "seq": -7, "previous": "zz", "root": "", "opening": "y", "boot": ""}
+    yield _read("forms that its place asks for", rfc8785.dumps(log.tree(note, **odd)))
     plain = rfc8785.dumps(log.tree(note))
     text = plain.decode()
     for name, data in (

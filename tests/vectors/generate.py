@@ -55,13 +55,23 @@ FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
 }
 """Every file, and what writes its vectors."""
 
+SHORT = frozenset({"logs.json"})
+"""Files with a line for each vector, to be small."""
+
 
 def main(folder: Path) -> None:
     """Write every file into the folder."""
     epochs = make_epochs()
     for name, make in FILES.items():
         vectors = list(make(epochs))
-        (folder / name).write_text(json.dumps({"vectors": vectors}, indent=1) + "\n", encoding="ascii")
+        (folder / name).write_text(_written(vectors, short=name in SHORT), encoding="ascii")
+
+
+def _written(vectors: list[Vector], *, short: bool) -> str:
+    if not short:
+        return json.dumps({"vectors": vectors}, indent=1) + "\n"
+    lines = ",\n".join(json.dumps(vector, separators=(",", ":")) for vector in vectors)
+    return f'{{"vectors":[\n{lines}\n]}}\n'
 
 
 if __name__ == "__main__":

@@ -68,7 +68,13 @@ def rows_of(given: Values) -> Rows:
     if "entries" in given:
         return list(given["entries"])
     whole: Rows = by_name("logs")[given["from"]]["input"]["entries"]
-    return [*whole[: given["first"]], *given["then"]]
+    return [*whole[: given["first"]], *(_written_out(row, whole) for row in given["then"])]
+
+
+def _written_out(row: Values, whole: Rows) -> Values:
+    """Return a row with the text of its record, which may be that of another one of the log, with edits."""
+    made = row["record"]
+    return row if isinstance(made, str) else {**row, "record": edited(whole[made["seq"]]["record"], made["edits"])}
 
 
 def first_of(given: Values) -> Rows:

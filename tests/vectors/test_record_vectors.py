@@ -162,7 +162,7 @@ def test_every_operation_has_vectors_that_pass_and_names_are_unique() -> None:
 
 
 def test_every_type_of_record_stands_in_a_log_that_holds() -> None:
-    rows = [row for v in WHOLE_LOGS if "output" in v for row in v["input"]["entries"]]
+    rows = [row for v in WHOLE_LOGS if "output" in v for row in rows_of(v["input"])]
     seen = {msgspec.json.decode(row["record"])["body"]["type"] for row in rows}
     assert seen == {body.__struct_config__.tag for body in records.AnyBody.__args__}
 

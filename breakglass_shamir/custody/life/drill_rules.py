@@ -18,7 +18,7 @@ from dataclasses import replace
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life import lineage
 from breakglass_shamir.custody.life.history import RESULTS
-from breakglass_shamir.custody.life.rules import good_epoch
+from breakglass_shamir.custody.life.rules import check_seats, good_epoch
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, Opening, Phase, SetState, read_seat
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.record import Record
@@ -82,7 +82,7 @@ def check_classification(opening: Opening, classification: str) -> None:
 def roll_call(s: SetState, body: RollCall, _r: Record, _d: bytes) -> SetState:
     """Take a look at one sheet."""
     epoch = good_epoch(s, body.epoch_id, ())
-    _check_seats(epoch, (body.sheet,))
+    check_seats(epoch, (body.sheet,))
     if body.sheet in epoch.voided and body.result != "fail":
         raise IllegalState(f"sheet {body.sheet} of epoch {epoch.number} is void")
     if body.level not in LEVELS or body.health not in HEALTH_WORDS or not 0 <= body.used_percent <= 100:
@@ -97,7 +97,7 @@ def rehearsed(s: SetState, body: Rehearsed, record: Record, _d: bytes) -> SetSta
     if opening is not s.opening or opening.phase is not Phase.DECLARED:
         raise IllegalState("a rehearsal is declared, and opens nothing")
     epoch = good_epoch(s, body.epoch_id, ())
-    _check_seats(epoch, body.sheets)
+    check_seats(epoch, body.sheets)
     if not epoch.envelope.core.structure.is_quorum([read_seat(sheet) for sheet in body.sheets]):
         raise IllegalState(f"the drill cards named are no quorum of epoch {epoch.number}")
     drill_envelope(epoch, s.name)
@@ -125,7 +125,7 @@ def destroyed(s: SetState, body: Destroyed, _r: Record, _d: bytes) -> SetState:
     epoch = s.epochs.get(body.epoch_id)
     if epoch is None:
         raise IllegalState("this epoch is unknown")
-    _check_seats(epoch, body.sheets)
+    check_seats(epoch, body.sheets)
     counting = epoch.status is EpochStatus.GOOD and not s.retired
     living = [sheet for sheet in body.sheets if counting and sheet not in epoch.voided]
     if living:
@@ -156,12 +156,6 @@ def _drill(s: SetState, record: Record) -> Opening:
 def _over(s: SetState, opening: Opening, outcome: str) -> SetState:
     ended = replace(opening, outcome=outcome, classification="drill")
     return replace(s, opening=None, past=(*s.past, ended))
-
-
-def _check_seats(epoch: EpochState, sheets: tuple[str, ...]) -> None:
-    for sheet in sheets:
-        if sheet not in epoch.seats:
-            raise IllegalState(f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}")
 
 
 def _check_result(result: str, reasons: tuple[str, ...]) -> None:

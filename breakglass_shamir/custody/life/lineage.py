@@ -57,7 +57,7 @@ _FILE_TYPE = "successions"
 
 _B = TypeVar("_B", bound=Body)
 
-_EpochId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
+_EpochId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
 _Document = Annotated[bytes, msgspec.Meta(max_length=records.MAX_RECORD_BYTES)]
 _Text = Annotated[str, msgspec.Meta(max_length=4096)]
 

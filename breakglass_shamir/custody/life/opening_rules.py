@@ -14,6 +14,7 @@ from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import (
     REVIEW_DEADLINE_S,
     abandoning,
+    check_seats,
     good_epoch,
     opening_of,
     put_in_force,
@@ -97,6 +98,7 @@ def opened(s: SetState, body: Opened, record: Record, _d: bytes) -> SetState:
         raise IllegalState("this opening was opened already; declare another")
     asks = body.mode == ASK
     epoch = _asked_epoch(s, opening, body) if asks else _opened_epoch(s, opening, body)
+    check_seats(epoch, body.sheets)
     if not epoch.envelope.core.structure.is_quorum([read_seat(sheet) for sheet in body.sheets]):
         raise IllegalState(f"the sheets named are no quorum of epoch {epoch.number}")
     moment = Moment.of(record)

@@ -22,6 +22,7 @@ import rfc8785
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life.state import EpochState, SetState, read_seat
+from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.epochs import RecoveryImported
 from breakglass_shamir.custody.records.words import is_clean
 from breakglass_shamir.errors import (
@@ -50,8 +51,8 @@ OPTIONAL_FIELDS = frozenset({"made_in"})
 
 _SEAT = re.compile(r"[1-9][0-9]{0,2}\.[1-9][0-9]{0,2}")
 
-_Hex8 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
-_Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+_Hex8 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
+_Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Recovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -63,12 +64,12 @@ class Recovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     epoch: int
     epoch_id: _Hex8
     set_public_key: _Hex32
-    envelope_sha256: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$")]
+    envelope_sha256: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
     sheets: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     officers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     ticket: str
     reason: str
-    time: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    time: str
     tool: str
     made_in: Literal["browser"] | msgspec.UnsetType = msgspec.UNSET
     """There where no program made sure that the record was on a disk: a page cannot."""
@@ -200,6 +201,8 @@ def _check(found: Recovery) -> None:
             raise InvalidRecord(f"expected 1 to {MAX_TEXT} plain characters as {name} of the recovery record")
     if bool(found.set) != bool(found.envelope_sha256) or not (is_clean(found.set) and is_clean(found.tool)):
         raise InvalidRecord("expected both set name and envelope digest in the recovery record, or neither")
+    if not records.is_time(found.time):
+        raise InvalidRecord("expected a time such as 2026-01-01T00:00:00Z in the recovery record")
     if not all(_SEAT.fullmatch(sheet) for sheet in found.sheets):
         raise InvalidRecord("expected sheets written group.member in the recovery record")
     seats = [read_seat(sheet) for sheet in found.sheets]

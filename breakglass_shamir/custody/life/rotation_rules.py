@@ -90,10 +90,10 @@ def not_before(s: SetState, body: NotBefore, record: Record, _d: bytes) -> SetSt
     try:
         until = datetime.fromisoformat(body.until)
         delay = (until - datetime.fromisoformat(record.time)).total_seconds()
-    except (ValueError, TypeError):
+        note = f"; the target takes no change before {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, TypeError, OverflowError):
         raise InvalidRecord("expected an instant with a time zone") from None
     delay_s = min(max(0, int(delay)), MOST_DELAY_S)
-    note = f"; the target takes no change before {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     debts = tuple(
         replace(debt, since=Moment.of(record), deadline_s=delay_s + _own_deadline(s), what=_dated(debt.what, note))
         if debt.kind == ROTATION and delay_s

@@ -82,12 +82,23 @@ def good_epoch(s: SetState, epoch_id: str, sheets: Iterable[str]) -> EpochState:
     epoch = s.epochs.get(epoch_id)
     if epoch is None or epoch.status is not EpochStatus.GOOD:
         raise IllegalState("this epoch is void, abandoned or unknown")
-    for sheet in sheets:
-        if sheet not in epoch.seats:
-            raise IllegalState(f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}")
+    named = tuple(sheets)
+    check_seats(epoch, named)
+    for sheet in named:
         if sheet in epoch.voided:
             raise IllegalState(f"sheet {sheet} of epoch {epoch.number} is void")
     return epoch
+
+
+def check_seats(epoch: EpochState, sheets: Iterable[str]) -> None:
+    """Refuse sheets that an epoch does not have.
+
+    Raises:
+        IllegalState: naming the first.
+    """
+    for sheet in sheets:
+        if sheet not in epoch.seats:
+            raise IllegalState(f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}")
 
 
 def is_living_here(epoch: EpochState) -> bool:

@@ -14,6 +14,7 @@ What follows from a statement is for ``enrol_rules.py``.
 
 import functools
 import hashlib
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
@@ -44,10 +45,12 @@ LOG_ID_BYTES = 8
 """Length of a log id, as in ``ledger/entry.py``, which lies above."""
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-_EpochId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
-_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-_Seat = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,2}\.[1-9][0-9]{0,2}$")]
-_Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+_EpochId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
+_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_Seat = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,2}\.[1-9][0-9]{0,2}\Z")]
+_Time = str
+"""A moment that exists, as in records; held to be one when the statement is read."""
+
 _Words = Annotated[str, msgspec.Meta(max_length=4096)]
 _Size = Annotated[int, msgspec.Meta(ge=1, le=min(MAX_TREE_SIZE, 2**53 - 1))]
 
@@ -225,9 +228,20 @@ def _check(found: Statement) -> None:
     good = [epoch.epoch_id for epoch in found.epochs if epoch.status == "good"]
     if found.current not in good or not set(ids) <= set(found.lineage):
         raise InvalidRecord("the epoch in force is not among the good epochs of the statement")
+    if not all(map(records.is_time, _times(found))):
+        raise InvalidRecord("expected times such as 2026-01-01T00:00:00Z in the statement, of moments that exist")
     sizes = [one.size for one in found.earlier]
     if sizes != sorted(set(sizes)) or any(size >= found.size for size in sizes):
         raise InvalidRecord("expected earlier trees that grow, each smaller than the statement's")
+
+
+def _times(found: Statement) -> Iterator[str]:
+    """Yield every time in a statement."""
+    yield found.time
+    for epoch in found.epochs:
+        yield from (epoch.began, *epoch.verified.values(), *epoch.voided_on.values())
+    if found.retired is not None:
+        yield found.retired.since
 
 
 def _clean(value: object) -> bool:

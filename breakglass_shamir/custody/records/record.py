@@ -172,7 +172,7 @@ def parse(data: bytes) -> Record:
         raise InvalidRecord(f"not a record: {error}") from None
     if record.v != VERSION:
         raise InvalidRecord(f"expected a record of version {VERSION}, got {record.v}")
-    if not _is_time(record.time):
+    if not is_time(record.time):
         raise InvalidRecord(f"expected a time such as 2026-01-01T00:00:00Z, got {record.time[:24]!a}")
     return record
 
@@ -195,8 +195,8 @@ def from_bytes(data: bytes) -> Record:
     return record
 
 
-def _is_time(text: str) -> bool:
-    """Tell whether a text is a moment that exists, in the one form of records."""
+def is_time(text: str) -> bool:
+    """Tell whether a text is a moment that exists, in the one form of records. Never raises."""
     if not _TIME.fullmatch(text):
         return False
     try:
