@@ -7,7 +7,7 @@ import made_bodies as bodies
 import made_lives as lives
 from dealt import Epoch, Vector, good
 from made_logs import SET, Log, id_of
-from made_ways import ROTATION, Way, drill_ended, ended, old_dead, retired_attested, roll_call, shorter
+from made_ways import ROTATION, Way, drill_ended, ended, old_dead, rehearsed, retired_attested, roll_call, shorter
 
 from breakglass_shamir.custody.records.epochs import Proven
 from breakglass_shamir.custody.records.monitoring import Escalated
@@ -148,7 +148,8 @@ def _told() -> Iterator[tuple[str, Way]]:
         Reassigned(epoch_id=two, sheet="1.1", custodian="Far", reason="moved", despite=()),
         SheetVoided(epoch_id=two, sheet="1.2", reason="seen"), lives.enrolled(data, sha256="ab" * 32),
     )  # fmt: skip
-    yield "told of epochs that are here", way
+    way.declare("drill").add(rehearsed(e.two), set_key=e.cards2.seed)
+    yield "told of epochs that are here", way.declare().open(e.two, sheets=("1.1", "1.3"))
 
 
 def _times() -> Iterator[tuple[str, Way]]:
