@@ -11,19 +11,22 @@ SERVER_PACKAGES := exim4-daemon-light krb5-admin-server krb5-kdc krb5-user ldap-
   samba samba-ad-provision samba-dsdb-modules samba-vfs-modules slapd smbclient winbind
 BUILD_PACKAGES := gcc libldap-dev libsasl2-dev python3-dev
 TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) chromium mawk pamtester poppler-utils \
-  printer-driver-cups-pdf ssss systemd tmux
+  printer-driver-cups-pdf screen ssss systemd tmux xdotool xterm xvfb
 
 # What decoding is compared with.
 BENCH_PACKAGES := libzbar0
+
+# Other browsers that the recovery page runs in.
+BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
 
 # Test folders whose files import their neighbours by bare name, as pytest and a script's own folder let them.
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults mysql clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench faults mysql differences browsers kit-wheels clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
 
 demo: setup-runtime  ## the whole life of a set, on this machine and nothing else
 	$(VENV)/bin/breakglass demo
@@ -38,9 +41,10 @@ check: setup-dev  ## format, lint, types, layers
 	MYPYPATH=$(NEIGHBOURS) $(PY) -m mypy --explicit-package-bases
 	$(VENV)/bin/lint-imports
 
-bench: setup-bench  ## measure against what else there is; writes bench-results.md and degradation-results.md
+bench: setup-bench  ## measure against what else there is; writes bench-results.md, degradation-results.md and log-cost-results.md
 	$(PY) -m tests.benchmarks
 	$(PY) -m tests.benchmarks.degradation --quick degradation-results.md
+	$(PY) -m tests.benchmarks.log_cost log-cost-results.md
 
 faults: setup-dev  ## break a rotation at every step on every server; writes fault-table.md
 	printf '| target | step | fault | credential alive after it | what people did |\n|---|---|---|---|---|\n' > fault-table.md
@@ -50,8 +54,17 @@ mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, 
 	.ci/mysql
 	$(PY) -m pytest -n 2 --dist loadfile tests/servers/test_mysql_server.py tests/servers/test_mysql_faults.py
 
+differences: setup-dev  ## look for what recover.py and recover.html answer differently, in 100,000 cases
+	$(PY) -m tests.browsers.differences 100000
+
+browsers: setup-browsers  ## run recover.html in Firefox and WebKit
+	$(PY) -m tests.browsers.others
+
+kit-wheels: setup-runtime  ## fetch and build what breakglass kit takes wheels from, into dist/wheelhouse
+	EXTRAS='$(EXTRAS)' .ci/kit-wheels
+
 clean:  ## remove what these targets made
-	rm -rf $(VENV) build dist bench-results.md degradation-results.md fault-table.md
+	rm -rf $(VENV) build dist bench-results.md degradation-results.md log-cost-results.md fault-table.md
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 setup-runtime:
@@ -59,6 +72,9 @@ setup-runtime:
 
 setup-dev:
 	@PYTHON='$(PYTHON)' .ci/setup dev $(TEST_PACKAGES)
+
+setup-browsers: setup-dev
+	@PYTHON='$(PYTHON)' .ci/setup dev $(BROWSER_PACKAGES)
 
 setup-bench: setup-dev
 	@PYTHON='$(PYTHON)' .ci/setup bench $(BENCH_PACKAGES)

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from breakglass_shamir.connectors.port.base import Connector
     from breakglass_shamir.connectors.port.options import NO_OPTIONS
     from breakglass_shamir.crypto.keys import Kind
-    from breakglass_shamir.custody.credential import Credential, CredentialKind
+    from breakglass_shamir.crypto.totp import TotpScheme
+    from breakglass_shamir.custody.credential import Credential, CredentialKind, Passkey
     from breakglass_shamir.custody.life.chain import Chain
     from breakglass_shamir.custody.life.due import Due
     from breakglass_shamir.custody.life.gates import Request
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from breakglass_shamir.custody.quorum.answer import Answer, Verdict
     from breakglass_shamir.formats.core import Core
     from breakglass_shamir.formats.envelope import Checkpoint, Envelope
+    from breakglass_shamir.formats.extensions import Extensions
     from breakglass_shamir.formats.seal import Sealed
     from breakglass_shamir.formats.share import ReadShare, Share
     from breakglass_shamir.formats.structure import Group, Structure
@@ -73,7 +75,7 @@ if TYPE_CHECKING:
     from breakglass_shamir.library.sheets import Sheets
     from breakglass_shamir.operations.audit.export import Exported
     from breakglass_shamir.operations.audit.recovery_import import ImportedRecovery
-    from breakglass_shamir.operations.audit.verification import Witness
+    from breakglass_shamir.operations.audit.witnesses import Witness
     from breakglass_shamir.operations.credential.recombine import OpeningResult, Use
     from breakglass_shamir.operations.credential.split import SplitResult
     from breakglass_shamir.operations.desk import Desk, EmptyDesk
@@ -101,7 +103,8 @@ _NAMES = {
     "connectors.port.base": ("Connector",),
     "connectors.port.options": ("NO_OPTIONS",),
     "crypto.keys": ("Kind",),
-    "custody.credential": ("Credential", "CredentialKind"),
+    "crypto.totp": ("TotpScheme",),
+    "custody.credential": ("Credential", "CredentialKind", "Passkey"),
     "custody.life.chain": ("Chain",),
     "custody.life.due": ("Due",),
     "custody.life.gates": ("Request",),
@@ -109,6 +112,7 @@ _NAMES = {
     "custody.quorum.answer": ("Answer", "Verdict"),
     "formats.core": ("Core",),
     "formats.envelope": ("Checkpoint", "Envelope"),
+    "formats.extensions": ("Extensions",),
     "formats.seal": ("Sealed",),
     "formats.share": ("ReadShare", "Share"),
     "formats.structure": ("Group", "Structure"),
@@ -123,7 +127,7 @@ _NAMES = {
     "library.sheets": ("Sheets",),
     "operations.audit.export": ("Exported",),
     "operations.audit.recovery_import": ("ImportedRecovery",),
-    "operations.audit.verification": ("Witness",),
+    "operations.audit.witnesses": ("Witness",),
     "operations.credential.recombine": ("OpeningResult", "Use"),
     "operations.credential.split": ("SplitResult",),
     "operations.desk": ("Desk", "EmptyDesk"),
@@ -171,6 +175,7 @@ __all__ = [
     "EmptyDesk",
     "Envelope",
     "Exported",
+    "Extensions",
     "GatheredQuorum",
     "Group",
     "Health",
@@ -182,6 +187,7 @@ __all__ = [
     "OpeningResult",
     "Overrides",
     "PassedGate",
+    "Passkey",
     "PolicyAnswers",
     "Pool",
     "Preflight",
@@ -202,6 +208,7 @@ __all__ = [
     "Sources",
     "SplitResult",
     "Structure",
+    "TotpScheme",
     "Use",
     "Verdict",
     "Verification",

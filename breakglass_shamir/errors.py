@@ -17,6 +17,8 @@ This module does not print, log or translate anything.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from breakglass_shamir.shell import word
+
 
 class BreakglassError(Exception):
     """Root of the tree.
@@ -93,6 +95,16 @@ class InvalidInput(UsageError):
     id = "invalid-input"
 
 
+class LooksLikeShare(UsageError):
+    """A text that would be recorded or shown looks like a share; it is not repeated."""
+
+    id = "looks-like-share"
+    default_hint = (
+        "say it in other words; if a share was typed or scanned here, whoever saw this screen may have it: void its "
+        "sheet with breakglass void NAME SHEET --reason R, and rotate"
+    )
+
+
 class InvalidPolicy(UsageError):
     """A policy file does not describe a set that can be kept.
 
@@ -143,7 +155,9 @@ class GateClosed(RefusedError):
     id = "gate-closed"
 
     def __init__(self, gate: str, message: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint or f"an emergency may pass with --override {gate} --override-reason R")
+        super().__init__(
+            message, hint=hint or f"an emergency may pass with --override {word(gate)} --override-reason R"
+        )
         self.gate = gate
 
 
@@ -182,6 +196,12 @@ class HeldTooMuch(RefusedError):
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = tuple(reasons)
+
+
+class UnprovenSuccession(RefusedError):
+    """An epoch is said to have followed another, and nothing that counts here proves it."""
+
+    id = "unproven-succession"
 
 
 class UnknownSet(RefusedError):
@@ -306,6 +326,19 @@ class RecordMissing(IntegrityError):
     default_hint = "keep this ledger as it is, and the receipt or sheet: together they prove the removal"
 
 
+class FingerprintMismatch(IntegrityError):
+    """What people typed is not the fingerprint of this file and the key that signs it."""
+
+    id = "fingerprint-mismatch"
+
+
+class Forked(IntegrityError):
+    """Two histories were signed with one terminal key: a ledger was copied, and both copies went on."""
+
+    id = "forked"
+    default_hint = "keep both as they are, let neither go on, and find out who copied the home"
+
+
 class LedgerUnwritable(IntegrityError):
     """A record could not be made durable."""
 
@@ -370,6 +403,32 @@ class SinkFailure(TargetError):
         super().__init__(message, hint=hint)
         self.delivered = delivered
         self.retry_after_s = retry_after_s
+
+
+class WebError(TargetError):
+    """Another machine gave no answer that could be used, over TLS or HTTP.
+
+    Attributes:
+        status: of the HTTP answer; 0 where there was none.
+        retry_after_s: when it asked to be tried again; 0 where it did not say.
+    """
+
+    id = "web"
+    default_hint = "look at the address, the certificate authority, and what stands between the two machines"
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 0, retry_after_s: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class WheelhouseError(TargetError):
+    """There are no wheels for a kit, or they are not what is pinned."""
+
+    id = "wheelhouse"
+    default_hint = (
+        "make them with: make kit-wheels, in the source of this program; elsewhere they are named by --wheelhouse DIR"
+    )
 
 
 # --- due -------------------------------------------------------------------------------------------------

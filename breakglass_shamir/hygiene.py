@@ -3,9 +3,10 @@
 
 What it does:
 
-1. ``harden_process()``: no core dump, not dumpable (so no ptrace by the same user and no ``/proc/PID/mem``),
-   all memory locked where the limits permit, and a warning in words where not.
-2. :class:`Secret`: a buffer that is wiped on ``wipe()``, compares in constant time, and whose ``repr``,
+1. ``forbid_dumps()``: no core dump, not dumpable (so no ptrace by the same user and no ``/proc/PID/mem``). A process
+   that is started inherits the first and not the second: each of ours says so for itself.
+2. ``harden_process()``: that, and all memory locked where the limits permit, with a warning in words where not.
+3. :class:`Secret`: a buffer that is wiped on ``wipe()``, compares in constant time, and whose ``repr``,
    ``str``, ``format``, pickle and copy reveal nothing.
 
 What it does not do: CPython copies ``bytes`` freely and C libraries keep their own buffers, so wiping lowers
@@ -79,6 +80,12 @@ class Secret:
         raise TypeError("a Secret is never serialised")
 
 
+def forbid_dumps() -> bool:
+    """Leave no core file, and let nobody attach or read the memory but root; tell whether that holds."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return bool(ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
+
+
 def harden_process() -> list[str]:
     """Harden this process as far as the system permits: no core dump, not dumpable, memory locked.
 
@@ -88,11 +95,9 @@ def harden_process() -> list[str]:
         Warnings for people, one sentence each; empty when everything held.
     """
     warnings = []
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+    if not forbid_dumps():
         warnings.append("this process could not be made undumpable; other programs of this user may read its memory")
-    if not _lock_memory(libc) and _has_swap():
+    if not _lock_memory(ctypes.CDLL(None, use_errno=True)) and _has_swap():
         warnings.append(
             "memory could not be locked and this machine has swap: a secret may reach the disk; "
             "run as root, raise the memlock limit, or run swapoff -a"

@@ -3,21 +3,23 @@
 
 Rules:
 
-1. One sink never waits for another: each queue has a thread and a lock file of its own.
+1. One sink never waits for another: each queue has a thread and a lock file of its own, and is looked at again when
+   its own thread has ended, whatever the others do.
 2. Two programs never deliver one queue at once: whoever has its lock file goes on until nothing is left.
 3. After a failure the queue pauses: doubling from ``FIRST_PAUSE_S`` to ``LAST_PAUSE_S``, half of it by chance, or as
    long as the sink asked for. The pause is in the database and outlives this program.
 4. An event is marked only after the sink acknowledged it. What was sent and not marked is sent again. What a sink is
    not for leaves its queue, and is acknowledged by nobody.
+5. A round ends: each delivery has its sink's time limit, and a queue that is only slow goes on in the next round.
 """
 
 import fcntl
 import hashlib
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ from pathlib import Path
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import Deliverer
 from breakglass_shamir.alerts.sinks.registry import deliverer
+from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.policy import sinks
 from breakglass_shamir.errors import InvalidPolicy, SinkFailure
 from breakglass_shamir.ledger.outbox import Outbox, Queue, Waiting
@@ -40,6 +44,9 @@ LONGEST_PAUSE_S = 3600.0
 
 LOCK_WAIT_S = 30.0
 """How long to wait for another program that is at the same queue."""
+
+ROUND_S = 300.0
+"""How long one queue is at it in one round; what is left then waits for the next."""
 
 _LOCK_POLL_S = 0.1
 
@@ -63,8 +70,69 @@ class Delivered:
     problem: str
 
 
+Told = Callable[[Delivered], None]
+"""Whoever is told what became of a queue, in the queue's own thread."""
+
+
+class Rounds:
+    """The deliveries that go on now: one thread for each queue at most."""
+
+    def __init__(
+        self, path: Path, told: Told = lambda _: None, make: Callable[[sinks.AnySink], Deliverer] = deliverer
+    ) -> None:
+        """Begin with none.
+
+        Args:
+            path: the ledger's database.
+            told: is told of each queue that ends.
+            make: makes what delivers to a sink.
+        """
+        self._path = path
+        self._told = told
+        self._make = make
+        self._running: dict[tuple[str, str], threading.Thread] = {}
+        self._failed: list[Exception] = []
+
+    def start(self, *, due_only: bool) -> None:
+        """Begin with every queue in which something waits and nobody is at it; returns at once.
+
+        Args:
+            due_only: leave the queues alone whose pause is not over.
+
+        Raises:
+            LedgerUnwritable, LedgerBusy: the outbox cannot be read.
+        """
+        self._running = {key: thread for key, thread in self._running.items() if thread.is_alive()}
+        with Outbox(self._path) as outbox:
+            found = [queue for queue in outbox.queues() if queue.waiting and not (due_only and pausing(queue))]
+        for queue in found:
+            key = (queue.owner, queue.sink)
+            if key not in self._running:
+                thread = threading.Thread(target=self._run, args=(queue,), name=f"queue {key}", daemon=True)
+                self._running[key] = thread
+                thread.start()
+
+    def wait(self) -> None:
+        """Wait for the ends of those that have begun, each of which has one.
+
+        Raises:
+            LedgerUnwritable, LedgerBusy: the outbox could not be read or written, for one of them.
+        """
+        for thread in self._running.values():
+            thread.join(LOCK_WAIT_S + 3 * ROUND_S)
+        if self._failed:
+            raise self._failed[0]
+
+    def _run(self, queue: Queue) -> None:
+        try:
+            self._told(_drain(self._path, queue, self._make))
+        except Exception as error:
+            # Nobody looks at a thread: whoever waits is told.
+            self._failed.append(error)
+
+
 def flush(path: Path, *, due_only: bool, make: Callable[[sinks.AnySink], Deliverer] = deliverer) -> list[Delivered]:
-    """Deliver what waits.
+    """Deliver what waits, once round.
 
     Args:
         path: the ledger's database.
@@ -72,17 +140,16 @@ def flush(path: Path, *, due_only: bool, make: Callable[[sinks.AnySink], Deliver
         make: makes what delivers to a sink.
 
     Returns:
-        A line for each queue in which something waited.
+        A line for each queue in which something waited, by set and sink.
 
     Raises:
         LedgerUnwritable, LedgerBusy: the outbox cannot be read or written.
     """
-    with Outbox(path) as outbox:
-        queues = [queue for queue in outbox.queues() if queue.waiting and not (due_only and pausing(queue))]
-    if not queues:
-        return []
-    with ThreadPoolExecutor(len(queues)) as pool:
-        return list(pool.map(lambda queue: _drain(path, queue, make), queues))
+    done: list[Delivered] = []
+    rounds = Rounds(path, done.append, make)
+    rounds.start(due_only=due_only)
+    rounds.wait()
+    return sorted(done, key=lambda one: (one.owner, one.sink))
 
 
 def pausing(queue: Queue) -> bool:
@@ -107,8 +174,8 @@ def _drain(path: Path, queue: Queue, make: Callable[[sinks.AnySink], Deliverer])
     """Deliver one queue until nothing is left or its sink fails."""
     done: list[str] = []
     with Outbox(path) as outbox, _locked(path.parent, queue) as locked:
-        problem = "" if locked else "another program is delivering and does not finish"
-        while locked and not problem:
+        problem, limit = "" if locked else "another program is delivering and does not finish", Deadline(ROUND_S)
+        while locked and not problem and not limit.over:
             waiting = outbox.waiting(queue.owner, queue.sink, _batch(queue, make))
             if not waiting:
                 break
@@ -154,8 +221,8 @@ def _attempt(
 @contextmanager
 def _locked(home: Path, queue: Queue) -> Iterator[bool]:
     """Hold a queue's lock file; yields whether it could be had in time."""
-    name = hashlib.sha256(f"{queue.owner}\0{queue.sink}".encode()).hexdigest()[:16]
-    descriptor = os.open(home / f"outbox-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    name = names.queue_lock(hashlib.sha256(f"{queue.owner}\0{queue.sink}".encode()).hexdigest()[:16])
+    descriptor = os.open(names.inside(home, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     end = time.monotonic() + LOCK_WAIT_S
     try:
         while True:

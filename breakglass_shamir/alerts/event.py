@@ -47,7 +47,7 @@ class Event:
     """One event.
 
     Attributes:
-        id: the same in every delivery: log id, record number, and its place among the record's events.
+        id: the same in every delivery: log id, record number and digest, and its place among the record's events.
         set_name: the set it is about; empty where it is about the terminal.
         subject: one readable line.
         severity: how urgent it is.
@@ -82,7 +82,7 @@ class Event:
             named = json.loads(data)
             severity, action = Severity(named.pop("severity")), Action(named.pop("action"))
             return cls(severity=severity, action=action, **named)
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError("not a stored event") from error
 
     @property

@@ -16,10 +16,12 @@ from typing import Any
 from breakglass_shamir.alerts import ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Severity
-from breakglass_shamir.custody.life import holders
+from breakglass_shamir.custody.life import holders, standing
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
     ChangedOutside,
@@ -41,6 +43,7 @@ from breakglass_shamir.custody.records.openings import (
     Settled,
     UseEnded,
 )
+from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -53,6 +56,7 @@ from breakglass_shamir.custody.records.rotations import (
     RotationFound,
     SessionsAwaited,
     SessionsEnded,
+    TargetNamed,
     Waited,
 )
 from breakglass_shamir.custody.records.sheets import (
@@ -170,8 +174,14 @@ def _recovered(c: Context, body: Recovered | RecoveredCore) -> Iterator[Telling]
 
 
 def _proven(c: Context, body: Proven) -> Iterator[Telling]:
-    status = _CHECK_RESULT.get(body.result, 0)
-    yield _login(c, 1, f"the credential of epoch {c.number(body.epoch_id)} was tried: {body.result}", status)
+    status, number = _CHECK_RESULT.get(body.result, 0), c.number(body.epoch_id)
+    yield _login(c, 1, f"the credential of epoch {number} was tried: {body.result}", status)
+    incident = f"refused-{body.epoch_id}"
+    if body.result == "refused":
+        yield finding(f"the target refuses the credential of epoch {number}: rotated elsewhere?", incident=incident)
+    elif body.result == "accepted" and c.opening_id:
+        subject = f"the target takes the credential of epoch {number}"
+        yield finding(subject, incident=incident, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
 
 def _read_back(c: Context, body: ReadBack) -> Iterator[Telling]:
@@ -279,6 +289,44 @@ def _old_dead(c: Context, body: OldDead) -> Iterator[Telling]:
         "the rotation settles the risk to the old quorum", incident=f"quorum-{body.old_epoch_id}",
         severity=Severity.INFORMATIONAL, action=Action.RESOLVE,
     )  # fmt: skip
+    yield from _fork(c, body.old_epoch_id)
+
+
+def _succession(c: Context, body: Succession) -> Iterator[Telling]:
+    old, new = c.number(body.predecessor), c.number(body.successor)
+    who = f"the terminal of log {body.terminal}" if body.terminal else "this terminal"
+    by = f", by the word of {', '.join(body.attested_by)}" if body.attested_by else ""
+    subject = f"epoch {new} followed epoch {old}: {body.level}, as {who} saw{by}; its other records were not seen here"
+    yield _entity(c, 3, subject, Severity.MEDIUM if body.attested_by else Severity.LOW, body.successor)
+    yield _no_longer_refused(body.predecessor)
+    yield from _fork(c, body.predecessor)
+
+
+def _attested_dead(c: Context, body: AttestedDead) -> Iterator[Telling]:
+    subject = (
+        f"the credential of epoch {c.number(body.epoch_id)} is attested dead, not proven, by "
+        f"{', '.join(body.officers)} (the target: {body.asked}): {body.reason}"
+    )
+    yield finding(subject, incident=f"old-unproven-{c.record.seq}")
+    yield _no_longer_refused(body.epoch_id)
+
+
+def _no_longer_refused(epoch_id: str) -> Telling:
+    """Return the end of the finding that a target refuses a credential: it is known why."""
+    subject = "the refused credential is accounted for"
+    severity, incident = Severity.INFORMATIONAL, f"refused-{epoch_id}"
+    return finding(subject, incident=incident, severity=severity, action=Action.RESOLVE)
+
+
+def _fork(c: Context, epoch_id: str) -> Iterator[Telling]:
+    """Yield a finding where an epoch has more than one successor that is more than a claim."""
+    state = c.set_state
+    links = standing.links_from(state, epoch_id) if state else ()
+    if state is None or len({link.successor for link in links}) < 2:
+        return
+    names = " and ".join(dict.fromkeys(standing.named(state, link.successor) for link in links))
+    subject = f"A FORK: {names} both followed {standing.named(state, epoch_id)}"
+    yield finding(subject, incident=f"fork-{epoch_id}", severity=Severity.CRITICAL)
 
 
 def _closed(c: Context, body: Closed) -> Iterator[Telling]:
@@ -368,10 +416,10 @@ def _changed_outside(c: Context, body: ChangedOutside) -> Iterator[Telling]:
 
 def _watched(_c: Context, body: Watched) -> Iterator[Telling]:
     if body.problem:
-        yield finding(f"the watch cannot ask the target: {body.problem}", incident="watch")
+        yield finding(f"the watch does not see every login: {body.problem}", incident="watch")
         return
     yield _terminal(ocsf.OTHER, "the watch is alive", Severity.INFORMATIONAL, activity_name="Watch")
-    subject = "the watch can ask the target"
+    subject = "the watch sees every login"
     yield finding(subject, incident="watch", severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
 
@@ -385,6 +433,31 @@ def _escalated(_c: Context, body: Escalated) -> Iterator[Telling]:
 def _eased(_c: Context, body: Eased) -> Iterator[Telling]:
     subject = f"settled: {body.what}"
     yield finding(subject, incident=body.subject, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
+
+
+def _retired(c: Context, body: Retired | RetiredAttested) -> Iterator[Telling]:
+    how = f"attested by {', '.join(body.attested_by)}" if body.attested_by else "by its quorum"
+    subject = f"the set is out of service, its credential {body.credential}, {how}: {body.reason}"
+    yield _entity(c, 9, subject, Severity.MEDIUM)
+    if body.attested_by:
+        yield finding(subject, incident=f"end-unproven-{c.record.seq}", severity=Severity.MEDIUM)
+
+
+def _terminal_retired(_c: Context, body: TerminalRetired) -> Iterator[Telling]:
+    left = f"; passed: {', '.join(body.passed)}" if body.passed else ""
+    subject = f"the terminal is retired, its log has ended: {body.reason}{left}"
+    yield _terminal(4, subject, Severity.HIGH if body.passed else Severity.MEDIUM)
+
+
+def _exported(_c: Context, body: EnrolmentExported) -> Iterator[Telling]:
+    subject = f"what this terminal knows of {', '.join(body.sets)} was written for another one"
+    yield _terminal(ocsf.OTHER, subject, Severity.LOW, activity_name="Enrolment export")
+
+
+def _enrolled(c: Context, body: Enrolled) -> Iterator[Telling]:
+    subject = f"this terminal learned the set from the terminal {body.terminal}, its policy {body.policy}"
+    declined = f", without the sinks {', '.join(body.sinks_declined)}" if body.sinks_declined else ""
+    yield _entity(c, 6, f"{subject}{declined}", Severity.MEDIUM if declined else Severity.LOW)
 
 
 def _result(word: str) -> int:
@@ -439,12 +512,20 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     Watched: _watched,
     Escalated: _escalated,
     Eased: _eased,
+    Succession: _succession,
+    AttestedDead: _attested_dead,
+    Retired: _retired,
+    RetiredAttested: _retired,
+    TerminalRetired: _terminal_retired,
+    EnrolmentExported: _exported,
+    Enrolled: _enrolled,
 }
 """Record type to what it is told as."""
 
 SILENT: Mapping[type, str] = {
     Countersigned: "a step of a rotation that is told when it is done",
     Pinned: "it follows the record of what it pins",
+    TargetNamed: "a set whose target people name has no policy, and so nobody who is told",
     SessionsAwaited: "a step of a rotation that is told when it is done",
     Waited: "a step of a rotation that is told when it is done",
     Applying: "a step of a rotation that is told when it is done",

@@ -3,18 +3,21 @@
 
 Rules:
 
-1. The id of an event is its log, its record's number and its place: the same whenever it is made again.
-2. Translating never keeps a record from being made: what cannot be told well is told plainly.
+1. The id of an event is its log, its record's number and digest, and its place: the same whenever it is made again, and
+   another one in a copy of the log that went on separately.
+2. An incident that a record began under its number bears the record's mark, so that copies do not share it, and what
+   resolves it bears the same. What is a state of the set itself, such as a blind watch, copies share.
+3. Translating never keeps a record from being made: what cannot be told well is told plainly.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from breakglass_shamir.alerts import ocsf
+from breakglass_shamir.alerts import identity, ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Event, Severity
 from breakglass_shamir.alerts.tellings import tell
-from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.life.state import MARK_DIGITS, LedgerState
 from breakglass_shamir.ledger.entry import Entry
 
 MAX_MESSAGE_CHARACTERS = 500
@@ -58,8 +61,8 @@ def _event(context: Context, place: int, telling: Telling) -> Event:
     record = context.record
     subject = f"{record.set}: {telling.subject}" if record.set else telling.subject
     subject = subject.replace("\n", " ").replace("\t", " ")[:MAX_MESSAGE_CHARACTERS]
-    identifier = f"{record.log}-{record.seq}-{place}"
-    incident = "/".join(filter(None, (record.log, record.set, telling.incident or context.opening_id[:12])))
+    identifier = identity.write(record.log, record.seq, context.digest, place)
+    incident = "/".join(filter(None, (record.log, record.set, _subject(context, telling) or context.opening_id[:12])))
     document = ocsf.base(
         telling.class_uid, telling.activity_id, time_ms=context.time_ms, severity=telling.severity, message=subject,
         metadata=_metadata(context, identifier),
@@ -72,6 +75,15 @@ def _event(context: Context, place: int, telling: Telling) -> Event:
         document["actor"] = ocsf.actor(context.officer)
     document["unmapped"] = {"breakglass": _own(context)}
     return Event(identifier, record.set, subject, telling.severity, telling.action, incident, context.time_ms, document)
+
+
+def _subject(context: Context, telling: Telling) -> str:
+    """Return what a telling belongs to within its set, with the mark of the record that began it."""
+    subject, known = telling.incident, context.set_state
+    mark = known.marks.get(subject, "") if known else ""
+    if not mark and subject.endswith(f"-{context.record.seq}"):
+        mark = context.digest[:MARK_DIGITS]
+    return f"{subject}-{mark}" if mark else subject
 
 
 def _metadata(context: Context, identifier: str) -> dict[str, Any]:

@@ -22,9 +22,12 @@ def alerts() -> None:
 def list_(terminal: Terminal) -> None:
     """Show what waits for which sink, since when, and why."""
     from breakglass_shamir.custody.life.due import in_words
+    from breakglass_shamir.ledger import guarded
     from breakglass_shamir.operations.monitoring import alerting
+    from breakglass_shamir.operations.recorder import warn_of_others
 
     found = alerting.queues(terminal.home)
+    warn_of_others(terminal, guarded.look(terminal.home))
     if not found:
         terminal.result(found, ["no alert was ever for a sink: name one in a policy, under [[alerts.sinks]]"])
         return
@@ -44,11 +47,14 @@ def list_(terminal: Terminal) -> None:
 @pass_terminal
 def flush(terminal: Terminal, due: bool, follow: bool) -> int:
     """Deliver what waits, now. Exit code 7 when something still waits afterwards."""
+    from breakglass_shamir.ledger import guarded
     from breakglass_shamir.operations.monitoring import alerting
+    from breakglass_shamir.operations.recorder import warn_of_others
 
     if follow:
         alerting.follow(terminal.home, sys.stdin.fileno())
         return 0
+    warn_of_others(terminal, guarded.look(terminal.home))
     found = alerting.flush(terminal.home, due_only=due)
     lines = [
         f"{one.sink} of {one.owner}: {len(one.events)} delivered, {one.waiting} waiting"

@@ -9,6 +9,7 @@ from breakglass_shamir.cli.audit_report import report
 from breakglass_shamir.cli.audit_verify import receipt, verify
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
+from breakglass_shamir.shell import operand
 
 
 @click.group()
@@ -57,7 +58,8 @@ def export(terminal: Terminal, identifier: str, out: Path) -> None:
     with recorder(terminal) as opened:
         found = operation.export(opened.ledger, identifier, out)
     lines = [
-        f"{found.records} records, {len(found.files)} files in {out}; check them with: sh {out}/verify.sh",
+        f"{found.records} records, {len(found.files)} files in {out}; "
+        f"check them with: sh {operand(out / operation.SCRIPT)}",
         f"sha256 of SHA256SUMS: {found.sums_sha256}",
     ]
     terminal.result(found, lines)
@@ -67,14 +69,15 @@ def export(terminal: Terminal, identifier: str, out: Path) -> None:
 @click.argument("file", type=PATH)
 @pass_terminal
 def import_(terminal: Terminal, file: Path) -> None:
-    """Record an opening that recover.py made: FILE, with FILE.sig beside it."""
+    """Record an opening that recover.py made, FILE with FILE.sig beside it, or recover.html, FILE alone."""
     from breakglass_shamir.operations.audit import recovery_import as operation
 
     with recorder(terminal) as opened:
         found = operation.import_recovery(opened, file)
+    where = " in a browser" if found.in_browser else ""
     lines = [
         f"recovery {found.sha256[:12]} of {found.set_name}, epoch {found.epoch}: recorded",
-        f"  made {found.time} by {', '.join(found.officers)}, ticket {found.ticket}: {found.reason}",
+        f"  made {found.time}{where} by {', '.join(found.officers)}, ticket {found.ticket}: {found.reason}",
         f"owed: {found.debt}" if found.debt else f"epoch {found.epoch} is {found.status}: no rotation is owed for it",
     ]
     terminal.result(found, lines)

@@ -30,9 +30,12 @@ def report(
     Epochs, sheets and what is owed are always whole; --since leaves out what was over before. A log that does not
     hold gives a page that says so, and exit code 5.
     """
+    from breakglass_shamir.ledger import guarded
     from breakglass_shamir.operations.audit import report as operation
     from breakglass_shamir.operations.monitoring import alerting
+    from breakglass_shamir.operations.recorder import warn_of_others
 
+    warn_of_others(terminal, guarded.look(terminal.home))
     if sheets:
         harden(terminal)
     wanted = operation.Wanted(set_name, since, True if full else None, receipts, sheets)

@@ -12,7 +12,8 @@ from breakglass_shamir.custody.policy.duration import in_words
 
 if TYPE_CHECKING:
     from breakglass_shamir.ledger.verify import Report
-    from breakglass_shamir.operations.audit.verification import Verified, Witness
+    from breakglass_shamir.operations.audit.verification import Verified
+    from breakglass_shamir.operations.audit.witnesses import Witness
 
 
 PASSED = 5
@@ -27,11 +28,16 @@ WORTH_A_LINE_S = 3600
 @click.option("--sample", is_flag=True, help="A sample of them, however short it is.")
 @click.option("--receipt", "receipts", type=PATH, multiple=True, help="A receipt, or a picture or scan of its code.")
 @click.option("--sheet", "sheets", type=PATH, multiple=True, help="Scans of sheets; they remember the log, too.")
+@click.option(
+    "--against", type=PATH, multiple=True,
+    help="A copy of the ledger (its home or file), an export, a receipt, a checkpoint, or a file of alerts.",
+)  # fmt: skip
 @pass_terminal
 def verify(
-    terminal: Terminal, /, full: bool, sample: bool, receipts: tuple[Path, ...], sheets: tuple[Path, ...]
-) -> int:
-    """Verify the log, and hold receipts and sheets against it; names the first thing that does not hold.
+    terminal: Terminal, /, full: bool, sample: bool, receipts: tuple[Path, ...], sheets: tuple[Path, ...],
+    against: tuple[Path, ...],
+) -> int:  # fmt: skip
+    """Verify the log, and hold receipts, sheets and copies of it against it; names the first thing that does not hold.
 
     A log of up to 1000 records is verified in full, a longer one by sample unless --full is given. The result
     says which. Exit code 5, too, where the log holds and shows a gate that was passed without an override.
@@ -45,7 +51,7 @@ def verify(
     with recorder(terminal) as opened, terminal.progress("verifying") as progress:
         found = operation.verify(
             opened.ledger, full=full or (False if sample else None), receipt_files=receipts, sheet_scans=sheets,
-            progress=progress,
+            against=against, progress=progress,
         )  # fmt: skip
     terminal.result(_document(found), _lines(found))
     return PASSED if found.report.passed_gates else 0
@@ -74,10 +80,12 @@ def _document(found: "Verified") -> dict[str, Any]:
     return {
         "records": report.records,
         "root": report.root,
+        "ended": report.state.ended.time if report.state.ended else None,
         "checked": report.checked,
         "passed_gates": report.passed_gates,
         "clock_steps_back": report.clock_steps_back,
         "clock_steps_forward": report.clock_steps_forward,
+        "runs_back": report.runs_back,
         "longest_silence": report.longest_silence,
         "broken_promises": report.broken_promises,
         "silent_now": found.silent_now,
@@ -95,6 +103,9 @@ def _lines(found: "Verified") -> list[str]:
     lines += [chain.in_words() for chain in found.chains]
     lines += [f"the clock was set back before record {seq}" for seq in report.clock_steps_back]
     lines += [f"the clock was set forward before record {seq}" for seq in report.clock_steps_forward]
+    if report.state.ended:
+        lines.append(f"the terminal was retired {report.state.ended.time}: this log has ended")
+    lines += [f"record {seq} goes on with an earlier run of a machine" for seq in report.runs_back]
     return lines + _silences(found)
 
 
@@ -113,12 +124,21 @@ def _quorums(report: "Report") -> str:
     return f"{count} signature{'' if count == 1 else 's'} by a quorum"
 
 
+_NAMES = {"ledger": "copy of this ledger", "alerts": "file of alerts"}
+"""What people call a witness, where that is not its kind."""
+
+
 def _witness(one: "Witness") -> str:
+    kind = _NAMES.get(one.kind, one.kind)
     if one.verdict == "unwitnessed":
-        return f"{one.source}: a {one.kind} of another log ({one.log_id.hex()}); it says nothing of this one"
+        return f"{one.source}: a {kind} of another log ({one.log_id.hex()}); it says nothing of this one"
+    if one.verdict == "unknown":
+        return (
+            f"{one.source}: proofs unknown: the envelope carries what this release does not know; ask a later release"
+        )
     if one.size <= 1:
-        return f"{one.source}: a {one.kind} that saw the first record, as it is here"
-    return f"{one.source}: a {one.kind} that saw {one.size} records, all of them as they are here"
+        return f"{one.source}: a {kind} that saw the first record, as it is here"
+    return f"{one.source}: a {kind} that saw {one.size} records, all of them as they are here"
 
 
 def _silences(found: "Verified") -> list[str]:

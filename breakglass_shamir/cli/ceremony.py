@@ -58,7 +58,7 @@ def protocol(
     from breakglass_shamir.custody.policy import source as policies
     from breakglass_shamir.operations.printing import protocol as protocols
 
-    policy = policies.parse(read_text(Path(subject))) if act == "split" else None
+    policy = policies.parse_new(read_text(Path(subject))) if act == "split" else None
     start = protocols.start_of(at) if at else None
     with recorder(terminal, "" if policy else subject) as opened:
         if policy is None:

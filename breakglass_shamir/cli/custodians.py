@@ -10,6 +10,7 @@ from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.screen.values import SECONDS
 from breakglass_shamir.cli.session import PATH, check_watched, harden, pass_terminal, reading_options, recorder
 from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.shell import breakglass
 
 
 @click.command()
@@ -84,7 +85,7 @@ def reassign(terminal: Terminal, name: str, sheet: str, custodian: str, reason: 
         terminal.warn(line)
     lines = [
         f"reassigned: sheet {seat} of {name} is with {found.after}, before with {found.before or 'nobody known'}",
-        f"next: breakglass ack {name} {sheet}, once it is there",
+        f"next: {breakglass('ack', name, sheet)}, once it is there",
         *found.due,
     ]
     terminal.result({"set": name, **dataclasses.asdict(found)}, lines)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from breakglass_shamir.cli.screen import streams
 from breakglass_shamir.cli.screen.cleaning import clean
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal
@@ -36,11 +37,11 @@ def demo(terminal: Terminal, keep: Path | None) -> None:
     def narrate(sentence: str) -> None:
         said.append(sentence)
         if not terminal.as_json:
-            click.echo("\n" + textwrap.fill(clean(sentence), 96))
+            streams.echo("\n" + textwrap.fill(clean(sentence), 96))
 
     def detail(line: str) -> None:
         if not terminal.as_json:
-            click.echo(f"    {clean(line)}")
+            streams.echo(f"    {clean(line)}")
 
     try:
         Demo(folder, narrate, detail).run()

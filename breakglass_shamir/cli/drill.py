@@ -11,7 +11,16 @@ from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printin
 from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.screen.values import SECONDS
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
+from breakglass_shamir.cli.session import (
+    PATH,
+    harden,
+    named_target,
+    pass_terminal,
+    reading_options,
+    recorder,
+    sheets_from,
+    target_options,
+)
 
 if TYPE_CHECKING:
     from breakglass_shamir.custody.life.gates import Request
@@ -120,6 +129,7 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
 @printing_options
 @protocol_option
 @receipts_option
+@target_options
 @click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
 @pass_terminal
 def access(terminal: Terminal, /, name: str, **options: Any) -> None:
@@ -144,7 +154,8 @@ def access(terminal: Terminal, /, name: str, **options: Any) -> None:
             protocols.kept(opened, "access", options["protocol"], options["paper"]),
             giving_receipts(terminal, opened, options["receipts_to"]),
         ):
-            found = operation.access(opened, request, sources, printing, scanner, signers=signers)
+            named = named_target(options)
+            found = operation.access(opened, request, sources, printing, scanner, signers=signers, named=named)
     terminal.result(found, _lines(found))
 
 

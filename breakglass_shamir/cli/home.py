@@ -15,8 +15,11 @@ def init(terminal: Terminal, name: str | None) -> None:
     import socket
 
     from breakglass_shamir.crypto.sshsig import fingerprint
-    from breakglass_shamir.ledger import home
+    from breakglass_shamir.ledger import guarded, home
+    from breakglass_shamir.operations import recorder
 
+    recorder.require_guarded(guarded.look(terminal.home))
+    recorder.warn_of_memory(terminal, terminal.home)
     with home.create(terminal.home, name or socket.gethostname()) as ledger:
         key = fingerprint(ledger.public_key)
         document = {"home": terminal.home, "log_id": ledger.log_id, "terminal_key": key}

@@ -12,8 +12,26 @@ import click
 from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import give_receipts, giving_receipts, receipts_option
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
-from breakglass_shamir.cli.session import PATH, harden, pass_terminal, reading_options, recorder, sheets_from
-from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput, LedgerBusy, LedgerUnwritable, NoHome
+from breakglass_shamir.cli.session import (
+    PATH,
+    harden,
+    named_target,
+    pass_terminal,
+    reading_options,
+    recorder,
+    sheets_from,
+    target_options,
+)
+from breakglass_shamir.errors import (
+    BreakglassError,
+    IllegalState,
+    IntegrityError,
+    InvalidInput,
+    LedgerBusy,
+    LedgerUnwritable,
+    NoHome,
+)
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
     from breakglass_shamir.custody.life.gates import Request
@@ -62,6 +80,7 @@ class TakesCommand(click.Command):
     "--receipt", "brought", type=PATH, multiple=True, help="A receipt that vouches for the set; or its picture."
 )
 @receipts_option
+@target_options
 @click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
 @printing_options
 @protocol_option
@@ -98,8 +117,11 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
         printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
         sources = replace(sources, receipts=options["brought"])
         stack.enter_context(protocols.kept(opened, "recombine", options["protocol"], options["paper"]))
-        with giving_receipts(terminal, opened, options["receipts_to"]) as files:
-            found = operation.recombine(opened, request, overrides, sources, use, printing, scanner, signers=signers)
+        with giving_receipts(terminal, opened, options["receipts_to"], emergency=True) as files:
+            found = operation.recombine(
+                opened, request, overrides, sources, use, printing, scanner, signers=signers,
+                named=named_target(options),
+            )  # fmt: skip
     terminal.result(replace(found, receipts=tuple(files)), _lines(found))
 
 
@@ -150,8 +172,8 @@ def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
     Where it can be neither opened nor begun, one begins where ``--record-to`` says.
     """
     try:
-        _open_or_begin(terminal)
-    except (IntegrityError, InvalidInput) as error:
+        open_or_begin(terminal)
+    except (IntegrityError, InvalidInput, IllegalState) as error:
         if record_to is None:
             raise
         _begin_instead(terminal, record_to, error)
@@ -159,11 +181,18 @@ def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
     return recorder(terminal, name, record_to=record_to)
 
 
-def _open_or_begin(terminal: Terminal) -> None:
+def open_or_begin(terminal: Terminal) -> None:
+    """Begin a ledger where this machine has none.
+
+    Raises:
+        IllegalState: this terminal is retired.
+    """
+    from breakglass_shamir.custody.life import lifecycle
     from breakglass_shamir.ledger import home
 
     try:
-        home.open_home(terminal.home).close()
+        with home.open_home(terminal.home) as found:
+            lifecycle.refuse_ended(found.state)
     except NoHome:
         home.create(terminal.home, _machine()).close()
         terminal.warn(f"this machine had no ledger; a new one begins in {terminal.home}")
@@ -172,7 +201,6 @@ def _open_or_begin(terminal: Terminal) -> None:
 def _begin_instead(terminal: Terminal, record_to: Path, problem: BreakglassError) -> None:
     """Take the ledger in another folder, or begin one there that says why; the sheets alone suffice for it."""
     from breakglass_shamir.ledger import home
-    from breakglass_shamir.operations.recorder import warn_of_memory
 
     try:
         home.open_home(record_to).close()
@@ -183,9 +211,8 @@ def _begin_instead(terminal: Terminal, record_to: Path, problem: BreakglassError
         begins = "a new one"
     terminal.warn(
         f"the ledger in {terminal.home} cannot be used ({problem}); {begins} in {record_to} is used: keep the old one "
-        f"for the auditor, and from now on use: breakglass --home {record_to} ..."
+        f"for the auditor, and from now on use: {breakglass('...', home=record_to)}"
     )
-    warn_of_memory(terminal, record_to)
     terminal.home = record_to
 
 
@@ -248,7 +275,7 @@ def _mode(terminal: Terminal, options: dict[str, Any]) -> str:
     if chosen == ["show"]:
         from breakglass_shamir.cli.screen import reveal
 
-        reveal.require()
+        reveal.require("expected a terminal for --show, got none", hint="use --exec or --no-reveal")
     return chosen[0]
 
 
@@ -266,6 +293,6 @@ def _use(terminal: Terminal, command: tuple[str, ...], options: dict[str, Any]) 
 def _lines(found: "OpeningResult") -> list[str]:
     return [
         f"opening {found.opening[:12]} of {found.set_name}: {found.outcome}",
-        f"rotated: epoch {found.epoch} is in force, every earlier sheet is void",
+        f"rotated: {found.in_force}",
         *(f"owed: {debt}" for debt in found.debts),
     ]

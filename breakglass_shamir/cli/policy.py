@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from breakglass_shamir.cli.opening import open_or_begin
 from breakglass_shamir.cli.printing import printing_of, printing_options
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_text, recorder, sheets_from
@@ -69,7 +70,7 @@ def adopt(
     terminal: Terminal, /, file: Path, scans: tuple[Path, ...], typed: str | None, reason: str,
     officers: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
-    """Put FILE in force for the set it names.
+    """Put FILE in force for the set it names; before its sheets come, too, on a terminal that does not know it.
 
     What weakens the set takes its quorum: scan the sheets, and say where those of the next epoch go.
     """
@@ -77,6 +78,7 @@ def adopt(
     from breakglass_shamir.paper.reading.scan import Scanner
 
     source = read_text(file)
+    open_or_begin(terminal)
     if not (scans or typed):
         with recorder(terminal) as opened:
             terminal.result(found := operation.adopt(opened, source), _adopted(found))

@@ -27,15 +27,19 @@ COMMANDS = {
     "cancel": "opening",
     "rotate": "rotation",
     "settle": "rotation",
+    "lineage": "lineage",
     "drill": "drill",
     "protocol": "ceremony",
     "destroyed": "ceremony",
     "note": "ceremony",
+    "enrol": "enrol",
+    "retire": "retire",
     "status": "status",
     "heartbeat": "heartbeat",
     "watch": "watch",
     "alerts": "alerts",
     "audit": "audit",
+    "kit": "kit",
     "demo": "demo",
 }
 """Command name to the module it lives in; the function has the command's name."""
@@ -77,6 +81,9 @@ def breakglass(ctx: click.Context, home: Path | None, as_json: bool, no_color: b
 def main() -> None:
     """Run the program and exit with one of its documented codes."""
     from breakglass_shamir.cli.screen import failure, streams
+    from breakglass_shamir.hygiene import forbid_dumps
 
     streams.occupy_closed()
+    forbid_dumps()
+    streams.escape_unknown()
     sys.exit(streams.finish(failure.guarded(breakglass)))

@@ -10,6 +10,7 @@ import click
 
 from breakglass_shamir.cli.screen.values import PATH
 from breakglass_shamir.errors import BreakglassError
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
     from breakglass_shamir.cli.screen.terminal import Terminal
@@ -24,13 +25,32 @@ def receipts_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def giving_receipts(terminal: "Terminal", opened: "Recorder", folder: Path | None) -> Iterator[list[Path]]:
-    """Give receipts at the end of a command that opened something, however it ends; fills the list with the files."""
+def giving_receipts(
+    terminal: "Terminal", opened: "Recorder", folder: Path | None, *, emergency: bool = False
+) -> Iterator[list[Path]]:
+    """Give receipts at the end of a command that opened something, however it ends; fills the list with the files.
+
+    Raises:
+        PaperError: the folder that people name takes none, and this is no emergency; nothing was opened.
+    """
+    if folder is not None:
+        _check(terminal, folder, emergency=emergency)
     files: list[Path] = []
     try:
         yield files
     finally:
         files.extend(give_receipts(terminal, opened, folder))
+
+
+def _check(terminal: "Terminal", folder: Path, *, emergency: bool) -> None:
+    from breakglass_shamir.operations.printing import outlet
+
+    try:
+        outlet.check_folder(folder, "--receipts")
+    except BreakglassError as error:
+        if not emergency:
+            raise
+        terminal.warn(f"no receipt can be written: {error}; the opening goes on")
 
 
 def give_receipts(terminal: "Terminal", opened: "Recorder", folder: Path | None) -> tuple[Path, ...]:
@@ -40,7 +60,7 @@ def give_receipts(terminal: "Terminal", opened: "Recorder", folder: Path | None)
     try:
         given = receipts.give(opened, folder)
     except BreakglassError as error:
-        again = f"breakglass audit receipt {opened.opening[:12]} --out FILE"
+        again = breakglass("audit receipt", opened.opening[:12], options="--out FILE")
         terminal.warn(f"no receipt was written: {error}; make one with: {again}")
         return ()
     if given is None:

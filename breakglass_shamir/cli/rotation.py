@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,11 @@ from breakglass_shamir.cli.session import (
     reading_options,
     recorder,
     sheets_from,
+    target_options,
 )
+
+if TYPE_CHECKING:
+    from breakglass_shamir.operations.reading.sources import Sources
 
 
 @click.command()
@@ -32,13 +36,15 @@ from breakglass_shamir.cli.session import (
 @receipts_option
 @click.option("--new-credential-from", "brought", metavar="FILE|-", help="The new secret, where none can be made.")
 @click.option("--raw", is_flag=True, help="A newline at its end belongs to it.")
+@target_options
 @printing_options
 @protocol_option
 @pass_terminal
 def rotate(
     terminal: Terminal, /, name: str, scans: tuple[Path, ...], typed: str | None, reason: str,
     watched: Path | None, camera: int | Path | None, officers: tuple[str, ...], attest: bool,
-    brought: str | None, raw: bool, receipts_to: Path | None, protocol: Path | None, **options: Any,
+    brought: str | None, raw: bool, receipts_to: Path | None, protocol: Path | None, target: str, account: str,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
@@ -49,6 +55,7 @@ def rotate(
     """
     from breakglass_shamir.operations.credential import rotate as operation
     from breakglass_shamir.operations.printing import protocol as protocols
+    from breakglass_shamir.operations.targets import Named
     from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
@@ -64,10 +71,11 @@ def rotate(
         scanner.start()
         with giving_receipts(terminal, opened, receipts_to) as files:
             found = operation.rotate(
-                opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest, brought=new
-            )
+                opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest, brought=new,
+                named=Named(target, account),
+            )  # fmt: skip
     lines = [
-        f"rotated: epoch {found.epoch} of {name} is in force, every earlier sheet is void",
+        f"rotated: {found.in_force}",
         *(f"owed: {debt}" for debt in found.debts),
     ]
     terminal.result(replace(found, receipts=tuple(files)), lines)
@@ -78,11 +86,56 @@ def rotate(
 @click.argument("debt")
 @click.option("--officer", "officers", multiple=True, required=True, help="Who looked at it; once for each.")
 @click.option("--reason", required=True, help="What was found.")
+@click.option("--attest-old-dead", "attest", is_flag=True, help="Vouch that an older epoch's credential is dead.")
+@click.option("--scan", "scans", type=PATH, multiple=True, help="With it: scans of the old sheets, to ask the target.")
+@click.option("--typed", metavar="FILE|-", help="With it: typed lines and codes of the old sheets.")
+@reading_options
 @pass_terminal
-def settle(terminal: Terminal, name: str, debt: str, officers: tuple[str, ...], reason: str) -> None:
-    """Settle the DEBT of an overridden check; a rotation debt is settled by rotating only."""
+def settle(
+    terminal: Terminal, /, name: str, debt: str, officers: tuple[str, ...], reason: str, attest: bool,
+    scans: tuple[Path, ...], typed: str | None, watched: Path | None, camera: int | Path | None,
+) -> None:  # fmt: skip
+    """Settle the DEBT of an overridden check, or on people's word the rotation of an epoch that is not in force.
+
+    A rotation is settled by rotating, or by a proof from another terminal. Where neither can be had,
+    --attest-old-dead takes the word of those who may settle, two people at least, unless the target accepts the
+    old credential. That stays a debt. With the old sheets the target is asked.
+    """
     from breakglass_shamir.operations.credential import rotate as operation
 
+    brings = bool(scans or typed or watched is not None or camera is not None)
+    if brings and not attest:
+        raise click.UsageError("expected --attest-old-dead with the old sheets")
+    if attest:
+        _attest(terminal, name, debt, officers, reason, _sheets(terminal, scans, typed, watched, camera, brings=brings))
+        return
     with recorder(terminal, name) as opened:
         operation.settle(opened, debt, reason, officers)
     terminal.result({"set": name, "debt": debt}, [f"settled: {debt} of {name}"])
+
+
+def _sheets(
+    terminal: Terminal, scans: tuple[Path, ...], typed: str | None, watched: Path | None, camera: int | Path | None,
+    *, brings: bool,
+) -> "Sources | None":  # fmt: skip
+    if not brings:
+        return None
+    harden(terminal)
+    return sheets_from(terminal, scans, typed, watched=watched, camera=camera)
+
+
+def _attest(
+    terminal: Terminal, name: str, debt: str, officers: tuple[str, ...], reason: str, sources: "Sources | None"
+) -> None:  # fmt: skip
+    from breakglass_shamir.operations.lineage import attest as operation
+    from breakglass_shamir.paper.reading.scan import Scanner
+
+    with recorder(terminal, name) as opened, Scanner() as scanner:
+        if sources is not None:
+            scanner.start()
+        found = operation.attest(opened, debt, officers, reason, sources, scanner)
+    lines = [
+        f"settled: {debt} of {name}, attested by {', '.join(officers)}, not proven; the target's answer: {found.asked}",
+        *(f"owed: {one}" for one in found.owed),
+    ]
+    terminal.result(found, lines)

@@ -11,17 +11,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from breakglass_shamir.alerts.outbox import BESIDE
-from breakglass_shamir.cli.screen import values
+from breakglass_shamir.bounded import reading
+from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.cli.screen import streams, values
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.reading.files import is_other_encoding, read_file, utf8_text
+from breakglass_shamir.operations.recorder import Recorder, warn_of_others
 
 if TYPE_CHECKING:
+    from breakglass_shamir.crypto.totp import TotpScheme
     from breakglass_shamir.operations.reading.sources import Sources
+    from breakglass_shamir.operations.targets import Named
 
 Command = Callable[..., Any]
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What some editors put in front of a text."""
 
 MAX_INPUT_BYTES = 64 * 1024
 """Largest credential or policy that is read; the credential's own limit is far below."""
@@ -35,10 +43,11 @@ pass_terminal = click.make_pass_decorator(Terminal)
 
 @contextmanager
 def recorder(terminal: Terminal, set_name: str = "", *, record_to: Path | None = None) -> Iterator[Recorder]:
-    """Open the ledger for a command; closes whichever ledger is in use at the end."""
+    """Open the ledger for a command, warning of whoever else could change it; closes whichever is in use at the end."""
     opened = Recorder(home.open_home(terminal.home, BESIDE), terminal, record_to=record_to)
     opened.set_name = set_name
     try:
+        warn_of_others(terminal, opened.guard())
         yield opened
     finally:
         opened.close()
@@ -58,39 +67,39 @@ def read_secret(source: str, *, raw: bool) -> Secret:
     """
     from breakglass_shamir.operations.credential.split import clean_secret
 
-    return clean_secret(_read(source), raw=raw)
+    return clean_secret(_read_unseen(source, raw=raw), raw=raw)
 
 
-def read_seed(source: str) -> Secret:
-    """Read the seed of a second factor, as an ``otpauth://`` URI or in base32.
+def read_seed(source: str) -> "tuple[Secret, TotpScheme]":
+    """Read the seed of a second factor and how codes are made from it, as an ``otpauth://`` URI or in base32.
 
     Raises:
         InvalidInput: not readable, or neither of the two.
     """
     from breakglass_shamir.crypto import totp
 
-    return totp.seed_from_text(_read(source).decode("utf-8", errors="replace").strip())
+    return totp.seed_from_text(utf8_text(_read_unseen(source), Path(source)).removeprefix(BYTE_ORDER_MARK).strip())
 
 
 def read_text(path: Path) -> str:
     """Read a policy file.
 
     Raises:
-        InvalidInput: not readable, too large, or not UTF-8.
+        InvalidInput: not readable, no file, too large, or not UTF-8.
     """
-    try:
-        return _read(str(path)).decode()
-    except UnicodeDecodeError:
-        raise InvalidInput(f"expected UTF-8 text in {path}") from None
+    return utf8_text(read_file(path, MAX_INPUT_BYTES), path)
 
 
 def read_lines(source: str) -> tuple[str, ...]:
-    """Read typed share texts, a line each.
+    """Read typed share texts, a line each; one with bytes that are no text is answered as no line of ours.
 
     Raises:
-        InvalidInput: not readable, or too large.
+        InvalidInput: not readable, too large, or text of another encoding altogether.
     """
-    return tuple(_read(source).decode("utf-8", errors="replace").splitlines())
+    data = _read_unseen(source)
+    if is_other_encoding(data):
+        raise InvalidInput(f"expected UTF-8 text in {source}, got another encoding", hint="save it as UTF-8")
+    return tuple(data.decode("utf-8", errors="replace").removeprefix(BYTE_ORDER_MARK).splitlines())
 
 
 def reading_options(command: Command) -> Command:
@@ -100,6 +109,22 @@ def reading_options(command: Command) -> Command:
         "--camera", type=values.CAMERA, metavar="N", help="Camera to hold sheets up to, from 0; or a recording."
     )
     return watched(camera(command))
+
+
+def target_options(command: Command) -> Command:
+    """Add ``--target`` and ``--account``."""
+    target = click.option(
+        "--target", default="", metavar="URI", help="Where the credential goes, for a set without a policy here."
+    )
+    account = click.option("--account", default="", help="The account there. Default: the one on the sheets.")
+    return target(account(command))
+
+
+def named_target(options: dict[str, Any]) -> "Named":
+    """Return the target that the options name; an empty one where they name none."""
+    from breakglass_shamir.operations.targets import Named
+
+    return Named(options["target"], options["account"])
 
 
 def sheets_from(
@@ -139,15 +164,27 @@ def check_watched(folder: Path | None) -> None:
         raise InvalidInput(f"expected a folder at {folder} for --watch", hint="make it, then point the scanner at it")
 
 
-def _read(source: str) -> bytes:
+def _read_unseen(source: str, *, raw: bool = False) -> bytes:
+    """Read what is secret; a terminal shows nothing of it, and the Enter before its end counts only where all does."""
+    if source != "-" or not streams.is_terminal(sys.stdin):
+        return _read(source)
+    from breakglass_shamir.cli.screen import quiet
+
+    streams.echo(quiet.HOW_TO_END, err=True)
+    typed = _read(source, at_terminal=quiet.read_to_end)
+    return typed if raw else typed.removesuffix(b"\n")
+
+
+def _read(source: str, at_terminal: Callable[[int], bytes] | None = None) -> bytes:
     try:
         if source == "-" and sys.stdin is None:
             raise InvalidInput("expected standard input, got none: it is closed")
-        if source == "-":
+        if at_terminal:
+            data = at_terminal(MAX_INPUT_BYTES + 1)
+        elif source == "-":
             data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
         else:
-            with Path(source).open("rb") as file:
-                data = file.read(MAX_INPUT_BYTES + 1)
+            data = reading.read(Path(source), MAX_INPUT_BYTES + 1, Deadline(reading.PIPE_WAIT_S))
     except OSError as error:
         raise InvalidInput(f"{source} could not be read: {error.strerror}") from None
     if len(data) > MAX_INPUT_BYTES:

@@ -8,6 +8,7 @@ import click
 
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
+from breakglass_shamir.shell import breakglass, operand, word
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.opening.signing import Declaration
@@ -45,6 +46,10 @@ def _lines(found: "Declaration") -> list[str]:
         f"signatures: {found.counted} of {found.needed} officers",
     ]
     if found.file is not None:
-        lines.append(f"sign it elsewhere with: ssh-keygen -Y sign -f KEYFILE -n {found.namespace} {found.file.name}")
-        lines.append(f"then here: breakglass sign {found.set_name} --signature {found.file.name}.sig")
+        lines.append(
+            f"sign it elsewhere with: ssh-keygen -Y sign -f KEYFILE -n {word(found.namespace)} "
+            f"{operand(found.file.name)}"
+        )
+        back = f"--signature {word(found.file.name + '.sig')}"
+        lines.append(f"then here: {breakglass('sign', found.set_name, options=back)}")
     return lines

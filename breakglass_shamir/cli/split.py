@@ -11,11 +11,12 @@ from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, read_secret, read_seed, read_text, recorder
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
     from breakglass_shamir.operations.credential.split import SplitResult
 
-KINDS = ("password", "key-pair", "token", "opaque", "file")
+KINDS = ("password", "key-pair", "token", "opaque", "file", "list")
 """What a credential can be."""
 
 
@@ -40,6 +41,7 @@ def split(
     of its own, and no file is written. The epoch stays issued until every printed sheet was scanned: with
     --readback, or later with confirm.
     """
+    from breakglass_shamir.crypto.totp import COMMON
     from breakglass_shamir.custody.policy import source as policies
     from breakglass_shamir.operations.credential import split as operation
     from breakglass_shamir.operations.printing import protocol as protocols
@@ -54,14 +56,16 @@ def split(
     if sources.count("-") > 1:
         raise InvalidInput("expected standard input for one of them only")
     secret, current = _secrets(terminal, credential_from, current_from, raw=raw, generated=generated)
-    seed = read_seed(totp_from) if totp_from else None
-    parsed = policies.parse(source)
+    seed, scheme = read_seed(totp_from) if totp_from else (None, COMMON)
+    parsed = policies.parse_new(source)
     with (
         Scanner() as scanner,
         recorder(terminal) as opened,
         protocols.kept(opened, "split", protocol, printing.paper, parsed),
     ):
-        found = operation.split(opened, source, secret, printing, scanner, current=current, kind=kind, totp_seed=seed)
+        found = operation.split(
+            opened, source, secret, printing, scanner, current=current, kind=kind, totp_seed=seed, totp_scheme=scheme
+        )
     lines = [
         f"set {found.set_name}, epoch {found.epoch} ({found.epoch_id}), credential {found.proven}",
         *(f"  {path}" for path in found.files),
@@ -72,7 +76,7 @@ def split(
 
 def _next(found: "SplitResult") -> str:
     first = "" if found.printer else "print the sheets, "
-    return f"next: {first}scan what came out, and run: breakglass confirm {found.set_name} SCAN..."
+    return f"next: {first}scan what came out, and run: {breakglass('confirm', found.set_name, 'SCAN...')}"
 
 
 def _secrets(

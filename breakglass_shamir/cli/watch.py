@@ -34,7 +34,7 @@ def watch(terminal: Terminal, name: str, once: bool, every: str, skew: str, from
             watching.run(lambda found: _tell(terminal, found))
             return 0
         found = watching.login_now(os.environ) if from_pam else watching.once()
-    lines = [*found.unmatched, *([f"not asked: {found.problem}"] if found.problem else [])]
+    lines = [*found.unmatched, *([f"not seen: {found.problem}"] if found.problem else [])]
     terminal.result(found, lines or [f"{found.logins} new logins of {name}, all accounted for"])
     return UNMATCHED if found.unmatched else UNREACHABLE if found.problem else 0
 
@@ -47,4 +47,4 @@ def _tell(terminal: Terminal, found: object) -> None:
     for line in found.unmatched:
         terminal.warn(line)
     if found.problem:
-        terminal.warn(f"not asked: {found.problem}")
+        terminal.warn(f"not seen: {found.problem}")

@@ -21,8 +21,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from breakglass_shamir.connectors.port.options import TLS_OPTIONS, Tls, tls
+from breakglass_shamir.connectors.port.words import is_host
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.shell import word
 
 DATABASE_OPTIONS = TLS_OPTIONS | {"socket", "certificate", "key", "log"}
 """Options of every connector to a database."""
@@ -171,8 +173,17 @@ def require_driver(package: str, extra: str) -> None:
     except ImportError as error:
         raise ConnectorError(
             f"the driver {package} cannot be loaded: {error}",
-            hint=f"install it with: pip install 'breakglass-shamir[{extra}]'",
+            hint=f"install it with: pip install {word(f'breakglass-shamir[{extra}]')}",
         ) from error
+
+
+def driver_problems(package: str, extra: str) -> tuple[str, ...]:
+    """Return why a driver cannot be used, in one sentence; arguments as :func:`require_driver`."""
+    try:
+        require_driver(package, extra)
+    except ConnectorError as error:
+        return (f"{error}; {error.hint}",)
+    return ()
 
 
 def password_problems(secret: Secret) -> list[str]:
@@ -231,6 +242,8 @@ def _split(uri: str) -> tuple[str, str, int | None, str]:
         or parts.fragment
         or "@" in parts.netloc
         or not uri[len(scheme) :].startswith("://")
+        or (host and not is_host(host))
+        or not unquote(parts.path).isprintable()
     ):
         raise InvalidInput(
             f"{scheme} target is malformed: expected {scheme}://HOST[:PORT]/DATABASE, or {scheme}:///DATABASE",

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from breakglass_shamir.connectors.port.base import Connector, scheme_of
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
+from breakglass_shamir.shell import word
 
 ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
 """Where other packages offer theirs."""
@@ -92,7 +93,7 @@ def _load(scheme: str, loader: Callable[[], object]) -> type[Connector]:
     try:
         found = loader()
     except Exception as error:
-        extra = f": pip install 'breakglass-shamir[{EXTRAS[scheme]}]'" if scheme in EXTRAS else ""
+        extra = f": pip install {word(f'breakglass-shamir[{EXTRAS[scheme]}]')}" if scheme in EXTRAS else ""
         raise ConnectorError(
             f"connector for {scheme} could not be loaded: {error}", hint=f"install what it needs{extra}"
         ) from error

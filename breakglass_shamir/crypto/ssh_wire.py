@@ -24,14 +24,11 @@ def take(data: bytes, count: int) -> tuple[list[bytes], bytes]:
     Raises:
         InvalidSignature: there are fewer, or one is longer than what holds it.
     """
-    strings = []
+    strings, at = [], 0
     for _ in range(count):
-        end = 4 + int.from_bytes(data[:4], "big")
-        if len(data) < 4 or end > len(data):
-            raise InvalidSignature("an SSH string is longer than what holds it")
-        strings.append(data[4:end])
-        data = data[end:]
-    return strings, data
+        string, at = _string_at(data, at)
+        strings.append(string)
+    return strings, data[at:]
 
 
 def split(data: bytes) -> list[bytes]:
@@ -40,11 +37,20 @@ def split(data: bytes) -> list[bytes]:
     Raises:
         InvalidSignature: a string is longer than what holds it.
     """
-    strings = []
-    while data:
-        (string,), data = take(data, 1)
+    strings, at = [], 0
+    while at < len(data):
+        string, at = _string_at(data, at)
         strings.append(string)
     return strings
+
+
+def _string_at(data: bytes, at: int) -> tuple[bytes, int]:
+    """Return the string that begins at a place, and where the next one begins."""
+    begin = at + 4
+    end = begin + int.from_bytes(data[at:begin], "big")
+    if begin > len(data) or end > len(data):
+        raise InvalidSignature("an SSH string is longer than what holds it")
+    return data[begin:end], end
 
 
 def number(data: bytes) -> int:

@@ -48,6 +48,9 @@ OFFICER_NAMESPACE = "officer@breakglass-shamir"
 CUSTODIAN_NAMESPACE = "custodian@breakglass-shamir"
 """A custodian signs with an own SSH key that they hold a sheet."""
 
+KIT_NAMESPACE = "kit@breakglass-shamir"
+"""The terminal key signs the checksums of a recovery kit."""
+
 KEY_TYPE = b"ssh-ed25519"
 """The one key type that is signed with and verified here."""
 
@@ -62,6 +65,9 @@ VERSION = b"\x00\x00\x00\x01"
 
 LINE_CHARACTERS = 70
 """Width of an armored line, as ssh-keygen writes it."""
+
+MAX_CHARACTERS = 32 * 1024
+"""Longest armored signature that is read; one by an RSA key of 16384 bits has about 6000."""
 
 _BEGIN = "-----BEGIN SSH SIGNATURE-----\n"
 _END = "-----END SSH SIGNATURE-----\n"
@@ -276,6 +282,8 @@ def _armor(blob: bytes) -> str:
 
 
 def _dearmor(armored: str) -> bytes:
+    if len(armored) > MAX_CHARACTERS:
+        raise InvalidSignature(f"expected an SSH signature of at most {MAX_CHARACTERS} characters, got {len(armored)}")
     if not (armored.startswith(_BEGIN) and armored.endswith(_END)):
         raise InvalidSignature("expected an armored SSH signature and nothing around it")
     blob = wire.decode64(armored[len(_BEGIN) : -len(_END)].replace("\n", ""))

@@ -14,6 +14,7 @@ This module does not know which epochs a ledger has; ``quorum/pool.py`` does.
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from breakglass_shamir.crypto import keys
 from breakglass_shamir.errors import InvalidStructure, SharesError, UnconfirmedMaster
@@ -25,7 +26,7 @@ from breakglass_shamir.formats.structure import Seat
 MAX_TRIES = 2_000
 """Combinations that are tried for one core, at 2 to 15 ms each."""
 
-_MAX_PLACES = 200_000
+_Placed = TypeVar("_Placed")
 
 Options = Mapping[Seat, Sequence[Share]]
 """What may stand at each seat; a share that can be read in several ways gives several."""
@@ -57,14 +58,20 @@ def fits(core: Core, share: Share) -> bool:
     return share.kind is core.kind and share.epoch_id == core.epoch_id
 
 
-def confirm(core: Core, options: Options) -> Confirmed | None:
+def confirm(core: Core, options: Options, tries: int = MAX_TRIES, set_public_key: bytes = b"") -> Confirmed | None:
     """Find shares that combine to this epoch's key; None when no combination that was tried does.
+
+    Args:
+        core: of the epoch.
+        options: what may stand at each seat, the likeliest first.
+        tries: combinations at most.
+        set_public_key: 32 bytes, as a ledger has it; empty where only the epoch id is known.
 
     Raises:
         DecryptionFailed: shares do combine, but this core is not the one that was printed.
     """
-    for shares in _quorums(core, options):
-        public = _public_key(core, shares)
+    for shares in itertools.islice(_quorums(core, options), tries):
+        public = _public_key(core, shares, set_public_key)
         if public is not None:
             return Confirmed(ConfirmedCore(core, public), shares)
     return None
@@ -92,10 +99,10 @@ def opens(core: Core, shares: Iterable[Share]) -> bool:
     return True
 
 
-def _public_key(core: Core, shares: Iterable[Share]) -> bytes | None:
+def _public_key(core: Core, shares: Iterable[Share], expected: bytes = b"") -> bytes | None:
     """Return the confirmed set public key, or None where the shares do not combine to it."""
     try:
-        unsealed = seal.unseal(core, shares)
+        unsealed = seal.unseal(core, shares, expected)
     except UnconfirmedMaster:
         return None
     public = keys.ed25519_public(unsealed.set_key)
@@ -104,29 +111,35 @@ def _public_key(core: Core, shares: Iterable[Share]) -> bytes | None:
 
 
 def _quorums(core: Core, options: Options) -> Iterator[tuple[Share, ...]]:
-    """Yield smallest quorums, those that leave out different sheets early, MAX_TRIES at most."""
-    complete = core.structure.complete_groups(options)
-    choices = list(itertools.combinations(complete, core.structure.group_threshold))
-    for chosen in choices:
-        yield from itertools.islice(_over_groups(core, chosen, options), MAX_TRIES // len(choices))
+    """Yield smallest quorums of every set of seats, by the sum of the places at which their shares stand."""
+    groups = [_ways(core, number, options) for number in core.structure.complete_groups(options)]
+    chosen = [*itertools.combinations(groups, core.structure.group_threshold)]
+    sets = [tuple(itertools.chain(*parts)) for parts in itertools.islice(_by_sum(chosen), MAX_TRIES)]
+    yield from _by_sum([[options[seat] for seat in seats] for seats in sets])
 
 
-def _over_groups(core: Core, chosen: Sequence[int], options: Options) -> Iterator[tuple[Share, ...]]:
-    """Yield quorums of these groups, varying every group early."""
-    most = min(MAX_TRIES, round(_MAX_PLACES ** (1 / len(chosen))))
-    picks = [list(itertools.islice(_picks(core, number, options), most)) for number in chosen]
-    places = itertools.product(*(range(len(pick)) for pick in picks))
-    for place in sorted(places, key=sum):
-        yield tuple(itertools.chain.from_iterable(pick[i] for pick, i in zip(picks, place, strict=True)))
-
-
-def _picks(core: Core, number: int, options: Options) -> Iterator[tuple[Share, ...]]:
-    """Yield the ways to satisfy one group: neighbours first, going round, so that each sheet is left out soon."""
+def _ways(core: Core, number: int, options: Options) -> list[tuple[Seat, ...]]:
+    """Return the sets of seats that satisfy one group, neighbours first: each sheet is left out soon."""
     threshold = core.structure.groups[number - 1].threshold
     seats = sorted(seat for seat in options if seat[0] == number)
     rounds = [tuple(sorted((seats * 2)[i : i + threshold])) for i in range(len(seats))]
-    seen: set[tuple[Seat, ...]] = set()
-    for chosen in itertools.chain(rounds, itertools.combinations(seats, threshold)):
-        if chosen not in seen:
-            seen.add(chosen)
-            yield from itertools.product(*(options[seat] for seat in chosen))
+    others = itertools.islice(itertools.combinations(seats, threshold), MAX_TRIES)
+    return list(dict.fromkeys([*rounds, *others]))
+
+
+def _by_sum(every: Sequence[Sequence[Sequence[_Placed]]]) -> Iterator[tuple[_Placed, ...]]:
+    """Yield, of each sequence of lists, one of each list; all sequences together by the sum of the places."""
+    most = max((sum(len(one) - 1 for one in lists) for lists in every), default=-1)
+    for total in range(most + 1):
+        for lists in every:
+            yield from _with_sum(lists, total)
+
+
+def _with_sum(lists: Sequence[Sequence[_Placed]], total: int) -> Iterator[tuple[_Placed, ...]]:
+    """Yield one of each list, so that the places at which they stand add up to a total."""
+    if len(lists) == 1:
+        yield from ((one,) for one in lists[0][total : total + 1])
+        return
+    for place in range(min(total, len(lists[0]) - 1) + 1):
+        for rest in _with_sum(lists[1:], total - place):
+            yield (lists[0][place], *rest)

@@ -5,16 +5,25 @@ Rules:
 
 1. The core is what a blank machine needs besides the shares; it is also printed as typed lines.
 2. Parsing is strict: nothing missing, nothing trailing; what is accepted re-encodes to the same bytes.
+3. Typed lines are read strictly first. The relaxed reading gives what they may mean, and decides nothing.
 
 This module neither verifies nor decrypts.
 """
 
+import itertools
 import struct
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, SUITE, Kind
-from breakglass_shamir.errors import InvalidEnvelope, InvalidInput, InvalidStructure, MalformedText, UnsupportedVersion
+from breakglass_shamir.errors import (
+    InvalidEnvelope,
+    InvalidInput,
+    InvalidStructure,
+    MalformedText,
+    SharesError,
+    UnsupportedVersion,
+)
 from breakglass_shamir.formats import parity, text
 from breakglass_shamir.formats.share import TEXT_LINES
 from breakglass_shamir.formats.structure import Group, Seat, Structure
@@ -24,6 +33,12 @@ VERSION = 1
 
 FIRST_LINE = TEXT_LINES + 1
 """Typed lines of the core are numbered after the share's."""
+
+MAX_LINES = text.MAX_LINE_NUMBER - TEXT_LINES
+"""Typed lines of a core: the check character binds numbers up to 31."""
+
+MOST_READINGS = 64
+"""Cores that damaged lines may mean."""
 
 _MAX_BLOCK = 255 - parity.PARITY_BYTES
 
@@ -124,7 +139,7 @@ class Core:
         size = _block_size(len(protected))
         code = b"".join(parity.protect(protected[i : i + size]) for i in range(0, len(protected), size))
         code += bytes(-len(code) % text.LINE_BYTES)
-        if len(code) // text.LINE_BYTES > text.MAX_LINE_NUMBER - TEXT_LINES:
+        if len(code) // text.LINE_BYTES > MAX_LINES:
             return ()
         return text.to_lines(code, FIRST_LINE)
 
@@ -161,13 +176,67 @@ def from_lines(rows: Mapping[int, str], checked: Collection[int] = ()) -> Core:
         MalformedText: more damage than can be repaired.
         InvalidEnvelope, UnsupportedVersion: repaired, but not a core.
     """
-    last = max(rows, default=0)
+    last = _last_line(rows)
     kept = {number: rows[number] for number in checked if number in rows}
     for count in (last - TEXT_LINES, last - TEXT_LINES + 1):
+        if count > MAX_LINES:
+            break
         data = _from_symbols(_symbols(rows, count), kept)
         if data is not None:
             return Core.from_bytes(data)
     raise MalformedText("the typed lines of the envelope could not be repaired: check the lines that were not accepted")
+
+
+def relaxed_from_lines(rows: Mapping[int, str]) -> list[Core]:
+    """Read a core where a line is wrong although it checks: every core that the lines may mean, MOST_READINGS at most.
+
+    In each block nothing, and then each line, counts as lost: 900 repairs at most. Nearly all that come out are
+    wrong; a quorum that derives the epoch id and opens one tells.
+    """
+    found: dict[Core, None] = {}
+    last = _last_line(rows)
+    for count in (last - TEXT_LINES, last - TEXT_LINES + 1):
+        if not 0 < count <= MAX_LINES:
+            continue
+        code, erased = _received(_symbols(rows, count))
+        for padding in range(min(text.LINE_BYTES, len(code))):
+            for core in _readings(code, erased, len(code) - padding):
+                found.setdefault(core)
+                if len(found) == MOST_READINGS:
+                    return list(found)
+    return list(found)
+
+
+def _last_line(rows: Mapping[int, str]) -> int:
+    """Return the highest number of a line of which anything was read; 0 where there is none."""
+    return max((number for number, row in rows.items() if row.strip(text.UNREADABLE)), default=0)
+
+
+def _readings(code: bytes, erased: Collection[int], length: int) -> Iterator[Core]:
+    """Yield the cores that blocks of one total length may hold."""
+    blocks = [_words(code, erased, start, end) for start, end in _pieces(code, length)]
+    for words in itertools.product(*blocks) if blocks else ():
+        data = b"".join(word[: -parity.PARITY_BYTES] for word in words)
+        if int.from_bytes(data[:2], "big") != len(data) - 2:
+            continue
+        try:
+            yield Core.from_bytes(data[2:])
+        except SharesError:
+            continue
+
+
+def _words(code: bytes, erased: Collection[int], start: int, end: int) -> list[bytes]:
+    """Return what one block may be, as it is and with each line that touches it lost."""
+    rows = range(start // text.LINE_BYTES, (end - 1) // text.LINE_BYTES + 1)
+    gone = [set(), *({*range(row * text.LINE_BYTES, (row + 1) * text.LINE_BYTES)} for row in rows)]
+    words: dict[bytes, None] = {}
+    for lost in gone:
+        missing = [i - start for i in {*erased, *lost} if start <= i < end]
+        try:
+            words.setdefault(parity.repair(code[start:end], missing).codeword)
+        except MalformedText:
+            continue
+    return list(words)
 
 
 def _symbols(rows: Mapping[int, str], count: int) -> str:
@@ -178,10 +247,15 @@ def _symbols(rows: Mapping[int, str], count: int) -> str:
     return "".join(found)
 
 
+def _received(symbols: str) -> tuple[bytes, set[int]]:
+    """Return the bytes of whole lines, zero where unreadable, and which of them are."""
+    code = text.decode(symbols.replace(text.UNREADABLE, "0"))
+    return code, {b for i, s in enumerate(symbols) if s == text.UNREADABLE for b in (i * 5 // 8, (i * 5 + 4) // 8)}
+
+
 def _from_symbols(symbols: str, kept: Mapping[int, str]) -> bytes | None:
     """Repair whole lines, ``?`` where unreadable; None when no amount of padding fits and leaves ``kept`` as it is."""
-    code = text.decode(symbols.replace(text.UNREADABLE, "0"))
-    erased = {byte for i, s in enumerate(symbols) if s == text.UNREADABLE for byte in (i * 5 // 8, (i * 5 + 4) // 8)}
+    code, erased = _received(symbols)
     for padding in range(min(text.LINE_BYTES, len(code))):
         fixed = _unblock(code, erased, len(code) - padding)
         if fixed is not None and _keeps(fixed, kept):
@@ -207,20 +281,26 @@ class _Fixed:
 
 def _unblock(code: bytes, erased: Iterable[int], length: int) -> _Fixed | None:
     """Try to read blocks of one total length; None when the length or the parity does not fit."""
-    if any(code[length:]):
-        return None
-    blocks = -(-length // (_MAX_BLOCK + parity.PARITY_BYTES))
-    size = _block_size(length - blocks * parity.PARITY_BYTES) + parity.PARITY_BYTES
+    pieces = _pieces(code, length)
     erasures = set(erased)
     words = []
-    for start in range(0, length, size):
-        end = min(start + size, length)
+    for start, end in pieces:
         try:
             words.append(parity.repair(code[start:end], [i - start for i in erasures if start <= i < end]).codeword)
         except MalformedText:
             return None
     data = b"".join(word[: -parity.PARITY_BYTES] for word in words)
-    return _Fixed(data[2:], b"".join(words)) if int.from_bytes(data[:2], "big") == len(data) - 2 else None
+    fits = bool(pieces) and int.from_bytes(data[:2], "big") == len(data) - 2
+    return _Fixed(data[2:], b"".join(words)) if fits else None
+
+
+def _pieces(code: bytes, length: int) -> list[tuple[int, int]]:
+    """Return where each block begins and ends; none where the rest is no padding, or leaves no room for parity."""
+    blocks = -(-length // (_MAX_BLOCK + parity.PARITY_BYTES))
+    if any(code[length:]) or length <= blocks * parity.PARITY_BYTES:
+        return []
+    size = _block_size(length - blocks * parity.PARITY_BYTES) + parity.PARITY_BYTES
+    return [(start, min(start + size, length)) for start in range(0, length, size)]
 
 
 def _block_size(length: int) -> int:

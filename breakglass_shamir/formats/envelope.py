@@ -4,10 +4,11 @@
 Rules:
 
 1. The core alone can be opened: structure, threshold-1 values, ciphertext. The proofs make it verifiable:
-   commitments, set key, predecessor, policy digest, checkpoint at printing time, set name, signature.
+   commitments, set key, predecessor, policy digest, checkpoint at printing time, set name, extensions, signature.
 2. ``Envelope.from_bytes`` returns only what verifies against its own set public key, whose hash is the
    epoch id. That proves consistency, not origin: who pins the key is the ledger, a receipt, or the shares.
 3. Parsing is strict: nothing missing, nothing trailing; what is accepted re-encodes to the same bytes.
+4. An extension that this release does not know stops nothing; at most the proofs are unknown.
 
 This module does not decrypt; ``seal.py`` does.
 """
@@ -37,6 +38,7 @@ from breakglass_shamir.errors import (
 )
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.core import Core, Reader, read_core
+from breakglass_shamir.formats.extensions import NO_EXTENSIONS, Extensions
 from breakglass_shamir.formats.share import COMMITMENT_BYTES, Share
 from breakglass_shamir.hygiene import Secret
 
@@ -117,6 +119,9 @@ class Envelope:
     set_name: str
     """Name of the set, 1 to 64 bytes of UTF-8."""
 
+    extensions: Extensions = NO_EXTENSIONS
+    """What else its release says; what this one does not know is kept."""
+
     signature: bytes = field(repr=False, default=b"")
     """64 bytes by the set key over everything before it."""
 
@@ -126,7 +131,7 @@ class Envelope:
         return hashlib.sha256(self.to_bytes()).digest()
 
     def to_bytes(self) -> bytes:
-        """Return core, proofs and signature: about 420 bytes for 5 sheets. Never raises for one that was read."""
+        """Return core, proofs and signature: about 400 bytes for 5 sheets. Never raises for one that was read."""
         return self._signed_part() + self.signature
 
     def _signed_part(self) -> bytes:
@@ -141,6 +146,7 @@ class Envelope:
                 self.checkpoint.to_bytes(),
                 bytes([len(name)]),
                 name,
+                self.extensions.to_bytes(),
             )
         )
 
@@ -170,9 +176,10 @@ class Envelope:
         predecessor, policy_digest = reader.take(EPOCH_ID_BYTES), reader.take(32)
         checkpoint = Checkpoint(reader.take(8), reader.number(8), reader.take(32))
         name = _read_name(reader)
+        extensions = Extensions.from_bytes(reader.take(reader.number(2)))
         signature = reader.take(SIGNATURE_BYTES)
         reader.end()
-        envelope = cls(core, commitments, public, predecessor, policy_digest, checkpoint, name, signature)
+        envelope = cls(core, commitments, public, predecessor, policy_digest, checkpoint, name, extensions, signature)
         envelope._verify()
         return envelope
 

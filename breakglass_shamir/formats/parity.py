@@ -27,7 +27,7 @@ class Repaired:
     """Data and parity, consistent."""
 
     changed: tuple[int, ...]
-    """Positions of the bytes that were wrong or unreadable, from 0."""
+    """Positions of the bytes that are others than those given, from 0; an unreadable one may be right."""
 
     spare_parity: int
     """Parity bytes that the repair did not need: 17, or as many as there are, - 2 x errors - erasures."""
@@ -61,7 +61,7 @@ def repair(codeword: bytes, erased: Sequence[int] = (), *, parity_bytes: int = P
     spare = parity_bytes - 2 * errors - len(set(erased))
     if spare < 0 or bytes(_codec(parity_bytes).encode(fixed[:-parity_bytes])) != fixed:
         raise MalformedText("too many wrong characters to repair")
-    return Repaired(fixed, tuple(sorted(changed | set(erased))), spare)
+    return Repaired(fixed, tuple(sorted(changed)), spare)
 
 
 @functools.cache

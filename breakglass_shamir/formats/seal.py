@@ -27,6 +27,7 @@ from breakglass_shamir.errors import (
 )
 from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import CHECKPOINT_BYTES, NO_PREDECESSOR, Checkpoint, Envelope, is_set_name
+from breakglass_shamir.formats.extensions import NO_EXTENSIONS, Extensions
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.formats.structure import Seat, Structure
 from breakglass_shamir.hygiene import Secret
@@ -49,6 +50,7 @@ class Facts:
     policy_digest: bytes
     checkpoint: Checkpoint
     predecessor: bytes = NO_PREDECESSOR
+    extensions: Extensions = NO_EXTENSIONS
 
     def __post_init__(self) -> None:
         """Refuse what the envelope's fixed fields cannot hold.
@@ -116,16 +118,22 @@ def seal(facts: Facts, plaintext: Secret) -> Sealed:
             facts.policy_digest,
             facts.checkpoint,
             facts.set_name,
+            facts.extensions,
         ).signed_by(set_key)
     sealed = Sealed(Envelope.from_bytes(envelope.to_bytes()), shares)
     _prove(sealed, plaintext)
     return sealed
 
 
-def unseal(core: Core, shares: Iterable[Share]) -> Unsealed:
-    """Combine a quorum, confirm its master by the epoch id, decrypt.
+def unseal(core: Core, shares: Iterable[Share], set_public_key: bytes = b"") -> Unsealed:
+    """Combine a quorum, confirm its master by the epoch id, and by the whole set key where it is known, decrypt.
 
     Surplus shares are welcome: exactly what the thresholds need is used, lowest numbers first.
+
+    Args:
+        core: of the epoch.
+        shares: of the epoch.
+        set_public_key: 32 bytes, as envelope or ledger have it; empty where only the epoch id is known.
 
     Raises:
         MixedShares: a share of another epoch or kind, or of a place that does not exist.
@@ -136,7 +144,7 @@ def unseal(core: Core, shares: Iterable[Share]) -> Unsealed:
     """
     with _combine(core, _by_seat(core, shares)) as master:
         set_key = keys.set_key_seed(master, core.kind)
-        if keys.epoch_id_of(keys.ed25519_public(set_key)) != core.epoch_id:
+        if not _is_confirmed(keys.ed25519_public(set_key), core.epoch_id, set_public_key):
             set_key.wipe()
             raise UnconfirmedMaster(
                 "these shares do not combine to this epoch's key: one of them is wrong",
@@ -148,6 +156,11 @@ def unseal(core: Core, shares: Iterable[Share]) -> Unsealed:
     except DecryptionFailed:
         set_key.wipe()
         raise
+
+
+def _is_confirmed(derived: bytes, epoch_id: bytes, expected: bytes) -> bool:
+    """Tell whether a derived set key is the one of an epoch; 8 bytes of a hash are little where the key is known."""
+    return keys.epoch_id_of(derived) == epoch_id and expected in (b"", derived)
 
 
 def _deal(master: Secret, facts: Facts, epoch_id: bytes) -> tuple[tuple[Share, ...], tuple[bytes, ...]]:
@@ -218,7 +231,8 @@ def _prove(sealed: Sealed, plaintext: Secret) -> None:
     """Open the new epoch by its first and by its last quorum."""
     by_seat = {(share.group, share.member): share for share in sealed.shares}
     for quorum in _first_and_last(sealed.envelope.core.structure):
-        opened = unseal(sealed.envelope.core, [by_seat[seat] for seat in quorum])
+        envelope = sealed.envelope
+        opened = unseal(envelope.core, [by_seat[seat] for seat in quorum], envelope.set_public_key)
         if opened.plaintext != plaintext:
             raise InvalidStructure("the epoch just sealed does not open again; do not print it")
         opened.wipe()

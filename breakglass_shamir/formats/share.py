@@ -12,7 +12,7 @@ Rules:
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, Kind
 from breakglass_shamir.errors import InvalidInput, MalformedText, UnsupportedVersion
@@ -42,6 +42,9 @@ COMMITMENT_BYTES = 16
 
 MOST_UNREADABLE = 72
 """Characters of a damaged code that may be missing for it still to be of use beside typed lines."""
+
+_BLANK = text.UNREADABLE * text.LINE_CHARACTERS
+"""A line of which nothing could be read."""
 
 _COMMITMENT_LABEL = b"breakglass-shamir commitment"
 
@@ -143,10 +146,13 @@ class ReadShare:
     spare_parity: int
     """Parity bytes left over; 17 when nothing was repaired."""
 
+    relaxed: bool = False
+    """Whether something that was read had to be left out for it."""
+
     @property
     def provisional(self) -> bool:
-        """Whether only an envelope's commitment may confirm this share."""
-        return self.spare_parity < CONFIDENT_SPARE_PARITY
+        """Whether only an envelope's commitment, or the epoch id, may confirm this share."""
+        return self.relaxed or self.spare_parity < CONFIDENT_SPARE_PARITY
 
 
 def from_text(code: str) -> ReadShare:
@@ -179,34 +185,53 @@ def from_lines(rows: Mapping[int, str]) -> ReadShare:
     Raises:
         MalformedText: more than one line is missing, or more damage than can be repaired.
     """
-    blank = text.UNREADABLE * text.LINE_CHARACTERS
-    return _from_symbols("".join(rows.get(number, blank) for number in range(1, TEXT_LINES + 1)))
+    return _from_symbols("".join(rows.get(number, _BLANK) for number in range(1, TEXT_LINES + 1)))
 
 
-def candidates(rows: Mapping[int, str]) -> list[ReadShare]:
-    """Read a share with a line lost *and* one more wrong character: every reading the parity allows.
+def relaxed_from_lines(rows: Mapping[int, str]) -> list[ReadShare]:
+    """Read a share where lines are wrong although they check: every reading of the relaxed pass, the likeliest first.
 
-    Each remaining character is taken as unreadable in turn. The readings are all provisional; at most one
-    matches a commitment.
+    Each line, each character, and each line with a character of another one count as unreadable in turn: 389 repairs
+    at most. The readings are all provisional; at most one matches a commitment.
     """
-    blank = text.UNREADABLE * text.LINE_CHARACTERS
-    symbols = "".join(rows.get(number, blank) for number in range(1, TEXT_LINES + 1))
+    lines = [rows.get(number, _BLANK) for number in range(1, TEXT_LINES + 1)]
+    return _relaxed(lines)
+
+
+def relaxed_from_text(code: str) -> list[ReadShare]:
+    """Read a share's text that cannot be read for certain: every reading of the relaxed pass, the likeliest first.
+
+    Raises:
+        MalformedText: wrong prefix, length or characters.
+    """
+    symbols = text.strip_prefix(code, PREFIX)
+    _require_length(symbols)
+    return _relaxed([symbols[i : i + text.LINE_CHARACTERS] for i in range(0, TEXT_CHARACTERS, text.LINE_CHARACTERS)])
+
+
+def _relaxed(lines: list[str]) -> list[ReadShare]:
+    whole = ["".join(lines), *("".join([*lines[:n], _BLANK, *lines[n + 1 :]]) for n in range(TEXT_LINES))]
+    single = [word[:i] + text.UNREADABLE + word[i + 1 :] for word in whole for i in range(TEXT_CHARACTERS)]
     found: dict[bytes, ReadShare] = {}
-    for position, symbol in enumerate(symbols):
-        if symbol == text.UNREADABLE:
-            continue
+    for word in dict.fromkeys([*whole, *single]):
         try:
-            reading = _from_symbols(symbols[:position] + text.UNREADABLE + symbols[position + 1 :])
+            reading = _from_symbols(word)
         except (MalformedText, UnsupportedVersion):
             continue
-        found.setdefault(reading.share.to_bytes(), reading)
+        right = text.encode(parity.protect(reading.share.to_bytes()))
+        wrong = tuple(i for i, (old, new) in enumerate(zip(whole[0], right, strict=True), 1) if old != new)
+        found.setdefault(reading.share.to_bytes(), replace(reading, repaired=wrong, relaxed=True))
     return list(found.values())
+
+
+def _require_length(symbols: str) -> None:
+    if len(symbols) != TEXT_CHARACTERS:
+        raise MalformedText(f"expected a share of {TEXT_CHARACTERS} characters, got {len(symbols)}")
 
 
 def _from_symbols(symbols: str) -> ReadShare:
     """Repair and parse 96 symbols, ``?`` where unreadable."""
-    if len(symbols) != TEXT_CHARACTERS:
-        raise MalformedText(f"expected a share of {TEXT_CHARACTERS} characters, got {len(symbols)}")
+    _require_length(symbols)
     unreadable = [i for i, symbol in enumerate(symbols) if symbol == text.UNREADABLE]
     erased = {byte for i in unreadable for byte in (i * 5 // 8, (i * 5 + 4) // 8)}
     read = text.decode(symbols.replace(text.UNREADABLE, "0"))

@@ -22,14 +22,15 @@ BUSY_TIMEOUT_S = 5.0
 
 DAMAGED_HINT = "keep the file for the auditor and begin a new home: breakglass --home DIR init"
 
-_BUSY = "another program is writing to this ledger and does not finish"
+BUSY = "another program is writing to this ledger and does not finish"
+"""What a :class:`LedgerBusy` says."""
 
 
-def connect(path: Path, mode: str, probe: str = "SELECT 1") -> sqlite3.Connection:
+def connect(path: Path, mode: str, probe: str = "SELECT 1", *, wait_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
     """Connect, and close again what does not answer a probe."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
+        uri=True, timeout=wait_s, isolation_level=None,
     )  # fmt: skip
     try:
         for statement in ("PRAGMA synchronous=FULL", "PRAGMA fullfsync=ON", probe):
@@ -55,8 +56,8 @@ def open_existing(path: Path) -> sqlite3.Connection:
         try:
             connection = connect(path, mode, "SELECT count(*) FROM records")
         except sqlite3.Error as error:
-            if _is_busy(error):
-                raise LedgerBusy(_BUSY) from error
+            if is_busy(error):
+                raise LedgerBusy(BUSY) from error
             continue
         return connection
     raise LedgerUnwritable(
@@ -71,8 +72,8 @@ def durably() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if _is_busy(error):
-            raise LedgerBusy(_BUSY) from error
+        if is_busy(error):
+            raise LedgerBusy(BUSY) from error
         raise LedgerUnwritable(f"the ledger could not be written ({error})") from error
     except sqlite3.DatabaseError as error:
         raise LedgerUnwritable(f"the ledger is damaged ({error})") from error
@@ -80,6 +81,6 @@ def durably() -> Iterator[None]:
         raise LedgerUnwritable(f"the ledger could not be written ({error.strerror})") from error
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: sqlite3.Error) -> bool:
     """Tell whether another program is in the way, and nothing else."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

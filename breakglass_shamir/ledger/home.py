@@ -5,38 +5,47 @@ Rules:
 
 1. The folder is 0700, the key 0600. The key has no passphrase by default: one that nobody remembers at 3 a.m.
    is a lock-out.
-2. ``create`` never touches a folder that has a ledger. What an interrupted start left, an empty file or a ledger
-   without any record, counts as none.
-3. A ledger comes into being under another name, with its first record in it and nothing beside it, and is then
-   renamed: there is never half of one.
-4. ``move`` is for the night when the ledger cannot be written: it copies ledger and key to, say, a USB stick
-   and goes on there. There is one log before and after; the old copy must not be written any more, and where it
-   can be written at all it says so in a file. A move that failed leaves nothing that stops the next one into the
-   same folder.
+2. ``create`` never touches a folder that has a ledger, and leaves a whole one or none (:mod:`.placing`).
+3. ``move`` is for the night when the ledger cannot be written, or is not where it was: it copies the open log, and the
+   key from memory, to, say, a USB stick and goes on there. What stands at the old path is not asked: it may be another.
+   The copy is verified, and holds every record that is known here.
+4. There is one log before and after. Where it can be, the old ledger is held while it is copied, and a signed note in
+   the old home says where it goes on. A move that failed leaves nothing that stops the next one into the same folder.
 """
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted
-from breakglass_shamir.custody.records.words import check_human_text
-from breakglass_shamir.errors import FileExists, InvalidInput, InvalidSignature, LedgerUnwritable, NoHome
+from breakglass_shamir.custody.records.words import check_human_text, printable
+from breakglass_shamir.errors import (
+    BreakglassError,
+    FileExists,
+    IntegrityError,
+    InvalidSignature,
+    LedgerBusy,
+    LedgerUnwritable,
+    NoHome,
+)
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger import durable, moved
+from breakglass_shamir.ledger.moved import MOVED_NAME, Moved
+from breakglass_shamir.ledger.placing import alone_in, has_ledger, place, place_key
 from breakglass_shamir.ledger.schema import Beside
-from breakglass_shamir.ledger.store import FILE_NAME, MOVED_NAME, Ledger, has_no_record, refuse_moved
+from breakglass_shamir.ledger.standing import MAX_KEY_BYTES
+from breakglass_shamir.ledger.store import FILE_NAME, Ledger
+from breakglass_shamir.ledger.verify import verify
+from breakglass_shamir.shell import breakglass
 from breakglass_shamir.version import __version__
 
 KEY_NAME = "terminal-key.pem"
 """The terminal's Ed25519 key, PKCS #8."""
 
 _KEY_HINT = "restore it, or begin a new home: breakglass --home DIR init"
-_UNFINISHED_NAME = FILE_NAME + ".new"
-_BESIDE = ("", "-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database, after the database itself."""
+
+_BROKEN_HINT = "keep it for the auditor and begin a new home: breakglass --home DIR init; the sheets suffice there"
 
 
 def create(home: Path, terminal: str, *, instead_because: str = "", beside: Beside | None = None) -> Ledger:
@@ -54,15 +63,15 @@ def create(home: Path, terminal: str, *, instead_because: str = "", beside: Besi
         InvalidInput: the terminal's name is empty or has control characters, or the folder may not be entered.
     """
     name = check_human_text("terminal name", terminal)
-    if _has_ledger(home):
+    if has_ledger(home):
         raise FileExists(f"a ledger is already in {home}", hint="use it as it is, or choose another --home")
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone_in(home):
-            if _has_ledger(home):
+        durable.make_folder(home, 0o700)
+        with alone_in(home):
+            if has_ledger(home):
                 raise FileExists(f"a ledger is already in {home}", hint="use it as it is")
             seed = _existing_or_new_key(home)
-            _place(home, lambda path: _begin(path, seed, name, instead_because))
+            place(home, lambda path: _begin(path, seed, name, instead_because))
     except OSError as error:
         raise LedgerUnwritable(
             f"the home {home} could not be made: {error.strerror}", hint="choose another --home, or make room"
@@ -83,7 +92,8 @@ def open_home(home: Path, beside: Beside | None = None) -> Ledger:
         LedgerElsewhere: it was moved.
         InvalidInput: the folder may not be entered.
     """
-    return Ledger.open(home / FILE_NAME, _terminal_key(home), beside)
+    ledger = Ledger.open(home / FILE_NAME, _terminal_key(home), beside, key_file=home / KEY_NAME)
+    return _unless_moved(home, ledger)
 
 
 def open_unread(home: Path) -> Ledger:
@@ -95,7 +105,7 @@ def open_unread(home: Path) -> Ledger:
         LedgerElsewhere: it was moved.
         InvalidInput: the folder may not be entered.
     """
-    return Ledger.open_unread(home / FILE_NAME, _terminal_key(home))
+    return _unless_moved(home, Ledger.open_unread(home / FILE_NAME, _terminal_key(home), key_file=home / KEY_NAME))
 
 
 def require(home: Path) -> None:
@@ -104,87 +114,76 @@ def require(home: Path) -> None:
     Raises:
         NoHome: there is none.
         LedgerElsewhere: it was moved.
+        LedgerUnwritable, LedgerBusy, InvalidSignature: the file or the terminal key cannot be read.
         InvalidInput: the folder may not be entered.
     """
-    if not _has_ledger(home):
+    if not has_ledger(home):
         raise NoHome(f"no ledger in {home} yet")
-    refuse_moved(home)
+    if os.path.lexists(home / MOVED_NAME):
+        open_unread(home).close()
 
 
 def move(ledger: Ledger, target: Path, reason: str) -> Ledger:
-    """Copy ledger and key to another folder and go on there.
+    """Copy the open log and the key to another folder and go on there.
 
     Raises:
         FileExists: there is a ledger already.
-        LedgerUnwritable: the other place cannot be written either.
+        LedgerUnwritable: the other place cannot be written either, or the open log does not hold.
     """
-    old = ledger.path.parent
-    if _has_ledger(target):
-        raise FileExists(f"a ledger is already in {target}", hint=f"use it: breakglass --home {target}")
-    try:
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone_in(target):
-            pem = _copy_key(old / KEY_NAME, target / KEY_NAME)
-            _place(target, lambda path: _continue(ledger, path, pem, reason))
-    except OSError as error:
-        raise LedgerUnwritable(f"{target} could not be written either: {error.strerror}") from error
-    except LedgerUnwritable as error:
-        raise LedgerUnwritable(f"{target} could not be written either: {error}") from error
-    with suppress(OSError):
-        _write_new(old / MOVED_NAME, f"{target.absolute()}\n".encode(errors="replace"))
-        _sync_folder(old)
+    if has_ledger(target):
+        raise FileExists(f"a ledger is already in {target}", hint=f"use it: {breakglass('...', home=target)}")
+    with ledger.held():
+        try:
+            durable.make_folder(target, 0o700)
+            with alone_in(target):
+                place_key(target / KEY_NAME, keys.seed_from_pem(ledger.key_pem()))
+                went: list[Moved] = []
+                place(target, lambda path: went.append(_continue(ledger, path, target, reason)))
+        except OSError as error:
+            raise LedgerUnwritable(f"{target} could not be written either: {error.strerror}") from error
+        except (LedgerUnwritable, LedgerBusy) as error:
+            if error.hint == _BROKEN_HINT:
+                raise
+            raise LedgerUnwritable(f"{target} could not be written either: {error}") from error
+        _leave_note(ledger, went[0])
     return open_home(target, ledger.beside)
+
+
+def _unless_moved(home: Path, ledger: Ledger) -> Ledger:
+    """Return a ledger that goes on here; one that does not is closed."""
+    try:
+        moved.refuse(home, ledger.public_key, ledger)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+def _leave_note(ledger: Ledger, place: Moved) -> None:
+    """Say in the old home where the ledger goes on; where another home lies at its path, nothing is said."""
+    old = ledger.path.parent
+    with suppress(OSError, BreakglassError), keys.seed_from_pem(_read_key(old)) as found:
+        if keys.ed25519_public(found) == ledger.public_key:
+            durable.write_over(old / MOVED_NAME, ledger.moved_note(place))
 
 
 def _terminal_key(home: Path) -> Secret:
     """Return the key of a home that has a ledger."""
-    require(home)
+    if not has_ledger(home):
+        raise NoHome(f"no ledger in {home} yet")
     try:
-        pem = (home / KEY_NAME).read_bytes()
+        return keys.seed_from_pem(_read_key(home))
     except OSError as error:
         raise LedgerUnwritable(
             f"the terminal key {home / KEY_NAME} could not be read: {error.strerror}",
             hint=_KEY_HINT,
         ) from error
-    try:
-        return keys.seed_from_pem(pem)
     except InvalidSignature as error:
         raise InvalidSignature(f"the terminal key {home / KEY_NAME} cannot be used: {error}", hint=_KEY_HINT) from error
 
 
-def _has_ledger(home: Path) -> bool:
-    """Tell whether a folder has a ledger; what an interrupted start left is none.
-
-    Raises:
-        InvalidInput: the folder may not be entered.
-    """
-    path = home / FILE_NAME
-    try:
-        path.stat()
-        return not has_no_record(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise InvalidInput(
-            f"{home} cannot be used as a home: {error.strerror}", hint="choose another with --home"
-        ) from error
-
-
-def _place(home: Path, fill: Callable[[Path], None]) -> None:
-    """Let a ledger be filled under another name, and rename it when it is whole and durable."""
-    path = home / _UNFINISHED_NAME
-    _remove(path)
-    (home / MOVED_NAME).unlink(missing_ok=True)
-    try:
-        fill(path)
-        _sync(path)
-        _remove(home / FILE_NAME)
-        path.rename(home / FILE_NAME)
-    except BaseException:
-        with suppress(OSError):
-            _remove(path)
-        raise
-    _sync_folder(home)
+def _read_key(home: Path) -> bytes:
+    return durable.read_plain(home / KEY_NAME, MAX_KEY_BYTES)
 
 
 def _begin(path: Path, seed: Secret, terminal: str, instead_because: str) -> None:
@@ -193,75 +192,36 @@ def _begin(path: Path, seed: Secret, terminal: str, instead_because: str) -> Non
         line = sshsig.public_line(ledger.public_key, terminal.replace(" ", "-"))
         ledger.append(LedgerStarted(terminal=terminal, public_key=line, software=f"breakglass_shamir {__version__}"))
         if instead_because:
-            ledger.append(LedgerMoved(reason=_recordable(instead_because)))
+            ledger.append(LedgerMoved(reason=printable(instead_because)))
         ledger.settle()
 
 
-def _continue(ledger: Ledger, path: Path, pem: bytes, reason: str) -> None:
-    """Fill a file with a log that cannot go on where it is."""
+def _continue(ledger: Ledger, path: Path, target: Path, reason: str) -> Moved:
+    """Fill a file with a log that cannot go on where it is; returns what a note says of it.
+
+    Raises:
+        LedgerUnwritable: the copy does not hold, or lacks what is known here.
+    """
     ledger.copy_to(path)
-    with Ledger.open(path, keys.seed_from_pem(pem)) as moved:
-        moved.append(LedgerMoved(reason=_recordable(reason)))
-        moved.settle()
-
-
-def _recordable(reason: str) -> str:
-    """Return a reason without what no record may hold; it names paths, and those hold anything."""
-    return "".join(character if character.isprintable() else "?" for character in reason)
-
-
-def _remove(path: Path) -> None:
-    """Remove a database and what lies beside it; a log that was left beside another would be played into it."""
-    for ending in reversed(_BESIDE):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let one program at a time make a ledger in a folder, where the file system can."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    with Ledger.open(path, keys.seed_from_pem(ledger.key_pem())) as copy:
+        try:
+            verify(copy)
+            held = copy.size >= ledger.size and ledger.knows(copy.row(ledger.size - 1)[1])
+        except IntegrityError as error:
+            raise LedgerUnwritable(f"the open ledger does not hold: {error}", hint=_BROKEN_HINT) from error
+        if not held:
+            raise LedgerUnwritable("the open ledger lost records that were read from it", hint=_BROKEN_HINT)
+        entry = copy.append(LedgerMoved(reason=printable(reason)))
+        copy.settle()
+    return Moved(entry.record.seq, entry.digest, str(target.absolute()))
 
 
 def _existing_or_new_key(home: Path) -> Secret:
     """Return the terminal key, making one unless a crash left it without a ledger."""
     path = home / KEY_NAME
-    if path.exists():
-        return keys.seed_from_pem(path.read_bytes())
-    seed = Secret(keys.random_bytes(32))
-    _write_new(path, keys.seed_to_pem(seed))
-    return seed
-
-
-def _copy_key(source: Path, target: Path) -> bytes:
-    """Copy the key, unless a move that failed halfway did."""
-    pem = source.read_bytes()
-    if not (target.exists() and target.read_bytes() == pem):
-        _write_new(target, pem)
-    return pem
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return keys.seed_from_pem(_read_key(home))
+    except FileNotFoundError:
+        seed = Secret(keys.random_bytes(32))
+        place_key(path, seed)
+        return seed

@@ -5,7 +5,7 @@ import itertools
 
 from breakglass_shamir.crypto.merkle import RootBuilder
 from breakglass_shamir.errors import InvalidProof
-from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.ledger.stored import StoredLog
 
 EVERY_RECORDS = 4096
 """How often what was recomputed is compared and forgotten."""
@@ -14,7 +14,7 @@ EVERY_RECORDS = 4096
 class NodeCheck:
     """Collects the nodes that a tree completes, and compares them with the stored ones."""
 
-    def __init__(self, ledger: Ledger, tree: RootBuilder) -> None:
+    def __init__(self, ledger: StoredLog, tree: RootBuilder) -> None:
         self._ledger = ledger
         self._levels = itertools.count()
         self._stored = [ledger.nodes(next(self._levels))]

@@ -8,6 +8,9 @@ Rules:
 3. A queue keeps the last configuration its sink had, so that what was queued before a sink left the policy still
    goes out.
 4. What a record should have left here and did not is made up by :meth:`Outbox.missing`.
+5. An event is marked by its id, not only by its place: where the file was replaced by another copy of the log, the one
+   in the same place is another one, and still waits.
+6. Programs that write wait for their turn (:mod:`.turns`), as those do that record.
 
 It holds no secret, is neither signed nor verified, and knows neither events nor sinks: bytes and names.
 """
@@ -21,6 +24,7 @@ from typing import Self
 
 from breakglass_shamir.ledger.connection import durably, open_existing
 from breakglass_shamir.ledger.schema import Row
+from breakglass_shamir.ledger.turns import TURNS_NAME, Turns
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS outbox_seen (seq INTEGER PRIMARY KEY) STRICT""",
@@ -53,7 +57,7 @@ FROM outbox_queues q ORDER BY q.owner, q.sink
 """
 
 _WAITING = """
-SELECT d.seq, d.place, e.event FROM outbox_deliveries d JOIN outbox_events e ON e.id = d.event
+SELECT d.seq, d.place, e.id, e.event FROM outbox_deliveries d JOIN outbox_events e ON e.id = d.event
 WHERE d.owner = ? AND d.sink = ? AND d.delivered_ms = 0 ORDER BY d.seq, d.place LIMIT ?
 """
 
@@ -106,6 +110,7 @@ class Waiting:
 
     seq: int
     place: int
+    id: str
     event: bytes
 
 
@@ -143,6 +148,7 @@ class Outbox:
             LedgerUnwritable, LedgerBusy: it cannot be read.
         """
         self._connection = open_existing(path)
+        self._turns = Turns(path.with_name(TURNS_NAME))
         with durably():
             query = "SELECT count(*) FROM sqlite_master WHERE name = 'outbox_deliveries'"
             self._there = bool(self._connection.execute(query).fetchone()[0])
@@ -240,13 +246,14 @@ class Outbox:
 
     def _mark(self, owner: str, sink: str, arrived: Sequence[Waiting], now_ms: int) -> None:
         self._connection.executemany(
-            "UPDATE outbox_deliveries SET delivered_ms = ? WHERE owner = ? AND sink = ? AND seq = ? AND place = ?",
-            [(now_ms, owner, sink, one.seq, one.place) for one in arrived],
+            "UPDATE outbox_deliveries SET delivered_ms = ? "
+            "WHERE owner = ? AND sink = ? AND seq = ? AND place = ? AND event = ?",
+            [(now_ms, owner, sink, one.seq, one.place, one.id) for one in arrived],
         )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with durably():
+        with self._turns.turn(), durably():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signatures that stand inside a record: an officer's, a custodian's, that of a recovery.
+"""Signatures that stand inside a record: an officer's, a custodian's, that of a recovery, that of another terminal.
 
 They are not over the bytes of the record that holds them; the terminal's signature is.
 """
 
 from breakglass_shamir.custody.life import custodian_signatures, officers, recovery
 from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import RecoveryImported
 from breakglass_shamir.custody.records.openings import OfficerSigned
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.sheets import CustodianSigned
+from breakglass_shamir.ledger import statements
 
-SIGNED_INSIDE = (OfficerSigned, CustodianSigned, RecoveryImported)
+SIGNED_INSIDE = (OfficerSigned, CustodianSigned, RecoveryImported, Enrolled)
 """Record types that hold such a signature."""
 
 
@@ -24,6 +26,7 @@ def verify_inside(state: LedgerState, record: Record) -> None:
 
     Raises:
         InvalidSignature: it does not verify.
+        InvalidProof, InvalidRecord: what another terminal told is not in its log.
     """
     match record.body:
         case OfficerSigned() as body:
@@ -32,3 +35,5 @@ def verify_inside(state: LedgerState, record: Record) -> None:
             custodian_signatures.verify(body, state.of(record.set).epochs[body.epoch_id])
         case RecoveryImported() as body:
             recovery.verify(body.source.encode(), body.signature, state.of(record.set).epochs[body.epoch_id])
+        case Enrolled() as body:
+            statements.verify(body.statement, body.signature)

@@ -25,6 +25,19 @@ from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
 from breakglass_shamir.formats.receipt import NO_ENVELOPE, Pin, Receipt
 from breakglass_shamir.ledger.entry import log_id, origin
 from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.ledger.stored import StoredLog
+
+FOLDER_NAME = "receipts"
+"""In the home folder; where receipts go unless somebody says otherwise."""
+
+MAX_FILE_BYTES = 1024 * 1024
+"""Largest receipt file that is read; a record is a quarter of it at most."""
+
+TWO_HISTORIES = (
+    "this terminal's key signed both: a copy of this ledger went on elsewhere, or records here were replaced; "
+    "hold the copy against this one with: breakglass audit verify --against PATH"
+)
+"""What to do where a receipt saw another history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +126,13 @@ def check(ledger: Ledger, held: HeldReceipt) -> None:
     receipt = held.receipt
     given = f"the receipt of {held.time}"
     if receipt.size > ledger.size:
-        raise RecordMissing(f"{given} saw {receipt.size} records; {missing(ledger, receipt.size)}")
+        raise RecordMissing(f"{given} saw {receipt.size} records; {missing(ledger, ledger.size, receipt.size)}")
     tree = recompute(ledger, receipt.size, receipt.index)
     if tree.leaf != receipt.leaf:
-        raise RecordMissing(f"{given} is about record {receipt.index}, and another record stands in its place")
+        said = f"{given} is about record {receipt.index}, and another record stands in its place"
+        raise RecordMissing(said, hint=TWO_HISTORIES)
     if tree.root != receipt.root:
-        raise InvalidProof(f"{given} saw another history: {_where(ledger, held)}")
+        raise InvalidProof(f"{given} saw another history: {_where(ledger, held)}", hint=TWO_HISTORIES)
     _check_pins(ledger.state, held)
 
 
@@ -130,16 +144,16 @@ def check_sheet(ledger: Ledger, printed: PrintedCheckpoint, sheet: str) -> None:
         InvalidProof: another record stands where one was.
     """
     if printed.size > ledger.size:
-        raise RecordMissing(f"{sheet} saw {printed.size} records; {missing(ledger, printed.size)}")
+        raise RecordMissing(f"{sheet} saw {printed.size} records; {missing(ledger, ledger.size, printed.size)}")
     if recompute(ledger, printed.size).root != printed.root:
         raise InvalidProof(f"{sheet} saw another history: a record among the first {printed.size} is another one")
 
 
-def missing(ledger: Ledger, expected: int) -> str:
-    """Say which records are missing at the end of a log, and since when."""
-    first, last = ledger.size, expected - 1
+def missing(log: StoredLog, size: int, expected: int) -> str:
+    """Say which records are missing at the end of a log of ``size`` records, and since when."""
+    first, last = size, expected - 1
     numbers = f"record {first} is" if first == last else f"records {first} to {last} are"
-    since = records.parse(ledger.row(first - 1)[1]).time
+    since = records.parse(log.row(first - 1)[1]).time
     return f"{numbers} missing: this ledger ends with record {first - 1} of {since}"
 
 

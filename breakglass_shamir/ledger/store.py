@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger on one terminal: SQLite, append-only, durable before ``append`` returns.
+"""The ledger on one terminal: SQLite, append-only, durable and found again before ``append`` returns.
 
 Rules:
 
@@ -13,17 +13,23 @@ Rules:
 5. Whatever keeps a record from being durable is a :class:`LedgerUnwritable` or a :class:`LedgerBusy`. What that
    means for the credential is for the caller to say; this module does not know whether it was revealed.
 6. A ledger is opened with the key that began it or not at all: one record of another log would spoil it for good.
-7. Where the file ``MOVED`` lies beside it, the ledger goes on in another place and nothing is appended here.
+7. Where the file ``MOVED`` lies beside it, signed by this terminal, the ledger goes on in another place and nothing is
+   appended here.
 8. Rows beside a record never keep it from being stored: where they cannot be made, the record stands without them
    and ``beside_problem`` says why; whoever owns them makes them up from the records.
+9. Durable means found again: before a record is stored the path leads to the files that are open (:mod:`.standing`),
+   and afterwards a fresh connection through the path finds it (:mod:`.fresh`). One that was stored and is not found is
+   kept as ``unfound``: it is in the open files and nowhere else, and counts only once these were copied.
+10. Programs that write wait for their turn (:mod:`.turns`).
 
 It signs with the terminal key, and with a set key when a quorum is at hand; it keeps no set key.
 """
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,10 +37,11 @@ from typing import Self
 from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, sign_note
 from breakglass_shamir.custody.life import lifecycle
-from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.life.statement import NAMESPACE as STATEMENT_NAMESPACE
+from breakglass_shamir.custody.records import guard
 from breakglass_shamir.custody.records import record as records
-from breakglass_shamir.custody.records.ledger import LedgerStarted
+from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.custody.records.record import AnyBody, Record
 from breakglass_shamir.errors import (
     FileExists,
@@ -43,39 +50,58 @@ from breakglass_shamir.errors import (
     InvalidSignature,
     KeyMismatch,
     LedgerBusy,
-    LedgerElsewhere,
     LedgerUnwritable,
     NoHome,
+    RefusedError,
 )
 from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
 from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.ledger import clock
-from breakglass_shamir.ledger.connection import DAMAGED_HINT, connect, durably, open_existing
-from breakglass_shamir.ledger.entry import Entry, log_id, origin
+from breakglass_shamir.ledger import clock, fresh, moved
+from breakglass_shamir.ledger.connection import BUSY, BUSY_TIMEOUT_S, DAMAGED_HINT, connect, durably, open_existing
+from breakglass_shamir.ledger.entry import Entry, origin
 from breakglass_shamir.ledger.schema import SCHEMA, SCHEMA_VERSION, Beside
-from breakglass_shamir.ledger.stored import StoredLog
+from breakglass_shamir.ledger.signatures import check_first, signature_due
+from breakglass_shamir.ledger.standing import KeyInPlace, Standing
+from breakglass_shamir.ledger.stored import SignedLog
+from breakglass_shamir.ledger.times import Runs
+from breakglass_shamir.ledger.turns import TURNS_NAME, Turns
 
 FILE_NAME = "ledger.sqlite"
 """The database, inside the home folder."""
 
-MOVED_NAME = "MOVED"
-"""Beside a database that goes on elsewhere; it says where."""
+HOLD_WAIT_S = 0.5
+"""How long to wait for others before a ledger is copied all the same."""
+
+WHOLE_LOOK = (Opened,)
+"""Record types after which every record is looked for, and not only the last one: a reveal follows."""
 
 
-class Ledger(StoredLog):
+class Ledger(SignedLog):
     """An open ledger; a context manager that closes it."""
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, terminal_key: Secret, beside: Beside | None = None
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        terminal_key: Secret,
+        beside: Beside | None = None,
+        key_in_place: KeyInPlace | None = None,
+        turns: Turns | None = None,
     ) -> None:
         """Use :meth:`create` or :meth:`open` instead."""
         self.path = path
         self.beside = beside
         self.beside_problem = ""
-        super().__init__(connection)
+        self.unfound: Entry | None = None
+        """The last record, where it was stored and is not found again."""
+
+        super().__init__(connection, keys.ed25519_public(terminal_key))
+        self._standing, self._key_in_place, self._turns = Standing(path), key_in_place, turns
         self._key = terminal_key
-        self.public_key = keys.ed25519_public(terminal_key)
+        self.runs = Runs()
+        """Of the machine, as the records that were read show them."""
+
         self._state = LedgerState()
         self._size = 0
         self._last_digest = ""
@@ -97,16 +123,19 @@ class Ledger(StoredLog):
             except sqlite3.Error:
                 connection.close()
                 raise
-        return cls(connection, path, terminal_key)
+            return cls(connection, path, terminal_key)._learned()
 
     @classmethod
-    def open(cls, path: Path, terminal_key: Secret, beside: Beside | None = None) -> "Ledger":
+    def open(
+        cls, path: Path, terminal_key: Secret, beside: Beside | None = None, *, key_file: Path | None = None
+    ) -> "Ledger":
         """Open a database file and add up its records; a read-only one can be read.
 
         Args:
             path: the file.
             terminal_key: the key that began it.
             beside: tables that are filled in the transaction of each record.
+            key_file: where the next command reads that key; None: where it is not known yet.
 
         Raises:
             NoHome: there is no such file.
@@ -114,7 +143,7 @@ class Ledger(StoredLog):
             KeyMismatch: another key began it.
             LedgerUnwritable, LedgerBusy: the file is damaged, or held by another program.
         """
-        ledger = cls.open_unread(path, terminal_key, beside)
+        ledger = cls.open_unread(path, terminal_key, beside, key_file=key_file)
         try:
             ledger.catch_up()
             ledger.check_start()
@@ -124,7 +153,9 @@ class Ledger(StoredLog):
         return ledger
 
     @classmethod
-    def open_unread(cls, path: Path, terminal_key: Secret, beside: Beside | None = None) -> "Ledger":
+    def open_unread(
+        cls, path: Path, terminal_key: Secret, beside: Beside | None = None, *, key_file: Path | None = None
+    ) -> "Ledger":
         """Open a database file whose records may not add up, to tell what is wrong with it.
 
         Nothing is read yet; :meth:`catch_up` does that.
@@ -135,7 +166,23 @@ class Ledger(StoredLog):
         """
         if not path.is_file():
             raise NoHome(f"expected a ledger at {path}, found none")
-        return cls(open_existing(path), path, terminal_key, beside)
+        with durably():
+            in_place = KeyInPlace(key_file, terminal_key) if key_file else None
+            turns = Turns(path.with_name(TURNS_NAME)) if path.name == FILE_NAME else None
+            return cls(open_existing(path), path, terminal_key, beside, in_place, turns)._learned()
+
+    def _learned(self) -> Self:
+        """Learn which files are open; what lies at the path must be among them.
+
+        Raises:
+            LedgerUnwritable: it was replaced meanwhile.
+        """
+        try:
+            self._standing.learn()
+        except BaseException:
+            self._connection.close()
+            raise
+        return self
 
     @property
     def state(self) -> LedgerState:
@@ -147,17 +194,12 @@ class Ledger(StoredLog):
         """Number of records, likewise."""
         return self._size
 
-    @property
-    def log_id(self) -> bytes:
-        """This log's 8-byte id."""
-        return log_id(self.public_key)
-
     def catch_up(self) -> LedgerState:
         """Add up the records that other processes stored meanwhile."""
         for entry in self.entries(self._size):
             try:
                 self._advance(entry.data, entry.record)
-            except (IllegalState, InvalidRecord) as error:
+            except (RefusedError, InvalidRecord) as error:
                 raise InvalidRecord(f"record {self._size}: {error}", hint=DAMAGED_HINT) from error
         return self._state
 
@@ -186,6 +228,14 @@ class Ledger(StoredLog):
         """Return a receipt of this log with the terminal's signature."""
         return receipt.signed_by(self._key)
 
+    def sign_statement(self, text: str) -> str:
+        """Return the terminal's signature over what it tells another one of a set."""
+        return sshsig.sign(self._key, text.encode(), STATEMENT_NAMESPACE)
+
+    def sign_kit(self, sums: bytes) -> str:
+        """Return the terminal's signature over the checksums of a recovery kit."""
+        return sshsig.sign(self._key, sums, sshsig.KIT_NAMESPACE)
+
     def checkpoint(self) -> PrintedCheckpoint:
         """Return the tree as it stands, in the form a sheet witnesses."""
         return PrintedCheckpoint(self.log_id, self._size, self.root_at(self._size))
@@ -201,17 +251,70 @@ class Ledger(StoredLog):
 
         Raises:
             IllegalState: the record may not follow; nothing was stored.
-            LedgerUnwritable, LedgerBusy: it could not be made durable.
+            InvalidInput, LooksLikeShare: it holds what no record may; nothing was stored.
+            LedgerUnwritable, LedgerBusy: it could not be made durable, or is not found again.
             LedgerElsewhere: the ledger was moved meanwhile.
         """
+        self.unfound = None
         with self.transaction():
-            refuse_moved(self.path.parent)
+            self._require_place()
             self.catch_up()
-            entry, state = self._make(body, set_name, opening, set_key)
+            entry, state = self._make(guard.recordable(body), set_name, opening, set_key)
             self._insert(entry)
             self._insert_beside(entry, state)
         self._state, self._size, self._last_digest = state, self._size + 1, entry.digest
+        self.runs.step(entry.record)
+        self.unfound = entry
+        self.require_found(whole=isinstance(body, WHOLE_LOOK))
+        self.unfound = None
         return entry
+
+    def require_found(self, *, whole: bool = False) -> None:
+        """Look afresh, through the path, for the last record that is known here.
+
+        Args:
+            whole: look for every record before it, too.
+
+        Raises:
+            LedgerUnwritable, LedgerBusy: it is not found, or the path leads elsewhere.
+            LedgerElsewhere: the ledger was moved meanwhile.
+        """
+        self._require_place()
+        root = self.root_at(self._size)
+        own = self if whole else None
+        fresh.require_record(self._standing.path, self._size, self._last_digest, root, whole=own)
+        self._require_place()
+
+    def _require_place(self) -> None:
+        self._standing.require()
+        if self._key_in_place is not None:
+            self._key_in_place.require()
+        moved.refuse(self._standing.path.parent, self.public_key, self)
+
+    def knows(self, data: bytes) -> bool:
+        """Tell whether bytes are those of the last record that is known here."""
+        return records.digest(data) == self._last_digest
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other programs from appending meanwhile, where that can be had soon.
+
+        It takes another connection: one that writes cannot be copied from.
+        """
+        with ExitStack() as stack:
+            with suppress(sqlite3.Error, LedgerUnwritable):
+                self._standing.require()
+                other = stack.enter_context(closing(connect(self._standing.path, "rw", wait_s=HOLD_WAIT_S)))
+                other.execute("BEGIN IMMEDIATE")
+            yield
+
+    def key_pem(self) -> bytes:
+        """Return the terminal key as its file holds it; for a ledger that goes on in another place."""
+        return keys.seed_to_pem(self._key)
+
+    def moved_note(self, place: moved.Moved) -> bytes:
+        """Return the note, signed, that this ledger goes on in another place."""
+        return moved.write(place, self._key, self.public_key)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -220,7 +323,7 @@ class Ledger(StoredLog):
         Raises:
             LedgerUnwritable, LedgerBusy: it could not be made durable.
         """
-        with durably():
+        with self._turn(), durably():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -229,6 +332,10 @@ class Ledger(StoredLog):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """Wait until nobody else writes; what the others recorded is added up meanwhile."""
+        return self._turns.turn(self.catch_up) if self._turns else nullcontext()
 
     def copy_to(self, path: Path) -> None:
         """Copy the database to another file; a copy that failed is removed.
@@ -261,7 +368,7 @@ class Ledger(StoredLog):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             target = connect(path, "rwc")
             try:
-                self._connection.backup(target)
+                self._connection.backup(target, progress=_not_for_ever())
                 target.execute("PRAGMA journal_mode=WAL")
             finally:
                 target.close()
@@ -341,70 +448,17 @@ class Ledger(StoredLog):
 
     def _advance(self, data: bytes, record: Record) -> None:
         self._state = lifecycle.apply(self._state, data, record)
+        self.runs.step(record)
         self._size += 1
         self._last_digest = records.digest(data)
 
 
-def check_first(record: Record) -> LedgerStarted:
-    """Return what the first record of a log says.
+def _not_for_ever() -> Callable[[int, int, int], None]:
+    """Return what ends a copy that cannot begin: SQLite's would be tried again without end."""
+    end = time.monotonic() + BUSY_TIMEOUT_S
 
-    Raises:
-        InvalidRecord: it is not the start of a log.
-    """
-    if not isinstance(record.body, LedgerStarted):
-        raise InvalidRecord("expected the start of a ledger, got another record", hint=DAMAGED_HINT)
-    return record.body
+    def look(status: int, _left: int, _of: int) -> None:
+        if status not in (sqlite3.SQLITE_OK, sqlite3.SQLITE_DONE) and time.monotonic() > end:
+            raise LedgerBusy(BUSY)
 
-
-def has_no_record(path: Path) -> bool:
-    """Tell whether a file is what an interrupted start leaves behind: nothing, or a ledger without any record."""
-    recent = path.with_name(path.name + "-wal")
-    if path.stat().st_size == 0:
-        return not (recent.exists() and recent.stat().st_size)
-    try:
-        with closing(connect(path, "ro")) as connection:
-            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if "records" not in names:
-                return not names
-            return bool(connection.execute("SELECT count(*) FROM records").fetchone() == (0,))
-    except sqlite3.Error:
-        return False
-
-
-def refuse_moved(folder: Path) -> None:
-    """Refuse a home whose ledger went on in another place.
-
-    Raises:
-        LedgerElsewhere: saying where.
-    """
-    note = folder / MOVED_NAME
-    try:
-        place = note.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return
-    raise LedgerElsewhere(
-        f"the ledger in {folder} was moved and goes on in {place}",
-        hint=f"use: breakglass --home {place} ..., or remove the file {note} when that place is lost",
-    )
-
-
-def signature_due(state: LedgerState, set_name: str, body: AnyBody) -> tuple[bytes, str] | None:
-    """Return whose signature a record needs beside the terminal's, and in which namespace; None: nobody's.
-
-    Args:
-        state: with the record applied.
-        set_name: the record's set.
-        body: what it says.
-    """
-    if isinstance(body, records.QUORUM_SIGNED):
-        return signing_epoch_key(state, set_name), sshsig.QUORUM_NAMESPACE
-    if isinstance(body, records.DRILL_SIGNED):
-        epoch = state.of(set_name).epochs[body.epoch_id]
-        return drill_envelope(epoch, set_name).set_public_key, sshsig.DRILL_NAMESPACE
-    return None
-
-
-def signing_epoch_key(state: LedgerState, set_name: str) -> bytes:
-    """Return the set public key that signs for the opening under way, 32 bytes."""
-    opening = state.of(set_name).active_opening
-    return state.of(set_name).epochs[opening.epoch_id].envelope.set_public_key
+    return look

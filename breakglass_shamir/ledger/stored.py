@@ -4,12 +4,13 @@
 import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from typing import Any
 
 from breakglass_shamir.crypto import merkle
 from breakglass_shamir.errors import InvalidRecord
 from breakglass_shamir.ledger.connection import DAMAGED_HINT, durably
-from breakglass_shamir.ledger.entry import Entry, StoredRow, entry_of
+from breakglass_shamir.ledger.entry import Entry, StoredRow, entry_of, log_id
 from breakglass_shamir.ledger.schema import (
     SELECT_FIRST,
     SELECT_FROM,
@@ -56,6 +57,14 @@ class StoredLog:
         if found is None or found[0] != seq:
             raise InvalidRecord(f"record {seq}: it is not there", hint=DAMAGED_HINT)
         return found
+
+    def digest_of(self, seq: int) -> str:
+        """Return the SHA-256 of one record, hexadecimal.
+
+        Raises:
+            InvalidRecord: there is none.
+        """
+        return sha256(self.row(seq)[1]).hexdigest()
 
     def first_records(self, size: int) -> Generator[tuple[int, bytes]]:
         """Yield the numbers and exact bytes of the first ``size`` records."""
@@ -111,3 +120,17 @@ class StoredLog:
     def root_at(self, size: int) -> bytes:
         """Return the tree's root over its first ``size`` records."""
         return merkle.root(size, self.node)
+
+
+class SignedLog(StoredLog):
+    """A stored log and the key that its records must be signed by."""
+
+    def __init__(self, connection: sqlite3.Connection, public_key: bytes) -> None:
+        """Take a connection, and the terminal's public key, 32 bytes."""
+        super().__init__(connection)
+        self.public_key = public_key
+
+    @property
+    def log_id(self) -> bytes:
+        """This log's 8-byte id."""
+        return log_id(self.public_key)

@@ -8,6 +8,8 @@ Rules:
 2. A clock set back or forward is reported by the number of the record that first shows it; it spoils nothing.
 3. Any record is a sign of life. A heartbeat promises the next one; a silence longer than promised stands out.
 4. What is kept does not grow with the log: everything is counted, the first ``KEPT`` are named.
+5. A run of a machine that goes on after another one began, or before where it was, is reported: a home that was used on
+   two machines in turn, a machine that was set back, or copies of a ledger that were put together.
 
 It reads no clock.
 """
@@ -49,6 +51,38 @@ NO_SILENCE = Silence(0, 0, "")
 """Of a log with one record."""
 
 
+class Runs:
+    """Looks at which run of a machine each record in turn was made in."""
+
+    def __init__(self) -> None:
+        self.boot = ""
+        """The run that the last record was made in."""
+
+        self.back: list[int] = []
+        """Records that go on with an earlier run, or go back within one; the first ones."""
+
+        self.returned = -1
+        """The last of them in the run of the last record; -1: there is none."""
+
+        self._uptime_ms = 0
+        self._over: dict[str, None] = {}
+
+    def step(self, record: Record) -> None:
+        """Look at the next record."""
+        if record.boot == self.boot:
+            came_back = record.uptime_ms < self._uptime_ms
+        else:
+            came_back = record.boot in self._over
+            self.returned = -1
+            self._over[self.boot] = None
+            if len(self._over) > KEPT:
+                del self._over[next(iter(self._over))]
+        self.boot, self._uptime_ms = record.boot, record.uptime_ms
+        if came_back:
+            self.returned = record.seq
+            self.back += [record.seq] if len(self.back) < KEPT else []
+
+
 class Times:
     """Looks at the time of each record in turn."""
 
@@ -59,6 +93,7 @@ class Times:
         self.set_forward: list[int] = []
         """Records before which it was set forward; the first ones."""
 
+        self.runs = Runs()
         self.longest = NO_SILENCE
         self.broken_promises: list[Silence] = []
         """Silences longer than the last heartbeat promised; the first ones."""
@@ -73,6 +108,7 @@ class Times:
             record: the next one.
             promised_s: within how many seconds it was promised; 0: not at all.
         """
+        self.runs.step(record)
         time, same_boot = record.time, record.boot == self._boot
         passed_ms = record.uptime_ms - self._uptime_ms
         if same_boot and time == self._time and 0 <= passed_ms < SAME_MS:

@@ -30,7 +30,7 @@ from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.errors import InvalidRecord
 from breakglass_shamir.ledger.nodecheck import EVERY_RECORDS, NodeCheck
 from breakglass_shamir.ledger.sample import Everything, Look, Sample
-from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.ledger.stored import SignedLog
 from breakglass_shamir.ledger.times import NO_SILENCE, Silence
 from breakglass_shamir.ledger.walk import Checked, Walk
 
@@ -53,6 +53,9 @@ class Report:
 
     clock_steps_forward: tuple[int, ...] = ()
     longest_silence: Silence = NO_SILENCE
+    runs_back: tuple[int, ...] = ()
+    """Numbers of records that go on with an earlier run of a machine; of very many, the first."""
+
     broken_promises: tuple[Silence, ...] = ()
     """Silences longer than the last heartbeat promised; of very many, the first."""
 
@@ -61,8 +64,8 @@ class Report:
     """Gates that were passed although no override is on record; of very many, the first."""
 
 
-def verify(ledger: Ledger, *, full: bool | None = None, progress: Progress = lambda done, of: None) -> Report:
-    """Verify a whole ledger.
+def verify(ledger: SignedLog, *, full: bool | None = None, progress: Progress = lambda done, of: None) -> Report:
+    """Verify a whole log.
 
     Args:
         ledger: what to verify.
@@ -91,5 +94,5 @@ def verify(ledger: Ledger, *, full: bool | None = None, progress: Progress = lam
     times = walk.times
     return Report(
         walk.size, walk.tree.root(), walk.state, tuple(times.set_back), tuple(times.set_forward), times.longest,
-        tuple(times.broken_promises), walk.checked(full=in_full), tuple(walk.passed.found),
+        tuple(times.runs.back), tuple(times.broken_promises), walk.checked(full=in_full), tuple(walk.passed.found),
     )  # fmt: skip

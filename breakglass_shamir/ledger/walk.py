@@ -16,11 +16,11 @@ from breakglass_shamir.custody.life.passed import LOOKED_AT, Passed
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.record import Record
-from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidProof, InvalidRecord, InvalidSignature
+from breakglass_shamir.errors import BreakglassError, InvalidProof, InvalidRecord, InvalidSignature, RefusedError
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
 from breakglass_shamir.ledger.people import SIGNED_INSIDE, verify_inside
 from breakglass_shamir.ledger.sample import Look
-from breakglass_shamir.ledger.store import check_first, signature_due
+from breakglass_shamir.ledger.signatures import check_first, signature_due
 from breakglass_shamir.ledger.times import Times
 
 _SIGNED = frozenset((*records.QUORUM_SIGNED, *records.DRILL_SIGNED, *SIGNED_INSIDE))
@@ -161,7 +161,7 @@ class Walk:
             self._advance(row)
             if look:
                 self._check_checkpoint(row[4])
-        except IllegalState as error:
+        except RefusedError as error:
             raise InvalidRecord(f"record {number}: an illegal step: {error}") from error
         except _Before as error:
             raise type(error.problem)(f"record {number - 1}: {error.problem}") from error

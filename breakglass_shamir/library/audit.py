@@ -12,7 +12,7 @@ from breakglass_shamir.library.terminal import Terminal
 from breakglass_shamir.operations.audit import export, recovery_import, verification
 from breakglass_shamir.operations.audit.export import Exported
 from breakglass_shamir.operations.audit.recovery_import import ImportedRecovery
-from breakglass_shamir.operations.audit.verification import Witness
+from breakglass_shamir.operations.audit.witnesses import Witness
 from breakglass_shamir.operations.opening import receipts
 
 
@@ -50,22 +50,29 @@ class Audit:
 
     @checked
     def verify(
-        self, *, full: bool | None = None, receipts: Sequence[Path] = (), sheets: Sequence[Path] = ()
+        self,
+        *,
+        full: bool | None = None,
+        receipts: Sequence[Path] = (),
+        sheets: Sequence[Path] = (),
+        against: Sequence[Path] = (),
     ) -> Verification:
-        """Verify the log, then hold receipts and sheets against it (docs/spec/7-records.md).
+        """Verify the log, then hold receipts, sheets and copies of it against it (docs/spec/7-records.md).
 
         Args:
             full: every signature, or a sample; None: in full up to 1000 records.
             receipts: receipt files, or pictures of their codes.
             sheets: scans of sheets; only their envelope codes are looked at.
+            against: copies of the ledger, exports, receipts, checkpoints, files of alerts.
 
         Raises:
             InvalidRecord, InvalidSignature, InvalidProof: the first thing that does not hold, with its number.
-            RecordMissing: a receipt or sheet remembers what this log has not.
+            RecordMissing: a receipt, sheet or copy remembers what this log has not.
+            Forked: a copy of this log went on separately.
             InvalidInput: an argument of another type, or a file without receipt or envelope code.
         """
         ledger = self._terminal.at("").ledger
-        found = verification.verify(ledger, full=full, receipt_files=receipts, sheet_scans=sheets)
+        found = verification.verify(ledger, full=full, receipt_files=receipts, sheet_scans=sheets, against=against)
         report = found.report
         return Verification(
             report.records, report.root, report.checked.full, found.witnesses, found.chains, report.passed_gates,
@@ -107,7 +114,7 @@ class Audit:
         """Take the signed record of an opening that was made without this toolkit (docs/spec/8-recovery.md).
 
         Args:
-            file: what ``recover.py`` wrote; its signature lies beside it.
+            file: what ``recover.html`` saved, or what ``recover.py`` wrote, with its signature beside it.
 
         Raises:
             InvalidInput: an argument of another type, or a file that cannot be read.

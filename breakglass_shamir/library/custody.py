@@ -18,10 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.ledger import home
+from breakglass_shamir.ledger import guarded, home
 from breakglass_shamir.library.arguments import checked
 from breakglass_shamir.library.audit import Audit
 from breakglass_shamir.library.drills import Drills
@@ -45,7 +46,8 @@ from breakglass_shamir.operations.printing import ceremony
 from breakglass_shamir.operations.printing.ceremony import Note
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
-from breakglass_shamir.operations.recorder import warn_of_memory
+from breakglass_shamir.operations.recorder import require_guarded, warn_of_memory
+from breakglass_shamir.operations.targets import Named
 
 NO_OVERRIDES = Overrides()
 """Every check must pass."""
@@ -92,6 +94,7 @@ class Home:
 
         Raises:
             FileExists: there is a ledger already.
+            GateClosed: somebody else could change the folder, or one above it.
             LedgerUnwritable: the folder could not be written.
             InvalidInput: an argument of another type, an empty name, or a folder that may not be entered.
         """
@@ -193,7 +196,7 @@ class Home:
     @checked
     def split(
         self, policy: str, credential: Secret | None, printing: Printing, *, current: Secret | None = None,
-        kind: CredentialKind | None = None, totp_seed: Secret | None = None,
+        kind: CredentialKind | None = None, totp_seed: Secret | None = None, totp_scheme: TotpScheme = COMMON,
     ) -> SplitResult:  # fmt: skip
         """Put a credential on paper: the first epoch of a set (docs/guide-operator.md).
 
@@ -204,6 +207,7 @@ class Home:
             current: what opens the target now, when one is generated.
             kind: what the secret bytes are; None: as the policy says.
             totp_seed: seed of the account's second factor, which rides along.
+            totp_scheme: how one-time codes are made from it.
 
         Raises:
             InvalidPolicy: the policy does not describe a set.
@@ -214,10 +218,10 @@ class Home:
             InvalidInput: an argument of another type, or no place for sheets.
         """
         check_printing(printing)
-        terminal, word = self._terminal, kind.name.lower().replace("_", "-") if kind else None
+        terminal, word = self._terminal, kind.word if kind else None
         return split.split(
             terminal.at(""), policy, credential, printing, terminal.scanner, current=current, kind=word,
-            totp_seed=totp_seed,
+            totp_seed=totp_seed, totp_scheme=totp_scheme,
         )  # fmt: skip
 
     @checked
@@ -234,7 +238,7 @@ class Home:
     @checked
     def recombine(
         self, name: str, request: Request, sources: Sources, use: Use, printing: Printing | None = None, *,
-        overrides: Overrides = NO_OVERRIDES, signers: Signers = NOBODY,
+        overrides: Overrides = NO_OVERRIDES, signers: Signers = NOBODY, target: str = "", account: str = "",
     ) -> OpeningResult:  # fmt: skip
         """One opening: declare, gather a quorum, record, reveal, rotate (docs/guide-officer.md).
 
@@ -249,6 +253,8 @@ class Home:
             printing: where the new sheets go; None: the rotation stays owed.
             overrides: checks to pass by name, with a reason; each is recorded and owed.
             signers: officers who sign the declaration here.
+            target: URI of the target, for a set without a policy; empty: the desk is asked for it.
+            account: the account there; empty: the one on the sheets.
 
         Returns:
             What became of it, with the receipts that were written for the officers.
@@ -260,7 +266,8 @@ class Home:
             EnvelopeConflict: two valid envelopes under one epoch id.
             LedgerUnwritable, LedgerBusy: a record could not be made durable; nothing was revealed.
             IllegalState: the desk has no screen to show it on.
-            InvalidInput: an argument of another type, another purpose, or no source or command.
+            InvalidInput: an argument of another type, another purpose, no source or command, or a login at a target
+                that nobody names.
         """
         check_request(request, "emergency")
         check_sources(sources)
@@ -273,8 +280,9 @@ class Home:
         recorder, receipts = terminal.at(name), tuple[Path, ...]()
         try:
             found = recombine.recombine(
-                recorder, request, overrides, sources, use, printing, terminal.scanner, signers=signers
-            )
+                recorder, request, overrides, sources, use, printing, terminal.scanner, signers=signers,
+                named=Named(target, account),
+            )  # fmt: skip
         finally:
             receipts = terminal.give_receipts()
         return replace(found, receipts=receipts)
@@ -339,7 +347,8 @@ class Home:
     @checked
     def rotate(
         self, name: str, sources: Sources, printing: Printing | None = None, *, reason: str,
-        officers: Sequence[str] = (), attest: bool = False, brought: Secret | None = None,
+        officers: Sequence[str] = (), attest: bool = False, brought: Secret | None = None, target: str = "",
+        account: str = "",
     ) -> OpeningResult:  # fmt: skip
         """Start or resume a rotation; this is what settles a rotation debt (docs/guide-operator.md).
 
@@ -351,13 +360,16 @@ class Home:
             officers: who takes part.
             attest: two officers vouch that the old credential is dead; it stays a debt.
             brought: the new secret, where nobody here can make one.
+            target: URI of the target, for a set without a policy; empty: the desk is asked for it.
+            account: the account there; empty: the one on the sheets.
 
         Raises:
             InsufficientShares: no quorum, or one of the two that a resumed rotation needs is missing.
             GateClosed: a check failed; a rotation overrides none.
             ConnectorError, PaperError: a step failed; the debt stays.
             UnknownSet, IllegalState: no such set, or nothing to attest.
-            InvalidInput: an argument of another type, empty words, or no place for new sheets.
+            InvalidInput: an argument of another type, empty words, no place for new sheets, or a target that nobody
+                names.
             LedgerUnwritable, LedgerBusy: a record could not be made durable.
         """
         check_sources(sources)
@@ -368,7 +380,7 @@ class Home:
         try:
             return rotate.rotate(
                 recorder, sources, printing, terminal.scanner, reason=reason, officers=tuple(officers), attest=attest,
-                brought=brought,
+                brought=brought, named=Named(target, account),
             )  # fmt: skip
         finally:
             terminal.give_receipts()
@@ -417,4 +429,5 @@ class Home:
 
 @checked
 def _create(folder: Path, terminal: str) -> None:
+    require_guarded(guarded.look(folder))
     home.create(folder, terminal).close()

@@ -15,6 +15,7 @@ from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.printing.custodians import seat
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
+from breakglass_shamir.operations.targets import Named
 
 
 class Drills:
@@ -88,8 +89,9 @@ class Drills:
 
     @checked
     def access(
-        self, name: str, request: Request, sources: Sources, printing: Printing, *, signers: Signers = NOBODY
-    ) -> DrillOutcome:
+        self, name: str, request: Request, sources: Sources, printing: Printing, *, signers: Signers = NOBODY,
+        target: str = "", account: str = "",
+    ) -> DrillOutcome:  # fmt: skip
         """Open for real, log in by the connector, rotate; nobody sees the credential.
 
         Args:
@@ -98,6 +100,8 @@ class Drills:
             sources: the live sheets.
             printing: where the new ones go.
             signers: officers who sign the declaration here.
+            target: URI of the target, for a set without a policy; empty: the desk is asked for it.
+            account: the account there; empty: the one on the sheets.
 
         Raises:
             GateClosed: a check failed; a drill overrides none.
@@ -111,6 +115,8 @@ class Drills:
         terminal = self._terminal
         recorder = terminal.at(name)
         try:
-            return access.access(recorder, request, sources, printing, terminal.scanner, signers=signers)
+            return access.access(
+                recorder, request, sources, printing, terminal.scanner, signers=signers, named=Named(target, account)
+            )
         finally:
             terminal.give_receipts()

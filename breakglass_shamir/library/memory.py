@@ -27,15 +27,18 @@ from breakglass_shamir.custody.quorum.typing import TypedEntry
 from breakglass_shamir.errors import InvalidEnvelope, InvalidInput, MalformedText, MissingEnvelope
 from breakglass_shamir.formats import seal, share, text
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope, EnvelopeReader
+from breakglass_shamir.formats.extensions import Extensions
 from breakglass_shamir.formats.seal import Facts, Sealed
 from breakglass_shamir.formats.share import TEXT_LINES, ReadShare
 from breakglass_shamir.formats.structure import Structure
 from breakglass_shamir.library.arguments import checked
+from breakglass_shamir.version import __version__
 
 LONGEST_TEXT = 8192
 """Characters; a QR code holds 4296 at most, and what people type has spaces in it."""
 
 _NO_LOG = Checkpoint(bytes(8), 0, hashlib.sha256().digest())
+_EXTENSIONS = Extensions(release=__version__)
 _DIGEST_BYTES = 32
 
 
@@ -290,7 +293,7 @@ def _known(envelope: Envelope) -> Known:
 
 
 def _facts(kind: Kind, set_name: str, epoch: int, structure: Structure, predecessor: bytes) -> Facts:
-    return Facts(kind, set_name, epoch, structure, random_bytes(_DIGEST_BYTES), _NO_LOG, predecessor)
+    return Facts(kind, set_name, epoch, structure, random_bytes(_DIGEST_BYTES), _NO_LOG, predecessor, _EXTENSIONS)
 
 
 def _bounded(code: str) -> str:

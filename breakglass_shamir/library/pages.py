@@ -11,6 +11,7 @@ It reads no clock: the day that is printed is the caller's. What the texts are i
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from breakglass_shamir.crypto.keys import Kind
@@ -32,7 +33,7 @@ LONGEST_WAIT_S = 600.0
 @checked
 def render_sheet(
     envelope: Envelope, share: Share, *, printed_on: date, belongs_to: str, custodian: str = "",
-    bag_serial: str = "", paper: Paper = "a4",
+    bag_serial: str = "", kit: str = "", report_to: str = "", paper: Paper = "a4",
 ) -> bytes:  # fmt: skip
     """Draw the sheet of one live share: front, back, and further envelope codes (docs/spec/6-sheet.md).
 
@@ -43,6 +44,8 @@ def render_sheet(
         belongs_to: organisation and role it is returned to when it is found.
         custodian: who keeps it; may be empty.
         bag_serial: of the tamper-evident bag; empty leaves a line to fill in by hand.
+        kit: where the recovery kit lies; it should lead nobody to another sheet.
+        report_to: the telephone to report a lost sheet to; empty leaves a line to fill in by hand.
         paper: ``a4`` (210 x 297 mm) or ``letter`` (215.9 x 279.4 mm).
 
     Returns:
@@ -55,8 +58,8 @@ def render_sheet(
         ShareMismatch: its value is not the one that was dealt.
         PaperError: a code's text fits no QR code.
     """
-    content = _content(envelope, share, Kind.LIVE, printed_on, belongs_to, custodian, bag_serial)
-    return render(content, paper)
+    content = _content(envelope, share, Kind.LIVE, printed_on, belongs_to, custodian)
+    return render(replace(content, bag_serial=bag_serial, kit=kit, report_to=report_to), paper)
 
 
 @checked
@@ -84,7 +87,7 @@ def render_drill_card(
         MixedShares: the share is of another epoch, or a live one.
         ShareMismatch: its value is not the one that was dealt.
     """
-    content = _content(envelope, share, Kind.DRILL, printed_on, belongs_to, custodian, "")
+    content = _content(envelope, share, Kind.DRILL, printed_on, belongs_to, custodian)
     return render_for_printer(content, paper) if for_printer else render(content, paper)
 
 
@@ -109,12 +112,10 @@ def read_pages(files: Sequence[bytes], *, timeout_s: float = 20.0) -> tuple[Scan
 
 
 def _content(
-    envelope: Envelope, share: Share, kind: Kind, printed_on: date, belongs_to: str, custodian: str, bag_serial: str
+    envelope: Envelope, share: Share, kind: Kind, printed_on: date, belongs_to: str, custodian: str
 ) -> SheetContent:
     proven = proven_envelope(envelope)
     if share.kind is not kind:
         raise MixedShares(f"expected a {kind.word} share, got {share.public_id}: they never share a page")
     proven.check_share(share)
-    return content_of(
-        proven, share, custodian=custodian, belongs_to=belongs_to, printed_on=printed_on, bag_serial=bag_serial
-    )
+    return content_of(proven, share, custodian=custodian, belongs_to=belongs_to, printed_on=printed_on)

@@ -29,6 +29,7 @@ class Sheets:
         Raises:
             InsufficientShares: no sheet of this set was read, or some are still missing; those read are recorded.
             UnknownSet, IllegalState: no such set, or no epoch to confirm.
+            GateClosed: somebody else could change the home.
             InvalidInput: an argument of another type, or a scan that is not there.
             LedgerUnwritable, LedgerBusy: it could not be recorded.
         """

@@ -22,7 +22,7 @@ from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.printing.custodians import seat
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recorder import Recorder, warn_of_others
 from breakglass_shamir.paper.reading.scan import Scanner
 
 
@@ -34,6 +34,7 @@ class Terminal:
         self._thread = threading.get_ident()
         self._closed = False
         self.recorder = Recorder(home.open_home(folder, BESIDE), desk, record_to=record_to)
+        warn_of_others(desk, self.recorder.guard())
         self._scanner: Scanner | None = None
 
     @property

@@ -5,14 +5,15 @@ Everything is real - the key file, ``ssh-keygen``, the PDFs, the pictures, the l
 go from "printer" to "scanner" by a background thread, and every custodian is at hand.
 """
 
+import os
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.connectors.ssh.keygen import find_program, run_ssh_keygen
 from breakglass_shamir.custody.credential import Credential
@@ -20,7 +21,7 @@ from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.custody.quorum.answer import Answer
-from breakglass_shamir.errors import ConnectorError, InsufficientShares, VoidShare
+from breakglass_shamir.errors import ConnectorError, GateClosed, InsufficientShares
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
@@ -39,6 +40,9 @@ from breakglass_shamir.paper.simulate import scanned
 
 NAME = "demo-key"
 """The set of the demonstration."""
+
+SCRIPT_LIMIT_S = 120.0
+"""Longest time the auditor's script may take."""
 
 _POLICY = """name = "{name}"
 belongs_to = "Example Ltd, Security"
@@ -165,7 +169,7 @@ class Demo(EmptyDesk):
         recorder.opening = ""
         try:
             self._open(recorder, sorted((self.folder / "scans-1").iterdir())[:3], scanner, None)
-        except VoidShare as error:
+        except GateClosed as error:
             self.narrate(f"Refused: {error}.")
             return
         raise ConnectorError("void sheets opened the set; they must not")
@@ -179,13 +183,13 @@ class Demo(EmptyDesk):
         if shutil.which("openssl") is None:
             self.detail("not run: openssl, which the script needs beside ssh-keygen, is not installed")
             return
-        script = [find_program("sh"), str(self.folder / "audit" / "verify.sh")]
-        checked = subprocess.run(script, capture_output=True, text=True, check=False)
-        said = checked.stdout.splitlines()
+        script = [find_program("sh"), str(self.folder.absolute() / "audit" / "verify.sh")]
+        checked = programs.run(script, limit_s=SCRIPT_LIMIT_S, env=dict(os.environ))
+        said = checked.output.decode(errors="replace").splitlines()
         for line in [*(line for line in said if "quorum@" in line), *said[-1:]]:
             self.detail(line)
-        if checked.returncode:
-            raise ConnectorError(f"the exported records do not hold: {checked.stderr.strip()}")
+        if checked.status != 0:
+            raise ConnectorError(f"the exported records do not hold: {checked.complaint}")
 
     def _open(self, recorder: Recorder, scans: Iterable[Path], scanner: Scanner, printing: Printing | None) -> None:
         reason, officers = "the identity provider is down", ("officer one", "officer two")

@@ -46,6 +46,21 @@ class Desk(Protocol):
     def name_set(self) -> str:
         """Ask what the set is called; an empty string when nobody can be asked."""
 
+    def can_ask(self) -> bool:
+        """Tell whether somebody is there to answer."""
+
+    def name_target(self, uri: str, account: str, problem: str) -> tuple[str, str] | None:
+        """Ask for the URI of a target that no policy names, and for the account there.
+
+        Args:
+            uri: what the sheets say, to be shown and never taken.
+            account: what the sheets say; an empty answer takes it.
+            problem: what is wrong with the last answer; empty at the first question.
+
+        Returns:
+            Both, an empty URI where people name none; None when nobody can be asked.
+        """
+
     def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
         """Ask for an officer's key file, while signatures from elsewhere may come in.
 
@@ -108,6 +123,14 @@ class EmptyDesk(Desk):
     def name_set(self) -> str:
         """Nobody is asked."""
         return ""
+
+    def can_ask(self) -> bool:
+        """Nobody is asked."""
+        return False
+
+    def name_target(self, uri: str, account: str, problem: str) -> tuple[str, str] | None:
+        """Nobody names one."""
+        return None
 
     def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
         """No officer is here to sign."""

@@ -2,8 +2,9 @@
 """Appends the records of one use case, lets their alerts go out, and moves the ledger when it cannot be written.
 
 Rule: no record, no way on. With ``--record-to`` the ledger is copied there once and goes on there, whatever keeps
-it from being written where it is: a full disk, or another program that holds it. Without it the error reaches
-the officer. Alerts never keep a record waiting: a courier beside this program delivers them.
+it from being written where it is: a full disk, another program that holds it, or that its files were removed or
+replaced and a record that was stored is not found again. Without it the error reaches the officer. Alerts never keep a
+record waiting: a courier beside this program delivers them.
 """
 
 import time
@@ -11,18 +12,25 @@ from pathlib import Path
 
 from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.life.state import LedgerState, SetState
-from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.custody.records.words import printable
-from breakglass_shamir.errors import LedgerBusy, LedgerUnwritable
+from breakglass_shamir.errors import BreakglassError, GateClosed, LedgerBusy, LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.ledger import home
+from breakglass_shamir.ledger import guarded, home
 from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.ledger.guarded import Guard
 from breakglass_shamir.ledger.outbox import Outbox
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.courier import Courier
 from breakglass_shamir.operations.desk import Desk
-from breakglass_shamir.operations.folders import on_memory
+from breakglass_shamir.operations.folders import home_warning
+from breakglass_shamir.shell import breakglass
+
+GIVE_IT_BACK = (
+    "let the home, its key and every folder above it belong to you or root and be written by nobody else, "
+    "and remove a MOVED that is not obeyed"
+)
+"""What to do about a home that somebody else could change."""
 
 _ACK_POLL_S = 0.05
 
@@ -35,6 +43,8 @@ class Recorder:
         self.desk = desk
         self.set_name = ""
         self.opening = ""
+        self.refusal: BreakglassError | None = None
+        """What was refused last, and is on record."""
         self._record_to = record_to
         self._courier = Courier(ledger.path.parent)
 
@@ -70,14 +80,15 @@ class Recorder:
         except (LedgerUnwritable, LedgerBusy) as error:
             if self._record_to is None:
                 raise
+            stored = self.ledger.unfound
             self._move(str(error))
-            return self._append(body, set_key)
+            return self._told(stored) if stored else self._append(body, set_key)
 
     def _append(self, body: AnyBody, set_key: Secret | None) -> Entry:
-        if isinstance(body, Refused):
-            # It may name a file, however that is called, and must not go unrecorded for it.
-            body = Refused(stage=body.stage, error=body.error, message=printable(body.message))
-        entry = self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key)
+        return self._told(self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key))
+
+    def _told(self, entry: Entry) -> Entry:
+        """Let the alerts of a record go out; returns the record."""
         if self.alerted_sinks():
             self._courier.wake()
         return entry
@@ -103,8 +114,39 @@ class Recorder:
             while True:
                 taken = outbox.acknowledged(seq)
                 if taken or time.monotonic() > end:
+                    self.require_found()
                     return taken[0] if taken else ""
                 time.sleep(_ACK_POLL_S)
+
+    def guard(self) -> Guard:
+        """Look who else could change the home, or the place where the ledger may have to go on."""
+        looks = [guarded.look(self.ledger.path.parent, self.ledger.public_key)]
+        looks += [guarded.look(self._record_to)] if self._record_to else []
+        # They name paths, which hold anything, and must not keep an override from being recorded.
+        problems = dict.fromkeys(printable(one) for look in looks for one in look.problems)
+        return Guard(tuple(problems), tuple(dict.fromkeys(printable(one) for look in looks for one in look.remarks)))
+
+    def require_guarded(self) -> None:
+        """Refuse to begin or change custody in a home that somebody else could change.
+
+        Raises:
+            GateClosed: saying who.
+        """
+        require_guarded(self.guard())
+
+    def require_found(self) -> None:
+        """Refuse to go on where the last record is not found again; ``--record-to`` copies the open log then, too.
+
+        Raises:
+            LedgerUnwritable, LedgerBusy: it is not found, and there is no other place.
+            LedgerElsewhere: the ledger was moved meanwhile.
+        """
+        try:
+            self.ledger.require_found()
+        except (LedgerUnwritable, LedgerBusy) as error:
+            if self._record_to is None:
+                raise
+            self._move(str(error))
 
     def alert_took_ms(self, seq: int) -> int | None:
         """Return how long the alerts of a record took to be acknowledged by the quickest sink; None: not yet."""
@@ -113,18 +155,36 @@ class Recorder:
 
     def _move(self, reason: str) -> None:
         assert self._record_to is not None  # noqa: S101 - the caller looked
-        target, self._record_to = self._record_to, None
-        self.ledger = home.move(self.ledger, target, reason)
+        (target, self._record_to), old = (self._record_to, None), self.ledger
+        self.ledger = home.move(old, target, reason)
+        old.close()
         self._courier.close()
         self._courier = Courier(target)
         self.desk.warn(
-            f"the ledger could not be written and goes on in {target}; "
-            f"from now on use: breakglass --home {target} ..., and write to the old one no more"
+            f"the ledger could not be written where it was ({reason}) and goes on in {target}; "
+            f"from now on use: {breakglass('...', home=target)}, and write to the old one no more"
         )
         warn_of_memory(self.desk, target)
+        warn_of_others(self.desk, self.guard())
+
+
+def require_guarded(guard: Guard) -> None:
+    """Refuse a home that somebody else could change, where no emergency is at hand that could pass it.
+
+    Raises:
+        GateClosed: saying who.
+    """
+    if guard.problems:
+        raise GateClosed("home", "; ".join(guard.problems), hint=f"{GIVE_IT_BACK}, or use a home that is yours alone")
+
+
+def warn_of_others(desk: Desk, guard: Guard) -> None:
+    """Say who else could change a home; what follows from it is for the use case to say."""
+    for line in (*guard.problems, *guard.remarks):
+        desk.warn(line)
 
 
 def warn_of_memory(desk: Desk, home: Path) -> None:
     """Say when a ledger is where it does not outlive this machine."""
-    if on_memory(home):
-        desk.warn(f"{home} is in memory only: copy the whole folder to a disk or a stick before this machine stops")
+    if warning := home_warning(home):
+        desk.warn(warning)

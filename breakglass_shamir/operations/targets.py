@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a policy, or from the credential alone, to the connectors of a set.
+"""From a policy to the connectors of a set.
 
-The policy says where the credential opens, as whom, with which options, and where a rotation is proven. A
-terminal without a policy takes target and account from the credential itself.
+Rules:
+
+1. The policy says where the credential opens, as whom, with which options, and where a rotation is proven. Nothing
+   that a sheet says is taken for any of it: there is no way from a credential to a connector here.
+2. Where no policy is adopted, people name target and account (:class:`Named`). A target that is a program of this
+   machine is not theirs to name: a policy is.
+3. What the next credential carries for a blank machine is what the policy says now; where that says nothing, and
+   nobody named a target, what stood on the sheets before stays there.
 """
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from breakglass_shamir.bounded.reading import open_plain
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
+from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.custody.credential import Credential, CredentialKind
+from breakglass_shamir.custody.policy.source import BY_PEOPLE
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
 _KINDS = {
@@ -22,33 +31,99 @@ _KINDS = {
     "token": CredentialKind.TOKEN,
     "opaque": CredentialKind.OPAQUE,
     "file": CredentialKind.FILE,
+    "list": CredentialKind.LIST,
 }
 """The policy's words for what the secret bytes are."""
 
+_CA_MAX_BYTES = 1 << 20
+"""How much of a file of authorities is looked at for the first one."""
 
-def connector_of(policy: Policy, credential: Credential | None = None) -> Connector:
+ACCOUNTS = ("", "breakglass", "cn=breakglass")
+"""Accounts by which a target's URI is tried as long as nobody named one: none, a name, and a name of a directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A target that people name where no policy does; what a sheet names is one too, to be compared."""
+
+    uri: str = ""
+    account: str = ""
+
+    @property
+    def in_words(self) -> str:
+        """Both, for people."""
+        return f"{self.uri or 'no target'} (account {self.account or 'not named'})"
+
+
+def connector_of(policy: Policy) -> Connector:
     """Return the connector that the credential is changed through.
 
     Raises:
         InvalidInput: no connector takes this target.
         ConnectorError: it could not be loaded.
     """
-    return _at(policy, credential, policy.target.uri or (credential.target if credential else ""))
+    return connector_for(policy.target.uri, policy.target.account, policy.target.options)
 
 
-def endpoints_of(policy: Policy, credential: Credential | None = None) -> tuple[Connector, ...]:
+def endpoints_of(policy: Policy) -> tuple[Connector, ...]:
     """Return where a rotation is proven: where it is changed first, then every endpoint the policy lists.
 
     Raises:
         InvalidInput: no connector takes one of them.
         ConnectorError: one could not be loaded.
     """
-    first = connector_of(policy, credential)
+    first = connector_of(policy)
     others = (uri for uri in dict.fromkeys(policy.rotation.endpoints) if uri != first.target)
-    return (first, *(_at(policy, credential, uri) for uri in others))
+    return (first, *(connector_for(uri, policy.target.account, policy.target.options) for uri in others))
 
 
-def describe(policy: Policy, secret: Secret, *, kind: str | None = None, totp_seed: Secret | None = None) -> Credential:
+def check_reach(policy: Policy) -> None:
+    """Hold that every connector of a policy can be made and used here, and that a file it names for paper can be read.
+
+    Raises:
+        InvalidInput: no connector takes a target, or the file of authorities cannot be read.
+        ConnectorError: one could not be loaded, or this machine lacks what it needs.
+    """
+    for connector in endpoints_of(policy):
+        if lacking := connector.missing():
+            raise ConnectorError(f"{connector.target} cannot be reached from here: {'; '.join(lacking)}")
+    _ca_fingerprint(policy)
+
+
+def named_connector(named: Named, *, account_follows: bool = False) -> Connector:
+    """Return the connector of a target that people name; nothing is asked there.
+
+    Args:
+        named: what they said.
+        account_follows: whether the account may still come from elsewhere, so that any will do for now.
+
+    Raises:
+        InvalidInput: no connector takes it.
+        IllegalState: it names a program; only an adopted policy may.
+        ConnectorError: its connector could not be loaded.
+    """
+    accounts = ACCOUNTS if account_follows and not named.account else (named.account,)
+    refused: InvalidInput | None = None
+    for account in accounts:
+        try:
+            connector = connector_for(named.uri, account)
+        except InvalidInput as error:
+            refused = error
+            continue
+        if connector.policy_only:
+            raise IllegalState(
+                f"a target of {connector.scheme} names a program, and only an adopted policy may name one",
+                hint="adopt a policy of the set that names it",
+            )
+        return connector
+    assert refused is not None  # noqa: S101 - there is an account to try
+    raise refused
+
+
+def describe(
+    policy: Policy, secret: Secret, *, kind: str | None = None, totp_seed: Secret | None = None,
+    totp_scheme: TotpScheme = COMMON,
+) -> Credential:  # fmt: skip
     """Put the secret together with all that a blank machine needs.
 
     Args:
@@ -56,6 +131,7 @@ def describe(policy: Policy, secret: Secret, *, kind: str | None = None, totp_se
         secret: the exact bytes.
         kind: what they are; None: as the policy says.
         totp_seed: of the account's second factor.
+        totp_scheme: how its codes are made.
 
     Raises:
         InvalidInput: too large, or the file of authorities cannot be read.
@@ -69,6 +145,7 @@ def describe(policy: Policy, secret: Secret, *, kind: str | None = None, totp_se
         ca_fingerprint=_ca_fingerprint(policy),
         hint=target.second_account,
         totp_seed=totp_seed,
+        totp_scheme=totp_scheme,
     )
 
 
@@ -79,18 +156,14 @@ def carried(policy: Policy, credential: Credential) -> Credential:
         InvalidInput: too large, or the file of authorities cannot be read.
     """
     target = policy.target
+    nobody_said = target.uri == BY_PEOPLE
     return replace(
         credential,
         account=target.account or credential.account,
-        target=target.uri or credential.target,
+        target=credential.target if nobody_said else target.uri,
         ca_fingerprint=_ca_fingerprint(policy) or credential.ca_fingerprint,
         hint=target.second_account or credential.hint,
     )
-
-
-def _at(policy: Policy, credential: Credential | None, uri: str) -> Connector:
-    account = policy.target.account or (credential.account if credential else "")
-    return connector_for(uri, account, policy.target.options)
 
 
 def _ca_fingerprint(policy: Policy) -> str:
@@ -106,7 +179,8 @@ def _ca_fingerprint(policy: Policy) -> str:
     import ssl
 
     try:
-        text = Path(path).read_text(encoding="ascii")
+        with open_plain(Path(path)) as file:
+            text = file.read(_CA_MAX_BYTES).decode("ascii")
         end = ssl.PEM_FOOTER
         first = text[text.index(ssl.PEM_HEADER) : text.index(end) + len(end)]
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()

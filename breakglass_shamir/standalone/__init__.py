@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recovery program that an organisation keeps for the day when this toolkit is gone.
+"""What an organisation keeps for the day when this toolkit is gone: two recovery programs, a file each.
 
-It is one file, of the standard library alone, and imports nothing of ours.
+``recover.py`` is of the standard library alone, ``recover.html`` needs a browser; neither imports anything of ours.
 """

@@ -37,7 +37,8 @@ class AwsError(Exception):
 
 
 def main() -> None:
-    question = json.load(sys.stdin)
+    _, line = sys.stdin.read().splitlines()
+    question = json.loads(bytes.fromhex(line))
     actions = {"preflight": preflight, "check": check, "rotate": rotate, "issue": issue, "password_changed_at": changed}
     try:
         answer = actions[question["action"]](question)

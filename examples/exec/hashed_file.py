@@ -9,8 +9,8 @@ Copy it, and put your target where the file is. It is used with:
     account = "console"
     options = { settings = "/etc/appliance/console.hash", abilities = "password_changed_at" }
 
-It gets one JSON object on standard input and writes one on standard output; the protocol is in docs/targets.md.
-Make one like it so:
+It gets two lines on standard input, the word "exit" and a JSON object in hexadecimal, and writes one JSON object on
+standard output; the protocol is in docs/targets.md. Make one like it so:
 
 1. Secrets come in the question, in base64, and go nowhere else: not into arguments, the environment, or a log.
 2. "refused" only when the target itself rejected the credential. Everything else is "unknown".
@@ -32,9 +32,9 @@ SHORTEST = 12
 
 
 def main() -> None:
-    question = json.load(sys.stdin)
-    if question["protocol"] != 1:
-        answer = {"error": f"expected protocol 1, got {question['protocol']}"}
+    question = asked()
+    if question["protocol"] != 2:
+        answer = {"error": f"expected protocol 2, got {question['protocol']}"}
     elif not question.get("settings", "").startswith("/"):
         answer = {"error": "expected the path of the file in the option settings"}
     else:
@@ -47,6 +47,12 @@ def main() -> None:
         action = actions.get(question["action"], unsupported)
         answer = action(Path(question["settings"]), question)
     json.dump(answer, sys.stdout)
+
+
+def asked() -> dict:
+    """Read the question: its second line. The first ends a shell that was named in this program's place."""
+    _, line = sys.stdin.read().splitlines()
+    return json.loads(bytes.fromhex(line))
 
 
 def preflight(path: Path, question: dict) -> dict:

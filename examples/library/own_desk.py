@@ -114,7 +114,7 @@ def old_sheets(home: Home, folder: Path) -> None:
     request = Request("emergency", "idp-outage", "INC-4711", "once more", ("Olga", "Oskar"), "no-reveal", 600)
     try:
         home.recombine("recovery-key", request, Sources(scans=tuple(sheets(folder / "sheets"))), Use())
-    except errors.VoidShare as error:
+    except errors.GateClosed as error:
         print(f"refused: {error}")
 
 

@@ -84,7 +84,7 @@ def test_a_date_that_does_not_exist_is_named(home: Path) -> None:
     with open_home(home) as ledger, pytest.MonkeyPatch.context() as patch:
         now = clock.now()
         patch.setattr(clock, "now", lambda: Moment("2026-02-31T00:00:00Z", now.boot, now.uptime_ms))
-        patch.setattr(records, "_is_time", lambda text: True)
+        patch.setattr(records, "is_time", lambda text: True)
         ledger.append(Refused(stage="open", error="x", message="a lie"))
         patch.undo()
         for _ in range(3):
@@ -287,6 +287,9 @@ def test_a_lying_root_between_is_found_in_full_only(home: Path) -> None:
     class Liar(Ledger):
         def root_at(self, size: int) -> bytes:
             return lie if size == SIZE + 3 else super().root_at(size)
+
+        def require_found(self, *, whole: bool = False) -> None:
+            """What it would find is not the lie."""
 
         def _sign_checkpoint(self, data: bytes) -> str:
             if self.size != SIZE + 2:

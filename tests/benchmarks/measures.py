@@ -19,6 +19,7 @@ from tests.benchmarks.alert_measures import alert_measures
 from tests.benchmarks.ledgers import long_ledgers
 from tests.benchmarks.pairs import Measured, pairs, process
 from tests.benchmarks.paper_measures import paper_measures
+from tests.benchmarks.writer_measures import writer_measures
 from tests.end_to_end.life import CUSTODIANS, DECLARATION, NAME, PROGRAM, Life, groups_text
 
 APPENDS = 50
@@ -61,6 +62,7 @@ def all_of_them(folder: Path, runs: int) -> Iterator[Measured]:
     life.restore()
     yield from paper_measures(runs)
     yield durable_appends(life, folder, runs)
+    yield from writer_measures(folder / "writers", runs)
     yield long_audit(life, folder, runs)
     yield from long_ledgers(folder, runs)
     yield from alert_measures(folder / "alerts", runs)

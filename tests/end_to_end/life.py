@@ -21,7 +21,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +135,16 @@ class Life:
     more: dict[str, str] = field(default_factory=dict)
     """More of the environment of every command."""
 
+    home_name: str = "home"
+    """Folder of the terminal's home; another one is another terminal."""
+
     @property
     def key(self) -> Path:
         return self.folder / "keys" / "id"
 
     @property
     def home(self) -> Path:
-        return self.folder / "home"
+        return self.folder / self.home_name
 
     @property
     def policy(self) -> Path:
@@ -153,6 +156,10 @@ class Life:
         make_key(self.key, self.secret)
         self.write_policy()
         self.ok("init", "--terminal", "terminal one")
+
+    def beside(self, terminal: str) -> "Life":
+        """Return another terminal of the same people, with the same target and paper; it has no home yet."""
+        return replace(self, home_name=terminal)
 
     def write_policy(self, **changes: str) -> None:
         """Write the policy file."""

@@ -204,6 +204,6 @@ def test_a_browser_shows_it_without_a_complaint_and_prints_it(opened: Life, need
     assert "Break-glass report" in pages[0]
     assert "The ledger holds." in pages[0]
     assert all(re.search(rf"\b{number} ?/ ?{len(pages)}\b", page) for number, page in enumerate(pages, 1))
-    assert "Its 3 records" in printed
+    assert "Its 4 records" in printed
     assert re.search(r"use-ended +outcome login by the connector", printed), "what is folded on screen is printed"
     shutil.rmtree(opened.folder / "chromium")

@@ -308,11 +308,9 @@ def test_an_access_drill_logs_in_unseen_and_ends_in_a_rotation(life: Life) -> No
 
 
 def test_an_access_drill_that_cannot_rotate_failed_and_owes_it(life: Life) -> None:
-    blocked = life.folder / "a file"
-    blocked.write_text("in the way")
-    out = blocked / "sheets"
-    done = life.run("drill", "access", NAME, *DECLARATION, "--scan", life.scans(1), "--out", out)
-    assert done.exit == 7
+    nobody_scans = life.rotating(2, timeout_s=1)
+    done = life.run("drill", "access", NAME, *DECLARATION, "--scan", life.scans(1), *nobody_scans)
+    assert done.exit == 7, done.err
     (body,) = bodies(life, DrillEnded)
     assert isinstance(body, DrillEnded)
     assert (body.drill, body.result, body.login) == ("access", "fail", "accepted")

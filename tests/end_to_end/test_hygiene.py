@@ -30,9 +30,13 @@ main()
 def test_the_running_process_dumps_no_core_and_lets_nobody_read_its_memory(life: Life) -> None:
     script = life.folder / "look.py"
     script.write_text(_LOOK_INSIDE)
-    done = life.script(script, "recombine", NAME, *DECLARATION, "--scan", life.scans(1), "--exec", "true")
+    given = ("--exec", "sh", "-c", "ulimit -Hc > limit")
+    done = life.script(script, "recombine", NAME, *DECLARATION, "--scan", life.scans(1), *given)
     assert done.exit == 7, done.err
     assert json.loads((life.folder / "seen").read_text()) == {"dumpable": 0, "core": [0, 0]}
+    assert (life.folder / "limit").read_text() == "0\n", (
+        "the command that is given the credential leaves no core either"
+    )
 
 
 def test_no_file_but_the_sheets_holds_a_secret(life: Life, tmp_path: Path) -> None:

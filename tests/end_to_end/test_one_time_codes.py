@@ -11,6 +11,7 @@ from pathlib import Path
 import pyotp
 import pytest
 
+from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.opening import code_giver, reveal
 from breakglass_shamir.operations.opening.code_giver import CodeGiver
@@ -66,7 +67,7 @@ def test_a_command_logs_in_with_codes_that_a_server_takes_and_sees_no_seed(with_
 def ask(program: str, seed: Secret | None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Run a Python program with codes; returns how it ended and what it wrote into ``said``."""
     monkeypatch.chdir(folder)
-    outcome = reveal.run_command([sys.executable, "-c", program], Secret(b"x"), totp_seed=seed)
+    outcome = reveal.run_command([sys.executable, "-c", program], Credential(Secret(b"x"), totp_seed=seed))
     return outcome, (folder / "said").read_text() if (folder / "said").exists() else ""
 
 
@@ -133,7 +134,7 @@ def test_a_command_that_cannot_be_started_leaves_nothing_open(tmp_path: Path) ->
     program = tmp_path / "not-one"
     program.write_bytes(b"\x7fELF-not")
     program.chmod(0o755)
-    outcome = reveal.run_command([str(program)], Secret(b"x"), totp_seed=Secret(SEED))
+    outcome = reveal.run_command([str(program)], Credential(Secret(b"x"), totp_seed=Secret(SEED)))
     assert outcome.startswith("could not be started")
     assert set(Path("/proc/self/fd").iterdir()) <= before
 

@@ -85,9 +85,11 @@ def test_another_custodian_is_said_and_makes_the_rotation_due(life: Life) -> Non
     assert any("no custodian by the policy" in line for line in life.status()["due"])
 
 
-def test_a_policy_of_a_set_that_is_not_here_is_refused(life: Life) -> None:
+def test_a_policy_of_a_set_that_is_not_here_waits_for_its_sheets_and_says_so(life: Life) -> None:
     life.write_policy(name="other")
-    assert life.run("policy", "adopt", life.policy).exit == 3
+    done = life.run("policy", "adopt", life.policy)
+    assert done.exit == 0, done.err
+    assert "does not know the set other (it knows recovery-key)" in done.err
 
 
 def test_a_sheet_that_changes_hands_is_followed_and_nobody_gathers_a_quorum(life: Life) -> None:

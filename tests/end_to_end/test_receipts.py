@@ -66,15 +66,17 @@ def test_each_officer_gets_a_file_and_a_slip_and_all_of_them_agree(life: Life) -
     olga, oskar, slips = files(life)
     opening = life.entries()[4].digest[:12]
     assert [path.name for path in (olga, oskar, slips)] == [
-        f"{NAME}-{opening}-7-{end}" for end in ("Olga.tlog-proof", "Oskar.tlog-proof", "slips.pdf")
+        f"{NAME}-{opening}-8-{end}" for end in ("Olga.tlog-proof", "Oskar.tlog-proof", "slips.pdf")
     ]
     assert olga.read_text() == oskar.read_text()
     assert len(pypdfium2.PdfDocument(slips)) == 2
     words = [arg for path in (olga, slips, photograph(slips)) for arg in ("--receipt", path)]
     done = life.ok("--json", "audit", "verify", *words, "--sheet", life.scans(1))
     verdicts = [(one["kind"], one["verdict"], one["size"]) for one in done.document["witnesses"]]
-    assert verdicts == [("receipt", "consistent", 7)] * 3 + [("sheet", "consistent", 1)] * 3
-    assert done.document["chains"] == [{"set": NAME, "epochs": [1], "whole": True, "ends_at": ""}]
+    assert verdicts == [("receipt", "consistent", 8)] * 3 + [("sheet", "consistent", 1)] * 3
+    assert done.document["chains"] == [
+        {"set": NAME, "epochs": [1], "whole": True, "ends_at": "", "beside": [], "rests_on": []}
+    ]
 
 
 def test_a_removed_tail_is_exposed_with_exit_5_and_names(life: Life) -> None:
@@ -84,7 +86,7 @@ def test_a_removed_tail_is_exposed_with_exit_5_and_names(life: Life) -> None:
     for receipt in (olga, photograph(slips)):
         done = life.run("audit", "verify", "--receipt", receipt)
         assert done.exit == 5
-        assert "saw 7 records; records 5 to 6 are missing: this ledger ends with record 4 of" in done.err
+        assert "saw 8 records; records 5 to 7 are missing: this ledger ends with record 4 of" in done.err
     document = life.run("--json", "audit", "verify", "--receipt", olga).document
     assert (document["error"]["id"], document["exit"]) == ("record-missing", 5)
 
@@ -95,7 +97,7 @@ def test_a_sheet_exposes_a_ledger_that_was_begun_again_under_the_same_key(life: 
     cut(life, 5)
     done = life.run("audit", "verify", "--sheet", life.scans(2))
     assert done.exit == 5
-    assert f"the sheet of {NAME}, epoch 2, saw 10 records; records 5 to 9 are missing" in done.err
+    assert f"the sheet of {NAME}, epoch 2, saw 11 records; records 5 to 10 are missing" in done.err
 
 
 def test_an_altered_receipt_is_told_from_an_altered_ledger(life: Life) -> None:
@@ -154,11 +156,16 @@ def blank(life: Life, tmp_path: Path) -> Life:
     return other
 
 
+def target(life: Life) -> tuple[str, str]:
+    """What people say on a blank machine."""
+    return "--target", f"ssh-key://{life.key}"
+
+
 def test_a_receipt_vouches_for_the_sheets_on_a_blank_machine(life: Life, blank: Life) -> None:
     olga, _, slips = files(life)
     for number, receipt in enumerate((olga, photograph(slips))):
         shutil.rmtree(blank.home, ignore_errors=True)
-        arguments = (*DECLARATION, "--scan", life.scans(1), "--no-reveal", "--receipt", receipt)
+        arguments = (*DECLARATION, "--scan", life.scans(1), "--no-reveal", "--receipt", receipt, *target(life))
         done = blank.run("recombine", *arguments)
         assert done.exit == 7, (number, done.err)
         assert "vouches for epoch 1 of recovery-key" in done.err
@@ -173,11 +180,11 @@ def test_a_receipt_vouches_for_the_sheets_on_a_blank_machine(life: Life, blank: 
 
 def test_without_a_receipt_it_is_unpinned_and_a_later_one_pins_it(life: Life, blank: Life) -> None:
     olga, *_ = files(life)
-    done = blank.run("recombine", *DECLARATION, "--scan", life.scans(1), "--no-reveal")
+    done = blank.run("recombine", *DECLARATION, "--scan", life.scans(1), "--no-reveal", *target(life))
     assert "UNPINNED" in done.err
     assert "UNPINNED, nothing else vouches for it" in blank.ok("audit", "verify").out
     opening = blank.entries()[2].digest
-    again = (*DECLARATION, "--scan", life.scans(1), "--no-reveal", "--debt", f"rotation-{opening[:8]}")
+    again = (*DECLARATION, "--scan", life.scans(1), "--no-reveal", *target(life), "--debt", f"rotation-{opening[:8]}")
     done = blank.run("recombine", NAME, *again, "--receipt", olga)
     assert done.exit == 7, done.err
     bodies = [entry.record.body for entry in blank.entries()]
@@ -233,23 +240,23 @@ def test_audit_receipt_writes_one_for_a_record_or_an_opening(life: Life, tmp_pat
     for identifier, record in (("3", 3), (opening[:8], 5)):
         out = tmp_path / f"{record}.tlog-proof"
         document = life.ok("--json", "audit", "receipt", identifier, "--out", out).document
-        assert (document["record"], document["records"]) == (record, 7)
+        assert (document["record"], document["records"]) == (record, 8)
         life.ok("audit", "receipt", identifier, "--out", out)
         life.ok("audit", "verify", "--receipt", out)
     (tmp_path / "3.tlog-proof").write_text("another thing")
     assert life.run("audit", "receipt", "3", "--out", tmp_path / "3.tlog-proof").exit == 2
-    for wrong in ("7", "abc", "0123456789"):
+    for wrong in ("8", "abc", "0123456789"):
         assert life.run("audit", "receipt", wrong, "--out", tmp_path / "x").exit == 2
     assert not (tmp_path / "x").exists()
 
 
 def test_a_heartbeat_promises_the_next_and_a_late_one_says_so(life: Life) -> None:
     document = life.ok("--json", "heartbeat", "--every", "6h").document
-    assert (document["record"], document["every_s"], document["late"]) == (7, 21600, False)
+    assert (document["record"], document["every_s"], document["late"]) == (8, 21600, False)
     assert "no next one is promised" in life.ok("heartbeat", "--last").out
     assert life.run("heartbeat", "--every", "soon").exit == 2
     assert life.run("heartbeat", "--every", "400d").exit == 2
-    assert life.kinds()[7:] == ["heartbeat", "heartbeat"]
+    assert life.kinds()[8:] == ["heartbeat", "heartbeat"]
 
 
 def test_a_silence_longer_than_promised_is_due_while_it_lasts_and_named_for_ever(
@@ -269,8 +276,8 @@ def test_a_silence_longer_than_promised_is_due_while_it_lasts_and_named_for_ever
     assert ", a heartbeat was promised every 1 h" in done.out
     life.ok("heartbeat", "--last")
     found = life.ok("--json", "audit", "verify").document
-    assert [one["before"] for one in found["broken_promises"]] == [9]
-    assert found["clock_steps_back"] == [8]
+    assert [one["before"] for one in found["broken_promises"]] == [10]
+    assert found["clock_steps_back"] == [9]
     assert "silent longer than promised: " in life.ok("audit", "verify").out
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``--record-to`` helps whenever the ledger stands in the way: held, damaged, unreadable, or impossible to make."""
 
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from breakglass_shamir.custody.records.ledger import LedgerMoved
+from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.operations.folders import on_memory
 from tests.end_to_end.life import DECLARATION, NAME, Life
 
@@ -30,7 +32,9 @@ def with_a_spoiled_key(home: Path) -> None:
 
 
 def moved_to_a_lost_place(home: Path) -> None:
-    (home / "MOVED").write_text("/lost/stick\n")
+    with homes.open_home(home) as ledger:
+        homes.move(ledger, home.parent / "lost", "the disk was full").close()
+    shutil.rmtree(home.parent / "lost")
 
 
 @pytest.mark.parametrize("spoil", [damaged, without_its_key, with_a_spoiled_key, moved_to_a_lost_place])
@@ -56,8 +60,10 @@ def test_a_home_that_cannot_be_opened_stops_no_emergency(life: Life, spoil: Call
 def test_the_same_command_again_goes_on_in_the_same_place(life: Life) -> None:
     damaged(life.home)
     stick = life.folder / "stick"
-    assert life.recombine("--record-to", stick, "--no-reveal").exit == 7
-    assert life.recombine("--record-to", stick, "--no-reveal").exit != 5
+    words = ("--record-to", stick, "--no-reveal", "--target", f"ssh-key://{life.key}")
+    first = life.recombine(*words)
+    assert first.exit == 7, first.err
+    assert life.recombine(*words).exit != 5
     assert life.kinds(stick).count("ledger-started") == 1
 
 
@@ -108,6 +114,7 @@ def test_a_double_dash_before_the_command_is_no_part_of_it(life: Life) -> None:
 def test_a_place_in_memory_is_warned_of(life: Life) -> None:
     damaged(life.home)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        done = life.recombine("--record-to", Path(folder) / "stick", "--no-reveal")
+        words = ("--record-to", Path(folder) / "stick", "--no-reveal", "--target", f"ssh-key://{life.key}")
+        done = life.recombine(*words)
     assert done.exit == 7, done.err
-    assert "is in memory only" in done.err
+    assert done.err.count("IN MEMORY ONLY") == 2, "at first, and before the reveal"

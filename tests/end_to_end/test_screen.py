@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass_shamir.cli.screen.reveal import ENTER, LEAVE
+from breakglass_shamir.cli.screen.sequences import ENTER, NORMAL
 from breakglass_shamir.standalone import recover
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -70,7 +70,7 @@ def window() -> Iterator[Window]:
 
 
 def test_everything_that_helps_is_shown_and_nothing_that_drives_the_terminal(window: Window) -> None:
-    for text in (ENTER, "SECRET-WORDS", "second safe", "TOTP", "ssh://x", "ro\N{REPLACEMENT CHARACTER}[31mot"):
+    for text in (ENTER, "SECRET-WORDS", "second safe", "TOTP", "ssh://x", "ro\\x1b[31mot"):
         assert text in window.seen
     assert "SEED-BYTES" not in window.seen
 
@@ -87,7 +87,7 @@ def test_enter_on_the_terminal_clears_it_and_an_empty_standard_input_does_not(wi
     time.sleep(0.5)
     assert window.process.poll() is None
     os.write(window.ours, b"\n")
-    window.until(LEAVE)
+    window.until(NORMAL)
     assert window.said() == "went on"
 
 
@@ -96,7 +96,7 @@ def test_enter_on_the_terminal_clears_it_and_an_empty_standard_input_does_not(wi
 )
 def test_a_signal_that_ends_the_program_clears_it_first(window: Window, number: int, end: str) -> None:
     window.process.send_signal(number)
-    window.until(LEAVE)
+    window.until(NORMAL)
     assert window.said() == end
 
 
@@ -105,7 +105,7 @@ def test_a_key_that_would_stop_the_program_with_the_secret_on_the_screen_does_no
     os.write(window.ours, key)
     time.sleep(0.5)
     os.write(window.ours, b"\n")
-    window.until(LEAVE)
+    window.until(NORMAL)
     assert window.said() == "went on"
 
 

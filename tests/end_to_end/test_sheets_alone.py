@@ -42,26 +42,28 @@ def test_a_blank_machine_opens_from_texts_of_a_keyboard_scanner(life: Life) -> N
     shutil.rmtree(life.home)
     typed = sorted({text for found in texts_on_paper(life.sheets(1)).values() for text in found})
     lines = "\n".join(text.lower() for text in typed).encode()
-    done = life.run("recombine", NAME, *DECLARATION, "--typed", "-", "--no-reveal", stdin=lines)
+    target = ("--target", f"ssh-key://{life.key}")
+    done = life.run("recombine", NAME, *DECLARATION, "--typed", "-", "--no-reveal", *target, stdin=lines)
     assert done.exit == 7, done.err
     assert "login by the connector: accepted" in done.err
 
 
 def test_a_blank_machine_rotates_what_it_opened(life: Life) -> None:
     shutil.rmtree(life.home)
-    done = life.rotated("recombine", *DECLARATION, "--scan", life.scans(1), "--no-reveal")
+    target = ("--target", f"ssh-key://{life.key}")
+    done = life.rotated("recombine", *DECLARATION, "--scan", life.scans(1), "--no-reveal", *target)
     assert done.exit == 0, done.err
     assert not life.opens(life.secret)
     assert life.run("status").exit == 0
-    refused = life.recombine("--no-reveal")
-    assert refused.exit == 4
-    assert "void" in refused.err
+    refused = life.recombine("--exec", "true")
+    assert refused.exit == 3
+    assert "superseded" in refused.err
 
 
 def test_two_officers_are_asked_for_without_a_policy(life: Life) -> None:
     shutil.rmtree(life.home)
     one = [word for word in DECLARATION if word not in ("Oskar",)][:-1]
-    done = life.run("recombine", *one, "--scan", life.scans(1), "--no-reveal")
+    done = life.run("recombine", *one, "--scan", life.scans(1), "--exec", "true")
     assert done.exit == 3, done.err
     assert "--override officers" in done.err
 

@@ -97,6 +97,7 @@ def test_the_set_that_was_typed_once_is_rotated_by_typing_the_sheets_again(
     typed = life.folder / "typed.txt"
     typed.write_text("\n".join([*paper.shares[1], *paper.shares[2]]))
     command = [life.command()[0], "--home", str(blank.home), "rotate", NAME, "--typed", str(typed)]
+    command += ["--target", f"ssh-key://{life.key}"]
     with life.office(2):
         done = subprocess.run(
             [*command, *map(str, life.rotating(2))], capture_output=True, env=life.environment(), cwd=life.folder,

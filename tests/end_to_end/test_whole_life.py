@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from breakglass_shamir.custody.policy.generator import generate
+from breakglass_shamir.custody.records.openings import Opened
 from tests.end_to_end.life import CUSTODIANS, NAME, Life, groups_text, secrets_on_paper
 
 ALL_RECORDS = [
@@ -53,9 +54,8 @@ def test_from_first_sheet_to_void_sheet_to_auditor(tmp_path: Path, need: Callabl
     assert list((life.folder / "readback-2").iterdir()) == []
 
     refused = life.run("recombine", NAME, *declared, *people, *scans, "--no-reveal")
-    assert refused.exit == 4
-    assert "epoch 1: void since" in refused.err
-    assert "bring the sheets of epoch 2" in refused.err
+    assert refused.exit == 3
+    assert "superseded, epoch 2 followed it; it opens nothing" in refused.err
     assert life.kinds()[-2:] == ["declared", "refused"]
 
     assert "all 20 records hold" in life.ok("audit", "verify").out
@@ -111,4 +111,5 @@ def test_a_custodian_after_the_other_confirms_acknowledges_and_loses(life: Life)
     lost = life.run("recombine", NAME, "--scan", life.scans(1), "--class", "idp-outage", "--ticket", "INC-1234",
                     "--reason", "a look", "--officer", "a", "--officer", "b", "--no-reveal")  # fmt: skip
     assert lost.exit == 7, lost.err
-    assert life.entries()[-2].record.body.sheets == ("1.1", "1.2")  # type: ignore[union-attr]
+    opened = [entry.record.body for entry in life.entries() if isinstance(entry.record.body, Opened)]
+    assert [body.sheets for body in opened] == [("1.1", "1.2")]

@@ -24,13 +24,15 @@ import sys
 from pathlib import Path
 import breakglass_shamir
 from breakglass_shamir.operations.audit import report, report_view
+from breakglass_shamir.operations.kit import documents
 from breakglass_shamir.paper.drawing import typeface
 here = Path(breakglass_shamir.__file__).parents[1]
 assert here == Path(sys.argv[1]), here
 page = report_view.page(report._NOTHING, report_view.Verdict("none", None), {}, made="2026-01-01", software="x")
 print(len("".join(report.render(page))) > 10000, [typeface.register(face) for face in typeface._FILES] != [])
+print(sorted({name.split("/")[0] for name in documents.read()}))
 """
-"""Needs every template and every font, and finds them beside itself."""
+"""Needs every template, font and document, and finds them beside itself."""
 
 
 @pytest.fixture(scope="module")
@@ -52,22 +54,43 @@ def names(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
-def kept(need: Callable[[str], str]) -> set[str]:
-    """Return the package's files as git lists them, new ones too."""
+CARRIED = {
+    PACKAGE: PACKAGE,
+    "docs/spec": f"{PACKAGE}/standalone/documents/spec",
+    "docs/runbooks": f"{PACKAGE}/standalone/documents/runbooks",
+}
+"""Folders of the source to where a wheel has them: the package, and what a kit needs of the documents."""
+
+
+def kept(need: Callable[[str], str]) -> dict[str, Path]:
+    """Return the files of these folders as git lists them, new ones too, by where a wheel has them."""
+    return {
+        f"{there}{file.removeprefix(here)}": REPOSITORY / file
+        for here, there in CARRIED.items()
+        for file in _files(here, need)
+    }
+
+
+def _files(folder: str, need: Callable[[str], str]) -> set[str]:
     if (REPOSITORY / ".git").exists():
-        command = [need("git"), "ls-files", "--cached", "--others", "--exclude-standard", PACKAGE]
+        command = [need("git"), "ls-files", "--cached", "--others", "--exclude-standard", folder]
         listed = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
         return {line for line in listed.splitlines() if (REPOSITORY / line).exists()}
-    files = (path for path in (REPOSITORY / PACKAGE).rglob("*") if path.is_file())
+    files = (path for path in (REPOSITORY / folder).rglob("*") if path.is_file())
     return {str(path.relative_to(REPOSITORY)) for path in files if "__pycache__" not in path.parts}
 
 
-def test_every_file_of_the_package_is_in_the_wheel_and_no_other(names: set[str], need: Callable[[str], str]) -> None:
+def test_every_file_of_the_package_is_in_the_wheel_and_no_other(
+    wheel: Path, names: set[str], need: Callable[[str], str]
+) -> None:
     of_package = {name for name in names if ".dist-info/" not in name}
-    assert of_package == kept(need)
+    files = kept(need)
+    assert of_package == set(files)
+    with zipfile.ZipFile(wheel) as archive:
+        assert [name for name, path in files.items() if archive.read(name) != path.read_bytes()] == []
     for suffix in (".html", ".css", ".ttf", ".sh", "-OFL.txt", "-LICENSE.txt"):
         assert any(name.endswith(suffix) for name in of_package), suffix
-    assert f"{PACKAGE}/standalone/recover.py" in of_package
+    assert {f"{PACKAGE}/standalone/recover.py", f"{PACKAGE}/standalone/recover.html"} <= of_package
     assert f"{PACKAGE}/py.typed" in of_package, "without it no type checker looks at the package (PEP 561)"
 
 
@@ -100,7 +123,7 @@ def test_what_was_installed_finds_its_templates_and_fonts_and_recover_runs_alone
         [sys.executable, "-c", USE, str(installed)], capture_output=True, text=True, check=False, cwd=tmp_path,
         env={"PYTHONPATH": str(installed)},
     )  # fmt: skip
-    assert (done.stdout.strip(), done.returncode) == ("True True", 0), done.stderr
+    assert (done.stdout.splitlines(), done.returncode) == (["True True", "['runbooks', 'spec']"], 0), done.stderr
     recover = installed / PACKAGE / "standalone" / "recover.py"
     alone = subprocess.run([sys.executable, "-I", "-S", recover, "--help"], capture_output=True, check=True)
     assert b"usage" in alone.stdout.lower()

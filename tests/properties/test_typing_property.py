@@ -82,9 +82,9 @@ def test_a_lost_line_and_one_wrong_character_by_the_commitment(
     rows = rows_of(with_errors(symbols_of(dealt), {position: difference}))
     del rows[lost]
     commitment = dealt.commitment()
-    matching = [read for read in share.candidates(rows) if read.share.matches(commitment)]
+    matching = [read for read in share.relaxed_from_lines(rows) if read.share.matches(commitment)]
     assert [read.share for read in matching] == [dealt]
-    assert all(read.provisional for read in share.candidates(rows))
+    assert all(read.provisional for read in share.relaxed_from_lines(rows))
 
 
 @given(shares, st.dictionaries(positions, differences, min_size=1, max_size=96))

@@ -118,7 +118,7 @@ class Run:
         from breakglass_shamir.cli.screen import reveal
 
         screen: Any = reveal
-        screen.require = lambda: None
+        screen.require = lambda _refusal, hint: None
         screen.show = lambda credential, _seconds: noted.write_bytes(credential.secret.reveal())
 
 

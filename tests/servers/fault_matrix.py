@@ -362,6 +362,8 @@ class Matrix:
         command += ["--timeout", timeout, "--ack", "1", "--ack", "2"]
         for one in scans:
             command += ["--scan", str(self.scans(one))]
+        if terminal != "home":
+            command += ["--target", self._uri()]  # no policy is adopted there
         command += more
         return self._run(command, at_pause, terminal, **fault)
 
@@ -490,13 +492,18 @@ class Matrix:
         folder.mkdir(exist_ok=True)
         return folder
 
+    def _address(self) -> str:
+        return f"127.0.0.1:{self.proxy.port}" if self.proxy else ""
+
+    def _uri(self) -> str:
+        return self.world.uri.format(address=self._address())
+
     def _policy(self) -> str:
-        world = self.world
-        address = f"127.0.0.1:{self.proxy.port}" if self.proxy else ""
+        world, address = self.world, self._address()
         given = {name: value.replace("{address}", address) for name, value in world.options.items()}
         options = ", ".join(f"{name} = {json.dumps(value)}" for name, value in given.items())
         return _POLICY.format(
-            name=NAME, uri=world.uri.format(address=address), account=world.account, rotation=world.rotation,
+            name=NAME, uri=self._uri(), account=world.account, rotation=world.rotation,
             wait=world.wait,
             kind=world.kind,
             options=f"options = {{ {options} }}" if options else "",

@@ -333,21 +333,27 @@ def test_a_target_that_makes_no_sense_is_refused(target: str, account: str, opti
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "told"),
     [
-        "",
-        "torn {",
-        '{"type": "Authentication"}',
-        '{"type": "Authentication", "timestamp": 1, "Authentication": {"clientAccount": "bg"}}',
-        '{"type": "Authentication", "timestamp": "2026-11-25T08:29:44+0000", "Authentication": []}',
-        '{"type": "Authentication", "timestamp": "2026-11-25T08:29:44+0000", "Authentication": {"clientAccount": 7}}',
-        '{"type": "Authorization", "timestamp": "2026-11-25T08:29:44+0000", "Authorization": {"account": "bg"}}',
+        ("", False),
+        ("torn {", False),
+        ('{"type": "Authentication"}', True),
+        ('{"type": "Authentication", "timestamp": 1, "Authentication": {"clientAccount": "bg"}}', True),
+        ('{"type": "Authentication", "timestamp": "2026-11-25", "Authentication": {"clientAccount": "bg"}}', True),
+        ('{"type": "Authentication", "timestamp": "2026-11-25T08:29:44+0000", "Authentication": []}', True),
+        ('{"type": "Authentication", "timestamp": "2026-11-25T08:29:44+0000", "Authentication": {"clientAccount": 7}}',
+         False),
+        ('{"type": "Authorization", "timestamp": "2026-11-25T08:29:44+0000", "Authorization": {"account": "bg"}}',
+         False),
     ],
-)
-def test_a_log_line_that_is_no_login_of_the_account_is_passed_over(line: str, tmp_path: Path) -> None:
+)  # fmt: skip
+def test_a_log_line_that_is_no_login_of_the_account_is_passed_over(line: str, told: bool, tmp_path: Path) -> None:
+    """One that may be and cannot be read is told."""
     log = tmp_path / "auth.json"
     log.write_text(line + "\n")
-    assert list(ad_audit.logins(log, frozenset({"bg"}), "bg")) == []
+    found = ad_audit.logins(log, frozenset({"bg"}), "bg", datetime(2026, 1, 1, tzinfo=UTC))
+    assert bool(found.unread) == told
+    assert list(found) == []
 
 
 def test_for_ever_is_no_minimum_age() -> None:

@@ -80,7 +80,7 @@ def test_whatever_a_receiver_does_nothing_is_lost_and_the_order_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It hangs, resets, answers 500, asks to wait, loses its own yes; then it is well."""
-    monkeypatch.setattr("breakglass_shamir.alerts.sinks.http.TIMEOUT_S", 0.3)
+    monkeypatch.setattr("breakglass_shamir.alerts.sinks.base.LIMIT_S", 0.3)
     faults = [
         Answer(fault="hang"), Answer(fault="reset"), Answer(500), Answer(429, headers={"Retry-After": "30"}),
         Answer(fault="lost"), Answer(), Answer(503), Answer(), Answer(fault="lost"), Answer(fault="reset"),

@@ -176,7 +176,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("fault", ["hang", "reset", "lost"])
     def test_no_answer_is_no_yes(self, desk: Desk, kind: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("breakglass_shamir.alerts.sinks.http.TIMEOUT_S", 0.3)
+        monkeypatch.setattr("breakglass_shamir.alerts.sinks.base.LIMIT_S", 0.3)
         desk.receiver.answer = lambda _request: Answer(fault=fault)
         with pytest.raises(SinkFailure):
             desk.sink(kind).deliver([overridden()])

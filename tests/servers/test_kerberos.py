@@ -305,8 +305,9 @@ NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 def test_the_kdcs_log_is_read_line_by_line(line: str, accepted: list[bool], tmp_path: Path) -> None:
     log = tmp_path / "kdc.log"
     log.write_text(line + "\n")
-    found = list(kerberos_log.logins(log, "bg@R", "bg", NOW))
+    found = kerberos_log.logins(log, "bg@R", "bg", NOW - timedelta(days=3), NOW)
     assert [login.accepted for login in found] == accepted
+    assert found.unread == ()
     assert all(NOW - timedelta(days=3) < login.at <= NOW for login in found)
 
 

@@ -17,6 +17,7 @@ from linux_host import LinuxHost
 
 from breakglass_shamir.connectors.linux import account as linux_account
 from breakglass_shamir.connectors.linux import connector as module
+from breakglass_shamir.connectors.linux import logins as linux_logins
 from breakglass_shamir.connectors.linux import pam, pam_login
 from breakglass_shamir.connectors.linux import sessions as linux_sessions
 from breakglass_shamir.connectors.linux.connector import LinuxConnector
@@ -317,7 +318,7 @@ esac
 
 def test_logins_are_read_from_a_text_log_and_the_journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("WTMP", "BTMP", "JOURNAL"):
-        monkeypatch.setattr(linux_sessions, name, tmp_path / "none")
+        monkeypatch.setattr(linux_logins, name, tmp_path / "none")
     log, since = tmp_path / "auth.log", datetime(2026, 11, 25, 8, tzinfo=UTC)
     log.write_text(
         "2026-11-25T09:00:01.5+01:00 host su[7]: pam_unix(su:session): session opened for user bg(uid=1) by (uid=0)\n"
@@ -343,7 +344,7 @@ def test_logins_are_read_from_a_text_log_and_the_journal(monkeypatch: pytest.Mon
     fake.write_text(f"#!/bin/sh\necho 'no json'\necho '{entry}'\n")
     fake.chmod(0o755)
     monkeypatch.setattr(pam, "SYSTEM_PATH", f"{tmp_path}:{pam.SYSTEM_PATH}")
-    monkeypatch.setattr(linux_sessions, "JOURNAL", fake)
+    monkeypatch.setattr(linux_logins, "JOURNAL", fake)
     (login,) = make("bg").logins_since(since)
     assert (login.accepted, login.source, login.at) == (True, "login", datetime.fromtimestamp(1795593605, UTC))
 

@@ -95,7 +95,7 @@ def test_a_program_that_fails_counts_what_it_took_before(tmp_path: Path) -> None
 
 def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(SinkFailure, match="did not end within 1s"):
+    with pytest.raises(SinkFailure, match="did not end within 1 s"):
         program(tmp_path, "exec sleep 30", 1).deliver([voided(1)])
     assert time.monotonic() - started < 20
 

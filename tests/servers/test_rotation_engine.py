@@ -374,22 +374,47 @@ class TestAnotherTerminal:
         assert ended.status == 0, ended.said
         lab.proven()
 
-    def test_the_second_of_two_is_refused_by_the_conditional_change(self, lab: Matrix, server: ToyServer) -> None:
+    def test_nothing_is_printed_to_follow_a_credential_that_the_target_refuses(
+        self, lab: Matrix, server: ToyServer
+    ) -> None:
         self.blank(lab)
         assert lab.rotate(terminal="other").status == 0
-        other = server.password
+        other, before = server.password, refused_logins(server)
         ended = lab.rotate()
         assert ended.status == 6
-        assert "if another terminal rotates this set, bring the sheets it printed" in ended.hint
-        assert server.password == other
+        assert "the target refuses the credential of epoch 1" in ended.said
+        assert "rotated elsewhere? bring the newest sheets" in ended.hint
+        assert (server.password, refused_logins(server)) == (other, before + 1)
+        assert not list(lab.sheets(3).glob("*"))
+        assert lab.state().current_epoch.refused_at
 
-    def test_a_fork_is_reported_where_either_may_be_in_force(self, lab: Matrix, server: ToyServer) -> None:
-        self.refuse_both(lab, server)
-        lab.scan(2)
+    def test_the_second_of_two_is_refused_by_the_conditional_change(self, lab: Matrix, server: ToyServer) -> None:
+        ended = lab.rotate(lambda _name: server.become("of another terminal"), pauses=["before connector.rotate"])
+        assert ended.status == 6
+        assert "rotated elsewhere? bring the newest sheets" in ended.hint
+        assert server.password == "of another terminal"
+
+    @pytest.mark.parametrize("brought", [(1, 2, 3), (1, 3)])
+    def test_of_two_successors_the_one_that_the_target_takes_is_gone_on_with(
+        self, lab: Matrix, server: ToyServer, brought: tuple[int, ...]
+    ) -> None:
+        living = self.interrupt_both(lab, server)
+        mine = lab.state().prepared
+        ended = lab.rotate(scans=brought)
+        assert ended.status == 0, ended.said
+        assert "another terminal rotated first" in ended.said
+        assert server.password == living, "nothing was changed"
+        assert lab.state().epochs[mine].status is EpochStatus.GOOD
+        lab.proven()
+
+    def test_two_that_do_not_work_are_not_all_there_is(self, lab: Matrix, server: ToyServer) -> None:
+        living = self.interrupt_both(lab, server)
         ended = lab.rotate(scans=(1, 2))
-        assert ended.status == 3
-        assert "a fork: epoch 2" in ended.said
-        opened = self.emergency(lab, 2)
+        assert ended.status == 6
+        assert "rotated elsewhere? bring the newest sheets" in ended.hint
+        assert server.password == living
+        assert lab.state().applying
+        opened = self.emergency(lab, 3)
         assert "a fork: epoch 2" in opened.said
 
     @pytest.mark.parametrize("takes_it", [False, True])
@@ -423,10 +448,14 @@ class TestAnotherTerminal:
             codes = "\n".join([share.to_text(), *made.envelope.to_codes()])
             (lab.scans(2) / f"{number}.txt").write_text(f"scanned\n{codes}\n")
 
-    def refuse_both(self, lab: Matrix, server: ToyServer) -> None:
+    def interrupt_both(self, lab: Matrix, server: ToyServer) -> str:
+        """Interrupt this terminal's rotation, and let the other one rotate; returns what lives."""
         self.blank(lab)
+        assert lab.rotate(kill="before connector.rotate").status < 0
         assert lab.rotate(terminal="other").status == 0
-        assert lab.rotate().status == 6
+        lab.scan(2)
+        lab.scan(3)
+        return server.password
 
     def emergency(self, lab: Matrix, number: int) -> Ended:
         debts = [word for debt in lab.state().debts for word in ("--debt", debt.id)]
@@ -438,10 +467,10 @@ class TestAnotherTerminal:
 
     def test_a_fork_before_anything_was_applied_here_is_resolved(self, lab: Matrix) -> None:
         self.blank(lab)
-        assert lab.rotate(terminal="other").status == 0
         assert lab.rotate(kill="after record read-back").status < 0
-        lab.scan(2)
-        ended = lab.rotate(scans=(1, 2))
+        assert lab.rotate(terminal="other").status == 0
+        lab.scan(3)
+        ended = lab.rotate(scans=(1, 3))
         assert ended.status == 0, ended.said
         assert "a fork" in ended.said
         lab.proven()

@@ -111,7 +111,7 @@ def test_an_opening_rotates_onto_the_printer(life: Life, cups: CupsServer) -> No
     done = life.recombine(*options, "--exec", "true")
     office.join()
     assert done.exit == 0, done.err
-    assert "rotated: epoch 2 is in force" in done.out
+    assert "rotated: epoch 2 of recovery-key is in force" in done.out
     assert list(back.iterdir()) == []
     assert not life.opens(life.secret)
     assert_nothing_on_disk(life, cups)

@@ -138,7 +138,7 @@ def test_a_closed_udp_port_is_a_failure(plain: Rsyslog) -> None:
 
 @pytest.mark.parametrize("behaviour", ["reads and resets", "resets at once", "never answers"])
 def test_without_an_orderly_end_nothing_counts(behaviour: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("breakglass_shamir.alerts.sinks.syslog.TIMEOUT_S", 0.5)
+    monkeypatch.setattr("breakglass_shamir.alerts.sinks.base.LIMIT_S", 0.5)
     with socket.create_server((HOST, 0)) as server:
         thread = threading.Thread(target=misbehave, args=(server, behaviour), daemon=True)
         thread.start()
@@ -146,7 +146,7 @@ def test_without_an_orderly_end_nothing_counts(behaviour: str, monkeypatch: pyte
             over_tcp(server.getsockname()[1]).deliver([voided(number) for number in range(50)])
         thread.join(5)
     assert caught.value.delivered == 0
-    assert base.TIMEOUT_S > 0
+    assert base.LIMIT_S > 0
 
 
 @pytest.mark.parametrize("secure", [False, True])

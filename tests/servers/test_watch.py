@@ -92,7 +92,7 @@ def test_a_target_that_cannot_be_asked_is_said_and_so_is_that_it_answers_again(
             [PROGRAM, "--home", on_ldap.home, "watch", NAME, "--once"], capture_output=True, text=True, check=False
         )
         assert again.returncode == 6
-        assert "not asked:" in again.stdout
+        assert "not seen:" in again.stdout
     finally:
         slapd.start()
     assert on_ldap.watch().problem == ""

@@ -5,6 +5,7 @@ Importing this changes nothing; sealing an epoch replaces the random sources of 
 """
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +13,25 @@ from Crypto.Protocol import SecretSharing
 
 from breakglass_shamir.crypto import keys, shamir
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.credential import Credential, CredentialKind
+from breakglass_shamir.crypto.totp import TotpScheme
+from breakglass_shamir.custody.credential import Credential, CredentialKind, Passkey
+from breakglass_shamir.errors import MalformedText, UnsupportedVersion
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import Checkpoint, Envelope
+from breakglass_shamir.formats.extensions import NO_EXTENSIONS, Extensions
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
-from breakglass_shamir.formats.share import Share
+from breakglass_shamir.formats.share import Share, from_lines
 from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
 
 Vector = dict[str, Any]
+
+MADE = Extensions(1_767_225_600, "0.1.0")
+"""What a release says of itself: sealed at the beginning of 2026."""
+
+LATER = Extensions(1_767_225_600, "9.0", ((3, hashlib.sha256(b"second key").digest()), (9, b"later"), (200, b"\x00")))
+"""What a release of another day may say."""
 
 
 class Stream:
@@ -88,12 +98,14 @@ def make_epoch(
     set_name: str = "prod-db",
     predecessor: bytes = bytes(8),
     leading_zeros: bool = False,
+    extensions: Extensions = MADE,
+    policy_digest: bytes = b"",
 ) -> Epoch:
     """Seal an epoch from the stream of its name."""
     stream = Stream(name, leading_zeros=leading_zeros)
-    digest = hashlib.sha256(b"policy of " + name.encode()).digest()
+    digest = policy_digest or hashlib.sha256(b"policy of " + name.encode()).digest()
     checkpoint = Checkpoint(hashlib.sha256(b"log").digest()[:8], number * 17, hashlib.sha256(b"root").digest())
-    facts = Facts(kind, set_name, number, structure, digest, checkpoint, predecessor)
+    facts = Facts(kind, set_name, number, structure, digest, checkpoint, predecessor, extensions)
     keys.random_bytes = stream
     vars(SecretSharing)["rng"] = stream
     sealed = seal(facts, credential.to_bytes())
@@ -134,7 +146,36 @@ def make_epochs() -> list[Epoch]:
         make_epoch("several codes", two_of_three, key_pair),
         make_epoch("two blocks of typed lines", two_of_three, longer, number=2**32 - 1),
         make_epoch("drill", two_of_three, plain, kind=Kind.DRILL),
-        make_epoch("leading zeros", two_of_three, plain, leading_zeros=True),
+        make_epoch("leading zeros", two_of_three, plain, leading_zeros=True, extensions=NO_EXTENSIONS),
+        *_kinds(two_of_three),
+    ]
+
+
+def _kinds(structure: Structure) -> list[Epoch]:
+    """An epoch of each kind that has more than its secret, and one that a later release made."""
+    passkey = Credential(
+        Secret(hashlib.shake_256(b"passkey").digest(67)),
+        CredentialKind.PASSKEY,
+        "breakglass",
+        passkey=Passkey("login.example", b"\x00user", hashlib.shake_256(b"credential id").digest(32), 7),
+    )
+    certified = Credential(
+        Secret(b"-----BEGIN PRIVATE KEY-----\n"), CredentialKind.KEY_CERTIFICATE, certificate=b"-----BEGIN CERT\n"
+    )
+    codes = "\n".join(f"{number:04d}-{hashlib.sha256(b'%d' % number).hexdigest()[:16]}" for number in range(13))
+    listed = Credential(Secret(codes.encode()), CredentialKind.LIST)
+    later = Credential(
+        Secret(b"\x00of a kind that comes"),
+        CredentialKind(9),
+        totp_seed=Secret(b"12345678901234567890123456789012"),
+        totp_scheme=TotpScheme(2, 8, 60),
+        others=((16, Secret(b"\x01")), (127, Secret(b"later")), (128, Secret(b"optional"))),
+    )
+    return [
+        make_epoch("a passkey", structure, passkey),
+        make_epoch("a key with its certificate", structure, certified),
+        make_epoch("a list that fills every typed line", structure, listed),
+        make_epoch("a later release", structure, later, extensions=LATER),
     ]
 
 
@@ -146,6 +187,30 @@ def good(name: str, operation: str, given: Vector, output: Vector) -> Vector:
 def bad(name: str, operation: str, given: Vector, error: str) -> Vector:
     """A vector that must fail with this error id."""
     return {"name": name, "operation": operation, "input": given, "error": error}
+
+
+def wrong_but_checks(line: str, number: int) -> str:
+    """Return a typed line with its first 14 characters or so wrong, and its check character right for them."""
+    row, printed = text.read_line(line)[0], line[-1]
+    front = "".join(map(other_symbol, row[:13]))
+    rows = [front + last + row[14:] for last in text.ALPHABET]
+    changed = next(each for each in rows if text.check_character(each, number) == printed)
+    return f"{text.group(changed)}  {printed}"
+
+
+def misrepaired(share: Share) -> list[str | None]:
+    """Return the lines of a share, line 1 lost and one character wrong, of which repair makes another version."""
+    rows = [text.read_line(line)[0] for line in share.to_lines()]
+    for number, place, symbol in itertools.product(range(2, 5), range(text.LINE_CHARACTERS), text.ALPHABET):
+        row = rows[number - 1]
+        changed = {n: old for n, old in enumerate(rows, 1) if n > 1} | {number: row[:place] + symbol + row[place + 1 :]}
+        try:
+            from_lines(changed)
+        except UnsupportedVersion:
+            return [None, *(f"{text.group(one)}  {text.check_character(one, n)}" for n, one in changed.items())]
+        except MalformedText:
+            continue
+    raise AssertionError("no character does")
 
 
 def other_symbol(symbol: str) -> str:
@@ -173,6 +238,9 @@ def facts_of(envelope: Envelope) -> Vector:
         "tree_size": envelope.checkpoint.size,
         "tree_root": envelope.checkpoint.root.hex(),
         "set_name": envelope.set_name,
+        "created": envelope.extensions.created,
+        "release": envelope.extensions.release,
+        "unknown": list(envelope.extensions.unknown),
         "signature": envelope.signature.hex(),
     }
 
@@ -202,11 +270,20 @@ def mask_of(epoch: Epoch, share: Share) -> Vector:
 def credential_of(credential: Credential) -> Vector:
     """Every field of a credential."""
     return {
-        "kind": credential.kind.name.lower().replace("_", "-"),
+        "kind": credential.kind.word,
         "secret": credential.secret.reveal().hex(),
         "account": credential.account,
         "target": credential.target,
         "ca_fingerprint": credential.ca_fingerprint,
         "hint": credential.hint,
         "totp_seed": credential.totp_seed.reveal().hex() if credential.totp_seed else "",
+        "totp_algorithm": credential.totp_scheme.algorithm,
+        "totp_digits": credential.totp_scheme.digits,
+        "totp_period": credential.totp_scheme.period,
+        "rp_id": credential.passkey.rp_id,
+        "user_handle": credential.passkey.user_handle.hex(),
+        "credential_id": credential.passkey.credential_id.hex(),
+        "counter": credential.passkey.counter,
+        "certificate": credential.certificate.hex(),
+        "others": [[tag, value.reveal().hex()] for tag, value in credential.others],
     }

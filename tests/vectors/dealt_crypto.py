@@ -100,6 +100,16 @@ def lines(epochs: list[Epoch]) -> Iterator[Vector]:
     typed = "\t il-oO 0a 1L\r\n"
     output = {"bytes": text.decode("11000A11").hex()}
     yield good("look-alikes, case, white space and hyphens", "decode", {"text": typed}, output)
+    around = " \t\r\n\v\f-"
+    yield good("everything that is dropped", "decode", {"text": f"{around}1{around}0{around}"}, {"bytes": "08"})
+    for name, text_of in (
+        ("a no-break space", "\u00a00A"),
+        ("a next-line control", "0A\x85"),
+        ("a file separator", "0A\x1c"),
+        ("a zero byte", "0A\x00"),
+        ("a minus sign that is no hyphen", "0\u2212A"),
+    ):
+        yield bad(name, "decode", {"text": text_of}, "malformed-text")
     yield bad("U is not in the alphabet", "decode", {"text": "0U"}, "malformed-text")
     yield bad("a character that is not ASCII", "decode", {"text": "0\uff10"}, "malformed-text")
     yield bad("unused bits that are not zero", "decode", {"text": "01"}, "malformed-text")
@@ -125,6 +135,15 @@ def _typed_lines(epoch: Epoch) -> Iterator[Vector]:
     for name, typed in (("a symbol", "?" + one[1:]), ("the check character", one[:-1] + "?")):
         output = {"symbols": typed[:-1], "number": None}
         yield good(f"{name} that cannot be read", "read-line", {"typed": typed}, output)
+    zero = row + text.check_character(row, 0)
+    yield good("a line that proves 0, no line's number", "read-line", {"typed": zero}, {"symbols": row, "number": 0})
+    spread = "-".join(one) + " \t"
+    told: Vector = {"symbols": row, "number": 1}
+    yield good("hyphens and blanks, dropped before characters are counted", "read-line", {"typed": spread}, told)
+    unread = "?" * text.LINE_CHARACTERS
+    output = {"symbols": unread, "number": None}
+    yield good("25 characters that cannot be read", "read-line", {"typed": unread + "?"}, output)
+    yield bad("24 characters that cannot be read", "read-line", {"typed": unread}, "malformed-text")
     yield bad("24 characters", "read-line", {"typed": row}, "malformed-text")
     yield bad("26 characters", "read-line", {"typed": one + "0"}, "malformed-text")
     yield bad("U", "read-line", {"typed": "U" + one[1:]}, "malformed-text")
@@ -144,6 +163,9 @@ def _codewords(epoch: Epoch) -> Iterator[Vector]:
         output = {"codeword": codeword.hex(), "changed": changed, "spare_parity": 17 - 2 * errors - erasures}
         given = {"codeword": damaged.hex(), "erased": erased}
         yield good(f"{errors} errors and {erasures} erasures", "repair", given, output)
+    output = {"codeword": codeword.hex(), "changed": [], "spare_parity": 12}
+    given = {"codeword": codeword.hex(), "erased": [0, 1, 20, 40, 59]}
+    yield good("erased bytes that are right are not changed, and use up parity", "repair", given, output)
     for name, errors, erasures in (("9 errors", 9, 0), ("9 errors by 1", 8, 2), ("18 erasures", 0, 18)):
         damaged = bytearray(codeword)
         erased = list(range(3, 3 + erasures))

@@ -4,7 +4,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of
+from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of, other_symbol, wrong_but_checks
+from dealt_typed import typed_edges
 
 from breakglass_shamir.crypto import shamir
 from breakglass_shamir.custody.credential import Credential
@@ -16,22 +17,52 @@ from breakglass_shamir.hygiene import Secret
 
 def plaintexts(epochs: list[Epoch]) -> Iterator[Vector]:
     """Credentials as plaintexts."""
-    for epoch in (epochs[0], epochs[1], epochs[5]):
+    for epoch in (epochs[0], epochs[1], epochs[5], *epochs[8:]):
         given = {"plaintext": epoch.credential.to_bytes().reveal().hex()}
         yield good(f"credential of {epoch.name}", "read-credential", given, credential_of(epoch.credential))
     kind, secret = bytes.fromhex("01000101"), bytes.fromhex("02000178")
-    plain, later = b"\x01" + kind + secret, b"\x80\x00\x01x" + b"\xff\x02\x01" + bytes(513)
-    output = credential_of(Credential.from_bytes(Secret(plain)))
-    yield good(
-        "later fields that a reader may do without", "read-credential", {"plaintext": (plain + later).hex()}, output
-    )
+    plain, seed = b"\x01" + kind + secret, b"\x07\x00\x01s"
+    for name, body in (
+        ("later fields that a reader may do without", plain + b"\x80\x00\x01x" + b"\xff\x02\x01" + bytes(513)),
+        ("the first tag of a later release", plain + b"\x10\x00\x01x"),
+        ("tag 127", plain + b"\x7f\x00\x01x"),
+        ("a later field that is longer than any known one", plain + b"\x10\x20\x00" + bytes(8192)),
+        ("kind 0", b"\x01\x01\x00\x01\x00" + secret),
+        ("kind 9", b"\x01\x01\x00\x01\x09" + secret),
+        ("kind 255", b"\x01\x01\x00\x01\xff" + secret),
+        ("SHA-512, 10 digits, 65535 seconds", plain + seed + bytes.fromhex("080001030900010a0a0002ffff")),
+        ("one-time codes of a later scheme", plain + seed + bytes.fromhex("08000104090001ff")),
+        ("a byte order mark at the front of an account", plain + b"\x03\x00\x05\xef\xbb\xbfdb"),
+        ("spaces at the ends of a hint", plain + b"\x06\x00\x04 \xc2\xa0x"),
+        ("a passkey without its ids", b"\x01\x01\x00\x01\x06" + secret),
+        ("a fingerprint of the authority that is not hexadecimal", plain + b"\x05\x00\x05not 0"),
+        ("the largest counter", plain + bytes.fromhex("0e0004ffffffff")),
+    ):
+        output = credential_of(Credential.from_bytes(Secret(body)))
+        yield good(name, "read-credential", {"plaintext": body.hex()}, output)
     for name, body, error in (
         ("version 2", b"\x02" + kind + secret, "unsupported-version"),
-        ("a tag of a later release", b"\x01" + kind + secret + b"\x08\x00\x01x", "unsupported-version"),
-        ("tag 127", b"\x01" + kind + secret + b"\x7f\x00\x01x", "unsupported-version"),
+        ("no byte at all", b"", "unsupported-version"),
+        ("the version alone", b"\x01", "decryption-failed"),
+        ("a scheme without a seed", plain + b"\x08\x00\x01\x02", "decryption-failed"),
+        ("the common algorithm written", plain + seed + b"\x08\x00\x01\x01", "decryption-failed"),
+        ("the common digits written", plain + seed + b"\x09\x00\x01\x06", "decryption-failed"),
+        ("the common period written", plain + seed + b"\x0a\x00\x02\x00\x1e", "decryption-failed"),
+        ("a counter of 0 written", plain + b"\x0e\x00\x04" + bytes(4), "decryption-failed"),
+        ("algorithm 0", plain + seed + b"\x08\x00\x01\x00", "decryption-failed"),
+        ("digits 0", plain + seed + b"\x09\x00\x01\x00", "decryption-failed"),
+        ("period 0", plain + seed + b"\x0a\x00\x02\x00\x00", "decryption-failed"),
+        ("a period of one byte", plain + seed + b"\x0a\x00\x01\x3c", "decryption-failed"),
+        ("an RP id that is not UTF-8", plain + b"\x0b\x00\x01\xff", "decryption-failed"),
+        ("an RP id of 513 bytes", plain + b"\x0b\x02\x01" + b"r" * 513, "decryption-failed"),
+        ("a user handle of 65 bytes", plain + b"\x0c\x00\x41" + bytes(65), "decryption-failed"),
+        ("a credential id of 1024 bytes", plain + b"\x0d\x04\x00" + bytes(1024), "decryption-failed"),
+        ("a counter of 3 bytes", plain + b"\x0e\x00\x03\x00\x00\x01", "decryption-failed"),
+        ("a certificate of 4097 bytes", plain + b"\x0f\x10\x01" + bytes(4097), "decryption-failed"),
+        ("an empty field of a later release", plain + b"\x10\x00\x00", "decryption-failed"),
+        ("a later field twice", plain + b"\xc8\x00\x01x\xc8\x00\x01x", "decryption-failed"),
         ("no secret", b"\x01" + kind, "decryption-failed"),
         ("no kind", b"\x01" + secret, "decryption-failed"),
-        ("kind 6", b"\x01\x01\x00\x01\x06" + secret, "decryption-failed"),
         ("a kind of two bytes", b"\x01\x01\x00\x02\x00\x01" + secret, "decryption-failed"),
         ("tags that descend", b"\x01" + secret + kind, "decryption-failed"),
         ("a tag twice", b"\x01" + kind + secret + secret, "decryption-failed"),
@@ -102,6 +133,9 @@ def openings(epochs: list[Epoch]) -> Iterator[Vector]:
         yield from _opened(epoch)
     yield from _refused_with_envelope(epochs)
     yield from _refused_with_core(epochs)
+    yield from _typed(epochs)
+    yield from _with_a_surplus(epochs)
+    yield from typed_edges(epochs)
 
 
 def _opened(epoch: Epoch) -> Iterator[Vector]:
@@ -118,6 +152,47 @@ def _opened(epoch: Epoch) -> Iterator[Vector]:
     short = epoch.texts(*quorums[0][:-1])
     name = f"{epoch.name}, one sheet short"
     yield bad(name, "open", {"codes": epoch.codes, "shares": short}, "insufficient-shares")
+
+
+def _typed(epochs: list[Epoch]) -> Iterator[Vector]:
+    """Openings of typed lines, some of them wrong although they check."""
+    first, both = epochs[0], epochs[2]
+    kind = "open-typed"
+
+    def share_lines(epoch: Epoch, *seats: tuple[int, int]) -> list[list[str]]:
+        return [list(epoch.share(*seat).to_lines()) for seat in seats]
+
+    def wrong(lines: list[str], index: int, first_number: int = 1) -> list[str]:
+        return [*lines[:index], wrong_but_checks(lines[index], index + first_number), *lines[index + 1 :]]
+
+    output = {"plaintext": first.credential.to_bytes().reveal().hex()}
+    core_lines = list(first.core.to_lines())
+    a, b = share_lines(first, (1, 1), (1, 3))
+    for name, given in (
+        ("nothing is wrong", {"core_lines": core_lines, "share_lines": [a, b]}),
+        ("nothing is wrong, with an envelope", {"codes": first.codes, "share_lines": [a, b]}),
+        ("a line of a share wrong although it checks", {"core_lines": core_lines, "share_lines": [wrong(a, 2), b]}),
+        ("a line of each share wrong", {"core_lines": core_lines, "share_lines": [wrong(a, 1), wrong(b, 3)]}),
+        ("a line of a share wrong, with an envelope", {"codes": first.codes, "share_lines": [a, wrong(b, 0)]}),
+        ("a line of the core wrong", {"core_lines": wrong(core_lines, 2, 5), "share_lines": [a, b]}),
+        (
+            "a line of the core and one of a share wrong",
+            {"core_lines": wrong(core_lines, 4, 5), "share_lines": [wrong(a, 1), b]},
+        ),
+    ):
+        yield good(name, kind, given, output)
+    output = {"plaintext": both.credential.to_bytes().reveal().hex()}
+    lines = share_lines(both, (1, 1), (1, 2), (2, 1))
+    masked = {"core_lines": wrong(list(both.core.to_lines()), 3, 5), "share_lines": lines}
+    yield good("a masked value in a line that is wrong", kind, masked, output)
+    twice = wrong(wrong(a, 1), 2)
+    given = {"core_lines": core_lines, "share_lines": [twice, b]}
+    yield bad("two lines of a share wrong", kind, given, "unconfirmed-master")
+    given = {"codes": first.codes, "share_lines": [twice, b]}
+    yield bad("two lines of a share wrong, with an envelope", kind, given, "insufficient-shares")
+    changed = replace(first.core, ciphertext=bytes([first.core.ciphertext[0] ^ 1]) + first.core.ciphertext[1:])
+    given = {"core_lines": wrong(list(changed.to_lines()), 2, 5), "share_lines": [a, b]}
+    yield bad("a changed ciphertext, and a line of it wrong", kind, given, "decryption-failed")
 
 
 def _refused_with_envelope(epochs: list[Epoch]) -> Iterator[Vector]:
@@ -150,6 +225,12 @@ def _refused_with_core(epochs: list[Epoch]) -> Iterator[Vector]:
     altered = Secret(bytes([first.share(1, 2).value.reveal()[0] ^ 1]) + first.share(1, 2).value.reveal()[1:])
     wrong = replace(first.share(1, 2), value=altered).to_text()
     yield bad("one bit of a value", "open", given(first.core, a, wrong), "unconfirmed-master")
+    public = first.sealed.envelope.set_public_key
+    pinned = {**given(first.core, a, b), "set_public_key": public.hex()}
+    output = {"plaintext": first.credential.to_bytes().reveal().hex()}
+    yield good("a set public key that is known besides", "open", pinned, output)
+    pinned = {**given(first.core, a, b), "set_public_key": (public[:-1] + bytes([public[-1] ^ 1])).hex()}
+    yield bad("another set public key under the same epoch id", "open", pinned, "unconfirmed-master")
     yield bad("two values of one sheet", "open", given(first.core, a, b, wrong), "duplicate-share")
     swapped = [replace(first.share(1, x), member=3 - x).to_text() for x in (1, 2)]
     yield bad("swapped numbers", "open", given(first.core, *swapped), "unconfirmed-master")
@@ -170,3 +251,30 @@ def _refused_with_core(epochs: list[Epoch]) -> Iterator[Vector]:
         given(replace(both.core, masked=masked), *texts),
         "unconfirmed-master",
     )
+
+
+def _with_a_surplus(epochs: list[Epoch]) -> Iterator[Vector]:
+    """More sheets than are needed: the lowest members of the first groups count."""
+    first, either = epochs[0], epochs[3]
+
+    def altered(share: Share) -> str:
+        value = share.value.reveal()
+        return replace(share, value=Secret(value[:-1] + bytes([value[-1] ^ 1]))).to_text()
+
+    output = {"plaintext": first.credential.to_bytes().reveal().hex()}
+    core_lines = list(first.core.to_lines())
+    a, b = first.texts((1, 1), (1, 2))
+    given = {"core_lines": core_lines, "shares": [altered(first.share(1, 3)), b, a]}
+    yield good("a surplus sheet that is wrong: the lowest members count", "open", given, output)
+    given = {"core_lines": core_lines, "shares": [b, *epochs[1].texts((1, 1)), a]}
+    yield bad("a sheet of another epoch, core", "open", given, "mixed-shares")
+    code = list(a)
+    for place in (7, 26, 52, 93):
+        code[4 + place] = other_symbol(code[4 + place])
+    for name, medium in (("core", {"core_lines": core_lines}), ("envelope", {"codes": first.codes})):
+        given = {**medium, "shares": ["".join(code), b]}
+        yield good(f"a share with no parity to spare counts, {name}", "open", given, output)
+    output = {"plaintext": either.credential.to_bytes().reveal().hex()}
+    lower, upper = either.texts((1, 1), (1, 2)), either.texts((2, 2), (2, 3))
+    given = {"core_lines": list(either.core.to_lines()), "shares": [altered(either.share(2, 1)), *upper, *lower]}
+    yield good("a second complete group that is wrong: the first groups count", "open", given, output)

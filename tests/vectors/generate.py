@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the vectors of the paper format: ``python tests/vectors/generate.py [FOLDER]``.
+"""Write the vectors of paper and records: ``python tests/vectors/generate.py [FOLDER]``.
 
 Rules:
 
@@ -20,8 +20,16 @@ from pathlib import Path
 from dealt import Epoch, Vector, make_epochs
 from dealt_crypto import lines, primitives
 from dealt_envelopes import envelopes
+from dealt_exports import enrolments, exports, successions
+from dealt_likeness import likeness
+from dealt_logs import logs
 from dealt_openings import openings, plaintexts, whole_epochs
+from dealt_policies import policies_of
+from dealt_receipts import receipts, recoveries
+from dealt_records import checkpoints, proofs, records_of
+from dealt_scans import scans
 from dealt_shares import shares
+from dealt_signatures import signatures
 
 FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
     "primitives.json": primitives,
@@ -31,8 +39,24 @@ FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
     "plaintexts.json": plaintexts,
     "epochs.json": whole_epochs,
     "openings.json": openings,
+    "likeness.json": likeness,
+    "scans.json": scans,
+    "records.json": records_of,
+    "checkpoints.json": checkpoints,
+    "signatures.json": signatures,
+    "proofs.json": proofs,
+    "logs.json": logs,
+    "receipts.json": receipts,
+    "recoveries.json": recoveries,
+    "policies.json": policies_of,
+    "enrolments.json": enrolments,
+    "successions.json": successions,
+    "exports.json": exports,
 }
 """Every file, and what writes its vectors."""
+
+SHORT = frozenset({"logs.json"})
+"""Files with a line for each vector, to be small."""
 
 
 def main(folder: Path) -> None:
@@ -40,7 +64,14 @@ def main(folder: Path) -> None:
     epochs = make_epochs()
     for name, make in FILES.items():
         vectors = list(make(epochs))
-        (folder / name).write_text(json.dumps({"vectors": vectors}, indent=1) + "\n", encoding="ascii")
+        (folder / name).write_text(_written(vectors, short=name in SHORT), encoding="ascii")
+
+
+def _written(vectors: list[Vector], *, short: bool) -> str:
+    if not short:
+        return json.dumps({"vectors": vectors}, indent=1) + "\n"
+    lines = ",\n".join(json.dumps(vector, separators=(",", ":")) for vector in vectors)
+    return f'{{"vectors":[\n{lines}\n]}}\n'
 
 
 if __name__ == "__main__":

@@ -8,18 +8,27 @@ Rules:
 2. At least once: after a failure the rest is sent again, and what was lost with an answer too. A receiver drops
    doubles by ``metadata.uid``.
 3. Only ``SinkFailure`` comes out, and no token, key or address that is a secret is in its text.
-4. Every wait has an end: ``TIMEOUT_S`` for each step on the network.
+4. Every wait has an end, and all waits of one delivery have one together: ``limit_s``. A sink gets the deadline and
+   keeps to it; what cannot be told one (a name's look-up, a share that hangs) is left behind when it is over.
 """
 
+import errno
+import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
+from typing import BinaryIO, cast
 
 from breakglass_shamir.alerts.event import Event
+from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.bounded.waiting import within
 from breakglass_shamir.errors import BreakglassError, SinkFailure
 
-TIMEOUT_S = 10.0
-"""How long one step on the network may take."""
+LIMIT_S = 20.0
+"""How long one delivery may take, from the first look at the sink to its acknowledgement."""
+
+_GRACE_S = 1.0
+"""How much later one is left behind that does not end by itself."""
 
 MAX_SECRET_FILE_BYTES = 8 * 1024
 """A token is shorter."""
@@ -31,21 +40,31 @@ class Deliverer(ABC):
     Attributes:
         name: as the policy calls it.
         batch: how many events it is given at most in one call.
+        limit_s: how long one call may take, in seconds.
     """
 
     batch: int = 1
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, sink: object = None) -> None:
+        """Deliver to a sink, touching nothing yet.
+
+        Args:
+            name: as the policy calls it.
+            sink: what the policy says of it; tells it from others of its name.
+        """
         self.name = name
+        self.limit_s = LIMIT_S
+        self._one = repr((type(self).__name__, name, sink))
 
     def deliver(self, events: Sequence[Event]) -> None:
         """Hand events over, in order.
 
         Raises:
-            SinkFailure: not all of them were acknowledged.
+            SinkFailure: not all of them were acknowledged in time.
         """
+        deadline = Deadline(self.limit_s)
         try:
-            self._deliver(events)
+            within(Deadline(self.limit_s + _GRACE_S), self._one, lambda: self._deliver(events, deadline))
         except SinkFailure:
             raise
         except Exception as error:
@@ -56,8 +75,11 @@ class Deliverer(ABC):
         raise failure
 
     @abstractmethod
-    def _deliver(self, events: Sequence[Event]) -> None:
-        """Do the work of :meth:`deliver`; may raise anything whose text holds no secret."""
+    def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
+        """Do the work of :meth:`deliver` until a deadline; may raise anything whose text holds no secret.
+
+        It runs in a thread of its own, and may be left behind there.
+        """
 
     def is_for(self, event: Event) -> bool:
         """Tell whether an event is sent here; what is not leaves the queue and counts as taken by nobody."""
@@ -71,15 +93,34 @@ def read_secret(path: str, what: str) -> str:
         SinkFailure: it cannot be read, or holds nothing.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_plain(path) as file:
             text = file.read(MAX_SECRET_FILE_BYTES).decode("ascii").strip()
     except OSError as error:
         raise SinkFailure(f"{what} {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SinkFailure(f"expected {what} in {path} to be plain ASCII") from None
-    if not text or "\n" in text:
+    if not text or not text.isprintable():
         raise SinkFailure(f"expected {what} on one line in {path}")
     return text
+
+
+def open_plain(path: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> BinaryIO:
+    """Open a file that must be one: a pipe, or a device, would be waited for, or never end.
+
+    Args:
+        path: where.
+        flags: of open(2).
+        mode: of a file that is made.
+
+    Raises:
+        OSError: it cannot be opened, or is something else.
+    """
+    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, mode)
+    file = os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "rb+", buffering=0)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return cast(BinaryIO, file)
+    file.close()
+    raise OSError(errno.EINVAL, "it is no plain file")
 
 
 def _words(error: Exception) -> str:

@@ -6,12 +6,15 @@ Its exit code 0 is the acknowledgement. The document stands in the field ``BREAK
 """
 
 import json
-import subprocess
+import shutil
 from collections.abc import Sequence
 
 from breakglass_shamir.alerts.event import Event
-from breakglass_shamir.alerts.sinks.base import TIMEOUT_S, Deliverer
+from breakglass_shamir.alerts.sinks.base import Deliverer
+from breakglass_shamir.alerts.sinks.program import ENVIRONMENT
 from breakglass_shamir.alerts.sinks.syslog import severity_number
+from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.bounded.program import run
 from breakglass_shamir.custody.policy.sinks import JournaldSink
 from breakglass_shamir.errors import SinkFailure
 
@@ -22,21 +25,18 @@ class Journald(Deliverer):
     """The journal."""
 
     def __init__(self, sink: JournaldSink) -> None:
-        super().__init__(sink.name)
+        super().__init__(sink.name, sink)
         self._identifier = sink.identifier
 
-    def _deliver(self, events: Sequence[Event]) -> None:
+    def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
+        found = shutil.which(PROGRAM, path=ENVIRONMENT["PATH"])
+        if found is None:
+            raise SinkFailure(f"{self.name}: {PROGRAM} not found in {ENVIRONMENT['PATH']}")
         for number, event in enumerate(events):
-            try:
-                done = subprocess.run(
-                    [PROGRAM, "--journald"], input=entry(event, self._identifier), capture_output=True,
-                    timeout=TIMEOUT_S, check=False,
-                )  # fmt: skip
-            except (OSError, subprocess.TimeoutExpired) as error:
-                raise SinkFailure(f"{self.name}: {PROGRAM} did not run: {error}", delivered=number) from None
-            if done.returncode != 0:
-                said = done.stderr.decode("utf-8", "replace").strip()
-                raise SinkFailure(f"{self.name}: {PROGRAM} refused it: {said}", delivered=number)
+            given = entry(event, self._identifier)
+            done = run([found, "--journald"], given=given, limit_s=deadline.left_s, env=ENVIRONMENT)
+            if done.status != 0:
+                raise SinkFailure(f"{self.name}: {PROGRAM} refused it: {done.complaint}", delivered=number)
 
 
 def entry(event: Event, identifier: str) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 from breakglass_shamir.alerts.event import Action, Event, Severity
 from breakglass_shamir.alerts.sinks import http
 from breakglass_shamir.alerts.sinks.base import Deliverer, read_secret
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody.policy.sinks import PagerDutySink
 from breakglass_shamir.errors import SinkFailure
 
@@ -29,18 +30,19 @@ class PagerDuty(Deliverer):
     """One integration."""
 
     def __init__(self, sink: PagerDutySink) -> None:
-        super().__init__(sink.name)
+        super().__init__(sink.name, sink)
         self._sink = sink
 
     def is_for(self, event: Event) -> bool:
         """Tell whether an event opens or resolves an incident."""
         return event.action is not Action.NOTE
 
-    def _deliver(self, events: Sequence[Event]) -> None:
+    def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
         key = read_secret(self._sink.routing_key_file, "the routing key")
         for number, event in enumerate(events):
             try:
-                http.post(self.name, self._sink.url, json.dumps(_tree(event, key)).encode(), {}, self._sink.ca)
+                body = json.dumps(_tree(event, key)).encode()
+                http.post(self.name, self._sink.url, body, {}, self._sink.ca, deadline, secrets=(key,))
             except SinkFailure as failure:
                 failure.delivered = number
                 raise

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program of the operator's: one event as a line of JSON on standard input, exit code 0 as the acknowledgement.
 
-It is run without a shell, with no more of the environment than a path, and is killed at its time limit.
+It is run without a shell, with no more of the environment than a path, and is killed at its time limit with all it
+started. What it writes goes nowhere.
 """
 
-import subprocess
 from collections.abc import Sequence
 
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import Deliverer
-from breakglass_shamir.custody.policy.sinks import ExecSink
+from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.bounded.program import run
+from breakglass_shamir.custody.policy.sinks import LONGEST_DELIVERY_S, ExecSink
 from breakglass_shamir.errors import SinkFailure
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
@@ -19,23 +21,22 @@ class Program(Deliverer):
     """One program."""
 
     def __init__(self, sink: ExecSink) -> None:
-        super().__init__(sink.name)
+        super().__init__(sink.name, sink)
         self._sink = sink
+        self.limit_s = float(min(sink.timeout.seconds, LONGEST_DELIVERY_S))
 
-    def _deliver(self, events: Sequence[Event]) -> None:
+    def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
         for number, event in enumerate(events):
-            problem = self._run(event.json + b"\n")
+            problem = self._run(event.json + b"\n", deadline)
             if problem:
                 raise SinkFailure(f"{self.name}: {problem}", delivered=number)
 
-    def _run(self, line: bytes) -> str:
+    def _run(self, line: bytes, deadline: Deadline) -> str:
+        program = self._sink.argv[0]
         try:
-            done = subprocess.run(
-                self._sink.argv, input=line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
-                timeout=self._sink.timeout.seconds, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return f"{self._sink.argv[0]} did not end within {self._sink.timeout}"
+            done = run(self._sink.argv, given=line, limit_s=deadline.left_s, env=ENVIRONMENT, listen=False)
         except OSError as error:
-            return f"{self._sink.argv[0]} could not be run: {error.strerror}"
-        return f"{self._sink.argv[0]} ended with {done.returncode}" if done.returncode else ""
+            return f"{program} could not be run: {error.strerror}"
+        if done.status is None:
+            return f"{program} did not end within {self.limit_s:g} s"
+        return f"{program} ended with {done.status}" if done.status else ""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks import http
 from breakglass_shamir.alerts.sinks.base import Deliverer, read_secret
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody.policy.sinks import SlackSink
 from breakglass_shamir.errors import SinkFailure
 
@@ -18,19 +19,26 @@ class Slack(Deliverer):
     """One channel."""
 
     def __init__(self, sink: SlackSink) -> None:
-        super().__init__(sink.name)
+        super().__init__(sink.name, sink)
         self._sink = sink
 
-    def _deliver(self, events: Sequence[Event]) -> None:
+    def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
         url = read_secret(self._sink.url_file, "the webhook's address")
         if not url.startswith(("https://", "http://")):
             raise SinkFailure(f"expected an address that begins with https:// in {self._sink.url_file}")
         for number, event in enumerate(events):
             try:
-                http.post(self.name, url, json.dumps({"text": text(event)}).encode(), {}, self._sink.ca)
+                body = json.dumps({"text": text(event)}).encode()
+                http.post(self.name, url, body, {}, self._sink.ca, deadline, secrets=_parts(url))
             except SinkFailure as failure:
                 failure.delivered = number
                 raise
+
+
+def _parts(url: str) -> tuple[str, ...]:
+    """Return what is secret in an address: its path, and each part of it."""
+    path = url.partition("//")[2].partition("/")[2]
+    return (path, *path.split("/"))
 
 
 def text(event: Event) -> str:

@@ -5,7 +5,10 @@ The server's yes after the message is the acknowledgement. ``Message-ID`` is mad
 that came twice is one. STARTTLS and TLS verify the server; a server that offers no STARTTLS is refused.
 """
 
+import base64
 import smtplib
+import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,10 +16,13 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from breakglass_shamir.alerts.event import Event
-from breakglass_shamir.alerts.sinks import tls
-from breakglass_shamir.alerts.sinks.base import TIMEOUT_S, Deliverer, read_secret
+from breakglass_shamir.alerts.sinks.base import Deliverer, read_secret
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody.policy.sinks import SmtpSink
 from breakglass_shamir.errors import SinkFailure
+from breakglass_shamir.web import tls
+from breakglass_shamir.web.connection import Bounds, dial
+from breakglass_shamir.web.words import WITHHELD, holds, line
 
 DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -27,11 +33,11 @@ class Smtp(Deliverer):
     batch = 20
 
     def __init__(self, sink: SmtpSink) -> None:
-        super().__init__(sink.name)
+        super().__init__(sink.name, sink)
         self._sink = sink
 
-    def _deliver(self, events: Sequence[Event]) -> None:
-        with self._connected() as server:
+    def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
+        with self._connected(deadline) as server:
             for number, event in enumerate(events):
                 try:
                     server.send_message(message(event, self._sink))
@@ -39,15 +45,12 @@ class Smtp(Deliverer):
                     raise SinkFailure(f"{self.name}: {_words(error)}", delivered=number) from None
 
     @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
+    def _connected(self, deadline: Deadline) -> Iterator[smtplib.SMTP]:
         sink = self._sink
         port = sink.port or DEFAULT_PORTS[sink.encryption]
+        secure = tls.context(sink.ca) if sink.encryption == "tls" else None
         try:
-            if sink.encryption == "tls":
-                secure = tls.context(sink.ca)
-                server: smtplib.SMTP = smtplib.SMTP_SSL(sink.host, port, timeout=TIMEOUT_S, context=secure)
-            else:
-                server = smtplib.SMTP(sink.host, port, timeout=TIMEOUT_S)
+            server = _Server(sink.host, port, Bounds(deadline), secure)
         except (smtplib.SMTPException, OSError) as error:
             raise SinkFailure(f"{self.name}: {_words(error)}") from None
         with server:
@@ -59,10 +62,30 @@ class Smtp(Deliverer):
         try:
             if sink.encryption == "starttls":
                 server.starttls(context=tls.context(sink.ca))
-            if sink.user and sink.password_file:
-                server.login(sink.user, read_secret(sink.password_file, "the password"))
         except (smtplib.SMTPException, OSError) as error:
             raise SinkFailure(f"{self.name}: {_words(error)}") from None
+        if sink.user and sink.password_file:
+            self._log_in(server, sink.user, read_secret(sink.password_file, "the password"))
+
+    def _log_in(self, server: smtplib.SMTP, user: str, password: str) -> None:
+        try:
+            server.login(user, password)
+        except (smtplib.SMTPException, OSError) as error:
+            said = _words(error)
+            sent = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+            raise SinkFailure(f"{self.name}: {WITHHELD if holds(said, (password, sent)) else said}") from None
+
+
+class _Server(smtplib.SMTP):
+    """A mail server, on a connection with a deadline; over TLS from the first byte on where there is a context."""
+
+    def __init__(self, host: str, port: int, bounds: Bounds, secure: ssl.SSLContext | None) -> None:
+        self._bounds, self._secure = bounds, secure
+        super().__init__(host, port)
+
+    def _get_socket(self, host: str, port: int, _timeout: float) -> socket.socket:
+        connection = dial(host, port, self._bounds)
+        return self._secure.wrap_socket(connection, server_hostname=host) if self._secure else connection
 
 
 def message(event: Event, sink: SmtpSink) -> EmailMessage:
@@ -84,5 +107,5 @@ def message(event: Event, sink: SmtpSink) -> EmailMessage:
 def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
-        return f"the server answered {error.smtp_code} {said}"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return f"the server answered {error.smtp_code} {line(said)}"
+    return line(getattr(error, "strerror", None) or str(error)) or type(error).__name__

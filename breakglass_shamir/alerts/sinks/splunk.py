@@ -14,14 +14,19 @@ from typing import Any
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks import http
 from breakglass_shamir.alerts.sinks.base import Deliverer, read_secret
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody.policy.sinks import SplunkSink
 from breakglass_shamir.errors import SinkFailure
+from breakglass_shamir.web.words import line
 
 ACK_WAIT_S = 30.0
 """How long an indexer may take to acknowledge."""
 
 ACK_POLL_S = 0.5
 """How often it is asked."""
+
+ANSWER_MAX_BYTES = 64 * 1024
+"""A collector's answer is shorter."""
 
 SOURCE_TYPE = "ocsf:breakglass"
 
@@ -32,17 +37,19 @@ class Splunk(Deliverer):
     batch = 100
 
     def __init__(self, sink: SplunkSink) -> None:
-        super().__init__(sink.name)
+        super().__init__(sink.name, sink)
         self._sink = sink
+        if sink.ack:
+            self.limit_s += ACK_WAIT_S
         self._base = sink.url.rstrip("/").removesuffix("/event").removesuffix("/services/collector")
 
-    def _deliver(self, events: Sequence[Event]) -> None:
+    def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
         body = b"".join(self._wrapped(event) for event in events)
-        answer = self._ask("event", body)
+        answer = self._ask("event", body, deadline)
         if answer.get("code") != 0:
-            raise SinkFailure(f"{self.name}: the collector answered {answer.get('text', 'something else')!s}")
+            raise SinkFailure(f"{self.name}: the collector answered {line(str(answer.get('text', 'something else')))}")
         if self._sink.ack:
-            self._wait_for(answer.get("ackId"))
+            self._wait_for(answer.get("ackId"), deadline)
 
     def _wrapped(self, event: Event) -> bytes:
         tree: dict[str, Any] = {
@@ -52,29 +59,32 @@ class Splunk(Deliverer):
             tree["index"] = self._sink.index
         return json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
 
-    def _wait_for(self, ack_id: Any) -> None:
+    def _wait_for(self, ack_id: Any, deadline: Deadline) -> None:
         if not isinstance(ack_id, int):
             raise SinkFailure(
                 f"{self.name}: the collector gave no ackId",
                 hint="allow indexer acknowledgement for this token, or set ack = false",
             )
-        end = time.monotonic() + ACK_WAIT_S
-        while True:
-            acks = self._ask("ack", json.dumps({"acks": [ack_id]}).encode()).get("acks")
+        waits = deadline.sooner(ACK_WAIT_S)
+        while not waits.over:
+            acks = self._ask("ack", json.dumps({"acks": [ack_id]}).encode(), deadline).get("acks")
             if isinstance(acks, dict) and acks.get(str(ack_id)) is True:
                 return
-            if time.monotonic() > end:
-                raise SinkFailure(f"{self.name}: the indexer acknowledged nothing within {ACK_WAIT_S:.0f} s")
             time.sleep(ACK_POLL_S)
+        raise SinkFailure(f"{self.name}: the indexer acknowledged nothing within {waits.limit_s:.0f} s")
 
-    def _ask(self, what: str, body: bytes) -> dict[str, Any]:
-        headers = {"Authorization": f"Splunk {read_secret(self._sink.token_file, 'the token')}"}
+    def _ask(self, what: str, body: bytes, deadline: Deadline) -> dict[str, Any]:
+        token = read_secret(self._sink.token_file, "the token")
+        headers = {"Authorization": f"Splunk {token}"}
         if self._sink.channel:
             headers["X-Splunk-Request-Channel"] = self._sink.channel
-        content = http.post(self.name, f"{self._base}/services/collector/{what}", body, headers, self._sink.ca)
+        url = f"{self._base}/services/collector/{what}"
+        content = http.post(
+            self.name, url, body, headers, self._sink.ca, deadline, secrets=(token,), answer_max=ANSWER_MAX_BYTES
+        )
         try:
             found = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise SinkFailure(f"{self.name}: the collector's answer is not JSON")

@@ -4,7 +4,8 @@
 What an acknowledgement is worth here: syslog has none. Over TCP and TLS a batch counts as delivered when the
 collector, told that there is no more, has closed the connection in order and every byte was acknowledged: then it
 has read everything. A reset or a silence is a failure and the batch is sent again. What a collector loses afterwards
-is not seen here: let it keep its queue on disk. TLS has a goodbye of its own, but rsyslog ends without it; so
+is not seen here: let it keep its queue on disk. One that sends bytes instead of ending is a failure, too, when the
+time is over. TLS has a goodbye of its own, but rsyslog ends without it; so
 somebody who can cut the line can also make a batch look delivered that was not. Over UDP nobody answers; a datagram
 counts when nothing came back that says the port is closed. Policies that require an acknowledgement should not rest
 on UDP.
@@ -24,17 +25,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from breakglass_shamir.alerts.event import Event, Severity
-from breakglass_shamir.alerts.sinks import tls
-from breakglass_shamir.alerts.sinks.base import TIMEOUT_S, Deliverer
+from breakglass_shamir.alerts.sinks.base import Deliverer
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody.policy.sinks import SyslogSink
 from breakglass_shamir.errors import SinkFailure
 from breakglass_shamir.version import __version__
+from breakglass_shamir.web import tls
+from breakglass_shamir.web.connection import Bounds, dial, resolve
 
 DEFAULT_PORTS = {"udp": 514, "tcp": 601, "tls": 6514}
 """Registered with IANA."""
 
 PAUSE_S = 0.02
 """Between datagrams, so that a collector's buffer is not overrun; also how long a refusal is waited for."""
+
+UNASKED_MAX_BYTES = 64 * 1024
+"""A collector has nothing to say; what it says all the same is read this far."""
 
 APP_NAME = "breakglass"
 
@@ -56,27 +62,27 @@ class Syslog(Deliverer):
     batch = 500
 
     def __init__(self, sink: SyslogSink) -> None:
-        super().__init__(sink.name)
+        super().__init__(sink.name, sink)
         self._sink = sink
         self._address = (sink.host, sink.port or DEFAULT_PORTS[sink.transport])
 
-    def _deliver(self, events: Sequence[Event]) -> None:
+    def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
         messages = [message(event, self._sink.facility) for event in events]
         if self._sink.transport == "udp":
-            self._send_datagrams(messages)
+            self._send_datagrams(messages, deadline)
         else:
-            self._send_stream(b"".join(b"%d %s" % (len(one), one) for one in messages))
+            self._send_stream(b"".join(b"%d %s" % (len(one), one) for one in messages), deadline)
 
-    def _send_datagrams(self, messages: Sequence[bytes]) -> None:
+    def _send_datagrams(self, messages: Sequence[bytes], deadline: Deadline) -> None:
         """Send each by itself; a port that is closed says so on the way of the next."""
-        with _udp(self._address) as connection:
+        with _udp(self._address, deadline) as connection:
             for number, one in enumerate(messages):
-                problem = _send(connection, one)
+                problem = _send(connection, one) if not deadline.over else "the time was over"
                 if problem:
                     raise SinkFailure(f"{self.name}: {problem}", delivered=number)
 
-    def _send_stream(self, data: bytes) -> None:
-        connection = socket.create_connection(self._address, timeout=TIMEOUT_S)
+    def _send_stream(self, data: bytes, deadline: Deadline) -> None:
+        connection: socket.socket = dial(*self._address, Bounds(deadline, UNASKED_MAX_BYTES))
         try:
             if self._sink.transport == "tls":
                 secure = tls.context(self._sink.ca, self._sink.cert, self._sink.key)
@@ -111,9 +117,10 @@ def _host() -> str:
     return name[:255] or "-"
 
 
-def _udp(address: tuple[str, int]) -> socket.socket:
-    *_, (family, kind, protocol, _, place) = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)
+def _udp(address: tuple[str, int], deadline: Deadline) -> socket.socket:
+    *_, (family, kind, protocol, _, place) = resolve(*address, socket.SOCK_DGRAM, deadline)
     made = socket.socket(family, kind, protocol)
+    made.settimeout(deadline.require_s())
     made.connect(place)
     return made
 

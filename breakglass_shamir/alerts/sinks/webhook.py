@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks import http
 from breakglass_shamir.alerts.sinks.base import Deliverer, read_secret
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody.policy.sinks import WebhookSink
 from breakglass_shamir.errors import SinkFailure
 
@@ -31,17 +32,16 @@ class Webhook(Deliverer):
     """One receiver."""
 
     def __init__(self, sink: WebhookSink) -> None:
-        super().__init__(sink.name)
+        super().__init__(sink.name, sink)
         self._sink = sink
 
-    def _deliver(self, events: Sequence[Event]) -> None:
+    def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
         secret = _secret(self._sink.secret_file)
         for number, event in enumerate(events):
             body = payload(event)
             try:
-                http.post(
-                    self.name, self._sink.url, body, headers(event.id, int(time.time()), body, secret), self._sink.ca
-                )
+                signed = headers(event.id, int(time.time()), body, secret)
+                http.post(self.name, self._sink.url, body, signed, self._sink.ca, deadline)
             except SinkFailure as failure:
                 failure.delivered = number
                 raise

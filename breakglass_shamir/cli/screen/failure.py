@@ -2,7 +2,7 @@
 """Every way a command can end, as an exit code and, where it failed, a sentence and a hint.
 
 No traceback reaches the screen: an unexpected error names its class and place in our code, never its text,
-which might hold a secret.
+which might hold a secret. No message repeats what looks like a share, and none drives the terminal.
 """
 
 import itertools
@@ -11,9 +11,11 @@ import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from types import MappingProxyType
+from typing import Any
 
 import click
 
+from breakglass_shamir.cli.screen import streams
 from breakglass_shamir.errors import BreakglassError
 
 UNEXPECTED, USAGE, INTERRUPTED = 1, 2, 130
@@ -25,6 +27,9 @@ _NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 def guarded(command: click.Command) -> int:
     """Run a command; returns the exit code."""
     try:
+        from breakglass_shamir.cli.screen import arguments
+
+        sys.argv[1:] = arguments.without_shares(sys.argv[1:])
         returned = command.main(standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return int(exit_.exit_code)
@@ -48,7 +53,7 @@ def _usage(error: click.UsageError) -> int:
         return _say("usage", _lower(error.format_message()), hint, USAGE)
     if _wants_json():
         return _say("usage", "expected a command, got none", hint, USAGE)
-    click.echo(error.ctx.get_help(), err=True)
+    streams.echo(error.ctx.get_help(), err=True)
     return USAGE
 
 
@@ -57,24 +62,36 @@ def _say(
 ) -> int:
     """Print one failure, for people or as JSON."""
     if _wants_json():
-        import json
+        from breakglass_shamir.cli.screen.cleaning import json_text
 
-        document = {"error": {"id": identifier, "message": message, "hint": hint, **details}, "exit": code}
+        said = {"id": identifier, "message": message, "hint": hint, **details}
         with suppress(OSError):
-            click.echo(json.dumps(document, ensure_ascii=False))
+            encoding = getattr(sys.stdout, "encoding", None)
+            streams.echo(json_text({"error": _without_shares(said), "exit": code}, encoding))
         return code
     with suppress(OSError):
-        click.echo(f"breakglass: {_clean(message)}", err=True)
+        streams.echo(f"breakglass: {_clean(message)}", err=True)
         if hint:
-            click.echo(f"  hint: {_clean(hint)}", err=True)
+            streams.echo(f"  hint: {_clean(hint)}", err=True)
     return code
 
 
 def _clean(text: str) -> str:
-    """Take control characters out, but leave the line ends of what click says."""
-    from breakglass_shamir.cli.screen.cleaning import clean
+    """Escape control characters, but leave the line ends of what click says."""
+    from breakglass_shamir.cli.screen.cleaning import message
 
-    return "\n".join(clean(line) for line in text.split("\n"))
+    return "\n".join(message(line) for line in text.split("\n"))
+
+
+def _without_shares(value: Any) -> Any:
+    """Withhold from every text of a document what looks like a share."""
+    from breakglass_shamir.formats.likeness import masked
+
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {masked(str(key)): _without_shares(item) for key, item in value.items()}
+    return [_without_shares(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _wants_json() -> bool:

@@ -5,16 +5,16 @@ The rules of the screen:
 
 1. Results go to standard output; progress, warnings and questions to standard error, so that a pipe gets
    results only. With ``--json`` standard output holds one JSON document and nothing else.
-2. A secret is shown on the alternate screen only, of ``--show`` and of typed entry, which is cleared afterwards
-   and leaves nothing in the scroll-back.
+2. A secret stands on a private screen only, of ``--show`` and of typed entry, which is cleared afterwards and leaves
+   nothing in the scroll-back. A credential that is typed is not echoed.
 3. Nobody is asked anything when there is no terminal; what is missing is then a usage error that names the
    option.
-4. Text from outside (file names, set names) is printed with control characters taken out.
+4. Text from outside (file names, set names) is printed with control characters escaped, and no message repeats what
+   looks like a share. Nor is such an answer taken: it is wiped off the line and asked for again.
 5. A standard error that is broken or full stops nothing; a standard output that is ends with exit code 1.
 """
 
 import dataclasses
-import json
 import os
 import select
 import shutil
@@ -23,15 +23,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.screen.cleaning import clean
-from breakglass_shamir.cli.screen.streams import LOST_RESULT, is_terminal
+from breakglass_shamir.cli.screen import answers, streams
+from breakglass_shamir.cli.screen.cleaning import clean, json_text, message
+from breakglass_shamir.cli.screen.streams import LOST_RESULT, can_show, is_terminal
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.quorum.answer import Answer, Verdict
 from breakglass_shamir.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from breakglass_shamir.cli.screen.typing import TypingScreen
 
 HOME_VARIABLE = "BREAKGLASS_HOME"
 """Environment variable with the home folder."""
@@ -49,7 +53,8 @@ class Terminal:
         self.as_json = as_json
         self._color = color and "NO_COLOR" not in os.environ and is_terminal(sys.stderr)
 
-        self._typed: list[tuple[str, Answer]] | None = None
+        self._typing: TypingScreen | None = None
+        self._typed: list[tuple[str, Answer]] = []
         self._prints: list[dict[str, Any]] = []
 
     @property
@@ -59,89 +64,115 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Tell how far things are."""
-        _tell(f"  {clean(line)}")
+        self._tell(f"  {message(line)}")
 
     def warn(self, line: str) -> None:
         """Tell something that a person should not miss."""
-        _tell(self._style(f"! {clean(line)}", "yellow"))
+        self._tell(f"! {message(line)}", "yellow")
 
     def answer(self, source: str, answer: Answer) -> None:
         """Tell at once what a scan turned out to be."""
         if answer.used_percent is not None:
             self._prints.append(_print_of(source, answer))
-        if self._typed is not None and answer.verdict in _TAKEN:
-            self._typed.append((source, answer))
+        words = f"{message(source)}: {message(answer.message)}"
         good = answer.verdict in _GOOD
-        mark = self._style("+" if good else "-", "green" if good else "red")
-        _tell(f"{mark} {clean(source)}: {clean(answer.message)}")
+        if self._typing is None:
+            mark = self._style("+" if good else "-", "green" if good else "red")
+            _tell(f"{mark} {words}")
+            return
+        if answer.verdict in _TAKEN:
+            self._typed.append((source, answer))
+        self._typing.tell(f"{'+' if good else '-'} {words}")
 
     @contextmanager
     def typing(self) -> Iterator[None]:
         """Let people type on a screen that is cleared afterwards, and say again what was taken."""
-        from breakglass_shamir.cli.screen import typing as typing_screen
+        from breakglass_shamir.cli.screen.typing import TypingScreen
 
         if not interactive():
             yield
             return
         self._typed = []
         try:
-            with typing_screen.alternate():
+            with TypingScreen(self.warn) as self._typing:
                 yield
         finally:
-            taken, self._typed = self._typed, None
-            for source, answer in taken:
+            self._typing = None
+            for source, answer in self._typed:
                 self.answer(source, answer)
 
     def type_line(self, prompt: str, so_far: Callable[[], Sequence[str]]) -> str | None:
         """Ask for one line of a sheet."""
-        from breakglass_shamir.cli.screen import typing as typing_screen
-
-        def recap() -> list[str]:
-            taken = [f"+ {clean(source)}: {clean(answer.message)}" for source, answer in self._typed or ()]
-            return [*taken, *map(clean, so_far())]
-
-        return typing_screen.read_line(prompt, recap) if interactive() else None
+        return self._typing.read_line(prompt, lambda: [*map(message, so_far())]) if self._typing else None
 
     def says_enough(self) -> bool:
         """Tell whether Enter was pressed since the last look."""
         if not interactive() or not select.select([sys.stdin], [], [], 0)[0]:
             return False
-        return sys.stdin.readline() != ""
+        said = sys.stdin.readline()
+        answers.is_refused(said.strip())
+        return said != ""
 
     def name_set(self) -> str:
         """Ask what the set is called."""
         question = "The typed lines do not carry the set's name. What is it? It stands on top of every sheet"
         return self.ask_optional(question) if interactive() else ""
 
+    def can_ask(self) -> bool:
+        """Tell whether somebody is there to answer."""
+        return interactive()
+
+    def name_target(self, uri: str, account: str, problem: str) -> tuple[str, str] | None:
+        """Ask for the URI of a target, beside what the sheets say, and for the account."""
+        if not interactive():
+            return None
+        if problem:
+            self.warn(problem)
+        else:
+            self.say("no policy of this set is in force here, and what its sheets say is only paper:")
+            self.say(f"  target on the sheets   {uri or 'none'}")
+            self.say(f"  account on the sheets  {account or 'none'}")
+            self.say("the credential goes where you say; a program or file of this machine is not named by paper")
+        typed = self.ask_optional("Type the URI of the target yourselves (empty: people change the target)")
+        if not typed:
+            return "", ""
+        known = f"empty: {clean(account)}; -: none" if account else "empty: none"
+        said = self.ask_optional(f"Account there ({known})")
+        return typed, "" if said == "-" else said or account
+
     def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
         """Ask for a key file until one is named, the line is empty, or it is over without it."""
         if not interactive():
             return None
-        click.echo(clean(question), err=True)
+        streams.echo(clean(question), err=True)
         while not over():
             ready, _, _ = select.select([sys.stdin], [], [], 1.0)
-            if ready:
-                return sys.stdin.readline().strip() or None
+            said = sys.stdin.readline() if ready else None
+            if said is not None and not answers.is_refused(said.strip()):
+                return said.strip() or None
         return ""
 
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet."""
         if not interactive():
             return False
-        return click.confirm(f"Does {clean(custodian) or 'the custodian'} hold the new sheet {sheet}?", err=True)
+        return answers.confirm(f"Does {clean(custodian) or 'the custodian'} hold the new sheet {sheet}?")
 
     def print_again(self, document: str, problem: str) -> bool:
         """Ask whether to try a document again that was not printed."""
         if not interactive():
             return False
         self.warn(f"{document} {problem}")
-        return click.confirm("Print it again, once the printer is ready?", default=True, err=True)
+        return answers.confirm("Print it again, once the printer is ready?", default=True)
 
     def require_screen(self) -> None:
         """Refuse when there is no terminal to show a credential on."""
         from breakglass_shamir.cli.screen import reveal
 
-        reveal.require()
+        reveal.require(
+            "expected a terminal, got none: people change this target, and must see the new credential",
+            hint="run this command at a terminal",
+        )
 
     def show(self, credential: Credential, seconds: int) -> None:
         """Show the credential on the alternate screen, count down, clear."""
@@ -154,7 +185,7 @@ class Terminal:
         if not interactive():
             return ""
         words = ", ".join(_CLASSIFICATIONS)
-        click.echo(f"When the use is over, type what it was ({words}) and press Enter.", err=True)
+        streams.echo(f"When the use is over, type what it was ({words}) and press Enter.", err=True)
         while seconds_left() > 0 and not ended():
             ready, _, _ = select.select([sys.stdin], [], [], 1.0)
             line = sys.stdin.readline() if ready else "\n"
@@ -163,8 +194,9 @@ class Terminal:
             said = line.strip().lower()
             if said in _CLASSIFICATIONS:
                 return said
-            if said:
-                click.echo(f"expected one of {words}", err=True)
+            if said and not answers.is_refused(line.rstrip("\n")):
+                answers.take_back(line.rstrip("\n"))
+                streams.echo(f"expected one of {words}", err=True)
         return ""
 
     def public_code(self, text: str, heading: str, otherwise: str) -> None:
@@ -175,7 +207,7 @@ class Terminal:
             return
         painted = code.lines(text, color=self._color)
         room = shutil.get_terminal_size()
-        if len(painted) + 2 > room.lines or code.width(painted) > room.columns:
+        if len(painted) + 2 > room.lines or code.width(painted) > room.columns or not can_show(painted[0], sys.stderr):
             self.say(otherwise)
             return
         for line in (heading, *painted):
@@ -189,24 +221,24 @@ class Terminal:
         def tell(done: int, of: int) -> None:
             if shown:
                 with suppress(OSError):
-                    click.echo(f"\r  {what}: {done} of {of} ({100 * done // max(1, of)} %)", err=True, nl=False)
+                    streams.echo(f"\r  {what}: {done} of {of} ({100 * done // max(1, of)} %)", err=True, nl=False)
 
         try:
             yield tell
         finally:
             if shown:
                 with suppress(OSError):
-                    click.echo("\r\x1b[K", err=True, nl=False)
+                    streams.echo("\r\x1b[K", err=True, nl=False)
 
     def result(self, document: Any, lines: Sequence[str]) -> None:
         """Print a command's result: the lines, or the document as JSON."""
         plain = _plain(document)
         if self._prints and isinstance(plain, dict):
             plain["prints"] = self._prints
-        text = json.dumps(plain, ensure_ascii=False, indent=2) if self.as_json else ""
+        text = json_text(plain, getattr(sys.stdout, "encoding", None), indent=2) if self.as_json else ""
         with self._printing():
             for line in [text] if self.as_json else map(clean, lines):
-                click.echo(line)
+                streams.echo(line)
 
     def table(self, document: Any, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table, or the document as JSON."""
@@ -231,7 +263,7 @@ class Terminal:
         colourful = self._color and is_terminal(sys.stdout)
         with self._printing():
             for line, colour in lines:
-                click.echo(click.style(clean(line), fg=colour) if colourful and colour else clean(line))
+                streams.echo(click.style(message(line), fg=colour) if colourful and colour else message(line))
 
     def ask(self, value: str | None, option: str, question: str) -> str:
         """Return a value, asking for it when it is missing and somebody is there.
@@ -243,12 +275,15 @@ class Terminal:
             return value
         if not interactive():
             raise InvalidInput(f"expected {option}, got none", hint="give it as an option, or use a terminal")
-        answer = click.prompt(question, err=True)
-        return str(answer)
+        return answers.ask(clean(question))
 
     def ask_optional(self, question: str) -> str:
         """Ask for something that may be left empty."""
-        return str(click.prompt(question, default="", show_default=False, err=True)).strip()
+        return answers.ask(clean(question), optional=True).strip()
+
+    def ask_public(self, question: str) -> str:
+        """Ask for something public that has the look of a line of a sheet; it may be left empty."""
+        return answers.ask(clean(question), optional=True, public=True).strip()
 
     def ask_secret(self, question: str, option: str) -> bytes:
         """Ask for a credential twice, without showing it.
@@ -258,7 +293,9 @@ class Terminal:
         """
         if not interactive():
             raise InvalidInput(f"expected {option}, got none", hint="give it as an option, or use a terminal")
-        return str(click.prompt(question, hide_input=True, confirmation_prompt=True, err=True)).encode()
+        from breakglass_shamir.cli.screen import quiet
+
+        return quiet.ask_twice(question).encode()
 
     @contextmanager
     def _printing(self) -> Iterator[None]:
@@ -268,6 +305,13 @@ class Terminal:
         except OSError as error:
             self.warn(f"the result could not be printed ({error.strerror}); what was recorded stands")
             raise click.exceptions.Exit(LOST_RESULT) from None
+
+    def _tell(self, line: str, colour: str = "") -> None:
+        """Tell something, on the screen that is up."""
+        if self._typing is not None:
+            self._typing.tell(line)
+        else:
+            _tell(self._style(line, colour) if colour else line)
 
     def _style(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour) if self._color else text
@@ -281,7 +325,7 @@ def interactive() -> bool:
 def _tell(line: str) -> None:
     """Write to standard error where that is possible; nothing depends on it."""
     with suppress(OSError):
-        click.echo(line, err=True)
+        streams.echo(line, err=True)
 
 
 def _print_of(source: str, answer: Answer) -> dict[str, Any]:

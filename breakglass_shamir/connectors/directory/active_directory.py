@@ -151,10 +151,9 @@ class ActiveDirectoryConnector(Connector):
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
         log = self.options.get("audit_log")
         if log:
-            found = list(ad_audit.logins(Path(log), frozenset({self._plain_name().lower()}), self.account))
-        else:
-            with connect(self._endpoint) as session:
-                found = list(_remembered(self._seen(session, None), self.account))
+            return ad_audit.logins(Path(log), frozenset({self._plain_name().lower()}), self.account, since)
+        with connect(self._endpoint) as session:
+            found = list(_remembered(self._seen(session, None), self.account))
         return tuple(sorted((login for login in found if login.at >= since), key=lambda login: login.at))
 
     def _seen(self, session: LdapSession, credential: Secret | None) -> Attributes:

@@ -5,48 +5,74 @@ What it does not do: it keeps no place in the file; rotate the log, and what was
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from breakglass_shamir.connectors.port.answers import Login
+from breakglass_shamir.connectors.port.answers import Login, Logins
+from breakglass_shamir.connectors.port.log_files import Reading
+
+_TIMESTAMP = re.compile(r'\{"timestamp": "([^"]{1,40})"')
+
+WORDS = ('"Authentication"',)
+"""What a domain controller tells a login with; a line without it is about none."""
 
 
-def logins(log: Path, names: frozenset[str], account: str) -> Iterator[Login]:
-    """Return the logins of an account, in the order of the log.
+def logins(log: Path, names: frozenset[str], account: str, since: datetime) -> Logins:
+    """Return the logins of an account since then, oldest first, and what could not be read.
 
     Args:
         log: the file.
         names: the account's names, in small letters and without the domain.
         account: how the login calls it.
+        since: the first instant that counts.
 
     Raises:
         OSError: the file cannot be read.
     """
-    with log.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            facts = _facts(line)
-            if facts and names & _names(facts):
-                yield Login(
-                    datetime.fromisoformat(facts["timestamp"]),
-                    account,
-                    _source(facts.get("remoteAddress")),
-                    facts.get("status") == "NT_STATUS_OK",
-                    _detail(facts),
-                )
+    reading = Reading(since, WORDS, lambda head: _concerns(head, since))
+    found = list(_found(reading.lines([log]), names, account, reading))
+    return Logins((login for login in found if login.at >= since), reading.unread)
+
+
+def _concerns(head: str, since: datetime) -> bool:
+    """Tell whether a line that is too long may be about a login since then: its time stands at its beginning."""
+    written = _TIMESTAMP.match(head)
+    at = _instant(written[1]) if written else None
+    return at is None or at >= since
+
+
+def _found(lines: Iterable[str], names: frozenset[str], account: str, reading: Reading) -> Iterator[Login]:
+    for line in lines:
+        if WORDS[0] not in line or not line.endswith("\n"):
+            continue
+        facts = _facts(line)
+        at = _instant(facts.get("timestamp"))
+        if not facts or (at is None and names & _names(facts)):
+            reading.miss("it is not as a domain controller writes it")
+        elif at is not None and names & _names(facts):
+            accepted = facts.get("status") == "NT_STATUS_OK"
+            yield Login(at, account, _source(facts.get("remoteAddress")), accepted, _detail(facts))
 
 
 def _facts(line: str) -> dict[str, Any]:
-    """Return what a line says of a login; nothing if it is about something else, or torn."""
-    if '"Authentication"' not in line:
-        return {}
+    """Return what a line says of a login; nothing where it cannot be read."""
     try:
         found = json.loads(line)
-        facts = {"timestamp": found["timestamp"], **found["Authentication"]}
-    except (ValueError, KeyError, TypeError):
+        return {"timestamp": found["timestamp"], **found["Authentication"]}
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return facts if isinstance(facts["timestamp"], str) else {}
+
+
+def _instant(written: object) -> datetime | None:
+    """Read a time with its zone; None where it is none."""
+    try:
+        at = datetime.fromisoformat(written) if isinstance(written, str) else None
+    except ValueError:
+        return None
+    return at if at and at.tzinfo else None
 
 
 def _names(facts: dict[str, Any]) -> set[str]:

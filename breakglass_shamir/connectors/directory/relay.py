@@ -24,6 +24,7 @@ import ssl
 import threading
 from pathlib import Path
 
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.errors import ConnectorError
 
 CHUNK_BYTES = 16384
@@ -91,8 +92,9 @@ class Relay:
         Raises:
             OSError: it will not, or there is no answer.
         """
+        deadline = Deadline(self._limit_s)
         self._server.sendall(START_TLS)
-        code = _result_code(self._read_message())
+        code = _result_code(self._read_message(deadline))
         if code != 0:
             raise OSError(f"the server does not begin TLS (result code {code})")
 
@@ -107,19 +109,20 @@ class Relay:
             with contextlib.suppress(OSError):
                 one.close()
 
-    def _read_message(self) -> bytes:
+    def _read_message(self, deadline: Deadline) -> bytes:
         """Read the value of one BER element, and not a byte more."""
-        head = self._read(2)
+        head = self._read(2, deadline)
         size = head[1]
         if size & 0x80:
-            size = int.from_bytes(self._read(min(size & 0x7F, 8)))
+            size = int.from_bytes(self._read(min(size & 0x7F, 8), deadline))
         if head[0] != _SEQUENCE or size > ANSWER_MAX_BYTES:
             raise OSError("the server does not speak LDAP")
-        return self._read(size)
+        return self._read(size, deadline)
 
-    def _read(self, size: int) -> bytes:
+    def _read(self, size: int, deadline: Deadline) -> bytes:
         data = b""
         while len(data) < size:
+            self._server.settimeout(deadline.require_s())
             more = self._server.recv(size - len(data))
             if not more:
                 raise OSError("the server has closed the connection")

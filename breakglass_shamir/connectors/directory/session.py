@@ -26,6 +26,7 @@ from ldap.controls.ppolicy import PasswordPolicyControl
 
 from breakglass_shamir.connectors.directory.relay import Relay
 from breakglass_shamir.connectors.port.options import Tls
+from breakglass_shamir.connectors.port.words import is_host
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -106,12 +107,13 @@ def endpoint_of(target: str, scheme: str, tls: Tls, time_limit_s: float) -> Endp
         port = parts.port
     except ValueError:
         raise InvalidInput("target has a port that is none: expected 1 to 65535") from None
-    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+    host = parts.hostname or ""
+    if not is_host(host) or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise InvalidInput(
             f"target is not a server: expected {parts.scheme}://host or {parts.scheme}://host:port",
             hint="the account goes into target.account",
         )
-    return Endpoint(scheme, parts.hostname, port or _PORTS[scheme], tls, time_limit_s)
+    return Endpoint(scheme, host, port or _PORTS[scheme], tls, time_limit_s)
 
 
 class LdapSession:

@@ -39,8 +39,8 @@ STATES = {
 """What kinit says of a principal that is shut, whatever the password."""
 
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*(@[A-Za-z0-9._-]+)?")
-_REALM = re.compile(r"[A-Za-z0-9._-]+")
-_SERVER = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+_REALM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_SERVER = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 _TOO_SOON = "changed too recently"
 _EXCHANGES = 3
 """Answers that kpasswd and kadmin wait for in one run."""
@@ -49,8 +49,9 @@ _EXCHANGES = 3
 class KerberosConnector(Connector):
     """A principal's password in a Kerberos realm; target ``kerberos://kdc[:88]/REALM``, or ``kerberos:///REALM``.
 
-    The account is the principal, such as ``breakglass/admin``. With a KDC in the target that one is asked, and the
-    system's krb5.conf is not read. Without one the system's settings hold, or those that ``krb5_conf`` names.
+    The account is the principal, such as ``breakglass/admin``, of this realm and no other. With a KDC in the target
+    that one is asked, and the system's krb5.conf is not read. Without one the system's settings hold, or those that
+    ``krb5_conf`` names.
 
     What it changes: the principal's password, as the principal and with the old password, by kpasswd (RFC 3244).
     ``kpasswd_server`` names that service where it is not the KDC's host, port 464.
@@ -87,7 +88,16 @@ class KerberosConnector(Connector):
                 "account is no principal: expected something like breakglass/admin", hint="set target.account"
             )
         name, _, realm = account.partition("@")
-        self._principal = f"{name}@{realm or self._site.realm}"
+        if realm not in ("", self._site.realm):
+            raise InvalidInput(
+                f"account is of the realm {realm}: expected one of {self._site.realm}, which the target names",
+                hint="libkrb5 looks for the servers of the account's realm: name it in the target",
+            )
+        self._principal = f"{name}@{self._site.realm}"
+
+    def missing(self) -> tuple[str, ...]:
+        """Return which of the MIT programs is not there."""
+        return tools.missing("kinit", "kpasswd")
 
     def _preflight(self, new: Secret | None) -> Preflight:
         return self._preflight_as(new, None)
@@ -118,13 +128,11 @@ class KerberosConnector(Connector):
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
         log = self.options.get("kdc_log")
         if log:
-            found = list(kerberos_log.logins(Path(log), self._principal, self.account, datetime.now(UTC)))
-        else:
-            told = self._told(None)
-            names = (("Last successful authentication", True), ("Last failed authentication", False))
-            times = [(rules.when(told, name), accepted, name) for name, accepted in names]
-            found = [Login(at, self.account, "", accepted, name) for at, accepted, name in times if at]
-        return since_when(found, since)
+            return kerberos_log.logins(Path(log), self._principal, self.account, since, datetime.now(UTC))
+        told = self._told(None)
+        names = (("Last successful authentication", True), ("Last failed authentication", False))
+        times = [(rules.when(told, name), accepted, name) for name, accepted in names]
+        return since_when((Login(at, self.account, "", accepted, name) for at, accepted, name in times if at), since)
 
     def _kinit(self, credential: Secret | None) -> Run:
         """Ask for a ticket; without a credential only as far as the KDC's question for the password."""

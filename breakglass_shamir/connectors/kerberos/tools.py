@@ -16,12 +16,12 @@ What it does not do: it judges nothing; see ``kerberos``.
 import contextlib
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -74,7 +74,7 @@ class Run:
     """How a program ended.
 
     Attributes:
-        status: exit status; None if it was ended at the time limit.
+        status: exit status; None if it was killed.
         output: standard output, prompts included.
         complaint: what it said on standard error, in one line.
     """
@@ -95,6 +95,12 @@ def check_password(secret: Secret) -> None:
         raise ConnectorError(f"expected a password of 1 to {PASSWORD_MAX_BYTES} bytes in one line, got another")
 
 
+def missing(*programs: str) -> tuple[str, ...]:
+    """Return which programs are not on this machine, a sentence each."""
+    gone = [program for program in programs if shutil.which(program, path=SYSTEM_PATH) is None]
+    return tuple(f"{program} not found in {SYSTEM_PATH}: install the package krb5-user" for program in gone)
+
+
 def run(site: Site, command: Sequence[str], lines: Sequence[Secret], time_limit_s: float) -> Run:
     """Run a program and hand it lines of input.
 
@@ -113,20 +119,12 @@ def run(site: Site, command: Sequence[str], lines: Sequence[Secret], time_limit_
     for line in lines:
         check_password(line)
     with _settings(site) as settings:
-        try:
-            done = subprocess.run(
-                [program, *command[1:]],
-                input=b"".join(line.reveal() + b"\n" for line in lines),
-                capture_output=True,
-                env=_environment(settings),
-                cwd="/",
-                timeout=time_limit_s,
-                check=False,
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired:
-            return Run(None, "", f"{command[0]} had no answer within {time_limit_s:g} s")
-    return Run(done.returncode, done.stdout.decode(errors="replace"), _one_line(done.stderr or done.stdout))
+        given = b"".join(line.reveal() + b"\n" for line in lines)
+        done = programs.run([program, *command[1:]], given=given, limit_s=time_limit_s, env=_environment(settings))
+    if done.status is None:
+        return Run(None, "", f"{command[0]} had no answer: {done.why}")
+    complaint = programs.one_line(done.errors or done.output, COMPLAINT_MAX_CHARS)
+    return Run(done.status, done.output.decode(errors="replace"), complaint)
 
 
 def _environment(settings: Path | None) -> dict[str, str]:
@@ -145,8 +143,3 @@ def _settings(site: Site) -> Iterator[Path | None]:
         text = _SETTINGS.format(realm=site.realm, kdc=site.kdc, kpasswd=site.kpasswd, admin=site.admin)
         path.write_text(text)
         yield path
-
-
-def _one_line(text: bytes) -> str:
-    words = " ".join(text.decode(errors="replace").split())
-    return "".join(filter(str.isprintable, words))[:COMPLAINT_MAX_CHARS] or "no message"

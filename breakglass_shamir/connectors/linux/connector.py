@@ -25,7 +25,7 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from breakglass_shamir.connectors.linux import account as linux_account
-from breakglass_shamir.connectors.linux import pam, sessions
+from breakglass_shamir.connectors.linux import logins, pam, sessions
 from breakglass_shamir.connectors.linux.account import Account, local_account
 from breakglass_shamir.connectors.linux.pam import PamAnswer
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
@@ -51,6 +51,7 @@ _BLOCKED = {
 }
 """Answers of PAM that no further attempt makes better (_pam_types.h)."""
 
+_NEEDS_ROOT = "root is needed to log an account in and to change its password"
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}\$?")
 _BROKE_RULES = re.compile(r"BAD PASSWORD|already used", re.IGNORECASE)
 _PAUSE_S = 0.05
@@ -101,6 +102,16 @@ class LinuxConnector(Connector):
             raise InvalidInput("option service: expected the name of a PAM service")
         if not options.get("log", "/").startswith("/"):
             raise InvalidInput("option log: expected an absolute path")
+
+    def missing(self) -> tuple[str, ...]:
+        """Return what this process lacks to look at accounts and to change one."""
+        if os.geteuid() != 0:
+            return (_NEEDS_ROOT,)
+        try:
+            pam.program("chpasswd")
+        except ConnectorError as error:
+            return (str(error),)
+        return ()
 
     def _preflight(self, new: Secret | None) -> Preflight:
         problems = [] if new is None else _password_problems(new)
@@ -160,7 +171,7 @@ class LinuxConnector(Connector):
         return local_account(self.account).changed_at
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
-        return sessions.logins(self.account, since, self.options.get("log", ""))
+        return logins.logins(self.account, since, self.options.get("log", ""))
 
     def _open_sessions(self, credential: Secret) -> int:
         found = local_account(self.account)
@@ -234,7 +245,7 @@ def _account_problems(found: Account) -> list[str]:
         "the account's password is locked": found.locked,
         "the account is expired": found.expired,
         "nobody but root may log in now: there is a nologin file": found.uid != 0 and linux_account.nobody_may_log_in(),
-        "root is needed to log an account in and to change its password": os.geteuid() != 0,
+        _NEEDS_ROOT: os.geteuid() != 0,
     }
     return [text for text, stands in rules.items() if stands]
 

@@ -4,22 +4,19 @@
 Rules:
 
 1. The password goes to the process by standard input: no argument and no environment holds it.
-2. A process that does not end in time is killed with all it started.
+2. A process that does not end in time, or writes without end, is killed with all it started.
 
 What it does not do: it judges nothing.
 """
 
 import base64
-import contextlib
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -43,7 +40,7 @@ class PamAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a program ended; ``status`` is None if it was ended because the time was over."""
+    """How a program ended; ``status`` is None if it was killed, and ``complaint`` then says why."""
 
     status: int | None
     output: bytes
@@ -67,7 +64,7 @@ def ask(service: str, account: str, kept: str, password: Secret, time_limit_s: f
         return None
     try:
         return PamAnswer(**json.loads(done.output))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 
@@ -88,26 +85,22 @@ def program(name: str) -> str:
     return found
 
 
-def run(command: list[str], given: bytes, time_limit_s: float) -> Done:
+def run(command: list[str], given: bytes, time_limit_s: float, output_max: int = programs.OUTPUT_MAX_BYTES) -> Done:
     """Run a program with something on its standard input.
+
+    Args:
+        command: program, by path, and arguments.
+        given: its standard input.
+        time_limit_s: for all of it.
+        output_max: longest output that is read; one that writes more is killed.
 
     Raises:
         ConnectorError: it could not be started.
     """
     environment = {"PATH": SYSTEM_PATH, "LC_ALL": "C"}
     try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd="/",
-            start_new_session=True,
-        )  # fmt: skip
+        ended = programs.run(command, given=given, limit_s=time_limit_s, env=environment, output_max=output_max)
     except OSError as error:
         raise ConnectorError(f"{command[0]} could not be run: {error.strerror}") from error
-    with process:
-        try:
-            output, complaint = process.communicate(given, timeout=time_limit_s)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return Done(None, b"", "no answer in time")
-    return Done(process.returncode, output, complaint.decode(errors="replace").strip()[-400:])
+    complaint = ended.why or ended.errors.decode(errors="replace").strip()[-400:]
+    return Done(ended.status, ended.output, complaint)

@@ -17,6 +17,7 @@ question for a secret and no other one. The delay that modules ask for after a f
 import base64
 import ctypes
 import json
+import resource
 import sys
 from typing import Any
 
@@ -24,6 +25,9 @@ PAM_SUCCESS = 0
 PAM_BUF_ERR = 5
 PAM_CONV_ERR = 19
 PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON = 1, 2
+PR_SET_DUMPABLE = 4
+"""prctl(2) option."""
+
 PAM_FAIL_DELAY = 10
 """Item of pam_set_item(3): a function that is called instead of waiting."""
 
@@ -125,7 +129,9 @@ def same(password: bytes, kept: str) -> bool | None:
 
 
 def main() -> None:
-    """Read the question, write the answer."""
+    """Read the question, write the answer; leave no core file, and let nobody read the memory meanwhile."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     question = json.load(sys.stdin)
     password = base64.b64decode(question["password"])
     answers = Answers(password)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions of a local account: count them, end them, and read who logged in.
+"""Sessions of a local account: count them, and end them.
 
 Rules:
 
@@ -8,7 +8,7 @@ Rules:
 2. This process and those it was started by are left alone, whoever they belong to.
 3. For root that would be the machine itself: there only the sessions that systemd-logind knows are ended.
 
-Sources: proc(5), last(1), loginctl(1), journalctl(1).
+Sources: proc(5), loginctl(1).
 """
 
 import contextlib
@@ -19,28 +19,17 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from breakglass_shamir.connectors.linux import pam
-from breakglass_shamir.connectors.port import log_files
-from breakglass_shamir.connectors.port.answers import Login
 from breakglass_shamir.errors import ConnectorError
 
 PROC = Path("/proc")
-WTMP, BTMP = Path("/var/log/wtmp"), Path("/var/log/btmp")
-JOURNAL = Path("/run/systemd/journal/socket")
 
 PATIENCE_S = 2.0
 """How long processes have to end by themselves."""
 
-READ_LIMIT_S = 60.0
-"""Longest time that reading a log may take."""
-
 _PAUSE_S = 0.05
-_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:?\d\d")
-_OPENED = r"pam_unix\((\S+?):session\): session opened for user {name}(?:\(uid=\d+\))?(?= |$)"
-_FAILED = r"pam_unix\((\S+?):auth\): authentication failure;.* rhost=(\S*).*\buser={name}(?= |$)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,79 +90,6 @@ def logind_sessions(name: str) -> list[str]:
     own = os.environ.get("XDG_SESSION_ID", "")
     theirs = [str(one["session"]) for one in json.loads(listed.output or b"[]") if one.get("user") == name]
     return [number for number in theirs if number != own]
-
-
-def logins(name: str, since: datetime, log: str) -> tuple[Login, ...]:
-    """Return the logins of an account from wtmp and btmp, the journal, and a text log if one is named; oldest first.
-
-    Raises:
-        ConnectorError: none of them is there, or one cannot be read.
-    """
-    found: list[Login] = []
-    present = [(path, tool) for path, tool in ((WTMP, "last"), (BTMP, "lastb")) if path.exists()]
-    for path, tool in present:
-        found += _recorded(tool, path, name)
-    texts = _journal(since) if JOURNAL.exists() else None
-    if log:
-        texts = [*(texts or []), *log_files.lines(log_files.require_files(log, "logins"), since)]
-    if not present and texts is None:
-        raise ConnectorError(f"logins cannot be told: there is no {WTMP}, no journal and no option log")
-    found += [login for text in texts or [] for login in _told(text, name)]
-    # The records have no fractions of seconds.
-    first = since.replace(microsecond=0)
-    return tuple(sorted((login for login in found if login.at >= first), key=lambda login: login.at))
-
-
-def _recorded(tool: str, path: Path, name: str) -> Iterator[Login]:
-    """Read what ``last`` or ``lastb`` says of one account."""
-    command = [pam.program(tool), "-w", "-a", "--time-format", "iso", "-f", str(path), name]
-    told = pam.run(command, b"", READ_LIMIT_S)
-    if told.status != 0:
-        raise ConnectorError(f"{tool} could not read {path}: {told.complaint}")
-    for line in told.output.decode(errors="replace").splitlines():
-        columns, at = line.split(), _ISO.search(line)
-        if at and len(columns) > 2 and columns[0] == name:
-            ends_with_host = not columns[-1].endswith(")") and columns[-1] not in ("in", "logout", "running")
-            host = columns[-1] if ends_with_host and not _ISO.fullmatch(columns[-1]) else ""
-            when = datetime.fromisoformat(at[0]).astimezone(UTC)
-            yield Login(when, name, host or columns[1], tool == "last", f"terminal {columns[1]}")
-
-
-def _journal(since: datetime) -> list[str]:
-    """Return the journal's messages about authorisation, each after its time."""
-    command = [pam.program("journalctl"), "-q", "-o", "json", f"--since=@{int(since.timestamp())}"]
-    command += ["SYSLOG_FACILITY=10", "SYSLOG_FACILITY=4"]
-    told = pam.run(command, b"", READ_LIMIT_S)
-    if told.status != 0:
-        raise ConnectorError(f"journalctl could not be read: {told.complaint}")
-    lines = []
-    for text in told.output.decode(errors="replace").splitlines():
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            entry = json.loads(text)
-            at = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) / 1_000_000, UTC)
-            lines.append(f"{at.isoformat()} {entry['MESSAGE']}")
-    return lines
-
-
-def _told(text: str, name: str) -> Iterator[Login]:
-    """Read a line of the journal or of auth.log; its time must have a zone (RFC 3339)."""
-    opened = re.search(_OPENED.format(name=re.escape(name)), text)
-    failed = re.search(_FAILED.format(name=re.escape(name)), text)
-    if not opened and not failed:
-        return
-    try:
-        at = datetime.fromisoformat(text.split(maxsplit=1)[0])
-    except ValueError:
-        at = datetime.now()
-    if at.tzinfo is None:
-        raise ConnectorError(
-            "the log has times without year and zone",
-            hint="let rsyslog write RFC 3339 times, as it does by default",
-        )
-    if opened:
-        yield Login(at.astimezone(UTC), name, opened[1], True, f"session of {opened[1]} opened")
-    elif failed:
-        yield Login(at.astimezone(UTC), name, failed[2] or failed[1], False, f"{failed[1]} refused it")
 
 
 def _foreign(uid: int, spared: set[int]) -> list[_Process]:

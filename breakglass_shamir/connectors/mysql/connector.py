@@ -26,6 +26,7 @@ from breakglass_shamir.connectors.database_target import (
     Lost,
     Unreachable,
     database_target,
+    driver_problems,
     password_problems,
     require_account,
     require_different,
@@ -120,6 +121,10 @@ class MysqlConnector(Connector):
         require_account(self.scheme, account, ACCOUNT_MAX_BYTES)
         if "'" in account or "\\" in account:
             raise InvalidInput("mysql account: expected a name without quotes and backslashes")
+
+    def missing(self) -> tuple[str, ...]:
+        """Return whether the driver is not there."""
+        return driver_problems("pymysql", "mysql")
 
     def _preflight(self, new: Secret | None) -> Preflight:
         return self._preflight_as(new, None)

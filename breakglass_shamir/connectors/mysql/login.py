@@ -9,15 +9,18 @@ Rules:
    that method does, and is refused without TLS. ``mysql_clear_password`` and ``dialog`` (PAM) are always refused.
 3. The server is told that further factors are understood, and a question for one ends the login: without that, MySQL
    would answer an account with a second factor as it answers a wrong password.
+4. A login, and each question after it, has one deadline over TCP, whatever the server sends meanwhile.
 
 What it does not do: it answers no second factor.
 """
 
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.connectors.database_target import (
     DatabaseTarget,
     Denied,
@@ -27,6 +30,8 @@ from breakglass_shamir.connectors.database_target import (
 )
 from breakglass_shamir.crypto import mariadb
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.web import tls
+from breakglass_shamir.web.connection import BoundedSocket, Bounds, dial
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -51,6 +56,9 @@ NEXT_FACTOR = b"\x02"
 
 MORE_DATA = b"\x01"
 """First byte of the packet in which a method of ``INSIDE_TLS`` asks for more (Protocol::AuthMoreData)."""
+
+ANSWER_MAX_BYTES = 16 << 20
+"""What a server may send for one question."""
 
 NEEDS_TLS = "the account's login method sends the password inside TLS, and tls is off"
 
@@ -91,7 +99,7 @@ def connect(target: DatabaseTarget, account: str, password: Secret, time_limit_s
             defer_connect=True,
         )
         with _held_to_the_rules(connection, encrypted=encrypted, secure=secure):
-            connection.connect()
+            connection.connect(None if target.socket else _dialled(target, time_limit_s))
     except pymysql.MySQLError as error:
         number, message = numbered(error)
         # What was said before TLS stood, anybody on the way can have said.
@@ -101,6 +109,19 @@ def connect(target: DatabaseTarget, account: str, password: Secret, time_limit_s
     except (OSError, RuntimeError, ValueError) as error:
         raise Unreachable(f"{type(error).__name__}: {error}") from None
     return connection
+
+
+def answers_within(connection: Any, time_limit_s: float) -> None:
+    """Give the next question on a connection its time; a Unix socket has a time-out of each step only."""
+    if bounds := getattr(connection._sock, "bounds", None):
+        bounds.renew(time_limit_s)
+
+
+def _dialled(target: DatabaseTarget, time_limit_s: float) -> BoundedSocket:
+    """Return a connection on which the whole login has one deadline: a server may send a byte now and then."""
+    made = dial(target.host, target.port, Bounds(Deadline(time_limit_s), ANSWER_MAX_BYTES))
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 @contextmanager
@@ -134,7 +155,7 @@ def _held_to_the_rules(connection: Any, *, encrypted: bool, secure: bool) -> Ite
     del connection._read_packet, connection._request_authentication
 
 
-class _Context(ssl.SSLContext):
+class _Context(tls.BoundedContext):
     """TLS settings that remember whether a connection was ever verified and encrypted.
 
     Attributes:

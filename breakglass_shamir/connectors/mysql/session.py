@@ -17,7 +17,9 @@ from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied,
 from breakglass_shamir.connectors.mysql import login
 from breakglass_shamir.hygiene import Secret
 
-_QUOTED = r"'(?:[^'\\]|\\.|'')*'"
+# Ends at its quotation mark, or with the text: a place where it began is never tried in vain.
+_QUOTED = r"'(?:[^'\\]|\\(?s:.)|'')*(?:'|\\?\Z)"
+_TEXT, _KEPT = re.compile(_QUOTED), re.compile(rf"(?<= AS ){_QUOTED}")
 _MARIADB_METHOD = re.compile(rf"(?: VIA | OR )(\w+)(?: (?:USING|AS) {_QUOTED})?", re.DOTALL)
 _MYSQL_METHOD = re.compile(r" IDENTIFIED WITH '?(\w+)'?")
 
@@ -47,8 +49,8 @@ class Session:
         version: as the server says it.
     """
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, connection: Any, time_limit_s: float) -> None:
+        self._connection, self._limit_s = connection, time_limit_s
         self.version = str(connection.server_version)
         self.mariadb = "mariadb" in self.version.lower()
 
@@ -61,6 +63,7 @@ class Session:
         """
         from pymysql import MySQLError
 
+        login.answers_within(self._connection, self._limit_s)
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql, tuple(values) or None)
@@ -78,7 +81,7 @@ class Session:
         ((current,),) = self.rows("SELECT CURRENT_USER()")
         ((definition,),) = self.rows("SHOW CREATE USER CURRENT_USER()")
         name, _, host = str(current).rpartition("@")
-        return Identity(name, host, _methods(str(definition)), re.sub(_QUOTED, "''", str(definition)))
+        return Identity(name, host, _methods(str(definition)), _TEXT.sub("''", str(definition)))
 
 
 @contextmanager
@@ -91,7 +94,7 @@ def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s
     """
     connection = login.connect(target, account, password, time_limit_s)
     try:
-        yield Session(connection)
+        yield Session(connection, time_limit_s)
     finally:
         connection.close()
 
@@ -102,4 +105,4 @@ def _methods(definition: str) -> tuple[str, ...]:
         return ("mysql_native_password",)
     if " IDENTIFIED VIA " in definition:
         return tuple(_MARIADB_METHOD.findall(definition.partition(" IDENTIFIED")[2]))
-    return tuple(_MYSQL_METHOD.findall(re.sub(rf"(?<= AS ){_QUOTED}", "''", definition)))
+    return tuple(_MYSQL_METHOD.findall(_KEPT.sub("''", definition)))

@@ -8,6 +8,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 
 class CheckResult(enum.StrEnum):
@@ -81,6 +82,22 @@ class Login:
     source: str
     accepted: bool
     detail: str = ""
+
+
+class Logins(tuple[Login, ...]):
+    """Logins, oldest first, and what may hide some: what could not be read is not nothing.
+
+    Attributes:
+        unread: what could not be read, one sentence each; empty where all was.
+    """
+
+    unread: tuple[str, ...]
+
+    def __new__(cls, logins: Iterable[Login] = (), unread: Iterable[str] = ()) -> Self:
+        """Put logins into their order."""
+        made = super().__new__(cls, sorted(logins, key=lambda login: login.at))
+        made.unread = tuple(unread)
+        return made
 
 
 def since_when(logins: Iterable[Login], since: datetime) -> tuple[Login, ...]:

@@ -33,6 +33,7 @@ from urllib.parse import urlsplit
 from breakglass_shamir.connectors.port.answers import Check, Login, Preflight
 from breakglass_shamir.connectors.port.guard import plain, presentable
 from breakglass_shamir.connectors.port.options import COMMON_OPTIONS, NO_OPTIONS, check_names, time_limit_s
+from breakglass_shamir.connectors.port.words import check_account
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -55,6 +56,7 @@ class Connector(ABC):
         settle_s: how long after a change a target may still answer inconsistently, in seconds.
         probe_pause_s: least time between an attempt that was not let in and the next one, in seconds.
         by_people: whether people change the target and attest it; then ``checklist`` says what they do.
+        policy_only: whether its targets name a program that is run; then only an adopted policy may name one.
         abilities: which of :data:`ABILITIES` it has.
         option_names: options it takes beside :data:`~breakglass_shamir.connectors.port.options.COMMON_OPTIONS`.
         target: the URI this one was made for.
@@ -69,6 +71,7 @@ class Connector(ABC):
     settle_s: ClassVar[int] = 10
     probe_pause_s: ClassVar[float] = 0.5
     by_people: ClassVar[bool] = False
+    policy_only: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     option_names: ClassVar[frozenset[str]] = frozenset()
 
@@ -76,13 +79,14 @@ class Connector(ABC):
         """Bind to a target without touching it.
 
         Raises:
-            InvalidInput: the URI is malformed, of another scheme, or carries a password; an unknown option, or
-                one with a value that makes no sense.
+            InvalidInput: the URI is malformed, of another scheme, or carries a password; an account that is no
+                word; an unknown option, or one with a value that makes no sense.
         """
         scheme = scheme_of(target)
         if scheme != self.scheme:
             raise InvalidInput(f"target has the wrong scheme: expected {self.scheme}, got {scheme}")
         _refuse_password(target)
+        check_account(account)
         check_names(self.scheme, options, COMMON_OPTIONS | self.option_names)
         self.target = target
         self.account = account
@@ -93,6 +97,13 @@ class Connector(ABC):
         """Return what people do to change the target, step by step; empty where the connector does it.
 
         Never raises.
+        """
+        return ()
+
+    def missing(self) -> tuple[str, ...]:
+        """Return what this machine lacks for it, a driver or a program, one sentence each.
+
+        Never raises, and does not ask the target.
         """
         return ()
 
@@ -129,6 +140,9 @@ class Connector(ABC):
 
     def logins_since(self, since: datetime) -> tuple[Login, ...]:
         """Return the account's logins and attempts that the target remembers, oldest first.
+
+        What it could not read is said in ``unread``, where the answer is a
+        :class:`~breakglass_shamir.connectors.port.answers.Logins`: reading went on, and something may be missing.
 
         Args:
             since: the first instant that counts, with a time zone.

@@ -8,10 +8,10 @@ whoever wrote it. A text that no record could hold would keep a rotation from ev
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import quote_from_bytes
 
-from breakglass_shamir.connectors.port.answers import Check, Preflight
+from breakglass_shamir.connectors.port.answers import Check, Logins, Preflight
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -35,6 +35,8 @@ def plain(answer: _Answer, secrets: Sequence[Secret]) -> _Answer:
             tuple(words(one, secrets) for one in texts) for texts in (answer.problems, answer.notes, answer.unfit)
         )
         return replace(answer, problems=problems, notes=notes, unfit=unfit)
+    if isinstance(answer, Logins):
+        return cast(_Answer, Logins(answer, (words(one, secrets) for one in answer.unread)))
     return answer
 
 

@@ -15,12 +15,12 @@ What it does not do: it makes no connection, and reads no file but what it is to
 
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.connectors.port.trusted_file import file_problems
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -45,6 +45,9 @@ TIME_LIMIT_MAX_S = 600.0
 
 ADMIN_LIMIT_S = 60.0
 """Longest time the program of option ``admin`` may take: it may have to ask a person."""
+
+ADMIN_SECRET_MAX_BYTES = 64 << 10
+"""Longest secret it may print; one that prints more is killed."""
 
 _SECONDS = re.compile(r"\d{1,3}(\.\d{1,3})?")
 
@@ -118,8 +121,11 @@ def check_admin(options: Mapping[str, str]) -> None:
 def admin_secret(options: Mapping[str, str]) -> Secret | None:
     """Run the program of option ``admin`` and return what it prints, without the line's end; None without one.
 
+    It may ask somebody at this terminal, which is lent to it meanwhile.
+
     Raises:
-        ConnectorError: others could replace it; it could not be run, failed, took too long, or printed nothing.
+        ConnectorError: others could replace it; it could not be run, failed, took too long, or printed nothing or
+            more than a secret.
     """
     program = _absolute("admin", options)
     if program is None:
@@ -128,14 +134,16 @@ def admin_secret(options: Mapping[str, str]) -> Secret | None:
         raise ConnectorError(f"the program of option admin was not run: {'; '.join(stands)}")
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     try:
-        told = subprocess.run(
-            [str(program)], stdout=subprocess.PIPE, check=False, timeout=ADMIN_LIMIT_S, cwd="/", env=environment
+        told = programs.run(
+            [str(program)], limit_s=ADMIN_LIMIT_S, env=environment, output_max=ADMIN_SECRET_MAX_BYTES, asks=True
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise ConnectorError(f"the program of option admin could not be run: {type(error).__name__}") from None
-    secret = told.stdout.removesuffix(b"\n")
-    if told.returncode != 0 or not secret:
-        raise ConnectorError(f"the program of option admin printed no secret (exit status {told.returncode})")
+    if told.status is None:
+        raise ConnectorError(f"the program of option admin gave no secret: {told.why}")
+    secret = told.output.removesuffix(b"\n")
+    if told.status != 0 or not secret:
+        raise ConnectorError(f"the program of option admin printed no secret (exit status {told.status})")
     return Secret(secret)
 
 

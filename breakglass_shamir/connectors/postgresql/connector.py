@@ -26,6 +26,7 @@ from breakglass_shamir.connectors.database_target import (
     Lost,
     Unreachable,
     database_target,
+    driver_problems,
     password_problems,
     require_account,
     require_different,
@@ -96,6 +97,10 @@ class PostgresqlConnector(Connector):
         super().__init__(target, account, options=options)
         self._target = database_target(target, options, port=5432, socket="/run/postgresql")
         require_account(self.scheme, account, ACCOUNT_MAX_BYTES)
+
+    def missing(self) -> tuple[str, ...]:
+        """Return whether the driver is not there."""
+        return driver_problems("psycopg", "postgresql")
 
     def _preflight(self, new: Secret | None) -> Preflight:
         return self._preflight_as(new, None)

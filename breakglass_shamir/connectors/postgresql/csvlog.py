@@ -11,6 +11,7 @@ Rules:
 2. A message is quoted. The marks of a client's text are doubled, so a row that begins inside it never gets that far:
    what it takes for quoted is what the server put between two texts.
 3. A row whose message is no word on a login is let go at once; one that is open for longer than any login, too.
+4. A line is looked at once for each row that is open, so that no text costs more than ``OPEN_MAX`` times its length.
 """
 
 import re
@@ -29,14 +30,9 @@ OPEN_MAX = 16
 COLUMNS = 14
 """Up to the message; these are the same since PostgreSQL 9.0, which later ones add to at the end."""
 
-_TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? [^\",\n]+"
-_INSIDE = r'[^"]*+(?:""[^"]*+)*+'
-_TEXT = f'"{_INSIDE}"'
-_COLUMN = rf'(?:{_TEXT}|[^",\n]*)'
-_BEGINS = re.compile(rf'{_TIME},(?=[",])')
-_WHOLE = re.compile(rf"({_TIME}),{_COLUMN},{_COLUMN},(\d*),({_COLUMN}),(?:{_COLUMN},){{8}}({_TEXT})(?=[,\n])")
-_OPEN_NAME = re.compile(rf'{_TIME},(?:{_COLUMN},){{0,11}}"{_INSIDE}\Z')
-_OPEN_MESSAGE = re.compile(rf'{_TIME},(?:{_COLUMN},){{12}}"({_INSIDE})\Z')
+_BEGINS = re.compile(r'(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? [^",\n]{1,60}),(?=[",])')
+_BARE = re.compile(r'[^",\n]*')
+_TIME, _PROCESS, _HOST, _MESSAGE = 0, 3, 4, COLUMNS - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +58,81 @@ def rows(lines: Iterable[str], wanted: re.Pattern[str]) -> Iterator[Row]:
         wanted: matched at the beginning of a message. A message may go on in the next line, so what it matches must
             be shorter than a line.
     """
-    opened: list[tuple[str, int]] = []
+    opened: list[_Open] = []
     for line in lines:
-        tried = [(text + line, count + 1) for text, count in opened] + ([(line, 1)] if begins(line) else [])
-        opened = []
-        for text, count in tried[-OPEN_MAX:]:
-            if '"' not in line:
-                found = None
-            elif found := _WHOLE.match(text):
-                message = _plain(found[4])
-                if wanted.match(message):
-                    yield Row(found[1], found[2], _plain(found[3]), message)
-                continue
-            if len(text) <= ROW_MAX and count <= LINES_MAX and _goes_on(text, line, wanted):
-                opened.append((text, count))
+        if begins(line):
+            opened.append(_Open(wanted))
+        opened = opened[-OPEN_MAX:]
+        for one in opened:
+            one.take(line)
+        for one in opened:
+            if one.whole:
+                yield one.row()
+        opened = [one for one in opened if one.goes_on]
 
 
-def _goes_on(text: str, line: str, wanted: re.Pattern[str]) -> bool:
-    """Tell whether a row is open inside a name, or inside a message that is wanted."""
-    if '"' not in line and text != line:
-        return True  # it was open before, and nothing in this line could end that
-    message = _OPEN_MESSAGE.match(text)
-    if message is not None:
-        return wanted.match(message[1]) is not None
-    return _OPEN_NAME.match(text) is not None
+class _Open:
+    """A row that is put together from lines, each of which is looked at once."""
 
+    __slots__ = ("_columns", "_inside", "_lines", "_quoted", "_size", "_wanted", "goes_on", "whole")
 
-def _plain(column: str) -> str:
-    return column[1:-1].replace('""', '"') if column.startswith('"') else column
+    def __init__(self, wanted: re.Pattern[str]) -> None:
+        self._wanted = wanted
+        self._columns: list[str] = []
+        self._inside: list[str] = []
+        self._quoted = False
+        self._lines = self._size = 0
+        self.goes_on, self.whole = True, False
+
+    def take(self, line: str) -> None:
+        """Take the next line; afterwards the row is whole, goes on inside a text, or is none."""
+        self._lines += 1
+        self._size += len(line)
+        at = 0
+        while self.goes_on and not self.whole and at < len(line):
+            at = self._in_quotes(line, at) if self._quoted else self._next_column(line, at)
+        fits = self._size <= ROW_MAX and self._lines <= LINES_MAX
+        self.goes_on = self.goes_on and not self.whole and self._quoted and fits
+
+    def row(self) -> Row:
+        """Return what a whole row says."""
+        return Row(self._columns[0], self._columns[_PROCESS], self._columns[_HOST], self._columns[_MESSAGE])
+
+    def _next_column(self, line: str, at: int) -> int:
+        """Begin a column; returns where to go on."""
+        number = len(self._columns)
+        if line[at] == '"':
+            self._quoted = True
+            self.goes_on = number not in (_TIME, _PROCESS)
+            if number == _MESSAGE:
+                self.goes_on = self._wanted.match(line, at + 1) is not None
+            return at + 1
+        bare = _BARE.match(line, at)
+        assert bare is not None  # noqa: S101 - it matches nothing, too
+        number_fits = number != _PROCESS or bare[0].isdecimal() or not bare[0]
+        if number == _MESSAGE or not number_fits or line[bare.end() : bare.end() + 1] != ",":
+            self.goes_on = False
+            return at
+        self._columns.append(bare[0])
+        return bare.end() + 1
+
+    def _in_quotes(self, line: str, at: int) -> int:
+        """Go on inside a quoted column; returns where to go on."""
+        mark = line.find('"', at)
+        if mark < 0:
+            self._inside.append(line[at:])
+            return len(line)
+        self._inside.append(line[at:mark])
+        after = line[mark + 1 : mark + 2]
+        if after == '"':
+            self._inside.append('"')
+            return mark + 2
+        self._quoted = False
+        last = len(self._columns) == _MESSAGE
+        if after != "," and not (last and after == "\n"):
+            self.goes_on = False
+            return mark
+        self._columns.append("".join(self._inside))
+        self._inside.clear()
+        self.whole = last
+        return mark + 2

@@ -10,7 +10,7 @@ Rules:
 3. ``rejected`` counts only as an answer; a program that dies in the middle rejected nothing.
 4. What the program can do beyond the three questions is said by the option ``abilities``, not guessed.
 
-The protocol is in ``docs/targets.md``; how a question gets there in ``exec_protocol``.
+The protocol is in ``docs/targets.md``; how a question gets there in ``protocol``.
 """
 
 import os
@@ -42,7 +42,11 @@ class ExecConnector(Connector):
     credential and all or nothing; test it with the connector's contract suite.
 
     What it needs: the program, executable, owned by root or by the terminal's user, and writable by nobody else,
-    nor any folder above it. It gets one JSON object on standard input and writes one on standard output.
+    nor any folder above it. It gets two lines on standard input, ``exit`` and a JSON object in hexadecimal, and writes
+    one JSON object on standard output.
+
+    What may name it: an adopted policy. A set that is known from its sheets alone gets no such target, whoever
+    types it.
 
     Options: ``abilities``, words of ``logins_since password_changed_at open_sessions end_sessions issue`` that the
     program answers; ``grace_window``, seconds for which the target may accept the old credential after a change;
@@ -54,6 +58,7 @@ class ExecConnector(Connector):
     scheme: ClassVar[str] = "exec"
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = _SCOPE
+    policy_only: ClassVar[bool] = True
     option_names: ClassVar[frozenset[str]] = frozenset({"abilities", "grace_window", "settings"})
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -67,6 +72,10 @@ class ExecConnector(Connector):
         # The port has these for a kind of target; here they are the program's.
         vars(self)["abilities"] = _abilities(options)
         vars(self)["grace_window_s"] = _grace_window_s(options)
+
+    def missing(self) -> tuple[str, ...]:
+        """Return why the program may not be run."""
+        return tuple(file_problems(self._program))
 
     def _preflight(self, new: Secret | None) -> Preflight:
         return self._preflight_as(new, None)

@@ -25,7 +25,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
-from breakglass_shamir.connectors.ssh import authorized_line, key_file
+from breakglass_shamir.connectors.ssh import authorized_line, key_file, preflight
 from breakglass_shamir.connectors.ssh.keygen import run_ssh_keygen
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -66,6 +66,10 @@ class AuthorizedKeysConnector(Connector):
         """
         super().__init__(target, account, options=options)
         self._path = _path_of(target)
+
+    def missing(self) -> tuple[str, ...]:
+        """Return what is wrong with the OpenSSH of this machine."""
+        return tuple(preflight.ssh_keygen_problems())
 
     def _preflight(self, new: Secret | None) -> Preflight:
         notes = ("other files, sessions that are open and agents are not reached",)

@@ -7,7 +7,7 @@ What it does not do: it knows no option but the two that decide whether a key op
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 
 _TOKEN = re.compile(rb'(?:"(?:\\.|[^"\\])*"|[^\s"])+')
 _KEY_TYPE = re.compile(rb"(?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+")
@@ -51,10 +51,9 @@ def parse(line: bytes) -> Entry | None:
     """Read one line; None for a comment, an empty one, and what is no entry."""
     if line.lstrip().startswith(b"#"):
         return None
-    tokens = list(_TOKEN.finditer(line))
+    # Options, type and key: no more are looked for, whatever the line holds.
+    tokens = list(islice(_TOKEN.finditer(line), 3))
     for place, (kind, key) in enumerate(pairwise(tokens)):
-        if place > 1:
-            break
         if _KEY_TYPE.fullmatch(kind[0]) and _BASE64.fullmatch(key[0]):
             options = tokens[0][0] if place else b""
             return Entry(options, kind[0] + b" " + key[0], kind.start(), key.end())

@@ -87,6 +87,10 @@ class SshKeyConnector(Connector):
         """
         return self._guarded("clean-up", [], lambda: _remove_leftovers(key_file.real_path(self._path)))
 
+    def missing(self) -> tuple[str, ...]:
+        """Return what is wrong with the OpenSSH of this machine."""
+        return tuple(preflight.ssh_keygen_problems())
+
     def _preflight(self, new: Secret | None) -> Preflight:
         problems = [*preflight.new_passphrase_problems(new), *preflight.ssh_keygen_problems()]
         notes = ["copies, backups and agents that hold this key are not reached"]

@@ -22,7 +22,7 @@ from breakglass_shamir.errors import ConnectorError
 
 _MAGIC = b"openssh-key-v1\0"
 _CIPHER = re.compile(r"[a-z0-9][a-z0-9@.-]*")
-_OPENSSH = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----")
+_OPENSSH = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----\s([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----")
 _PEM = re.compile(rb"-----BEGIN (?:RSA|EC|DSA) PRIVATE KEY-----\s+")
 _PKCS8 = re.compile(rb"-----BEGIN (ENCRYPTED )?PRIVATE KEY-----\s+")
 

@@ -23,14 +23,13 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -46,9 +45,6 @@ PASSPHRASE_MAX_BYTES = 1023
 OLDEST_VERSION = (8, 4)
 """First OpenSSH that knows SSH_ASKPASS_REQUIRE."""
 
-COMPLAINT_MAX_CHARS = 200
-"""Longest part of ssh-keygen's last line that is repeated to people."""
-
 _ASKPASS = Path(__file__).with_name("askpass.sh")
 _VERSION = re.compile(r"OpenSSH_(\d+)\.(\d+)")
 
@@ -58,7 +54,7 @@ class Run:
     """How one run of ssh-keygen ended.
 
     Attributes:
-        status: exit status, negative for a signal; None if it was killed at the time limit.
+        status: exit status, negative for a signal; None if it was killed.
         output: its standard output.
         complaint: the last line of its standard error, printable and shortened.
         given: answers handed over in full.
@@ -97,18 +93,11 @@ def run_ssh_keygen(
             ours.send(answer.reveal())
         # Whoever reads more than there is gets an end of file and does not wait.
         ours.shutdown(socket.SHUT_WR)
-        process = subprocess.Popen(
-            [program, *arguments],
-            stdin=theirs.fileno(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(askpass),
-            cwd="/",
-            start_new_session=True,
-            pass_fds=tuple(keep_open),
-        )
-        status, output, errors = _wait(process, limit_s or TIME_LIMIT_S)
-        return Run(status, output, _last_line(errors), given=_drain(ours), unread=_drain(theirs))
+        ended = programs.run(
+            [program, *arguments], limit_s=limit_s or TIME_LIMIT_S, env=_environment(askpass), stdin=theirs.fileno(),
+            keep_open=keep_open,
+        )  # fmt: skip
+        return Run(ended.status, ended.output, ended.complaint, given=_drain(ours), unread=_drain(theirs))
 
 
 def find_program(name: str) -> str:
@@ -127,12 +116,10 @@ def openssh_version() -> tuple[int, int] | None:
     """Return major and minor version of the installed OpenSSH; None if it does not tell."""
     try:
         # ssh-keygen has no option for it; ssh comes from the same package.
-        told = subprocess.run(
-            [find_program("ssh"), "-V"], capture_output=True, text=True, timeout=10, check=False, env={}
-        )
-    except (ConnectorError, OSError, subprocess.TimeoutExpired):
+        told = programs.run([find_program("ssh"), "-V"], limit_s=10, env={})
+    except (ConnectorError, OSError):
         return None
-    match = _VERSION.search(told.stderr)
+    match = _VERSION.search(told.errors.decode(errors="replace"))
     return (int(match[1]), int(match[2])) if match else None
 
 
@@ -158,20 +145,6 @@ def _askpass() -> Iterator[Path]:
         yield copy
 
 
-def _wait(process: subprocess.Popen[bytes], limit_s: float) -> tuple[int | None, bytes, bytes]:
-    """Wait within the time limit; leave no process behind, however this ends."""
-    try:
-        output, errors = process.communicate(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        return None, b"", b"killed at the time limit"
-    else:
-        return process.returncode, output, errors
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-
-
 def _drain(end: socket.socket) -> int:
     """Count the packets that wait in one end of the socket."""
     end.setblocking(False)
@@ -180,9 +153,3 @@ def _drain(end: socket.socket) -> int:
         while end.recv(PASSPHRASE_MAX_BYTES):
             count += 1
     return count
-
-
-def _last_line(errors: bytes) -> str:
-    lines = errors.decode("utf-8", errors="replace").split("\n")
-    printable = ("".join(filter(str.isprintable, line)).strip() for line in reversed(lines))
-    return next(filter(None, printable), "no message")[:COMPLAINT_MAX_CHARS]

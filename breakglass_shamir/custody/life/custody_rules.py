@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from breakglass_shamir.custody.life import holders
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.rules import good_epoch
-from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
+from breakglass_shamir.custody.life.rules import good_epoch, is_living_here
+from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.policy.weakening import weakenings
@@ -44,7 +44,7 @@ def policy_weakened(s: SetState, body: PolicyWeakened, record: Record, _d: bytes
         raise IllegalState("a policy that weakens a set is adopted by the quorum that opened it")
     if opening.declared.purpose != "rotation" or not s.openable(opening.epoch_id):
         raise IllegalState("a policy that weakens a set is adopted in a rotation, by a quorum that still counts")
-    if s.epochs[opening.epoch_id].recovered and any(_is_living_here(epoch) for epoch in s.epochs.values()):
+    if s.epochs[opening.epoch_id].recovered and any(is_living_here(epoch) for epoch in s.epochs.values()):
         raise IllegalState(
             "a policy that weakens a set this terminal issued is not adopted by sheets it knows from themselves alone",
             hint="rotate first; the epoch that is printed here may",
@@ -61,8 +61,13 @@ def weakened_by(s: SetState, new: Policy) -> tuple[str, ...]:
     return weakenings(policy_in_force(s, new.target.uri), new)
 
 
-def policy_in_force(s: SetState, target: str) -> Policy:
-    """Return the set's policy, or the built-in one of a set that is known from its sheets alone."""
+def policy_in_force(s: SetState, target: str = policies.BY_PEOPLE) -> Policy:
+    """Return the set's policy, or the built-in one of a set that is known from its sheets alone.
+
+    Args:
+        s: the set.
+        target: what the built-in one names; by default one that people change.
+    """
     if s.policy_source:
         return policies.parse(s.policy_source)
     return policies.built_in(s.name, s.current_epoch.envelope.core.structure, target)
@@ -108,7 +113,3 @@ def _policy_in(s: SetState, body: PolicyAdopted | PolicyWeakened) -> Policy:
     if policies.digest(body.source).hex() != body.digest or policy.name != s.name:
         raise InvalidRecord("the adopted policy is of another set or has another digest")
     return policy
-
-
-def _is_living_here(epoch: EpochState) -> bool:
-    return epoch.status is EpochStatus.GOOD and not epoch.recovered

@@ -8,16 +8,17 @@ Rules:
 2. A rehearsal ends its declaration and opens nothing: its purpose is ``drill``, and nothing was combined but
    drill cards of an epoch that is good.
 3. A roll-call names one sheet. That of a void sheet can only fail.
-4. Sheets are destroyed only when they open nothing: their epoch is over, or they were voided one by one.
+4. Sheets are destroyed only when they open nothing: their epoch is over, they were voided one by one, or the set is
+   retired.
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.custody.life import lineage
 from breakglass_shamir.custody.life.history import RESULTS
-from breakglass_shamir.custody.life.rules import good_epoch
+from breakglass_shamir.custody.life.rules import check_seats, good_epoch
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, Opening, Phase, SetState, read_seat
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.record import Record
@@ -54,8 +55,8 @@ def drill_envelope(epoch: EpochState, name: str) -> Envelope:
             hint="a set that was learned from its sheets gets drill cards with its next epoch: breakglass rotate",
         )
     try:
-        found = Envelope.from_bytes(base64.b64decode(epoch.drill_envelope, validate=True))
-    except (ValueError, BreakglassError) as error:
+        found = Envelope.from_bytes(lineage.decoded("drill envelope", epoch.drill_envelope))
+    except BreakglassError as error:
         raise InvalidRecord(f"the drill envelope of epoch {epoch.number} does not hold: {error}") from None
     mine = (Kind.DRILL, epoch.number, epoch.envelope.core.structure, name)
     if (found.core.kind, found.core.epoch, found.core.structure, found.set_name) != mine:
@@ -81,7 +82,7 @@ def check_classification(opening: Opening, classification: str) -> None:
 def roll_call(s: SetState, body: RollCall, _r: Record, _d: bytes) -> SetState:
     """Take a look at one sheet."""
     epoch = good_epoch(s, body.epoch_id, ())
-    _check_seats(epoch, (body.sheet,))
+    check_seats(epoch, (body.sheet,))
     if body.sheet in epoch.voided and body.result != "fail":
         raise IllegalState(f"sheet {body.sheet} of epoch {epoch.number} is void")
     if body.level not in LEVELS or body.health not in HEALTH_WORDS or not 0 <= body.used_percent <= 100:
@@ -96,7 +97,7 @@ def rehearsed(s: SetState, body: Rehearsed, record: Record, _d: bytes) -> SetSta
     if opening is not s.opening or opening.phase is not Phase.DECLARED:
         raise IllegalState("a rehearsal is declared, and opens nothing")
     epoch = good_epoch(s, body.epoch_id, ())
-    _check_seats(epoch, body.sheets)
+    check_seats(epoch, body.sheets)
     if not epoch.envelope.core.structure.is_quorum([read_seat(sheet) for sheet in body.sheets]):
         raise IllegalState(f"the drill cards named are no quorum of epoch {epoch.number}")
     drill_envelope(epoch, s.name)
@@ -124,8 +125,9 @@ def destroyed(s: SetState, body: Destroyed, _r: Record, _d: bytes) -> SetState:
     epoch = s.epochs.get(body.epoch_id)
     if epoch is None:
         raise IllegalState("this epoch is unknown")
-    _check_seats(epoch, body.sheets)
-    living = [sheet for sheet in body.sheets if epoch.status is EpochStatus.GOOD and sheet not in epoch.voided]
+    check_seats(epoch, body.sheets)
+    counting = epoch.status is EpochStatus.GOOD and not s.retired
+    living = [sheet for sheet in body.sheets if counting and sheet not in epoch.voided]
     if living:
         raise IllegalState(f"sheets {', '.join(living)} of epoch {epoch.number} still open: they are not destroyed")
     gone = s.history.destroyed.get(body.epoch_id, frozenset())
@@ -154,12 +156,6 @@ def _drill(s: SetState, record: Record) -> Opening:
 def _over(s: SetState, opening: Opening, outcome: str) -> SetState:
     ended = replace(opening, outcome=outcome, classification="drill")
     return replace(s, opening=None, past=(*s.past, ended))
-
-
-def _check_seats(epoch: EpochState, sheets: tuple[str, ...]) -> None:
-    for sheet in sheets:
-        if sheet not in epoch.seats:
-            raise IllegalState(f"expected a sheet of epoch {epoch.number} ({', '.join(epoch.seats)}), got {sheet}")
 
 
 def _check_result(result: str, reasons: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ Rules:
 3. A credential is due for rotation when it has reached its maximum age.
 4. An emergency is no drill: nothing that happens in one makes a drill less due.
 5. Time is elapsed time, as everywhere; a clock that was set back makes nothing due.
+6. Nothing of this is due for a set that is retired.
 """
 
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class Due:
 
 def schedule(s: SetState, now: Moment) -> tuple[Due, ...]:
     """Return everything that will be due for the epoch in force, soonest first."""
+    if s.retired:
+        return ()
     epoch = s.current_epoch
     policy = policies.parse(s.policy_source) if s.policy_source else None
     every = policy.drills if policy else Drills()

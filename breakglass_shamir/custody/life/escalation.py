@@ -11,7 +11,7 @@ Rules:
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.life import due, holders
+from breakglass_shamir.custody.life import due, holders, retire_rules
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Phase, SetState
 from breakglass_shamir.custody.records.monitoring import Eased, Escalated
@@ -31,8 +31,9 @@ def overdue(s: SetState, now: Moment) -> Iterator[Overdue]:
     """Yield everything of a set that is past its deadline."""
     if not s.current:
         return
-    epoch = s.current_epoch
-    if risk := holders.quorum_at_risk(epoch):
+    if s.retired:
+        yield from _left_of_retired(s, now)
+    elif risk := holders.quorum_at_risk(s.current_epoch):
         yield Overdue(f"quorum-{s.current}", risk)
     for debt in s.debts:
         if debt.since.seconds_until(now) >= debt.deadline_s:
@@ -62,6 +63,14 @@ def steps(s: SetState, now: Moment, repeat_s: int) -> Iterator[Escalated | Eased
     for subject, last in s.escalations.items():
         if subject not in found:
             yield Eased(subject=subject, what=last.what)
+
+
+def _left_of_retired(s: SetState, now: Moment) -> Iterator[Overdue]:
+    """Yield that a retired set's sheets are still there, when they should be gone."""
+    if s.retired and s.retired.at.seconds_until(now) >= retire_rules.DESTROY_DEADLINE_S:
+        left = retire_rules.due_to_destroy(s)
+        if left:
+            yield Overdue("destroy", f"the set is retired and not destroyed are {retire_rules.listed(left)}")
 
 
 def _schedule(s: SetState, now: Moment) -> Iterator[Overdue]:

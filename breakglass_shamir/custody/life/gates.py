@@ -9,15 +9,19 @@ Rules:
 3. Wall-clock time only warns; expiry counts elapsed time.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from breakglass_shamir.custody.life import officers
 from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.rules import owes_rotation
 from breakglass_shamir.custody.life.state import Opening, Phase, SetState
+from breakglass_shamir.custody.policy import pattern
 from breakglass_shamir.custody.policy.filler import is_filler
 from breakglass_shamir.custody.policy.tables import Policy
+
+SUPERSEDED = "superseded"
+"""The gate that an epoch closes which another one has followed; see ``standing.py``."""
 
 GATES = {
     "class": "the incident class is not in the policy's list",
@@ -34,7 +38,10 @@ GATES = {
     "witness": "a sheet or a receipt remembers another history of this ledger",
     "epoch": "the sheets are of an epoch this ledger does not know",
     "void": "the sheets, or their epoch, were voided",
+    SUPERSEDED: "another epoch has followed the one of the sheets",
+    "home": "somebody else owns, or may write to, the home, its key or a folder above it",
     "alert": "no sink took the alert of the declaration in time",
+    "retired": "the set is out of service",
 }
 """Every gate and what it stands for."""
 
@@ -84,6 +91,7 @@ def before_declaring(
     *,
     last: Moment | None = None,
     goes_on: bool = False,
+    others: Sequence[str] = (),
 ) -> list[Problem]:
     """Return what stands against a declaration; without a policy the built-in rules hold.
 
@@ -93,15 +101,18 @@ def before_declaring(
         request: what is asked for.
         now: this moment.
         last: when this ledger last recorded anything but a refusal; None: never.
+        others: who else could change the home, a sentence each.
         goes_on: the declaration under way says the same and is gone on under; what it owes by itself is its own.
     """
     found = [
+        retired(state, request),
         *_by_policy(policy, request),
         _reason(request),
         _officers(policy, request),
         _debts(state, request.debts, state.opening.id if goes_on and state.opening else None),
         None if goes_on else _under_way(state, request, now),
         _clock(now, last),
+        Problem("home", "; ".join(others)) if others else None,
     ]
     return [problem for problem in found if problem is not None]
 
@@ -125,6 +136,23 @@ def before_opening(state: SetState, now: Moment) -> list[Problem]:
     return [Problem("declaration", f"the declaration is {age} s old, it held {opening.declared.valid_for_s} s")]
 
 
+def retired(state: SetState, request: Request) -> Problem | None:
+    """Stop what is not an emergency's business with a set that is out of service; a rotation that it owes may come."""
+    how = state.retired
+    if how is None or (request.purpose == "rotation" and state.rotation_debts):
+        return None
+    return Problem("retired", f"set {state.name} is retired since {how.at.time}: {how.reason}")
+
+
+def goes_on(state: SetState, epoch_id: str, purpose: str) -> bool:
+    """Tell whether a rotation only pays what an opening of the epoch owes, whatever its sheets remember.
+
+    What they remember does not change any more: where the home was copied or put back from a backup, that gate would
+    keep the rotation for ever from being paid.
+    """
+    return purpose == "rotation" and owes_rotation(state, epoch_id)
+
+
 def _clock(now: Moment, last: Moment | None) -> Problem | None:
     """A refusal is stamped by the same wrong clock: it is not what the next attempt is held against."""
     if last is None or now.time >= last.time:
@@ -140,8 +168,8 @@ def _by_policy(policy: Policy | None, request: Request) -> list[Problem | None]:
     if request.incident_class not in rules.classes:
         listed = ", ".join(rules.classes)
         found.append(Problem("class", f"expected a class of {listed}, got {request.incident_class!r}"))
-    if re.fullmatch(rules.ticket, request.ticket) is None:
-        found.append(Problem("ticket", f"expected a ticket like {rules.ticket}, got {request.ticket!r}"))
+    if mismatch := pattern.mismatch(rules.ticket, request.ticket):
+        found.append(Problem("ticket", mismatch))
     if request.use_for_s > rules.use_for.seconds:
         found.append(Problem("duration", f"expected a use of at most {rules.use_for}, got {request.use_for_s} s"))
     if request.mode not in policy.reveal.modes:

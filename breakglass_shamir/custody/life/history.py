@@ -14,10 +14,13 @@ What is due, and when, is ``due.py``; which record may follow, ``lifecycle.py``.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from breakglass_shamir.custody.life import statement
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveredCore
+from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.custody.records.rotations import OldDead
 from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, ReadBack, Reassigned
 
@@ -89,18 +92,26 @@ class History:
         return self.sheets.get((epoch_id, seat), SheetHistory())
 
 
-def follow(known: History, body: records.AnyBody, at: Moment) -> History:
-    """Return the history after one more record."""
+def follow(known: History, body: records.AnyBody, at: Moment, *, in_force: str) -> History:
+    """Return the history after one more record.
+
+    Args:
+        known: the history so far.
+        body: what the record says.
+        at: when it was made.
+        in_force: the epoch that is in force after it.
+    """
+    if isinstance(body, Enrolled):
+        return _told(known, statement.parse(body.statement))
     match body:
         case Issued():
             known = _began(known, body.epoch_id, at)
             return replace(known, login=at) if body.proven == "accepted" else known
-        case Recovered() | RecoveredCore():
-            return _began(known, body.epoch_id, at)
+        case Recovered() | RecoveredCore() | Succession():
+            learned = body.successor if isinstance(body, Succession) else body.epoch_id
+            return known if learned in known.began else _began(known, learned, at)
         case ReadBack():
-            for seat in body.sheets:
-                known = _put(known, body.epoch_id, seat, replace(known.sheet(body.epoch_id, seat), verified=at))
-            return known
+            return _read_back(known, body, at)
         case Acknowledged():
             before = known.sheet(body.epoch_id, body.sheet)
             return _put(known, body.epoch_id, body.sheet, replace(before, verified=at, bag=body.bag))
@@ -116,12 +127,35 @@ def follow(known: History, body: records.AnyBody, at: Moment) -> History:
         case DrillEnded():
             return _drill_ended(known, body, at)
         case Proven(result="accepted") | OldDead():
-            return replace(known, login=at)
+            accepted = body.new_epoch_id if isinstance(body, OldDead) else body.epoch_id
+            return replace(known, login=at) if accepted == in_force else known
         case Destroyed():
             gone = known.destroyed.get(body.epoch_id, frozenset()) | set(body.sheets)
             return replace(known, destroyed={**known.destroyed, body.epoch_id: gone})
         case _:
             return known
+
+
+def _read_back(known: History, body: ReadBack, at: Moment) -> History:
+    for seat in body.sheets:
+        known = _put(known, body.epoch_id, seat, replace(known.sheet(body.epoch_id, seat), verified=at))
+    return known
+
+
+def _told(known: History, said: statement.Statement) -> History:
+    """Take what another terminal tells of sheets, for epochs of which nothing is known here.
+
+    Its moments are of another machine: only the wall clock tells how long ago they were.
+    """
+    for epoch in said.epochs:
+        if epoch.epoch_id in known.began:
+            continue
+        known = _began(known, epoch.epoch_id, Moment(epoch.began, "", 0))
+        for seat in {**epoch.verified, **epoch.bags}:
+            at = epoch.verified.get(seat)
+            sheet = SheetHistory(Moment(at, "", 0) if at else None, epoch.bags.get(seat, ""))
+            known = _put(known, epoch.epoch_id, seat, sheet)
+    return known
 
 
 def _began(known: History, epoch_id: str, at: Moment) -> History:

@@ -11,15 +11,18 @@ Rules:
 3. ``opened`` names a quorum and creates the rotation debt; only the proven death of what was opened settles it.
 4. ``applying`` needs the use ended, the new envelope countersigned by the old quorum, every new sheet read back
    and a quorum of them acknowledged.
-5. An epoch is void from ``old-dead`` on; until then its sheets open. A prepared epoch opens only while the
-   target is being changed.
-6. An epoch that is void or abandoned stays in the state, so that nothing brings it back.
+5. An epoch is void from ``old-dead`` on, here or in a proof from elsewhere; until then its sheets open. A prepared
+   epoch opens only while the target is being changed.
+6. An epoch that is void or abandoned stays in the state, so that nothing brings it back. One with a proven successor
+   is never in force again: an override opens it, and its rotation goes on from it to a new epoch.
 7. ``refused`` may be recorded at any time and changes nothing.
+8. Nothing follows ``terminal-retired``.
 
 What policy demands of people is not here; ``gates.py`` has that. What is beside a set's main line is in files of its
 own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotation_rules.py``, ``alert_rules.py``,
-``watch_rules.py``, ``officers.py`` and ``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a
-recovery must agree with).
+``retire_rules.py``, ``watch_rules.py``, ``enrol_rules.py`` and ``lineage_rules.py`` (what other terminals know),
+``officers.py`` and ``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a recovery must agree
+with).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -31,19 +34,24 @@ from breakglass_shamir.custody.life import (
     custodian_signatures,
     custody_rules,
     drill_rules,
+    enrol_rules,
     epoch_rules,
     history,
+    lineage_rules,
     officers,
     opening_rules,
+    retire_rules,
     rotation_rules,
     watch_rules,
 )
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.state import LedgerState, SetState
+from breakglass_shamir.custody.life.state import MARK_DIGITS, LedgerState, SetState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
     ChangedOutside,
@@ -66,6 +74,7 @@ from breakglass_shamir.custody.records.openings import (
     UseEnded,
 )
 from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -78,6 +87,7 @@ from breakglass_shamir.custody.records.rotations import (
     RotationFound,
     SessionsAwaited,
     SessionsEnded,
+    TargetNamed,
     Waited,
 )
 from breakglass_shamir.custody.records.sheets import (
@@ -92,6 +102,8 @@ from breakglass_shamir.custody.records.sheets import (
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecord
 
 _CHANGE_NOTHING = (Refused, LedgerMoved)
+
+_OVER_HINT = "use another terminal, or begin a home: breakglass --home DIR init; the sheets open there, too"
 
 
 def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
@@ -111,9 +123,21 @@ def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
 
 def changes_nothing(state: LedgerState, body: records.AnyBody) -> bool:
     """Tell of a record that it may always follow and changes nothing but the last moment."""
+    if state.ended or state.last is None:
+        return False
     if isinstance(body, Heartbeat):
-        return state.last is not None and body.every_s == state.beat_every_s
-    return isinstance(body, _CHANGE_NOTHING) and state.last is not None
+        return body.every_s == state.beat_every_s
+    return isinstance(body, _CHANGE_NOTHING)
+
+
+def refuse_ended(state: LedgerState) -> None:
+    """Refuse whatever would record something on a terminal that is retired.
+
+    Raises:
+        IllegalState: saying since when.
+    """
+    if state.ended:
+        raise IllegalState(f"this terminal is retired since {state.ended.time}: its log has ended", hint=_OVER_HINT)
 
 
 def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
@@ -124,6 +148,7 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         InvalidRecord: the record contradicts itself.
     """
     first = state.last is None
+    refuse_ended(state)
     state = state.at(record)
     body = record.body
     if isinstance(body, LedgerStarted):
@@ -132,23 +157,55 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         return replace(state, terminal=body.terminal, public_key=body.public_key)
     if isinstance(body, _CHANGE_NOTHING):
         return state
-    if isinstance(body, Heartbeat):
-        return _heartbeat(state, body)
+    of_log = _OF_LOG.get(type(body))
+    if of_log is not None:
+        return of_log(state, body, record)
     current = state.sets.get(record.set)
     if current is None:
         if not isinstance(body, PolicyAdopted | Recovered | RecoveredCore):
             raise IllegalState(f"set {record.set} is not in this ledger")
         current = SetState(record.set)
-    changed = _RULES[type(body)](current, body, record, data)
-    changed = replace(changed, history=history.follow(changed.history, body, Moment.of(record)))
-    return replace(state, sets={**state.sets, record.set: changed})
+    if isinstance(body, Succession):
+        changed = lineage_rules.succession(current, body, record, state.terminals)
+    else:
+        changed = _RULES[type(body)](current, body, record, data)
+    return _with_set(state, replace(changed, marks=_marks(current, changed, record, data)), record)
 
 
-def _heartbeat(state: LedgerState, body: Heartbeat) -> LedgerState:
+def _with_set(state: LedgerState, changed: SetState, record: Record) -> LedgerState:
+    """Return the state with a set as a record left it."""
+    known = history.follow(changed.history, record.body, Moment.of(record), in_force=changed.current)
+    return replace(state, sets={**state.sets, record.set: replace(changed, history=known)})
+
+
+def _marks(before: SetState, after: SetState, record: Record, data: bytes) -> Mapping[str, str]:
+    """Mark what this record began, and forget what is neither owed nor escalated, since the record before."""
+    began = [debt.id for debt in after.debts if debt.id.endswith(f"-{record.seq}")]
+    if not began and not before.marks:
+        return before.marks
+    known = {debt.id for debt in (*before.debts, *after.debts)} | before.escalations.keys() | after.escalations.keys()
+    kept = {subject: mark for subject, mark in before.marks.items() if subject in known}
+    return {**kept, **dict.fromkeys(began, records.digest(data)[:MARK_DIGITS])}
+
+
+def _enrolled(state: LedgerState, body: Enrolled, record: Record) -> LedgerState:
+    known, terminal = enrol_rules.enrolled(state, body, record)
+    return _with_set(replace(state, terminals={**state.terminals, body.log: terminal}), known, record)
+
+
+def _heartbeat(state: LedgerState, body: Heartbeat, _r: Record) -> LedgerState:
     if body.every_s < 0:
         raise InvalidRecord(f"expected a heartbeat's interval of 0 or more seconds, got {body.every_s}")
     return replace(state, beat_every_s=body.every_s)
 
+
+_OF_LOG: Mapping[type, Callable[[LedgerState, Any, Record], LedgerState]] = {
+    Heartbeat: _heartbeat,
+    TerminalRetired: retire_rules.terminal_retired,
+    EnrolmentExported: enrol_rules.exported,
+    Enrolled: _enrolled,
+}
+"""Record types that change more than one set's state."""
 
 _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     PolicyAdopted: custody_rules.policy_adopted,
@@ -181,6 +238,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     SessionsEnded: rotation_rules.sessions_ended,
     Rejected: rotation_rules.rejected,
     NotBefore: rotation_rules.not_before,
+    TargetNamed: rotation_rules.target_named,
     RotationFound: rotation_rules.rotation_found,
     OldDead: opening_rules.old_dead,
     Closed: opening_rules.closed,
@@ -196,4 +254,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     LoginSeen: watch_rules.login_seen,
     ChangedOutside: watch_rules.changed_outside,
     Watched: watch_rules.watched,
+    AttestedDead: lineage_rules.attested_dead,
+    Retired: retire_rules.retired,
+    RetiredAttested: retire_rules.retired_attested,
 }

@@ -6,10 +6,22 @@ Which record has which rule stands in the table of ``lifecycle.py``.
 
 from dataclasses import replace
 
-from breakglass_shamir.custody.life import drill_rules
-from breakglass_shamir.custody.life.gates import GATES
+from breakglass_shamir.custody.life import drill_rules, standing
+from breakglass_shamir.custody.life.gates import GATES, SUPERSEDED
+from breakglass_shamir.custody.life.lineage_rules import UNPROVEN, heard
+from breakglass_shamir.custody.life.link import ATTESTED, PROVEN, Link
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.rules import epoch_of, good_epoch, opening_of, rotation_deadline_s, with_epoch
+from breakglass_shamir.custody.life.rules import (
+    REVIEW_DEADLINE_S,
+    abandoning,
+    check_seats,
+    good_epoch,
+    opening_of,
+    put_in_force,
+    rotation_deadline_s,
+    rotation_of,
+    with_epoch,
+)
 from breakglass_shamir.custody.life.state import (
     ROTATION,
     Debt,
@@ -22,6 +34,7 @@ from breakglass_shamir.custody.life.state import (
 )
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.openings import (
+    ASK,
     Cancelled,
     Closed,
     Declared,
@@ -39,10 +52,6 @@ PAST_KEPT = 16
 """Openings that are over and stay in the state, so that it does not grow with the log."""
 
 
-REVIEW_DEADLINE_S = 7 * 86_400
-"""How long people have to look at an overridden check."""
-
-
 def declared(s: SetState, body: Declared, record: Record, data: bytes) -> SetState:
     """Begin an opening, in the place of the one that it supersedes."""
     if not s.current:
@@ -50,10 +59,12 @@ def declared(s: SetState, body: Declared, record: Record, data: bytes) -> SetSta
     under_way = s.opening.id if s.opening else ""
     if body.supersedes != under_way:
         raise IllegalState("another opening of this set is under way")
+    if record.opening:
+        raise InvalidRecord("a declaration begins an opening, and belongs to none")
     if body.policy_digest != s.policy_digest:
         raise InvalidRecord("the declaration was made under another policy than the one in force")
     if s.opening:
-        s = _ended(s, "superseded")
+        s = ended(s, "superseded")
     opening = Opening(records.digest(data), body, Moment.of(record), seq=record.seq, data=data)
     return replace(s, opening=opening)
 
@@ -77,7 +88,7 @@ def cancelled(s: SetState, _b: Cancelled, record: Record, _d: bytes) -> SetState
     opening = opening_of(s, record)
     if opening.phase is not Phase.DECLARED:
         raise IllegalState("only a declaration that was not opened can be cancelled; close the use instead")
-    return _ended(s, "cancelled")
+    return ended(s, "cancelled")
 
 
 def opened(s: SetState, body: Opened, record: Record, _d: bytes) -> SetState:
@@ -85,37 +96,96 @@ def opened(s: SetState, body: Opened, record: Record, _d: bytes) -> SetState:
     opening = opening_of(s, record)
     if opening.phase is not Phase.DECLARED:
         raise IllegalState("this opening was opened already; declare another")
-    epoch = _opened_epoch(s, opening, body)
+    asks = body.mode == ASK
+    epoch = _asked_epoch(s, opening, body) if asks else _opened_epoch(s, opening, body)
+    check_seats(epoch, body.sheets)
     if not epoch.envelope.core.structure.is_quorum([read_seat(sheet) for sheet in body.sheets]):
         raise IllegalState(f"the sheets named are no quorum of epoch {epoch.number}")
     moment = Moment.of(record)
-    debt = Debt(
-        f"{ROTATION}-{opening.id[:8]}", ROTATION, opening.id, moment, rotation_deadline_s(s),
-        f"rotate: the credential of epoch {epoch.number} was opened",
+    despite = not asks and _in_spite(s, opening)
+    if not (s.applying or asks):
+        s = _turned_to(s, epoch, record)
+    s = _owing(s, epoch, opening, moment, despite=despite)
+    s = replace(with_epoch(s, replace(s.epochs[epoch.epoch_id], answered="")), retired=None)
+    return replace(
+        s, opening=replace(opening, phase=Phase.OPEN, epoch_id=body.epoch_id, opened_at=moment, asks=asks)
     )  # fmt: skip
-    opening = replace(opening, phase=Phase.OPEN, epoch_id=body.epoch_id, opened_at=moment)
-    if not s.applying and body.epoch_id != s.current:
-        s = _made_current(s, epoch, record)
-    owed = any(epoch_of(s, other) == body.epoch_id for other in s.rotation_debts)
-    return replace(s, opening=opening, debts=s.debts if owed else (*s.debts, debt))
 
 
-def _made_current(s: SetState, epoch: EpochState, record: Record) -> SetState:
-    """Take the epoch that opened for the living one; what was prepared to follow another follows nothing now."""
-    if s.prepared:
-        s = with_epoch(s, replace(s.epochs[s.prepared], status=EpochStatus.ABANDONED, since=record.time))
-    s = replace(with_epoch(s, replace(epoch, status=EpochStatus.GOOD)), current=epoch.epoch_id, prepared="")
-    return replace(s, debts=_still_owed(s))
+def _owing(s: SetState, epoch: EpochState, opening: Opening, moment: Moment, *, despite: bool) -> SetState:
+    """Owe the rotation of an epoch, once; what was known to have followed it does not settle this opening."""
+    known = {link.successor for link in standing.links_from(s, epoch.epoch_id)}
+    known |= {one.epoch_id for one in standing.claimants(s, epoch.epoch_id)}
+    against = tuple(sorted(known)) if despite else ()
+    owed = next((debt for debt in s.debts if rotation_of(s, debt, epoch.epoch_id)), None)
+    if owed is None:
+        debt = Debt(
+            f"{ROTATION}-{opening.id[:8]}", ROTATION, opening.id, moment, rotation_deadline_s(s),
+            f"rotate: the credential of epoch {epoch.number} was opened", epoch.epoch_id, against,
+        )  # fmt: skip
+        return replace(s, debts=(*s.debts, debt))
+    more = replace(owed, despite=tuple(sorted({*owed.despite, *against})))
+    return replace(s, debts=tuple(more if debt is owed else debt for debt in s.debts))
+
+
+def _turned_to(s: SetState, epoch: EpochState, record: Record) -> SetState:
+    """Let the rotation go on from the epoch that opened; what was prepared to follow another follows nothing now.
+
+    It is taken for the living one, unless it is known to be past: that is never in force again.
+    """
+    past = standing.is_past(s, epoch.epoch_id)
+    if s.prepared == epoch.epoch_id:
+        s = replace(s, prepared="")
+    elif s.prepared and s.epochs[s.prepared].predecessor != epoch.epoch_id:
+        s = abandoning(s, record)
+    s = replace(s, forking=epoch.epoch_id if past else "")
+    return s if past or epoch.epoch_id == s.current else put_in_force(s, epoch.epoch_id)
+
+
+def _asked_epoch(s: SetState, opening: Opening, body: Opened) -> EpochState:
+    """Return the epoch about which the target is asked: one that owes a rotation, whatever is known of it."""
+    epoch = s.epochs.get(body.epoch_id)
+    if epoch is None or opening.declared.purpose != ROTATION:
+        raise IllegalState("the target is asked about an epoch of this ledger, in a rotation")
+    if not any(rotation_of(s, debt, body.epoch_id) for debt in s.debts):
+        raise IllegalState("the target is asked only about a credential that is owed a rotation")
+    return epoch
 
 
 def _opened_epoch(s: SetState, opening: Opening, body: Opened) -> EpochState:
-    """Return the epoch that a quorum opened; one that is void only where an emergency overrode that by name."""
+    """Return the epoch that a quorum opened; one that is void or past only where that was overridden by name."""
     epoch = s.epochs.get(body.epoch_id)
-    if epoch is not None and any(debt.kind == "void" and debt.opening == opening.id for debt in s.debts):
+    if epoch is not None and standing.is_past(s, body.epoch_id):
+        _check_past(s, opening, body)
+        return epoch
+    if epoch is not None and _passes(s, opening, "void"):
         return epoch
     if not s.openable(body.epoch_id):
         raise IllegalState("this epoch is not the living one")
     return good_epoch(s, body.epoch_id, body.sheets)
+
+
+def _check_past(s: SetState, opening: Opening, body: Opened) -> None:
+    """Hold that an epoch that is past is opened by its gate's name, or to go on with the rotation that this left.
+
+    Logs from before that gate passed one that died here by ``void``.
+    """
+    epoch, void = s.epochs[body.epoch_id], _passes(s, opening, "void")
+    died_here = any(not link.terminal for link in standing.links_from(s, body.epoch_id))
+    passes = _passes(s, opening, SUPERSEDED) or (void and died_here)
+    if standing.problem(s, body.epoch_id, opening.declared.purpose) is not None and not passes:
+        raise IllegalState(f"{standing.why_past(s, body.epoch_id)}; it is opened by the override {SUPERSEDED} only")
+    if not void and any(sheet in epoch.voided for sheet in body.sheets):
+        raise IllegalState(f"sheets of epoch {epoch.number} are void")
+
+
+def _in_spite(s: SetState, opening: Opening) -> bool:
+    return _passes(s, opening, "void") or _passes(s, opening, SUPERSEDED)
+
+
+def _passes(s: SetState, opening: Opening, gate: str) -> bool:
+    """Tell whether an opening passed a gate by name."""
+    return any(debt.kind == gate and debt.opening == opening.id for debt in s.debts)
 
 
 def in_use(s: SetState, _b: InUse, record: Record, _d: bytes) -> SetState:
@@ -143,7 +213,7 @@ def deferred(s: SetState, body: Deferred, record: Record, _d: bytes) -> SetState
         raise IllegalState("there is no rotation to defer")
     debts = tuple(
         replace(debt, deadline_s=body.for_s, since=Moment.of(record), what=f"{debt.what}; deferred: {body.reason}")
-        if debt.kind == ROTATION and epoch_of(s, debt) == opening.epoch_id
+        if rotation_of(s, debt, opening.epoch_id)
         else debt
         for debt in s.debts
     )
@@ -156,17 +226,20 @@ def abandoned(s: SetState, body: Abandoned, record: Record, _d: bytes) -> SetSta
     never_in_force = body.epoch_id == s.current and not (s.opening or s.past or s.recoveries)
     if epoch is None or s.applying or not (body.epoch_id == s.prepared or never_in_force):
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
-    if never_in_force and (epoch.proven or epoch.recovered):
+    if never_in_force and (epoch.proven or epoch.recovered or epoch.told_by):
         raise IllegalState("only a prepared epoch that was never applied can be abandoned")
+    if not never_in_force:
+        return abandoning(s, record)
     gone = replace(epoch, status=EpochStatus.ABANDONED, since=record.time)
-    s = replace(with_epoch(s, gone), prepared="", current="" if never_in_force else s.current)
-    return replace(s, debts=_still_owed(s))
+    return replace(with_epoch(s, gone), prepared="", current="")
 
 
 def countersigned(s: SetState, body: Countersigned, record: Record, _d: bytes) -> SetState:
     """Let the old quorum vouch for the new envelope."""
     opening = opening_of(s, record)
     if not (opening.was_opened and s.prepared) or body.epoch_id != s.prepared:
+        raise IllegalState("only a quorum of the old epoch countersigns the prepared one")
+    if opening.asks or opening.epoch_id != s.epochs[s.prepared].predecessor:
         raise IllegalState("only a quorum of the old epoch countersigns the prepared one")
     if s.epochs[body.epoch_id].envelope_sha256 != body.envelope_sha256:
         raise InvalidRecord("the countersigned envelope is not the prepared one")
@@ -177,7 +250,7 @@ def applying(s: SetState, body: Applying, record: Record, _d: bytes) -> SetState
     """Let the change begin: printed, held, countersigned, and the use over."""
     if not opening_of(s, record).use_ended:
         raise IllegalState("the use has not ended: the target is changed after it")
-    if not s.prepared or (body.old_epoch_id, body.new_epoch_id) != (s.current, s.prepared):
+    if not s.prepared or (body.old_epoch_id, body.new_epoch_id) != (s.source, s.prepared):
         raise IllegalState("only the prepared epoch can follow the current one")
     new = s.epochs[s.prepared]
     if not s.applying and not new.countersigned:
@@ -196,38 +269,38 @@ def applied(s: SetState, body: Applied, _r: Record, _d: bytes) -> SetState:
 
 def old_dead(s: SetState, body: OldDead, record: Record, _d: bytes) -> SetState:
     """Put the new epoch in force and void the old one."""
-    if not s.applying or (body.old_epoch_id, body.new_epoch_id) != (s.current, s.prepared):
+    if not s.applying or (body.old_epoch_id, body.new_epoch_id) != (s.source, s.prepared):
         raise IllegalState("nothing is being applied")
     opening = opening_of(s, record)
     if not opening.use_ended:
         raise IllegalState("the use has not ended: the old credential is proven dead after it")
-    new = replace(s.epochs[s.prepared], proven=True)
-    for epoch_id in {s.current, opening.epoch_id} - {s.prepared}:
-        s = with_epoch(s, replace(s.epochs[epoch_id], status=EpochStatus.VOID, since=record.time))
-    s = replace(with_epoch(s, new), current=s.prepared, prepared="", applying=False)
-    owed = _still_owed(s)
+    owed = tuple(debt for debt in s.debts if not rotation_of(s, debt, body.old_epoch_id))
+    link = Link(
+        body.old_epoch_id, body.new_epoch_id, ATTESTED if body.attested_by else PROVEN, "", record.time,
+        body.attested_by,
+    )  # fmt: skip
+    s = replace(s, debts=owed, links=(*s.links, link))
+    old = replace(s.epochs[body.old_epoch_id], status=EpochStatus.VOID, since=record.time, attested_by=body.attested_by)
+    s = with_epoch(with_epoch(s, old), replace(s.epochs[body.new_epoch_id], proven=True))
+    if link.proven:
+        s = heard(heard(s, body.old_epoch_id, "refused", record.time), body.new_epoch_id, "accepted", record.time)
+    s = replace(put_in_force(s, body.new_epoch_id), prepared="", applying=False, forking="")
     if body.attested_by:
         what = "review: the death of the old credential was attested, not proven"
-        debt = Debt(
-            f"old-unproven-{record.seq}", "old-unproven", opening.id, Moment.of(record), REVIEW_DEADLINE_S, what
-        )
-        owed = (*owed, debt)
+        owed = (*owed, Debt(
+            f"{UNPROVEN}-{record.seq}", UNPROVEN, opening.id, Moment.of(record), REVIEW_DEADLINE_S, what,
+            body.old_epoch_id,
+        ))  # fmt: skip
     return replace(s, debts=owed, opening=replace(opening, rotated=True))
-
-
-def _still_owed(s: SetState) -> tuple[Debt, ...]:
-    """Leave out the rotations of epochs that are dead; what was opened and may still be alive stays owed."""
-    alive = {epoch_id for epoch_id, epoch in s.epochs.items() if epoch.status is EpochStatus.GOOD}
-    return tuple(debt for debt in s.debts if debt.kind != ROTATION or epoch_of(s, debt) in alive)
 
 
 def closed(s: SetState, body: Closed, record: Record, _d: bytes) -> SetState:
     """End an opening whose rotation is done."""
     opening = opening_of(s, record)
-    if not opening.rotated:
+    if not (opening.rotated and opening.use_ended):
         raise IllegalState("an opening closes when its rotation is proven, not before")
     drill_rules.check_classification(opening, body.classification)
-    return _ended(replace(s, opening=replace(opening, classification=body.classification)), "closed")
+    return ended(replace(s, opening=replace(opening, classification=body.classification)), "closed")
 
 
 def settled(s: SetState, body: Settled, _r: Record, _d: bytes) -> SetState:
@@ -240,7 +313,8 @@ def settled(s: SetState, body: Settled, _r: Record, _d: bytes) -> SetState:
     return replace(s, debts=tuple(other for other in s.debts if other is not debt))
 
 
-def _ended(s: SetState, outcome: str) -> SetState:
+def ended(s: SetState, outcome: str) -> SetState:
+    """Put the opening under way among those that are over."""
     past = (*s.past, replace(s.active_opening, outcome=outcome, data=b""))
     owing = {debt.opening for debt in s.debts}
     kept = (*(one for one in past[:-PAST_KEPT] if one.id in owing), *past[-PAST_KEPT:])

@@ -7,7 +7,7 @@ Rules (spec: docs/spec/7-records.md, "Gates"):
    opening was opened or a rehearsal was played: by then every override is on record.
 2. The policy that counts is the one the declaration was made under. Without one the built-in rules hold.
 3. What the log alone cannot show is not judged: the gates ``clock``, which the times of all records show better,
-   ``alert`` and ``void``; the latter no record passes without its override.
+   ``alert``, ``home``, ``void`` and ``superseded``; the latter two no record passes without their override.
 4. A program looks, and records a moment later. Within ``SLACK_S`` nothing is held against it.
 
 It decides nothing and changes no state.
@@ -23,7 +23,7 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.drills import Rehearsed
 from breakglass_shamir.custody.records.epochs import Recovered, RecoveredCore
-from breakglass_shamir.custody.records.openings import Declared, Opened, Overridden
+from breakglass_shamir.custody.records.openings import ASK, Declared, Opened, Overridden
 from breakglass_shamir.custody.records.record import Record
 
 SLACK_S = 60
@@ -36,9 +36,10 @@ LOOKED_AT = (Declared, Overridden, Recovered, RecoveredCore, Opened, Rehearsed)
 """Record types that :meth:`Passed.step` wants to see."""
 
 _AT_DECLARATION = frozenset({"class", "ticket", "reason", "officers", "duration", "debt", "under-way"})
+"""Gates that a declaration shows; ``retired`` is judged beside them, with every debt that is owed."""
 
-_UNREVEALED = "no-reveal"
-"""The one mode of a rotation."""
+_UNREVEALED = ("no-reveal", ASK)
+"""The modes of a rotation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +123,13 @@ class Passed:
     def _declaration(self, state: SetState, opening: str, record: Record, body: Declared) -> _Asked:
         policy, now = self._policy(state.policy_source), Moment.of(record)
         asks = Request(
-            body.purpose, body.incident_class, body.ticket, body.reason, body.officers, _UNREVEALED, body.use_for_s,
+            body.purpose, body.incident_class, body.ticket, body.reason, body.officers, _UNREVEALED[0], body.use_for_s,
             body.debts,
         )  # fmt: skip
         owed = tuple(debt for debt in state.debts if debt.since.seconds_until(now) > SLACK_S)
         found = gates.before_declaring(policy, replace(state, debts=owed), asks, now)
-        return _Asked(opening, body, policy, [one for one in found if one.gate in _AT_DECLARATION])
+        problems = [gates.retired(state, asks), *(one for one in found if one.gate in _AT_DECLARATION)]
+        return _Asked(opening, body, policy, [one for one in problems if one is not None])
 
     def _learn(self, state: SetState, record: Record, epoch_id: str) -> None:
         """Remember an epoch of a set that was known before; the first of a set asks nobody."""
@@ -152,12 +154,12 @@ class Passed:
 
     def _of_opened(self, state: SetState, asked: _Asked, body: Opened) -> list[Problem]:
         found = []
-        modes = asked.policy.reveal.modes if asked.policy else (body.mode,)
+        modes: tuple[str, ...] = asked.policy.reveal.modes if asked.policy else (body.mode,)
         if asked.declared.purpose == "rotation":
-            modes = (_UNREVEALED,)
+            modes = _UNREVEALED
         if body.mode not in modes:
             found.append(Problem("mode", f"expected one of {', '.join(modes)}, got {body.mode}"))
-        if body.witnessed == "inconsistent":
+        if body.witnessed == "inconsistent" and not gates.goes_on(state, body.epoch_id, asked.declared.purpose):
             found.append(Problem("witness", "a sheet or a receipt remembers another history of this ledger"))
         outside = self._learned.get(state.name, set())
         if body.epoch_id in asked.learned or body.epoch_id in outside:

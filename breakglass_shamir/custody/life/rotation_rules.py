@@ -6,11 +6,14 @@ Rules:
 1. Waiting changes nothing; it is on record so that an auditor sees how long an old credential was honoured.
 2. Waiting for sessions that officers still have at the target, before it is changed, changes nothing either.
    Sessions that could not be ended after it are a debt of their own: people look at the target and settle it.
-3. A prepared epoch that the target rejected is abandoned although it was being applied: nothing was changed.
+3. A prepared epoch that the target rejected is abandoned although it was being applied: nothing was changed. What
+   it owes because it was opened stays owed: another terminal may have applied it.
 4. A target that takes no change before some day moves the date of a rotation debt behind that day, by the
    policy's own deadline. It settles nothing, and never by more than 60 days.
-5. Quorums of an epoch and of its successor, brought to a terminal that does not know the successor, are a
-   rotation that was interrupted elsewhere: the target is being changed, and either credential may live.
+5. Where no policy names the target, people do, once a quorum opened; that is on record before anything is asked there.
+6. Quorums of an epoch and of its successor, brought to a terminal that does not know the successor, are a
+   rotation that was interrupted elsewhere: the target is being changed, and either credential may live. Where this
+   terminal was changing the target itself, what it prepared is left as it is: its sheets count, should it live.
 """
 
 from dataclasses import replace
@@ -26,6 +29,7 @@ from breakglass_shamir.custody.records.rotations import (
     RotationFound,
     SessionsAwaited,
     SessionsEnded,
+    TargetNamed,
     Waited,
 )
 from breakglass_shamir.errors import IllegalState, InvalidRecord
@@ -86,10 +90,10 @@ def not_before(s: SetState, body: NotBefore, record: Record, _d: bytes) -> SetSt
     try:
         until = datetime.fromisoformat(body.until)
         delay = (until - datetime.fromisoformat(record.time)).total_seconds()
-    except (ValueError, TypeError):
+        note = f"; the target takes no change before {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, TypeError, OverflowError):
         raise InvalidRecord("expected an instant with a time zone") from None
     delay_s = min(max(0, int(delay)), MOST_DELAY_S)
-    note = f"; the target takes no change before {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     debts = tuple(
         replace(debt, since=Moment.of(record), deadline_s=delay_s + _own_deadline(s), what=_dated(debt.what, note))
         if debt.kind == ROTATION and delay_s
@@ -103,11 +107,22 @@ def rotation_found(s: SetState, body: RotationFound, record: Record, _d: bytes) 
     """Take up a rotation that another terminal began."""
     _under_way(s, record)
     old, new = s.epochs.get(body.old_epoch_id), s.epochs.get(body.new_epoch_id)
-    if s.prepared or s.applying or old is None or new is None or s.current != body.old_epoch_id:
+    free = s.applying or not s.prepared
+    if not free or old is None or new is None or s.source != body.old_epoch_id or s.prepared == body.new_epoch_id:
         raise IllegalState("expected the current epoch and one that follows it, and no other rotation under way")
     if new.status is not EpochStatus.GOOD or new.predecessor != body.old_epoch_id:
         raise IllegalState("the second epoch does not follow the first, or it is void or abandoned")
     return replace(s, prepared=body.new_epoch_id, applying=True)
+
+
+def target_named(s: SetState, _b: TargetNamed, record: Record, _d: bytes) -> SetState:
+    """Hold that no policy names the target, and that a quorum opened; it changes nothing."""
+    opening = s.opening
+    if s.policy_source:
+        raise IllegalState(f"the policy of set {s.name} names its target")
+    if opening is None or record.opening != opening.id or not opening.was_opened:
+        raise IllegalState(f"a target is named in an opening of set {s.name} that a quorum opened")
+    return s
 
 
 def _own_deadline(s: SetState) -> int:

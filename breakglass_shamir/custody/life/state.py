@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life.history import History
+from breakglass_shamir.custody.life.link import Link
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.records.ledger import LedgerMoved
 from breakglass_shamir.custody.records.openings import Declared, Refused
@@ -20,6 +21,9 @@ from breakglass_shamir.errors import IllegalState, UnknownSet
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.structure import Seat
+
+MARK_DIGITS = 8
+"""Hexadecimal digits of a record's SHA-256 that mark what it began."""
 
 ROTATION = "rotation"
 """Kind of the debt that only a proven rotation settles."""
@@ -30,6 +34,7 @@ class Phase(enum.StrEnum):
 
     ISSUED = "issued"
     SEALED = "sealed"
+    RETIRED = "retired"
     DECLARED = "declared"
     OPEN = "open"
     IN_USE = "in use"
@@ -94,6 +99,28 @@ class EpochState:
     former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Seat to those who held its sheet before, first one first."""
 
+    was_in_force: bool = False
+    """Whether this ledger ever took it for the living one."""
+
+    accepted_at: str = ""
+    """Wall-clock time at which the target last accepted its credential, as this terminal saw."""
+
+    refused_at: str = ""
+    """The same of its last refusal; empty where it was accepted since."""
+
+    answered: str = ""
+    """What the target said since it was last opened, ``accepted`` or ``refused``; empty: nothing definite, or it
+    accepted another one since."""
+
+    outlived_by: str = ""
+    """Epoch id of one that descends from it and that the target accepted since; empty: none is known."""
+
+    attested_by: tuple[str, ...] = ()
+    """Who attested here that its credential is dead."""
+
+    told_by: str = ""
+    """Log id of the pinned terminal that told of it, where no record here brought it; empty: it is known otherwise."""
+
     @property
     def epoch_id(self) -> str:
         """The epoch id, 16 hexadecimal digits."""
@@ -145,7 +172,10 @@ class Debt:
     deadline_s: int
     what: str
     epoch_id: str = ""
-    """The epoch to be rotated, where no opening of this ledger opened it."""
+    """The epoch it is about, where that does not follow from the opening."""
+
+    despite: tuple[str, ...] = ()
+    """Successors of that epoch that were known already when it was opened all the same: they do not settle it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +225,9 @@ class Opening:
     epoch_id: str = ""
     opened_at: Moment | None = None
     classification: str = ""
+    asks: bool = False
+    """Whether it was opened only to ask the target about its credential: that puts nothing in force."""
+
     rotated: bool = False
     signatures: tuple[OfficerSignature, ...] = ()
     data: bytes = field(default=b"", repr=False)
@@ -220,6 +253,39 @@ class Opening:
     def use_ended(self) -> bool:
         """Whether rotation may apply."""
         return self.phase is Phase.ROTATION_DUE
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A set is out of service: nothing is due but the end of its sheets."""
+
+    at: Moment
+    reason: str
+    credential: str
+    """``dead``, ``gone``, ``lives`` or ``unknown``: what is known of it at the target."""
+
+    attested_by: tuple[str, ...] = ()
+    """Who vouches for that; empty where the target said it, or where it is not known."""
+
+    by_quorum: bool = True
+    """Whether the set's own quorum took it out of service; else people did, on their word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What another terminal last told of a set."""
+
+    size: int
+    """Records in its log then."""
+
+    current: str
+    """The epoch in force there, by its id."""
+
+    policy: str = ""
+    """Digest of the policy that it offered, hexadecimal; empty: none."""
+
+    retired: str = ""
+    """Since when the set was retired there; empty: it was in service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +315,22 @@ class SetState:
     escalations: Mapping[str, Escalation] = field(default_factory=dict)
     """What is past its deadline and was told so, by its subject, until it is settled."""
 
+    links: tuple[Link, ...] = ()
+    """Which epoch is known to have followed which, in the order in which this ledger learned it."""
+
+    forking: str = ""
+    """A superseded epoch that an override opened, and from which the rotation that it owes goes on."""
+
+    retired: Retirement | None = None
+    """Since when, and how, it is out of service; None: it is in service."""
+
+    told: Mapping[str, Told] = field(default_factory=dict)
+    """Log id of another terminal to what it last told of this set."""
+
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """Of what is owed or was escalated under the number of a record: the first ``MARK_DIGITS`` digits of its SHA-256,
+    so that two copies of a log that went on separately do not tell of two things under one name."""
+
     @property
     def policy_digest(self) -> str:
         """SHA-256 of the policy in force, hexadecimal; empty where the built-in one holds."""
@@ -266,6 +348,11 @@ class SetState:
         return self.epochs[self.current]
 
     @property
+    def source(self) -> str:
+        """The epoch that the next one follows: the one in force, unless an override opened a superseded one."""
+        return self.forking or self.current
+
+    @property
     def active_opening(self) -> Opening:
         """The opening under way.
 
@@ -279,9 +366,11 @@ class SetState:
     @property
     def phase(self) -> Phase:
         """Where the set stands."""
+        if self.retired:
+            return Phase.RETIRED
         if self.applying:
             return Phase.APPLYING
-        if self.opening and self.opening.rotated:
+        if self.opening and self.opening.rotated and self.opening.use_ended:
             return Phase.OLD_DEAD
         if self.opening and self.opening.phase is not Phase.ROTATION_DUE:
             return self.opening.phase
@@ -297,11 +386,31 @@ class SetState:
         return tuple(debt for debt in self.debts if debt.kind == ROTATION)
 
     def openable(self, epoch_id: str) -> bool:
-        """Whether a quorum of this epoch may open: everything that may be alive; not what was never applied."""
+        """Whether a quorum of this epoch may open: everything that may be alive; not what was never applied.
+
+        Nor one that the target accepted a descendant of, unless it is the one in force.
+        """
         epoch = self.epochs.get(epoch_id)
         if epoch is None or epoch.status is not EpochStatus.GOOD:
             return False
-        return epoch_id != self.prepared or self.applying
+        if epoch_id == self.prepared:
+            return self.applying
+        return epoch_id == self.current or not epoch.outlived_by
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedTerminal:
+    """Another terminal whose key people pinned here: its signature counts for what it says of sets."""
+
+    name: str
+    public_key: str
+    """In OpenSSH's one-line form."""
+
+    size: int = 0
+    """Records in its log when it was last heard of."""
+
+    root: str = ""
+    """Root of the tree over them, hexadecimal; empty: no checkpoint of it was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,11 +427,19 @@ class LedgerState:
     beat_every_s: int = 0
     """Within how many seconds the last heartbeat promised the next one; 0: nothing was promised."""
 
+    terminals: Mapping[str, PinnedTerminal] = field(default_factory=dict)
+    """Other terminals that are pinned here, by log id, hexadecimal."""
+
+    ended: Moment | None = None
+    """When this terminal was retired; its log takes no further record."""
+
     def at(self, record: Record) -> "LedgerState":
         """Return the same state at the moment of a record; every field is named, since ``replace`` is slow."""
         moment = Moment.of(record)
         done = self.last_done if isinstance(record.body, Refused | LedgerMoved) else moment
-        return LedgerState(self.terminal, self.public_key, self.sets, moment, done, self.beat_every_s)
+        return LedgerState(
+            self.terminal, self.public_key, self.sets, moment, done, self.beat_every_s, self.terminals, self.ended
+        )  # fmt: skip
 
     def of(self, name: str) -> SetState:
         """Return a set.

@@ -31,6 +31,7 @@ from breakglass_shamir.custody.records.rotations import (
     Rejected,
     SessionsAwaited,
     SessionsEnded,
+    TargetNamed,
     Waited,
 )
 
@@ -38,7 +39,7 @@ DEFAULT_SKEW_S = 120
 """How far the clocks of terminal and target may differ."""
 
 OWN = (
-    Issued, Recovered, Proven, Opened, UseEnded, Applying,
+    Issued, Recovered, Proven, Opened, TargetNamed, UseEnded, Applying,
     Applied, Waited, SessionsAwaited, SessionsEnded, Rejected,
     NotBefore, OldDead, Closed,
 )  # fmt: skip

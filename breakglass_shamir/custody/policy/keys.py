@@ -7,12 +7,14 @@ The operator's guide says the same, and a test holds them together.
 from collections.abc import Mapping
 
 MEANINGS: Mapping[str, str] = {
-    "name": "the set's name, on every sheet and in every record; up to 64 bytes, no spaces or slashes",
+    "name": "the set's name, on every sheet and in every record; up to 64 letters, digits and ._-",
     "belongs_to": "whom a found sheet is returned to, as printed on it",
+    "report_to": "the telephone to report a lost or seen sheet to, as printed on it; empty leaves a line to fill in",
+    "kit": "where the recovery kit lies, as printed on every sheet; it may name no custodian and no site",
     "target.uri": "what the credential opens; the scheme chooses the connector. No password may stand in it",
     "target.account": "the account the credential belongs to",
     "target.second_account": "the other way in; shown to the officers when neither credential works",
-    "target.kind": "what the secret bytes are: password, key-pair, token, opaque or file",
+    "target.kind": "what the secret bytes are: password, key-pair, token, opaque, file or list",
     "target.options": "what the connector needs beyond the URI, as a table of texts; its row says which names",
     "quorum.groups": "the groups, 1 to 16, each with the next three keys",
     "quorum.groups.threshold": "how many sheets of this group are needed",

@@ -6,6 +6,8 @@ Rules:
 1. A policy whose smallest opening coalition is one person is refused.
 2. What a table names must be there: a custodian in a group, a site in the list of sites.
 3. Each function here yields every problem it finds, as key path and words; none stops at the first.
+4. What only a new policy must keep to is told apart: one that is in force is read as it is, since a rule that came
+   later must not keep anybody from opening a set.
 
 What is merely unwise is not here.
 """
@@ -15,29 +17,46 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from breakglass_shamir.crypto import ssh_key
+from breakglass_shamir.custody import names
+from breakglass_shamir.custody.policy import pattern
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.generator import MIN_ENTROPY_BITS
 from breakglass_shamir.custody.policy.officer_keys import people, revoked
 from breakglass_shamir.custody.policy.problem import PolicyProblem, nearest
-from breakglass_shamir.custody.policy.sinks import ExecSink, SmtpSink, SplunkSink, SyslogSink
+from breakglass_shamir.custody.policy.sinks import LONGEST_DELIVERY_S, ExecSink, SmtpSink, SplunkSink, SyslogSink
 from breakglass_shamir.custody.policy.tables import Alerts, Custodian, Officer, Policy
 from breakglass_shamir.custody.records.rotations import MOST_WAIT_S
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
+
+_SHORTEST_TOLD = 3
+"""Characters of a name that tells something where it stands in another text."""
 
 LEAST_VALID_S = 60
 """A declaration that is over before sheets can be scanned would stop every rotation, and every other policy."""
 
 
-def problems(policy: Policy, left_out: Collection[str] = ()) -> Iterator[PolicyProblem]:
+def problems(
+    policy: Policy, left_out: Collection[str] = (), *, new: bool = False, new_set: bool = False
+) -> Iterator[PolicyProblem]:
     """Yield what does not hold.
 
     Args:
         policy: the typed file.
         left_out: top-level keys that are wrong in themselves and not worth a second complaint.
+        new: whether it is to be adopted, and not read from a ledger.
+        new_set: whether its set is to be made: a new name is of a narrow alphabet, and one that is on sheets stays.
     """
-    for needed, rule in _RULES:
+    if "name" not in left_out:
+        yield from new_name(policy) if new_set else _name(policy)
+    for needed, rule in (*_RULES, *(_OF_NEW if new else ())):
         if not needed & set(left_out):
             yield from rule(policy)
+
+
+def new_name(policy: Policy) -> Iterator[PolicyProblem]:
+    """Refuse a name that a new set must not have."""
+    if not names.is_plain(policy.name):
+        yield PolicyProblem("name", f"expected {names.ALLOWED}, got {policy.name!r}")
 
 
 def _name(policy: Policy) -> Iterator[PolicyProblem]:
@@ -47,6 +66,24 @@ def _name(policy: Policy) -> Iterator[PolicyProblem]:
             "name",
             "expected up to 64 bytes of printable text without spaces and slashes, and no dot or hyphen in front",
         )
+
+
+def _kit(policy: Policy) -> Iterator[PolicyProblem]:
+    """Refuse a place of the kit that leads whoever finds one sheet to the others."""
+    told = policy.kit.casefold()
+    for what, several in (("custodian", policy.everyone), ("site", [site.name for site in policy.sites])):
+        for name in several:
+            if len(name) >= _SHORTEST_TOLD and name.casefold() in told:
+                yield PolicyProblem(
+                    "kit",
+                    f"it names the {what} {name!r}: a sheet that is found must lead to no other",
+                )
+    for number, custodian in enumerate(policy.custodians):
+        site = custodian.site.casefold()
+        if len(site) >= _SHORTEST_TOLD and site in told and custodian.site not in [one.name for one in policy.sites]:
+            yield PolicyProblem(
+                "kit", f"it names custodians[{number}].site: a sheet that is found must lead to no other"
+            )
 
 
 def _people(policy: Policy) -> Iterator[PolicyProblem]:
@@ -144,10 +181,19 @@ def _declaration(policy: Policy) -> Iterator[PolicyProblem]:
     if got.seconds < LEAST_VALID_S:
         words = f"expected {least} or more, in which sheets can be scanned, got {got}"
         yield PolicyProblem("declaration.valid_for", words)
-    try:
-        re.compile(policy.declaration.ticket)
-    except (re.error, OverflowError, RecursionError) as error:
-        yield PolicyProblem("declaration.ticket", f"not a regular expression: {error}")
+
+
+def _ticket(policy: Policy) -> Iterator[PolicyProblem]:
+    if why := pattern.unusable(policy.declaration.ticket):
+        yield PolicyProblem("declaration.ticket", why)
+
+
+def _programs(policy: Policy) -> Iterator[PolicyProblem]:
+    """Refuse a sink that is given more time than any delivery is."""
+    most = Duration(LONGEST_DELIVERY_S)
+    for number, sink in enumerate(policy.alerts.sinks):
+        if isinstance(sink, ExecSink) and sink.timeout.seconds > most.seconds:
+            yield PolicyProblem(f"alerts.sinks[{number}].timeout", f"expected {most} or less, got {sink.timeout}")
 
 
 def _generator(policy: Policy) -> Iterator[PolicyProblem]:
@@ -212,8 +258,8 @@ def _is_printable(name: str) -> bool:
 
 
 _RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]], ...] = (
-    (frozenset({"name"}), _name),
     (frozenset({"quorum"}), _people),
+    (frozenset({"quorum", "custodians", "sites", "kit"}), _kit),
     (frozenset({"quorum", "custodians", "sites"}), _details),
     (frozenset({"officers", "declaration"}), _officers),
     (frozenset({"declaration"}), _declaration),
@@ -222,3 +268,9 @@ _RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]]
     (frozenset({"alerts"}), _sinks),
 )
 """Each rule with the top-level keys it looks at."""
+
+_OF_NEW: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]], ...] = (
+    (frozenset({"declaration"}), _ticket),
+    (frozenset({"alerts"}), _programs),
+)
+"""Those that a policy in force need not keep to."""

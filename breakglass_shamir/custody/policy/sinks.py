@@ -48,6 +48,10 @@ Facility = Literal[
 """RFC 5424, section 6.2.1."""
 
 
+LONGEST_DELIVERY_S = 600
+"""The longest time that a sink may be given for one delivery, in seconds."""
+
+
 class Sink(Table, frozen=True):
     """What every sink has."""
 
@@ -170,7 +174,7 @@ def from_json(data: bytes) -> AnySink:
     """
     try:
         sink: AnySink = msgspec.json.decode(data, type=AnySink, dec_hook=_duration)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidPolicy(f"a sink that was stored cannot be read: {error}") from None
     return sink
 

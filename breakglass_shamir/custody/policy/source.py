@@ -22,15 +22,21 @@ import msgspec
 
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.problem import PolicyProblem
-from breakglass_shamir.custody.policy.rules import problems
+from breakglass_shamir.custody.policy.rules import new_name, problems
 from breakglass_shamir.custody.policy.tables import CustodianGroup, Declaration, Policy, Quorum, Target
 from breakglass_shamir.custody.records.words import is_clean
-from breakglass_shamir.errors import InvalidInput, InvalidPolicy
+from breakglass_shamir.errors import InvalidInput, InvalidPolicy, LooksLikeShare
+from breakglass_shamir.formats.likeness import looks_like_share
 from breakglass_shamir.formats.structure import Structure
+
+BY_PEOPLE = "manual:target-on-the-sheets"
+"""Target of a set without a policy as long as nobody named one."""
 
 BUILT_IN_CLASS = "unlisted"
 """Incident class under the built-in policy, which knows no list."""
 
+MAX_DOTS = 200
+"""Full stops in a line: the parser's cost grows with the square of the parts of a key, which a line holds whole."""
 
 _PLACEHOLDERS = {
     "name": "x",
@@ -42,27 +48,61 @@ _PLACEHOLDERS = {
 
 
 def parse(source: str) -> Policy:
-    """Read a policy file's text.
+    """Read the text of a policy that a ledger has.
 
     Raises:
         InvalidPolicy: with every problem: the key's path, what was expected, what was found.
     """
+    return _read(source, new=False)
+
+
+def parse_new(source: str, *, new_set: bool = False) -> Policy:
+    """Read the text of a policy that is to be adopted: what :func:`parse` asks for, and what came later.
+
+    Args:
+        source: the text.
+        new_set: whether the set is to be made, so that its name must be of the narrow alphabet.
+
+    Raises:
+        InvalidPolicy: with every problem: the key's path, what was expected, what was found.
+        LooksLikeShare: a share may stand in it, as it is written or as it is read; nothing of it is repeated.
+    """
+    for number, line in enumerate(source.split("\n"), 1):
+        if looks_like_share(line):
+            raise LooksLikeShare(f"line {number} of the policy looks like a share, and is not taken")
+    if any(map(looks_like_share, _texts(_tree(source)))):
+        raise LooksLikeShare("a value of the policy looks like a share, and is not taken")
+    return _read(source, new=True, new_set=new_set)
+
+
+def _read(source: str, *, new: bool, new_set: bool = False) -> Policy:
     tree = _tree(source)
     try:
         policy = _typed(tree)
     except msgspec.ValidationError as error:
-        raise _invalid(_every_problem(tree, str(error))) from None
-    if found := [*problems(policy)]:
+        raise _invalid(_every_problem(tree, str(error), new=new, new_set=new_set)) from None
+    if found := [*problems(policy, new=new, new_set=new_set)]:
         raise _invalid(found)
     if found := [*_unclean(tree, "")]:
         raise _invalid(found)
     return policy
 
 
-def built_in(name: str, structure: Structure, target: str) -> Policy:
+def check_new(policy: Policy) -> None:
+    """Refuse a policy whose set must not be made under its name.
+
+    Raises:
+        InvalidPolicy: the name is not of the narrow alphabet.
+    """
+    if found := [*new_name(policy)]:
+        raise _invalid(found)
+
+
+def built_in(name: str, structure: Structure, target: str = BY_PEOPLE) -> Policy:
     """Return the policy of a set that is known from its sheets alone.
 
-    Any incident class, two named officers, the structure of the envelope, the target the credential names.
+    Any incident class, two named officers, the structure of the envelope. Nothing that the sheets say is in it but
+    the set's name and that structure: the target is one that people change, unless people named one.
     """
     groups = tuple(
         CustodianGroup(
@@ -91,11 +131,16 @@ def salted_digest(salt: bytes, source: str) -> bytes:
 
 def _tree(source: str) -> Any:
     """Decode TOML, days as text."""
+    if source.startswith("\ufeff"):
+        raise _invalid([PolicyProblem("", "line 1: expected no byte order mark")])
     for number, line in enumerate(source.split("\n"), 1):
         if line.endswith("\r"):
             raise _invalid([PolicyProblem("", f"line {number}: expected lines that end in LF, got CRLF")])
         if not is_clean(line.replace("\t", " ")):
             raise _invalid([PolicyProblem("", f"line {number}: control or text-direction characters")])
+        if line.count(".") > MAX_DOTS:
+            message = f"line {number}: expected at most {MAX_DOTS} full stops, got more; write a list in several lines"
+            raise _invalid([PolicyProblem("", message)])
     try:
         return _dates_as_text(msgspec.toml.decode(source))
     except RecursionError:
@@ -111,7 +156,7 @@ def _typed(tree: Any) -> Policy:
     return msgspec.convert(tree, Policy, dec_hook=_decode_duration)
 
 
-def _every_problem(tree: Any, otherwise: str) -> list[PolicyProblem]:
+def _every_problem(tree: Any, otherwise: str, *, new: bool, new_set: bool) -> list[PolicyProblem]:
     """Find what is wrong with the shape, and what does not hold between the tables that are right in themselves."""
     # Imported here: needed after a mistake only.
     from breakglass_shamir.custody.policy.walk import shape_problems
@@ -119,7 +164,7 @@ def _every_problem(tree: Any, otherwise: str) -> list[PolicyProblem]:
     found = [*shape_problems(tree)] or [PolicyProblem("", otherwise)]
     wrong = {re.split(r"[.\[]", problem.key)[0] for problem in found}
     right = {key: value for key, value in tree.items() if key in Policy.__struct_fields__ and key not in wrong}
-    return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong)]
+    return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong, new=new, new_set=new_set)]
 
 
 def _invalid(found: Sequence[PolicyProblem]) -> InvalidPolicy:
@@ -127,6 +172,19 @@ def _invalid(found: Sequence[PolicyProblem]) -> InvalidPolicy:
         return InvalidPolicy(str(found[0]), problems=[asdict(one) for one in found])
     lines = "".join(f"\n  {one}" for one in found)
     return InvalidPolicy(f"{len(found)} problems in this policy:{lines}", problems=[asdict(one) for one in found])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every key and every text of a tree."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def _unclean(value: Any, path: str) -> Iterator[PolicyProblem]:

@@ -19,7 +19,7 @@ from breakglass_shamir.formats.structure import Group, Seat, Structure
 RevealMode = Literal["exec", "show", "no-reveal"]
 """How a credential may leave the program."""
 
-CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file"]
+CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file", "list"]
 """What the secret bytes are."""
 
 Fingerprint = Annotated[
@@ -199,6 +199,12 @@ class Policy(Table, frozen=True):
     belongs_to: Annotated[str, msgspec.Meta(max_length=120)] = ""
     """Whom a found sheet belongs to, as printed on it."""
 
+    report_to: Annotated[str, msgspec.Meta(max_length=60)] = ""
+    """The telephone to which a lost or seen sheet is reported, as printed on it."""
+
+    kit: Annotated[str, msgspec.Meta(max_length=80)] = ""
+    """Where the recovery kit lies, as printed on every sheet; names no custodian and no site."""
+
     custodians: Annotated[tuple[Custodian, ...], msgspec.Meta(max_length=255)] = ()
     sites: Annotated[tuple[Site, ...], msgspec.Meta(max_length=255)] = ()
     officers: Annotated[tuple[Officer, ...], msgspec.Meta(max_length=100)] = ()
@@ -217,6 +223,11 @@ class Policy(Table, frozen=True):
     def endpoints(self) -> tuple[str, ...]:
         """Where a rotation is proven, as URIs."""
         return self.rotation.endpoints or (self.target.uri,)
+
+    def aimed_at(self, uri: str, account: str) -> "Policy":
+        """Return the same rules for a target that people named, without options."""
+        target = msgspec.structs.replace(self.target, uri=uri, account=account, options={})
+        return msgspec.structs.replace(self, target=target)
 
     def custodian(self, seat: Seat) -> str:
         """Return who keeps the sheet of a seat."""

@@ -4,7 +4,8 @@
 Rules (spec: docs/spec/7-records.md):
 
 1. A change weakens if fewer people, or other ones, could open, for longer, by more ways, told to fewer, drilled
-   more rarely, or with a weaker or older credential; or if the credential would be used or proven elsewhere.
+   more rarely, or with a weaker or older credential; or if the credential would be used or proven elsewhere, or
+   its sheets lead to another telephone or another kit.
 2. What cannot be compared, as two patterns, counts as weaker when it changed at all.
 3. Each weakening is one sentence that begins with the key.
 
@@ -40,6 +41,13 @@ def _target(old: Policy, new: Policy) -> Iterator[str]:
             yield f"target.{key}: {after!r} instead of {before!r}"
     if old.target.options != new.target.options:
         yield "target.options: others than before"
+
+
+def _sheets(old: Policy, new: Policy) -> Iterator[str]:
+    """What the next sheets tell people to do: whom to warn, and where to fetch the program that gets the shares."""
+    for key, before, after in (("report_to", old.report_to, new.report_to), ("kit", old.kit, new.kit)):
+        if before not in ("", after):
+            yield f"{key}: {after!r} instead of {before!r}"
 
 
 def _quorum(old: Policy, new: Policy) -> Iterator[str]:
@@ -157,5 +165,5 @@ def _until(officer: Officer) -> str:
 
 
 _RULES: tuple[Callable[[Policy, Policy], Iterator[str]], ...] = (
-    _target, _quorum, _declaration, _officers, _reveal, _rotation, _drills, _alerts,
+    _target, _sheets, _quorum, _declaration, _officers, _reveal, _rotation, _drills, _alerts,
 )  # fmt: skip

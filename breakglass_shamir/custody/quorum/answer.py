@@ -8,7 +8,7 @@ from breakglass_shamir.formats.share import ReadShare
 
 
 class Verdict(enum.StrEnum):
-    """What a scan turned out to be (docs/spec/README.md, "Opening")."""
+    """What a scan turned out to be (docs/spec/paper.md, "Opening")."""
 
     ACCEPTED = "accepted"
     """A share of a known epoch that holds; it counts."""
@@ -64,7 +64,7 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to tell the person who scanned (docs/spec/README.md).
+    """What to tell the person who scanned (docs/spec/paper.md).
 
     Attributes:
         verdict: what it is, for a program.

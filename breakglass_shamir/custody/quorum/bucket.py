@@ -9,6 +9,7 @@ Rules:
 3. An envelope outranks every core; a pinned core outranks every other one. What is outranked is kept, to be
    tried: if it opens too, somebody sealed twice under one master.
 4. A share that can be read in several ways is one sheet; whatever confirms, picks the reading.
+5. A core whose lines can be read in several ways is what a quorum opens, within one bound for all readings.
 
 It words no answer; ``pool.py`` does.
 """
@@ -39,6 +40,12 @@ class Bucket:
     cores: list[Core] = field(default_factory=list)
     """Cores without proofs, as typed, that are not the pinned one."""
 
+    guesses: list[Core] = field(default_factory=list)
+    """What damaged lines may mean; most of it is wrong."""
+
+    guessed_from: dict[int, str] = field(default_factory=dict)
+    """The lines that they were read from."""
+
     shares: dict[Seat, Share] = field(default_factory=dict, repr=False)
     """Shares that hold."""
 
@@ -59,7 +66,7 @@ class Bucket:
             return self.pinned.core
         if self.confirmed is not None:
             return self.confirmed.public.core
-        return self.cores[0] if self.cores else None
+        return next(iter((*self.cores, *self.guesses)), None)
 
     @property
     def set_public_key(self) -> bytes:
@@ -70,8 +77,13 @@ class Bucket:
     def seats(self) -> set[Seat]:
         """Return the seats of every sheet that was read, whether it holds or not."""
         core = self.core
-        waiting = {(r.share.group, r.share.member) for rs in self.waiting for r in rs[:1] if _fits(core, r.share)}
+        likeliest = [next((read.share for read in rs if _fits(core, read.share)), None) for rs in self.waiting]
+        waiting = {(share.group, share.member) for share in likeliest if share is not None}
         return waiting | set(self.shares)
+
+    def may_be_quorum(self) -> bool:
+        """Tell whether what waits may satisfy the structure of any core that it may open."""
+        return any(core.structure.is_quorum(_options(core, self.waiting)) for core in self._candidates())
 
     def is_quorum(self) -> bool:
         """Tell whether shares that hold satisfy the structure."""
@@ -124,21 +136,27 @@ class Bucket:
 
     def _find(self) -> Confirmed | None:
         self.altered = False
-        for core in [self.pinned.core] if self.pinned else self.cores:
+        known = self.pinned.set_public_key if self.pinned else b""
+        for core in self._candidates():
+            tries = confirm.MAX_TRIES // (len(self.guesses) if core in self.guesses else 1)
             try:
-                found = confirm.confirm(core, _options(core, self.waiting))
+                found = confirm.confirm(core, _options(core, self.waiting), tries, known)
             except DecryptionFailed:
                 self.altered = True
                 continue
-            if found is not None and self.pinned in (None, found.public):
+            if found is not None:
                 return found
         return None
+
+    def _candidates(self) -> list[Core]:
+        """Return the cores that a quorum of what waits may open."""
+        return [self.pinned.core] if self.pinned else [*self.cores, *self.guesses]
 
 
 def _options(core: Core, sheets: Iterable[Readings]) -> dict[Seat, list[Share]]:
     """Return what may stand at each seat, sheets that read well first."""
     options: dict[Seat, list[Share]] = {}
-    for readings in sorted(sheets, key=len):
+    for readings in sorted(sheets, key=lambda each: len(each) > 1 or each[0].provisional):
         for read in readings:
             held = options.setdefault((read.share.group, read.share.member), [])
             if _fits(core, read.share) and read.share not in held:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.life import standing
 from breakglass_shamir.custody.life.state import EpochStatus, LedgerState, SetState, read_seat
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.structure import Seat
@@ -35,6 +36,9 @@ class Known:
     pinned: bool = True
     """Whether the ledger made it, or has a proof of it; not if it only learned it from its sheets."""
 
+    past: bool = False
+    """Whether another epoch has followed it: it is opened by an override of its own."""
+
 
 def known_epochs(state: LedgerState) -> dict[bytes, Known]:
     """Return every epoch of a ledger, by epoch id."""
@@ -47,13 +51,21 @@ def known_epochs(state: LedgerState) -> dict[bytes, Known]:
 
 def _known(s: SetState, epoch_id: str) -> Known:
     epoch = s.epochs[epoch_id]
-    good = epoch.status is EpochStatus.GOOD
-    if good:
+    good, past = epoch.status is EpochStatus.GOOD, standing.is_past(s, epoch_id)
+    if past:
+        words = f"superseded, epoch {_follower(s, epoch_id)} followed it" if not good else "outlived by a later epoch"
+    elif good:
         words = "" if s.openable(epoch_id) else "printed but not yet in force"
     else:
         words = f"{epoch.status} since {epoch.since[:16].replace('T', ' ')}"
     voided = {read_seat(seat): reason for seat, reason in epoch.voided.items()}
     days = {read_seat(seat): time[:10] for seat, time in epoch.voided_on.items()}
     return Known(
-        s.name, epoch.number, epoch.envelope, s.openable(epoch_id), good, words, voided, days, not epoch.recovered
-    )
+        s.name, epoch.number, epoch.envelope, s.openable(epoch_id), good, words, voided, days,
+        not epoch.recovered or epoch.countersigned, past,
+    )  # fmt: skip
+
+
+def _follower(s: SetState, epoch_id: str) -> str:
+    link = next(link for link in standing.links_from(s, epoch_id) if link.proven)
+    return str(s.epochs[link.successor].number)

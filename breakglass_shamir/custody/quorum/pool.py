@@ -21,7 +21,7 @@ Rules:
 This module does not decide whether an unknown epoch may be opened; it only tells them apart.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from breakglass_shamir.crypto.keys import Kind
@@ -30,6 +30,7 @@ from breakglass_shamir.custody.quorum.answer import Answer, Verdict
 from breakglass_shamir.custody.quorum.bucket import Bucket, Readings
 from breakglass_shamir.custody.quorum.known import Known
 from breakglass_shamir.custody.quorum.quorum import Quorum
+from breakglass_shamir.custody.quorum.scanner import Scanner
 from breakglass_shamir.errors import (
     BreakglassError,
     DecryptionFailed,
@@ -40,10 +41,11 @@ from breakglass_shamir.errors import (
     MixedShares,
     ShareMismatch,
     UnconfirmedMaster,
+    UnsupportedVersion,
     VoidShare,
 )
-from breakglass_shamir.formats import share, text
-from breakglass_shamir.formats.core import Core
+from breakglass_shamir.formats import keyboards, share, text
+from breakglass_shamir.formats.core import FIRST_LINE, Core
 from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
 from breakglass_shamir.formats.envelope import Envelope, EnvelopeReader
 from breakglass_shamir.formats.share import PREFIX as SHARE_PREFIX
@@ -56,6 +58,9 @@ _RIVAL = (
 )
 _COMPLETE_BY_TYPING = "type the lines of this sheet that can still be read, one may be enough: together they count"
 _OVERRIDE_VOID = "an emergency may pass with --override void --override-reason R"
+_OTHER_KEYBOARD = (
+    "perhaps a code of ours, scanned on another keyboard: set scanner and machine to the US layout, and scan it again"
+)
 _NO_ENVELOPE = "no envelope of its set yet: scan an envelope code from any sheet"
 _ALTERED = "the sheets combine, but the typed envelope is not the one that was printed: a line of it is wrong"
 _NOT_COMBINING = "enough sheets, but they do not combine: one of them, or a typed line of the envelope, is wrong"
@@ -73,6 +78,7 @@ class Pool:
         in_custody: bool = False,
         also: Collection[bytes] = (),
         void_too: bool = False,
+        past_too: bool = False,
     ) -> None:
         """Start empty.
 
@@ -83,6 +89,7 @@ class Pool:
             in_custody: to read sheets back; a printed epoch counts before it is in force.
             also: epochs that count although they are not in force.
             void_too: an emergency overrides that sheets or their epoch were voided.
+            past_too: it overrides that another epoch has followed theirs.
         """
         self._known = known
         self._set_name = set_name
@@ -91,7 +98,9 @@ class Pool:
         self._in_custody = in_custody
         self._also = also
         self._void_too = void_too
+        self._past_too = past_too
         self._envelopes = EnvelopeReader()
+        self._scanner = Scanner()
         self._buckets: dict[bytes, Bucket] = {}
         self._undecided: list[Readings] = []
         self._void: dict[bytes, Known] = {}
@@ -101,6 +110,9 @@ class Pool:
 
         self.loose_lines: list[dict[int, str]] = []
         """Typed lines that were too few for a share, by number; secret."""
+
+        self.refused_past: set[bytes] = set()
+        """Epochs of which sheets were left out because another epoch has followed them."""
 
         self.rivals: list[str] = []
         """What was said of envelopes that are not the pinned one, for the record."""
@@ -114,6 +126,13 @@ class Pool:
 
     def add(self, code: str) -> Answer:
         """Take one scanned or typed text and say what it is. Never raises for what was scanned."""
+        try:
+            meant = self._scanner.meant(code)
+        except MalformedText as error:
+            return Answer(Verdict.DAMAGED, f"a code of ours: {error}")
+        if meant is not None:
+            answer = self.add(meant)
+            return replace(answer, message=f"{answer.message}{self._scanner.said()}")
         head = code.strip()[: len(SHARE_PREFIX)].upper()
         try:
             if head == SHARE_PREFIX:
@@ -122,22 +141,32 @@ class Pool:
                 return self._add_envelope(code)
         except BreakglassError as error:
             return Answer(Verdict.DAMAGED, f"a code of ours, but damaged: {error}")
+        if keyboards.PREFIX.match(code.strip()):
+            return Answer(Verdict.DAMAGED, _OTHER_KEYBOARD)
         return Answer(Verdict.FOREIGN, "a code that is not one of ours")
 
     def _add_code(self, code: str) -> Answer:
-        """Take a share's code; of one that is too damaged, keep what could be read for typed lines to complete."""
+        """Take a share's code; of one that is not certain, take all that it may be."""
         try:
-            return self.add_share(share.from_text(code))
-        except MalformedText as error:
-            symbols = share.fragment(code)
-            if symbols is None:
-                raise
-            self.fragments.append(symbols)
-            for lines in self.loose_lines:
-                for _, read in typed_line.completed(lines, [symbols]):
-                    return self.add_share(read)
-            message = f"a share code, but too damaged by itself: {error}; {_COMPLETE_BY_TYPING}"
-            return Answer(Verdict.DAMAGED, message)
+            found = share.from_text(code)
+        except (MalformedText, UnsupportedVersion) as error:
+            return self._add_damaged(code, error)
+        return self.add_share(*(share.relaxed_from_text(code) if found.provisional else [found]))
+
+    def _add_damaged(self, code: str, error: BreakglassError) -> Answer:
+        """Take a share's code that is refused: keep it for typed lines to complete, and try what it may be."""
+        symbols = share.fragment(code)
+        if symbols is None:
+            raise error
+        self.fragments.append(symbols)
+        for lines in self.loose_lines:
+            for _, read in typed_line.completed(lines, [symbols]):
+                return self.add_share(read)
+        readings = share.relaxed_from_text(code)
+        answer = self.add_share(*readings) if readings else None
+        if answer is not None and answer.verdict is not Verdict.WRONG:
+            return answer
+        return Answer(Verdict.DAMAGED, f"a share code, but too damaged by itself: {error}; {_COMPLETE_BY_TYPING}")
 
     def add_share(self, read: ReadShare, *others: ReadShare) -> Answer:
         """Take one share, as read, with the other ways in which it may be read.
@@ -168,6 +197,26 @@ class Pool:
         rival = ", and differ from those typed before: the shares will tell which are right" if bucket.cores[1:] else ""
         message = f"{name}: read{rival}; without the envelope code only a quorum can verify them"
         return self._with_cores(bucket, core.epoch_id, Answer(Verdict.ENVELOPE, message, epoch_id=core.epoch_id))
+
+    def add_possible_cores(self, cores: Sequence[Core], rows: Mapping[int, str]) -> Answer:
+        """Take what damaged lines of a core may mean, to be tried; the lines can be typed again."""
+        mine = [core for core in cores if core.kind is self._kind]
+        epoch_ids = dict.fromkeys(core.epoch_id for core in mine)
+        known = [e for e in epoch_ids if (b := self._buckets.get(e)) and (b.envelope or b.pinned or b.cores)]
+        if known:
+            return Answer(Verdict.SEEN, f"the envelope of {self._name(known[0])} is known, these lines are not needed")
+        message = (
+            "the lines of the envelope do not hold together as they were typed, and one that checks may be wrong: "
+            f"what they may mean is tried when a quorum is there ({len(mine)})"
+        )
+        answer = Answer(Verdict.UNSURE, message)
+        for epoch_id in epoch_ids:
+            bucket = self._buckets.setdefault(epoch_id, Bucket())
+            bucket.guesses = [core for core in mine if core.epoch_id == epoch_id]
+            bucket.guessed_from = dict(rows)
+            bucket.waiting += self._decided(epoch_id)
+            answer = self._with_cores(bucket, epoch_id, answer) if bucket.waiting else answer
+        return answer
 
     def have(self, epoch_id: bytes) -> tuple[Seat, ...]:
         """Return the seats of an epoch whose shares were accepted."""
@@ -200,7 +249,7 @@ class Pool:
         """
         wanted = {epoch_id: self._buckets.get(epoch_id, Bucket())} if epoch_id else self._buckets
         complete = [(e, b) for e, b in wanted.items() if b.is_quorum()]
-        complete.sort(key=lambda pair: (pair[0] not in self._known, pair[1].envelope is None))
+        complete.sort(key=lambda pair: (self._rank(pair[0]), pair[1].envelope is None))
         if not complete:
             raise self._insufficient(wanted)
         found, bucket = complete[0]
@@ -215,6 +264,11 @@ class Pool:
         name = known.set_name if known else bucket.envelope.set_name if bucket.envelope else ""
         shares = tuple(bucket.shares.values())
         return Quorum(core, shares, known is not None, name, bucket.set_public_key, bucket.envelope)
+
+    def _rank(self, epoch_id: bytes) -> int:
+        """Order quorums: what may be alive comes before what an override let in, and both before the unknown."""
+        known = self._known.get(epoch_id)
+        return 2 if known is None else 0 if known.openable else 1
 
     def _add_envelope(self, code: str) -> Answer:
         envelope = self._envelopes.add(code)
@@ -297,6 +351,7 @@ class Pool:
                 f"sheets {right} open it",
                 *stranger,
                 *(f"share {share.public_id} is wrong and left out" for share in wrong),
+                *self._said_of_lines(bucket),
             ]
             verdict = Verdict.ACCEPTED if epoch_id in self._known else Verdict.UNKNOWN
             return replace(answer, verdict=verdict, message="; ".join([answer.message, *rows]))
@@ -306,6 +361,14 @@ class Pool:
         if core.structure.is_quorum(bucket.seats()):
             note = f"; {_ALTERED if bucket.altered else _NOT_COMBINING}"
         return replace(answer, message=f"{answer.message}{note} ({self._progress(bucket)})")
+
+    def _said_of_lines(self, bucket: Bucket) -> list[str]:
+        """Say once in which lines of the core the reading that opens differs from what was typed."""
+        core, rows = bucket.core, bucket.guessed_from
+        if core is None or core not in bucket.guesses:
+            return []
+        bucket.guesses, bucket.guessed_from = [], {}
+        return [f"the envelope's {said}" for said in typed_line.repairs(rows, core.to_lines(), FIRST_LINE)]
 
     def _check(self, bucket: Bucket, readings: Readings) -> Answer:
         """Hold a share against its envelope's commitment, or against the quorum that confirmed a core."""
@@ -358,11 +421,14 @@ class Pool:
         name = f"{self._noun} {sheet} of {known.set_name}, epoch {known.number}"
         if self._set_name and known.set_name != self._set_name:
             return Answer(Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id)
+        counts = found.epoch_id in self._also or (known.good if self._in_custody else known.openable)
+        if not (counts or (self._past_too if known.past else self._void_too)):
+            self._void[found.epoch_id] = known
+            if known.past:
+                self.refused_past.add(found.epoch_id)
+            return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         if self._void_too:
             return None
-        if not (found.epoch_id in self._also or (known.good if self._in_custody else known.openable)):
-            self._void[found.epoch_id] = known
-            return Answer(Verdict.VOID, f"{name}: {known.state}; it opens nothing", sheet, found.epoch_id)
         reason = known.voided.get((found.group, found.member))
         if reason is not None:
             self._voided.setdefault(found.epoch_id, set()).add((found.group, found.member))
@@ -415,7 +481,7 @@ class Pool:
         """Say what is missing of the epoch of which most was read."""
         assert best.core is not None  # noqa: S101 - the caller filtered
         structure = best.core.structure
-        if best.envelope is not None or not structure.is_quorum(best.seats()):
+        if best.envelope is not None or not best.may_be_quorum():
             hint = "bring more sheets of the same set and epoch, and scan them all in one go"
             if structure.is_quorum({*best.seats(), *self._voided.get(best.core.epoch_id, ())}):
                 hint = f"{hint}; {_OVERRIDE_VOID}"

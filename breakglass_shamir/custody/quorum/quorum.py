@@ -38,4 +38,4 @@ class Quorum:
 
     def unseal(self) -> seal.Unsealed:
         """Combine, confirm and decrypt; see :func:`breakglass_shamir.formats.seal.unseal`."""
-        return seal.unseal(self.core, self.shares)
+        return seal.unseal(self.core, self.shares, self.set_public_key)

@@ -112,20 +112,17 @@ def ways_to_read(rows: Rows, doubtful: Sequence[int]) -> Iterator[tuple[Rows, tu
     """Yield what three or four lines of a share may mean, the likeliest first, with the lines as they were used.
 
     A line that does not check may stand in another place than where it was typed, or be wrong altogether; then
-    it is taken for lost. Last come all the readings with one more wrong character, together: at most one of
-    them is confirmed.
+    it is taken for lost. Last come all the readings of the relaxed pass together, in which a line that checks may
+    be wrong, too: at most one of them is confirmed.
     """
-    arranged = _arrangements(rows, doubtful)
-    fewer = [_without(rows, number) for number in (*doubtful, *rows)] if len(rows) == TEXT_LINES else []
-    for used in (*arranged, *fewer):
+    fewer = [_without(rows, number) for number in doubtful] if len(rows) == TEXT_LINES else []
+    for used in (*_arrangements(rows, doubtful), *fewer):
         found = _from_lines(used)
         if found is not None and not found.provisional:
             yield used, (found,)
-    for used in (rows, *(fewer[: len(doubtful)] or fewer)):
-        more = share.candidates(used) if len(used) < TEXT_LINES else []
-        several = [one for one in [_from_lines(used), *more] if one is not None]
-        if several:
-            yield used, tuple(several)
+    several = share.relaxed_from_lines(rows)
+    if several:
+        yield rows, tuple(several)
 
 
 def completed(rows: Rows, fragments: Iterable[str]) -> Iterator[tuple[Rows, ReadShare]]:

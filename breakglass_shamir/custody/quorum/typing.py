@@ -32,6 +32,7 @@ from breakglass_shamir.formats import core as cores
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
+from breakglass_shamir.formats.scanner_keyboards import meant_by
 from breakglass_shamir.formats.share import PREFIX as SHARE_PREFIX
 from breakglass_shamir.formats.share import TEXT_LINES
 from breakglass_shamir.formats.text import MAX_LINE_NUMBER
@@ -68,7 +69,9 @@ class _Question:
 
     @property
     def default(self) -> str:
-        return _REPLACE if self.line.is_like(self.block.lines[self.number]) else _NEW
+        """A share may begin with any line, where others are lost; a core is one, and begins with its first."""
+        within_core = self.block.first < self.number and self.block.first == cores.FIRST_LINE
+        return _REPLACE if within_core or self.line.is_like(self.block.lines[self.number]) else _NEW
 
 
 class TypedEntry:
@@ -135,7 +138,7 @@ class TypedEntry:
             return [self._take_back()]
         if said.lower() == DONE:
             return self.finish()
-        if said[: len(SHARE_PREFIX)].upper() in (SHARE_PREFIX, ENVELOPE_PREFIX):
+        if said[: len(SHARE_PREFIX)].upper() in (SHARE_PREFIX, ENVELOPE_PREFIX) or meant_by(said):
             return [self._pool.add(said)]
         try:
             line = typed_line.read(said)
@@ -311,6 +314,9 @@ class TypedEntry:
             found = self._read_core(final=True)
             if found is not None:
                 return self._take_core(found)
+            possible = cores.relaxed_from_lines(block.rows())
+            if possible:
+                return self._offer_cores(possible, final=final)
             missing = [n for n in range(block.first, max(block.lines) + 1) if n not in block.lines]
             message = f"the lines of the envelope do not hold together; missing: {_listed(missing)}"
         else:
@@ -325,6 +331,15 @@ class TypedEntry:
             self._forget(block)
             return [Answer(Verdict.DAMAGED, f"{message}; left out")]
         return [Answer(Verdict.UNSURE, f"{message}; type any of them again")]
+
+    def _offer_cores(self, possible: list[Core], *, final: bool) -> list[Answer]:
+        """Give the pool what the lines of a core may mean; they stay to be typed again, unless this is final."""
+        answer = self._pool.add_possible_cores(possible, self._core.rows())
+        doubtful = _listed(self._core.doubtful())
+        if final or answer.verdict is not Verdict.UNSURE:
+            self._forget(self._core)
+            return [answer]
+        return [replace(answer, message=f"{answer.message}; in doubt: {doubtful}; type any of them again, or go on")]
 
     def _hand_over_share(self, *, ended: bool, final: bool) -> list[Answer]:
         """Give a share to the pool; empty when its lines make none, or none that is certain before it has ended."""
@@ -355,9 +370,14 @@ class TypedEntry:
         return (answer, []) if answer else None
 
     def _begin_next(self) -> list[Answer]:
-        """See whether the latest line belongs to the next share, and the three before it make one."""
+        """See whether the latest line belongs to the next share, and the three before it make one.
+
+        No share begins with its last line: that one is wrong, although it checks.
+        """
         number = self._share.latest
         line = self._share.lines[number]
+        if number == TEXT_LINES:
+            return []
         ways = typed_line.ways_to_read(self._share.rows(without={number}), [])
         if line.proven != number or all(readings[0].provisional for _, readings in ways):
             return []

@@ -66,7 +66,7 @@ class Pinned(Body, frozen=True, tag="pinned"):
 
 
 class RecoveryImported(Body, frozen=True, tag="recovery-imported"):
-    """Somebody opened an epoch without the toolkit, and this is the record that ``recover.py`` left."""
+    """Somebody opened an epoch without the toolkit; this is the record that ``recover.py`` or ``recover.html`` left."""
 
     epoch_id: str
     status: str

@@ -73,7 +73,7 @@ class ChangedOutside(Body, frozen=True, tag="changed-outside"):
 
 
 class Watched(Body, frozen=True, tag="watched"):
-    """A sign of the watch: it asked the target, or could not."""
+    """A sign of the watch: it saw the logins of the target, or not all of them."""
 
     until: str
     """Until when the target's logins were looked at, UTC, RFC 3339."""
@@ -82,4 +82,4 @@ class Watched(Body, frozen=True, tag="watched"):
     """Seconds until its next sign; 0: none is promised, as by a watch that a timer runs."""
 
     problem: str
-    """Why the target could not be asked; empty where it could."""
+    """Why the target could not be asked, or what could not be read; empty where all was seen."""

@@ -6,6 +6,9 @@ Fields and their meaning: docs/spec/7-records.md.
 
 from breakglass_shamir.custody.records.body import Body
 
+ASK = "ask"
+"""Mode of an opening in which the target is asked about an epoch's credential, and nothing else is done with it."""
+
 
 class Declared(Body, frozen=True, tag="declared"):
     """An opening begins: who, why, for how long."""
@@ -68,7 +71,7 @@ class Opened(Body, frozen=True, tag="opened"):
     program: str
     """The command that was given the credential, without its arguments."""
     witnessed: str
-    """``consistent``, ``unwitnessed`` or ``inconsistent``: the sheets' checkpoint against this log."""
+    """``consistent``, ``unwitnessed``, ``unknown`` or ``inconsistent``: the sheets' checkpoint against this log."""
     pinned: bool
 
 

@@ -10,6 +10,7 @@ Rules:
 3. What belongs to an opening names it by the SHA-256 of its ``declared`` record.
 4. Control and bidirectional characters in text are refused: a record must read the same to everybody.
 5. What could not be read back is never written: one such record would lock everybody out of the log.
+6. What looks like a share is never written, in no field; ``guard.py`` says which are looked at. It is read, though.
 
 This module does not decide whether a record is legal; ``lifecycle.py`` does.
 """
@@ -22,10 +23,13 @@ from typing import Any
 import msgspec
 import rfc8785
 
+from breakglass_shamir.custody.records import guard
 from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
     ChangedOutside,
@@ -47,6 +51,7 @@ from breakglass_shamir.custody.records.openings import (
     Settled,
     UseEnded,
 )
+from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -59,6 +64,7 @@ from breakglass_shamir.custody.records.rotations import (
     RotationFound,
     SessionsAwaited,
     SessionsEnded,
+    TargetNamed,
     Waited,
 )
 from breakglass_shamir.custody.records.sheets import (
@@ -88,11 +94,12 @@ AnyBody = (
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsAwaited
     | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
-    | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched
+    | TargetNamed | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
+    | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
 )  # fmt: skip
 """Every record type."""
 
-QUORUM_SIGNED = (PolicyWeakened, Opened, Deferred, Countersigned)
+QUORUM_SIGNED = (PolicyWeakened, Opened, Deferred, Countersigned, Retired)
 """Record types that only a quorum could make: the set key signs them too."""
 
 DRILL_SIGNED = (Rehearsed,)
@@ -127,7 +134,12 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
         Raises:
             InvalidInput: text that a record must not hold, or more than could be read back.
+            LooksLikeShare: a text that may be a share.
         """
+        guard.check(self.body, self.set)
+        return self._serialised()
+
+    def _serialised(self) -> bytes:
         tree = msgspec.to_builtins(self)
         _check_text(tree)
         try:
@@ -154,11 +166,13 @@ def parse(data: bytes) -> Record:
         raise InvalidRecord(f"expected a record of at most {MAX_RECORD_BYTES} bytes, got {len(data)}")
     try:
         record = _DECODER.decode(data)
+    except RecursionError:
+        raise InvalidRecord("not a record: lists and tables far too deep") from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidRecord(f"not a record: {error}") from None
     if record.v != VERSION:
         raise InvalidRecord(f"expected a record of version {VERSION}, got {record.v}")
-    if not _is_time(record.time):
+    if not is_time(record.time):
         raise InvalidRecord(f"expected a time such as 2026-01-01T00:00:00Z, got {record.time[:24]!a}")
     return record
 
@@ -173,7 +187,7 @@ def from_bytes(data: bytes) -> Record:
     if _is_plainly_canonical(data, record):
         return record
     try:
-        canonical = record.to_bytes()
+        canonical = record._serialised()
     except InvalidInput as error:
         raise InvalidRecord(f"not a record: {error}") from None
     if canonical != data:
@@ -181,8 +195,8 @@ def from_bytes(data: bytes) -> Record:
     return record
 
 
-def _is_time(text: str) -> bool:
-    """Tell whether a text is a moment that exists, in the one form of records."""
+def is_time(text: str) -> bool:
+    """Tell whether a text is a moment that exists, in the one form of records. Never raises."""
     if not _TIME.fullmatch(text):
         return False
     try:
@@ -200,7 +214,7 @@ def from_plain_bytes(data: bytes) -> Record | None:
     """
     try:
         record = _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     if record.v != VERSION or not _TIME.fullmatch(record.time):
         return None

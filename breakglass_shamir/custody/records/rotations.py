@@ -98,6 +98,19 @@ class NotBefore(Body, frozen=True, tag="not-before"):
     detail: str
 
 
+class TargetNamed(Body, frozen=True, tag="target-named"):
+    """People named the target of a set that no policy of this ledger names, before anything was asked there."""
+
+    target: str
+    """Its URI, as it was typed or given."""
+
+    account: str
+    """The account there; empty: none."""
+
+    agrees: bool
+    """Whether the sheets name the same."""
+
+
 class RotationFound(Body, frozen=True, tag="rotation-found"):
     """Quorums of two epochs, one following the other, were there: either credential may be the living one."""
 

@@ -14,16 +14,18 @@ from dataclasses import dataclass, field
 from breakglass_shamir.crypto import merkle, ssh_key, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.crypto.ssh_key import SshKey
-from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody.life import enrol_rules, recovery, statement
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import RecoveryImported
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import Declared, OfficerSigned, Opened
 from breakglass_shamir.custody.records.sheets import Acknowledged, CustodianSigned
 from breakglass_shamir.errors import InvalidInput, InvalidProof, InvalidRecord, InvalidSignature
 from breakglass_shamir.formats import text
+from breakglass_shamir.ledger import statements
 from breakglass_shamir.ledger.entry import Entry, origin
 from breakglass_shamir.ledger.store import Ledger
 
@@ -101,7 +103,7 @@ class _Context:
         """Put a record together with what it refers to."""
         record = entry.record
         match record.body:
-            case PolicyAdopted() | PolicyWeakened():
+            case PolicyAdopted() | PolicyWeakened() | Enrolled(policy=enrol_rules.TAKEN):
                 self.policies[record.set] = record.seq
             case Declared():
                 self.declared[entry.digest] = entry
@@ -136,6 +138,12 @@ class _Context:
                     quorum_principal(epoch.envelope.core.epoch_id), f"quorum of epoch {epoch.number}",
                     set_key(epoch.envelope.set_public_key), recovery.NAMESPACE, body.source.encode(), body.signature,
                     ".recovery.json.sig", message_ending=".recovery.json",
+                )  # fmt: skip
+            case Enrolled():
+                told = statement.parse(body.statement)
+                return SecondSignature(
+                    terminal_principal(told.log), f"terminal {told.terminal}", set_key(told.key), statement.NAMESPACE,
+                    body.statement.encode(), body.signature, ".statement.json.sig", message_ending=".statement.json",
                 )  # fmt: skip
         if isinstance(body, records.DRILL_SIGNED):
             epoch = self._epoch(record.set, body.epoch_id)
@@ -221,6 +229,8 @@ def _verify_signatures(ledger: Ledger, exhibit: Exhibit) -> None:
     sshsig.verify(entry.terminal_signature, entry.data, sshsig.RECORD_NAMESPACE, ledger.public_key)
     if second is not None:
         sshsig.verify_by(second.key, second.signature, second.message, second.namespace)
+    if isinstance(entry.record.body, Enrolled):
+        statements.verify(entry.record.body.statement, entry.record.body.signature)
     if entry.quorum_signature and (second is None or second.signature != entry.quorum_signature):
         raise InvalidSignature("a quorum's signature on a record that needs none")
 
@@ -253,6 +263,11 @@ def quorum_principal(epoch_id: bytes, word: str = "quorum") -> str:
     return f"{word}-{text.short_id(epoch_id).replace('-', '')}"
 
 
+def terminal_principal(log: str) -> str:
+    """Name another terminal: the word and the id of its log, which is the hash of its key."""
+    return f"terminal-{log}"
+
+
 def officer_principal(name: str) -> str:
     """Name an officer as ``allowed_signers`` can: what it cannot hold becomes a hyphen."""
     return _principal("officer", name)
@@ -265,8 +280,3 @@ def custodian_principal(name: str) -> str:
 
 def _principal(word: str, name: str) -> str:
     return f"{word}:" + (_NOT_IN_A_NAME.sub("-", name).strip("-") or "unnamed")
-
-
-def file_name(seq: int) -> str:
-    """Return the name of a record's file."""
-    return f"{seq:06d}.json"

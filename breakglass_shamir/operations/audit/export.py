@@ -8,6 +8,7 @@ Rules:
 2. Keys of officers and custodians are exported as the policy at the record's time had them, with their days, and
    with what was revoked by then; the script judges each signature by its record's time.
 3. The folder is new, and nothing in it is secret: records hold no share and no credential.
+4. It is done when every file was flushed to disk and found again as it was written.
 """
 
 import base64
@@ -20,18 +21,21 @@ from importlib import resources
 from pathlib import Path
 
 from breakglass_shamir.crypto import ssh_key, sshsig
-from breakglass_shamir.custody.life import recovery
+from breakglass_shamir.custody import names
+from breakglass_shamir.custody.life import enrol_rules, recovery, statement
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.officer_keys import listed, revoked
 from breakglass_shamir.custody.policy.tables import Officer, Policy
+from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import OfficerSigned
 from breakglass_shamir.custody.records.sheets import CustodianSigned
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, InvalidRecord, LedgerUnwritable
+from breakglass_shamir.ledger import durable
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.audit import evidence, listing
-from breakglass_shamir.operations.audit.evidence import Exhibit, file_name
+from breakglass_shamir.operations.audit.evidence import Exhibit
 
 SCRIPT = "verify.sh"
 SUMS = "SHA256SUMS"
@@ -54,13 +58,17 @@ NNNNNN.json.checkpoint    the signed head of the tree that ends with this record
 NNNNNN.json.quorum.sig    a signature that only a quorum of sheets, or of drill cards, could make
 NNNNNN.json.officer.sig   an officer's signature, over the bytes of the declaration
 NNNNNN.json.custodian.sig a custodian's signature, over the bytes of the acknowledgement
-NNNNNN.json.recovery.json what recover.py left, with its .sig by the quorum
-allowed_signers           keys of the terminal, and of each epoch's quorum
+NNNNNN.json.recovery.json what recover.py or recover.html left, with its .sig by the quorum
+NNNNNN.json.statement.json what another terminal told of a set, with its .sig by that terminal
+allowed_signers           keys of the terminal, of those that told it of sets, and of each epoch's quorum
 officers-NNNNNN           keys of officers by the policy that record NNNNNN adopted, with the days they are valid
 custodians-NNNNNN         keys of custodians by that policy
 revoked-NNNNNN            what that policy revokes, for ssh-keygen -k
 terminal.pem              the terminal's key once more, for openssl
 records, signatures       what verify.sh goes through
+
+What another terminal proved, in a record of the type succession, is signed inside that record, with keys of that other
+log: breakglass audit verify checks it, verify.sh does not.
 
 """
 
@@ -87,16 +95,16 @@ class _Folder:
     """A new folder that remembers what is in it."""
 
     path: Path
-    sums: list[str] = field(default_factory=list)
+    sums: dict[str, bytes] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
     def write(self, name: str, content: bytes) -> None:
-        path = self.path / name
+        path = names.inside(self.path, name)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         self.files.append(path)
-        self.sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}")
+        self.sums[name] = hashlib.sha256(content).digest()
 
 
 def export(ledger: Ledger, identifier: str, out: Path) -> Exported:
@@ -116,11 +124,12 @@ def export(ledger: Ledger, identifier: str, out: Path) -> Exported:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExists(f"{out} has files in it", hint="choose another --out")
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(out)
         folder = _Folder(out)
         count = _fill(folder, ledger, wanted)
-        sums = "".join(f"{line}\n" for line in folder.sums).encode()
+        sums = "".join(f"{digest.hex()}  {name}\n" for name, digest in folder.sums.items()).encode()
         folder.write(SUMS, sums)
+        durable.require_all_found(out, folder.sums.items())
     except OSError as error:
         raise LedgerUnwritable(f"{out} could not be written: {error.strerror}") from error
     return Exported(out, tuple(folder.files), count, hashlib.sha256(sums).hexdigest())
@@ -167,32 +176,37 @@ def _fill(folder: _Folder, ledger: Ledger, wanted: set[int] | None) -> int:
 
 def _files(exhibit: Exhibit) -> Iterator[tuple[str, bytes]]:
     """Yield a record's own files."""
-    name, entry, second = file_name(exhibit.seq), exhibit.entry, exhibit.second
-    yield name, entry.data
-    yield f"{name}.sig", entry.terminal_signature.encode()
-    yield f"{name}.checkpoint", entry.checkpoint.encode()
+    seq, entry, second = exhibit.seq, exhibit.entry, exhibit.second
+    yield names.record(seq), entry.data
+    yield names.record(seq, ".sig"), entry.terminal_signature.encode()
+    yield names.record(seq, ".checkpoint"), entry.checkpoint.encode()
     if second is not None:
-        yield f"{name}{second.ending}", second.signature.encode()
+        yield names.record(seq, second.ending), second.signature.encode()
         if second.message_ending:
-            yield f"{name}{second.message_ending}", second.message
+            yield names.record(seq, second.message_ending), second.message
 
 
 def _line(ledger: Ledger, exhibit: Exhibit) -> str:
     """Return what verify.sh is told of a second signature."""
-    name, second, policy = file_name(exhibit.seq), exhibit.second, f"{exhibit.policy_seq:06d}"
+    seq, second, policy = exhibit.seq, exhibit.second, exhibit.policy_seq
     assert second is not None  # noqa: S101 - the caller looked
-    message = file_name(second.message_seq) if second.message_seq >= 0 else f"{name}{second.message_ending}"
+    own = names.record(seq, second.message_ending)
+    message = names.record(second.message_seq) if second.message_seq >= 0 else own
     allowed, gone = "allowed_signers", "-"
     if second.namespace in _PEOPLE:
-        allowed = f"{_PEOPLE[second.namespace]}-{policy}"
-        gone = f"revoked-{policy}" if revoked(_policy(ledger, exhibit.policy_seq).officers) else "-"
-    words = (f"{exhibit.seq:06d}", message, f"{name}{second.ending}", second.principal, second.namespace, allowed, gone)
+        allowed = names.of_policy(_PEOPLE[second.namespace], policy)
+        gone = names.of_policy("revoked", policy) if revoked(_policy(ledger, policy).officers) else "-"
+    signature = names.record(seq, second.ending)
+    words = (f"{seq:06d}", message, signature, second.principal, second.namespace, allowed, gone)
     return " ".join(words) + "\n"
 
 
 def _policy(ledger: Ledger, seq: int) -> Policy:
     """Return the policy that a record adopted."""
     body = next(ledger.entries(seq)).record.body
+    offer = enrol_rules.offered(statement.parse(body.statement)) if isinstance(body, Enrolled) else None
+    if offer is not None:
+        return policies.parse(offer.source)
     if not isinstance(body, PolicyAdopted | PolicyWeakened):
         raise InvalidInput(f"expected record {seq} to adopt a policy")
     return policies.parse(body.source)
@@ -205,7 +219,7 @@ def _people_files(policy: Policy, seq: int) -> Iterator[tuple[str, bytes]]:
         for one, key in listed(officers)
     ]
     if rows:
-        yield f"officers-{seq:06d}", "".join(f"{row}\n" for row in rows).encode()
+        yield names.of_policy("officers", seq), "".join(f"{row}\n" for row in rows).encode()
     rows = [
         sshsig.allowed_signer(
             evidence.custodian_principal(one.name), ssh_key.from_line(line), [sshsig.CUSTODIAN_NAMESPACE]
@@ -214,10 +228,10 @@ def _people_files(policy: Policy, seq: int) -> Iterator[tuple[str, bytes]]:
         for line in one.keys
     ]
     if rows:
-        yield f"custodians-{seq:06d}", "".join(f"{row}\n" for row in rows).encode()
+        yield names.of_policy("custodians", seq), "".join(f"{row}\n" for row in rows).encode()
     gone = sorted(revoked(officers))
     if gone:
-        yield f"revoked-{seq:06d}", "".join(f"hash: {fingerprint}\n" for fingerprint in gone).encode()
+        yield names.of_policy("revoked", seq), "".join(f"hash: {fingerprint}\n" for fingerprint in gone).encode()
 
 
 def _days(officer: Officer) -> list[str]:
@@ -232,6 +246,9 @@ def _days(officer: Officer) -> list[str]:
 
 def _allowed_signers(ledger: Ledger) -> str:
     rows = [sshsig.allowed_signer("terminal", ledger.public_key, [sshsig.RECORD_NAMESPACE])]
+    for log, terminal in ledger.state.terminals.items():
+        key = sshsig.public_of_line(terminal.public_key)
+        rows.append(sshsig.allowed_signer(evidence.terminal_principal(log), key, [statement.NAMESPACE]))
     for name, state in ledger.state.sets.items():
         for epoch in state.epochs.values():
             principal = evidence.quorum_principal(epoch.envelope.core.epoch_id)

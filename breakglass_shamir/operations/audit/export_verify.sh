@@ -20,6 +20,9 @@ sha256_each() { xargs openssl dgst -sha256 -r 2> /dev/null || :; } # of the file
 decode() { openssl base64 -d -A; }
 field() { sed -n "s/.*\"$1\":\"\([^\"\\\\]*\)\".*/\1/p" "$2"; } # of the record's body or outside: no such text stands in a string
 inside() { printf '%b' "$(sed -n "s/.*\"$1\":\"\(-----BEGIN SSH SIGNATURE-----[^\"]*\)\".*/\1/p" "$2")"; }
+statement() { # what another terminal said, in a record that took it: no other escape than these two stands in it
+  sed -n 's/.*"statement":"\(.*\)","terminal":".*/\1/p' "$1" | sed 's/\\\(["\\]\)/\1/g' | tr -d '\n'
+}
 base64='
   BEGIN {
     digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -65,15 +68,16 @@ sed -n 's/^terminal .* ssh-ed25519 //p' allowed_signers | decode | tail -c 32 | 
 terminals=0
 while read -r name options kind key rest || [ -n "$name" ]; do
   case "$name $kind $rest" in
-    "terminal ssh-ed25519 " | "quorum-"*" ssh-ed25519 " | "drill-"*" ssh-ed25519 ") ;;
+    "terminal ssh-ed25519 " | "terminal-"*" ssh-ed25519 " | "quorum-"*" ssh-ed25519 " | "drill-"*" ssh-ed25519 ") ;;
     *) die "allowed_signers has a line that no terminal writes: $name" ;;
   esac
   if [ "$name" = terminal ]; then terminals=$((terminals + 1)) && continue; fi
   echo "$(printf %s "$key" | decode | tail -c 32 | openssl dgst -sha256 -r | cut -c 1-16) $name"
 done < allowed_signers > "$work/epochs"
 [ "$terminals" -eq 1 ] || die "allowed_signers has $terminals keys of the terminal"
-awk "$short_id"'$2 != "quorum-" short($1) && $2 != "drill-" short($1) { print $2 }' "$work/epochs" > "$work/misnamed"
-[ ! -s "$work/misnamed" ] || die "the key of $(head -n 1 "$work/misnamed") in allowed_signers is that of another epoch"
+awk "$short_id"'$2 != "quorum-" short($1) && $2 != "drill-" short($1) && $2 != "terminal-" $1 { print $2 }' \
+  "$work/epochs" > "$work/misnamed"
+[ ! -s "$work/misnamed" ] || die "the key of $(head -n 1 "$work/misnamed") in allowed_signers is another one's"
 log=$(sha256 "$work/key" | cut -c 1-16)
 origin=breakglass-shamir.log/$log
 id=$({ printf '%s\n\001' "$origin"; cat "$work/key"; } | openssl dgst -sha256 -r | cut -c 1-8)
@@ -118,7 +122,7 @@ awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64$sh
     if (type !~ /^[a-z-]+$/) bad(file " has no type")
     if (!($0 in second)) print $0, type > (work "/alone")
     if (type == "opened") epoch[part[8]] = short(inner("epoch_id"))
-    if (type ~ /^policy-/) policy[set] = $0
+    if (type ~ /^policy-/ || (type == "enrolled" && inner("policy") == "taken")) policy[set] = $0
     known = type == "recovery-imported" ? short(inner("epoch_id")) : part[8] in epoch ? epoch[part[8]] : "-"
     in_force = tree == "yes" && set in policy ? policy[set] : "-"
     print $0, type, known, in_force > (work "/types")
@@ -131,7 +135,8 @@ read -r tree records treeroot < "$work/log"
 touch "$work/alone" "$work/checks" "$work/types"
 while read -r number type; do
   case $type in
-    opened | deferred | countersigned | policy-weakened | rehearsed | officer-signed | custodian-signed | recovery-imported)
+    opened | deferred | countersigned | policy-weakened | retired | rehearsed | officer-signed | custodian-signed | \
+      recovery-imported | enrolled)
       die "$number.json lacks its second signature" ;;
   esac
 done < "$work/alone"
@@ -188,7 +193,7 @@ if [ "$tree" = yes ]; then
   [ "$(cat "$work/up")" = "$treeroot" ] || die "the records do not have the root of the last checkpoint"
 fi
 
-# 6. Quorums, drills, officers, custodians and recoveries: each by whom the record's type asks for, an epoch's by the epoch
+# 6. Quorums, drills, officers, custodians, recoveries and other terminals: each by whom the record's type asks for, an epoch's by the epoch
 #    that was opened, and judged by the time of its record, the policy of that time, and what was revoked by then.
 awk '
   FILENAME == ARGV[1] { of[$1] = $2 " " $3 " " $4; next }
@@ -201,9 +206,12 @@ while read -r type epoch policy number message signature principal namespace all
   [ "$epoch" != - ] || epoch='*'
   [ "$policy" != - ] || policy='*'
   case $type in
-    opened | deferred | countersigned | policy-weakened) by="quorum@breakglass-shamir quorum-$epoch allowed_signers" ;;
+    opened | deferred | countersigned | policy-weakened | retired) by="quorum@breakglass-shamir quorum-$epoch allowed_signers" ;;
     rehearsed) by='drill@breakglass-shamir drill-* allowed_signers' ;;
     recovery-imported) by="recovery@breakglass-shamir quorum-$epoch allowed_signers" ;;
+    enrolled)
+      other=$(sed -n 's/.*"log":"\([0-9a-f]*\)","policy":.*/\1/p' "$file") # of the body; the record's own stands before another key
+      by="enrolment@breakglass-shamir terminal-$other allowed_signers" ;;
     officer-signed) by="officer@breakglass-shamir officer:* officers-$policy" ;;
     custodian-signed) by="custodian@breakglass-shamir custodian:* custodians-$policy" ;;
     *) die "$file needs no second signature" ;;
@@ -222,6 +230,9 @@ while read -r type epoch policy number message signature principal namespace all
       inside signature "$file" | cmp -s - "$signature" || die "$signature is not the one in $file" ;;
     recovery@breakglass-shamir)
       [ "$(sha256 "$message")" = "$(field sha256 "$file")" ] || die "$file is not about $message"
+      inside signature "$file" | cmp -s - "$signature" || die "$signature is not the one in $file" ;;
+    enrolment@breakglass-shamir)
+      statement "$file" | cmp -s - "$message" || die "$message is not what $file says"
       inside signature "$file" | cmp -s - "$signature" || die "$signature is not the one in $file" ;;
     *) [ "$message" = "$file" ] || die "$signature is not of $file" ;;
   esac

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.custody.policy.duration import in_words
+from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
+from breakglass_shamir.custody.records.epochs import Proven
 from breakglass_shamir.custody.records.ledger import LedgerMoved
+from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
     ChangedOutside,
@@ -20,9 +23,44 @@ from breakglass_shamir.custody.records.monitoring import (
 )
 from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.record import Record
-from breakglass_shamir.custody.records.rotations import Abandoned, Deferred, NotBefore, Rejected, RotationFound
+from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
+from breakglass_shamir.custody.records.rotations import (
+    Abandoned,
+    Deferred,
+    NotBefore,
+    Rejected,
+    RotationFound,
+    TargetNamed,
+)
 from breakglass_shamir.custody.records.sheets import Noted
 from breakglass_shamir.operations.audit.story import DeliveredStory, LoginStory, Step
+
+
+def _named(body: TargetNamed) -> str:
+    account = f" (account {body.account})" if body.account else ""
+    return f"people named the target {body.target}{account}, {'as' if body.agrees else 'unlike'} the sheets"
+
+
+def _succession(body: Succession) -> str:
+    who = f"the terminal of log {body.terminal}" if body.terminal else "this terminal"
+    by = f", by the word of {', '.join(body.attested_by)}" if body.attested_by else ""
+    return f"another epoch followed: {body.level}, as {who} saw{by}"
+
+
+def _retired(body: Retired | RetiredAttested) -> str:
+    how = f"attested by {', '.join(body.attested_by)}" if body.attested_by else "by its quorum"
+    return f"out of service, its credential {body.credential}, {how}: {body.reason}"
+
+
+def _ended(body: TerminalRetired) -> str:
+    passed = f"; passed: {', '.join(body.passed)}" if body.passed else ""
+    return f"this terminal is retired, and the log ends: {body.reason}{passed}"
+
+
+def _enrolled(body: Enrolled) -> str:
+    sinks = f"; sinks that were declined: {', '.join(body.sinks_declined)}" if body.sinks_declined else ""
+    return f"learned from the terminal {body.terminal}, log {body.log}; its policy was {body.policy}{sinks}"
+
 
 _EVENTS: dict[type, Callable[[Any], str]] = {
     Refused: lambda body: f"{body.stage}: {body.message}",
@@ -32,9 +70,21 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     Abandoned: lambda body: f"a printed epoch was given up: {body.reason}",
     Rejected: lambda body: f"the target did not take the prepared credential: {body.detail}",
     NotBefore: lambda body: f"no change before {body.until}: {body.detail}",
+    TargetNamed: _named,
     RotationFound: lambda _body: "quorums of two epochs were there: either credential may be the living one",
     Escalated: lambda body: f"{body.what} (level {body.level})",
     Eased: lambda body: f"settled: {body.what}",
+    Proven: lambda body: f"the target was asked about a credential: {body.result}: {body.detail}",
+    Succession: _succession,
+    AttestedDead: lambda body: (
+        f"an older credential is attested dead, not proven, by {', '.join(body.officers)}; the target: {body.asked} "
+        f"({body.detail}): {body.reason}"
+    ),
+    Enrolled: _enrolled,
+    EnrolmentExported: lambda body: f"sets {', '.join(body.sets)} were written for another terminal",
+    Retired: _retired,
+    RetiredAttested: _retired,
+    TerminalRetired: _ended,
     ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",
 }
 """Record types that are told in one sentence."""

@@ -15,13 +15,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.crypto import ssh_key
-from breakglass_shamir.custody.life import custodian_signatures, lifecycle, recovery
+from breakglass_shamir.custody.life import custodian_signatures, enrol_rules, lifecycle, recovery, standing, statement
+from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Debt, EpochState, LedgerState, SetState
 from breakglass_shamir.custody.policy.duration import in_words
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.openings import (
     Declared,
     InUse,
@@ -139,7 +142,7 @@ class _Set:
         return SetHistory(
             state.name, phase, tuple(self.policies), epochs, tuple(self.openings.values()), tuple(debts),
             tuple(self.drills), tuple(self.recoveries), tuple(more.events), tuple(more.logins),
-            tuple(more.delivered.values()), more.watched_until,
+            tuple(more.delivered.values()), more.watched_until, chain_of(state).beside if state.current else (),
         )  # fmt: skip
 
     # --- the set itself --------------------------------------------------------------------------------------
@@ -153,6 +156,10 @@ class _Set:
                 self.policies.append(PolicyStory(seq, time, body.digest, body.weakens, record.opening))
             case Issued() | Recovered() | RecoveredCore() as body:
                 self.epochs[body.epoch_id] = (seq, time)
+            case Succession() as body:
+                self.epochs.setdefault(body.successor, (seq, time))
+            case Enrolled() as body:
+                self._enrolled(body, seq, time)
             case Rehearsed() as body:
                 self._drill(record, "rehearsal", body.epoch_id, body.sheets, "", body.result, body.reasons)
             case DrillEnded() as body:
@@ -163,9 +170,18 @@ class _Set:
                 self.recoveries.append(
                     RecoveryStory(
                         seq, time, body.sha256, body.epoch_id, body.status, said.officers, said.ticket, said.reason,
-                        said.time,
+                        said.time, said.in_browser,
                     )
                 )  # fmt: skip
+
+    def _enrolled(self, body: Enrolled, seq: int, time: str) -> None:
+        """Write down what another terminal told that was news here."""
+        said = statement.parse(body.statement)
+        for epoch in said.epochs:
+            self.epochs.setdefault(epoch.epoch_id, (seq, time))
+        adopting = enrol_rules.adopting(said)
+        if body.policy == enrol_rules.TAKEN and adopting is not None:
+            self.policies.append(PolicyStory(seq, time, adopting.digest, ()))
 
     def _drill(
         self, record: Record, drill: str, epoch_id: str, sheets: tuple[str, ...], login: str, result: str,
@@ -183,7 +199,7 @@ class _Set:
         return EpochStory(
             epoch.number, epoch.epoch_id, epoch.short_id, seq, since, _link(epoch), _predecessor(epoch),
             epoch.envelope.set_public_key.hex(), epoch.envelope_sha256, str(epoch.status), epoch.since, epoch.proven,
-            epoch.epoch_id == state.current, sheets,
+            epoch.epoch_id == state.current, sheets, tuple(_followed(state, epoch)),
         )  # fmt: skip
 
     # --- sheets ----------------------------------------------------------------------------------------------
@@ -264,12 +280,25 @@ def _declared(identifier: str, record: Record, body: Declared) -> OpeningStory:
     )  # fmt: skip
 
 
+def _followed(state: SetState, epoch: EpochState) -> Iterable[str]:
+    for link in standing.links_from(state, epoch.epoch_id):
+        who = f"the terminal of log {link.terminal}" if link.terminal else "this terminal"
+        by = f" by {', '.join(link.attested_by)}" if link.attested_by else ""
+        yield f"{standing.named(state, link.successor)} followed: {link.level}{by}, as {who} saw, {link.at}"
+    if epoch.attested_by and not standing.links_from(state, epoch.epoch_id):
+        yield f"its death is attested by {', '.join(epoch.attested_by)}, not proven"
+
+
 def _link(epoch: EpochState) -> Link:
+    if epoch.countersigned:
+        return "countersigned"
     if epoch.recovered:
         return "pinned" if epoch.pinned else "unpinned"
+    if epoch.told_by:
+        return "told"
     if not _predecessor(epoch):
         return "first"
-    return "countersigned" if epoch.countersigned else "not countersigned"
+    return "not countersigned"
 
 
 def _predecessor(epoch: EpochState) -> str:
@@ -285,8 +314,15 @@ def _settled_by(record: Record) -> str:
     match record.body:
         case Settled() as body:
             return f"{', '.join(body.officers)}: {body.reason}"
-        case OldDead():
+        case OldDead(attested_by=()):
             return "the proven death of the old credential"
+        case OldDead() as body:
+            return f"the death of the old credential, attested by {', '.join(body.attested_by)}, not proven"
+        case Succession() as body:
+            who = f"the terminal of log {body.terminal}" if body.terminal else "this terminal"
+            return f"a {body.level} successor, as {who} saw"
+        case AttestedDead() as body:
+            return f"the death of the credential, attested by {', '.join(body.officers)}, not proven: {body.reason}"
     return str(record.body.__struct_config__.tag)
 
 

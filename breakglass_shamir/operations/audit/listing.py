@@ -26,7 +26,8 @@ _SHOWN = (
     "classification", "sheet", "sheets", "custodian", "bag", "mode", "program", "scope", "debt", "terminal", "epoch",
     "proven", "result", "officer", "status", "drill", "level", "health", "login", "live", "reasons", "text", "by",
     "witnesses", "sink", "count", "subject", "what", "account", "source", "at", "until", "matched", "detail", "weakens",
-    "despite", "seconds", "every_s", "size",
+    "despite", "seconds", "every_s", "size", "asked", "credential", "attested_by", "handed_on", "retired", "passed",
+    "sets", "policy", "sinks_declined",
 )  # fmt: skip
 """Fields of records that a list shows, in this order."""
 
@@ -90,6 +91,6 @@ def summary(entry: Entry) -> str:
     for name in _SHOWN:
         value = getattr(body, name, "")
         if value and not (name == "source" and isinstance(body, _WHOLE)):
-            words = ", ".join(value) if isinstance(value, tuple) else str(value)
+            words = ", ".join(value) if isinstance(value, tuple | dict) else str(value)
             parts.append(f"{name.replace('_', ' ')} {words}")
     return "; ".join(parts)

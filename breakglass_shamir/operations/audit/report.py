@@ -11,7 +11,6 @@ Rules:
 4. Reading never writes to the ledger.
 """
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from breakglass_shamir.errors import (
     LedgerElsewhere,
     LedgerUnwritable,
 )
-from breakglass_shamir.ledger import clock, home
+from breakglass_shamir.ledger import clock, durable, home
 from breakglass_shamir.ledger import verify as verifying
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
@@ -183,22 +182,9 @@ def _when(time: str) -> str:
 
 def _write(path: Path, parts: Iterator[str]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerUnwritable(f"{path} could not be written: {error.strerror}") from error
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        durable.make_folder(path.parent)
+        durable.write_parts(path, (part.encode() for part in parts), 0o644)
     except FileExistsError:
         raise FileExists(f"{path} is there already", hint="choose another --out") from None
     except OSError as error:
         raise LedgerUnwritable(f"{path} could not be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException as error:
-        path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise LedgerUnwritable(f"{path} could not be written: {error.strerror}") from error
-        raise

@@ -32,7 +32,7 @@ from breakglass_shamir.operations.audit.story import (
 from breakglass_shamir.operations.audit.verification import Verified
 from breakglass_shamir.operations.monitoring.status import SetStatus
 
-_PROOF = re.compile(r"(?:(?P<where>.+?): )?(?P<which>new again|new|old): (?P<result>accepted|refused): (?P<words>.*)")
+_PROOF = re.compile(r"(?:(?P<where>.+?): )?(?P<which>new again|new|old): (?P<result>accepted|refused): ")
 
 ALARMING = frozenset({"changed-outside", "escalated"})
 """Types of events that stand out."""
@@ -183,10 +183,12 @@ def proof_table(proofs: Iterable[str]) -> tuple[Proven, ...]:
     """Put the words of a proof side by side, an endpoint a row; nothing where they are of another form."""
     rows: dict[str, dict[str, str]] = {}
     for line in proofs:
-        match = _PROOF.fullmatch(line)
+        match = _PROOF.match(line)
         if match is None:
             return ()
-        rows.setdefault(match["where"] or "the target", {})[match["which"]] = f"{match['result']}: {match['words']}"
+        rows.setdefault(match["where"] or "the target", {})[match["which"]] = (
+            f"{match['result']}: {line[match.end() :]}"
+        )
     return tuple(
         Proven(where, said.get("new", ""), said.get("old", ""), said.get("new again", ""))
         for where, said in rows.items()
@@ -228,9 +230,10 @@ def _set(anchor: str, story: SetHistory, status: SetStatus | None, chain: Chain 
 
 def _of_epochs(of: SetPage) -> Iterable[Moment]:
     for epoch in of.story.epochs:
-        how = {"first": "the first", "pinned": "learned from its sheets, pinned by a receipt"}.get(
-            epoch.link, epoch.link
-        )
+        how = {
+            "first": "the first", "pinned": "learned from its sheets, pinned by a receipt",
+            "told": "told by a terminal that is pinned here",
+        }.get(epoch.link, epoch.link)  # fmt: skip
         how = "learned from its sheets, UNPINNED" if epoch.link == "unpinned" else how
         words = f"epoch {epoch.number} on {len(epoch.sheets)} sheets, {how}"
         yield Moment(epoch.since, epoch.seq, "epoch", words, f"#{of.anchor}-epochs", epoch.link == "unpinned")
@@ -277,7 +280,8 @@ def _of_sheets(of: SetPage) -> Iterable[Moment]:
 
 def _of_recoveries(of: SetPage) -> Iterable[Moment]:
     for one in of.recoveries:
-        words = f"opened without this program by {', '.join(one.officers)}, {one.ticket}: {one.reason}"
+        how = "without this program, in a browser," if one.in_browser else "without this program"
+        words = f"opened {how} by {', '.join(one.officers)}, {one.ticket}: {one.reason}"
         yield Moment(one.imported, one.seq, "recovery", words, f"#{of.anchor}-recoveries", alarming=True)
 
 

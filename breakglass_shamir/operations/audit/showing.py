@@ -29,7 +29,7 @@ class ShownSignature:
     fingerprint: str
     namespace: str
     over: int
-    """Number of the record whose bytes are signed; -1: those of the recovery inside this record."""
+    """Number of the record whose bytes are signed; -1: those of the document inside this record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _signatures(ledger: Ledger, exhibit: Exhibit) -> tuple[ShownSignature, ...]:
 def _over(record: ShownRecord, signature: ShownSignature) -> str:
     if signature.over == record.seq:
         return "this record"
-    return f"record {signature.over}" if signature.over >= 0 else "the recovery in it"
+    return f"record {signature.over}" if signature.over >= 0 else "the document in it"
 
 
 def _words(value: Any) -> str:

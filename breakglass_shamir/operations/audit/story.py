@@ -8,9 +8,9 @@ the record that says so. ``history.py`` builds it.
 from dataclasses import dataclass
 from typing import Literal
 
-Link = Literal["first", "countersigned", "not countersigned", "pinned", "unpinned"]
+Link = Literal["first", "countersigned", "not countersigned", "pinned", "unpinned", "told"]
 """How an epoch follows: the first one; vouched for by its predecessor's quorum; printed by a rotation that broke off;
-learned from its sheets with a receipt, or with nothing to vouch for it."""
+learned from its sheets with a receipt, or with nothing to vouch for it; told by a terminal that is pinned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +208,8 @@ class EpochStory:
     proven: bool
     current: bool
     sheets: tuple[SheetStory, ...]
+    followed: tuple[str, ...] = ()
+    """What is known to have followed it, who says so and how sure that is, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,9 @@ class RecoveryStory:
     reason: str
     claimed: str
     """Time by the clock of the machine it was made on."""
+
+    in_browser: bool = False
+    """Whether a page made it: nothing shows that it was on a disk before the reveal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,11 +341,16 @@ class SetHistory:
     watched_until: str = ""
     """Until when the target's logins were looked at; empty: nobody did."""
 
+    beside: tuple[str, ...] = ()
+    """Forks and loose ends of the chain of custody, a sentence each."""
+
     @property
     def unbroken(self) -> bool:
-        """Whether each epoch that came into force is the first or was vouched for by the one before."""
+        """Whether each epoch that came into force is the first or was vouched for by the one before, and none forks."""
+        if self.beside:
+            return False
         in_force = [epoch for epoch in self.epochs if epoch.status != "abandoned" and (epoch.proven or epoch.current)]
-        return all(epoch.link in ("first", "countersigned", "pinned") for epoch in in_force)
+        return all(epoch.link in ("first", "countersigned", "pinned", "told") for epoch in in_force)
 
     @property
     def owed(self) -> tuple[DebtStory, ...]:

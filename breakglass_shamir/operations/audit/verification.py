@@ -3,51 +3,28 @@
 
 Rules:
 
-1. The log itself comes first; then each receipt and each sheet, all of them, and only then the verdict.
-2. What is of another log is said and is no error: a receipt of another terminal, a sheet printed there.
-3. For each set it says whether the chain of custody reaches its first epoch, and where it does not, why. A break is
+1. The log itself comes first; then each receipt, each sheet and each copy, all of them, and only then the verdict.
+2. For each set it says whether the chain of custody reaches its first epoch, and where it does not, why. A break is
    reported; it is no error of the log, which holds.
-4. Reading never writes to the ledger.
+3. Reading never writes to the ledger.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from breakglass_shamir.custody.life.chain import Chain, chain_of
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput
+from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.formats.envelope import PREFIX, Envelope, EnvelopeReader
 from breakglass_shamir.ledger import clock, receipt, times
 from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.times import Silence
+from breakglass_shamir.operations.audit.against import hold
+from breakglass_shamir.operations.audit.witnesses import UNKNOWN, Asked, Witness, ask, expose
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.paper.reading.scan import Scanner
-
-CONSISTENT, UNWITNESSED = "consistent", "unwitnessed"
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A receipt or a sheet, and what it says of this ledger (docs/guide-auditor.md).
-
-    Attributes:
-        source: the file it was read from.
-        log_id: 8 bytes: which log it is of.
-    """
-
-    source: str
-    kind: str
-    """``receipt`` or ``sheet``."""
-
-    verdict: str
-    """``consistent``; ``unwitnessed``: of another log; else what does not agree, in words."""
-
-    size: int
-    """Records it remembers."""
-
-    log_id: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +47,7 @@ def verify(
     full: bool | None = None,
     receipt_files: Sequence[Path] = (),
     sheet_scans: Sequence[Path] = (),
+    against: Sequence[Path] = (),
     progress: verification.Progress = lambda done, of: None,
 ) -> Verified:
     """Verify a ledger, then hold every receipt and sheet against it.
@@ -79,6 +57,7 @@ def verify(
         full: every signature, or a sample; None: whichever suits the size.
         receipt_files: receipts, or pictures of them.
         sheet_scans: scans of sheets; only their envelope codes are looked at.
+        against: whatever else there is of the log; see :mod:`.against`.
         progress: hears how far the log is.
 
     Raises:
@@ -89,9 +68,11 @@ def verify(
     with Scanner() as scanner:
         held = receipts.read(receipt_files, scanner) if receipt_files else []
         printed = _envelopes(sheet_scans, scanner)
+        held_against = hold(ledger, against, scanner)
     witnesses = [_ask_receipt(ledger, name, one) for name, one in held]
     witnesses += [_ask_sheet(ledger, name, envelope) for name, envelope in printed]
-    _expose(witnesses)
+    witnesses += held_against
+    expose(witnesses)
     chains = tuple(chain_of(one) for one in report.state.sets.values() if one.current)
     return Verified(report, tuple(w for w, _ in witnesses), chains, *_silence(report))
 
@@ -103,39 +84,19 @@ def _silence(report: verification.Report) -> tuple[Silence, bool]:
     return Silence(seconds, report.records, last.time), times.is_late(seconds, state.beat_every_s)
 
 
-Asked = tuple[Witness, IntegrityError | None]
-
-
 def _ask_receipt(ledger: Ledger, source: str, held: receipt.HeldReceipt) -> Asked:
     kind, size = "receipt", held.receipt.size
-    return _ask(ledger, Witness(source, kind, "", size, held.log_id), lambda: receipt.check(ledger, held))
+    return ask(Witness(source, kind, "", size, held.log_id), ledger.log_id, lambda: receipt.check(ledger, held))
 
 
 def _ask_sheet(ledger: Ledger, source: str, envelope: Envelope) -> Asked:
     printed = envelope.checkpoint
     sheet = f"the sheet of {envelope.set_name}, epoch {envelope.core.epoch},"
     asked = Witness(source, "sheet", "", printed.size, printed.log_id)
-    return _ask(ledger, asked, lambda: receipt.check_sheet(ledger, printed, sheet))
-
-
-def _ask(ledger: Ledger, witness: Witness, check: Callable[[], None]) -> Asked:
-    verdict, problem = UNWITNESSED, None
-    if witness.log_id == ledger.log_id:
-        try:
-            check()
-            verdict = CONSISTENT
-        except IntegrityError as error:
-            verdict, problem = str(error), error
-    return Witness(witness.source, witness.kind, verdict, witness.size, witness.log_id), problem
-
-
-def _expose(asked: Iterable[Asked]) -> None:
-    """Raise what the witnesses expose, all of it in one message."""
-    exposed = [(witness, problem) for witness, problem in asked if problem is not None]
-    if exposed:
-        text = "; ".join(f"{witness.source}: {problem}" for witness, problem in exposed)
-        _, first = exposed[0]
-        raise type(first)(text, hint=first.hint) from first
+    witness, problem = ask(asked, ledger.log_id, lambda: receipt.check_sheet(ledger, printed, sheet))
+    if envelope.extensions.unknown and problem is None:
+        witness = replace(witness, verdict=UNKNOWN)
+    return witness, problem
 
 
 def _envelopes(scans: Sequence[Path], scanner: Scanner) -> list[tuple[str, Envelope]]:

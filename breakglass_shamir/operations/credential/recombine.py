@@ -9,13 +9,17 @@ Rules:
 3. Then the rotation applies. Whatever keeps it from finishing leaves a debt, said loudly.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.drill_rules import CONTRARY
 from breakglass_shamir.custody.life.gates import Request
-from breakglass_shamir.custody.life.state import Phase
+from breakglass_shamir.custody.life.state import EpochStatus, Phase
+from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.records.openings import Closed, InUse, Refused, UseEnded
 from breakglass_shamir.custody.records.rotations import Deferred
 from breakglass_shamir.errors import (
@@ -24,21 +28,24 @@ from breakglass_shamir.errors import (
     InvalidInput,
     LedgerBusy,
     LedgerUnwritable,
-    PaperError,
     RotationDue,
 )
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations import targets
-from breakglass_shamir.operations.opening import opening, reveal
+from breakglass_shamir.operations.credential.readiness import NO_TARGET, Readiness
+from breakglass_shamir.operations.opening import described, opening, reveal
 from breakglass_shamir.operations.opening.declaring import NOBODY, Overrides, check_request
 from breakglass_shamir.operations.opening.opening import OpenedSet
 from breakglass_shamir.operations.opening.signing import Signers
-from breakglass_shamir.operations.printing.outlet import check_printer
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.rotation import elsewhere, naming
+from breakglass_shamir.operations.rotation.naming import NOBODY_NAMED, Way
 from breakglass_shamir.operations.rotation.rotation import Rotation
+from breakglass_shamir.operations.targets import Named
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass, word
 
 CLASSIFICATIONS = ("emergency", "drill", "misuse")
 """What a closed opening was."""
@@ -92,6 +99,17 @@ class OpeningResult:
     receipts: tuple[Path, ...] = ()
     """Files that were written for the officers."""
 
+    may_live: tuple[int, ...] = ()
+    """Other epochs whose sheets may still open something: nothing proves that they are dead."""
+
+    @property
+    def in_force(self) -> str:
+        """Say which epoch is in force, and what is known of the sheets of the others."""
+        if not self.may_live:
+            return f"epoch {self.epoch} of {self.set_name} is in force, every earlier sheet is void"
+        others = ", ".join(map(str, self.may_live))
+        return f"epoch {self.epoch} of {self.set_name} is in force; nothing proves that epoch {others} is dead"
+
 
 def recombine(
     recorder: Recorder,
@@ -103,34 +121,57 @@ def recombine(
     scanner: Scanner,
     *,
     signers: Signers = NOBODY,
+    named: Named = NOBODY_NAMED,
 ) -> OpeningResult:
     """Open, reveal, rotate.
 
+    Args:
+        recorder: at the set; without a name the sheets say which set.
+        request: who asks, why, and how the credential is to be used.
+        overrides: gates to pass.
+        sources: the sheets.
+        use: how the credential is used.
+        printing: where new sheets go; None: the rotation stays owed.
+        scanner: reads them.
+        signers: officers who sign the declaration on this terminal.
+        named: the target, where no policy names it.
+
     Raises:
-        InvalidInput: the use would be closed as something else than it was declared for.
+        InvalidInput: the use would be closed as something else than it was declared for; or a login is asked for
+            at a target that nobody names.
         RotationDue: the credential was used and its rotation is still owed.
         BreakglassError: see :func:`opening.open_set`; nothing was revealed.
     """
     request = check_request(request)
     _check_classification(request, use)
     program = reveal.find_program(use.command) if request.mode == "exec" else ""
-    _look_for_printer(recorder, printing)
-    opened = opening.open_set(recorder, request, overrides, sources, scanner, program, signers=signers)
+    readiness = Readiness(recorder, printing, scanner, named, typed=sources.only_typed)
+    ready = functools.partial(_ready, readiness, request)
+    opened = opening.open_set(recorder, request, overrides, sources, scanner, program, signers=signers, ready=ready)
     try:
-        outcome = _use(recorder, request, use, opened)
+        way = Way(recorder, opened.credential, named)
+        outcome = _use(recorder, request, use, opened, way)
         _defer(recorder, use, opened)
-        _rotate(recorder, opened, printing, scanner, deferred=bool(use.defer_s))
+        _rotate(recorder, opened, way, printing, scanner, deferred=bool(use.defer_s))
     finally:
         opened.wipe()
     return result(recorder, outcome)
 
 
-def _look_for_printer(recorder: Recorder, printing: Printing | None) -> None:
-    """Warn early of a printer that is not there; it stops no opening, and is asked again when it is needed."""
-    try:
-        check_printer(printing.printer if printing else "")
-    except PaperError as error:
-        recorder.desk.warn(f"the new sheets cannot be printed now: {error}; the opening goes on")
+def _ready(readiness: Readiness, request: Request, pool: Pool | None) -> None:
+    """Ask for what the rotation needs: a drill stops there, an emergency is told of it and goes on.
+
+    Raises:
+        InvalidInput: a login is asked for at a target that nobody names.
+    """
+    recorder, named = readiness.recorder, readiness.named
+    if request.purpose != "emergency":
+        readiness.check(pool)
+        return
+    naming.check(recorder.state.sets.get(recorder.set_name), named)
+    if request.mode == "no-reveal" and naming.is_open(recorder, named) and not recorder.desk.can_ask():
+        raise InvalidInput(NO_TARGET, hint="name it with --target URI, or reveal the credential with --show or --exec")
+    readiness.warn(pool)
 
 
 def result(recorder: Recorder, outcome: str) -> OpeningResult:
@@ -144,24 +185,32 @@ def result(recorder: Recorder, outcome: str) -> OpeningResult:
         past[recorder.opening].rotated,
         state.current_epoch.number,
         tuple(debt.id for debt in state.debts),
+        may_live=tuple(
+            epoch.number
+            for epoch in state.epochs.values()
+            if epoch.status is EpochStatus.GOOD and epoch.epoch_id not in (state.current, state.prepared)
+        ),
     )
 
 
-def _use(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> str:
+def _use(recorder: Recorder, request: Request, use: Use, opened: OpenedSet, way: Way) -> str:
     """Reveal in the way that was asked for, and wait for the end of the use; returns how it ended."""
     if request.mode == "exec":
         recorder.desk.say(f"the credential goes to {use.command[0]}")
+        for warning in described.warnings(opened.credential, whole=False):
+            recorder.desk.warn(warning)
         _record_use(recorder, InUse())
-        seed = opened.credential.totp_seed
-        outcome = reveal.run_command(use.command, opened.credential.secret, totp_seed=seed, output=use.command_output)
+        outcome = reveal.run_command(use.command, opened.credential, output=use.command_output)
         return _end_use(recorder, outcome, use.classification or request.purpose)
     if request.mode == "no-reveal":
-        return _end_use(recorder, _log_in(recorder, opened), use.classification or request.purpose)
+        return _end_use(recorder, _log_in(opened, way), use.classification or request.purpose)
     return _show(recorder, request, use, opened)
 
 
 def _show(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> str:
-    policy, _ = opening.policy_of(recorder.set_state, opened.credential)
+    policy = policy_in_force(recorder.set_state)
+    for warning in described.warnings(opened.credential, whole=True):
+        recorder.desk.warn(warning)
     _record_use(recorder, InUse())
     recorder.desk.show(opened.credential, policy.reveal.show_for.seconds)
     said = recorder.desk.until_use_ends(_closed_elsewhere(recorder), _seconds_left(recorder))
@@ -184,22 +233,31 @@ def _seconds_left(recorder: Recorder) -> Callable[[], int]:
     return lambda: allowed_s - started.seconds_until(clock.now())
 
 
-def _log_in(recorder: Recorder, opened: OpenedSet) -> str:
+def _log_in(opened: OpenedSet, way: Way) -> str:
     """Let the connector log in, so that nobody sees the credential."""
-    policy, _ = opening.policy_of(recorder.set_state, opened.credential)
     try:
-        check = targets.connector_of(policy, opened.credential).check(opened.credential.secret)
+        check = targets.connector_of(way.policy()).check(opened.credential.secret)
     except BreakglassError as error:
         return f"no login: {error}"
-    recorder.desk.say(f"{LOGIN}{check.result} ({check.detail})")
+    way.recorder.desk.say(f"{LOGIN}{check.result} ({check.detail})")
+    elsewhere.note(way.recorder, opened.quorum.epoch_id, check)
+    if check.result is CheckResult.REFUSED:
+        way_on = elsewhere.way_on(way.recorder, opened.quorum.epoch_id)
+        way.recorder.desk.warn(f"the target refuses this credential: {way_on}")
     return f"{LOGIN}{check.result}"
 
 
 def _record_use(recorder: Recorder, record: InUse) -> None:
-    """Record that the use begins; the opening is on record already, so a failure here only warns."""
+    """Record that the use begins; where only that fails and the opening is found on record, it only warns.
+
+    Raises:
+        LedgerUnwritable, LedgerBusy: the opening is not found on record any more; nothing was revealed.
+    """
     try:
         recorder.append(record)
     except (LedgerUnwritable, LedgerBusy) as error:
+        with opening.nothing_revealed():
+            recorder.require_found()
         recorder.desk.warn(f"the beginning of the use could not be recorded: {error}")
 
 
@@ -221,7 +279,14 @@ def _end_use(recorder: Recorder, outcome: str, classification: str) -> str:
     if (purpose, word) in CONTRARY:
         recorder.desk.warn(f"what was declared with the purpose {purpose} is not closed as {word}: it stays {purpose}")
         word = purpose
-    recorder.append(UseEnded(outcome=outcome, classification=word))
+    try:
+        recorder.append(UseEnded(outcome=outcome, classification=word))
+    except (LedgerUnwritable, LedgerBusy) as error:
+        raise type(error)(
+            f"{error}; the credential was opened and its rotation is owed, whatever the ledger says of it by now: keep "
+            "the receipts",
+            hint=error.hint,
+        ) from error
     recorder.desk.say(f"the use has ended: {outcome}")
     return outcome
 
@@ -230,7 +295,7 @@ def _defer(recorder: Recorder, use: Use, opened: OpenedSet) -> None:
     """Put the rotation off, where the policy allows; where not, it is overdue at once."""
     if not use.defer_s:
         return
-    policy, _ = opening.policy_of(recorder.set_state, opened.credential)
+    policy = policy_in_force(recorder.set_state)
     for_s = use.defer_s if policy.rotation.may_defer else 0
     recorder.append(Deferred(for_s=for_s, reason=use.defer_reason), set_key=opened.set_key)
     if for_s:
@@ -240,7 +305,7 @@ def _defer(recorder: Recorder, use: Use, opened: OpenedSet) -> None:
 
 
 def _rotate(
-    recorder: Recorder, opened: OpenedSet, printing: Printing | None, scanner: Scanner, *, deferred: bool
+    recorder: Recorder, opened: OpenedSet, way: Way, printing: Printing | None, scanner: Scanner, *, deferred: bool
 ) -> None:
     """Rotate in the same run, where there is a place for the new sheets.
 
@@ -248,14 +313,16 @@ def _rotate(
         RotationDue: it was put off, there is no place, or a step failed; the debt stands in the ledger.
     """
     name, interrupted = recorder.set_name, recorder.set_state.applying
-    hint = f"settle it with: breakglass rotate {name} --scan PATH... --out DIR"
+    nobody_named = naming.is_open(recorder, way.named) and not recorder.desk.can_ask()
+    options = "--scan PATH... --out DIR" + ("" if way.source else f" --target {word(way.named.uri or 'URI')}")
+    hint = f"settle it with: {breakglass('rotate', name, options=options)}"
     if interrupted:
-        hint = f"go on with the old and the new sheets together: breakglass rotate {name} --scan PATH..."
-    if deferred or printing is None or interrupted:
+        command = breakglass("rotate", name, options="--scan PATH...")
+        hint = f"go on with the old and the new sheets together: {command}"
+    if deferred or printing is None or interrupted or nobody_named:
         raise RotationDue(f"the credential of {name} was opened and its rotation is owed", hint=hint)
-    policy, source = opening.policy_of(recorder.set_state, opened.credential)
-    rotation = Rotation(recorder, policy, source, opened.credential, opened.set_key)
     try:
+        rotation = Rotation(recorder, way.policy(), way.source, opened.credential, opened.set_key)
         new = rotation.prepare(printing, scanner)
         rotation.finish(new, printing, scanner)
     except (LedgerUnwritable, LedgerBusy, IllegalState):

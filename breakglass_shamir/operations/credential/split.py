@@ -16,6 +16,7 @@ from pathlib import Path
 
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
@@ -29,7 +30,7 @@ from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.printing.outlet import Printed, check_printer
 from breakglass_shamir.operations.printing.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.printing.sheets import Epoch, Printing, print_epoch, seal_epoch
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recorder import Recorder, warn_of_memory
 from breakglass_shamir.operations.rotation.probing import Living, Prober, find_living
 from breakglass_shamir.paper.reading.scan import Scanner
 
@@ -67,6 +68,7 @@ def split(
     current: Secret | None = None,
     kind: str | None = None,
     totp_seed: Secret | None = None,
+    totp_scheme: TotpScheme = COMMON,
 ) -> SplitResult:
     """Put a credential on paper.
 
@@ -79,21 +81,32 @@ def split(
         current: what opens the target now, when one is generated.
         kind: what the secret bytes are; None: as the policy says.
         totp_seed: seed of the account's second factor, which rides along.
+        totp_scheme: how one-time codes are made from it.
 
     Raises:
         InvalidPolicy: the policy file does not describe a set.
+        GateClosed: somebody else could change the home.
         FileExists: the set, or one of the files, is there already.
         ConnectorError: the target refuses this credential, or could not be changed.
         PaperError: a file could not be written or does not read back, or nobody confirmed in time.
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
-    policy = policies.parse(source)
+    recorder.require_guarded()
+    warn_of_memory(recorder.desk, recorder.ledger.path.parent)
+    policy = policies.parse_new(source)
+    if policy.name not in recorder.state.sets:
+        policies.check_new(policy)
     check_printer(printing.printer)
     recorder.set_name = policy.name
     _refuse_existing(recorder)
     in_force = secret or current
     if in_force is None:
         raise InvalidInput("expected the current credential, so that the target can be changed to a generated one")
+    if secret is None and targets.connector_of(policy).by_people:
+        raise InvalidInput(
+            "people change this target, so no credential is generated for it",
+            hint="set the new one at the target, then split it with --credential-from",
+        )
     proven = prove(recorder, policy, in_force)
     if _epochs(recorder) and proven != "accepted":
         raise FileExists(
@@ -104,7 +117,7 @@ def split(
     if secret is None:
         secret, proven = policy.rotation.generator.draw(), "unproven"
     number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
-    credential = targets.describe(policy, secret, kind=kind, totp_seed=totp_seed)
+    credential = targets.describe(policy, secret, kind=kind, totp_seed=totp_seed, totp_scheme=totp_scheme)
     epoch = seal_epoch(policy, source, credential, recorder.ledger.checkpoint(), number, NO_PREDECESSOR)
     printed = print_epoch(epoch, printing, scanner, recorder.desk)
     _record(recorder, epoch, proven, printed)
@@ -221,8 +234,10 @@ def _refuse_existing(recorder: Recorder) -> None:
     known = recorder.state.sets.get(recorder.set_name)
     if known is None or not known.current:
         return
+    if known.retired:
+        raise FileExists(f"set {recorder.set_name} was retired in this ledger", hint="give the new set another name")
     epoch = known.current_epoch
-    if epoch.proven or epoch.recovered or known.opening or known.past:
+    if epoch.proven or epoch.recovered or epoch.told_by or known.opening or known.past:
         raise FileExists(
             f"set {recorder.set_name} is in this ledger already",
             hint="a new epoch of it is made by: breakglass rotate",

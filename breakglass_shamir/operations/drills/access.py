@@ -26,6 +26,8 @@ from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.rotation.naming import NOBODY_NAMED
+from breakglass_shamir.operations.targets import Named
 from breakglass_shamir.paper.reading.scan import Scanner
 
 STEPS = ("opened", "use-ended", "old-dead", "closed")
@@ -40,6 +42,7 @@ def access(
     scanner: Scanner,
     *,
     signers: Signers = NOBODY,
+    named: Named = NOBODY_NAMED,
 ) -> DrillOutcome:
     """Open, log in, rotate, and say how it went.
 
@@ -50,9 +53,10 @@ def access(
         printing: where the new ones go.
         scanner: reads them.
         signers: officers who sign the declaration on this terminal.
+        named: the target, where no policy names it.
 
     Raises:
-        InvalidInput: nowhere to print new sheets.
+        InvalidInput: nowhere to print new sheets, or nobody says where the credential goes.
         BreakglassError: as an opening does; a drill that had been declared is recorded as failed.
     """
     epoch = recorder.set_state.current_epoch
@@ -62,7 +66,7 @@ def access(
         )
     with _recorded_when_it_fails(recorder, epoch.epoch_id):
         use = Use(classification="drill")
-        found = recombine(recorder, request, Overrides(), sources, use, printing, scanner, signers=signers)
+        found = recombine(recorder, request, Overrides(), sources, use, printing, scanner, signers=signers, named=named)
     login = _login(recorder)
     unproven = [] if login == CheckResult.ACCEPTED else [f"expected an accepted login, got {login or 'none'}"]
     reasons = (*unproven, *(f"owed: {debt}" for debt in found.debts))

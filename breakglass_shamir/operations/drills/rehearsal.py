@@ -39,6 +39,7 @@ from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.reading.sources import Sources, read_sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,16 @@ def rehearse(
     if result == "fail":
         raise Exposed(
             f"the rehearsal of {state.name} failed: {reasons[0]}",
-            hint=f"take the credential for known: breakglass rotate {state.name} --scan PATH... --out DIR",
+            hint=f"take the credential for known: {_rotate(state.name)}",
         )
     return DrillOutcome(
         state.name, recorder.opening, "rehearsal", epoch.number, found.sheets, live, "", steps.taken, result, reasons,
         STATUS_IDS[result],
     )  # fmt: skip
+
+
+def _rotate(name: str) -> str:
+    return breakglass("rotate", name, options="--scan PATH... --out DIR")
 
 
 def _in_an_allowed_mode(state: SetState, request: Request) -> Request:

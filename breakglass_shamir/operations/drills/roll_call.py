@@ -25,6 +25,7 @@ from breakglass_shamir.errors import Exposed, IllegalState, InvalidInput, RollCa
 from breakglass_shamir.operations.drills.one_sheet import Look, look_apart
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.health import FRESH_UP_TO, PRINTS
+from breakglass_shamir.shell import breakglass
 
 SEVERAL = "expected one live sheet, got several at once: a roll-call looks at one sheet alone"
 
@@ -87,9 +88,13 @@ def inspect_seal(recorder: Recorder, sheet: str, serial: str, findings: Sequence
     if found.result == "fail":
         raise Exposed(
             f"roll-call of sheet {sheet} of {recorder.set_name} failed: {'; '.join(said)}",
-            hint=f"take the sheet for seen: breakglass void {recorder.set_name} {sheet} --reason R, then rotate",
+            hint=f"take the sheet for seen: {_void(recorder.set_name, sheet)}, then rotate",
         )
     return found
+
+
+def _void(name: str, sheet: str) -> str:
+    return breakglass("void", name, sheet, options="--reason R")
 
 
 def verify_live(

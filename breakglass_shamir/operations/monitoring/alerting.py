@@ -11,6 +11,7 @@ Rules:
 
 import os
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -117,21 +118,38 @@ def flush(home: Path, *, due_only: bool) -> list[Delivered]:
 
 
 def follow(home: Path, descriptor: int) -> None:
-    """Deliver whenever woken by a byte on a descriptor, and a last time when that closes."""
+    """Deliver whenever woken by a byte on a descriptor, and a last time when that closes.
+
+    No queue waits for another: one that is slow, or whose sink hangs, is at it while the others go on.
+    """
     path, open_ = _database(home), True
+    recording = threading.Lock()
+
+    def record(done: Delivered) -> None:
+        with recording:
+            _record(home, [done])
+
+    rounds = delivery.Rounds(path, record)
     while open_:
-        _record(home, delivery.flush(path, due_only=True))
+        rounds.start(due_only=True)
         ready, _, _ = select.select([descriptor], [], [], FOLLOW_POLL_S)
         open_ = not ready or bool(os.read(descriptor, 4096))
-    _record(home, delivery.flush(path, due_only=False))
+    rounds.start(due_only=False)
+    rounds.wait()
+    # What came while a queue was ending.
+    rounds.start(due_only=True)
+    rounds.wait()
 
 
 def escalate(home: Path) -> None:
     """Record what is past its deadline, for each set that has somebody to tell; and what is not any more.
 
-    A ledger that cannot be written now keeps no alert from being delivered: the next round records it.
+    A terminal that is retired records nothing more; what waits is still delivered. A ledger that cannot be written now
+    keeps no alert from being delivered: the next round records it.
     """
     with suppress(LedgerUnwritable, LedgerBusy), homes.open_home(home, outboxes.BESIDE) as ledger:
+        if ledger.state.ended:
+            return
         for name, one in sorted(ledger.state.sets.items()):
             policy = policies.parse(one.policy_source) if one.policy_source else None
             if policy is None or not (policy.alerts.sinks or one.escalations):
@@ -164,10 +182,13 @@ def try_sink(state: LedgerState, name: str, make: Callable[[AnySink], Deliverer]
         raise InvalidInput(
             f"expected a sink that a policy names ({known}), got {name!r}", hint="sinks stand under [[alerts.sinks]]"
         )
-    return [_try(owner, sink, state, make) for owner, sink in found]
+    return [try_one(owner, sink, state, make) for owner, sink in found]
 
 
-def _try(owner: str, sink: AnySink, state: LedgerState, make: Callable[[AnySink], Deliverer]) -> Tried:
+def try_one(
+    owner: str, sink: AnySink, state: LedgerState, make: Callable[[AnySink], Deliverer] = deliverer
+) -> Tried:  # fmt: skip
+    """Send a marked test event to one sink, whether a policy here names it or not."""
     started, kind = time.monotonic(), str(sink.__struct_config__.tag)
     made = make(sink)
     try:

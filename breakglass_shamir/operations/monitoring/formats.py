@@ -25,10 +25,15 @@ _PREFIX = "BREAKGLASS"
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How long a terminal's ledger has been silent."""
+    """How a terminal's ledger itself is: how long it has been silent, and whether it seems to be a copy."""
 
     terminal: str
     silence: Silence
+    ended: str = ""
+    """Since when this terminal is retired: nothing is due here any more; empty: it is in service."""
+
+    copies: tuple[str, ...] = ()
+    """What shows that its ledger was copied or set back, a sentence each."""
 
     @property
     def said(self) -> str:
@@ -45,7 +50,10 @@ class Life:
 def nagios(sets: Sequence[SetStatus], life: Life) -> tuple[str, int]:
     """Return the line of a plugin and its exit code: critical is what is urgent, warning what is due."""
     late = [life.said] if life.silence.late else []
-    urgent = [*(late if life.long else []), *(f"{one.name}: {what}" for one in sets for what in one.urgent)]
+    if life.ended:
+        return f"{_PREFIX} {WORDS[OK]} - this terminal is retired since {life.ended}", OK
+    copied = [f"this ledger: {one}" for one in life.copies]
+    urgent = [*copied, *(late if life.long else []), *(f"{one.name}: {what}" for one in sets for what in one.urgent)]
     rest = [f"{one.name}: {what}" for one in sets for what in one.due if what not in one.urgent]
     rest += [] if life.long else late
     code = CRITICAL if urgent else WARNING if rest else OK
@@ -81,6 +89,8 @@ def _of_terminal(life: Life) -> dict[str, tuple[str, list[str]]]:
         "silence_seconds": ("Time since the last record of this ledger.", silence.seconds),
         "silence_promised_seconds": ("Within how long the last heartbeat promised another record.", silence.every_s),
         "silence_late": ("Whether the silence is longer than promised.", int(silence.late)),
+        "terminal_retired": ("Whether this terminal is retired and its log has ended.", int(bool(life.ended))),
+        "copy_signs": ("What shows that this ledger was copied or set back.", len(life.copies)),
     }
     if not silence.every_s:
         del found["silence_promised_seconds"]
@@ -88,14 +98,16 @@ def _of_terminal(life: Life) -> dict[str, tuple[str, list[str]]]:
 
 
 def _perfdata(one: SetStatus) -> Iterator[str]:
-    name = one.name.replace("'", "").replace("=", "_")
+    name = _plain(one.name).replace("'", "").replace("=", "_")
     values = {
         "verified": f"{one.verified};;;0;{one.sheets}",
         "spare": f"{one.losses_left};;;;",
         "debts": f"{len(one.debts)};;;0;",
-        "drill_days": f"{_days(one.next_drill.in_s if one.next_drill else 0)};;;;",
-        "rotation_days": f"{_days(one.rotation_in_s)};;;;",
     }
+    if one.next_drill is not None:
+        values["drill_days"] = f"{_days(one.next_drill.in_s)};;;;"
+    if one.rotation_in_s is not None:
+        values["rotation_days"] = f"{_days(one.rotation_in_s)};;;;"
     if one.undelivered is not None:
         values["undelivered"] = f"{one.undelivered};;;0;"
     if one.watch is not None:
@@ -128,6 +140,7 @@ _GAUGES: tuple[_Metric, ...] = (
     ("debts", "Debts of openings.", lambda one: len(one.debts)),
     ("debts_overdue", "Debts past their deadline.", lambda one: sum(debt.overdue for debt in one.debts)),
     ("opening_under_way", "Whether an opening is under way.", lambda one: int(bool(one.opening))),
+    ("retired", "Whether the set is out of service.", lambda one: int(bool(one.retired))),
     ("due", "Things to do now.", lambda one: len(one.due)),
     ("urgent", "Things to do now that cannot wait.", lambda one: len(one.urgent)),
     ("alerts_undelivered", "Alerts that were not delivered.", lambda one: one.undelivered),
@@ -144,7 +157,7 @@ _GAUGES: tuple[_Metric, ...] = (
     ),
     (
         "watch_blind",
-        "Whether the watch cannot ask the target.",
+        "Whether the watch does not see every login.",
         lambda one: int(bool(one.watch.problem)) if one.watch else None,
     ),
 )

@@ -7,19 +7,22 @@ Rules:
 2. What cannot wait stands first and is *urgent*: a quorum at risk, a debt past its deadline, a use past its time, a
    watch that was silent for several times as long as it promised.
 3. Alerts that nobody got are counted where there is an outbox; who keeps it hands the counts in.
+4. On a terminal that is retired nothing is due: nothing could be recorded. What was left open is still shown.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
 from breakglass_shamir.custody.life import due as dues
-from breakglass_shamir.custody.life import holders, watch_rules
+from breakglass_shamir.custody.life import holders, retire_rules, watch_rules
+from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.due import Due, in_words
 from breakglass_shamir.custody.life.history import DrillResult
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.state import Debt, EpochState, EpochStatus, LedgerState, Phase, SetState
+from breakglass_shamir.custody.life.rules import epoch_of
+from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, LedgerState, Phase, SetState
 from breakglass_shamir.ledger import clock
 
 LONG_SILENCE = 3
@@ -85,7 +88,7 @@ class WatchStatus:
     """Since the instant until which it has looked at the target's logins, by the wall clock."""
 
     problem: str
-    """Why it cannot ask the target; empty where it can."""
+    """What it does not see, and why; empty where it sees all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,8 @@ class SetStatus:
     schedule: tuple[Due, ...]
     """The soonest of each kind: roll-call, rehearsal, access drill, rotation."""
 
-    rotation_in_s: int
-    """Seconds until the credential reaches its maximum age; 0 or less: it has."""
+    rotation_in_s: int | None
+    """Seconds until the credential reaches its maximum age; 0 or less: it has; None: the set is retired."""
 
     drills: tuple[DrillStatus, ...]
     """The last rehearsal and access drill."""
@@ -156,6 +159,15 @@ class SetStatus:
     watch: WatchStatus | None
     """None: nobody ever watched the target's logins."""
 
+    chain: str
+    """The chain of custody, in words: how far back it reaches, forks, what is attested or was seen elsewhere only."""
+
+    chain_whole: bool
+    """Whether it reaches a first epoch that was issued here, and nothing goes on beside it."""
+
+    retired: str
+    """Since when the set is out of service, how and why, in words; empty: it is in service."""
+
 
 def status(
     state: LedgerState, name: str = "", *, undelivered: Mapping[str, Undelivered] | None = None
@@ -172,7 +184,8 @@ def status(
     """
     sets = [state.of(name)] if name else [state.sets[key] for key in sorted(state.sets)]
     now = clock.now()
-    return [status_of(one, now, undelivered) for one in sets if one.current]
+    found = [status_of(one, now, undelivered) for one in sets if one.current]
+    return [replace(one, due=(), urgent=()) for one in found] if state.ended else found
 
 
 def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] | None = None) -> SetStatus:
@@ -182,7 +195,7 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
     schedule = dues.schedule(s, now)
     debts = tuple(_debt(debt, now) for debt in s.debts)
     waiting = None if undelivered is None else undelivered.get(s.name, Undelivered(0, 0))
-    urgent = _urgent(s, debts, now)
+    urgent, chain = _urgent(s, debts, now), chain_of(s)
     ages = _verified_ages(s, epoch, now)
     return SetStatus(
         name=s.name,
@@ -199,7 +212,7 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
         login_age_s=s.history.login.seconds_until(now) if s.history.login else None,
         next_drill=next((one for one in schedule if one.kind != "rotation"), None),
         schedule=_soonest(schedule),
-        rotation_in_s=next(one.in_s for one in schedule if one.kind == "rotation"),
+        rotation_in_s=next((one.in_s for one in schedule if one.kind == "rotation"), None),
         drills=tuple(_last_drills(s, now)),
         undelivered=waiting.count if waiting else None,
         prepared=_prepared(s),
@@ -209,6 +222,9 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
         urgent=tuple(urgent),
         debts=debts,
         watch=_watch(s, now),
+        chain=chain.in_words(),
+        chain_whole=chain.whole,
+        retired=retired_in_words(s),
     )
 
 
@@ -257,18 +273,36 @@ def _last_drills(s: SetState, now: Moment) -> Iterable[DrillStatus]:
 
 
 def _to_destroy(s: SetState) -> Iterable[str]:
-    for epoch in s.epochs.values():
-        gone = s.history.destroyed.get(epoch.epoch_id, frozenset())
-        over = epoch.seats if epoch.status is not EpochStatus.GOOD else tuple(epoch.voided)
-        sheets = [seat for seat in over if seat not in gone]
-        if sheets:
-            yield f"epoch {epoch.number}: {', '.join(sheets)}"
+    due = {epoch.epoch_id: seats for epoch, seats in retire_rules.due_to_destroy(s)}
+    for epoch, sheets in retire_rules.to_destroy(s):
+        left = [sheet for sheet in sheets if sheet not in due.get(epoch.epoch_id, ())]
+        if left:
+            yield f"epoch {epoch.number}: {', '.join(left)}"
+
+
+def retired_in_words(s: SetState) -> str:
+    """Say since when and how a set is out of service, and what is known of its credential; empty: it is in service."""
+    how = s.retired
+    if how is None:
+        return ""
+    by = "by its quorum" if how.by_quorum else f"on the word of {', '.join(how.attested_by)}"
+    said = {
+        retire_rules.DEAD: "the credential is dead",
+        retire_rules.GONE: "the account is gone",
+        retire_rules.LIVES: "the target still takes the credential",
+        retire_rules.UNKNOWN: "nobody knows whether the target still takes the credential",
+    }[how.credential]
+    known = "attested" if how.attested_by else "by the target's word"
+    known = f" ({known})" if how.credential in (retire_rules.DEAD, retire_rules.GONE) else ""
+    return f"since {how.at.time}, {by}; {said}{known}: {how.reason}"
 
 
 def _urgent(s: SetState, debts: tuple[DebtStatus, ...], now: Moment) -> list[str]:
     found = []
-    if risk := holders.quorum_at_risk(s.current_epoch):
+    if not s.retired and (risk := holders.quorum_at_risk(s.current_epoch)):
         found.append(risk)
+    if not s.retired and (refused := _refused(s)):
+        found.append(refused)
     found += [debt.what for debt in debts if debt.overdue]
     if s.opening and s.opening.opened_at and s.opening.phase in (Phase.OPEN, Phase.IN_USE):
         used_s = s.opening.opened_at.seconds_until(now)
@@ -280,13 +314,51 @@ def _urgent(s: SetState, debts: tuple[DebtStatus, ...], now: Moment) -> list[str
     return list(dict.fromkeys(found))
 
 
+def _refused(s: SetState) -> str:
+    """Say that the credential in force was probably rotated elsewhere; empty where nothing hints at it."""
+    epoch = s.current_epoch
+    why = ""
+    if epoch.refused_at and not s.applying:
+        why = f"the target refused the credential of epoch {epoch.number} at {epoch.refused_at}"
+    elif epoch.outlived_by:
+        other = s.epochs[epoch.outlived_by].number
+        why = f"the target accepted epoch {other}, which descends from epoch {epoch.number}"
+    return f"rotated elsewhere? {why}: bring the newest sheets" if why else ""
+
+
+def _elsewhere(s: SetState) -> Iterable[str]:
+    """Say how a rotation is settled that an epoch owes which is not in force here."""
+    for debt in s.debts:
+        epoch = s.epochs.get(epoch_of(s, debt)) if debt.kind == ROTATION else None
+        if epoch is not None and epoch.epoch_id not in (s.source, s.prepared):
+            yield (
+                f"settle: {debt.id} is of epoch {epoch.number}, which is not in force here; bring its proof from the "
+                "terminal that rotated it (lineage import), or have it attested (settle --attest-old-dead)"
+            )
+
+
 def _silent(silent_s: int) -> str:
     return f"watch: it gave no sign for {in_words(silent_s)}, longer than it promised"
 
 
 def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None, now: Moment) -> list[str]:
-    epoch = s.current_epoch
     found = [debt.what for debt in s.debts]
+    found += _due_of_retired(s) if s.retired else _due_in_service(s)
+    silent_s = watch_rules.silent_s(s, now)
+    if silent_s:
+        found.append(_silent(silent_s))
+    if s.watch.problem:
+        found.append(f"watch: it does not see every login: {s.watch.problem}")
+    if undelivered and undelivered.count:
+        since = in_words(undelivered.since_s)
+        found.append(
+            f"alerts: {undelivered.count} were not delivered, the oldest {since} ago; see: breakglass alerts list"
+        )
+    return found + _scheduled([one for one in schedule if one.is_due])
+
+
+def _due_in_service(s: SetState) -> list[str]:
+    epoch, found = s.current_epoch, [*_elsewhere(s)]
     if s.prepared:
         found.append(f"rotate: {_prepared(s)}")
     if epoch.voided and epoch.envelope.core.structure.most_losses >= len(epoch.voided):
@@ -296,17 +368,13 @@ def _due(s: SetState, schedule: tuple[Due, ...], undelivered: Undelivered | None
         found.append(f"confirm: {len(epoch.read_back)} of {len(epoch.seats)} sheets were read back")
     if not (epoch.proven or epoch.recovered):
         found.append(f"prove: the target never accepted the credential of epoch {epoch.number}; rotate, or split again")
-    silent_s = watch_rules.silent_s(s, now)
-    if silent_s:
-        found.append(_silent(silent_s))
-    if s.watch.problem:
-        found.append(f"watch: it cannot ask the target: {s.watch.problem}")
-    if undelivered and undelivered.count:
-        since = in_words(undelivered.since_s)
-        found.append(
-            f"alerts: {undelivered.count} were not delivered, the oldest {since} ago; see: breakglass alerts list"
-        )
-    return found + _scheduled([one for one in schedule if one.is_due])
+    return found
+
+
+def _due_of_retired(s: SetState) -> list[str]:
+    """Say which sheets are still there."""
+    left = retire_rules.due_to_destroy(s)
+    return [f"destroy: the set is retired, and left are {retire_rules.listed(left)}"] if left else []
 
 
 def _scheduled(schedule: list[Due]) -> list[str]:

@@ -6,8 +6,8 @@ Rules:
 1. It asks the target only what the connector can tell without the credential, and changes nothing there.
 2. Each login is recorded once. One that no opening accounts for is an alert at once, and a debt.
 3. Attempts that were refused are recorded too, those of one source in one round as one.
-4. When the target cannot be asked, that is recorded when it begins and when it ends: a watch that sees nothing
-   must not look like a quiet night.
+4. When the target cannot be asked, or some of what it wrote cannot be read, that is recorded when it begins and when
+   it ends: a watch that sees nothing must not look like a quiet night.
 5. It gives a sign as often as it promised, so that its own silence is visible.
 """
 
@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from breakglass_shamir.connectors.port.answers import Login
+from breakglass_shamir.connectors.port.answers import Login, Logins
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.watch_rules import login_key
 from breakglass_shamir.custody.life.watching import DEFAULT_SKEW_S, Accounts
 from breakglass_shamir.custody.policy import source as policies
@@ -40,6 +41,9 @@ FIRST_LOOK_S = 86_400
 MAX_WORDS = 200
 """Longest text of a login that is recorded, in characters."""
 
+MAX_PROBLEM = 2000
+"""Longest text about what was not seen, in characters."""
+
 PAM_OPENS = "open_session"
 """What PAM calls a login that succeeded; see pam_exec(8)."""
 
@@ -60,7 +64,7 @@ class Watching:
     """Those that nothing accounts for, a sentence each."""
 
     problem: str
-    """Why the target could not be asked; empty where it could."""
+    """Why the target could not be asked, or what could not be read; empty where all was seen."""
 
 
 @dataclass(slots=True)
@@ -85,25 +89,30 @@ class Watch:
             runs_on: whether more rounds follow, so that no sign is given in each.
 
         Raises:
-            IllegalState: the set has no policy, or its connector cannot tell logins.
+            IllegalState: the set has no policy, its connector cannot tell logins, or this terminal is retired.
             LedgerUnwritable, LedgerBusy: it could not be recorded.
         """
+        lifecycle.refuse_ended(self.recorder.state)
         connectors = self._connectors()
         began = datetime.now(UTC)
         self._catch_up()
         found: list[Login] = []
-        problems: list[str] = []
+        blind: list[str] = []
+        gaps: list[str] = []
         unmatched: list[str] = []
         for connector in connectors:
             try:
                 since = self._since(began)
-                found += [login for login in connector.logins_since(since) if login.at > since]
+                seen = connector.logins_since(since)
+                found += [login for login in seen if login.at > since]
+                gaps += [f"{connector.target}: {line}" for line in _unread(seen)]
                 unmatched += self._changes(connector)
             except ConnectorError as error:
-                problems.append(f"{connector.target}: {error}")
+                blind.append(f"{connector.target}: {error}")
         logins, strangers = self._record(found)
-        self._sign(began, "; ".join(problems), runs_on=runs_on)
-        return Watching(self.recorder.set_name, logins, (*strangers, *unmatched), "; ".join(problems))
+        problem = "; ".join((*blind, *gaps))[:MAX_PROBLEM]
+        self._sign(began, problem, looked=not blind, runs_on=runs_on)
+        return Watching(self.recorder.set_name, logins, (*strangers, *unmatched), problem)
 
     def run(self, tell: Callable[[Watching], None], ended: Callable[[], bool] = lambda: False) -> None:
         """Ask again and again, until ended."""
@@ -120,10 +129,11 @@ class Watch:
 
         Raises:
             InvalidInput: this is no call by ``pam_exec``.
-            IllegalState: the policy names no account.
+            IllegalState: the policy names no account, or this terminal is retired.
         """
         if "PAM_USER" not in environment or "PAM_TYPE" not in environment:
             raise InvalidInput("expected to be called by pam_exec, with PAM_USER and PAM_TYPE set")
+        lifecycle.refuse_ended(self.recorder.state)
         self._catch_up()
         account, wanted = environment["PAM_USER"], self._policy().target.account
         if not wanted:
@@ -232,15 +242,27 @@ class Watch:
         began = self.recorder.set_state.current_epoch.since
         return datetime.fromisoformat(began) + timedelta(seconds=self.skew_s) < at
 
-    def _sign(self, until: datetime, problem: str, *, runs_on: bool) -> None:
-        """Record a sign of the watch: when it is due, or when the target fell silent or answers again."""
+    def _sign(self, until: datetime, problem: str, *, looked: bool, runs_on: bool) -> None:
+        """Record a sign of the watch: when it is due, or when something is not seen or all is seen again.
+
+        Args:
+            until: when this round began.
+            problem: what was not seen; empty where all was.
+            looked: whether every target was looked at, so that the next round begins here.
+            runs_on: whether more rounds follow.
+        """
         watch = self.recorder.set_state.watch
         due = watch.at is None or watch.at.seconds_until(clock.now()) >= self.sign_s or not runs_on
         if not due and bool(problem) == bool(watch.problem):
             return
         every_s = self.sign_s if runs_on else 0
-        last = watch.until if problem and watch.until else _written(until)
+        last = _written(until) if looked or not watch.until else watch.until
         self.recorder.append(Watched(until=last, every_s=every_s, problem=problem))
+
+
+def _unread(seen: tuple[Login, ...]) -> tuple[str, ...]:
+    """Return what a target could not read of its own logins."""
+    return seen.unread if isinstance(seen, Logins) else ()
 
 
 def _recordable(login: Login) -> Login:

@@ -17,6 +17,7 @@ import threading
 import time
 from contextlib import suppress
 
+from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.hygiene import Secret
 
 FD_VARIABLE = "BREAKGLASS_TOTP_FD"
@@ -31,8 +32,9 @@ _AT_ONCE_BYTES = 4096
 class CodeGiver:
     """Gives the codes of one seed to whoever holds the other end."""
 
-    def __init__(self, seed: Secret) -> None:
+    def __init__(self, seed: Secret, scheme: TotpScheme = COMMON) -> None:
         self._seed = seed
+        self._scheme = scheme
         self._ours, self._theirs = socket.socketpair()
         self._thread = threading.Thread(target=self._serve, name="one-time codes", daemon=True)
         self.given = 0
@@ -67,8 +69,8 @@ class CodeGiver:
     def _code(self) -> bytes:
         from breakglass_shamir.crypto import totp
 
-        code = totp.code_at(self._seed, time.time())
+        code = totp.code_at(self._seed, time.time(), self._scheme)
         if code.seconds_left < MIN_LEFT_S:
             time.sleep(code.seconds_left)
-            code = totp.code_at(self._seed, time.time())
+            code = totp.code_at(self._seed, time.time(), self._scheme)
         return code.text.encode()

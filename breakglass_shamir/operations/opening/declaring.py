@@ -24,7 +24,8 @@ from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.opening import signing
 from breakglass_shamir.operations.opening.signing import Signers
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recorder import GIVE_IT_BACK, Recorder
+from breakglass_shamir.shell import breakglass, word
 
 DEFAULT_VALID_FOR_S = 1800
 """How long a declaration holds where no policy says otherwise."""
@@ -101,7 +102,9 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     if not request.use_for_s:
         request = replace(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
     goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
-    problems = gates.before_declaring(policy, state, request, clock.now(), last=last, goes_on=goes_on)
+    problems = gates.before_declaring(
+        policy, state, request, clock.now(), last=last, goes_on=goes_on, others=recorder.guard().problems
+    )
     if under_way is not None and goes_on:
         overridden = {debt.kind for debt in state.debts if debt.opening == under_way.id}
         problems = [problem for problem in problems if problem.gate not in overridden]
@@ -166,7 +169,10 @@ def record_overrides(recorder: Recorder, problems: Sequence[Problem], overrides:
 
 
 def record_refusal(recorder: Recorder, stage: str, error: BreakglassError) -> None:
-    """Record a refused attempt; when even that cannot be written, the refusal itself still stands."""
+    """Record a refused attempt once; when even that cannot be written, the refusal itself still stands."""
+    if error is recorder.refusal:
+        return
+    recorder.refusal = error
     try:
         recorder.append(Refused(stage=stage, error=error.id, message=str(error)))
     except BreakglassError as failure:
@@ -176,15 +182,23 @@ def record_refusal(recorder: Recorder, stage: str, error: BreakglassError) -> No
 def _way_out(recorder: Recorder, gate: str, *, emergency: bool) -> str:
     """Say how an opening that stands in the way is ended; empty: the override is the only way."""
     under_way = recorder.set_state.opening
-    override = f"an emergency may pass with --override {gate} --override-reason R"
+    override = f"an emergency may pass with --override {word(gate)} --override-reason R"
     if gate == "signatures":
-        way = f"sign with: breakglass sign {recorder.set_name} --key KEYFILE, and repeat this command"
+        command = breakglass("sign", recorder.set_name, options="--key KEYFILE")
+        way = f"sign with: {command}, and repeat this command"
+        return f"{way}; {override}" if emergency else way
+    if gate == gates.SUPERSEDED:
+        living = recorder.set_state.current_epoch
+        way = f"bring the sheets of epoch {living.number} ({living.short_id}), which is in force here"
+        return f"{way}; {override}" if emergency else f"{way}; {override}: breakglass recombine"
+    if gate == "home":
+        way = f"{GIVE_IT_BACK}, or use a home that is yours alone"
         return f"{way}; {override}" if emergency else way
     if gate != "under-way" or under_way is None:
         return override if emergency else f"a drill or rotation overrides nothing; {override}: breakglass recombine"
-    word = "emergency" if under_way.declared.purpose == "emergency" else "drill"
-    ended = f"close NAME --as {word}" if under_way.was_opened else "cancel NAME --reason R"
-    way = f"if nobody works on it any more: breakglass {ended}".replace("NAME", recorder.set_name)
+    ended_as = "emergency" if under_way.declared.purpose == "emergency" else "drill"
+    verb, options = ("close", f"--as {word(ended_as)}") if under_way.was_opened else ("cancel", "--reason R")
+    way = f"if nobody works on it any more: {breakglass(verb, recorder.set_name, options=options)}"
     return f"{way}; {override}" if emergency else way
 
 

@@ -4,8 +4,10 @@
 Rules:
 
 1. Quorums of an epoch and of the one whose envelope names it as predecessor are a rotation under way: either
-   credential may be the living one. It is taken up as if this terminal had been interrupted.
-2. Two epochs that name the same predecessor are a fork: two terminals rotated one set. It is said by name.
+   credential may be the living one. It is taken up as if this terminal had been interrupted. The newer sheets alone are
+   nothing: anybody can print them.
+2. Two epochs that name the same predecessor are a fork: two terminals rotated one set. It is said by name. Where this
+   one may have applied its own already, the target is asked which of them lives, after the record (``rotation.py``).
 3. Only an envelope names its predecessor; a typed core does not.
 """
 
@@ -18,7 +20,7 @@ from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.custody.records.epochs import Recovered
 from breakglass_shamir.custody.records.rotations import Abandoned, RotationFound
 from breakglass_shamir.custody.records.sheets import ReadBack
-from breakglass_shamir.errors import BreakglassError, IllegalState
+from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.operations.recorder import Recorder
 
@@ -39,13 +41,16 @@ def older_of_two(pool: Pool) -> bytes | None:
 def take_up(recorder: Recorder, pool: Pool) -> bool:
     """Record a rotation that another terminal began, if quorums of both its epochs are there; tells whether so."""
     state = recorder.refresh()
-    found = next((one for one in _complete(pool) if _follows(state, one)), None)
-    if found is None or not state.current or found.epoch_id == state.prepared:
+    others = rivals(state, pool)
+    if state.applying or not others or not _has_quorum(pool, state.source):
         return False
-    _resolve_fork(recorder, state, found)
+    if state.prepared and _has_quorum(pool, state.prepared):
+        return False
+    found = others[0]
+    _resolve_fork(recorder, state)
     if found.epoch_id not in state.epochs:
-        _learn(recorder, found)
-    recorder.append(RotationFound(old_epoch_id=state.current, new_epoch_id=found.epoch_id))
+        learn(recorder, found)
+    recorder.append(RotationFound(old_epoch_id=state.source, new_epoch_id=found.epoch_id))
     recorder.append(ReadBack(epoch_id=found.epoch_id, sheets=found.sheets))
     recorder.desk.warn(
         f"epoch {found.core.epoch} follows the one in force here: a rotation that was begun elsewhere is "
@@ -54,23 +59,25 @@ def take_up(recorder: Recorder, pool: Pool) -> bool:
     return True
 
 
-def _resolve_fork(recorder: Recorder, state: SetState, found: Quorum) -> None:
-    """Let go of an epoch that this terminal prepared beside the one that another terminal printed.
+def rivals(state: SetState, pool: Pool) -> list[Quorum]:
+    """Return quorums of epochs that follow the one to be rotated and that this terminal did not prepare."""
+    return [one for one in _complete(pool) if _follows(state, one) and one.epoch_id != state.prepared]
 
-    Raises:
-        IllegalState: this terminal may have applied its own already: only people can tell which one lives.
-    """
+
+def _has_quorum(pool: Pool, epoch_id: str) -> bool:
+    return any(one.epoch_id == epoch_id for one in _complete(pool))
+
+
+def _resolve_fork(recorder: Recorder, state: SetState) -> None:
+    """Let go of an epoch that this terminal prepared beside the one that another terminal printed."""
     if not state.prepared:
         return
     mine = state.epochs[state.prepared]
-    fork = f"a fork: epoch {mine.number} ({mine.short_id}), prepared here, and the one on these sheets follow the same"
-    if state.applying:
-        raise IllegalState(
-            f"{fork} epoch; either may be in force, and so may the old one",
-            hint="rotate with the sheets of one of them left out; if the target refuses it, with the other's",
-        )
     recorder.append(Abandoned(epoch_id=mine.epoch_id, reason="a fork: another terminal printed a successor too"))
-    recorder.desk.warn(f"{fork} epoch; the one prepared here is abandoned: collect its sheets and destroy them")
+    recorder.desk.warn(
+        f"a fork: epoch {mine.number} ({mine.short_id}), prepared here, and the one on these sheets follow the same "
+        "epoch; the one prepared here is abandoned: collect its sheets and destroy them"
+    )
 
 
 def forks(state: SetState, found: Quorum) -> Iterator[str]:
@@ -95,7 +102,7 @@ def _complete(pool: Pool) -> list[Quorum]:
 
 
 def _follows(state: SetState, found: Quorum) -> bool:
-    if found.envelope is None or found.envelope.predecessor.hex() != state.current:
+    if found.envelope is None or found.envelope.predecessor.hex() != state.source:
         return False
     if found.set_name != state.name:
         return False
@@ -103,7 +110,8 @@ def _follows(state: SetState, found: Quorum) -> bool:
     return known is None or known.status is EpochStatus.GOOD
 
 
-def _learn(recorder: Recorder, found: Quorum) -> None:
+def learn(recorder: Recorder, found: Quorum) -> None:
+    """Take an epoch that only its sheets vouch for into the ledger, as the successor of one that is known."""
     envelope = found.envelope
     assert envelope is not None  # noqa: S101 - the caller looked
     recorder.append(

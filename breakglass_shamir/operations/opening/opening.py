@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life import gates
-from breakglass_shamir.custody.life.gates import Problem, Request
-from breakglass_shamir.custody.life.state import EpochStatus, SetState
+from breakglass_shamir.custody.life.gates import SUPERSEDED, Problem, Request
+from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.life.two_targets import elsewhere
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.quorum.known import known_epochs
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.quorum.quorum import Quorum
@@ -38,12 +38,13 @@ from breakglass_shamir.errors import (
     InvalidInput,
     LedgerBusy,
     LedgerUnwritable,
+    VoidShare,
 )
 from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.receipt import HeldReceipt
-from breakglass_shamir.operations.opening import interrupted, receipts, vouching
+from breakglass_shamir.operations.opening import interrupted, past_epochs, receipts, vouching
 from breakglass_shamir.operations.opening.declaring import (
     NOBODY,
     Overrides,
@@ -57,11 +58,19 @@ from breakglass_shamir.operations.opening.declaring import (
 from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.opening.vouching import Receipts, Testimony
 from breakglass_shamir.operations.reading.sources import Sources, read_sources
-from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recorder import Recorder, warn_of_memory
 from breakglass_shamir.paper.reading.scan import Scanner
 
 PASSED_WAIT_S = 5
 """How long an opening that passes the gate of the alert waits for it all the same."""
+
+
+Ready = Callable[[Pool | None], None]
+"""Raises what stands against going on; None as long as no sheet was read for this opening."""
+
+
+def at_once(_pool: Pool | None) -> None:
+    """Say that nothing stands against going on."""
 
 
 class Wanted(enum.Enum):
@@ -84,14 +93,12 @@ class OpenedSet:
 
     def wipe(self) -> None:
         """Wipe what can be wiped."""
-        self.credential.secret.wipe()
-        if self.credential.totp_seed:
-            self.credential.totp_seed.wipe()
+        self.credential.wipe()
         self.set_key.wipe()
 
 
 @contextmanager
-def _nothing_revealed() -> Iterator[None]:
+def nothing_revealed() -> Iterator[None]:
     """Say of a record that could not be made what only the time before the reveal allows to say."""
     try:
         yield
@@ -99,7 +106,7 @@ def _nothing_revealed() -> Iterator[None]:
         raise type(error)(f"{error}; nothing was revealed", hint=error.hint) from error
 
 
-@_nothing_revealed()
+@nothing_revealed()
 def open_set(
     recorder: Recorder,
     request: Request,
@@ -110,6 +117,7 @@ def open_set(
     *,
     wanted: Wanted = Wanted.LIVING,
     signers: Signers = NOBODY,
+    ready: Ready = at_once,
 ) -> OpenedSet:
     """Open a set by quorum and record.
 
@@ -122,6 +130,8 @@ def open_set(
         program: what the credential will be given to, for the record.
         wanted: which sheets must be there while a rotation is interrupted.
         signers: officers who sign the declaration on this terminal.
+        ready: asked twice what stands against going on: when it is known which set is meant, before anything is
+            declared; and when the sheets are there, before they are combined.
 
     Raises:
         GateClosed: a check failed and was not overridden.
@@ -130,26 +140,21 @@ def open_set(
         LedgerUnwritable, LedgerBusy: a record could not be made durable; nothing was revealed.
     """
     overrides = check_overrides(request, overrides)
+    warn_of_memory(recorder.desk, recorder.ledger.path.parent)
     brought = receipts.read(sources.receipts, scanner) if sources.receipts else []
     pool: Pool | None = None
     last = recorder.state.last_done
     if not _knows(recorder):
-        pool = _identify(recorder, sources, scanner, brought)
+        pool = _identify(recorder, request, overrides, sources, scanner, brought)
+    ready(None)
     declare(recorder, request, overrides, last)
     have_signed(recorder, request, overrides, signers)
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)
-        return _combine(recorder, request, overrides, program, pool, wanted, brought)
+        return _combine(recorder, request, overrides, program, pool, wanted, brought, sources.only, ready)
     except BreakglassError as error:
         record_refusal(recorder, "open", error)
         raise
-
-
-def policy_of(state: SetState, opened: Credential) -> tuple[Policy, str]:
-    """Return the set's policy and its source, or the built-in one with an empty source."""
-    if state.policy_source:
-        return policies.parse(state.policy_source), state.policy_source
-    return policies.built_in(state.name, state.current_epoch.envelope.core.structure, opened.target), ""
 
 
 def _knows(recorder: Recorder) -> bool:
@@ -157,15 +162,19 @@ def _knows(recorder: Recorder) -> bool:
     return known is not None and bool(known.current)
 
 
-def _identify(recorder: Recorder, sources: Sources, scanner: Scanner, brought: Receipts) -> Pool:
+def _identify(
+    recorder: Recorder, request: Request, overrides: Overrides, sources: Sources, scanner: Scanner, brought: Receipts
+) -> Pool:  # fmt: skip
     """Let the sheets say which set; take a set that this ledger does not know from its sheets."""
-    pool = _gather(recorder, sources, scanner)
+    pool = _gather(recorder, sources, scanner, overrides)
     try:
         found = pool.quorum(interrupted.older_of_two(pool))
         recorder.set_name = found.set_name or _named_by_people(recorder)
         if not _knows(recorder):
             _recover(recorder, found, vouching.pinning(found, brought))
     except BreakglassError as error:
+        if isinstance(error, VoidShare):
+            past_epochs.stop(recorder, request, overrides, pool)
         record_refusal(recorder, "identify", error)
         raise
     return pool
@@ -203,6 +212,8 @@ def _recover(recorder: Recorder, found: Quorum, pinned_by: HeldReceipt | None) -
             )
         )  # fmt: skip
     name = recorder.set_name
+    if spelled := names.lookalike(name):
+        recorder.desk.warn(f"the name of this set has characters that no new set's name has: {spelled}")
     if pinned_by is not None:
         _pin(recorder, found.epoch_id, pinned_by)
         return
@@ -226,13 +237,20 @@ def _combine(
     pool: Pool,
     wanted: Wanted,
     brought: Receipts,
+    only: str,
+    ready: Ready,
 ) -> OpenedSet:
-    if request.purpose == "rotation" and interrupted.take_up(recorder, pool):
+    if request.purpose == "rotation" and not only and interrupted.take_up(recorder, pool):
         wanted = Wanted.BOTH
-    found = _quorum(recorder, pool, wanted)
+    try:
+        found = pool.quorum(bytes.fromhex(only)) if only else _quorum(recorder, pool, wanted)
+    except VoidShare:
+        past_epochs.stop(recorder, request, overrides, pool)
+        raise
     state = recorder.refresh()
+    ready(pool)
     problems = gates.before_opening(state, clock.now())
-    problems += _void(state, found)
+    problems += past_epochs.problems_of(state, found, request)
     problems += _untold(recorder, passes="alert" in overrides.gates)
     unknown = found.epoch_id not in state.epochs
     if unknown:
@@ -241,7 +259,9 @@ def _combine(
         problems.append(Problem("epoch", "; ".join([problem, *interrupted.forks(state, found)])))
     pinned_by = vouching.pinning(found, brought)
     said = _witness(recorder, found, pool, brought)
-    if said.problem:
+    if said.problem and gates.goes_on(state, found.epoch_id, request.purpose):
+        recorder.desk.warn(f"{said.problem}; the rotation that is owed goes on all the same")
+    elif said.problem:
         problems.append(Problem("witness", said.problem))
     stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
     record_overrides(recorder, problems, overrides)
@@ -259,7 +279,10 @@ def _combine(
         set_key=unsealed.set_key,
     )  # fmt: skip
     recorder.desk.say(f"opened: sheets {', '.join(found.sheets)}; recorded before anything is revealed")
-    if other := elsewhere(policy_of(state, credential)[0], credential):
+    warn_of_memory(recorder.desk, recorder.ledger.path.parent)
+    past_epochs.warn_of_fork(recorder, found)
+    other = elsewhere(policies.parse(state.policy_source), credential) if state.policy_source else ""
+    if other:
         recorder.desk.warn(other)
     if state.applying and wanted is Wanted.LIVING:
         _warn_of_two_credentials(recorder, found)
@@ -269,7 +292,7 @@ def _combine(
 def _warn_of_two_credentials(recorder: Recorder, found: Quorum) -> None:
     """Say that the other epoch's credential may be the living one."""
     state = recorder.set_state
-    numbers = {epoch_id: state.epochs[epoch_id].number for epoch_id in (state.current, state.prepared)}
+    numbers = {epoch_id: state.epochs[epoch_id].number for epoch_id in (state.source, state.prepared)}
     mine = numbers.pop(found.epoch_id, found.core.epoch)
     other = " or ".join(str(number) for number in numbers.values())
     recorder.desk.warn(
@@ -286,7 +309,7 @@ def _quorum(recorder: Recorder, pool: Pool, wanted: Wanted) -> Quorum:
     state = recorder.set_state
     if not state.applying:
         return pool.quorum()
-    old, new = bytes.fromhex(state.current), bytes.fromhex(state.prepared)
+    old, new = bytes.fromhex(state.source), bytes.fromhex(state.prepared)
     if wanted is Wanted.BOTH:
         _require_both(recorder, pool)
         return pool.quorum(old)
@@ -317,17 +340,6 @@ def _untold(recorder: Recorder, *, passes: bool) -> list[Problem]:
     return [Problem("alert", f"no sink took the alert of this declaration within {rules.budget}")]
 
 
-def _void(state: SetState, found: Quorum) -> list[Problem]:
-    """Name what is void among the sheets of a quorum that an override let in."""
-    epoch = state.epochs.get(found.epoch_id)
-    if epoch is None:
-        return []
-    sheets = [sheet for sheet in found.sheets if sheet in epoch.voided]
-    if epoch.status is not EpochStatus.GOOD or not state.openable(found.epoch_id):
-        return [Problem("void", f"epoch {epoch.number} of {state.name} is {epoch.status} since {epoch.since}")]
-    return [Problem("void", f"sheets {', '.join(sheets)} were voided")] if sheets else []
-
-
 def _are_both_there(recorder: Recorder, pool: Pool) -> bool:
     try:
         _require_both(recorder, pool)
@@ -343,10 +355,12 @@ def _require_both(recorder: Recorder, pool: Pool) -> None:
         InsufficientShares: saying which sheets are missing.
     """
     state = recorder.set_state
-    for word, epoch_id in (("old", state.current), ("new", state.prepared)):
+    for word, epoch_id in (("old", state.source), ("new", state.prepared)):
         try:
             pool.quorum(bytes.fromhex(epoch_id))
         except InsufficientShares as error:
+            if epoch_id == state.prepared and interrupted.rivals(state, pool):
+                continue
             raise InsufficientShares(
                 f"this rotation was interrupted while the target was being changed, so a quorum of the old and one "
                 f"of the new sheets are needed; the {word} sheets (epoch {state.epochs[epoch_id].number}): {error}",
@@ -356,22 +370,33 @@ def _require_both(recorder: Recorder, pool: Pool) -> None:
 
 def _gather(recorder: Recorder, sources: Sources, scanner: Scanner, overrides: Overrides | None = None) -> Pool:
     known = known_epochs(recorder.state)
-    void_too = overrides is not None and "void" in overrides.gates
-    also = [bytes.fromhex(epoch_id) for epoch_id in sources.also]
-    pool = Pool(known, set_name=recorder.set_name, also=also, void_too=void_too)
+    passed = overrides.gates if overrides is not None else frozenset()
     state = recorder.state.sets.get(recorder.set_name)
+    also = [*map(bytes.fromhex, sources.also), *past_epochs.counting(state, sources)]
+    pool = Pool(
+        known, set_name=recorder.set_name, also=also, void_too="void" in passed, past_too=SUPERSEDED in passed
+    )  # fmt: skip
     between = state is not None and (state.applying or bool(sources.also))
     enough = _both(pool, state) if state is not None and between else pool.complete
-    files = interrupted.both_quorums(pool) if sources.whole and not between else enough
+    if sources.only:
+        enough = past_epochs.one_is_enough(pool, bytes.fromhex(sources.only))
+    files = enough
+    if sources.whole:
+        files = interrupted.both_quorums(pool) if not between else _nothing_is_enough
     read_sources(pool, sources, scanner, recorder.desk, enough=enough, enough_files=files)
     for rival in dict.fromkeys(pool.rivals):
         record_refusal(recorder, "envelope", EnvelopeConflict(rival))
     return pool
 
 
+def _nothing_is_enough() -> bool:
+    """Read every file: beside old and new there may be what another terminal printed."""
+    return False
+
+
 def _both(pool: Pool, state: SetState) -> Callable[[], bool]:
     """While the target is being changed, go on until both quorums are there."""
-    structures = [state.epochs[epoch_id].envelope.core for epoch_id in (state.current, state.prepared)]
+    structures = [state.epochs[epoch_id].envelope.core for epoch_id in (state.source, state.prepared)]
     return lambda: all(core.structure.is_quorum(pool.have(core.epoch_id)) for core in structures)
 
 
@@ -382,6 +407,11 @@ def _witness(recorder: Recorder, found: Quorum, pool: Pool, brought: Receipts) -
     if said.verdict == "unwitnessed" and found.known:
         recorder.desk.say(
             "unwitnessed: these sheets were printed by another terminal, and remember nothing of this one"
+        )
+    if said.verdict == "unknown":
+        recorder.desk.warn(
+            "proofs unknown: an envelope carries what this release does not know; it opens all the same, and a later "
+            "release must verify it"
         )
     return said
 

@@ -12,38 +12,27 @@ Rules:
    the path to it.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.crypto.proof import FILE_ENDING, HEADER
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.life.state import Opening
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.errors import BreakglassError, FileExists, InvalidInput, LedgerUnwritable
-from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
 from breakglass_shamir.formats.receipt import PREFIX, Receipt
+from breakglass_shamir.ledger import durable
 from breakglass_shamir.ledger import receipt as ledger_receipts
-from breakglass_shamir.ledger.receipt import HeldReceipt
+from breakglass_shamir.ledger.receipt import FOLDER_NAME, MAX_FILE_BYTES, HeldReceipt
 from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations.reading.files import read_file, utf8_text
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
 
-FOLDER_NAME = "receipts"
-"""In the home folder; where receipts go unless somebody says otherwise."""
-
-MAX_FILE_BYTES = 1024 * 1024
-"""Largest receipt file that is read; a record is a quarter of it at most."""
-
 SHORTEST_ID = 6
 """Hexadecimal digits of an opening id that a person must give."""
-
-LONGEST_PLAIN = 32
-"""Characters of a name in a file's name, and on a slip that has no room for all of it."""
-
-NOBODY = "officer"
-"""Whose receipt it is where no officer was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +61,12 @@ def give(recorder: Recorder, folder: Path | None = None) -> Given | None:
     if opening is None or not opening.was_opened:
         return None
     held = ledger_receipts.make(recorder.ledger, _opened_record(recorder.ledger, opening.id))
-    officers = opening.declared.officers or (NOBODY,)
+    officers = opening.declared.officers or (names.NOBODY,)
     out = folder or recorder.ledger.path.parent / FOLDER_NAME
-    stem = f"{_plain(recorder.set_name)[:MAX_NAME_BYTES]}-{opening.short_id}-{held.receipt.size}"
-    content = {f"{stem}-{name}{FILE_ENDING}": held.to_text().encode() for name in _names(officers)}
-    content[f"{stem}-slips.pdf"] = _slips(held, officers)
-    return Given(held, tuple(_write(out / name, data) for name, data in content.items()), officers)
+    epoch = recorder.set_state.epochs[opening.epoch_id]
+    *own, slips = names.receipts(recorder.set_name, epoch.short_id, opening.short_id, held.receipt.size, officers)
+    content = {name: held.to_text().encode() for name in own} | {slips: _slips(held, officers)}
+    return Given(held, tuple(_write(names.inside(out, name), data) for name, data in content.items()), officers)
 
 
 def write_one(ledger: Ledger, identifier: str, out: Path) -> HeldReceipt:
@@ -93,9 +82,35 @@ def write_one(ledger: Ledger, identifier: str, out: Path) -> HeldReceipt:
         FileExists: the file is there and says something else.
         LedgerUnwritable: it could not be written.
     """
-    held = ledger_receipts.make(ledger, _find(ledger, identifier))
+    return write_record(ledger, _find(ledger, identifier), out)
+
+
+def write_record(ledger: Ledger, seq: int, out: Path) -> HeldReceipt:
+    """Write the receipt of the record with a number to a new file.
+
+    Raises:
+        InvalidProof: there is no such record.
+        FileExists: the file is there and says something else.
+        LedgerUnwritable: it could not be written.
+    """
+    held = ledger_receipts.make(ledger, seq)
     _write(out, held.to_text().encode())
     return held
+
+
+def keep(held: HeldReceipt, folder: Path, name: str) -> Path:
+    """Write a receipt that came from elsewhere into a folder; returns the file.
+
+    Args:
+        held: the receipt.
+        folder: made where it is not there.
+        name: of the file, of ``custody/names.py``.
+
+    Raises:
+        FileExists: one of this name is there and says something else.
+        LedgerUnwritable: it could not be written.
+    """
+    return _write(names.inside(folder, name), held.to_text().encode())
 
 
 def read(paths: Iterable[Path], scanner: Scanner) -> list[tuple[str, HeldReceipt]]:
@@ -109,16 +124,14 @@ def read(paths: Iterable[Path], scanner: Scanner) -> list[tuple[str, HeldReceipt
 
 
 def _read(path: Path, scanner: Scanner) -> list[tuple[str, HeldReceipt]]:
+    begins = _beginning(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES)
-    except OSError as error:
-        raise InvalidInput(f"{path} could not be read: {error.strerror}") from None
-    try:
-        if data.startswith(HEADER.encode()):
-            return [(path.name, ledger_receipts.read_text(data.decode(errors="replace")))]
-        if data[: len(PREFIX)].upper() == PREFIX.encode():
-            return [(path.name, HeldReceipt(Receipt.from_code(data.decode(errors="replace"))))]
+        if begins == HEADER.encode():
+            text = utf8_text(read_file(path, MAX_FILE_BYTES), path)
+            return [(path.name, ledger_receipts.read_text(text))]
+        if begins[: len(PREFIX)].upper() == PREFIX.encode():
+            text = utf8_text(read_file(path, MAX_FILE_BYTES), path)
+            return [(path.name, HeldReceipt(Receipt.from_code(text)))]
         pages = scanner.read_path(path)
         texts = dict.fromkeys(code.text for page in pages for code in page.codes if code.text.startswith(PREFIX))
         found = [(path.name, HeldReceipt(Receipt.from_code(text))) for text in texts]
@@ -130,6 +143,23 @@ def _read(path: Path, scanner: Scanner) -> list[tuple[str, HeldReceipt]]:
             hint=f"give its {FILE_ENDING} file, or a picture of its code, closer and in better light",
         )
     return found
+
+
+def _beginning(path: Path) -> bytes:
+    """Return as many bytes as tell a receipt's text from a picture; of a folder, none.
+
+    Raises:
+        InvalidInput: it cannot be read, or is no plain file.
+    """
+    if path.is_dir():
+        return b""
+    if not path.is_file():
+        raise InvalidInput(f"expected a receipt at {path}, found no file there")
+    try:
+        with path.open("rb") as file:
+            return file.read(len(HEADER))
+    except OSError as error:
+        raise InvalidInput(f"{path} could not be read: {error.strerror}") from None
 
 
 def _opening(recorder: Recorder) -> Opening | None:
@@ -178,8 +208,8 @@ def _slips(held: HeldReceipt, officers: Sequence[str]) -> bytes:
     try:
         return _draw(held, held.receipt.set_name, officers)
     except InvalidInput:
-        short = [_plain(officer)[:LONGEST_PLAIN] for officer in officers]
-        return _draw(held, _plain(held.receipt.set_name)[:LONGEST_PLAIN], short)
+        short = [names.plain(officer) for officer in officers]
+        return _draw(held, names.plain(held.receipt.set_name), short)
 
 
 def _draw(held: HeldReceipt, set_name: str, officers: Sequence[str]) -> bytes:
@@ -197,37 +227,22 @@ def _draw(held: HeldReceipt, set_name: str, officers: Sequence[str]) -> bytes:
     return render(slips)
 
 
-def _names(officers: Sequence[str]) -> list[str]:
-    """Return officers' names for files, each another one."""
-    names = list[str]()
-    for officer in officers:
-        plain = _plain(officer)[:LONGEST_PLAIN]
-        names.append(f"{plain}-{len(names) + 1}" if plain in names else plain)
-    return names
-
-
-def _plain(name: str) -> str:
-    """Return a name as it may stand in a file's name."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name).strip("-.") or NOBODY
-
-
 def _write(path: Path, data: bytes) -> Path:
     """Write a file once; the same file again is left as it is."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        durable.make_folder(path.parent, 0o700)
+        durable.write_new(path, data, 0o644)
     except FileExistsError:
-        if path.is_file() and path.read_bytes() == data:
+        if _says(path, data):
             return path
         raise FileExists(f"{path} is there already and says something else", hint="name another place") from None
     except OSError as error:
         raise LedgerUnwritable(f"the receipt {path} could not be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise LedgerUnwritable(f"the receipt {path} could not be written: {error.strerror}") from error
     return path
+
+
+def _says(path: Path, data: bytes) -> bool:
+    try:
+        return durable.read_plain(path, len(data)) == data
+    except OSError:
+        return False

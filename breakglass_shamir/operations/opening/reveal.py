@@ -17,6 +17,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
+from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.opening.code_giver import FD_VARIABLE as TOTP_FD_VARIABLE
@@ -40,20 +41,18 @@ def find_program(command: Sequence[str]) -> str:
     return found
 
 
-def run_command(
-    command: Sequence[str], secret: Secret, *, totp_seed: Secret | None = None, output: int | None = None
-) -> str:
-    """Run a command with the secret; returns how it ended, in words.
+def run_command(command: Sequence[str], credential: Credential, *, output: int | None = None) -> str:
+    """Run a command with the secret, exact bytes of whichever kind; returns how it ended, in words.
 
     Args:
         command: program and arguments; they hold no secret.
-        secret: what it gets.
-        totp_seed: of the account's second factor; None: there is none.
+        credential: what it gets the secret of, and the one-time codes.
         output: descriptor for its standard output; None: ours.
     """
-    codes = CodeGiver(totp_seed) if totp_seed else None
+    seed, scheme = credential.totp_seed, credential.totp_scheme
+    codes = CodeGiver(seed, scheme) if seed and scheme.is_known else None
     try:
-        process = _start(command, secret, codes, output)
+        process = _start(command, credential.secret, codes, output)
         if codes:
             codes.start()
     except OSError as error:

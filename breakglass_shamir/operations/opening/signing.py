@@ -29,9 +29,11 @@ from breakglass_shamir.errors import (
     InvalidSignature,
     LedgerUnwritable,
 )
-from breakglass_shamir.ledger import clock
+from breakglass_shamir.ledger import clock, durable
 from breakglass_shamir.operations.opening import ssh_sign
+from breakglass_shamir.operations.reading.files import ascii_text, read_file
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.shell import breakglass
 
 MAX_SIGNATURE_BYTES = 16 * 1024
 """Largest file that is read as a signature; one by an RSA key of 16384 bits has about 6 KB."""
@@ -140,8 +142,7 @@ def export(recorder: Recorder, out: Path) -> None:
     """
     data = _to_be_signed(recorder).data
     try:
-        with out.open("xb") as file:
-            file.write(data)
+        durable.write_new(out, data, 0o644)
     except FileExistsError:
         raise FileExists(f"{out} is there already", hint="choose another --out") from None
     except OSError as error:
@@ -213,7 +214,8 @@ def _question(recorder: Recorder) -> str:
     name = recorder.set_name
     return (
         f"{_missing(recorder)[0].text}. Name a key file to sign here, or in another window: "
-        f"breakglass sign {name} --key FILE, or --out FILE and --signature FILE for somebody elsewhere. Empty: stop"
+        f"{breakglass('sign', name, options='--key FILE')}, or --out FILE and --signature FILE for somebody "
+        "elsewhere. Empty: stop"
     )
 
 
@@ -235,8 +237,9 @@ def _has_signed(key_file: Path, lines: set[str]) -> bool:
     """Tell whether the key beside which a public half lies has signed already: a repeated command asks nobody twice."""
     for path in (key_file, key_file.with_name(key_file.name + ".pub")):
         try:
-            return ssh_key.from_line(path.read_text()).line in lines
-        except (OSError, UnicodeError, BreakglassError):
+            line = ascii_text(read_file(path, MAX_SIGNATURE_BYTES), path, "a public key")
+            return ssh_key.from_line(line).line in lines
+        except BreakglassError:
             continue
     return False
 
@@ -257,16 +260,7 @@ def _record(recorder: Recorder, armored: str) -> None:
 
 def _read(file: Path) -> str:
     """Read a signature; how a mail program ends its lines does not matter."""
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_SIGNATURE_BYTES + 1)
-        if len(data) > MAX_SIGNATURE_BYTES:
-            raise InvalidInput(f"expected a signature of at most {MAX_SIGNATURE_BYTES} bytes in {file}")
-        lines = data.decode("ascii").split("\n")
-    except OSError as error:
-        raise InvalidInput(f"{file} could not be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InvalidInput(f"expected an armored SSH signature in {file}") from None
+    lines = ascii_text(read_file(file, MAX_SIGNATURE_BYTES), file, "an armored SSH signature").split("\n")
     return "\n".join(line.strip() for line in lines).strip() + "\n"
 
 

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.errors import InvalidInput
 
 SYSTEM_PATH = "/usr/bin:/bin"
@@ -47,7 +48,7 @@ def sign(key_file: Path, data: bytes, namespace: str, *, asks: bool) -> str:
         message.write_bytes(data)
         _run([program, "-q", "-Y", "sign", "-f", str(key_file.absolute()), "-n", namespace, str(message)], asks=asks)
         try:
-            return (message.parent / f"{message.name}.sig").read_text(encoding="ascii")
+            return message.with_name(message.name + ".sig").read_text(encoding="ascii")
         except (OSError, UnicodeError):
             raise InvalidInput(f"ssh-keygen made no signature with {key_file}") from None
 
@@ -60,15 +61,12 @@ def fingerprint(key_file: Path) -> str:
     """
     command = [_program(key_file), "-l", "-E", "sha256", "-f", str(key_file.absolute())]
     try:
-        done = subprocess.run(
-            command, check=False, cwd="/", env=_environment(asks=False), start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=NO_TERMINAL_LIMIT_S,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = programs.run(command, limit_s=NO_TERMINAL_LIMIT_S, env=_environment(asks=False))
+    except OSError as error:
         raise InvalidInput(f"ssh-keygen could not read {key_file}: {error.__class__.__name__}") from error
-    lines = done.stdout.decode(errors="replace").splitlines()
+    lines = done.output.decode(errors="replace").splitlines()
     words = lines[0].split() if len(lines) == 1 else []
-    if done.returncode or len(words) < 2 or not words[1].startswith("SHA256:"):
+    if done.status != 0 or len(words) < 2 or not words[1].startswith("SHA256:"):
         raise InvalidInput(f"expected one SSH key in {key_file}", hint="name a private key, or its .pub file")
     return words[1]
 
@@ -85,20 +83,25 @@ def _program(key_file: Path) -> str:
 def _run(command: list[str], *, asks: bool) -> None:
     """Run ssh-keygen; where a person is asked, it has the terminal, and says there what is wrong."""
     try:
-        done = subprocess.run(
-            command, check=False, cwd="/", env=_environment(asks=asks), start_new_session=not asks,
-            stdin=None if asks else subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=None if asks else subprocess.PIPE, timeout=None if asks else NO_TERMINAL_LIMIT_S,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
+        status, said = _at_the_terminal(command) if asks else _alone(command)
+    except OSError as error:
         raise InvalidInput(f"ssh-keygen could not sign: {error.__class__.__name__}") from error
-    if done.returncode:
-        said = (done.stderr or b"").decode(errors="replace").strip().splitlines()
-        words = f": {said[-1][:200]}" if said else ""
+    if status != 0:
         raise InvalidInput(
-            f"ssh-keygen made no signature with {command[5]}{words}",
+            f"ssh-keygen made no signature with {command[5]}{f': {said}' if said else ''}",
             hint="a key with a passphrase or a PIN needs a terminal, or an agent that holds it",
         )
+
+
+def _at_the_terminal(command: list[str]) -> tuple[int | None, str]:
+    """Let a person answer, who takes the time it takes; nothing that is written there is read here."""
+    done = subprocess.run(command, check=False, cwd="/", env=_environment(asks=True), stdout=subprocess.DEVNULL)
+    return done.returncode, ""
+
+
+def _alone(command: list[str]) -> tuple[int | None, str]:
+    done = programs.run(command, limit_s=NO_TERMINAL_LIMIT_S, env=_environment(asks=False))
+    return done.status, done.complaint if done.why or done.errors.strip() else ""
 
 
 def _environment(*, asks: bool) -> dict[str, str]:

@@ -8,6 +8,8 @@ Rules:
 2. The checkpoint in the envelope of every sheet that was scanned, and every receipt of this log, is held against the
    records themselves. One that does not agree closes the gate ``witness``.
 3. What is of another log is ``unwitnessed``: said, recorded, no error.
+4. An envelope with an extension that this release does not know may prove something else than it seems to. It stops
+   nothing, and what it confirms is ``unknown``: said, recorded, no error. What contradicts the ledger still does.
 """
 
 import hashlib
@@ -33,7 +35,7 @@ class Testimony:
     """What paper and receipts say of this ledger."""
 
     verdict: str
-    """``consistent``, ``unwitnessed`` or ``inconsistent``."""
+    """``consistent``, ``unwitnessed``, ``unknown`` or ``inconsistent``."""
 
     problem: str = ""
     """What does not agree, in words."""
@@ -70,8 +72,9 @@ def pinned_record(held: HeldReceipt, epoch: EpochState) -> Pinned:
 
 def testimony(ledger: Ledger, envelopes: Iterable[Envelope], brought: Receipts) -> Testimony:
     """Hold what sheets and receipts remember against this ledger; the worst of it counts."""
-    problems, consistent = list[str](), False
+    problems, consistent, unknown = list[str](), False, False
     for envelope in {envelope.digest: envelope for envelope in envelopes}.values():
+        unknown = unknown or bool(envelope.extensions.unknown)
         if envelope.checkpoint.log_id == ledger.log_id:
             sheet = f"the sheet of {envelope.set_name}, epoch {envelope.core.epoch},"
             try:
@@ -88,4 +91,6 @@ def testimony(ledger: Ledger, envelopes: Iterable[Envelope], brought: Receipts) 
                 problems.append(str(error))
     if problems:
         return Testimony("inconsistent", "; ".join(problems))
+    if unknown:
+        return Testimony("unknown")
     return Testimony("consistent" if consistent else "unwitnessed")

@@ -8,6 +8,8 @@ Rules:
    any other: declared, recorded, not revealed, and owed a rotation, which makes the epoch under the new policy.
 3. How many sheets are needed, and whose they are, changes with that epoch; printed sheets stay what they are.
 4. A refused adoption is recorded too.
+5. A set that this terminal does not know yet takes the policy before its sheets come: it holds from the first opening,
+   and that is said, since a name with a slip in it would be such a set as well.
 """
 
 from dataclasses import dataclass
@@ -22,16 +24,17 @@ from breakglass_shamir.custody.policy.weakening import changes_quorum
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import Refused, UseEnded
 from breakglass_shamir.errors import IllegalState, PolicyWeakens, RotationDue
+from breakglass_shamir.operations.credential.readiness import Readiness
 from breakglass_shamir.operations.credential.rotate import PLANNED_USE_S
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides, check_request
-from breakglass_shamir.operations.opening.opening import OpenedSet
-from breakglass_shamir.operations.printing.outlet import check_printer
+from breakglass_shamir.operations.opening.opening import OpenedSet, Ready, at_once
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation.rotation import Rotation
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +87,19 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
 
     Raises:
         InvalidPolicy: it is none.
-        UnknownSet: the ledger has no set of this name.
         PolicyWeakens: it weakens the set, and there are no sheets.
         IllegalState: it weakens the set, and a rotation is under way that ends first.
         RotationDue: it is in force, and the rotation that the quorum's opening owes was not done.
+        GateClosed: somebody else could change the home.
         BreakglassError: as :func:`opening.open_set` and a rotation.
     """
-    new = policies.parse(source)
+    recorder.require_guarded()
+    known = any(one.policy_source == source for one in recorder.state.sets.values())
+    new = policies.parse(source) if known else policies.parse_new(source)
+    if new.name not in recorder.state.sets:
+        policies.check_new(new)
     recorder.set_name = new.name
-    state = recorder.set_state
+    state = recorder.state.sets.get(new.name) or _unknown(recorder, new.name)
     if state.policy_source == source:
         return _result(recorder, (), changed=False, next_epoch=False)
     weaker, next_epoch = weakened_by(state, new), _waits_for_next_epoch(state, new)
@@ -108,9 +115,18 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
         recorder.desk.say("nothing of this weakens the set: no sheet was read")
     if next_epoch:
         recorder.desk.warn("who keeps the sheets, and how many are needed, changes with the next epoch: rotate")
-    if left := holders.departed(recorder.set_state):
+    if state.current and (left := holders.departed(recorder.set_state)):
         recorder.desk.warn(f"no custodian by this policy, but with a sheet: {', '.join(left)}; rotate")
     return _result(recorder, (), changed=True, next_epoch=next_epoch)
+
+
+def _unknown(recorder: Recorder, name: str) -> SetState:
+    """Return a set of which nothing is known, and say which sets are."""
+    known = ", ".join(sorted(recorder.state.sets)) or "none yet"
+    recorder.desk.warn(
+        f"this terminal does not know the set {name} (it knows {known}): the policy holds for the sheets that come"
+    )
+    return SetState(name)
 
 
 def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremony: Ceremony) -> None:
@@ -118,10 +134,8 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
     if state.prepared or state.applying:
         raise IllegalState(
             f"a rotation of {state.name} is under way and ends first",
-            hint=f"go on with it: breakglass rotate {state.name}",
+            hint=f"go on with it: {breakglass('rotate', state.name)}",
         )
-    if ceremony.printing is not None:
-        check_printer(ceremony.printing.printer)
     for line in weaker:
         recorder.desk.warn(f"weaker: {line}")
     debts = tuple(debt.id for debt in state.debts)
@@ -129,7 +143,9 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
         "rotation", "policy", "none", ceremony.reason, ceremony.officers, "no-reveal", PLANNED_USE_S, debts
     )
     request = check_request(request)
-    opened = opening.open_set(recorder, request, Overrides(), ceremony.sources, ceremony.scanner, "")
+    opened = opening.open_set(
+        recorder, request, Overrides(), ceremony.sources, ceremony.scanner, "", ready=_ready(recorder, source, ceremony)
+    )
     try:
         digest = policies.digest(source).hex()
         recorder.append(PolicyWeakened(source=source, digest=digest, weakens=weaker), set_key=opened.set_key)
@@ -140,12 +156,20 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
         opened.wipe()
 
 
+def _ready(recorder: Recorder, source: str, ceremony: Ceremony) -> Ready:
+    """Return what asks for all that the rotation under the new policy needs; without a place it stays owed."""
+    if ceremony.printing is None:
+        return at_once
+    new, typed = policies.parse(source), ceremony.sources.only_typed
+    return Readiness(recorder, ceremony.printing, ceremony.scanner, policy=new, typed=typed).check
+
+
 def _rotate(recorder: Recorder, source: str, opened: OpenedSet, ceremony: Ceremony) -> None:
     name = recorder.set_name
     if ceremony.printing is None:
         raise RotationDue(
             f"the policy of {name} is in force; its sheets were combined for it, and their rotation is owed",
-            hint=f"settle it with: breakglass rotate {name} --scan PATH... --out DIR",
+            hint=f"settle it with: {breakglass('rotate', name, options='--scan PATH... --out DIR')}",
         )
     rotation = Rotation(recorder, policies.parse(source), source, opened.credential, opened.set_key)
     new = rotation.prepare(ceremony.printing, ceremony.scanner)

@@ -123,7 +123,7 @@ def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
     Raises:
         InvalidPolicy: it does not describe a set that can be kept, with every problem.
     """
-    policy = policies.parse(source)
+    policy = policies.parse_new(source, new_set=ledger is None or ledger.in_force is None)
     structure = policy.structure
     chance, notes = _chance(policy)
     sets_of_this_target = ledger.sets_beside(policy) + 1 if ledger else None

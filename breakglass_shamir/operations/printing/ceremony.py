@@ -7,7 +7,8 @@ Rule: what was typed is recorded as it was said; nothing follows from it but tha
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
+from breakglass_shamir.custody.life.retire_rules import to_destroy
+from breakglass_shamir.custody.life.state import EpochState, SetState
 from breakglass_shamir.custody.records.sheets import Destroyed, Noted
 from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import InvalidInput
@@ -94,5 +95,4 @@ def _epoch(state: SetState, number: int | None) -> EpochState:
 
 def _remaining(state: SetState, epoch: EpochState) -> bool:
     """Whether an epoch has sheets that open nothing and are not destroyed."""
-    over = set(epoch.seats) if epoch.status is not EpochStatus.GOOD else set(epoch.voided)
-    return bool(over - state.history.destroyed.get(epoch.epoch_id, frozenset()))
+    return any(one.epoch_id == epoch.epoch_id for one, _ in to_destroy(state))

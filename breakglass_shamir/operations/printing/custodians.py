@@ -132,7 +132,10 @@ def reassign(
         IllegalState: no such sheet, it is void, or that custodian keeps it already.
         HeldTooMuch: that custodian would have held a quorum, or sheets of two groups, and it has not happened yet.
         InvalidInput: custodian or reason are empty words.
+        GateClosed: somebody else could change the home, and it has not happened yet.
     """
+    if not has_happened:
+        recorder.require_guarded()
     epoch = epoch_in_hand(recorder.set_state)
     name = check_human_text("custodian", custodian)
     said = check_human_text("reason", reason)

@@ -12,12 +12,17 @@ It does not know what a sheet says; ``sheets`` does.
 """
 
 import os
+import secrets
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from breakglass_shamir.custody import names
+from breakglass_shamir.custody.names import inside
 from breakglass_shamir.errors import FileExists, PaperError
+from breakglass_shamir.ledger import durable
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.folders import on_memory
 from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
@@ -27,6 +32,10 @@ if TYPE_CHECKING:
 
 SPOOL = Path("/var/spool/cups")
 """Where CUPS keeps a document while it is printed, unless its ``RequestRoot`` says otherwise."""
+
+
+ROOM_BYTES = 48 * 1024
+"""Room that a sheet or card needs, on an average of both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +101,35 @@ def to_folder(documents: Sequence[Document], folder: Path, scanner: Scanner, des
         FileExists: a file is already there; nothing was written.
         PaperError: a file could not be written or does not read back; what was written is removed.
     """
-    taken = [document.name for document in documents if (folder / document.name).exists()]
-    if taken:
-        raise FileExists(f"{', '.join(taken)} in {folder} would be overwritten", hint="choose another --out")
+    paths = [inside(folder, document.name) for document in documents]
+    refuse_taken(paths)
     for warning in folder_warnings(folder):
         desk.warn(warning)
     written: list[Path] = []
     try:
         _make_folder(folder)
-        for document in documents:
-            written.append(folder / document.name)
-            _write(written[-1], document.pdf)
+        for path, document in zip(paths, documents, strict=True):
+            written.append(path)
+            _write(path, document.pdf)
         for path, document in zip(written, documents, strict=True):
-            _verify(path.name, scanner.read_once(path), document.codes)
+            verify(path.name, scanner.read_once(path), document.codes)
     except BaseException:
         remove(written)
         raise
     what = tuple(document.what for document in documents)
     return Printed(tuple(written), what, f"{len(written)} files written to {folder} and read back")
+
+
+def refuse_taken(paths: Iterable[Path]) -> None:
+    """Refuse to overwrite a sheet.
+
+    Raises:
+        FileExists: one of these files is there, or a link of its name.
+    """
+    taken = [path for path in paths if os.path.lexists(path)]
+    if taken:
+        listed = ", ".join(path.name for path in taken)
+        raise FileExists(f"{listed} in {taken[0].parent} would be overwritten", hint="choose another --out")
 
 
 def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, desk: Desk) -> Printed:
@@ -120,7 +140,7 @@ def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, de
             it tried again.
     """
     for document in documents:
-        _verify(document.what, scanner.read_frame(document.pdf, document.what), document.codes)
+        verify(document.what, scanner.read_frame(document.pdf, document.what), document.codes)
     queue, done = _queue(printer), list[str]()
     warning = spool_warning()
     if warning:
@@ -131,6 +151,42 @@ def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, de
         desk.say(f"{document.what}: printed ({number} of {len(documents)})")
     where = f"{len(done)} documents printed on {printer}, each read back before"
     return Printed((), tuple(done), where, printer, tuple(documents))
+
+
+def check_folders(out: Path | None, readback: Path | None, files: Iterable[str], count: int) -> None:
+    """See that sheets could be written to a folder, and scans be read from another; nothing is left behind.
+
+    Args:
+        out: for the sheets; None: a printer takes them.
+        readback: for the scans; None: there is none.
+        files: that will be made, as far as they are known.
+        count: how many that will be.
+
+    Raises:
+        FileExists: a sheet would be overwritten.
+        PaperError: a folder cannot be written, or there is no room.
+    """
+    if out is not None:
+        refuse_taken([inside(out, name) for name in files])
+        _try_folder(out, count)
+    if readback is not None and not os.access(readback, os.R_OK | os.W_OK | os.X_OK):
+        raise PaperError(
+            f"the folder {readback} for --readback cannot be read and written",
+            hint="scans are deleted there once verified",
+        )
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """See that files could be written to a folder; nothing is left behind.
+
+    Args:
+        folder: which may not be there yet.
+        option: that named it.
+
+    Raises:
+        PaperError: it cannot be written.
+    """
+    _try_folder(folder, 0, option)
 
 
 def check_printer(name: str) -> None:
@@ -200,25 +256,48 @@ def _destroy(documents: Sequence[str]) -> str:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable.make_folder(folder, 0o700)
     except OSError as error:
         raise PaperError(f"the folder {folder} could not be made: {error.strerror}") from error
 
 
+def _try_folder(folder: Path, count: int, option: str = "--out") -> None:
+    """Make a folder and a file in it for a moment.
+
+    Raises:
+        PaperError: that cannot be done, or there is no room for so many sheets.
+    """
+    made: list[Path] = []
+    try:
+        for place in reversed([one for one in (folder, *folder.parents) if not os.path.lexists(one)]):
+            place.mkdir(mode=0o700)
+            made.append(place)
+        trial = inside(folder, names.trial(secrets.randbits(64)))
+        os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        trial.unlink()
+        facts = os.statvfs(folder)
+    except OSError as error:
+        raise PaperError(
+            f"the folder {folder} cannot be used: {error.strerror}", hint=f"name another {option}"
+        ) from error
+    finally:
+        for place in reversed(made):
+            with suppress(OSError):
+                place.rmdir()
+    if facts.f_bavail * facts.f_frsize < count * ROOM_BYTES:
+        raise PaperError(f"there is no room for {count} sheets and cards in {folder}", hint="name another --out")
+
+
 def _write(path: Path, pdf: bytes) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pdf)
-            file.flush()
-            os.fsync(file.fileno())
+        durable.write_new(path, pdf)
     except OSError as error:
         raise PaperError(
             f"{path.name} could not be written: {error.strerror}", hint="free space or another --out"
         ) from error
 
 
-def _verify(name: str, pages: Iterable[ScannedPage], expected: frozenset[str]) -> None:
+def verify(name: str, pages: Iterable[ScannedPage], expected: frozenset[str]) -> None:
     """Compare what a document reads back as with what was meant: nothing missing, nothing more."""
     found: set[str] = set()
     for page in pages:

@@ -10,7 +10,6 @@ Rules:
 3. A protocol that cannot be written stops nothing that has begun.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from breakglass_shamir.custody.records.openings import Declared
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.sheets import Acknowledged, Noted
 from breakglass_shamir.errors import BreakglassError, FileExists, InvalidInput, PaperError
-from breakglass_shamir.ledger import clock
+from breakglass_shamir.ledger import clock, durable
 from breakglass_shamir.operations.printing.epochs import epoch_in_hand
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.sizes import Paper
@@ -306,14 +305,7 @@ def _refuse_existing(path: Path) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write the file whole or not at all, readable by its owner."""
-    unfinished = path.with_name(f".{path.name}.part")
     try:
-        # Made anew: in a folder that others write, a link may lie there.
-        unfinished.unlink(missing_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        unfinished.replace(path)
+        durable.write_over(path, content)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise PaperError(f"the protocol could not be written to {path}: {error.strerror}") from error

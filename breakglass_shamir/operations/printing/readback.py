@@ -26,6 +26,7 @@ from breakglass_shamir.operations.reading import gather
 from breakglass_shamir.operations.reading.sources import DEFAULT_PATIENCE_S, Sources, read_sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass
 
 
 def confirm(
@@ -47,7 +48,9 @@ def confirm(
 
     Raises:
         InsufficientShares: no sheet of a living epoch of this set was read, or some are still missing.
+        GateClosed: somebody else could change the home.
     """
+    recorder.require_guarded()
     pool = _pool(recorder)
     gather.scan_paths(pool, paths, scanner, recorder.desk)
     more = Sources(watched=watched, camera=camera, patience_s=patience_s)
@@ -86,7 +89,7 @@ def read_back_folder(recorder: Recorder, epoch_id: str, printing: Printing, scan
         if not printed.print_again(unread(epoch), recorder.desk):
             raise PaperError(
                 f"not read back in time: sheets {', '.join(unread(epoch))} of epoch {epoch.number}",
-                hint=f"scan them and run: breakglass confirm {recorder.set_name} SCAN...",
+                hint=f"scan them and run: {breakglass('confirm', recorder.set_name, 'SCAN...')}",
             )
 
 
@@ -157,8 +160,9 @@ def _ask(recorder: Recorder, epoch_id: str, known: Sequence[str]) -> None:
 
 
 def _waits_for(name: str, epoch: EpochState, timeout_s: float) -> str:
-    scans = "" if epoch.sealed else f"breakglass confirm {name} SCAN...; "
-    return f"waiting {timeout_s:.0f} s for what people do from another window: {scans}breakglass ack {name} SHEET"
+    scans = "" if epoch.sealed else f"{breakglass('confirm', name, 'SCAN...')}; "
+    ack = breakglass("ack", name, "SHEET")
+    return f"waiting {timeout_s:.0f} s for what people do from another window: {scans}{ack}"
 
 
 def _still_missing(name: str, epoch: EpochState) -> str:

@@ -8,40 +8,40 @@ Rules:
 """
 
 import base64
-import functools
-import hashlib
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from breakglass_shamir.crypto.keys import Kind, random_bytes
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.credential import Credential, of_a_drill
 from breakglass_shamir.custody.life.state import write_seat
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.epochs import Issued
+from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope
+from breakglass_shamir.formats.extensions import Extensions
 from breakglass_shamir.formats.seal import Facts, Sealed, seal
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.operations.desk import Desk
-from breakglass_shamir.operations.printing import outlet
+from breakglass_shamir.operations.printing import outlet, recovery_files
 from breakglass_shamir.operations.printing.outlet import Document, Printed
 from breakglass_shamir.paper.drawing.content import SheetContent
 from breakglass_shamir.paper.drawing.sheet import render, render_for_printer
+from breakglass_shamir.paper.drawing.typeface import drawable
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.sizes import Paper
-from breakglass_shamir.standalone import recover
+from breakglass_shamir.version import __version__
 
 SALT_BYTES = 16
 """Salt of the policy digest in the envelope."""
 
 DEFAULT_TIMEOUT_S = 600.0
 """How long to wait for people with scans and sheets."""
-
-MAX_TYPED_SECRET_BYTES = 128
-"""Above this the envelope's core is not printed for typing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,6 @@ class Epoch:
     drill: Sealed = field(repr=False)
     salt: bytes
     predecessor: bytes
-    typed_core: bool
 
     @property
     def number(self) -> int:
@@ -115,15 +114,47 @@ def seal_epoch(
     """Seal a credential and, apart from it, the drill that stands in for it."""
     salt = random_bytes(SALT_BYTES)
     digest = policies.salted_digest(salt, source)
+    extensions = Extensions(int(datetime.now(UTC).timestamp()), __version__)
 
     def facts(kind: Kind, before: bytes) -> Facts:
-        return Facts(kind, policy.name, number, policy.structure, digest, checkpoint, before)
+        return Facts(kind, policy.name, number, policy.structure, digest, checkpoint, before, extensions)
 
     with credential.to_bytes() as plaintext:
         live = seal(facts(Kind.LIVE, predecessor), plaintext)
     drill = seal(facts(Kind.DRILL, NO_PREDECESSOR), of_a_drill().to_bytes())
-    typed = len(credential.secret) <= MAX_TYPED_SECRET_BYTES
-    return Epoch(policy, source, live, drill, salt, predecessor, typed)
+    return Epoch(policy, source, live, drill, salt, predecessor)
+
+
+def file_names(policy: Policy, number: int) -> tuple[str, ...]:
+    """Return the file names of an epoch's sheets and cards before it is made; none where its id will be in them."""
+    if not names.is_plain(policy.name):
+        return ()
+    made = (names.sheet, names.drill_card)
+    return tuple(name(policy.name, "", number, *seat) for name in made for seat in policy.structure.seats())
+
+
+def check_drawing(policy: Policy, printing: Printing, checkpoint: Checkpoint, scanner: Scanner | None = None) -> None:
+    """Draw a sheet and a card of a policy, of a secret that is none, and throw them away.
+
+    Args:
+        policy: whose names stand on them.
+        printing: the paper and the way out.
+        checkpoint: of the ledger.
+        scanner: reads them back; None: it has read sheets already.
+
+    Raises:
+        InvalidInput: a name cannot be printed.
+        PaperError: what was drawn does not read back here.
+    """
+    trial = seal_epoch(policy, "", of_a_drill(), checkpoint, 1, NO_PREDECESSOR)
+    widest = max(policy.structure.seats(), key=lambda seat: len(policy.custodian(seat)))
+    draw = render if printing.out else render_for_printer
+    for sealed in (trial.live, trial.drill):
+        share = next(one for one in sealed.shares if (one.group, one.member) == widest)
+        pdf = draw(_content(trial, sealed.envelope, share), printing.paper)
+        if scanner is not None:
+            codes = {share.to_text(), *(sealed.envelope.to_codes() if sealed is trial.live else ())}
+            outlet.verify("a sheet for trial", scanner.read_frame(pdf, "a sheet for trial"), frozenset(codes))
 
 
 def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) -> Printed:
@@ -155,20 +186,37 @@ def _documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
 
 
 def _file_name(epoch: Epoch, share: Share) -> str:
-    tail = "" if share.kind is Kind.LIVE else "-drill"
-    return f"{epoch.policy.name}-e{epoch.number}-g{share.group}-m{share.member}{tail}.pdf"
+    made = names.sheet if share.kind is Kind.LIVE else names.drill_card
+    short_id = text.short_id(epoch.live.envelope.core.epoch_id)
+    return made(epoch.policy.name, short_id, epoch.number, share.group, share.member)
+
+
+def _name_on_paper(name: str) -> str:
+    """Return a set's name as a sheet can print it: a name that could not be drawn would keep its set from a rotation.
+
+    The envelope carries the exact name.
+    """
+
+    def drawn(character: str) -> str:
+        try:
+            return drawable(character, "name")
+        except InvalidInput:
+            return "?"
+
+    return "".join(map(drawn, unicodedata.normalize("NFC", name)))
 
 
 def _content(epoch: Epoch, envelope: Envelope, share: Share) -> SheetContent:
     return content_of(
         envelope, share, custodian=epoch.policy.custodian((share.group, share.member)),
-        belongs_to=epoch.policy.belongs_to, printed_on=datetime.now(UTC).date(), typed_core=epoch.typed_core,
+        belongs_to=epoch.policy.belongs_to, printed_on=datetime.now(UTC).date(),
+        kit=epoch.policy.kit, report_to=epoch.policy.report_to,
     )  # fmt: skip
 
 
 def content_of(
     envelope: Envelope, share: Share, *, custodian: str, belongs_to: str, printed_on: date, bag_serial: str = "",
-    typed_core: bool = True,
+    kit: str = "", report_to: str = "",
 ) -> SheetContent:  # fmt: skip
     """Return what the page of one share says: a sheet, or for a drill share a drill card.
 
@@ -179,13 +227,14 @@ def content_of(
         belongs_to: whom it is returned to when it is found.
         printed_on: the day.
         bag_serial: of the tamper-evident bag; empty leaves a line to fill in.
-        typed_core: whether the back of a sheet carries the core as typed lines, where those are few enough.
+        kit: where the recovery kit lies; empty leaves it unsaid.
+        report_to: the telephone to report to; empty leaves a line to fill in.
     """
     structure, live = envelope.core.structure, share.kind is Kind.LIVE
-    lines = envelope.core.to_lines() if live and typed_core else ()
+    lines = envelope.core.to_lines() if live else ()
     return SheetContent(
         kind="live" if live else "drill",
-        set_name=envelope.set_name,
+        set_name=_name_on_paper(envelope.set_name),
         epoch=envelope.core.epoch,
         epoch_id=text.short_id(share.epoch_id),
         group=share.group,
@@ -203,12 +252,10 @@ def content_of(
         belongs_to=belongs_to,
         printed_on=printed_on.isoformat(),
         bag_serial=bag_serial,
-        recovery_tool=f"recover.py {recover.VERSION}",
-        recovery_sha256=_recovery_digest(),
+        recovery_tool=recovery_files.TOOL,
+        recovery_sha256=recovery_files.digest(recovery_files.PROGRAM),
+        recovery_python=recovery_files.oldest_python(),
+        page_sha256=recovery_files.digest(recovery_files.PAGE),
+        kit=kit,
+        report_to=report_to,
     )
-
-
-@functools.cache
-def _recovery_digest() -> str:
-    """Return the SHA-256 of the standalone recovery tool as it ships here, hexadecimal."""
-    return hashlib.sha256(Path(recover.__file__).read_bytes()).hexdigest()

@@ -18,9 +18,10 @@ from breakglass_shamir.custody.quorum.typing import TypedEntry
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats.share import PREFIX
 from breakglass_shamir.operations.desk import Desk
+from breakglass_shamir.operations.reading.files import read_file
 from breakglass_shamir.paper.reading.camera import Camera
 from breakglass_shamir.paper.reading.folder import wait_for_files
-from breakglass_shamir.paper.reading.frames import ENVELOPE_PREFIX
+from breakglass_shamir.paper.reading.frames import ENVELOPE_PREFIX, LARGEST_FILE_BYTES
 from breakglass_shamir.paper.reading.health import Health, of_sheet, worst
 from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
 
@@ -159,7 +160,7 @@ def watch(
     if not folder.is_dir():
         raise InvalidInput(f"expected a folder to read scans from, got {folder}")
     deadline = time.monotonic() + timeout_s
-    originals = {_digest(path) for path in printed}
+    originals = {_digest(path) for path in printed} - {b""}
     verified: list[Path] = []
     for path in wait_for_files(folder):
         if path is not None and _digest(path) in originals:
@@ -186,8 +187,8 @@ def _worth_a_word(pages: Iterable[ScannedPage]) -> Iterator[ScannedPage]:
 
 
 def _digest(path: Path) -> bytes:
-    """Return the SHA-256 of a file; of one that is gone, nothing."""
+    """Return the SHA-256 of a file; of one that is gone, or that no scanner reads, nothing."""
     try:
-        return hashlib.sha256(path.read_bytes()).digest()
-    except OSError:
+        return hashlib.sha256(read_file(path, LARGEST_FILE_BYTES)).digest()
+    except InvalidInput:
         return b""

@@ -55,8 +55,16 @@ class Sources:
     also: tuple[str, ...] = ()
     """Epochs that count although they are not in force, hexadecimal: the prepared one of a rotation."""
 
+    only: str = ""
+    """The one epoch that counts, hexadecimal, whatever is known of it: the target is asked about its credential."""
+
     whole: bool = False
     """Whether every file is read even after a quorum is there: another epoch's sheets may be among them."""
+
+    @property
+    def only_typed(self) -> bool:
+        """Whether no picture is among them."""
+        return not self.scans and self.watched is None and self.camera is None
 
 
 def read_sources(

@@ -12,7 +12,7 @@ Rules:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from breakglass_shamir.connectors.port.base import Connector
@@ -68,14 +68,14 @@ def next_credential(source: Source, old: Credential, strength: int = 0) -> Crede
     """
     if "issue" in source.connector.abilities and source.brought is None:
         _ready(source, None, old)
-        return replace(old, secret=source.connector.issue(old.secret))
+        return old.renewed(source.connector.issue(old.secret))
     unfit: tuple[str, ...] = ()
     for tried in range(strength, STRENGTHS):
         for _draw in range(DRAWS if source.brought is None else 1):
             new = source.brought or _made(old, _stronger(source.generator, tried))
             unfit = _ready(source, new, old)
             if not unfit:
-                return replace(old, secret=new)
+                return old.renewed(new)
         if source.brought is not None:
             break
         source.say(f"the target would not take this credential, another is made: {'; '.join(unfit)}")
@@ -110,7 +110,7 @@ def _made(old: Credential, generator: Generator) -> Secret:
         case CredentialKind.OPAQUE:
             return Secret(random_bytes(max(_OPAQUE_BYTES, len(old.secret))))
         case _:
-            word = old.kind.name.lower().replace("_", " ")
+            word = old.kind.word.replace("-", " ")
             raise InvalidInput(
                 f"expected the new {word}: nobody here can make one",
                 hint="bring it with: breakglass rotate NAME --new-credential-from FILE",

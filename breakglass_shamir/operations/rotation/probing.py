@@ -13,7 +13,7 @@ What it does not do: it decides nothing; ``proof.py`` and ``rotation.py`` do.
 
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from breakglass_shamir.connectors.port.answers import Check, CheckResult
@@ -83,6 +83,15 @@ class Prober:
         else:
             self._not_let_in[place] = self.pace.now()
         return check
+
+    def ask_everywhere(self, endpoints: Iterable[Connector], secret: Secret) -> Check:
+        """Ask each endpoint once: one that accepts is enough to say so, and only refusals everywhere are a refusal."""
+        said = [(one.target, self.ask(one, secret)) for one in endpoints]
+        detail = said[0][1].detail if len(said) == 1 else "; ".join(f"{where}: {one.detail}" for where, one in said)
+        results = {one.result for _, one in said}
+        if CheckResult.ACCEPTED in results:
+            return Check(CheckResult.ACCEPTED, detail)
+        return Check(CheckResult.REFUSED if results == {CheckResult.REFUSED} else CheckResult.UNKNOWN, detail)
 
     def _leave_a_pause(self, connector: Connector) -> None:
         last = self._not_let_in.get(connector.target)

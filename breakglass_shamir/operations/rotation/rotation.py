@@ -3,7 +3,8 @@
 
 Rules:
 
-1. Nothing is printed that the target is known to refuse: ``preflight`` first (``fitting.py``).
+1. Nothing is printed that the target is known to refuse: ``preflight`` first (``fitting.py``). Nor is anything
+   printed to follow a credential that the target refuses: another terminal has rotated it (``elsewhere.py``).
 2. The new sheets are written, read back and in the hands of a quorum before the target is touched: the paper
    is the write-ahead log.
 3. The change waits for the officers' own sessions at the target (``sessions.py``).
@@ -14,7 +15,9 @@ Rules:
    epoch, and another that is more likely to fit is prepared. An ambiguous failure never does.
 7. An epoch that another terminal printed is put in force only where the target takes its credential already, or
    where this terminal knows the old epoch, too, from its sheets alone: paper does not say who made it.
-8. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is abandoned and
+8. Where neither of the two works and sheets of other successors are there, they are asked about: if the target takes
+   one, another terminal rotated first, and that rotation is gone on with.
+9. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is abandoned and
    made anew; one that may have been applied never is.
 
 The credential's text is in memory only, and in the sheets.
@@ -27,6 +30,7 @@ from breakglass_shamir.connectors.port.answers import Check, CheckResult
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.policy.tables import Policy
+from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.custody.records.openings import Closed, Refused
 from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.custody.records.rotations import (
@@ -37,23 +41,38 @@ from breakglass_shamir.custody.records.rotations import (
     NotBefore,
     OldDead,
     Rejected,
+    RotationFound,
     Waited,
 )
+from breakglass_shamir.custody.records.sheets import ReadBack
 from breakglass_shamir.errors import BreakglassError, ConnectorError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
+from breakglass_shamir.operations.opening import interrupted
 from breakglass_shamir.operations.printing.outlet import Printed
 from breakglass_shamir.operations.printing.readback import read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.printing.sheets import DEFAULT_TIMEOUT_S, Printing, print_epoch, seal_epoch
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.rotation import elsewhere
 from breakglass_shamir.operations.rotation.fitting import STRENGTHS, Source, next_credential
 from breakglass_shamir.operations.rotation.probing import Found, Living, Prober, find_living
 from breakglass_shamir.operations.rotation.proof import Proof
 from breakglass_shamir.operations.rotation.sessions import OwnSessions
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass, word
+
+_ATTESTS = "--scan BOTH_SETS --attest-old-dead --officer O --officer O2"
 
 NEITHER_WORKS = "neither-works"
 """Stage of the ``refused`` record that says that no printed credential is known to work; alerts look for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """An epoch that another terminal printed to follow the old one, with its credential in memory."""
+
+    quorum: Quorum
+    credential: Credential = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -70,6 +89,9 @@ class Rotation:
     brought: Secret | None = field(default=None, repr=False)
     """The new secret, where people bring it."""
 
+    rivals: tuple[Rival, ...] = field(default=(), repr=False)
+    """Other epochs that follow the old one, of which quorums are there."""
+
     prober: Prober = field(default_factory=Prober)
 
     def prepare(self, printing: Printing, scanner: Scanner, strength: int = 0) -> Credential:
@@ -81,26 +103,33 @@ class Rotation:
             strength: how much more than the policy asks for the credential shall be; see ``fitting.py``.
 
         Raises:
-            ConnectorError: the target says beforehand that it will refuse.
+            ConnectorError: the target says beforehand that it will refuse, or refuses the old credential.
             PaperError: the sheets could not be made, or were not read back in time.
         """
-        state = self.recorder.refresh()
-        if state.prepared:
-            self.recorder.append(Abandoned(epoch_id=state.prepared, reason="prepared by a run that ended"))
         desk = self.recorder.desk
         if self._connector().by_people:
             desk.require_screen()
+        state = self.recorder.refresh()
+        self._ask_about_old(strength)
+        if state.prepared:
+            self.recorder.append(Abandoned(epoch_id=state.prepared, reason="prepared by a run that ended"))
         source = Source(self._connector(), self.policy.rotation.generator, desk.say, self._too_early, self.brought)
         new = targets.carried(self.policy, next_credential(source, self.old, strength))
         printed = self._print(new, printing, scanner)
         read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, printed)
         return new
 
-    def attest(self, new: Credential, officers: tuple[str, ...], reason: str) -> None:
+    def attest(self, new: Credential, officers: tuple[str, ...], reason: str, *, brings_old: bool) -> None:
         """Close a rotation whose old credential nobody can ask about, on the word of officers.
 
+        Args:
+            new: the prepared one.
+            officers: who vouch.
+            reason: how they know.
+            brings_old: whether the quorum that was opened is the old one: then the target is asked about it, too.
+
         Raises:
-            ConnectorError: the target does not accept the new credential.
+            ConnectorError: the target does not accept the new credential, or still accepts the old one.
         """
         state = self.recorder.refresh()
         check = self._attested(officers) or self.prober.ask(self._connector(), new.secret)
@@ -109,11 +138,13 @@ class Rotation:
                 f"expected the target to accept the new credential, got {check.result}: {check.detail}",
                 hint="an old credential can be attested dead only while the new one is accepted",
             )
-        self.recorder.append(Applying(old_epoch_id=state.current, new_epoch_id=state.prepared))
+        if brings_old:
+            self._require_not_accepted()
+        self.recorder.append(Applying(old_epoch_id=state.source, new_epoch_id=state.prepared))
         proofs = (f"new: {check.result}: {check.detail}", f"old: attested dead, not proven: {reason}")
         scope = self._connector().scope
         dead = OldDead(
-            old_epoch_id=state.current, new_epoch_id=state.prepared, proofs=proofs, scope=scope, attested_by=officers
+            old_epoch_id=state.source, new_epoch_id=state.prepared, proofs=proofs, scope=scope, attested_by=officers
         )
         self.recorder.append(dead)
         self.recorder.append(Closed(classification=self.recorder.set_state.active_opening.classification))
@@ -142,21 +173,27 @@ class Rotation:
             else:
                 return
 
-    def apply(self, new: Credential) -> None:
+    def apply(self, new: Credential | None) -> None:
         """Change the target and prove the change; resumes one that was interrupted.
+
+        Args:
+            new: the prepared credential; None: its sheets are not there, only those of others that follow the old one.
 
         Raises:
             ConnectorError: the target was not changed, or the proof does not hold; the debt stays. ``rejected``
                 if its rules do not take the new credential; then the prepared epoch is abandoned.
         """
         state = self.recorder.refresh()
-        old_id, new_id = state.current, state.prepared
-        endpoints = targets.endpoints_of(self.policy, self.old)
+        old_id, new_id = state.source, state.prepared
+        endpoints = targets.endpoints_of(self.policy)
         sessions = OwnSessions(self.recorder, endpoints)
         if not state.applying:
             sessions.wait(self.old.secret, self.policy.rotation.wait_for_sessions.seconds)
         self.recorder.append(Applying(old_epoch_id=old_id, new_epoch_id=new_id))
-        self._change(endpoints[0], new, resumed=state.applying)
+        rival = self._change(endpoints[0], new, resumed=state.applying)
+        if rival is not None:
+            new, new_id = rival.credential, self._go_on_with(rival)
+        assert new is not None  # noqa: S101 - without a rival that lives there is no way on from _change
         self.recorder.append(Applied(new_epoch_id=new_id))
         proofs = self._prove(endpoints, new)
         if self.policy.rotation.end_sessions:
@@ -170,7 +207,7 @@ class Rotation:
     def _print(self, new: Credential, printing: Printing, scanner: Scanner) -> Printed:
         state, ledger = self.recorder.set_state, self.recorder.ledger
         number = max(epoch.number for epoch in state.epochs.values()) + 1
-        predecessor = bytes.fromhex(state.current)
+        predecessor = bytes.fromhex(state.source)
         epoch = seal_epoch(self.policy, self.source, new, ledger.checkpoint(), number, predecessor)
         printed = print_epoch(epoch, printing, scanner, self.recorder.desk)
         try:
@@ -191,35 +228,84 @@ class Rotation:
             countersigned = Countersigned(epoch_id=new.epoch_id, envelope_sha256=new.envelope_sha256)
             self.recorder.append(countersigned, set_key=self.set_key)
 
-    def _change(self, connector: Connector, new: Credential, *, resumed: bool) -> None:
-        """Change the target, unless an interrupted run did."""
+    def _ask_about_old(self, strength: int) -> None:
+        """Stop before anything is printed to follow a credential that the target refuses.
+
+        Raises:
+            ConnectorError: it does.
+        """
+        connector, epoch_id = self._connector(), self.recorder.set_state.source
+        if connector.by_people or strength:
+            return
+        check = Prober(self.prober.pace).ask(connector, self.old.secret)
+        if check.result is CheckResult.REFUSED:
+            raise elsewhere.refused(self.recorder, epoch_id, check)
+        if self.recorder.set_state.forking or self.recorder.set_state.epochs[epoch_id].refused_at:
+            elsewhere.note(self.recorder, epoch_id, check)
+
+    def _change(self, connector: Connector, new: Credential | None, *, resumed: bool) -> Rival | None:
+        """Change the target, unless an interrupted run did; returns another successor that the target takes already."""
         if connector.by_people:
             if self._is_only_on_paper():
                 self.recorder.desk.warn(
                     "only their own sheets vouch for this epoch: set its credential only if you know who printed it"
                 )
-            raise self._left_to_people(connector, new)
+            raise self._left_to_people(connector, new or self.rivals[0].credential)
+        if new is None:
+            return self._living_rival(connector, "the sheets of the prepared epoch are not there")
         if resumed:
             found = find_living(self.prober, connector, new.secret, self.old.secret)
             if found.living is Living.NEW:
-                return
+                return None
             if found.living is Living.OLD and self._is_only_on_paper():
                 raise self._not_put_in_force()
             if found.living is not Living.OLD:
-                raise self._neither(found, "an earlier run was interrupted")
+                return self._neither(connector, found, "an earlier run was interrupted")
+        elif self.rivals and self.prober.ask(connector, self.old.secret).result is CheckResult.REFUSED:
+            return self._living_rival(connector, "the target refuses the old credential")
         try:
             connector.rotate(self.old.secret, new.secret)
         except ConnectorError as error:
-            self._after_failure(connector, new, error)
+            return self._after_failure(connector, new, error)
+        return None
 
-    def _after_failure(self, connector: Connector, new: Credential, error: ConnectorError) -> None:
-        """Find out which credential lives: the new one first, then the old one."""
+    def _living_rival(self, connector: Connector, why: str) -> Rival:
+        """Return the first of the other successors whose credential the target takes.
+
+        Raises:
+            ConnectorError: it takes none.
+        """
+        for rival in self.rivals:
+            if self.prober.ask(connector, rival.credential.secret).result is CheckResult.ACCEPTED:
+                return rival
+        numbers = ", ".join(str(rival.quorum.core.epoch) for rival in self.rivals)
+        raise ConnectorError(
+            f"{why}, and the target takes no credential of epoch {numbers} on the other sheets",
+            hint="scan the old sheets and those of every epoch that follows them in one go",
+        )
+
+    def _go_on_with(self, rival: Rival) -> str:
+        """Go on with the rotation of another terminal, which the target has taken; returns its new epoch's id."""
+        found, state = rival.quorum, self.recorder.set_state
+        if found.epoch_id not in state.epochs:
+            interrupted.learn(self.recorder, found)
+        self.recorder.append(RotationFound(old_epoch_id=state.source, new_epoch_id=found.epoch_id))
+        self.recorder.append(ReadBack(epoch_id=found.epoch_id, sheets=found.sheets))
+        self.recorder.append(Applying(old_epoch_id=state.source, new_epoch_id=found.epoch_id))
+        self.recorder.desk.warn(
+            f"another terminal rotated first: the target takes epoch {found.core.epoch} of these sheets, "
+            "and that rotation is gone on with"
+        )
+        return found.epoch_id
+
+    def _after_failure(self, connector: Connector, new: Credential, error: ConnectorError) -> Rival | None:
+        """Find out which credential lives: the new one first, then the old one, then other successors."""
         self.recorder.append(Refused(stage="apply", error=error.id, message=str(error)))
         found = find_living(self.prober, connector, new.secret, self.old.secret)
         if found.living is Living.NEW:
-            return
+            return None
         if found.living is not Living.OLD:
-            raise self._neither(found, str(error)) from error
+            return self._neither(connector, found, str(error))
         if error.rejected and found.new_refused:
             raise self._rejected(error) from error
         raise ConnectorError(
@@ -230,7 +316,7 @@ class Rotation:
     def _is_only_on_paper(self) -> bool:
         """Tell whether only its own sheets say that the new epoch follows one this terminal vouches for."""
         state = self.recorder.set_state
-        old, new = state.epochs[state.current], state.epochs[state.prepared]
+        old, new = state.epochs[state.source], state.epochs[state.prepared]
         return new.recovered and (old.pinned or not old.recovered)
 
     def _not_put_in_force(self) -> ConnectorError:
@@ -265,8 +351,19 @@ class Rotation:
         name = self.recorder.set_name
         return ConnectorError(
             f"the change is left to people: {name} stays open until two officers attest it",
-            hint=f"then: breakglass rotate {name} --scan BOTH_SETS --attest-old-dead --officer O --officer O2",
+            hint=f"then: {breakglass('rotate', name, options=_ATTESTS)}",
         )
+
+    def _require_not_accepted(self) -> None:
+        """Take nobody's word that the old credential is dead while the target takes it."""
+        if self._connector().by_people:
+            return
+        check = self.prober.ask_everywhere(targets.endpoints_of(self.policy), self.old.secret)
+        if check.result is CheckResult.ACCEPTED:
+            raise ConnectorError(
+                f"the target still accepts the old credential, whoever attests that it is dead: {check.detail}",
+                hint="take it away at the target, or rotate again with both sets of sheets: the connector does it",
+            )
 
     def _attested(self, officers: tuple[str, ...]) -> Check | None:
         """Take the officers' word that the new credential works where nobody but people can ask."""
@@ -274,13 +371,29 @@ class Rotation:
             return None
         return Check(CheckResult.ACCEPTED, f"attested to work, not proven, by {', '.join(officers)}")
 
-    def _neither(self, found: Found, why: str) -> ConnectorError:
-        second = self.policy.target.second_account or self.old.hint or "the second account your policy should name"
+    def _neither(self, connector: Connector, found: Found, why: str) -> Rival:
+        """Return another successor that the target takes, where neither the old nor the new credential works.
+
+        Raises:
+            ConnectorError: it takes none, or none is there.
+        """
+        if self.rivals and found.living is Living.NEITHER:
+            try:
+                return self._living_rival(connector, why)
+            except ConnectorError as error:
+                raise self._locked_out(found, str(error)) from error
+        raise self._locked_out(found, why)
+
+    def _locked_out(self, found: Found, why: str) -> ConnectorError:
+        second = self.policy.target.second_account or "the second account your policy should name"
+        if self.old.hint and not self.policy.target.second_account:
+            second = f"what the sheets call the second account: {word(self.old.hint)}"
         message = f"neither the old nor the new credential could be proven to work: {why} ({found.detail})"
         self.recorder.append(Refused(stage=NEITHER_WORKS, error=ConnectorError.id, message=message))
         hint = f"keep both sets of sheets; get in with: {second}"
         if found.living is Living.NEITHER:
-            hint += "; if another terminal rotates this set, bring the sheets it printed"
+            elsewhere.note(self.recorder, self.recorder.set_state.source, Check(CheckResult.REFUSED, found.detail))
+            hint += f"; {elsewhere.QUESTION}"
         return ConnectorError(message, hint=hint)
 
     def _prove(self, endpoints: tuple[Connector, ...], new: Credential) -> tuple[str, ...]:
@@ -306,7 +419,7 @@ class Rotation:
         self.recorder.append(body)
 
     def _connector(self) -> Connector:
-        return targets.connector_of(self.policy, self.old)
+        return targets.connector_of(self.policy)
 
     def _number(self, epoch_id: str) -> int:
         return self.recorder.set_state.epochs[epoch_id].number

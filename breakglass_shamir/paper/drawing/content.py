@@ -32,6 +32,10 @@ _FREE_TEXT = (
     "bag_serial",
     "recovery_tool",
     "recovery_sha256",
+    "recovery_python",
+    "page_sha256",
+    "kit",
+    "report_to",
     "epoch_id",
 )
 
@@ -62,6 +66,10 @@ class SheetContent:
         bag_serial: serial of the tamper-evident bag; empty leaves a line to fill in by hand.
         recovery_tool: name and version of the standalone recovery program, or empty.
         recovery_sha256: its SHA-256 in hex, or empty.
+        recovery_python: the oldest Python that it runs on, or empty.
+        page_sha256: SHA-256 in hex of the page that opens sheets in a browser, or empty: there is none.
+        kit: where the recovery kit lies; empty leaves it unsaid.
+        report_to: the telephone to report to; empty leaves a line to fill in by hand.
     """
 
     kind: Literal["live", "drill"]
@@ -85,6 +93,10 @@ class SheetContent:
     bag_serial: str
     recovery_tool: str
     recovery_sha256: str
+    recovery_python: str = ""
+    page_sha256: str = ""
+    kit: str = ""
+    report_to: str = ""
 
 
 def checked(content: SheetContent) -> SheetContent:

@@ -34,6 +34,9 @@ USE = (
 )
 """What to do with it, in order."""
 
+OTHER_ID = "A drill has an epoch id of its own: the sheet's is another."
+"""Why card and sheet of one epoch do not show the same id."""
+
 CUT = "Cut along the line: the upper half is the drill card. This page holds no live share."
 
 _BAND_MM, _STRIPE_MM = 25.0, 3.0
@@ -64,6 +67,7 @@ _BODY = Style("sans-bold", 10.5)
 _LABEL = Style("sans-bold", 9)
 _TYPED = Style("mono-bold", 15)
 _CUT = Style("sans", 11)
+_NOTE = Style("sans-bold", 8.5, stem=HEAVY_MM)
 _SMALL = Style("sans-bold", 7.5, stem=HEAVY_MM)
 
 
@@ -157,7 +161,8 @@ def _rehearsal(page: Page, x: float, y: float, across: float) -> None:
     y += 8
     for number, sentence in enumerate(USE, start=1):
         page.text(x, y, str(number), _BODY)
-        y = page.paragraph(x + 5, y, across - 5, sentence, _BODY) + 1.6
+        y = page.paragraph(x + 5, y, across - 5, sentence, _BODY) + 1.3
+    page.paragraph(x, y, across, OTHER_ID, _NOTE)
 
 
 def _typed(page: Page, content: SheetContent, y: float, right: float) -> None:

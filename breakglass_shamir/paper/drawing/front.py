@@ -8,7 +8,7 @@ Rules:
    be read through the bag.
 3. The share code stands twice, in opposite corners of its field: no single stain, fold or torn corner reaches
    both.
-4. Each code is labelled in words, and says whether it is secret.
+4. Each code has a number and is labelled in words, and says whether it is secret: 1 is the share, 2 the envelope.
 
 It does not draw an envelope code that is too large or one of several beyond the first; ``back`` does.
 """
@@ -60,27 +60,30 @@ _LABEL = Style("sans-bold", 8.5, stem=HEAVY_MM)
 _SMALL = Style("sans", 9, stem=SEMIBOLD_MM)
 _TYPED = Style("mono-bold", 16)
 _LINE_NUMBER = Style("sans-bold", 10, stem=HEAVY_MM)
-_DIGEST = Style("mono-bold", 10)
 
 WHEN_CALLED = (
     "Hang up. Call back on a number you already know.",
     "Ask for the incident number and write it down.",
     "Bring this sheet, its bag unopened, to the break-glass terminal.",
-    "Open the bag there, before the others. Scan either share code, or type the four lines.",
+    "Open the bag there, before the others. Scan code 1, either print, and code 2; or type the lines.",
     "Keep the sheet until you are told that it is void: it may be needed a second time.",
 )
 """What to do, in order."""
 
 NEVER = (
-    "photograph, copy, fax or send this sheet",
+    "photograph or scan this sheet, except at the break-glass terminal",
+    "copy, fax or send it",
     "read its lines to anyone, by telephone, chat or e-mail",
-    "scan it anywhere but at the break-glass terminal",
     "give it away, or keep it beside another sheet",
     "destroy it before you are told that it is void",
 )
 """What never to do; each follows the word."""
 
-REPORT = "Lost, opened, or seen by anyone? Report it at once, day or night."
+REPORT = "Lost, opened or seen? Report it at once, day or night:"
+NO_TERMINAL = "No terminal? The back says how."
+TELEPHONE = "Telephone"
+"""Before a line to fill in."""
+
 FOUND = "Found it? Please return it, unread. Alone it opens nothing."
 
 
@@ -101,7 +104,7 @@ def draw_front(page: Page, content: SheetContent, envelope: qr.Matrix) -> bool:
     y = _lead(page, content, HEADING_MM + 5.5)
     fold = page.height - FIELD_MM
     size = _body_size(page, envelope, y + 2.5, fold - 5.5)
-    y = _instructions(page, y + 2.5, size)
+    y = _instructions(page, y + 2.5, size, content.report_to)
     fitted = _middle(page, content, envelope, y + 1.5, fold - 4)
     _field(page, content, fold)
     return fitted
@@ -115,7 +118,7 @@ def _lead(page: Page, content: SheetContent, y: float) -> float:
     return page.fitted(MARGIN_MM, y + 5.8, across, opening, _LEAD_BOLD, smallest=8.5, lines=3)
 
 
-def _instructions(page: Page, y: float, size: float) -> float:
+def _instructions(page: Page, y: float, size: float, report_to: str) -> float:
     """Draw the two columns; return where the next block may begin."""
     column = _column_mm(page)
     right = MARGIN_MM + column + _GUTTER_MM
@@ -130,6 +133,14 @@ def _instructions(page: Page, y: float, size: float) -> float:
         page.line(right, right_y - 1.1, right + 2.4, right_y - 1.1, weight=0.8, colour=ACCENT)
         right_y = page.paragraph(right + _INDENT_MM, right_y, column - _INDENT_MM, sentence, body) + _GAP_MM
     right_y = page.paragraph(right, right_y + 2 * _GAP_MM, column, REPORT, bold)
+    if report_to:
+        right_y = page.fitted(right, right_y, column, report_to, bold, smallest=6, lines=2)
+    else:
+        page.text(right, right_y, TELEPHONE, body)
+        page.line(
+            right + page.measure(TELEPHONE, body) + 2, right_y + 0.7, right + column, right_y + 0.7, weight=RULE_MM
+        )
+        right_y += bold.leading_mm
     return max(left_y, right_y)
 
 
@@ -140,7 +151,8 @@ def _instructions_end(page: Page, y: float, size: float) -> float:
     def down(sentences: tuple[str, ...]) -> float:
         return sum(page.height_of(sentence, column - _INDENT_MM, body) + _GAP_MM for sentence in sentences)
 
-    report = 2 * _GAP_MM + page.height_of(REPORT, column, Style("sans-bold", size))
+    bold = Style("sans-bold", size)
+    report = 2 * _GAP_MM + page.height_of(REPORT, column, bold) + bold.leading_mm
     return y + _HEAD_MM + max(down(WHEN_CALLED), down(NEVER) + report)
 
 
@@ -170,7 +182,7 @@ def _middle(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, bo
     if module:
         x += _envelope(page, content, envelope, y, module)
     else:
-        page.text(page.width - MARGIN_MM, y + 3, "ENVELOPE CODE: on the last pages of this sheet", _LABEL, "right")
+        page.text(page.width - MARGIN_MM, y + 3, "CODE 2: ENVELOPE, on the last pages of this sheet", _LABEL, "right")
     y = _owner(page, content, x, y + 3)
     _roll_call(page, x, y, bottom - 0.8)
     return module > 0
@@ -187,7 +199,7 @@ def _envelope(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, 
     count = len(content.envelope_codes)
     quiet = qr.QUIET_MODULES * module
     number = "" if count == 1 else f" 1 of {count}; the others follow"
-    page.fitted(MARGIN_MM, y + 3, len(envelope) * module + quiet, f"ENVELOPE CODE{number}", _LABEL, smallest=6)
+    page.fitted(MARGIN_MM, y + 3, len(envelope) * module + quiet, f"CODE 2: ENVELOPE{number}", _LABEL, smallest=6)
     page.text(MARGIN_MM, y + 6.5, "the same on every sheet, not secret", _SMALL)
     side = page.code(MARGIN_MM, y + _ENVELOPE_LABEL_MM + quiet, envelope, module)
     return side + 2 * quiet + 3
@@ -234,11 +246,11 @@ def _field(page: Page, content: SheetContent, fold: float) -> None:
     lower = page.height - FOOTER_MM - 5.5 - side
     right = page.width - MARGIN_MM - side
     text_x = MARGIN_MM + side + 9
-    page.text(MARGIN_MM, fold + 7, "SHARE CODE: secret", _LABEL)
+    page.text(MARGIN_MM, fold + 7, "CODE 1: SHARE, secret", _LABEL)
     page.code(MARGIN_MM, upper, share, SHARE_MODULE_MM)
     page.text(text_x, fold + 7, "YOUR SHARE: SECRET", _HEAD)
     typed_lines(page, text_x, upper + 4, content.share_lines, style=_TYPED, pitch=8)
-    page.text(page.width - MARGIN_MM, lower - quiet - 0.5, "SHARE CODE, second print: secret", _LABEL, "right")
+    page.text(page.width - MARGIN_MM, lower - quiet - 0.5, "CODE 1: SHARE, second print, secret", _LABEL, "right")
     page.code(right, lower, share, SHARE_MODULE_MM)
     _how_to_enter(page, content, upper + side + quiet + 3.5, right - quiet - 0.5)
 
@@ -251,11 +263,11 @@ def _fold_line(page: Page, y: float) -> None:
 
 
 def _how_to_enter(page: Page, content: SheetContent, y: float, right: float) -> None:
-    """Say how the share is entered, and with what when the terminal is gone."""
+    """Say how the share is entered."""
     across = right - MARGIN_MM
     page.text(MARGIN_MM, y, "How to enter it", _HEAD)
     sentences = (
-        "Scan either of the two share codes: both hold the same share, one is enough.",
+        "Scan code 1: both prints hold the same share, one is enough. Of all sheets together, code 2 is needed once.",
         "Or type lines 1 to 4: small letters will do, spaces do not matter. Each ends in a check character. "
         "For a character you cannot read type ?",
     )
@@ -263,8 +275,7 @@ def _how_to_enter(page: Page, content: SheetContent, y: float, right: float) -> 
     for sentence in sentences:
         y = page.paragraph(MARGIN_MM, y, across, sentence, _BODY) + 0.4
     if content.recovery_tool:
-        page.text(MARGIN_MM, y + 1.6, f"No terminal? Use {content.recovery_tool}, SHA-256:", _SMALL)
-        page.fitted(MARGIN_MM, y + 5.9, across, content.recovery_sha256, _DIGEST, smallest=5, lines=2)
+        page.paragraph(MARGIN_MM, y, across, NO_TERMINAL, _BODY_BOLD)
 
 
 def typed_lines(

@@ -16,6 +16,10 @@ HEADING_MM = 35.0
 FOOTER_MM = 8.0
 """Base line of the footer, from the lower edge; printers reach 5 mm."""
 
+IN_THE_BAG = "of this sheet belong into the bag."
+_TOGETHER = Style("sans-bold", 9.5, stem=HEAVY_MM)
+_PAGES_OF_A_LEAF = 2
+
 _KICKER = Style("sans-bold", 9.5, ACCENT, stem=HEAVY_MM)
 _NAME = Style("sans-bold", 25)
 _LONG_NAME = Style("sans-bold", 12.5, stem=HEAVY_MM)
@@ -45,11 +49,13 @@ def heading(page: Page, content: SheetContent, kicker: str) -> None:
 
 
 def footer(page: Page, content: SheetContent, number: int, count: int) -> None:
-    """Draw the line that tells which page of which sheet this is."""
+    """Draw the line that tells which page of which sheet this is, and that several leaves belong together."""
     y = page.height - FOOTER_MM
     left = f"{content.set_name}, epoch {content.epoch}, sheet {content.number} of {content.total}"
     page.fitted(MARGIN_MM, y, page.width - 2 * MARGIN_MM - 25, left, _FOOTER, smallest=4)
     page.text(page.width - MARGIN_MM, y, f"page {number} of {count}", _FOOTER, "right")
+    if count > _PAGES_OF_A_LEAF:
+        page.text(MARGIN_MM, y - 4, f"All {count} pages {IN_THE_BAG}", _TOGETHER)
 
 
 def _facts(page: Page, content: SheetContent, right: float) -> None:

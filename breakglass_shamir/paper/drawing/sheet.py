@@ -14,7 +14,7 @@ It does not print, name or store files.
 from functools import lru_cache
 
 from breakglass_shamir.paper.drawing import qr
-from breakglass_shamir.paper.drawing.back import draw_back, draw_codes, pages_for
+from breakglass_shamir.paper.drawing.back import draw_back, draw_codes, of_back, pages_for
 from breakglass_shamir.paper.drawing.content import SheetContent, checked
 from breakglass_shamir.paper.drawing.drill_card import draw_drill_card, draw_half
 from breakglass_shamir.paper.drawing.front import draw_front
@@ -68,13 +68,15 @@ def _draw_live(page: Page, content: SheetContent) -> None:
     codes = tuple(_envelope_modules(code) for code in content.envelope_codes)
     heading(page, content, "Break-glass sheet")
     placed = 1 if draw_front(page, content, codes[0]) else 0
-    further = pages_for(page, codes[placed:])
     has_back = bool(content.core_lines) or content.core_omitted
+    behind = of_back(content, codes, placed) if has_back else []
+    placed = max([placed, *(number for number, _ in behind)])
+    further = pages_for(page, codes[placed:])
     count = 1 + has_back + len(further)
     footer(page, content, 1, count)
     if has_back:
         _begin(page, content, "Break-glass sheet, back", 2, count)
-        draw_back(page, content)
+        draw_back(page, content, behind, len(codes))
     for number, indexes in enumerate(further, start=count - len(further) + 1):
         _begin(page, content, "Break-glass sheet, envelope", number, count)
         own = tuple(codes[placed + index] for index in indexes)

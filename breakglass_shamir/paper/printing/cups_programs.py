@@ -8,9 +8,9 @@ It knows nothing of printers, jobs or sheets.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 
+from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.errors import PaperError
 
 SYSTEM_PATH = "/usr/bin:/bin"
@@ -44,28 +44,18 @@ def run(
         Exit code, standard output, and the last line of its standard error.
 
     Raises:
-        PaperError: it is missing, could not be started, or did not end in time.
+        PaperError: it is missing, could not be started, did not end in time, or wrote without end.
     """
     environment = {"PATH": SYSTEM_PATH, "LC_ALL": "C"}
     if "CUPS_SERVER" in os.environ:
         environment["CUPS_SERVER"] = os.environ["CUPS_SERVER"]
     try:
-        done = subprocess.run(
-            [find_program(name), *arguments],
-            input=given,
-            capture_output=True,
-            timeout=limit_s,
-            check=False,
-            env=environment,
-            cwd="/",
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise PaperError(f"{name} did not end within {limit_s:.0f} s") from error
+        done = programs.run([find_program(name), *arguments], given=given, limit_s=limit_s, env=environment)
     except (OSError, ValueError) as error:
         raise PaperError(f"{name} could not be run: {error}") from error
-    complaint = shown(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
-    return done.returncode, done.stdout.decode(errors="replace"), complaint or "no message"
+    if done.status is None:
+        raise PaperError(f"{name} gave no answer: {done.why}")
+    return done.status, done.output.decode(errors="replace"), done.complaint
 
 
 def shown(text: str) -> str:

@@ -3,31 +3,35 @@
 
 Rules:
 
-1. Only the server that ``lp`` uses is asked, over its socket file or its address; nothing but standard library.
-2. Whatever it answers, or does not, becomes a value or a ``PaperError``.
+1. Only the server that ``lp`` uses is asked, over its socket file or its address.
+2. Whatever it answers, or does not in time, becomes a value or a ``PaperError``. One question has one time limit.
 3. That a purged job is gone is looked up, not assumed.
 
 It never holds a document; ``printer`` decides what is asked.
 """
 
-import http.client
 import os
 import pwd
-import socket
 import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
-from breakglass_shamir.errors import PaperError
+from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.errors import PaperError, WebError
 from breakglass_shamir.paper.printing.cups_programs import CALL_LIMIT_S, run, shown
+from breakglass_shamir.web import client
 
 FILTERS_END_S = 5.0
 """Longest time for the filters of a cancelled job to end by themselves."""
 
 POLL_S = 0.2
 """Time between two looks at a job."""
+
+ANSWER_MAX_BYTES = 4 << 20
+"""Longest answer that is read: all of a user's jobs may be in it."""
 
 # IPP: operations, tags and values (RFC 8010 section 3.5, RFC 8011 sections 4 and 5).
 _CANCEL_JOB, _GET_JOB, _GET_JOBS, _GET_PRINTER = 0x08, 0x09, 0x0A, 0x0B
@@ -125,41 +129,18 @@ class Server:
         path = "/jobs/" if operation == _CANCEL_JOB else "/"
         try:
             return _decode(self._post(path, _encode(operation, attributes)))
-        except (OSError, http.client.HTTPException, struct.error, LookupError, ValueError) as error:
+        except (WebError, struct.error, LookupError, ValueError) as error:
             raise PaperError(f"the print server at {self._place} does not answer as it should: {error}") from error
 
     def _post(self, path: str, body: bytes) -> bytes:
         headers = {"Content-Type": "application/ipp"}
-        connection: http.client.HTTPConnection
-        if self._place.startswith("/"):
-            connection = _LocalConnection(self._place)
+        local = Path(self._place) if self._place.startswith("/") else None
+        if local:
             # The server compares this name with the socket's peer; over a network it would prove nothing.
             headers["Authorization"] = f"PeerCred {self._user}"
-        else:
-            host, _, port = self._place.rpartition(":")
-            connection = http.client.HTTPConnection(host, int(port), timeout=CALL_LIMIT_S)
-        try:
-            connection.request("POST", path, body, headers)
-            with connection.getresponse() as response:
-                if response.status != http.client.OK:
-                    raise http.client.HTTPException(f"{response.status} {shown(response.reason)}")
-                return response.read()
-        finally:
-            connection.close()
-
-
-class _LocalConnection(http.client.HTTPConnection):
-    """HTTP over the server's own socket file."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=CALL_LIMIT_S)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket file."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(CALL_LIMIT_S)
-        self.sock.connect(self._path)
+        url = f"http://{'localhost' if local else self._place}{path}"
+        request = client.Request("POST", url, body, headers, answer_max=ANSWER_MAX_BYTES, local=local)
+        return client.ask(request, Deadline(CALL_LIMIT_S)).body
 
 
 def _encode(operation: int, attributes: Sequence[tuple[int, str, bytes]]) -> bytes:
@@ -173,7 +154,7 @@ def _encode(operation: int, attributes: Sequence[tuple[int, str, bytes]]) -> byt
 def _decode(body: bytes) -> _Answer:
     """Read an IPP response: groups of attributes, each a name with one or more values."""
     _, status, _ = struct.unpack_from(">HHI", body)
-    groups: list[Values] = []
+    groups: list[dict[str, list[bytes]]] = []
     name, at = "", 8
     while body[at] != _GROUP_END:
         tag, at = body[at], at + 1
@@ -183,9 +164,10 @@ def _decode(body: bytes) -> _Answer:
         label, at = _field(body, at)
         value, at = _field(body, at)
         name = label.decode() or name
-        groups[-1][name] = (*groups[-1].get(name, ()), value)
-    message = groups[0].get("status-message", (b"",))[0]
-    return _Answer(status, shown(message.decode(errors="replace")), tuple(groups[1:]))
+        groups[-1].setdefault(name, []).append(value)
+    message = groups[0].get("status-message", [b""])[0]
+    told = tuple({name: tuple(values) for name, values in group.items()} for group in groups[1:])
+    return _Answer(status, shown(message.decode(errors="replace")), told)
 
 
 def _field(body: bytes, at: int) -> tuple[bytes, int]:

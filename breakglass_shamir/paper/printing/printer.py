@@ -38,6 +38,7 @@ from typing import Final
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.paper.printing import ipp
 from breakglass_shamir.paper.printing.cups_programs import find_program, run
+from breakglass_shamir.shell import operand
 
 SAME_SIZE_POINTS = 2.0
 """Difference up to which a page counts as being of a paper size."""
@@ -125,7 +126,8 @@ class Printer:
         state, reasons = self._server.printer_state()
         if state == ipp.PRINTER_STOPPED:
             raise PaperError(
-                f"the printer {self.name} is stopped{reasons}", hint=f"start it with: cupsenable {self.name}"
+                f"the printer {self.name} is stopped{reasons}",
+                hint=f"start it with: cupsenable {operand(self.name)}",
             )
 
     def _submit(self, pdf: bytes, title: str, media: str, deadline: float) -> int:
@@ -182,9 +184,10 @@ class Printer:
             try:
                 self._server.purge(job)
             except PaperError as error:
+                what = f"{self.name}-{job}"
                 raise PaperError(
                     f"{outcome}; the document of job {self.name}-{job} may still be in the spool folder: {error}",
-                    hint=f"remove it: cancel -x {self.name}-{job}, then look into /var/spool/cups as root",
+                    hint=f"remove it: cancel -x {operand(what)}, then look into /var/spool/cups as root",
                 ) from error
 
 

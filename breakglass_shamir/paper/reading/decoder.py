@@ -153,7 +153,7 @@ class Decoder:
             raise DecoderLost(f"the decoder took longer than {self._timeout_s:g} s and was stopped") from None
         except (EOFError, OSError):
             raise DecoderLost(self._epitaph()) from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise DecoderLost("the decoder gave an answer that makes no sense and was stopped") from None
         finally:
             if not finished:

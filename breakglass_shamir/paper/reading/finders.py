@@ -9,6 +9,8 @@ Rules:
 3. Where one of a code's three is under a blot or a crease, error correction would do and is not asked. Of any two
    that are left, each place where the third could be gets a clean pattern painted; the two themselves are painted
    anew. A wrong guess costs one decoding; error correction refuses it.
+4. Patterns of several codes can stand as those of one. Where dark and light take turns along both timing lines, there
+   is a code, whatever else its patterns may belong to: such guesses come first.
 
 It decodes nothing. A code with two patterns lost stays lost: its second print, or another sheet, has to do.
 """
@@ -18,7 +20,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Final
+from typing import Any, Final
 
 from PIL import Image, ImageDraw
 
@@ -28,7 +30,13 @@ MOST_FINDERS: Final = 48
 """Patterns that are told apart on one page; a sheet has nine, noise has any number."""
 
 MOST_PAIRS: Final = 8
-"""Pairs that are tried on one page."""
+"""Pairs that are tried on one page without anything to say for them."""
+
+MOST_TIMED: Final = 24
+"""Guesses that are tried on one page because their timing lines say so."""
+
+TIMED: Final = 0.75
+"""Part of the modules that are as they must be, along each timing line of a guess; by chance it is about a half."""
 
 SEARCHED_PIXELS: Final = 2_000_000
 """An A4 page at 145 dpi: finder patterns are looked for in Python, and noise makes many of them."""
@@ -59,6 +67,12 @@ _RINGS = ((9, 255), (7, 0), (5, 255), (3, 0))
 _QUIET = 6
 """Modules kept around a code."""
 
+_STRAIGHT_PIXELS = 6
+"""Side of a module where a code is drawn anew."""
+
+_APART_OF_VERSION_0 = 10
+"""Modules between two finder patterns' centres, but for 4 of each version."""
+
 Point = tuple[float, float]
 
 
@@ -79,6 +93,10 @@ class Finder:
         return Finder((self.x + 0.5) * scale - 0.5, (self.y + 0.5) * scale - 0.5, self.module * scale)
 
 
+Guess = tuple[Finder, Finder, Finder]
+"""Two patterns that were found, and a third that may have been lost."""
+
+
 def repaired(picture: Image.Image, small: Image.Image) -> Iterator[Image.Image]:
     """Yield the surroundings of each possible code with its three finder patterns painted.
 
@@ -87,12 +105,13 @@ def repaired(picture: Image.Image, small: Image.Image) -> Iterator[Image.Image]:
         small: the same, or reduced; searched instead.
     """
     scale = picture.width / small.width
-    alone = [finder.enlarged(scale) for finder in _without_complete(finders(small))]
-    pairs = [(one, two) for index, one in enumerate(alone) for two in alone[index + 1 :] if _alike(one, two)]
-    for one, two in pairs[:MOST_PAIRS]:
-        for third in _thirds(one, two):
-            if 0 <= third.x < picture.width and 0 <= third.y < picture.height:
-                yield _painted(picture, one, two, third)
+    found = [finder.enlarged(scale) for finder in finders(small)]
+    timed = _timed(picture, [guess for guess in _guesses(picture, _pairs(found)) if _lacks_third(guess, found)])
+    for guess, apart in timed:
+        yield _straightened(picture, guess, apart)
+    rest = _guesses(picture, _pairs(_without_complete(found))[:MOST_PAIRS])
+    for guess in dict.fromkeys([*(guess for guess, _ in timed), *rest]):
+        yield _painted(picture, *guess)
 
 
 def at_most(picture: Image.Image, pixels: int) -> Image.Image:
@@ -121,6 +140,87 @@ def squares(picture: Image.Image, slack: float) -> Iterator[tuple[Corners, int]]
     for corner, right, lower in _triples(found, slack):
         size = 4 * round((_apart(corner, right, lower) + 7 - 17) / 4) + 17
         yield _outer(corner, right, lower, size - 7), size
+
+
+def _pairs(found: list[Finder]) -> list[tuple[Finder, Finder]]:
+    return [(one, two) for index, one in enumerate(found) for two in found[index + 1 :] if _alike(one, two)]
+
+
+def _guesses(picture: Image.Image, pairs: list[tuple[Finder, Finder]]) -> Iterator[Guess]:
+    """Yield two patterns each, and a place in the picture where the third could be."""
+    for one, two in pairs:
+        for third in _thirds(one, two):
+            if 0 <= third.x < picture.width and 0 <= third.y < picture.height:
+                yield one, two, third
+
+
+def _lacks_third(guess: Guess, found: list[Finder]) -> bool:
+    """Tell whether no pattern was found where a guess wants one: else nothing is lost there."""
+    third = guess[2]
+    return all(third.distance(known) > 2 * third.module for known in found)
+
+
+def _timed(picture: Image.Image, guesses: list[Guess]) -> list[tuple[Guess, int]]:
+    """Return the guesses for which timing lines speak, the best first, with how many modules they are apart."""
+    levels = picture.load()
+    scored = []
+    for guess in guesses:
+        corner, one, two = _corner_first(guess)
+        near = round((2 * corner.distance(one) / (one.module + two.module) - _APART_OF_VERSION_0) / 4)
+        for apart in (_APART_OF_VERSION_0 + 4 * version for version in range(max(1, near - 1), near + 2)):
+            scored.append((_timing(levels, picture.size, (corner, one, two), apart), guess, apart))
+    scored.sort(key=lambda one: -one[0])
+    return [(guess, apart) for score, guess, apart in scored[:MOST_TIMED] if score >= TIMED]
+
+
+def _timing(levels: Any, size: tuple[int, int], guess: Guess, apart: int) -> float:
+    """Return the part of the worse timing line that takes turns, if the patterns are so many modules apart."""
+    corner, one, two = guess
+    lines = []
+    for end, other in ((one, two), (two, one)):
+        u = ((end.x - corner.x) / apart, (end.y - corner.y) / apart)
+        v = ((other.x - corner.x) / apart, (other.y - corner.y) / apart)
+        x, y = corner.x + 3 * v[0], corner.y + 3 * v[1]
+        lines.append([(round(x + step * u[0]), round(y + step * u[1])) for step in range(5, apart - 4)])
+    if not all(0 <= x < size[0] and 0 <= y < size[1] for line in lines for x, y in line):
+        return 0.0
+    greys = [[levels[place] for place in line] for line in lines]
+    middle = sum(map(sum, greys)) / sum(map(len, greys))
+    right = [sum((grey < middle) == (step % 2 == 1) for step, grey in enumerate(line, 5)) for line in greys]
+    return float(min(right) / len(lines[0]))
+
+
+def _corner_first(guess: Guess) -> Guess:
+    """Order three patterns: first the one at the right angle."""
+    one, two, three = sorted(guess, key=lambda finder: max(finder.distance(other) for other in guess))
+    return one, two, three
+
+
+def _straightened(picture: Image.Image, guess: Guess, apart: int) -> Image.Image:
+    """Draw a code upright and alone on white paper, its three patterns painted."""
+    corner, right, lower = _corner_first(guess)
+    if (right.x - corner.x) * (lower.y - corner.y) < (right.y - corner.y) * (lower.x - corner.x):
+        right, lower = lower, right
+    u = ((right.x - corner.x) / apart, (right.y - corner.y) / apart)
+    v = ((lower.x - corner.x) / apart, (lower.y - corner.y) / apart)
+    # The first module's outer corner is 3.5 modules before the pattern's centre, which is half a pixel on.
+    x, y = (corner.x + 0.5 - 3.5 * (u[0] + v[0]), corner.y + 0.5 - 3.5 * (u[1] + v[1]))
+    turn = (
+        *(part / _STRAIGHT_PIXELS for part in (u[0], v[0])),
+        x,
+        *(part / _STRAIGHT_PIXELS for part in (u[1], v[1])),
+        y,
+    )
+    side = (apart + 7) * _STRAIGHT_PIXELS
+    straight = picture.transform((side, side), Image.Transform.AFFINE, turn, Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(straight)
+    for across, down in ((3.5, 3.5), (3.5 + apart, 3.5), (3.5, 3.5 + apart)):
+        centre = (across * _STRAIGHT_PIXELS - 0.5, down * _STRAIGHT_PIXELS - 0.5)
+        _paint(pen, centre, _STRAIGHT_PIXELS, (1.0, 0.0))
+    margin = _QUIET * _STRAIGHT_PIXELS
+    alone = Image.new("L", (side + 2 * margin, side + 2 * margin), 255)
+    alone.paste(straight, (margin, margin))
+    return alone
 
 
 def finders(picture: Image.Image) -> list[Finder]:
@@ -223,7 +323,7 @@ def _thirds(one: Finder, two: Finder) -> Iterator[Finder]:
 
 def _painted(picture: Image.Image, one: Finder, two: Finder, third: Finder) -> Image.Image:
     """Crop to the square that the three span, and paint them."""
-    corner, *ends = sorted((one, two, third), key=lambda f: max(f.distance(one), f.distance(two), f.distance(third)))
+    corner, *ends = _corner_first((one, two, third))
     opposite = (ends[0].x + ends[1].x - corner.x, ends[0].y + ends[1].y - corner.y)
     xs, ys = (sorted((one.x, two.x, third.x, opposite[0])), sorted((one.y, two.y, third.y, opposite[1])))
     margin = (3.5 + _QUIET) * third.module

@@ -17,7 +17,6 @@ It does not judge: whether a text is a share of ours, of which set, and whether 
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from breakglass_shamir.bounded.reading import open_plain
+from breakglass_shamir.formats.plain import escaped
 from breakglass_shamir.paper.reading.decoder import Answer, Decoder, DecoderLost, Looked, Opened, Refused
 from breakglass_shamir.paper.reading.folder import visible_files
 from breakglass_shamir.paper.reading.frames import ENVELOPE_PREFIX, LARGEST_FILE_BYTES, MOST_PAGES, SHARE_PREFIX
@@ -84,7 +85,8 @@ class _Unfinished:
     page: int
     pages: int
     known: frozenset[str] = field(repr=False)
-    has_share: bool
+    wants_envelope: bool
+    """Whether nothing but an envelope's codes may be wanting: its share was read, or it is a page of such codes."""
 
 
 @dataclass(slots=True)
@@ -172,7 +174,7 @@ class Scanner:
         for name, read in files:
             yield from self._first_look(shown_name(name), read, reading)
         for rest in reading.unfinished:
-            if not (rest.has_share and reading.envelope_seen):
+            if not (rest.wants_envelope and reading.envelope_seen):
                 yield from self._second_look(rest, reading)
 
     def _look_once(self, name: str, read: Read) -> Iterator[ScannedPage]:
@@ -195,9 +197,9 @@ class Scanner:
                 if heads or answer.problem:
                     yield _page(name, pages, answer)
                 reading.see(answer)
-                if not answer.problem and len(heads) < 2 and not _has_numbered_part(answer):
-                    rest = _Unfinished(read, name, answer.page, pages, known, SHARE_PREFIX in heads)
-                    reading.unfinished.append(rest)
+                if not answer.problem and len(heads) < 2:
+                    wants_envelope = SHARE_PREFIX in heads or _has_numbered_part(answer)
+                    reading.unfinished.append(_Unfinished(read, name, answer.page, pages, known, wants_envelope))
 
     def _second_look(self, rest: _Unfinished, reading: _Reading) -> Iterator[ScannedPage]:
         """Look thoroughly at one page; yield what is new, or that nothing was found at all."""
@@ -249,13 +251,9 @@ class Scanner:
 
 
 def shown_name(name: str) -> str:
-    """Return a file name that is safe to show: one line, no control or bidirectional character, not endless."""
-    shown = "".join(character if _is_showable(character) else "?" for character in name)
+    """Return a file name that is safe to show: one line, what drives a terminal escaped, not endless."""
+    shown = escaped(name)
     return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 3] + "..."
-
-
-def _is_showable(character: str) -> bool:
-    return character == " " or unicodedata.category(character)[0] not in "CZ"
 
 
 def _heads(looked: Looked) -> set[str]:
@@ -281,5 +279,5 @@ def _source(name: str, page: int, pages: int) -> str:
 
 def _read_file(path: Path) -> bytes:
     """Read a file, but not much more of it than is allowed."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return file.read(LARGEST_FILE_BYTES + 1)

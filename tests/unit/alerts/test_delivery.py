@@ -18,6 +18,7 @@ from breakglass_shamir.alerts.delivery import Delivered, flush, pause_s
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.alerts.sinks.base import Deliverer
+from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.sinks import AnySink
 from breakglass_shamir.custody.records.ledger import PolicyAdopted
@@ -81,7 +82,7 @@ class Home:
         class Played(Deliverer):
             batch = 3
 
-            def _deliver(self, events: Sequence[Event]) -> None:
+            def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
                 for number, event in enumerate(events):
                     failure = home.fail(self.name, len(home.arrived))
                     if failure:
@@ -306,7 +307,7 @@ from breakglass_shamir.alerts import delivery
 from breakglass_shamir.alerts.sinks.base import Deliverer
 class Slow(Deliverer):
     batch = 4
-    def _deliver(self, events):
+    def _deliver(self, events, deadline):
         for event in events:
             with open(sys.argv[2], "ab", buffering=0) as out:
                 out.write(event.json + b"\\n")

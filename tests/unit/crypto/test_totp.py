@@ -42,21 +42,21 @@ def test_what_is_left_of_a_code_is_told(time: float, left: int) -> None:
     ],
 )
 def test_a_seed_is_read_as_people_have_it(text: str) -> None:
-    assert totp.seed_from_text(text) == Secret(SEED)
+    assert totp.seed_from_text(text) == (Secret(SEED), totp.COMMON)
 
 
 @pytest.mark.parametrize("size", [10, 13, 16, 20, 64])
 def test_a_seed_of_any_size_gives_the_codes_that_recovery_gives(size: int) -> None:
     seed = bytes(range(size))
     uri = f"otpauth://totp/Example:a%20b?issuer=Ex%26ample&secret={base64.b32encode(seed).decode().replace('=', '%3D')}"
-    assert totp.seed_from_text(uri) == Secret(seed)
+    assert totp.seed_from_text(uri) == (Secret(seed), totp.COMMON)
     assert totp.code_at(Secret(seed), 1111111109).text == recover.totp(seed, 1111111109)
 
 
 @pytest.mark.parametrize("size", [10, 16, 20, 32, 33, 64])
 def test_a_seed_of_any_size_survives(size: int) -> None:
     seed = bytes(range(size))
-    assert totp.seed_from_text(base64.b32encode(seed).decode().rstrip("=")) == Secret(seed)
+    assert totp.seed_from_text(base64.b32encode(seed).decode().rstrip("=")) == (Secret(seed), totp.COMMON)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,12 @@ def test_a_seed_of_any_size_survives(size: int) -> None:
         "otpauth://totp/root?secret=",
         "otpauth://totp/root?secret=0189",
         f"otpauth://hotp/root?secret={TEXT}&counter=1",
-        f"otpauth://totp/root?secret={TEXT}&digits=8",
-        f"otpauth://totp/root?secret={TEXT}&period=60",
-        f"otpauth://totp/root?secret={TEXT}&algorithm=SHA256",
+        f"otpauth://totp/root?secret={TEXT}&digits=5",
+        f"otpauth://totp/root?secret={TEXT}&digits=11",
+        f"otpauth://totp/root?secret={TEXT}&period=0",
+        f"otpauth://totp/root?secret={TEXT}&period=65536",
+        f"otpauth://totp/root?secret={TEXT}&period=-30",
+        f"otpauth://totp/root?secret={TEXT}&period=30.5",
         f"otpauth://totp/root?secret={TEXT}&algorithm=MD5",
         f"otpauth://totp/root?secret={TEXT}&digits=six",
         f"https://example.org/?secret={TEXT}",
@@ -86,6 +89,32 @@ def test_what_would_give_wrong_codes_is_refused_without_being_repeated(text: str
     said = f"{refused.value} {refused.value.hint}"
     assert TEXT not in said
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "length", "code"), [("SHA1", 20, "94287082"), ("SHA256", 32, "46119246"), ("SHA512", 64, "90693936")]
+)
+def test_every_scheme_gives_the_codes_of_its_rfc_here_and_in_recovery(algorithm: str, length: int, code: str) -> None:
+    seed = (b"1234567890" * 7)[:length]
+    uri = f"otpauth://totp/root?secret={base64.b32encode(seed).decode()}&algorithm={algorithm}&digits=8"
+    read, scheme = totp.seed_from_text(uri.rstrip("="))
+    assert totp.code_at(read, 59, scheme).text == code
+    assert recover.totp(seed, 59, algorithm.lower(), 8) == code
+
+
+@pytest.mark.parametrize("period", [1, 45, 60, 120, 3600, 65535])
+def test_a_period_of_any_length_gives_the_codes_that_recovery_gives(period: int) -> None:
+    uri = f"otpauth://totp/root?secret={TEXT}&period={period}&digits=10"
+    seed, scheme = totp.seed_from_text(uri)
+    made = totp.code_at(seed, 1111111109, scheme)
+    assert made.text == recover.totp(SEED, 1111111109, "sha1", 10, period)
+    assert made.seconds_left == period - 1111111109 % period
+
+
+def test_a_scheme_that_nobody_knows_gives_no_wrong_code() -> None:
+    for scheme in (totp.TotpScheme(algorithm=4), totp.TotpScheme(digits=255), totp.TotpScheme(digits=1)):
+        with pytest.raises(InvalidInput):
+            totp.code_at(Secret(SEED), 59, scheme)
 
 
 def test_a_code_is_not_in_its_repr() -> None:

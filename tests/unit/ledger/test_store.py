@@ -106,9 +106,9 @@ def test_an_illegal_record_leaves_no_trace(ledger: Ledger) -> None:
 
 
 def test_what_could_not_be_read_back_leaves_no_trace(ledger: Ledger) -> None:
-    for message in ("x" * records.MAX_RECORD_BYTES, "\x1b[2J"):
+    for stage, message in (("open", "x" * records.MAX_RECORD_BYTES), ("\x1b[2J", "no")):
         with pytest.raises(InvalidInput):
-            ledger.append(Refused(stage="open", error="x", message=message))
+            ledger.append(Refused(stage=stage, error="x", message=message))
     assert list(ledger.entries()) == []
     ledger.append(START)
     with Ledger.open(ledger.path, key()) as again:

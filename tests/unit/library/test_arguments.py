@@ -21,6 +21,7 @@ from breakglass_shamir import (
     Secret,
     Signers,
     Sources,
+    TotpScheme,
     Use,
     errors,
 )
@@ -30,7 +31,7 @@ REQUEST = Request("emergency", "outage", "T-1", "no way in", ("one", "two"), "ex
 FITTING: dict[Any, Any] = {
     str: "x", Path: Path("x"), bool: True, int: 1, Secret: Secret(b"x"), Request: REQUEST, Use: Use(("true",)),
     Sources: Sources(typed=("x",)), Printing: Printing(Path("x")), Overrides: Overrides(), Signers: Signers(),
-    CredentialKind: CredentialKind.TOKEN,
+    CredentialKind: CredentialKind.TOKEN, TotpScheme: TotpScheme(),
 }  # fmt: skip
 
 

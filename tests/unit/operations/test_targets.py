@@ -13,7 +13,7 @@ from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.life.two_targets import elsewhere
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.errors import IllegalState, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
 
@@ -33,12 +33,39 @@ def test_a_rotation_is_proven_where_it_is_changed_and_at_every_endpoint_once() -
     assert [(one.target, one.account) for one in found] == [("manual:a", "root"), ("manual:b", "root")]
 
 
-def test_a_terminal_without_a_policy_takes_target_and_account_from_the_credential() -> None:
-    known = targets.describe(policy('uri = "manual:a"\naccount = "root"'), SECRET)
-    structure = policy('uri = "manual:a"').structure
-    blank = policies.built_in("set", structure, known.target)
-    found = targets.connector_of(blank, known)
-    assert (found.target, found.account) == ("manual:a", "root")
+def test_a_set_without_a_policy_is_changed_by_people_until_they_name_its_target() -> None:
+    blank = policies.built_in("set", policy('uri = "manual:a"').structure)
+    found = targets.connector_of(blank)
+    assert (found.by_people, found.account) == (True, "")
+    named = targets.connector_of(blank.aimed_at("ssh-key:///srv/key", "root"))
+    assert (named.target, named.account, named.options) == ("ssh-key:///srv/key", "root", {})
+
+
+@pytest.mark.parametrize("uri", ["exec:///bin/sh", "EXEC:///bin/sh", "exec:///usr/local/lib/breakglass/program"])
+def test_people_name_no_program(uri: str) -> None:
+    with pytest.raises(IllegalState, match="only an adopted policy"):
+        targets.named_connector(targets.Named(uri), account_follows=True)
+
+
+@pytest.mark.parametrize(
+    "uri", ["telnet://host", "no uri", "postgresql://u:p@host/db", "postgresql://a,b/db", "manual:"]
+)
+def test_people_name_no_target_that_no_connector_takes(uri: str) -> None:
+    with pytest.raises(InvalidInput):
+        targets.named_connector(targets.Named(uri), account_follows=True)
+
+
+def test_an_account_may_follow_later_and_is_asked_for_where_it_does_not() -> None:
+    for uri in (
+        "postgresql://db/x",
+        "ldap://host",
+        "kerberos://kdc/REALM",
+        "linux:///breakglass",
+        "ssh-key:///srv/key",
+    ):
+        assert targets.named_connector(targets.Named(uri), account_follows=True).target == uri
+    with pytest.raises(InvalidInput, match="account"):
+        targets.named_connector(targets.Named("postgresql://db/x"))
 
 
 def test_the_credential_carries_what_a_blank_machine_needs() -> None:
@@ -55,8 +82,9 @@ def test_the_next_credential_carries_what_the_policy_says_now() -> None:
     moved = policy('uri = "manual:b"\naccount = "admin"')
     new = targets.carried(moved, old)
     assert (new.target, new.account, new.hint, new.totp_seed) == ("manual:b", "admin", "safe 2", Secret(b"seed"))
-    blank = targets.carried(policies.built_in("set", moved.structure, new.target), new)
-    assert blank == new
+    assert targets.carried(policies.built_in("set", moved.structure), new) == new
+    named = targets.carried(policies.built_in("set", moved.structure).aimed_at("manual:c", ""), new)
+    assert (named.target, named.account) == ("manual:c", "admin")
 
 
 @pytest.mark.parametrize(("line", "said"), [

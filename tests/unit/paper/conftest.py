@@ -14,6 +14,9 @@ from breakglass_shamir.paper.reading.scan import Scanner
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+PATIENCE_S = 200.0
+"""For one page, on a machine that does much else."""
+
 Make = Callable[..., SheetContent]
 Rasterise = Callable[..., list[Image.Image]]
 
@@ -75,5 +78,5 @@ def rasterise() -> Rasterise:
 
 @pytest.fixture(scope="module")
 def scanner() -> Iterator[Scanner]:
-    with Scanner() as shared:
+    with Scanner(timeout_s=PATIENCE_S) as shared:
         yield shared

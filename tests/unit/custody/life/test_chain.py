@@ -10,6 +10,7 @@ from breakglass_shamir.custody.records.epochs import Pinned
 from breakglass_shamir.custody.records.ledger import LedgerStarted
 from breakglass_shamir.custody.records.rotations import Applying, OldDead
 from breakglass_shamir.errors import IllegalState
+from breakglass_shamir.formats.text import short_id
 from tests.unit.custody.life.test_lifecycle import (
     CLOSED,
     FIRST,
@@ -55,7 +56,9 @@ UNPINNED = "epoch 2 was learned from its sheets, UNPINNED, nothing else vouches 
         ),
         (
             lambda: at_issued().add(recovered(SECOND)).add(declared()).add(opened(id_of(SECOND))),
-            f"chain of custody of prod-db: epoch 2; broken: not countersigned by the one before; {UNPINNED}",
+            f"chain of custody of prod-db: epoch 2; broken: not countersigned by the one before; {UNPINNED}; "
+            f"epoch 1 ({short_id(FIRST.envelope.core.epoch_id)}) was in force here and is not in the chain; "
+            "no proof says what followed it",
         ),
     ],
 )

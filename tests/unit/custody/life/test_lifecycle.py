@@ -134,10 +134,11 @@ class Book:
     def add(self, body: AnyBody, *, opening: str | None = None, name: str = "prod-db") -> "Book":
         if isinstance(body, Declared) and not body.policy_digest and name in self.state.sets:
             body = msgspec.structs.replace(body, policy_digest=self.state.of(name).policy_digest)
+        if opening is None:
+            opening = "" if isinstance(body, Declared) else self.opening
         record = Record(
             v=1, log="00" * 8, seq=self.count, previous="", root="", time=f"2026-01-01T00:00:{self.count % 60:02d}Z",
-            boot="b", uptime_ms=self.count * 1000, set=name, opening=self.opening if opening is None else opening,
-            body=body,
+            boot="b", uptime_ms=self.count * 1000, set=name, opening=opening, body=body,
         )  # fmt: skip
         data = record.to_bytes()
         self.state = lifecycle.apply(self.state, data, records.from_bytes(data))
@@ -431,6 +432,9 @@ def test_a_later_declaration_names_the_one_it_supersedes() -> None:
     first = book.opening
     for wrong in ("", "00" * 32):
         book.refuse(declared(supersedes=wrong), "another opening of this set is under way")
+    book.refuse(
+        declared(supersedes=first), "a declaration begins an opening, and belongs to none", InvalidRecord, opening=first
+    )
     book.add(declared(supersedes=first))
     assert [(one.id, one.outcome) for one in book.set.past] == [(first, "superseded")]
     at_issued().refuse(declared(supersedes=first), "another opening of this set is under way")
@@ -497,7 +501,8 @@ def test_only_the_living_epoch_opens() -> None:
     assert book.set.openable(ONE)
     assert book.add(opened(TWO)).under_way.epoch_id == TWO
     book = at_old_dead().add(CLOSED).add(declared())
-    book.refuse(opened(ONE), "this epoch is not the living one")
+    with pytest.raises(IllegalState, match=r"epoch 1 of prod-db is superseded: epoch 2 .* followed it"):
+        book.add(opened(ONE))
 
 
 @pytest.mark.parametrize("sheets", [(), ("1.1",), ("1.1", "1.1")])

@@ -138,6 +138,25 @@ def test_what_does_not_fit_together_is_named(more: str, message: str) -> None:
     assert refusal(more) == message
 
 
+@pytest.mark.parametrize(
+    ("kit", "more", "named"),
+    [
+        ("with the north, in a box", "", "the custodian 'North'"),
+        ("Cellar of the annex", '[[sites]]\nname = "cellar"', "the site 'cellar'"),
+        ("in the vault, too", '[[custodians]]\nname = "South"\nsite = "vault"', "custodians[0].site"),
+    ],
+)
+def test_the_place_of_the_kit_leads_nobody_from_one_sheet_to_another(kit: str, more: str, named: str) -> None:
+    with pytest.raises(InvalidPolicy) as refused:
+        policies.parse(f'kit = "{kit}"\n{PLAIN}{more}')
+    assert str(refused.value) == f"kit: it names {named}: a sheet that is found must lead to no other"
+
+
+def test_the_place_of_the_kit_and_a_telephone_are_words_of_people() -> None:
+    policy = policies.parse(f'kit = "red cabinet at the reception"\nreport_to = "+00 000 555 0100"\n{PLAIN}')
+    assert (policy.kit, policy.report_to) == ("red cabinet at the reception", "+00 000 555 0100")
+
+
 def test_more_signatures_than_officers_with_keys_are_refused() -> None:
     asked = PLAIN.replace("[declaration]", "[declaration]\nsignatures = 2")
     with pytest.raises(InvalidPolicy) as refused:

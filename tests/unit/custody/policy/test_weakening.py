@@ -15,6 +15,8 @@ PRINT = "SHA256:" + "A" * 43
 
 BASE = f"""
 name = "prod-db"
+report_to = "1"
+kit = "shelf"
 
 [target]
 uri = "ssh-key:///srv/key"
@@ -97,6 +99,8 @@ WEAKER = [
     ('"INC-[0-9]+"', '"CHG-[0-9]+"', ["declaration.ticket: 'CHG-[0-9]+' instead of 'INC-[0-9]+'"]),
     ("officers = 3", "officers = 2", ["declaration.officers: 2 instead of 3"]),
     ("signatures = 1", "signatures = 0", ["declaration.signatures: 0 instead of 1"]),
+    ('report_to = "1"', 'report_to = "2"', ["report_to: '2' instead of '1'"]),
+    ('kit = "shelf"\n', "", ["kit: '' instead of 'shelf'"]),
     (f'"{KEY}"', f'"{KEY}", "{OTHER}"', ["officers: another key of duty counts"]),
     ("[declaration]", f'[[officers]]\nname = "new"\nkeys = ["{OTHER}"]\nvalid_until = "2027-01-01"\n[declaration]',
      ["officers: another key of new counts"]),
@@ -145,7 +149,7 @@ def test_what_allows_more_is_named(old: str, new: str, named: list[str]) -> None
 @pytest.mark.parametrize(
     ("old", "new"),
     [(new, old) for old, new, _ in WEAKER if old and new and old.split(" =")[0] not in {'"ssh-key', "account", "kind"}
-     and not old.startswith(('"ssh-key', ', "ssh-key', 'a = "b"', '"INC', "path", "[[officers]]",
+     and not old.startswith(('"ssh-key', ', "ssh-key', 'a = "b"', '"INC', "path", "[[officers]]", "report_to",
                               "[declaration]", 'valid_until'))],
 )  # fmt: skip
 def test_what_allows_less_is_not(old: str, new: str) -> None:

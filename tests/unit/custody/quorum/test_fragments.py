@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A code that is too damaged and a few typed lines of the same sheet make its share together, or nothing at all."""
 
+import itertools
 from random import Random
 
 import pytest
@@ -9,7 +10,8 @@ from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.quorum.answer import Verdict
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.quorum.typing import TypedEntry
-from breakglass_shamir.formats import share
+from breakglass_shamir.errors import MalformedText, UnsupportedVersion
+from breakglass_shamir.formats import parity, share, text
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, seal
 from breakglass_shamir.formats.share import MOST_UNREADABLE, PREFIX, Share
@@ -123,3 +125,53 @@ def test_nothing_of_a_fragment_is_in_a_message() -> None:
     answer = filled.add(damaged(ONE, range(20, 60)))
     whole = ONE.to_text()[len(PREFIX) :]
     assert not any(whole[at : at + 6] in answer.message + repr(answer) for at in range(90))
+
+
+def slipped(one: Share, *places: int) -> str:
+    """Return a share's code with other characters at these places of its 96."""
+    symbols = list(one.to_text())
+    for at in places:
+        symbols[len(PREFIX) + at] = "7" if symbols[len(PREFIX) + at] != "7" else "8"
+    return "".join(symbols)
+
+
+def test_a_code_beyond_repair_is_the_share_that_matches_its_commitment() -> None:
+    code = slipped(ONE, 24, 27, 30, 33, 36, 39, 42, 45)
+    with pytest.raises(MalformedText):
+        share.from_text(code)
+    filled = pool()
+    assert filled.add(code).verdict is Verdict.UNKNOWN
+    assert seats(filled) == ((1, 1),)
+
+
+def test_a_code_beyond_repair_that_came_before_its_envelope_counts_when_it_comes() -> None:
+    filled = Pool({})
+    assert filled.add(slipped(ONE, 24, 27, 30, 33, 36, 39, 42, 45)).verdict is Verdict.WAITING
+    assert filled.add(TWO.to_text()).verdict is Verdict.WAITING
+    filled.add(MADE.envelope.to_codes()[0])
+    assert seats(filled) == ((1, 1), (1, 2))
+
+
+def test_a_code_that_repair_makes_one_of_another_version_is_still_a_share() -> None:
+    found = 0
+    for at, symbol in itertools.product(range(24, 96), text.ALPHABET):
+        code = damaged(ONE, range(24))
+        code = code[: len(PREFIX) + at] + symbol + code[len(PREFIX) + at + 1 :]
+        try:
+            share.from_text(code)
+        except UnsupportedVersion:
+            filled, found = pool(), found + 1
+            assert filled.add(code).verdict is Verdict.UNKNOWN
+            assert seats(filled) == ((1, 1),)
+        except MalformedText:
+            continue
+        if found == 5:
+            return
+    raise AssertionError("too few repairs err so")
+
+
+def test_a_code_of_a_version_to_come_is_refused_in_words() -> None:
+    code = PREFIX + text.encode(parity.protect(b"\x21" + ONE.to_bytes()[1:]))
+    answer = pool().add(code)
+    assert answer.verdict is Verdict.DAMAGED
+    assert "expected a share of version 1, got version 2" in answer.message

@@ -104,7 +104,7 @@ def test_a_sheet_with_a_dead_print_is_worn_however_fresh_the_other_is(
         ([share(STRANGER)], "no envelope of its set yet"),
         ([envelope()], "no share code was read"),
         ([], "no code found"),
-        ([ScannedCode("BGS1:" + "0" * 96, "plain", None)], "a code of ours, but damaged"),
+        ([ScannedCode("BGS1:" + "0" * 96, "plain", None)], "a share code, but too damaged by itself"),
         ([ScannedCode("https://example.com", "plain", None)], "no share code was read"),
     ],
 )

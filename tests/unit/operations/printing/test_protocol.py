@@ -53,7 +53,7 @@ def room(recorder: Recorder) -> Room:
 def test_a_refusal_is_recorded_whatever_its_words_are(recorder: Recorder) -> None:
     recorder.set_name = ""
     entry = recorder.append(Refused(stage="open", error="input", message="no \x1b[2J\u202e\udc80\nfile"))
-    assert entry.record.body == Refused(stage="open", error="input", message="no ?[2J??\nfile")
+    assert entry.record.body == Refused(stage="open", error="input", message="no \\x1b[2J\\u202e\\x80\nfile")
 
 
 def test_a_link_that_somebody_laid_is_not_followed(recorder: Recorder, tmp_path: Path) -> None:

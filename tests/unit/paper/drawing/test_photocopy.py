@@ -125,8 +125,8 @@ def test_what_a_custodian_needs_is_among_those_words(make: Make, paper: Paper) -
         " ".join(page.get_textpage().get_text_range().split()) for page in pypdfium2.PdfDocument(render(sheet, paper))
     )
     names = (sheet.set_name, sheet.epoch_id, sheet.belongs_to, sheet.custodian, "TEB-0099184")
-    labels = ("ENVELOPE CODE", "BELONGS TO", "KEPT BY", "BAG SERIAL", "ROLL-CALL", "date", "bag intact", "initials")
-    share = ("SHARE CODE: secret", "SHARE CODE, second print: secret", "How to enter it", "Or type lines 1 to 4")
+    labels = ("CODE 2: ENVELOPE", "BELONGS TO", "KEPT BY", "BAG SERIAL", "ROLL-CALL", "date", "bag intact", "initials")
+    share = ("CODE 1: SHARE, secret", "CODE 1: SHARE, second print, secret", "How to enter it", "Or type lines 1 to 4")
     for phrase in (*names, "2 of 5", sheet.needed, *labels, *share, *WHEN_CALLED, *NEVER, REPORT, FOUND):
         assert phrase in front
     assert "type lines 5 to 20 in this order after the share lines of the front" in back

@@ -68,10 +68,11 @@ def scanned(scanner: Scanner, pdf: bytes) -> list[str]:
 def test_every_layout_reads_back(make: Make, scanner: Scanner, paper: Paper, layout: str) -> None:
     sheet = make(**LAYOUTS[layout])
     codes = scanned(scanner, render(sheet, paper))
-    assert sorted(codes) == sorted([sheet.share_code, sheet.share_code, *sheet.envelope_codes])
+    assert set(codes) == {sheet.share_code, *sheet.envelope_codes}
+    assert codes.count(sheet.share_code) == 2
 
 
-@pytest.mark.parametrize(("characters", "codes", "pages"), [(1100, 1, 2), (1800, 4, 4), (3300, 3, 5)])
+@pytest.mark.parametrize(("characters", "codes", "pages"), [(1100, 1, 2), (1800, 4, 3), (2400, 3, 4)])
 def test_large_envelopes_continue_on_further_pages(
     make: Make, some: Some, scanner: Scanner, paper: Paper, characters: int, codes: int, pages: int
 ) -> None:
@@ -82,7 +83,44 @@ def test_large_envelopes_continue_on_further_pages(
     words = texts_of(pdf)
     assert len(words) == pages
     assert "too long to be typed" in words[1]
-    assert all(codes == 1 or f"ENVELOPE CODE {index} of {codes}" in " ".join(words) for index in range(1, codes + 1))
+    assert all((f"All {pages} pages of this sheet belong into the bag." in page) is (pages > 2) for page in words)
+    assert all(codes == 1 or f"CODE 2: ENVELOPE {index} of {codes}" in " ".join(words) for index in range(1, codes + 1))
+
+
+@pytest.mark.parametrize("lines", [8, 13, 16, 27])
+def test_the_envelope_code_stands_on_the_back_too_where_the_lines_leave_room(
+    make: Make, rasterise: Rasterise, line: Callable[[], str], lines: int
+) -> None:
+    sheet = make(core_lines=tuple(line() for _ in range(lines)))
+    pdf = render(sheet, "a4")
+    _, back = rasterise(pdf, DPI)
+    codes = [code.text for code in zxingcpp.read_barcodes(back)]
+    assert codes == ([*sheet.envelope_codes] if lines <= 16 else [])
+    assert ("CODE 2: ENVELOPE, second print" in texts_of(pdf)[1]) is bool(codes)
+
+
+def test_the_sheet_says_how_it_is_opened_without_the_terminal(make: Make, paper: Paper) -> None:
+    kit, telephone = "in the red cabinet at the reception", "+00 000 555 0100"
+    sheet = make(kit=kit, report_to=telephone, recovery_python="3.8", page_sha256="6e" * 32)
+    front, back = texts_of(render(sheet, paper))
+    assert telephone in front
+    assert "No terminal? The back says how." in front
+    assert sheet.recovery_sha256 not in front
+    for phrase in (
+        f"Fetch the recovery kit. It lies: {kit}",
+        "open recover.html in a browser, or run with Python 3.8 or later:",
+        "python3 -I -S recover.py",
+        sheet.recovery_sha256,
+        sheet.page_sha256,
+    ):
+        assert phrase in back
+
+
+def test_without_a_browser_page_a_kit_and_a_telephone_nothing_is_said_that_is_not_so(make: Make, paper: Paper) -> None:
+    front, back = texts_of(render(make(), paper))
+    assert "Telephone" in front
+    assert "recover.html" not in back
+    assert "It lies" not in back
 
 
 def test_codes_are_large_enough_far_apart_and_the_share_is_below_the_fold(
@@ -107,8 +145,10 @@ def test_the_sheet_says_what_a_custodian_needs(make: Make, paper: Paper) -> None
     front, back = texts_of(render(sheet, paper))
     for words in ("prod-db", "Epoch 3", "7Q2M-K9XD-0BWE", "2 of 5", "Opening takes any 3 of these 5 sheets."):
         assert words in front
-    for words in ("When you are called", "Never", "head of security", "TEB-0099184", "recover.py 0.1.0", "5f" * 32):
+    for words in ("When you are called", "Never", "head of security", "TEB-0099184", "No terminal?"):
         assert words in front
+    for words in ("recover.py 0.1.0", "5f" * 32):
+        assert words in back
     for number, line in enumerate(sheet.share_lines, start=1):
         assert f"{number} {' '.join(line.split())}" in front
     for number, line in enumerate(sheet.core_lines, start=len(sheet.share_lines) + 1):
@@ -130,6 +170,13 @@ EXTREMES: dict[str, dict[str, Any]] = {
         "set_name": LONG_NAME,
     },
     "most core lines": {"core_lines": ("ABCD EFGH JKMN PQRS TVWX YZ01  Z",) * 27},
+    "most words on the back": {
+        "core_lines": ("ABCD EFGH JKMN PQRS TVWX YZ01  Z",) * 27,
+        "kit": "red cabinet " * 6,
+        "report_to": "W" * 60,
+        "recovery_python": "3.8",
+        "page_sha256": "5f" * 32,
+    },
 }
 
 

@@ -22,6 +22,7 @@ from breakglass_shamir.paper.reading.health import block_of_each_codeword
 from breakglass_shamir.paper.reading.merge import MOST_CODES, MOST_PRINTS, SPARE, DamagedEnvelopes
 from breakglass_shamir.paper.reading.prints import Print, printed, sizes_of
 from breakglass_shamir.paper.reading.scan import Scanner
+from tests.unit.paper.conftest import PATIENCE_S
 
 Some = Callable[[int], str]
 Make = Callable[..., SheetContent]
@@ -204,7 +205,7 @@ def test_sheets_none_of_whose_envelope_codes_can_be_read_give_it_together(make: 
         front(rasterise, sheets[0], (0.14, 0.12), (0.5, 0.12)),
         front(rasterise, sheets[1], (0.14, 0.56), (0.57, 0.56)),
     ]
-    with Scanner() as other, Scanner() as scanner:
+    with Scanner(timeout_s=PATIENCE_S) as other, Scanner() as scanner:
         pages = [page for scan in scans for page in scanner.read_bytes(scan, "scan")]
         alone = list(other.read_bytes(scans[1], "scan"))
     assert [code.text for code in pages[0].codes if code.text[:4] == "BGE1"] == []

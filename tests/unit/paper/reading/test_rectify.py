@@ -136,7 +136,7 @@ def front(make: Make, rasterise: Rasterise) -> Image.Image:
     return rasterise(render(make(), "a4"), damage.PRINT_DPI)[0]
 
 
-@pytest.mark.parametrize(("seed", "first"), [(1, "flattened"), (7, "plain")])
+@pytest.mark.parametrize(("seed", "first"), [(1, "flattened"), (49, "plain")])
 def test_a_small_picture_taken_from_far_to_the_side_is_read(
     scanner: Scanner, make: Make, front: Image.Image, seed: int, first: str
 ) -> None:

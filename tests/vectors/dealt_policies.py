@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vectors of policies: which text is one, what it means with every default, and what one weakens in another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from dealt import Vector, bad, good
+from made_logs import OFFICERS, POLICY, WEAKER, like, line_of, public_test_key
+
+from breakglass_shamir.crypto import sshsig
+from breakglass_shamir.crypto.keys import ed25519_public
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.filler import FILLERS, is_filler
+from breakglass_shamir.custody.policy.generator import UNAMBIGUOUS
+from breakglass_shamir.custody.policy.pattern import mismatch
+from breakglass_shamir.custody.policy.tables import Policy
+from breakglass_shamir.custody.policy.weakening import weakenings
+from breakglass_shamir.formats.structure import Group, Structure
+
+LEAST = """\
+name = "least"
+target = {uri = "manual:"}
+quorum = {groups = [{threshold = 2, custodians = ["A", "B"]}]}
+declaration = {classes = ["x"]}
+"""
+
+_DUTY = line_of(OFFICERS["Duty"])
+_REVOKED = sshsig.fingerprint(ed25519_public(OFFICERS["Duty"]))
+
+MOST = f"""\
+name = "Zürich"
+belongs_to = "Example Ltd"
+report_to = "+41 44 000 00 00"
+kit = "the safe in the cellar"
+
+[target]
+uri = "postgresql://db.example:5432/postgres"
+account = "bg"
+second_account = "envelope B"
+kind = "password"
+options = {{sslmode = "verify-full"}}
+
+[quorum]
+group_threshold = 2
+groups = [
+  {{threshold = 2, custodians = ["North", "South", "East"], name = "sites"}},
+  {{threshold = 2, custodians = ["Board", "Chair"]}},
+  {{threshold = 2, custodians = ["North", "Audit", "Law"]}},
+]
+
+[[custodians]]
+name = "North"
+site = "North house"
+availability = 0.9
+keys = ["{line_of(public_test_key("custodian North"))}"]
+
+[[custodians]]
+name = "Board"
+availability = 1
+
+[[sites]]
+name = "North house"
+availability = 0.99
+
+[[officers]]
+name = "Duty"
+keys = ["{_DUTY} at work"]
+valid_from = 2026-01-01
+valid_until = "2026-12-31"
+
+[[officers]]
+name = "Second"
+keys = ["{line_of(OFFICERS["Second"])}"]
+revoked = ["SHA256:{"A" * 43}"]
+
+[declaration]
+classes = ["idp-outage"]
+ticket = "INC-[0-9]{{4,}}"
+officers = 3
+signatures = 2
+valid_for = "20m"
+use_for = "90m"
+
+[reveal]
+modes = ["no-reveal", "exec"]
+show_for = "5s"
+
+[rotation]
+deadline = "2h"
+may_defer = true
+length = 30
+alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"
+must_contain = ["A-Z", "0-9", "+-"]
+must_avoid = "IlO0"
+max_age = "100d"
+endpoints = ["postgresql://a.example", "postgresql://b.example"]
+end_sessions = false
+wait_for_sessions = "1d"
+
+[drills]
+roll_call = "30d"
+rehearsal = "60d"
+access = "300d"
+
+[alerts]
+budget = "9s"
+require_ack = true
+name_people = true
+repeat = "30m"
+
+[[alerts.sinks]]
+type = "syslog"
+name = "siem"
+host = "log.example"
+transport = "tcp"
+port = 601
+facility = "local0"
+
+[[alerts.sinks]]
+type = "webhook"
+name = "hook"
+url = "https://hook.example/x"
+secret_file = "/etc/bg/hook"
+ca = "/etc/bg/ca.pem"
+
+[[alerts.sinks]]
+type = "splunk"
+name = "hec"
+url = "https://hec.example"
+token_file = "/etc/bg/hec"
+channel = "0aa0bb00-1111-2222-3333-444455556666"
+ack = true
+index = "main"
+
+[[alerts.sinks]]
+type = "pagerduty"
+name = "page"
+routing_key_file = "/etc/bg/page"
+
+[[alerts.sinks]]
+type = "slack"
+name = "chat"
+url_file = "/etc/bg/chat"
+
+[[alerts.sinks]]
+type = "smtp"
+name = "mail"
+host = "mx.example"
+from = "bg@example.com"
+to = ["soc@example.com"]
+encryption = "tls"
+user = "bg"
+password_file = "/etc/bg/mail"
+
+[[alerts.sinks]]
+type = "journald"
+name = "journal"
+
+[[alerts.sinks]]
+type = "exec"
+name = "program"
+argv = ["/usr/bin/logger", "-t", "bg"]
+timeout = "20s"
+
+[[alerts.sinks]]
+type = "file"
+name = "lines"
+path = "/var/log/bg.jsonl"
+"""
+
+
+def read(source: str) -> Vector:
+    """Return what a policy means, with every default, durations in seconds."""
+    return meaning(policies.parse(source), source)
+
+
+def meaning(policy: Policy, source: str) -> Vector:
+    """Return a policy as JSON can hold it."""
+    found: Vector = msgspec.json.decode(msgspec.json.encode(policy, enc_hook=_seconds))
+    return {"digest": policies.digest(source).hex(), "policy": found}
+
+
+def _seconds(value: Any) -> int:
+    assert isinstance(value, Duration)
+    return value.seconds
+
+
+def with_line(where: str, line: str, text: str = LEAST) -> str:
+    """Return a policy with one more line in a table."""
+    return f"{text}\n[{where}]\n{line}\n" if where else f"{line}\n{text}"
+
+
+def policies_of(_: object = None) -> Iterator[Vector]:
+    """Every vector of ``policies.json``."""
+    for name, source in (("the least", LEAST), ("every table", MOST), ("of the logs", POLICY),
+    ("without a last line feed", LEAST[:-1]),
+                         ("a name that a new set must not have", LEAST.replace('"least"', '"con"')),
+                         ("a pattern that RE2 has not", LEAST.replace('["x"]', '["x"], ticket = "(?=x)"')),
+                         ("a pattern of 501 characters", LEAST.replace('["x"]', f'["x"], ticket = "{"x" * 501}"')),
+                         ("a pattern with a brace and a comma", LEAST.replace('["x"]', '["x"], ticket = "a{,3}"')),
+                         ("a fingerprint with bits left over",
+                         with_line("[officers]", f'name = "D"\nrevoked = ["SHA256:{"B" * 43}"]')),
+                         ("an exec sink with an hour",
+                         with_line("[alerts.sinks]", 'type="exec"\nname="p"\nargv=["/p"]\ntimeout="1h"'))):  # fmt: skip
+        yield good(name, "read-policy", {"text": source}, read(source))
+    for name, source in _wrong():
+        yield bad(name, "read-policy", {"text": like(source, "the least", LEAST)}, "invalid-policy")
+    yield from _weaker()
+    yield from _tickets()
+    yield from _reasons()
+    built = policies.built_in("bare", Structure(2, (Group(2, 3), Group(1, 2))))
+    structure = {"group_threshold": 2, "groups": [{"threshold": 2, "members": 3}, {"threshold": 1, "members": 2}]}
+    yield good("built in", "built-in-policy", {"set": "bare", "structure": structure}, meaning(built, "")["policy"])
+
+
+def _wrong() -> Iterator[tuple[str, str]]:
+    def less(old: str, new: str, text: str = LEAST) -> str:
+        assert old in text, old
+        return text.replace(old, new)
+
+    yield "nothing", ""
+    yield "no TOML", "name = "
+    yield "a byte order mark", f"\ufeff{LEAST}"
+    yield "CRLF", LEAST.replace("\n", "\r\n")
+    yield "a control character", less("least", "le\x07ast")
+    yield "an escape that makes a control character", less("least", "le\\u0007ast")
+    yield "a line feed in a text", less("manual:", "manual:\\n")
+    yield "a character that turns the text, in a comment", f"# \u202e\n{LEAST}"
+    yield "201 full stops in a line", f"{'.' * 201 and '# ' + '.' * 201}\n{LEAST}"
+    yield "a key twice", f'name = "x"\n{LEAST}'
+    yield "a table that is not known", with_line("more", "x = 1")
+    yield "a key that is not known", with_line("reveal", "shown = 1")
+    for key in ("name", "target", "quorum", "declaration"):
+        lines = [line for line in LEAST.split("\n") if not line.startswith(key)]
+        yield f"no {key}", "\n".join(lines)
+    for name in ("a b", "a/b", "a\\\\b", ".a", "-a", "", "x" * 65, "a\u00a0b", "a\u200bb"):
+        yield f"the name {ascii(name)[:24]}", less("least", name)
+    yield "a uri of two characters", less("manual:", "ab")
+    yield "a uri of 401 characters", less("manual:", "m" * 401)
+    yield "a kind that is not known", less('"manual:"', '"manual:", kind = "passkey"')
+    yield "an option that is a number", less('"manual:"', '"manual:", options = {a = 1}')
+    yield "a threshold of 0", less("threshold = 2", "threshold = 0")
+    yield "a threshold above the group", less("threshold = 2", "threshold = 3")
+    yield "a threshold of 1, one group", less("threshold = 2", "threshold = 1")
+    yield "a threshold as text", less("threshold = 2", 'threshold = "2"')
+    yield "a threshold with a fraction", less("threshold = 2", "threshold = 2.0")
+    yield "a custodian twice in a group", less('["A", "B"]', '["A", "B", "A"]')
+    yield "a custodian spelled twice", less('["A", "B"]', '["A", " a", "B"]')
+    yield "a custodian without a name", less('["A", "B"]', '["A", " "]')
+    two = (
+        'group_threshold = 2, groups = [{threshold = 1, custodians = ["A", "B"]}, {threshold = 1, custodians = ["A"]}]'
+    )
+    yield "one person opens alone", less('groups = [{threshold = 2, custodians = ["A", "B"]}]', two)
+    yield "a group threshold above the groups", less("groups = [", "group_threshold = 2, groups = [")
+    yield "no groups", less('[{threshold = 2, custodians = ["A", "B"]}]', "[]")
+    yield "no classes", less('["x"]', "[]")
+    yield "a class without a name", less('["x"]', '[" "]')
+    for key, value in (("officers", "0"), ("officers", "21"), ("signatures", "1"), ("valid_for", '"59s"'),
+                       ("valid_for", '"1 h"'), ("valid_for", '"01h"'), ("valid_for", '"0s"'),
+                       ("valid_for", '"1000000s"'),
+                       ("valid_for", "60"), ("use_for", '"1h30m"'), ("use_for", '"1w"'), ("ticket", "5")):  # fmt: skip
+        yield f"declaration: {key} = {value}", less('["x"]', f'["x"], {key} = {value}')
+    for table, line in (
+        ("reveal", "modes = []"), ("reveal", 'modes = ["ask"]'), ("reveal", 'show_for = "0s"'),
+        ("rotation", "length = 7"), ("rotation", "length = 513"), ("rotation", "length = 13"),
+        ("rotation", 'alphabet = "aa"'), ("rotation", f'alphabet = "{UNAMBIGUOUS}A"'),
+        ("rotation", 'alphabet = "é"'), ("rotation", 'alphabet = "ab"'), ("rotation", 'must_contain = ["!"]'),
+        ("rotation", 'must_contain = ["Z-A"]'), ("rotation", 'must_contain = ["A-z"]'), ("rotation", "may_defer = 1"),
+        ("rotation", 'wait_for_sessions = "25h"'), ("rotation", 'endpoints = ["ab"]'), ("drills", "access = 365"),
+        ("alerts", "require_ack = true"), ("alerts", 'sinks = [{name = "x"}]'),
+        ("alerts", 'sinks = [{type = "fax", name = "x"}]'),
+        ("[custodians]", 'name = "C"'), ("[custodians]", 'name = "A"\nkeys = ["ssh-dss AAAA"]'),
+        ("[custodians]", 'name = "A"\navailability = 1.1'), ("[custodians]", 'name = "A"\n[[custodians]]\nname = "A"'),
+        ("[custodians]", 'name = "A"\nsite = "X"\n[[sites]]\nname = "Y"'),
+        ("[officers]", 'name = "D"\nvalid_from = 2026-02-01\nvalid_until = 2026-01-01'),
+        ("[officers]", 'name = "D"\nvalid_from = 2026-02-30'),
+        ("[officers]", 'name = "D"\nvalid_from = 2026-02-01T00:00:00Z'),
+        ("[officers]", 'name = "D"\nrevoked = ["SHA256:AA"]'), ("[officers]", 'name = "D"\nkeys = ["x"]'),
+        ("[officers]", 'name = ""'), ("[officers]", 'name = "D"\n[[officers]]\nname = "D"'),
+        ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "a b"'),
+        ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "h"\nport = 0'),
+        ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "h"\ncert = "/c"'),
+        ("[alerts.sinks]", 'type = "syslog"\nname = "s"\nhost = "h"\ntransport = "udp"\nca = "/c"'),
+        ("[alerts.sinks]", 'type = "splunk"\nname = "s"\nurl = "https://h"\ntoken_file = "/t"\nack = true'),
+        ("[alerts.sinks]", 'type = "smtp"\nname = "s"\nhost = "h"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"'),
+        ("[alerts.sinks]", 'type = "smtp"\nname = "s"\nhost = "h"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"\n'
+         'password_file = "/p"\nencryption = "none"'),
+        ("[alerts.sinks]", 'type = "exec"\nname = "s"\nargv = ["p"]'),
+        ("[alerts.sinks]", 'type = "file"\nname = "s"\npath = "p"'),
+        ("[alerts.sinks]", 'type = "webhook"\nname = "s"\nurl = "ftp://h"\nsecret_file = "/s"'),
+        ("[alerts.sinks]", 'type = "journald"\nname = "s"\n[[alerts.sinks]]\ntype = "journald"\nname = "s"'),
+        ("[alerts.sinks]", 'type = "journald"\nname = "s"\nhost = "h"'),
+    ):  # fmt: skip
+        yield f"{table}: {line.replace(chr(10), '; ')[-90:]}", with_line(table, line)
+    yield (
+        "a kit that names a custodian",
+        f'kit = "with BOARD"\n{less(chr(34) + "A" + chr(34), chr(34) + "Board" + chr(34))}',
+    )
+    shared = f'[[officers]]\nname = "D"\nkeys = ["{_DUTY}"]\n[[officers]]\nname = "E"\nkeys = ["{_DUTY}"]\n'
+    yield "two signatures of one person", less('["x"]', '["x"], signatures = 2') + shared
+    yield (
+        "a signature of a revoked key",
+        less('["x"]', '["x"], signatures = 1')
+        + (f'[[officers]]\nname = "D"\nkeys = ["{_DUTY}"]\nrevoked = ["{_REVOKED}"]\n'),
+    )
+    yield (
+        "a key of two custodians",
+        LEAST + "".join(f'[[custodians]]\nname = "{one}"\nkeys = ["{_DUTY}"]\n' for one in "AB"),
+    )
+
+
+def _weaker() -> Iterator[Vector]:
+    bases = {"of the logs": POLICY, "every table": MOST, "the least": LEAST}
+
+    def of(name: str, old: str, new: str) -> Vector:
+        found = weakenings(policies.parse(old), policies.parse(new))
+        base = next((one for one, text in bases.items() if text in (old, new)), "the least")
+        given = {"old": like(old, base, bases[base]), "new": like(new, base, bases[base])}
+        return good(name, "weakens", given, {"weakens": list(found)})
+
+    yield of("nothing", POLICY, POLICY)
+    yield of("the policy of the logs", POLICY, WEAKER)
+    yield of("stronger", WEAKER, POLICY)
+    for name, old, new in (
+        ("another target",
+         'uri = "postgresql://db.example:5432/postgres"\naccount = "bg"\nsecond_account = "envelope B"\n'
+         'kind = "password"\noptions = {sslmode = "verify-full"}',
+         'uri = "ssh://it\'s"\naccount = "a \\"b\\" \'c\' \\\\"\nkind = "token"'),
+        ("characters that are not printable", 'account = "bg"', 'account = "b\u00a0g\u200b\U000e0001\ue000 é€𝄞"'),
+        ("another telephone and kit",
+         'report_to = "+41 44 000 00 00"\nkit = "the safe in the cellar"', 'kit = "elsewhere"'),
+        ("a lower threshold", 'threshold = 2, custodians = ["Board"', 'threshold = 1, custodians = ["Board"'),
+        ("a sheet more", '"East"]', '"East", "West"]'), ("fewer groups", "group_threshold = 2", "group_threshold = 1"),
+        ("a group more", '"Law"]},', '"Law"]},\n  {threshold = 2, custodians = ["X", "Y"]},'),
+        ("a person in a second group", '"Chair"]', '"Chair", "South"]'),
+        ("a class more", '["idp-outage"]', '["idp-outage", "network", "weather"]'),
+        ("another pattern", 'ticket = "INC-[0-9]{4,}"', "ticket = 'INC-\\d+'"),
+        ("fewer officers and signatures", "officers = 3\nsignatures = 2", "officers = 2\nsignatures = 1"),
+        ("longer", 'valid_for = "20m"\nuse_for = "90m"', 'valid_for = "90m"\nuse_for = "7200s"'),
+        ("an officer's days", 'valid_from = 2026-01-01\nvalid_until = "2026-12-31"', ""),
+        ("another key", f'keys = ["{_DUTY} at work"]', f'keys = ["{_DUTY}"]'),
+        ("a key no longer revoked", f'revoked = ["SHA256:{"A" * 43}"]', ""),
+        ("a mode more", '"exec"]', '"exec", "show"]'),
+        ("a longer look", 'show_for = "5s"', 'show_for = "6s"'), ("fewer bits", "length = 30", "length = 20"),
+        ("a rotation put off longer", 'deadline = "2h"', 'deadline = "49h"'),
+        ("a longer age", 'max_age = "100d"', 'max_age = "101d"'),
+        ("another endpoint", '"postgresql://b.example"]', '"postgresql://c.example"]'),
+        ("no endpoints", 'endpoints = ["postgresql://a.example", "postgresql://b.example"]', ""),
+        ("longer drills", 'roll_call = "30d"\nrehearsal = "60d"\naccess = "300d"', ""),
+        ("no acknowledgement, later", 'require_ack = true\nname_people = true\nrepeat = "30m"', ""),
+        ("a sink is gone, another is another one",
+         'type = "journald"\nname = "journal"', 'type = "file"\nname = "hec2"\npath = "/x"'),
+        ("a sink with another key", 'index = "main"', 'index = "other"'),
+        ("a key at its default is no change", "port = 601\n", ""),
+    ):  # fmt: skip
+        assert old in MOST, old
+        yield of(name, MOST, MOST.replace(old, new))
+    yield of("officers where nobody had to sign", LEAST, LEAST + f'[[officers]]\nname = "D"\nkeys = ["{_DUTY}"]\n')
+    may = with_line("rotation", "may_defer = true")
+    yield of("put off at all", LEAST, may)
+    yield of("sessions go on", LEAST, with_line("rotation", 'end_sessions = false\nwait_for_sessions = "1h"'))
+    many = ", ".join(f'"P{number:02}"' for number in range(13))
+    two = f"[{{threshold = 2, custodians = [{many}]}}, {{threshold = 2, custodians = [{many}]}}]"
+    crowd = LEAST.replace('[{threshold = 2, custodians = ["A", "B"]}]', two)
+    yield of("too many people in two groups", crowd, crowd.replace("threshold = 2", "threshold = 3", 1))
+    built = policies.built_in("least", Structure(1, (Group(2, 3),)), "manual:")
+    sheets = LEAST.replace('["A", "B"]', '["A", "B", "C"]').replace('["x"]', '["x", "y"], use_for = "2h"')
+    found = weakenings(built, policies.parse(sheets))
+    given = {"built_in": {"group_threshold": 1, "groups": [{"threshold": 2, "members": 3}]}, "new": sheets}
+    yield good("over the built-in policy", "weakens", given, {"weakens": list(found)})
+
+
+def _tickets() -> Iterator[Vector]:
+    for pattern, text in (
+        ("\\S+", "INC-1"), ("\\S+", "INC 1"), ("\\S+", ""), ("INC-[0-9]{4,}", "INC-12345"),
+        ("INC-[0-9]{4,}", "xINC-12345"),
+        ("INC-[0-9]{4,}", "INC-12345\n"), ("a|ab", "ab"), ("\\d+", "\u0661"), ("(?i)inc", "INC"), (".", "é"),
+        (".", "𝄞"),
+        ("(?=x)x", "x"), ("(a)\\1", "aa"), ("a{,3}", "aa"), ("a{1001}", "a" * 1001), ("(", "("), (".*", "x" * 1000),
+        (".*", "x" * 1001), ("x" * 500, "x" * 500), ("x" * 501, "x" * 501), ("\\w+", "é"), ("$", ""),
+        ("(a*)*b", "a" * 50),
+    ):  # fmt: skip
+        name = f"{pattern[:20]} and {ascii(text)[1:21]}, {len(pattern)} and {len(text)}"
+        yield good(name, "match-ticket", {"pattern": pattern, "ticket": text}, {"matches": not mismatch(pattern, text)})
+
+
+def _reasons() -> Iterator[Vector]:
+    for text in (
+        "test", "TEST", "Test test", "nobody can log in", "xxx", "x", "...", "", "12345", "n/a", "N/A!", "because",
+        "kein Grund", "razón", "RAZO\u0301N", "a b c", "aaa bbb", "te st", "test1", "\u0661\u0662", "tbd: ldap", "the",
+        "//", "_", "ß", "ﬀ", "²", "none, really", "no-reason", "lorem_ipsum",
+    ):  # fmt: skip
+        yield good(f"the reason {text!a}", "is-filler", {"text": text}, {"filler": is_filler(text)})
+    yield good("every word of the list", "is-filler", {"text": " ".join(sorted(FILLERS))}, {"filler": True})
