@@ -64,6 +64,7 @@ class Runs:
         self.returned = -1
         """The last of them in the run of the last record; -1: there is none."""
 
+        self._begun = False
         self._uptime_ms = 0
         self._over: dict[str, None] = {}
 
@@ -74,10 +75,11 @@ class Runs:
         else:
             came_back = record.boot in self._over
             self.returned = -1
-            self._over[self.boot] = None
+            if self._begun:
+                self._over[self.boot] = None
             if len(self._over) > KEPT:
                 del self._over[next(iter(self._over))]
-        self.boot, self._uptime_ms = record.boot, record.uptime_ms
+        self._begun, self.boot, self._uptime_ms = True, record.boot, record.uptime_ms
         if came_back:
             self.returned = record.seq
             self.back += [record.seq] if len(self.back) < KEPT else []

@@ -58,6 +58,12 @@ def test_across_a_reboot_only_a_clock_that_runs_backwards_shows() -> None:
     assert (found.set_back, found.longest.seconds) == ([1], 0)
 
 
+@pytest.mark.parametrize("other", ["two", ""])
+def test_a_run_that_goes_on_after_another_shows_whatever_it_is_called(other: str) -> None:
+    found = look((0, 0), (1, 1, other), (2, 2, other), (3, 3), (4, 4))
+    assert found.runs.back == [3]
+
+
 def test_many_records_in_one_second_hide_no_step() -> None:
     found = look(*[(0, n / 10) for n in range(10)], (0, 20))
     assert found.set_back == [10]
