@@ -7,14 +7,14 @@ PY := $(VENV)/bin/python
 
 # Debian packages: what the program runs at run time, and what the tests check it against.
 RUNTIME_PACKAGES := openssh-client openssl
-SERVER_PACKAGES := exim4-daemon-light krb5-admin-server krb5-kdc krb5-user ldap-utils mariadb-server postgresql rsyslog rsyslog-gnutls \
+SERVER_PACKAGES := cryptsetup-bin exim4-daemon-light krb5-admin-server krb5-kdc krb5-user ldap-utils mariadb-server openssh-server postgresql rsyslog rsyslog-gnutls \
   samba samba-ad-provision samba-dsdb-modules samba-vfs-modules slapd smbclient winbind
 BUILD_PACKAGES := gcc libldap-dev libsasl2-dev python3-dev
-TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) chromium mawk pamtester poppler-utils \
-  printer-driver-cups-pdf screen ssss systemd tmux xdotool xterm xvfb
+TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) age asciinema chromium fish mandoc mawk pamtester poppler-utils \
+  printer-driver-cups-pdf prometheus screen ssss systemd tmux vim xdotool xterm xvfb zsh
 
-# What decoding is compared with.
-BENCH_PACKAGES := libzbar0
+# What decoding, splitting and printing are compared with; .ci/peers fetches the rest. A Node.js from elsewhere has npm.
+BENCH_PACKAGES := libgfshare-bin libzbar0 qrencode zbar-tools $(if $(shell command -v npm),,npm)
 
 # Other browsers that the recovery page runs in.
 BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
@@ -23,7 +23,7 @@ BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults mysql differences browsers kit-wheels clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench performance faults fleet mysql differences browsers kit-wheels clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -41,14 +41,24 @@ check: setup-dev  ## format, lint, types, layers
 	MYPYPATH=$(NEIGHBOURS) $(PY) -m mypy --explicit-package-bases
 	$(VENV)/bin/lint-imports
 
-bench: setup-bench  ## measure against what else there is; writes bench-results.md, degradation-results.md and log-cost-results.md
+bench: setup-bench  ## measure against what else there is; writes bench-results.md, five more tables and docs/performance/*.json
 	$(PY) -m tests.benchmarks
+	$(PY) -m tests.benchmarks.peers
+	$(PY) -m tests.benchmarks.costs
 	$(PY) -m tests.benchmarks.degradation --quick degradation-results.md
 	$(PY) -m tests.benchmarks.log_cost log-cost-results.md
+	$(PY) -m tests.benchmarks.guided guided-results.md
+	$(PY) -m tests.benchmarks.growth growth-results.md
+
+performance: setup-dev  ## draw the tables and plots of docs/performance.md from docs/performance/*.json
+	$(PY) -m tests.benchmarks.performance
 
 faults: setup-dev  ## break a rotation at every step on every server; writes fault-table.md
 	printf '| target | step | fault | credential alive after it | what people did |\n|---|---|---|---|---|\n' > fault-table.md
 	BREAKGLASS_FAULT_TABLE=$(CURDIR)/fault-table.md BREAKGLASS_FAULT_WHOLE=1 $(PY) -m pytest -n 2 -k Faults tests/servers
+
+fleet: setup-dev  ## issue, confirm and hand out 200 sets, killed on the way; writes fleet-results.md
+	$(PY) -m tests.benchmarks.fleet_run fleet-results.md
 
 mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, and run the tests that need one
 	.ci/mysql
@@ -64,7 +74,8 @@ kit-wheels: setup-runtime  ## fetch and build what breakglass kit takes wheels f
 	EXTRAS='$(EXTRAS)' .ci/kit-wheels
 
 clean:  ## remove what these targets made
-	rm -rf $(VENV) build dist bench-results.md degradation-results.md log-cost-results.md fault-table.md
+	rm -rf $(VENV) .peers build dist bench-results.md peers-results.md degradation-results.md log-cost-results.md guided-results.md
+	rm -rf growth-results.md fault-table.md fleet-results.md
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 setup-runtime:
@@ -78,3 +89,4 @@ setup-browsers: setup-dev
 
 setup-bench: setup-dev
 	@PYTHON='$(PYTHON)' .ci/setup bench $(BENCH_PACKAGES)
+	@PYTHON='$(PYTHON)' .ci/peers

@@ -40,8 +40,9 @@ from breakglass_shamir.version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from breakglass_shamir import errors as errors
-    from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+    from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
     from breakglass_shamir.connectors.port.base import Connector
+    from breakglass_shamir.connectors.port.cost import Costs
     from breakglass_shamir.connectors.port.options import NO_OPTIONS
     from breakglass_shamir.crypto.keys import Kind
     from breakglass_shamir.crypto.totp import TotpScheme
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from breakglass_shamir.custody.life.gates import Request
     from breakglass_shamir.custody.life.passed import PassedGate
     from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+    from breakglass_shamir.custody.quorum.tally import GroupTally, Tally
     from breakglass_shamir.formats.core import Core
     from breakglass_shamir.formats.envelope import Checkpoint, Envelope
     from breakglass_shamir.formats.extensions import Extensions
@@ -76,13 +78,15 @@ if TYPE_CHECKING:
     from breakglass_shamir.operations.audit.export import Exported
     from breakglass_shamir.operations.audit.recovery_import import ImportedRecovery
     from breakglass_shamir.operations.audit.witnesses import Witness
-    from breakglass_shamir.operations.credential.recombine import OpeningResult, Use
+    from breakglass_shamir.operations.credential.recombine import OpeningResult
     from breakglass_shamir.operations.credential.split import SplitResult
-    from breakglass_shamir.operations.desk import Desk, EmptyDesk
+    from breakglass_shamir.operations.credential.using import Use
+    from breakglass_shamir.operations.desk import Board, Desk, EmptyDesk, Given, HowNext, OpenUse
     from breakglass_shamir.operations.drills.rehearsal import DrillOutcome
     from breakglass_shamir.operations.drills.roll_call import RollCallResult
     from breakglass_shamir.operations.monitoring.heartbeat import Beat
     from breakglass_shamir.operations.monitoring.status import DebtStatus, DrillStatus, SetStatus, WatchStatus
+    from breakglass_shamir.operations.monitoring.to_do import ToDo
     from breakglass_shamir.operations.monitoring.watch import Watching
     from breakglass_shamir.operations.opening.declaring import Overrides
     from breakglass_shamir.operations.opening.signing import Declaration, Signed, Signers
@@ -91,6 +95,7 @@ if TYPE_CHECKING:
     from breakglass_shamir.operations.printing.ceremony import Destruction, Note
     from breakglass_shamir.operations.printing.custodians import Reassignment
     from breakglass_shamir.operations.printing.sheets import Printing
+    from breakglass_shamir.operations.reading.held import Held
     from breakglass_shamir.operations.reading.sources import Sources
     from breakglass_shamir.paper.reading.health import Health
     from breakglass_shamir.paper.reading.scan import ScannedCode, ScannedPage
@@ -99,8 +104,9 @@ _MODULES = {"errors": "errors", "hazmat": "library.hazmat"}
 """Public modules, and where they are."""
 
 _NAMES = {
-    "connectors.port.answers": ("Check", "CheckResult", "Login", "Preflight"),
+    "connectors.port.answers": ("Allowance", "Check", "CheckResult", "Login", "Preflight"),
     "connectors.port.base": ("Connector",),
+    "connectors.port.cost": ("Costs",),
     "connectors.port.options": ("NO_OPTIONS",),
     "crypto.keys": ("Kind",),
     "crypto.totp": ("TotpScheme",),
@@ -110,6 +116,7 @@ _NAMES = {
     "custody.life.gates": ("Request",),
     "custody.life.passed": ("PassedGate",),
     "custody.quorum.answer": ("Answer", "Verdict"),
+    "custody.quorum.tally": ("GroupTally", "Tally"),
     "formats.core": ("Core",),
     "formats.envelope": ("Checkpoint", "Envelope"),
     "formats.extensions": ("Extensions",),
@@ -128,13 +135,15 @@ _NAMES = {
     "operations.audit.export": ("Exported",),
     "operations.audit.recovery_import": ("ImportedRecovery",),
     "operations.audit.witnesses": ("Witness",),
-    "operations.credential.recombine": ("OpeningResult", "Use"),
+    "operations.credential.recombine": ("OpeningResult",),
+    "operations.credential.using": ("Use",),
     "operations.credential.split": ("SplitResult",),
-    "operations.desk": ("Desk", "EmptyDesk"),
+    "operations.desk": ("Board", "Desk", "EmptyDesk", "Given", "HowNext", "OpenUse"),
     "operations.drills.rehearsal": ("DrillOutcome",),
     "operations.drills.roll_call": ("RollCallResult",),
     "operations.monitoring.heartbeat": ("Beat",),
     "operations.monitoring.status": ("DebtStatus", "DrillStatus", "SetStatus", "WatchStatus"),
+    "operations.monitoring.to_do": ("ToDo",),
     "operations.monitoring.watch": ("Watching",),
     "operations.opening.declaring": ("Overrides",),
     "operations.opening.signing": ("Declaration", "Signed", "Signers"),
@@ -143,6 +152,7 @@ _NAMES = {
     "operations.printing.ceremony": ("Destruction", "Note"),
     "operations.printing.custodians": ("Reassignment",),
     "operations.printing.sheets": ("Printing",),
+    "operations.reading.held": ("Held",),
     "operations.reading.sources": ("Sources",),
     "paper.reading.health": ("Health",),
     "paper.reading.scan": ("ScannedCode", "ScannedPage"),
@@ -152,9 +162,11 @@ _NAMES = {
 __all__ = [
     "NO_OPTIONS",
     "Adoption",
+    "Allowance",
     "Answer",
     "Audit",
     "Beat",
+    "Board",
     "Chain",
     "Chance",
     "Check",
@@ -162,6 +174,7 @@ __all__ = [
     "Checkpoint",
     "Connector",
     "Core",
+    "Costs",
     "Credential",
     "CredentialKind",
     "DebtStatus",
@@ -177,13 +190,18 @@ __all__ = [
     "Exported",
     "Extensions",
     "GatheredQuorum",
+    "Given",
     "Group",
+    "GroupTally",
     "Health",
+    "Held",
     "Home",
+    "HowNext",
     "ImportedRecovery",
     "Kind",
     "Login",
     "Note",
+    "OpenUse",
     "OpeningResult",
     "Overrides",
     "PassedGate",
@@ -208,6 +226,8 @@ __all__ = [
     "Sources",
     "SplitResult",
     "Structure",
+    "Tally",
+    "ToDo",
     "TotpScheme",
     "Use",
     "Verdict",

@@ -14,9 +14,10 @@ Rules:
 This module does not print, log or translate anything.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Self
 
+from breakglass_shamir.nearest import did_you_mean
 from breakglass_shamir.shell import word
 
 
@@ -42,6 +43,20 @@ class BreakglassError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint or self.default_hint
+
+
+class Stopped(BreakglassError):
+    """People left; what was recorded stands."""
+
+    id = "stopped"
+    exit_code = 130
+
+
+class WentBack(BreakglassError):
+    """People left what they were doing for the question before; what they gave so far stays."""
+
+    id = "went-back"
+    exit_code = 130
 
 
 class UsageError(BreakglassError):
@@ -109,12 +124,12 @@ class InvalidPolicy(UsageError):
     """A policy file does not describe a set that can be kept.
 
     Attributes:
-        problems: each with the key's path, the words and the nearest valid spelling.
+        problems: each with the key's path, the words and the nearest valid spelling, of several files the file too.
     """
 
     id = "invalid-policy"
 
-    def __init__(self, message: str, *, hint: str = "", problems: Sequence[Mapping[str, str]] = ()) -> None:
+    def __init__(self, message: str, *, hint: str = "", problems: Sequence[Mapping[str, str | int]] = ()) -> None:
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
 
@@ -209,6 +224,15 @@ class UnknownSet(RefusedError):
 
     id = "unknown-set"
 
+    @classmethod
+    def among(cls, name: str, known: Iterable[str]) -> Self:
+        """Make the error for a name that is not among those of a ledger, with the nearest of them."""
+        names = sorted(known)
+        listed = ", ".join(names) or "none yet"
+        return cls(
+            f"expected one of the sets in this ledger ({listed}), got {name!r}", hint=did_you_mean(name, names)
+        )  # fmt: skip
+
 
 class NoHome(RefusedError):
     """The home folder has no ledger yet."""
@@ -287,9 +311,22 @@ class DecryptionFailed(SharesError):
 
 
 class RollCallFailed(SharesError):
-    """A sheet that was looked at alone is not what it should be; recorded."""
+    """A sheet that was looked at alone is not what it should be; recorded.
+
+    Attributes:
+        out_of_bag: another sheet that was on the scanner in its place; empty: none is known.
+    """
 
     id = "roll-call-failed"
+
+    def __init__(self, message: str, *, hint: str = "", out_of_bag: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.out_of_bag = out_of_bag
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """Which sheet needs a new bag."""
+        return {"out_of_bag": self.out_of_bag}
 
 
 # --- integrity -------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ the exposure, it does not end it. ``docs/threat-model.md`` says so to the user.
 """
 
 import ctypes
-import hmac
 import resource
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +68,9 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._buffer, other._buffer)
+        from hmac import compare_digest
+
+        return compare_digest(self._buffer, other._buffer)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -40,3 +40,8 @@ def breakglass(verb: str, *operands: object, options: str = "", home: object = N
     else:
         parts = [before, verb, *words, options]
     return " ".join(part for part in parts if part)
+
+
+def in_home(command: str, home: object) -> str:
+    """Return a command of :func:`breakglass` with the home named in it."""
+    return f"breakglass --home {word(home)}{command.removeprefix('breakglass')}"

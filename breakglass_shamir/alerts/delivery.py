@@ -30,7 +30,7 @@ from breakglass_shamir.alerts.sinks.registry import deliverer
 from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody import names
 from breakglass_shamir.custody.policy import sinks
-from breakglass_shamir.errors import InvalidPolicy, SinkFailure
+from breakglass_shamir.errors import InvalidPolicy, SinkFailure, WebError
 from breakglass_shamir.ledger.outbox import Outbox, Queue, Waiting
 
 FIRST_PAUSE_S = 1.0
@@ -47,6 +47,9 @@ LOCK_WAIT_S = 30.0
 
 ROUND_S = 300.0
 """How long one queue is at it in one round; what is left then waits for the next."""
+
+PROBLEM_MAX_CHARS = 600
+"""Longest text that the outbox keeps of why a sink did not take an event."""
 
 _LOCK_POLL_S = 0.1
 
@@ -212,10 +215,19 @@ def _attempt(
         attempts = outbox.queue(queue.owner, queue.sink).attempts
         next_ms = _now_ms() + int(pause_s(attempts, failure.retry_after_s, random.random()) * 1000)  # noqa: S311
         arrived = waiting[:count]
-        outbox.fail(queue.owner, queue.sink, arrived, _now_ms(), next_ms=next_ms, problem=str(failure))
-        return [event.id for event in events[:count]], str(failure)
+        problem = _problem(failure)
+        outbox.fail(queue.owner, queue.sink, arrived, _now_ms(), next_ms=next_ms, problem=problem)
+        return [event.id for event in events[:count]], problem
     outbox.mark(queue.owner, queue.sink, waiting, _now_ms())
     return [event.id for event in events], ""
+
+
+def _problem(failure: SinkFailure) -> str:
+    """Return what a sink says for its no, and what to do: one printable line, bounded."""
+    usual = (SinkFailure.default_hint, WebError.default_hint)
+    said = f"{failure}; {failure.hint}" if failure.hint and failure.hint not in usual else str(failure)
+    words = " ".join("".join(one if one.isprintable() else " " for one in said).split())
+    return words if len(words) <= PROBLEM_MAX_CHARS else f"{words[:PROBLEM_MAX_CHARS]}..."
 
 
 @contextmanager

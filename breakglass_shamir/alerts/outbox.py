@@ -7,7 +7,6 @@ set, once where two policies name the same sink in the same words.
 
 from collections.abc import Iterable, Iterator
 
-from breakglass_shamir.alerts import translate
 from breakglass_shamir.alerts.context import parsed
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.policy import sinks
@@ -19,6 +18,8 @@ from breakglass_shamir.ledger.schema import Beside, Row
 
 def rows(entry: Entry, state: LedgerState) -> Iterable[Row]:
     """Return what is stored with a record."""
+    from breakglass_shamir.alerts import translate
+
     found = list(destinations(entry.record.set, state))
     events = translate.events(entry, state) if found else []
     stored = [(event.id, event.time_ms, event.to_bytes()) for event in events]

@@ -17,6 +17,9 @@ from breakglass_shamir.alerts import ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Severity
 from breakglass_shamir.custody.life import holders, standing
+from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.watching import NEAR, OWN_LOGIN
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
@@ -24,6 +27,7 @@ from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted,
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
+    Asked,
     ChangedOutside,
     Eased,
     Escalated,
@@ -32,6 +36,7 @@ from breakglass_shamir.custody.records.monitoring import (
     Watched,
 )
 from breakglass_shamir.custody.records.openings import (
+    Actions,
     Cancelled,
     Closed,
     Declared,
@@ -40,10 +45,13 @@ from breakglass_shamir.custody.records.openings import (
     Opened,
     Overridden,
     Refused,
+    Revealing,
     Settled,
     UseEnded,
+    UseRecorded,
 )
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
+from breakglass_shamir.custody.records.reviews import MISUSE, WITH_FINDINGS, DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -68,6 +76,7 @@ from breakglass_shamir.custody.records.sheets import (
     Reassigned,
     SheetVoided,
 )
+from breakglass_shamir.plural import counted
 
 _LOUD = {"emergency": Severity.HIGH}
 """Quieter than a login that no opening accounts for."""
@@ -163,7 +172,8 @@ def _reassigned(c: Context, body: Reassigned) -> Iterator[Telling]:
 
 def _issued(c: Context, body: Issued) -> Iterator[Telling]:
     subject = f"{len(body.custodians)} sheets of epoch {body.epoch} were issued, credential {body.proven}"
-    more = {"comment": ", ".join(body.custodians.values())} if c.custodians_named else {}
+    names = [name for name in map(policies.named, body.custodians.values()) if name]
+    more = {"comment": ", ".join(names)} if c.custodians_named and names else {}
     yield _entity(c, 1, subject, Severity.LOW, body.epoch_id, **more)
 
 
@@ -231,7 +241,7 @@ def _refused(c: Context, body: Refused) -> Iterator[Telling]:
 
 def _overridden(c: Context, body: Overridden) -> Iterator[Telling]:
     subject = f"the check {body.gate} was overridden ({body.problem}): {body.reason}"
-    yield finding(subject, incident=f"{body.gate}-{c.record.seq}")
+    yield finding(f"{subject}{_owed(c)}", incident=f"{body.gate}-{c.record.seq}")
 
 
 def _officer_signed(c: Context, body: OfficerSigned) -> Iterator[Telling]:
@@ -251,7 +261,7 @@ def _cancelled(c: Context, body: Cancelled) -> Iterator[Telling]:
 def _opened(c: Context, body: Opened) -> Iterator[Telling]:
     how = f"to {body.program}" if body.program else body.mode
     subject = f"opened by a quorum, sheets {', '.join(body.sheets)} of epoch {c.number(body.epoch_id)} ({how})"
-    yield _entity(c, 2, subject, _loud(c), body.epoch_id)
+    yield _entity(c, 2, f"{subject}{_owed(c)}", _loud(c), body.epoch_id)
     if body.witnessed == "inconsistent":
         subject = "the sheets remember another history of this ledger"
         yield finding(subject, incident=f"witness-{c.opening_id[:12]}", severity=Severity.CRITICAL)
@@ -259,6 +269,23 @@ def _opened(c: Context, body: Opened) -> Iterator[Telling]:
 
 def _in_use(c: Context, _b: InUse) -> Iterator[Telling]:
     yield _entity(c, 2, "the credential is being revealed", _loud(c))
+
+
+def _revealing(c: Context, body: Revealing) -> Iterator[Telling]:
+    how = f"to {body.program}" if body.program else body.mode
+    against = f"; warned of before: {'; '.join(body.warned)}" if body.warned else ""
+    yield _entity(c, 2, f"the credential leaves in the use under way ({how}){against}", _loud(c))
+
+
+def _use_recorded(c: Context, body: UseRecorded) -> Iterator[Telling]:
+    parts, size = counted(body.segments, "segment"), counted(body.size, "byte")
+    said = f"{parts}, {size}, {body.duration_ms // 1000} s, head {body.head}"
+    why = f": {body.problem}" if body.problem else ""
+    whole = body.ended == "whole"
+    severity = Severity.INFORMATIONAL if whole else Severity.HIGH
+    yield _entity(c, 2, f"the use of {body.program} was recorded ({said}), {body.ended}{why}", severity)
+    if not whole:
+        yield finding(f"a recording is not whole: {body.ended}{why}", incident=f"recording-{c.opening_id[:12]}")
 
 
 def _use_ended(c: Context, body: UseEnded) -> Iterator[Telling]:
@@ -329,16 +356,80 @@ def _fork(c: Context, epoch_id: str) -> Iterator[Telling]:
     yield finding(subject, incident=f"fork-{epoch_id}", severity=Severity.CRITICAL)
 
 
+_LOOKED_AT = {
+    "login": "a login that no opening accounts for",
+    "password-change": "a change of the password without a rotation",
+    "sessions": "that sessions of the old credential went on",
+    "old-unproven": "that the death of an old credential was attested, not proven",
+    "end-unproven": "that the end of the set's credential was attested, not proven",
+    "fork": "that more than one epoch followed another",
+}
+"""What a debt is about, by the beginning of its id; any other is an overridden check's."""
+
+
 def _closed(c: Context, body: Closed) -> Iterator[Telling]:
-    yield _entity(c, 11, f"opening closed, classified {body.classification}", Severity.LOW)
+    yield _entity(c, 11, f"opening closed, classified {body.classification}: {_came_of(c)}", Severity.LOW)
     yield finding(
         "the rotation is done", incident=f"deferred-{c.opening_id[:12]}", severity=Severity.INFORMATIONAL,
         action=Action.RESOLVE,
     )  # fmt: skip
 
 
+def _came_of(c: Context) -> str:
+    """Say what came of the credential that an opening opened, and what is still owed."""
+    epoch = c.epoch(c.opening.epoch_id) if c.opening else None
+    if epoch is None:
+        return "its rotation is done"
+    known = f"attested dead by {', '.join(epoch.attested_by)}, not proven" if epoch.attested_by else "proven dead"
+    owed = [debt.id for debt in c.set_state.debts if debt.opening == c.opening_id] if c.set_state else []
+    left = f"; still owed: {', '.join(owed)}" if owed else ""
+    return f"the credential of epoch {epoch.number} is {known}{left}"
+
+
+def _owed(c: Context) -> str:
+    """Say which debts a record left, by their ids; empty where it left none."""
+    debts = c.set_state.debts if c.set_state else ()
+    ids = [debt.id for debt in debts if debt.since == Moment.of(c.record)]
+    return f"; owed: {', '.join(ids)}" if ids else ""
+
+
+_VERDICTS = {WITH_FINDINGS: Severity.MEDIUM, MISUSE: Severity.CRITICAL}
+"""How loud a review is told; any other verdict is only told."""
+
+
+def _reviewed(c: Context, body: Reviewed) -> Iterator[Telling]:
+    short = body.subject[:12] if len(body.subject) == 64 else body.subject
+    subject = f"review of {short} by {body.reviewer}: {body.verdict}: {body.reason}"
+    severity = _VERDICTS.get(body.verdict, Severity.INFORMATIONAL)
+    loud = body.verdict == MISUSE
+    yield finding(
+        subject, incident=f"misuse-{short}" if loud else "", severity=severity,
+        action=Action.TRIGGER if loud else Action.NOTE,
+    )  # fmt: skip
+    case = c.set_state.cases.get(body.subject) if c.set_state else None
+    if case is None or not case.reviews or case.reviews[-1].seq != c.record.seq:
+        return
+    for debt_id in case.closed:
+        words = f"{debt_id} is closed: {short} was reviewed"
+        yield finding(words, incident=debt_id, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
+
+
+def _debts_settled(c: Context, body: DebtsSettled) -> Iterator[Telling]:
+    left = {debt.id for debt in c.set_state.debts} if c.set_state else set()
+    yield finding(
+        f"{body.officer} signed for {', '.join(body.debts)}: {body.reason}", incident="",
+        severity=Severity.INFORMATIONAL, action=Action.NOTE,
+    )  # fmt: skip
+    for debt_id in body.debts:
+        if debt_id not in left:
+            words = f"{debt_id} is settled: {body.reason}"
+            yield finding(words, incident=debt_id, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
+
+
 def _settled(_c: Context, body: Settled) -> Iterator[Telling]:
-    subject = f"the overridden check was looked at by {', '.join(body.officers)}: {body.reason}"
+    kind = body.debt.rpartition("-")[0]
+    what = _LOOKED_AT.get(kind, f"the overridden check {kind}")
+    subject = f"{what} was looked at by {', '.join(body.officers)}, and {body.debt} is settled: {body.reason}"
     yield finding(subject, incident=body.debt, severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
 
@@ -376,7 +467,7 @@ def _sessions_ended(c: Context, body: SessionsEnded) -> Iterator[Telling]:
     if body.failed:
         yield finding(f"sessions of the account were not ended: {body.detail}", incident=f"sessions-{c.record.seq}")
     else:
-        yield _login(c, 2, f"{body.count} sessions of the account were ended: {body.detail}", ocsf.SUCCESS)
+        yield _login(c, 2, f"{counted(body.count, 'session')} of the account ended: {body.detail}", ocsf.SUCCESS)
 
 
 def _rejected(c: Context, body: Rejected) -> Iterator[Telling]:
@@ -396,22 +487,33 @@ def _rotation_found(c: Context, body: RotationFound) -> Iterator[Telling]:
 
 
 def _login_seen(c: Context, body: LoginSeen) -> Iterator[Telling]:
-    how = "logged in" if body.accepted else f"was refused {body.count} times"
+    how = "logged in" if body.accepted else f"was refused {counted(body.count, 'time')}"
     whence = f" from {body.source}" if body.source else ""
-    why = "accounted for" if body.matched else "no opening accounts for it"
+    why = _accounted(body)
     subject = f"{body.account} {how}{whence} at {body.at}: {why}"
     status = ocsf.SUCCESS if body.accepted else ocsf.FAILURE
     attributes = {"user": ocsf.user(body.account or c.account), "service": c.service, "status_id": status}
     severity = Severity.LOW if body.matched else Severity.MEDIUM
     yield Telling(ocsf.AUTHENTICATION, 1, subject, severity, attributes)
     if body.accepted and not body.matched:
-        yield finding(f"UNMATCHED LOGIN: {subject}", incident=f"login-{c.record.seq}", severity=Severity.CRITICAL)
+        yield finding(
+            f"UNMATCHED LOGIN: {subject}{_owed(c)}", incident=f"login-{c.record.seq}", severity=Severity.CRITICAL
+        )
+
+
+def _accounted(body: LoginSeen) -> str:
+    """Say what accounts for a login, and no more than is known."""
+    if not body.matched:
+        return "no opening accounts for it"
+    if body.matched == NEAR:
+        return body.detail.rpartition("; ")[2] or "near this program's own check, not told apart"
+    return "this program's own check" if body.matched == OWN_LOGIN else "accounted for"
 
 
 def _changed_outside(c: Context, body: ChangedOutside) -> Iterator[Telling]:
     subject = f"the password changed at {body.at} without a rotation"
     yield _account(c, subject, Severity.CRITICAL)
-    yield finding(subject, incident=f"password-change-{c.record.seq}", severity=Severity.CRITICAL)
+    yield finding(f"{subject}{_owed(c)}", incident=f"password-change-{c.record.seq}", severity=Severity.CRITICAL)
 
 
 def _watched(_c: Context, body: Watched) -> Iterator[Telling]:
@@ -490,6 +592,8 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     Cancelled: _cancelled,
     Opened: _opened,
     InUse: _in_use,
+    Revealing: _revealing,
+    UseRecorded: _use_recorded,
     UseEnded: _use_ended,
     Deferred: _deferred,
     Abandoned: _abandoned,
@@ -497,6 +601,8 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     OldDead: _old_dead,
     Closed: _closed,
     Settled: _settled,
+    DebtsSettled: _debts_settled,
+    Reviewed: _reviewed,
     RollCall: _roll_call,
     Rehearsed: _rehearsed,
     DrillEnded: _drill_ended,
@@ -523,12 +629,14 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
 """Record type to what it is told as."""
 
 SILENT: Mapping[type, str] = {
+    Actions: "the watch tells of logins",
     Countersigned: "a step of a rotation that is told when it is done",
     Pinned: "it follows the record of what it pins",
     TargetNamed: "a set whose target people name has no policy, and so nobody who is told",
     SessionsAwaited: "a step of a rotation that is told when it is done",
     Waited: "a step of a rotation that is told when it is done",
     Applying: "a step of a rotation that is told when it is done",
+    Asked: "a login of this program, for the watch to know it by",
     AlertsDelivered: "telling of it would never end",
 }
 """Record types that are not told, and why."""

@@ -20,7 +20,7 @@ import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -78,6 +78,8 @@ def run(
     keep_open: Sequence[int] = (),
     asks: bool = False,
     listen: bool = True,
+    complaints: bool = True,
+    started: Callable[[int], None] | None = None,
 ) -> Ended:
     """Run a program to its end.
 
@@ -91,19 +93,23 @@ def run(
         keep_open: descriptors it inherits.
         asks: whether it may ask a person at this terminal; standard input and standard error are then ours.
         listen: whether its output is wanted; else it goes nowhere, and is no reason to end it.
+        complaints: whether standard error is wanted; as ``listen``.
+        started: gets its process number, before it gets anything; what it raises ends the program.
 
     Raises:
         OSError: it could not be started.
         KeyboardInterrupt: it had the terminal, and was interrupted there.
     """
     deadline = Deadline(limit_s)
-    silent = subprocess.PIPE if listen else subprocess.DEVNULL
+    heard, complained = (subprocess.PIPE if wanted else subprocess.DEVNULL for wanted in (listen, complaints))
     source = None if asks else stdin if stdin is not None else subprocess.PIPE if given else subprocess.DEVNULL
     process = subprocess.Popen(
-        list(command), stdin=source, stdout=silent, stderr=None if asks else silent, env=dict(env), cwd="/",
+        list(command), stdin=source, stdout=heard, stderr=None if asks else complained, env=dict(env), cwd="/",
         pass_fds=tuple(keep_open), start_new_session=not asks, process_group=0 if asks else None,
     )  # fmt: skip
     with _killed_at_the_end(process), lent(process.pid) if asks else contextlib.nullcontext():
+        if started is not None:
+            started(process.pid)
         ended = _Conversation(process, given, output_max, deadline).run()
     if asks and ended.status == -signal.SIGINT:
         raise KeyboardInterrupt
@@ -112,14 +118,14 @@ def run(
 
 def last_line(errors: bytes) -> str:
     """Return the last line of a text that says something, printable and shortened."""
-    lines = errors[-ERRORS_KEPT_BYTES:].decode("utf-8", errors="replace").split("\n")
+    lines = errors[-ERRORS_KEPT_BYTES:].decode("utf-8", errors="backslashreplace").split("\n")
     printable = ("".join(filter(str.isprintable, line)).strip() for line in reversed(lines))
     return next(filter(None, printable), "no message")[:COMPLAINT_MAX_CHARS]
 
 
 def one_line(text: bytes, longest: int = COMPLAINT_MAX_CHARS) -> str:
     """Return a text as one printable line, shortened."""
-    words = " ".join(text.decode("utf-8", errors="replace").split())
+    words = " ".join(text.decode("utf-8", errors="backslashreplace").split())
     return "".join(filter(str.isprintable, words))[:longest] or "no message"
 
 

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """``audit``: list, show, verify, export and import records, and report."""
 
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import click
 
+from breakglass_shamir.cli.audit_registers import debts, drills, holders, openings
 from breakglass_shamir.cli.audit_report import report
+from breakglass_shamir.cli.audit_sources import check_csv, csv_option, from_options, logs, period_options
 from breakglass_shamir.cli.audit_verify import receipt, verify
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
-from breakglass_shamir.shell import operand
+from breakglass_shamir.plural import counted
+from breakglass_shamir.shell import breakglass, operand
 
 
 @click.group()
@@ -18,33 +23,81 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--set", "set_name", default="", help="Of this set only.")
-@click.option("--since", default="", metavar="TIME", help="From this day or time on, in UTC: 2026-01-31.")
+@period_options
 @click.option("--type", "kinds", multiple=True, metavar="TYPE", help="Records of this type; give it once for each.")
+@csv_option
+@from_options
 @pass_terminal
-def list_(terminal: Terminal, set_name: str, since: str, kinds: tuple[str, ...]) -> None:
-    """List the records, oldest first."""
+def list_(
+    terminal: Terminal, /, set_name: str, since: str, until: str, kinds: tuple[str, ...], as_csv: bool,
+    bundles: tuple[Path, ...], pins: tuple[str, ...],
+) -> None:  # fmt: skip
+    """List the records, oldest first; of several terminals by time, each terminal's in its own order."""
     from breakglass_shamir.operations.audit import listing as operation
 
-    with recorder(terminal) as opened:
-        found = list(operation.lines(opened.ledger, set_name=set_name, since=since, kinds=kinds))
-    rows = [(str(one.seq), one.time, one.set_name, one.opening[:12], one.type, one.summary) for one in found]
-    terminal.table({"records": found}, ("NO", "TIME", "SET", "OPENING", "RECORD", "WHAT"), rows)
+    check_csv(terminal, as_csv=as_csv)
+    with logs(terminal, bundles, pins) as found, terminal.progress("reading the records") as tell:
+        several = len(found) > 1
+        head = (*(("TERMINAL",) if several else ()), "NO", "TIME", "SET", "OPENING", "RECORD", "WHAT")
+
+        def cells(one: operation.Line) -> Sequence[str]:
+            row = (str(one.seq), one.time, one.set_name, one.opening[:12], one.type, one.summary)
+            return (one.terminal, *row) if several else row
+
+        lines = operation.merged(found, set_name=set_name, since=since, until=until, kinds=kinds, progress=tell)
+        with closing(lines):
+            terminal.listed("records", lines, head, cells, names=operation.COLUMNS if as_csv else ())
 
 
 @audit.command()
 @click.argument("identifier", metavar="ID")
+@from_options
+@click.option("--cast", type=PATH, metavar="FILE", help="Write its recording to a new file, for asciinema play.")
 @pass_terminal
-def show(terminal: Terminal, identifier: str) -> None:
-    """Show a record (its number) or an opening (the beginning of its id) in full, verified, and who signed it."""
+def show(
+    terminal: Terminal, /, identifier: str, bundles: tuple[Path, ...], pins: tuple[str, ...], cast: Path | None
+) -> None:
+    """Show a record (its number) or an opening (the beginning of its id) in full, verified, and who signed it.
+
+    Of a record use-recorded the recording is shown, too, as text.
+    """
+    from breakglass_shamir.operations.audit import recordings
     from breakglass_shamir.operations.audit import showing as operation
 
+    with logs(terminal, bundles, pins) as found:
+        shown = operation.show_in([log for _, log in found], identifier)
+    home = None if bundles else terminal.home
+    heard = recordings.shown(home, shown.records, whole=len(shown.records) == 1)
+    written = [recordings.write_cast(home, shown.records, cast)] if cast is not None else []
+    lines = operation.story_lines(shown.opening) if shown.opening else []
+    lines += [line for record in shown.records for line in operation.lines(record)]
+    lines += [line for one in heard for line in recordings.lines(one)]
+    lines += [f"play it with: asciinema play {operand(path)}" for path in written]
+    terminal.result({"records": shown.records, "opening": shown.opening, "recordings": heard}, lines)
+
+
+@audit.command()
+@click.option("--out", type=PATH, required=True, help="A new file.")
+@period_options
+@pass_terminal
+def bundle(terminal: Terminal, /, out: Path, set_name: str, since: str, until: str) -> None:
+    """Write one file of public data, for auditors who work on it without this home: of the whole log, or of a part.
+
+    Records outside the part are there as hashes, so that whoever reads it sees that none is missing. Of one set, the
+    records of the others are, too; that they are of others is this terminal's word.
+    """
+    from breakglass_shamir.operations.audit import bundling as operation
+    from breakglass_shamir.operations.audit.period import Period
+
     with recorder(terminal) as opened:
-        found = operation.show(opened.ledger, identifier)
-        story = operation.story(opened.ledger, identifier)
-    lines = operation.story_lines(story) if story else []
-    lines += [line for record in found for line in operation.lines(record)]
-    terminal.result({"records": found, "opening": story}, lines)
+        found = operation.write(opened.ledger, out, period=Period.of(since, until), set_name=set_name)
+    withheld = f", {found.withheld} withheld and there as hashes" if found.withheld else ""
+    lines = [
+        f"{out}: records {found.first} to {found.last} of a log of {found.size}: {found.records} in it{withheld}",
+        f"tree root {found.root}",
+        f"look into it without a home: {breakglass('audit verify', options=f'--from {operand(out)}')}",
+    ]
+    terminal.result(found, lines)
 
 
 @audit.command()
@@ -58,7 +111,7 @@ def export(terminal: Terminal, identifier: str, out: Path) -> None:
     with recorder(terminal) as opened:
         found = operation.export(opened.ledger, identifier, out)
     lines = [
-        f"{found.records} records, {len(found.files)} files in {out}; "
+        f"{counted(found.records, 'record')}, {counted(len(found.files), 'file')} in {out}; "
         f"check them with: sh {operand(out / operation.SCRIPT)}",
         f"sha256 of SHA256SUMS: {found.sums_sha256}",
     ]
@@ -83,6 +136,10 @@ def import_(terminal: Terminal, file: Path) -> None:
     terminal.result(found, lines)
 
 
+audit.add_command(openings)
+audit.add_command(drills)
+audit.add_command(debts)
+audit.add_command(holders)
 audit.add_command(verify)
 audit.add_command(receipt)
 audit.add_command(report)

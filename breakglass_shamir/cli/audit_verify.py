@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from breakglass_shamir.cli.audit_sources import check_pins, from_options
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder
 from breakglass_shamir.custody.policy.duration import in_words
+from breakglass_shamir.plural import counted
 
 if TYPE_CHECKING:
     from breakglass_shamir.ledger.verify import Report
@@ -32,15 +34,20 @@ WORTH_A_LINE_S = 3600
     "--against", type=PATH, multiple=True,
     help="A copy of the ledger (its home or file), an export, a receipt, a checkpoint, or a file of alerts.",
 )  # fmt: skip
+@from_options
 @pass_terminal
 def verify(
     terminal: Terminal, /, full: bool, sample: bool, receipts: tuple[Path, ...], sheets: tuple[Path, ...],
-    against: tuple[Path, ...],
+    against: tuple[Path, ...], bundles: tuple[Path, ...], pins: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Verify the log, and hold receipts, sheets and copies of it against it; names the first thing that does not hold.
 
     A log of up to 1000 records is verified in full, a longer one by sample unless --full is given. The result
     says which. Exit code 5, too, where the log holds and shows a gate that was passed without an override.
+    Recordings of uses that lie beside the log are held against their heads in it.
+
+    With --from it verifies bundles, of several terminals at once, and needs no home: each log by itself, then how the
+    sets go on from one terminal to another.
     """
     from breakglass_shamir.operations.audit import verification as operation
 
@@ -48,6 +55,13 @@ def verify(
         raise click.UsageError("expected either --full or --sample, got both")
     if sheets:
         harden(terminal)
+    check_pins(bundles, pins)
+    if bundles:
+        if against:
+            raise click.UsageError("expected either --from or --against, got both: two bundles are named by --from")
+        return _verify_bundles(
+            terminal, bundles, pins, full=full or (False if sample else None), receipts=receipts, sheets=sheets
+        )
     with recorder(terminal) as opened, terminal.progress("verifying") as progress:
         found = operation.verify(
             opened.ledger, full=full or (False if sample else None), receipt_files=receipts, sheet_scans=sheets,
@@ -75,6 +89,21 @@ def receipt(terminal: Terminal, identifier: str, out: Path) -> None:
     terminal.public_code(held.receipt.to_code(), "The same as a code:", "the code needs a larger window")
 
 
+def _verify_bundles(
+    terminal: Terminal, bundles: tuple[Path, ...], pins: tuple[str, ...], *, full: bool | None,
+    receipts: tuple[Path, ...], sheets: tuple[Path, ...],
+) -> int:  # fmt: skip
+    from breakglass_shamir.cli import bundle_words
+    from breakglass_shamir.operations.audit import bundle_verifying as operation
+    from breakglass_shamir.operations.audit import sources
+
+    with sources.opened(bundles, pins) as opened, terminal.progress("verifying") as progress:
+        found = operation.verify(opened, full=full, receipt_files=receipts, sheet_scans=sheets, progress=progress)
+        document, lines = bundle_words.document(found), bundle_words.lines(found)
+    terminal.result(document, lines)
+    return PASSED if any(one.report and one.report.passed_gates for one in found.terminals) else 0
+
+
 def _document(found: "Verified") -> dict[str, Any]:
     report = found.report
     return {
@@ -92,15 +121,18 @@ def _document(found: "Verified") -> dict[str, Any]:
         "late_now": found.late_now,
         "witnesses": found.witnesses,
         "chains": found.chains,
+        "recordings": found.recordings,
     }
 
 
 def _lines(found: "Verified") -> list[str]:
     report = found.report
-    lines = [f"all {report.records} records hold", f"tree root {report.root.hex()}", _how(report)]
+    holds = "the one record holds" if report.records == 1 else f"all {report.records} records hold"
+    lines = [holds, f"tree root {report.root.hex()}", _how(report)]
     lines += [f"PASSED  {one.in_words()}" for one in report.passed_gates]
-    lines += [_witness(one) for one in found.witnesses]
+    lines += [witness_words(one) for one in found.witnesses]
     lines += [chain.in_words() for chain in found.chains]
+    lines += [one.in_words() for one in found.recordings]
     lines += [f"the clock was set back before record {seq}" for seq in report.clock_steps_back]
     lines += [f"the clock was set forward before record {seq}" for seq in report.clock_steps_forward]
     if report.state.ended:
@@ -112,7 +144,7 @@ def _lines(found: "Verified") -> list[str]:
 def _how(report: "Report") -> str:
     checked = report.checked
     if checked.full:
-        return f"checked in full: {checked.terminal_signatures} records and checkpoints, {_quorums(report)}"
+        return f"checked in full: {counted(checked.terminal_signatures, 'record')} and checkpoints, {_quorums(report)}"
     return (
         f"checked by sample: the bytes, order and legality of every record, {_quorums(report)}; of the terminal's "
         f"own signatures {checked.terminal_signatures}; every one with --full"
@@ -121,14 +153,17 @@ def _how(report: "Report") -> str:
 
 def _quorums(report: "Report") -> str:
     count = report.checked.quorum_signatures
-    return f"{count} signature{'' if count == 1 else 's'} by a quorum"
+    people = report.checked.people_signatures
+    also = f" and {people} by people and other terminals" if people else ""
+    return f"{count} signature{'' if count == 1 else 's'} by a quorum{also}"
 
 
 _NAMES = {"ledger": "copy of this ledger", "alerts": "file of alerts"}
 """What people call a witness, where that is not its kind."""
 
 
-def _witness(one: "Witness") -> str:
+def witness_words(one: "Witness") -> str:
+    """Say what a witness said of a log."""
     kind = _NAMES.get(one.kind, one.kind)
     if one.verdict == "unwitnessed":
         return f"{one.source}: a {kind} of another log ({one.log_id.hex()}); it says nothing of this one"
@@ -136,9 +171,12 @@ def _witness(one: "Witness") -> str:
         return (
             f"{one.source}: proofs unknown: the envelope carries what this release does not know; ask a later release"
         )
+    if one.verdict == "withheld":
+        saw = counted(one.size, "record")
+        return f"{one.source}: a {kind} that saw {saw}; the bundles do not have the tree of that size"
     if one.size <= 1:
         return f"{one.source}: a {kind} that saw the first record, as it is here"
-    return f"{one.source}: a {kind} that saw {one.size} records, all of them as they are here"
+    return f"{one.source}: a {kind} that saw {counted(one.size, 'record')}, all of them as they are here"
 
 
 def _silences(found: "Verified") -> list[str]:

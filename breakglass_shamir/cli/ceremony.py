@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from breakglass_shamir.cli.screen.terminal import Terminal
-from breakglass_shamir.cli.session import PATH, pass_terminal, read_text, recorder
+from breakglass_shamir.cli.session import PATH, pass_terminal, read_policy, recorder
 
 
 @click.command()
@@ -55,10 +55,9 @@ def protocol(
     paper: Literal["a4", "letter"],
 ) -> None:  # fmt: skip
     """Write the page to be filled in on the day: for split of a POLICY file, for the others of the set NAME."""
-    from breakglass_shamir.custody.policy import source as policies
     from breakglass_shamir.operations.printing import protocol as protocols
 
-    policy = policies.parse_new(read_text(Path(subject))) if act == "split" else None
+    policy = read_policy(terminal, Path(subject)).parse_new() if act == "split" else None
     start = protocols.start_of(at) if at else None
     with recorder(terminal, "" if policy else subject) as opened:
         if policy is None:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """``drill roll-call``, ``drill rehearsal``, ``drill access``: the three drills."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.opening import ask_officers
-from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
+from breakglass_shamir.cli.attempt import ask_officers
+from breakglass_shamir.cli.printing import PRINTING, printing_of, printing_options, protocol_option
 from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.screen.values import SECONDS
@@ -21,22 +22,53 @@ from breakglass_shamir.cli.session import (
     sheets_from,
     target_options,
 )
+from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
+    from breakglass_shamir.cli.guide.asking import Guide
     from breakglass_shamir.custody.life.gates import Request
     from breakglass_shamir.operations.drills.rehearsal import DrillOutcome
+    from breakglass_shamir.operations.drills.roll_call import RollCallResult
     from breakglass_shamir.operations.reading.sources import Sources
     from breakglass_shamir.operations.recorder import Recorder
 
+DRILLS = {
+    "roll-call": "one custodian, one sheet, one minute: its bag, or the sheet alone",
+    "rehearsal": "a whole opening on drill cards; the live sheets stay in their bags",
+    "access": "the real thing up to a login that nobody sees; ends in new sheets",
+}
+"""Each drill, in a line."""
 
-@click.group()
-def drill() -> None:
-    """Test sheets, people and access before they are needed."""
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def drill(ctx: click.Context) -> None:
+    """Test sheets, people and access before they are needed.
+
+    At a terminal the drill is chosen from a list where none is named.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if not interactive():
+        raise click.UsageError("expected roll-call, rehearsal or access, got none", ctx)
+    from breakglass_shamir.cli.guide.asking import Guide
+    from breakglass_shamir.cli.guide.question import Choice, Question
+
+    choices = tuple(Choice(name, said) for name, said in DRILLS.items())
+    chosen = Guide(ctx.obj).ask(Question("drill", "Which drill?", choices=choices, kept=False))
+    ctx.invoke(drill.commands[chosen], **_defaults(ctx, drill.commands[chosen]))
+
+
+def _defaults(ctx: click.Context, command: click.Command) -> dict[str, Any]:
+    """Return what a command gets that was called without a word."""
+    with command.make_context(command.name, [], parent=ctx) as made:
+        return made.params
 
 
 @drill.command("roll-call")
-@click.argument("name")
-@click.argument("sheet")
+@click.argument("name", required=False, default="")
+@click.argument("sheet", required=False, default="")
 @click.option("--bag", help="The serial on the bag; with --scan, on the new bag.")
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Scan of this one sheet: look at it, not at its bag.")
 @click.option("--finding", "findings", multiple=True, help="What is wrong with the bag or its seal, in words.")
@@ -44,33 +76,75 @@ def drill() -> None:
 def roll_call(
     terminal: Terminal, name: str, sheet: str, bag: str | None, scans: tuple[Path, ...], findings: tuple[str, ...]
 ) -> None:
-    """Look at one SHEET (3, or 2.3 for group 2) of NAME, with its custodian alone.
+    """Look at one SHEET of NAME (3, 2.3 for group 2, or its custodian's name), with its custodian alone.
 
     Without --scan nothing is opened: the bag is whole and has the serial on record. With --scan the sheet itself
-    is verified, in a process that keeps nothing, and goes into a new bag.
+    is verified, in a process that keeps nothing, and goes into a new bag. At a terminal what is missing is asked for.
     """
+    from breakglass_shamir.custody.life import holders
     from breakglass_shamir.operations.drills import roll_call as operation
-    from breakglass_shamir.operations.printing.custodians import seat
+    from breakglass_shamir.paper.reading.health import said
 
     harden(terminal)
+    asks = interactive() and not (name and sheet and (scans or bag is not None))
+    if not asks:
+        _require(("NAME", name), ("SHEET", sheet), ("--bag", "--scan" if scans else bag))
     with recorder(terminal, name) as opened:
-        if scans:
-            found = operation.verify_live(opened, seat(sheet), scans, bag or "", findings)
+        seat = holders.sheet_of(opened.set_state.current_epoch, sheet) if sheet and opened.set_name else ""
+        if asks:
+            found = _guided_roll_call(terminal, opened, seat, bag, scans, findings)
+        elif scans:
+            found = operation.verify_live(opened, seat, scans, bag or "", findings)
         else:
-            serial = terminal.ask(bag, "--bag", "Serial on the bag")
-            findings = findings or _ask_finding(terminal, asked=bag is None)
-            found = operation.inspect_seal(opened, seat(sheet), serial, findings)
+            found = operation.inspect_seal(opened, seat, bag or "", findings)
+        name = opened.set_name
     where = f"sheet {found.sheet} of {name}" + (f" with {found.custodian}" if found.custodian else "")
-    print_health = (
-        f"; print {found.health}, {found.used_percent} % of its error correction used" if found.health else ""
-    )
+    print_health = f"; print: {said(found.health, found.used_percent)}" if found.health else ""
     terminal.result(found, [f"roll-call {found.result}: {where}, bag {found.bag or 'none'}{print_health}"])
 
 
-def _ask_finding(terminal: Terminal, *, asked: bool) -> tuple[str, ...]:
-    """Ask what is wrong with the bag where its serial had to be asked for too."""
-    said = terminal.ask_optional("What is wrong with the bag or its seal? (empty: nothing)") if asked else ""
-    return (said,) if said else ()
+def _guided_roll_call(
+    terminal: Terminal, opened: "Recorder", sheet: str, bag: str | None, scans: tuple[Path, ...],
+    findings: tuple[str, ...],
+) -> "RollCallResult":  # fmt: skip
+    """Ask for what no option says."""
+    from breakglass_shamir.cli.guide import roll_call as guided
+
+    given = {
+        guided.SHEET: sheet,
+        guided.LEVEL: "sheet" if scans else "bag" if bag is not None else "",
+        guided.SCAN: "\n".join(map(str, scans)),
+        guided.SERIAL: bag or "",
+        guided.NEW_BAG: bag or "",
+        guided.FINDING: "; ".join(findings),
+    }
+    guide = _at_a_set(terminal, opened, "drill roll-call")
+    return guided.play(guide, opened, {key: answer for key, answer in given.items() if answer})
+
+
+def _at_a_set(terminal: Terminal, opened: "Recorder", command: str) -> "Guide":
+    """Ask which set is meant, where that is not known; returns who asks on."""
+    from breakglass_shamir.cli.guide import sets
+    from breakglass_shamir.cli.guide.asking import Guide
+    from breakglass_shamir.cli.guide.memory import Memory
+
+    guide = Guide(terminal)
+    fits = {name: state for name, state in opened.state.sets.items() if state.current and state.retired is None}
+    opened.set_name = sets.choose(guide, fits, opened.set_name)
+    guide.memory = Memory(terminal.home, f"{command} {opened.set_name}")
+    guide.command = breakglass(command, opened.set_name)
+    return guide
+
+
+def _require(*needed: tuple[str, str | None]) -> None:
+    """Refuse a line on which something is missing that nobody is there to be asked for.
+
+    Raises:
+        InvalidInput: naming it.
+    """
+    for word, said in needed:
+        if not said:
+            raise InvalidInput(f"expected {word}, got none", hint="give it as an option, or use a terminal")
 
 
 def _declaring(command: Any) -> Any:
@@ -94,7 +168,7 @@ def _declaring(command: Any) -> Any:
 
 
 @drill.command()
-@click.argument("name")
+@click.argument("name", required=False, default="")
 @_declaring
 @reading_options
 @click.option("--timeout", type=SECONDS, default=600.0, show_default=True, help="Seconds to wait for scans.")
@@ -112,9 +186,11 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
     from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
+    if not interactive():
+        _require(("NAME", name))
     with Scanner() as scanner, recorder(terminal, name) as opened:
         scanner.start()
-        request = _request(terminal, opened, options)
+        request = _request(terminal, opened, options, "rehearsal")
         signers = Signers(options["keys"], interactive())
         sources = _sources(terminal, options)
         with protocols.kept(opened, "rehearsal", options["protocol"], "a4"):
@@ -123,7 +199,7 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
 
 
 @drill.command()
-@click.argument("name")
+@click.argument("name", required=False, default="")
 @_declaring
 @reading_options
 @printing_options
@@ -143,13 +219,14 @@ def access(terminal: Terminal, /, name: str, **options: Any) -> None:
     from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
+    if not interactive():
+        _require(("NAME", name))
     with Scanner() as scanner, recorder(terminal, name, record_to=options["record_to"]) as opened:
         scanner.start()
-        request = _request(terminal, opened, options)
+        request = _request(terminal, opened, options, "access")
         sources = _sources(terminal, options)
-        ask_for_folders(terminal, options)
         signers = Signers(options["keys"], interactive())
-        printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
+        printing = printing_of(*(options[key] for key in PRINTING))
         with (
             protocols.kept(opened, "access", options["protocol"], options["paper"]),
             giving_receipts(terminal, opened, options["receipts_to"]),
@@ -166,23 +243,40 @@ def _sources(terminal: Terminal, options: dict[str, Any]) -> "Sources":
     )  # fmt: skip
 
 
-def _request(terminal: Terminal, opened: "Recorder", options: dict[str, Any]) -> "Request":
-    """Put the declaration of a drill together, asking for what is missing."""
+def _request(terminal: Terminal, opened: "Recorder", options: dict[str, Any], kind: str) -> "Request":
+    """Put the declaration of a drill together, asking for what is missing, the place for new sheets too."""
     from breakglass_shamir.custody.life.gates import Request
-    from breakglass_shamir.custody.policy import source as policies
 
-    source = opened.set_state.policy_source
-    listed = f" ({', '.join(policies.parse(source).declaration.classes)})" if source else ""
+    asked = _asked(terminal, opened, options, kind) if interactive() else {}
     return Request(
         purpose="drill",
-        incident_class=terminal.ask(options["incident_class"], "--class", f"Incident class to play{listed}"),
-        ticket=terminal.ask(options["ticket"], "--ticket", "Ticket"),
-        reason=terminal.ask(options["reason"], "--reason", "Reason, in words"),
-        officers=options["officers"] or ask_officers(terminal),
+        incident_class=terminal.ask(asked.get("class", options["incident_class"]), "--class", "Incident class to play"),
+        ticket=terminal.ask(asked.get("ticket", options["ticket"]), "--ticket", "Ticket"),
+        reason=terminal.ask(asked.get("reason", options["reason"]), "--reason", "Reason, in words"),
+        officers=tuple(filter(None, asked.get("officers", "").split("\n"))) or options["officers"]
+        or ask_officers(terminal),
         mode="no-reveal",
         use_for_s=0,
         debts=options["debts"],
-    )
+    )  # fmt: skip
+
+
+def _asked(terminal: Terminal, opened: "Recorder", options: dict[str, Any], kind: str) -> "Mapping[str, str]":
+    """Ask which set, what its declaration needs, and for an access drill where new sheets go."""
+    from breakglass_shamir.cli.guide import place, recombine
+
+    guide = _at_a_set(terminal, opened, f"drill {kind}")
+    keys = {"class": "incident_class", "ticket": "ticket", "reason": "reason"}
+    given = {key: options[option] for key, option in keys.items() if options[option]}
+    if options["officers"]:
+        given["officers"] = "\n".join(options["officers"])
+    before = place.recalled(guide)
+    asked = recombine.ask(guide, opened, {**given, "mode": "no-reveal"})
+    options["debts"] = tuple(dict.fromkeys((*options["debts"], *asked.debts)))
+    if kind == "access" and not (options["out"] or options["printer"]):
+        options |= place.options_of(guide.ask_all(place.steps(guide, may_wait=False), before, adds=True))
+    guide.forget()
+    return {**asked.answers, "officers": "\n".join(asked.officers)}
 
 
 def _lines(found: "DrillOutcome") -> list[str]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from breakglass_shamir.cli.opening import open_or_begin
+from breakglass_shamir.cli.attempt import open_or_begin
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
 from breakglass_shamir.errors import NoHome
+from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _exported(found: "Exported") -> list[str]:
 
 
 def _taken(found: "Taken") -> list[str]:
-    lines = [f"pinned: {found.terminal}, {found.records} records, log {found.log_id}"]
+    lines = [f"pinned: {found.terminal}, {counted(found.records, 'record')}, log {found.log_id}"]
     for one in found.sets:
         lines += _set_lines(one)
     if found.successions:

@@ -8,6 +8,7 @@ import click
 
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
+from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import operand
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def kit(terminal: Terminal, out: Path | None, wheels: Path | None) -> None:
 def _lines(found: "Made") -> list[str]:
     megabytes = found.total_bytes / 1_000_000
     return [
-        f"kit: {len(found.files)} files, {megabytes:.1f} MB in {found.out}; nothing in it is secret",
+        f"kit: {counted(len(found.files), 'file')}, {megabytes:.1f} MB in {found.out}; nothing in it is secret",
         *(f"{name:<14}{digest}" for name, digest in found.recovery.items()),
         f"{'installs on':<14}{found.fits.python} on {found.fits.system}",
         f"{'signed by':<14}{found.terminal_key}",

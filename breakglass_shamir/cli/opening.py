@@ -1,41 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """``recombine``, ``close``, ``cancel``: one opening."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
-from breakglass_shamir.cli.receipts import give_receipts, giving_receipts, receipts_option
+from breakglass_shamir.cli.printing import printing_options, protocol_option
+from breakglass_shamir.cli.receipts import give_receipts, receipts_option
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import (
     PATH,
     harden,
-    named_target,
     pass_terminal,
     reading_options,
     recorder,
-    sheets_from,
     target_options,
 )
-from breakglass_shamir.errors import (
-    BreakglassError,
-    IllegalState,
-    IntegrityError,
-    InvalidInput,
-    LedgerBusy,
-    LedgerUnwritable,
-    NoHome,
-)
-from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
-    from breakglass_shamir.custody.life.gates import Request
-    from breakglass_shamir.operations.credential.recombine import OpeningResult, Use
+    from breakglass_shamir.operations.credential.recombine import OpeningResult
 
 CLASSIFICATIONS = click.Choice(["emergency", "drill", "misuse"])
 """What a use was."""
@@ -68,7 +53,13 @@ class TakesCommand(click.Command):
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
 @click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each.")
 @reading_options
-@click.option("--exec", "execute", is_flag=True, help="Give the credential to the command that follows.")
+@click.option(
+    "--exec",
+    "execute",
+    is_flag=True,
+    help="Give the credential to the command that follows, or to a recipe: recipe:psql ...",
+)
+@click.option("--tty", is_flag=True, help="Run the command of --exec in a terminal of its own, which is recorded.")
 @click.option("--show", is_flag=True, help="Show the credential on the screen, for a while.")
 @click.option("--no-reveal", is_flag=True, help="Let the connector log in; nobody sees the credential.")
 @click.option("--as", "classification", type=CLASSIFICATIONS, help="What the use was. Default: emergency.")
@@ -91,203 +82,55 @@ def recombine(ctx: click.Context, terminal: Terminal, /, name: str, **options: A
 
     Nothing is revealed before a signed record of it is on disk. Without --out or --printer for the new sheets
     the rotation stays owed, and the exit code is 7. --exec takes the rest of the line as its command, which gets the
-    credential on standard input and on the descriptor numbered by BREAKGLASS_FD.
+    credential on standard input and on the descriptor numbered by BREAKGLASS_FD; with --tty before it on the
+    descriptor alone, since standard input is the keyboard.
     """
-    from breakglass_shamir.operations.credential import recombine as operation
-    from breakglass_shamir.operations.opening.declaring import Overrides
-    from breakglass_shamir.operations.opening.signing import Signers
-    from breakglass_shamir.operations.printing import protocol as protocols
-    from breakglass_shamir.paper.reading.scan import Scanner
+    from breakglass_shamir.cli import attempt
 
+    command = ctx.meta.get("command", ())
+    attempt.require_one_mode(options)
     harden(terminal)
-    with ExitStack() as stack:
-        scanner = stack.enter_context(Scanner())
-        scanner.start()
-        stack.enter_context(_naming_record_to())
-        opened = stack.enter_context(_ledger(terminal, name, options["record_to"]))
-        request = _request(terminal, _likely_set(opened.state.sets, name), options)
-        overrides = Overrides(frozenset(options["gates"]), options["override_reason"])
-        sources = sheets_from(
-            terminal, options["scans"], options["typed"],
-            watched=options["watched"], camera=options["camera"], timeout=options["timeout"],
-        )  # fmt: skip
-        use = _use(terminal, ctx.meta.get("command", ()), options)
-        ask_for_folders(terminal, options)
-        signers = Signers(options["keys"], interactive())
-        printing = printing_of(*(options[key] for key in ("out", "printer", "paper", "readback", "timeout", "acks")))
-        sources = replace(sources, receipts=options["brought"])
-        stack.enter_context(protocols.kept(opened, "recombine", options["protocol"], options["paper"]))
-        with giving_receipts(terminal, opened, options["receipts_to"], emergency=True) as files:
-            found = operation.recombine(
-                opened, request, overrides, sources, use, printing, scanner, signers=signers,
-                named=named_target(options),
-            )  # fmt: skip
-    terminal.result(replace(found, receipts=tuple(files)), _lines(found))
+    run = attempt.guided if interactive() else attempt.told
+    found, files = run(terminal, name, options, command)
+    terminal.result(replace(found, receipts=tuple(files)), _lines(found), wraps=True)
 
 
 @click.command()
-@click.argument("name")
-@click.option("--as", "classification", type=CLASSIFICATIONS, required=True, help="What the use was.")
+@click.argument("name", required=False, default="")
+@click.option("--as", "classification", type=CLASSIFICATIONS, help="What the use was.")
 @receipts_option
 @pass_terminal
-def close(terminal: Terminal, name: str, classification: str, receipts_to: Path | None) -> None:
-    """End the use of NAME, so that its rotation applies."""
+def close(terminal: Terminal, name: str, classification: str | None, receipts_to: Path | None) -> None:
+    """End the use of NAME, so that its rotation applies. What is missing is asked at a terminal."""
+    from breakglass_shamir.cli.guide import records as asking
     from breakglass_shamir.operations.credential import recombine as operation
 
     with recorder(terminal, name) as opened:
+        guide = asking.begin(terminal, opened, name, lambda one: one.opening is not None)
+        classification = asking.use(guide, opened, classification)
         identifier = operation.close(opened, classification)
         files = give_receipts(terminal, opened, receipts_to)
-    document = {"set": name, "opening": identifier, "classification": classification, "receipts": files}
+    document = {"set": opened.set_name, "opening": identifier, "classification": classification, "receipts": files}
     terminal.result(
         document, [f"the use of opening {identifier[:12]} is over ({classification}); its rotation may apply"]
     )
 
 
 @click.command()
-@click.argument("name")
-@click.option("--reason", required=True, help="Why it is withdrawn.")
+@click.argument("name", required=False, default="")
+@click.option("--reason", help="Why it is withdrawn.")
 @pass_terminal
-def cancel(terminal: Terminal, name: str, reason: str) -> None:
-    """Withdraw a declaration that was not opened."""
+def cancel(terminal: Terminal, name: str, reason: str | None) -> None:
+    """Withdraw a declaration of NAME that was not opened. What is missing is asked at a terminal."""
+    from breakglass_shamir.cli.guide import records as asking
     from breakglass_shamir.operations.credential import rotate as operation
 
     with recorder(terminal, name) as opened:
-        identifier = operation.cancel(opened, reason)
+        guide = asking.begin(terminal, opened, name, lambda one: one.opening is not None)
+        words = "the declaration is withdrawn; say why, in words"
+        reason = asking.text(guide, reason, "--reason", "reason", "Why is it withdrawn?", words)
+        identifier, name = operation.cancel(opened, reason), opened.set_name
     terminal.result({"set": name, "opening": identifier}, [f"cancelled: opening {identifier[:12]} of {name}"])
-
-
-@contextmanager
-def _naming_record_to() -> Iterator[None]:
-    """Name the way out that this command has where no record can be made."""
-    try:
-        yield
-    except (LedgerUnwritable, LedgerBusy) as error:
-        error.hint = "write the record elsewhere with --record-to PATH (a USB stick), or " + error.hint
-        raise
-
-
-def _ledger(terminal: Terminal, name: str, record_to: Path | None) -> Any:
-    """Open the ledger; a machine that has none begins one, since the sheets alone must suffice.
-
-    Where it can be neither opened nor begun, one begins where ``--record-to`` says.
-    """
-    try:
-        open_or_begin(terminal)
-    except (IntegrityError, InvalidInput, IllegalState) as error:
-        if record_to is None:
-            raise
-        _begin_instead(terminal, record_to, error)
-        record_to = None
-    return recorder(terminal, name, record_to=record_to)
-
-
-def open_or_begin(terminal: Terminal) -> None:
-    """Begin a ledger where this machine has none.
-
-    Raises:
-        IllegalState: this terminal is retired.
-    """
-    from breakglass_shamir.custody.life import lifecycle
-    from breakglass_shamir.ledger import home
-
-    try:
-        with home.open_home(terminal.home) as found:
-            lifecycle.refuse_ended(found.state)
-    except NoHome:
-        home.create(terminal.home, _machine()).close()
-        terminal.warn(f"this machine had no ledger; a new one begins in {terminal.home}")
-
-
-def _begin_instead(terminal: Terminal, record_to: Path, problem: BreakglassError) -> None:
-    """Take the ledger in another folder, or begin one there that says why; the sheets alone suffice for it."""
-    from breakglass_shamir.ledger import home
-
-    try:
-        home.open_home(record_to).close()
-        begins = "the one"
-    except NoHome:
-        reason = f"the ledger in {terminal.home} could not be used: {problem}"
-        home.create(record_to, _machine(), instead_because=reason).close()
-        begins = "a new one"
-    terminal.warn(
-        f"the ledger in {terminal.home} cannot be used ({problem}); {begins} in {record_to} is used: keep the old one "
-        f"for the auditor, and from now on use: {breakglass('...', home=record_to)}"
-    )
-    terminal.home = record_to
-
-
-def _machine() -> str:
-    import socket
-
-    return socket.gethostname() or "unnamed"
-
-
-def _likely_set(sets: Any, name: str) -> Any:
-    """Return the set's state, so that its policy's words can be shown when something is asked."""
-    return sets.get(name) if name or len(sets) != 1 else next(iter(sets.values()))
-
-
-def _request(terminal: Terminal, state: Any, options: dict[str, Any]) -> "Request":
-    """Put the declaration together, asking for what is missing."""
-    from breakglass_shamir.custody.life.gates import Request
-    from breakglass_shamir.custody.policy import source as policies
-
-    policy = policies.parse(state.policy_source) if state and state.policy_source else None
-    listed = f" ({', '.join(policy.declaration.classes)})" if policy else ""
-    return Request(
-        purpose="emergency",
-        incident_class=terminal.ask(options["incident_class"], "--class", f"Incident class{listed}"),
-        ticket=terminal.ask(options["ticket"], "--ticket", "Ticket"),
-        reason=terminal.ask(options["reason"], "--reason", "Reason, in words"),
-        officers=options["officers"] or ask_officers(terminal),
-        mode=_mode(terminal, options),
-        use_for_s=_use_for_s(options["use_for"]),
-        debts=options["debts"],
-    )
-
-
-def ask_officers(terminal: Terminal) -> tuple[str, ...]:
-    """Ask who takes part."""
-    said = terminal.ask(None, "--officer", "Officers who take part, separated by commas")
-    return tuple(name.strip() for name in said.split(",") if name.strip())
-
-
-def _use_for_s(written: str | None) -> int:
-    """Return the seconds asked for; 0 for as long as the policy allows."""
-    from breakglass_shamir.custody.policy.duration import Duration
-
-    return Duration.parse(written).seconds if written else 0
-
-
-def _mode(terminal: Terminal, options: dict[str, Any]) -> str:
-    """Return the one way of revealing that was asked for.
-
-    Raises:
-        InvalidInput: none, or several, or no screen to show on.
-    """
-    names = {"execute": "exec", "show": "show", "no_reveal": "no-reveal"}
-    chosen = [word for option, word in names.items() if options[option]]
-    if not chosen:
-        wanted = "--exec, --show or --no-reveal"
-        chosen = [word for word in [terminal.ask(None, wanted, "Use it how (show, no-reveal)")] if word in _ASKED_MODES]
-    if len(chosen) != 1:
-        raise InvalidInput(f"expected one of --exec, --show and --no-reveal, got {len(chosen)}")
-    if chosen == ["show"]:
-        from breakglass_shamir.cli.screen import reveal
-
-        reveal.require("expected a terminal for --show, got none", hint="use --exec or --no-reveal")
-    return chosen[0]
-
-
-def _use(terminal: Terminal, command: tuple[str, ...], options: dict[str, Any]) -> "Use":
-    from breakglass_shamir.custody.policy.duration import Duration
-    from breakglass_shamir.custody.records.words import check_human_text
-    from breakglass_shamir.operations.credential.recombine import Use
-
-    defer_s = Duration.parse(options["defer"]).seconds if options["defer"] else 0
-    if defer_s:
-        check_human_text("reason with --defer-reason", options["defer_reason"])
-    return Use(command, terminal.command_output, options["classification"] or "", defer_s, options["defer_reason"])
 
 
 def _lines(found: "OpeningResult") -> list[str]:
@@ -295,4 +138,5 @@ def _lines(found: "OpeningResult") -> list[str]:
         f"opening {found.opening[:12]} of {found.set_name}: {found.outcome}",
         f"rotated: {found.in_force}",
         *(f"owed: {debt}" for debt in found.debts),
+        *found.left_to_do,
     ]

@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 import click
 
-from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.screen.values import SECONDS
 from breakglass_shamir.cli.session import PATH
 from breakglass_shamir.errors import InvalidInput
 
 Command = Callable[..., Any]
+
+PRINTING = ("out", "printer", "paper", "readback", "timeout", "acks")
+"""What :func:`printing_options` adds, in the order in which :func:`printing_of` takes it."""
 
 
 def printing_options(command: Command) -> Command:
@@ -57,6 +59,21 @@ def printing_of(
     return Printing(out, paper, readback, timeout, tuple(seat(ack) for ack in acks), printer or "")
 
 
+def resuming_of(
+    out: Path | None, printer: str | None, paper: Literal["a4", "letter"], readback: Path | None, timeout: float,
+    acks: tuple[str, ...],
+) -> Any:  # fmt: skip
+    """Return a :class:`~breakglass_shamir.operations.printing.sheets.Printing` that may name no place for sheets.
+
+    A rotation that is gone on with reads sheets back that are printed already.
+    """
+    from breakglass_shamir.operations.printing.custodians import seat
+    from breakglass_shamir.operations.printing.sheets import Printing
+
+    found = printing_of(out, printer, paper, readback, timeout, acks)
+    return found or Printing(None, paper, readback, timeout, tuple(seat(ack) for ack in acks))
+
+
 def _check_readback(out: Path | None, readback: Path | None) -> None:
     if readback is not None and not readback.is_dir():
         raise InvalidInput(
@@ -64,14 +81,3 @@ def _check_readback(out: Path | None, readback: Path | None) -> None:
         )
     if out is not None and readback is not None and out.resolve() == readback.resolve():
         raise InvalidInput("expected --readback to be another folder than --out: what lands there is deleted")
-
-
-def ask_for_folders(terminal: Terminal, options: dict[str, Any]) -> None:
-    """Ask where the new sheets go, when somebody is there and no option says it; an empty answer leaves it open."""
-    if options["out"] is not None or options["printer"] or not interactive():
-        return
-    out = terminal.ask_optional("Folder for the new sheets (empty: leave the rotation owed)")
-    if out:
-        options["out"] = Path(out)
-        back = terminal.ask_optional("Folder where a scanner drops scans of them (empty: confirm from elsewhere)")
-        options["readback"] = Path(back) if back else options["readback"]

@@ -5,44 +5,58 @@ Start-up matters at 3 a.m.: this module imports click and nothing else of weight
 """
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
 import click
 
+from breakglass_shamir.cli import examples
 from breakglass_shamir.cli.screen.values import PATH
 from breakglass_shamir.version import __version__
 
 COMMANDS = {
-    "init": "home",
-    "policy": "policy",
-    "split": "split",
-    "confirm": "custodians",
-    "ack": "custodians",
-    "reassign": "custodians",
-    "void": "custodians",
-    "recombine": "opening",
-    "sign": "signing",
-    "close": "opening",
-    "cancel": "opening",
-    "rotate": "rotation",
-    "settle": "rotation",
-    "lineage": "lineage",
-    "drill": "drill",
-    "protocol": "ceremony",
-    "destroyed": "ceremony",
-    "note": "ceremony",
-    "enrol": "enrol",
-    "retire": "retire",
-    "status": "status",
-    "heartbeat": "heartbeat",
-    "watch": "watch",
-    "alerts": "alerts",
-    "audit": "audit",
-    "kit": "kit",
-    "demo": "demo",
+    "init": ("home", "Make a home: ledger and terminal key."),
+    "policy": ("policy", "Policy as code: who may open what, when and how."),
+    "split": ("split", "Put a credential on paper, under a quorum."),
+    "confirm": ("custodians", "Read printed sheets back: all of them seal the epoch."),
+    "ack": ("custodians", "Record that a custodian holds a sheet."),
+    "reassign": ("custodians", "Record that a sheet changes hands."),
+    "void": ("custodians", "Record that a sheet is lost, or was seen."),
+    "recombine": ("opening", "Open a set: declare, scan a quorum, use it, rotate it."),
+    "sign": ("signing", "Sign a declaration that is under way."),
+    "close": ("opening", "End a use, so that its rotation applies."),
+    "cancel": ("opening", "Withdraw a declaration that was not opened."),
+    "rotate": ("rotation", "Start or resume a rotation; this settles its debt."),
+    "review": ("review", "Look at what happened, and give a verdict."),
+    "settle": ("settle", "Settle debts that people looked at."),
+    "lineage": ("lineage", "Which epoch followed which, where several terminals know."),
+    "drill": ("drill", "Test sheets, people and access before they are needed."),
+    "protocol": ("ceremony", "Write the page that is filled in on the day."),
+    "destroyed": ("ceremony", "Record that void sheets were destroyed."),
+    "note": ("ceremony", "Record a line of a ceremony's protocol."),
+    "enrol": ("enrol", "A second terminal learns sets before the first night."),
+    "sync": ("sync", "Push this terminal's records to a collection."),
+    "collect": ("collect", "Keep many terminals' records in PostgreSQL."),
+    "retire": ("retire", "Take a set, or this terminal, out of service."),
+    "status": ("status", "Every set: state, sheets, drills, and what is due."),
+    "heartbeat": ("heartbeat", "Record that this terminal is alive."),
+    "watch": ("watch", "Hold the target's logins against the openings."),
+    "alerts": ("alerts", "Alerts that were made and have to arrive."),
+    "audit": ("audit", "For auditors: what happened, and whether the log holds."),
+    "kit": ("kit", "Write what must lie beside the safe."),
+    "demo": ("demo", "Play the whole life of a set, on this machine alone."),
+    "completion": ("completion", "Print what a shell needs to complete the words."),
+    "man": ("manual", "Write the manual pages."),
 }
-"""Command name to the module it lives in; the function has the command's name."""
+"""Command name to the module it lives in, and what ``--help`` says of it, which must load no command.
+
+The function has the command's name.
+"""
+
+
+COMPLETING = "_BREAKGLASS_COMPLETE"
+"""Environment variable in which a shell asks for completions."""
 
 
 class Commands(click.Group):
@@ -52,30 +66,57 @@ class Commands(click.Group):
         """Return every command, in the order of a set's life."""
         return list(COMMANDS)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the section with every command, none of which is loaded."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"breakglass_shamir.cli.{COMMANDS[cmd_name]}")
+        module = importlib.import_module(f"breakglass_shamir.cli.{COMMANDS[cmd_name][0]}")
         found = getattr(module, cmd_name)
         assert isinstance(found, click.Command)  # noqa: S101 - the table above is ours
+        examples.teach(found, cmd_name)
+        if COMPLETING in os.environ:
+            from breakglass_shamir.cli import completing
+
+            completing.teach(found)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; one that is mistyped is asked about at a terminal.
+
+        Raises:
+            NoSuchCommand: there is none of that name, and nobody says that the nearest one is meant.
+        """
+        if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        from breakglass_shamir.cli.screen.meant import NoSuchCommand, meant
+
+        if name := meant(args[0], COMMANDS):
+            return super().resolve_command(ctx, [name, *args[1:]])
+        raise NoSuchCommand(args[0], COMMANDS, ctx)
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--home", type=PATH, help="The folder with ledger and terminal key.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.option("--no-color", is_flag=True, help="No colour, whatever the terminal can.")
+@click.option("--plain", is_flag=True, help="Print lines and draw nothing, as for a screen reader.")
 @click.version_option(__version__, prog_name="breakglass", message="%(prog)s %(version)s")
 @click.pass_context
-def breakglass(ctx: click.Context, home: Path | None, as_json: bool, no_color: bool) -> None:
+def breakglass(ctx: click.Context, home: Path | None, as_json: bool, no_color: bool, plain: bool) -> None:
     """Keep one break-glass credential on paper, under a quorum.
 
     Every use leaves a signed record and ends in a new credential.
     """
     from breakglass_shamir.cli.screen.terminal import Terminal
 
-    ctx.obj = Terminal(home, as_json=as_json, color=not no_color)
+    ctx.obj = Terminal(home, as_json=as_json, color=not no_color, plain=plain)
 
 
 def main() -> None:
@@ -85,5 +126,10 @@ def main() -> None:
 
     streams.occupy_closed()
     forbid_dumps()
+    if COMPLETING in os.environ:
+        from breakglass_shamir.cli import completing
+
+        completing.be_silent()
+        sys.exit(breakglass.main(prog_name="breakglass", complete_var=COMPLETING, standalone_mode=False))
     streams.escape_unknown()
     sys.exit(streams.finish(failure.guarded(breakglass)))

@@ -10,6 +10,7 @@ import click
 
 from breakglass_shamir.cli.screen.values import PATH
 from breakglass_shamir.errors import BreakglassError
+from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
@@ -71,6 +72,6 @@ def give_receipts(terminal: "Terminal", opened: "Recorder", folder: Path | None)
 
 def _tell(terminal: "Terminal", given: "Given") -> None:
     place, names = given.files[0].parent, ", ".join(given.officers)
-    terminal.say(f"receipts for {names}: {len(given.files)} files in {place}")
+    terminal.say(f"receipts for {names}: {counted(len(given.files), 'file')} in {place}")
     heading = "Your receipt: photograph this code. It opens nothing; it proves what was recorded."
     terminal.public_code(given.held.receipt.to_code(), heading, "take it with you: copy its file, or print the slip")

@@ -20,6 +20,7 @@ from breakglass_shamir.cli.session import (
     target_options,
 )
 from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _terminal_lines(found: "RetiredTerminal") -> list[str]:
         *(f"handed on: {name} is kept by {keeper}" for name, keeper in found.handed_on.items()),
         *(f"retired before: {name}" for name in found.retired),
         *(f"passed: {name}, whatever it still has" for name in found.passed),
-        f"last checkpoint: {found.records} records, root {found.root}",
+        f"last checkpoint: {counted(found.records, 'record')}, root {found.root}",
         f"its receipt: {found.out}; give it to the auditor, and lay it into the folder receipts of the other "
         "terminals' homes: they cannot know otherwise that this one keeps nothing any more",
     ]

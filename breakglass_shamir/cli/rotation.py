@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``rotate`` and ``settle``: what ends a debt."""
+"""``rotate``: what settles a rotation debt."""
 
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.printing import ask_for_folders, printing_of, printing_options, protocol_option
+from breakglass_shamir.alerts.outbox import BESIDE
+from breakglass_shamir.cli.printing import PRINTING, printing_of, printing_options, protocol_option, resuming_of
 from breakglass_shamir.cli.receipts import giving_receipts, receipts_option
-from breakglass_shamir.cli.screen.terminal import Terminal
+from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import (
     PATH,
     harden,
@@ -20,19 +22,34 @@ from breakglass_shamir.cli.session import (
     sheets_from,
     target_options,
 )
+from breakglass_shamir.custody.life import under_way
+from breakglass_shamir.errors import BreakglassError, InvalidInput, Stopped, WentBack
+from breakglass_shamir.ledger import home
+from breakglass_shamir.operations.reading.held import Held
+from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
+    from breakglass_shamir.cli.guide.asking import Guide
+    from breakglass_shamir.custody.life.state import SetState
+    from breakglass_shamir.hygiene import Secret
+    from breakglass_shamir.operations.credential.recombine import OpeningResult
+    from breakglass_shamir.operations.printing.sheets import Printing
     from breakglass_shamir.operations.reading.sources import Sources
+    from breakglass_shamir.operations.recorder import Recorder
+
+PLANNED = "planned rotation"
+"""The reason where nobody gives one."""
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False, default="")
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
 @click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each.")
 @reading_options
-@click.option("--reason", default="planned rotation", show_default=True, help="Why, in words.")
+@click.option("--reason", help="Why, in words. Default: planned rotation.")
 @click.option("--officer", "officers", multiple=True, help="Who takes part; give it once for each.")
 @click.option("--attest-old-dead", "attest", is_flag=True, help="Two officers vouch for it; it stays a debt.")
+@click.option("--abandon", is_flag=True, help="Give up the epoch that an interrupted run printed, and print another.")
 @receipts_option
 @click.option("--new-credential-from", "brought", metavar="FILE|-", help="The new secret, where none can be made.")
 @click.option("--raw", is_flag=True, help="A newline at its end belongs to it.")
@@ -40,102 +57,188 @@ if TYPE_CHECKING:
 @printing_options
 @protocol_option
 @pass_terminal
-def rotate(
-    terminal: Terminal, /, name: str, scans: tuple[Path, ...], typed: str | None, reason: str,
-    watched: Path | None, camera: int | Path | None, officers: tuple[str, ...], attest: bool,
-    brought: str | None, raw: bool, receipts_to: Path | None, protocol: Path | None, target: str, account: str,
-    **options: Any,
-) -> None:  # fmt: skip
+def rotate(terminal: Terminal, /, name: str, **options: Any) -> None:
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
-    Nobody sees the credential. When an earlier run was interrupted while it changed the target, scan the old
-    and the new sheets together. Where the old sheets are gone, or where people change the target,
-    --attest-old-dead goes on with the new ones. A file, and whatever else nobody here can make, is brought with
-    --new-credential-from.
+    Nobody sees the credential. At a terminal whatever is missing is asked for, the set too. When an earlier run was
+    interrupted, it says what stands and goes on there: scan the old and the new sheets together; --readback reads new
+    ones, too. Nothing that was printed is given up without --abandon, or its word at the terminal. Where the old sheets
+    are gone, or where people change the target, --attest-old-dead goes on with the new ones. A file, and whatever else
+    nobody here can make, is brought with --new-credential-from.
     """
-    from breakglass_shamir.operations.credential import rotate as operation
-    from breakglass_shamir.operations.printing import protocol as protocols
-    from breakglass_shamir.operations.targets import Named
-    from breakglass_shamir.paper.reading.scan import Scanner
-
     harden(terminal)
-    sources = sheets_from(terminal, scans, typed, watched=watched, camera=camera, timeout=options["timeout"])
-    new = read_secret(brought, raw=raw) if brought else None
-    ask_for_folders(terminal, options)
-    printing = printing_of(**options)
-    with (
-        Scanner() as scanner,
-        recorder(terminal, name) as opened,
-        protocols.kept(opened, "rotate", protocol, options["paper"]),
-    ):
-        scanner.start()
-        with giving_receipts(terminal, opened, receipts_to) as files:
-            found = operation.rotate(
-                opened, sources, printing, scanner, reason=reason, officers=officers, attest=attest, brought=new,
-                named=Named(target, account),
-            )  # fmt: skip
+    if options["abandon"] and options["attest"]:
+        raise click.UsageError("expected either --abandon or --attest-old-dead, got both")
+    if not name and not interactive():
+        raise InvalidInput("expected NAME, got none", hint="name the set, or use a terminal")
+    new = _brought(terminal, name, options["brought"], raw=options["raw"]) if options["brought"] else None
+    resuming_of(*(options[key] for key in PRINTING))
+    attempt = Attempt(terminal, options, new, name)
+    found = attempt.guided() if interactive() else attempt.run()
     lines = [
         f"rotated: {found.in_force}",
         *(f"owed: {debt}" for debt in found.debts),
+        *found.left_to_do,
     ]
-    terminal.result(replace(found, receipts=tuple(files)), lines)
+    terminal.result(found, lines, wraps=True)
 
 
-@click.command()
-@click.argument("name")
-@click.argument("debt")
-@click.option("--officer", "officers", multiple=True, required=True, help="Who looked at it; once for each.")
-@click.option("--reason", required=True, help="What was found.")
-@click.option("--attest-old-dead", "attest", is_flag=True, help="Vouch that an older epoch's credential is dead.")
-@click.option("--scan", "scans", type=PATH, multiple=True, help="With it: scans of the old sheets, to ask the target.")
-@click.option("--typed", metavar="FILE|-", help="With it: typed lines and codes of the old sheets.")
-@reading_options
-@pass_terminal
-def settle(
-    terminal: Terminal, /, name: str, debt: str, officers: tuple[str, ...], reason: str, attest: bool,
-    scans: tuple[Path, ...], typed: str | None, watched: Path | None, camera: int | Path | None,
-) -> None:  # fmt: skip
-    """Settle the DEBT of an overridden check, or on people's word the rotation of an epoch that is not in force.
+@dataclass(slots=True)
+class Attempt:
+    """One try after another to rotate a set, each from what stands then."""
 
-    A rotation is settled by rotating, or by a proof from another terminal. Where neither can be had,
-    --attest-old-dead takes the word of those who may settle, two people at least, unless the target accepts the
-    old credential. That stays a debt. With the old sheets the target is asked.
-    """
-    from breakglass_shamir.operations.credential import rotate as operation
+    terminal: Terminal
+    options: dict[str, Any]
+    brought: "Secret | None" = field(repr=False)
+    set_name: str
+    at_work: bool = False
+    """Whether the rotation itself goes on, which says by itself what it leaves."""
 
-    brings = bool(scans or typed or watched is not None or camera is not None)
-    if brings and not attest:
-        raise click.UsageError("expected --attest-old-dead with the old sheets")
-    if attest:
-        _attest(terminal, name, debt, officers, reason, _sheets(terminal, scans, typed, watched, camera, brings=brings))
-        return
-    with recorder(terminal, name) as opened:
-        operation.settle(opened, debt, reason, officers)
-    terminal.result({"set": name, "debt": debt}, [f"settled: {debt} of {name}"])
+    began: bool = False
+    """Whether there is a ledger, and people were asked."""
 
+    failed: bool = False
+    """Whether an earlier try came to no end, so that more sheets may be needed than it had."""
 
-def _sheets(
-    terminal: Terminal, scans: tuple[Path, ...], typed: str | None, watched: Path | None, camera: int | Path | None,
-    *, brings: bool,
-) -> "Sources | None":  # fmt: skip
-    if not brings:
-        return None
-    harden(terminal)
-    return sheets_from(terminal, scans, typed, watched=watched, camera=camera)
+    goes_back: bool = False
+    """Whether people may go back from the sheets to the questions."""
 
+    reopens: bool = False
+    """Whether they did."""
 
-def _attest(
-    terminal: Terminal, name: str, debt: str, officers: tuple[str, ...], reason: str, sources: "Sources | None"
-) -> None:  # fmt: skip
-    from breakglass_shamir.operations.lineage import attest as operation
-    from breakglass_shamir.paper.reading.scan import Scanner
+    held: Held = field(default_factory=Held)
+    """Sheets that earlier tries read."""
 
-    with recorder(terminal, name) as opened, Scanner() as scanner:
-        if sources is not None:
+    def run(self, talk: "Callable[[Recorder], None]" = lambda _: None) -> "OpeningResult":
+        """Rotate as the options say, after ``talk`` has filled them in."""
+        from breakglass_shamir.operations.credential import rotate as operation
+        from breakglass_shamir.operations.printing import protocol as protocols
+        from breakglass_shamir.operations.targets import Named
+        from breakglass_shamir.paper.reading.scan import Scanner
+
+        options = self.options
+        with Scanner() as scanner, recorder(self.terminal, self.set_name) as opened:
             scanner.start()
-        found = operation.attest(opened, debt, officers, reason, sources, scanner)
-    lines = [
-        f"settled: {debt} of {name}, attested by {', '.join(officers)}, not proven; the target's answer: {found.asked}",
-        *(f"owed: {one}" for one in found.owed),
-    ]
-    terminal.result(found, lines)
+            talk(opened)
+            state = opened.state.sets.get(opened.set_name)
+            if not self.began:
+                _say_what_stands(self.terminal, state, abandon=self.options["abandon"])
+            sources = self._sheets(state)
+            with (
+                protocols.kept(opened, "rotate", options["protocol"], options["paper"]),
+                giving_receipts(self.terminal, opened, options["receipts_to"]) as files,
+            ):
+                self.at_work = True
+                found = operation.rotate(
+                    opened, sources, resuming_of(*(options[key] for key in PRINTING)), scanner,
+                    reason=options["reason"] or PLANNED, officers=options["officers"], attest=options["attest"],
+                    brought=self.brought, named=Named(options["target"], options["account"]),
+                    abandon=options["abandon"], place=self._place,
+                )  # fmt: skip
+        return replace(found, receipts=tuple(files))
+
+    def guided(self) -> "OpeningResult":
+        """Ask for whatever is missing, and what to do after whatever fails, until it is rotated or people stop."""
+        from breakglass_shamir.cli.guide import rotation
+        from breakglass_shamir.cli.guide.asking import Guide
+
+        guide = Guide(self.terminal)
+        given = rotation.options_of(self.options, self.options["officers"])
+        self.goes_back = True
+        while True:
+            self.at_work = False
+            try:
+                found = self.run(lambda opened: self._talk(guide, given, opened))
+            except WentBack:
+                self.reopens = True
+            except Stopped as stopped:
+                stopped.hint = stopped.hint or f"go on with: {guide.command}"
+                raise
+            except (KeyboardInterrupt, click.Abort):
+                for line in () if self.at_work else guide.leaves():
+                    self.terminal.warn(line)
+                raise
+            except BreakglassError as error:
+                if not self.began:
+                    raise
+                self.terminal.failed(error)
+                self.failed = True
+                rotation.after_failure(guide, given, self.options)
+            else:
+                guide.forget()
+                return found
+
+    def _talk(self, guide: "Guide", given: dict[str, str], opened: "Recorder") -> None:
+        """Ask which set, and what its rotation needs; the options say it afterwards."""
+        from breakglass_shamir.cli.guide import place, rotation, sets
+        from breakglass_shamir.cli.guide.memory import Memory
+
+        guide.leaves = self.terminal.leaves = lambda: rotation.left_behind(opened)
+        opened.set_name = sets.choose(guide, opened.state.sets, opened.set_name, fits=rotation.may_rotate)
+        self.set_name, self.began = opened.set_name, True
+        guide.memory = Memory(self.terminal.home, f"rotate {opened.set_name}")
+        guide.command = breakglass("rotate", opened.set_name)
+        state = opened.state.sets.get(opened.set_name)
+        if state is not None and under_way.is_only_unclosed(state):
+            return
+        placed = bool(self.options["out"] or self.options["printer"])
+        asked = rotation.ask(guide, opened, given, placed=placed, held=bool(self.held), reopens=self.reopens)
+        self.reopens = False
+        given |= asked.answers
+        self.options |= {"reason": asked.reason, "officers": asked.officers, "abandon": asked.abandon,
+                         "attest": asked.attest, **place.options_of(asked.answers)}  # fmt: skip
+
+    def _sheets(self, state: "SetState | None") -> "Sources":
+        """Say where the sheets come from; a path that is not there is asked for again where somebody is there."""
+        from breakglass_shamir.operations.reading.sources import Sources
+
+        options = self.options
+        if state is not None and under_way.is_only_unclosed(state) and not options["attest"]:
+            return Sources()
+        while True:
+            found = sheets_from(
+                self.terminal, options["scans"], options["typed"], watched=options["watched"],
+                camera=options["camera"], timeout=options["timeout"],
+            )  # fmt: skip
+            there = tuple(path for path in found.scans if path.exists())
+            if not interactive() or there == found.scans:
+                options["scans"] = there
+                return replace(found, asks=found.asks or self.failed, held=self.held, goes_back=self.goes_back)
+            for path in (path for path in found.scans if path not in there):
+                self.terminal.warn(f"expected a picture, PDF or folder at {path}, found nothing")
+            options["scans"] = there
+
+    def _place(self) -> "Printing | None":
+        """Ask where new sheets go, when people give an epoch up; None where nobody is there, or they say nothing."""
+        from breakglass_shamir.cli.guide import place
+        from breakglass_shamir.cli.guide.asking import Guide
+
+        if not interactive():
+            return None
+        guide = Guide(self.terminal)
+        try:
+            answers = guide.ask_all(place.steps(guide, may_wait=False), {})
+        except Stopped:
+            return None
+        self.options |= place.options_of(answers)
+        found: Printing | None = printing_of(*(self.options[key] for key in PRINTING))
+        return found
+
+
+def _say_what_stands(terminal: Terminal, state: "SetState | None", *, abandon: bool) -> None:
+    """Say what an interrupted run left, and what it needs."""
+    found = under_way.standing(state) if state is not None and state.prepared else None
+    if found is not None:
+        terminal.say(f"what stands: {found.stands}")
+        if not abandon:
+            terminal.say(f"to go on: {found.ways[0].words}")
+
+
+def _brought(terminal: Terminal, name: str, source: str, *, raw: bool) -> "Secret":
+    """Read the new secret; what its bytes are is what the set's policy says, as far as a ledger knows the set."""
+    from breakglass_shamir.operations.credential.rotate import kind_in_force
+
+    kind = kind_in_force(None)
+    with suppress(BreakglassError), home.open_home(terminal.home, BESIDE) as ledger:
+        kind = kind_in_force(ledger.state.sets.get(name))
+    return read_secret(terminal, source, kind, raw=raw)

@@ -14,15 +14,19 @@ from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.bounded import reading
 from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.cli.screen import streams, values
+from breakglass_shamir.cli.screen.meant import Respelled, meant
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
-from breakglass_shamir.operations.reading.files import is_other_encoding, read_file, utf8_text
+from breakglass_shamir.ledger.unreadable import unreadable
+from breakglass_shamir.operations.reading.files import is_other_encoding, utf8_text
 from breakglass_shamir.operations.recorder import Recorder, warn_of_others
 
 if TYPE_CHECKING:
     from breakglass_shamir.crypto.totp import TotpScheme
+    from breakglass_shamir.custody.credential import CredentialKind
+    from breakglass_shamir.operations.policy.loading import PolicyFile
     from breakglass_shamir.operations.reading.sources import Sources
     from breakglass_shamir.operations.targets import Named
 
@@ -32,7 +36,7 @@ BYTE_ORDER_MARK = "\ufeff"
 """What some editors put in front of a text."""
 
 MAX_INPUT_BYTES = 64 * 1024
-"""Largest credential or policy that is read; the credential's own limit is far below."""
+"""Largest credential that is read; its own limit is far below."""
 
 PATH = values.PATH
 """A path that may not exist yet; the use case says what is wrong with it."""
@@ -42,11 +46,25 @@ pass_terminal = click.make_pass_decorator(Terminal)
 
 
 @contextmanager
-def recorder(terminal: Terminal, set_name: str = "", *, record_to: Path | None = None) -> Iterator[Recorder]:
-    """Open the ledger for a command, warning of whoever else could change it; closes whichever is in use at the end."""
+def recorder(
+    terminal: Terminal, set_name: str = "", *, record_to: Path | None = None, asks: bool = True
+) -> Iterator[Recorder]:
+    """Open the ledger for a command, warning of whoever else could change it; closes whichever is in use at the end.
+
+    Args:
+        terminal: whose home it is.
+        set_name: the set at hand; empty: none.
+        record_to: where the ledger goes on when it cannot be written here.
+        asks: whether people are asked about a name that no set here has; not where a guide does.
+
+    Raises:
+        Respelled: there is no set of that name, and people say that they meant another one.
+    """
     opened = Recorder(home.open_home(terminal.home, BESIDE), terminal, record_to=record_to)
     opened.set_name = set_name
     try:
+        if asks and set_name and set_name not in opened.state.sets and (other := meant(set_name, opened.state.sets)):
+            raise Respelled(set_name, other)
         warn_of_others(terminal, opened.guard())
         yield opened
     finally:
@@ -59,18 +77,37 @@ def harden(terminal: Terminal) -> None:
         terminal.warn(warning)
 
 
-def read_secret(source: str, *, raw: bool) -> Secret:
-    """Read a credential from a file, or from standard input when the name is ``-``.
+def read_secret(terminal: Terminal, source: str, kind: "CredentialKind", *, raw: bool) -> Secret:
+    """Read a credential from a file, or from standard input when the name is ``-``; says who else could.
 
     Raises:
-        InvalidInput: not readable, too large, empty, or ended by a stray newline.
+        InvalidInput: not readable, too large, empty, or it holds what is probably no part of it.
     """
-    from breakglass_shamir.operations.credential.split import clean_secret
+    from breakglass_shamir.operations import exact
 
-    return clean_secret(_read_unseen(source, raw=raw), raw=raw)
+    return exact.taken(read_bytes(terminal, source, keep=raw or kind not in exact.LINE), kind, raw=raw)
 
 
-def read_seed(source: str) -> "tuple[Secret, TotpScheme]":
+def read_bytes(terminal: Terminal, source: str, *, keep: bool) -> bytes:
+    """Read secret bytes from a file, or from standard input when the name is ``-``; says who else could.
+
+    Args:
+        terminal: where it is said.
+        source: the file's name, or ``-``.
+        keep: whether an Enter before the end belongs to them, where somebody types them.
+
+    Raises:
+        InvalidInput: not readable, or too large.
+    """
+    from breakglass_shamir.operations import exact
+
+    data = _read_unseen(source, raw=keep)
+    for warning in exact.exposures(Path(source)) if source != "-" else ():
+        terminal.warn(warning)
+    return data
+
+
+def read_seed(terminal: Terminal, source: str) -> "tuple[Secret, TotpScheme]":
     """Read the seed of a second factor and how codes are made from it, as an ``otpauth://`` URI or in base32.
 
     Raises:
@@ -78,16 +115,30 @@ def read_seed(source: str) -> "tuple[Secret, TotpScheme]":
     """
     from breakglass_shamir.crypto import totp
 
-    return totp.seed_from_text(utf8_text(_read_unseen(source), Path(source)).removeprefix(BYTE_ORDER_MARK).strip())
+    return totp.seed_from_text(
+        utf8_text(read_bytes(terminal, source, keep=False), Path(source)).removeprefix(BYTE_ORDER_MARK).strip()
+    )
 
 
-def read_text(path: Path) -> str:
-    """Read a policy file.
+def read_policy(terminal: Terminal, path: Path, *, warns: bool = True) -> "PolicyFile":
+    """Read a policy file, with what it includes.
+
+    Args:
+        terminal: where it is said who else can change a file, and what may be meant otherwise.
+        path: the set's file.
+        warns: whether that is said here.
 
     Raises:
-        InvalidInput: not readable, no file, too large, or not UTF-8.
+        InvalidInput: a file is not readable, no file, too large, or not UTF-8.
+        InvalidPolicy: one is no TOML, or they do not fit together.
+        LooksLikeShare: a share may stand in one of several files.
     """
-    return utf8_text(read_file(path, MAX_INPUT_BYTES), path)
+    from breakglass_shamir.operations.policy.loading import PolicyFiles
+
+    found = PolicyFiles().load(path)
+    for line in found.warnings if warns else ():
+        terminal.warn(line)
+    return found
 
 
 def read_lines(source: str) -> tuple[str, ...]:
@@ -131,9 +182,7 @@ def sheets_from(
     terminal: Terminal, scans: tuple[Path, ...], typed: str | None, *, watched: Path | None = None,
     camera: int | Path | None = None, timeout: float = 600.0,
 ) -> "Sources":  # fmt: skip
-    """Say where the sheets come from; asks when no option says it and somebody is there.
-
-    ``--typed -`` at a terminal, and an empty answer, let people type line by line.
+    """Say where the sheets come from; people at a terminal are asked for what the options do not bring.
 
     Raises:
         InvalidInput: none is given and nobody can be asked, or the typed lines cannot be read.
@@ -141,17 +190,14 @@ def sheets_from(
     from breakglass_shamir.operations.reading.sources import Sources
 
     check_watched(watched)
-    told = Sources(scans, watched=watched, camera=camera, patience_s=timeout)
+    told = Sources(scans, watched=watched, camera=camera, patience_s=timeout, asks=interactive())
     if typed == "-" and interactive():
-        return replace(told, asks=True)
-    if scans or typed or watched is not None or camera is not None:
-        return replace(told, typed=read_lines(typed) if typed else ())
-    if not interactive():
+        return replace(told, types=True)
+    if not (scans or typed or watched is not None or camera is not None or interactive()):
         raise InvalidInput(
             "expected --scan, --watch, --camera or --typed, got none", hint="give it as an option, or use a terminal"
         )
-    path = terminal.ask_optional("Folder or file with the scanned sheets (empty: type their lines)")
-    return replace(told, scans=(Path(path),) if path else (), asks=True)
+    return replace(told, typed=read_lines(typed) if typed else ())
 
 
 def check_watched(folder: Path | None) -> None:
@@ -186,7 +232,7 @@ def _read(source: str, at_terminal: Callable[[int], bytes] | None = None) -> byt
         else:
             data = reading.read(Path(source), MAX_INPUT_BYTES + 1, Deadline(reading.PIPE_WAIT_S))
     except OSError as error:
-        raise InvalidInput(f"{source} could not be read: {error.strerror}") from None
+        raise unreadable(Path(source), error) from None
     if len(data) > MAX_INPUT_BYTES:
         raise InvalidInput(f"expected at most {MAX_INPUT_BYTES} bytes in {source}")
     return data

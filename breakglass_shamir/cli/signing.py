@@ -8,6 +8,7 @@ import click
 
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
+from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import breakglass, operand, word
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _lines(found: "Declaration") -> list[str]:
         f"  {found.incident_class}, ticket {found.ticket}: {found.reason}",
         f"  officers: {', '.join(found.officers)}",
         *(f"signed: {one.officer} with {one.fingerprint} at {one.time}" for one in found.signed),
-        f"signatures: {found.counted} of {found.needed} officers",
+        f"signatures: {found.counted} of {counted(found.needed, 'officer')}",
     ]
     if found.file is not None:
         lines.append(

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import NOTHING, Costs
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -45,6 +46,7 @@ class ManualConnector(Connector):
     scheme: ClassVar[str] = "manual"
     grace_window_s: ClassVar[int] = 0
     settle_s: ClassVar[int] = 0
+    costs: ClassVar[Costs] = NOTHING
     scope: ClassVar[str] = "what the officers attest"
     by_people: ClassVar[bool] = True
     option_names: ClassVar[frozenset[str]] = frozenset({"instructions"})

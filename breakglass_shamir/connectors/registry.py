@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from breakglass_shamir.connectors.port.base import Connector, scheme_of
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
+from breakglass_shamir.nearest import nearest
 from breakglass_shamir.shell import word
 
 ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
@@ -25,19 +26,25 @@ ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
 BUILT_IN = {
     "ad": "breakglass_shamir.connectors.directory.active_directory:ActiveDirectoryConnector",
     "exec": "breakglass_shamir.connectors.program.connector:ExecConnector",
+    "keepass": "breakglass_shamir.connectors.keepass.connector:KeepassConnector",
     "kerberos": "breakglass_shamir.connectors.kerberos.connector:KerberosConnector",
     "ldap": "breakglass_shamir.connectors.directory.ldap:LdapConnector",
     "ldaps": "breakglass_shamir.connectors.directory.ldap:LdapsConnector",
     "linux": "breakglass_shamir.connectors.linux.connector:LinuxConnector",
+    "luks": "breakglass_shamir.connectors.luks.connector:LuksConnector",
     "manual": "breakglass_shamir.connectors.manual:ManualConnector",
     "mysql": "breakglass_shamir.connectors.mysql.connector:MysqlConnector",
+    "openbao-token": "breakglass_shamir.connectors.openbao.token:OpenBaoTokenConnector",
+    "openbao-userpass": "breakglass_shamir.connectors.openbao.userpass:OpenBaoUserpassConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql.connector:PostgresqlConnector",
     "ssh-authorized-keys": "breakglass_shamir.connectors.ssh.authorized_keys:AuthorizedKeysConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh.connector:SshKeyConnector",
 }
 """Scheme to ``module:class`` of what ships here."""
 
-EXTRAS = {"ad": "ldap", "ldap": "ldap", "ldaps": "ldap", "mysql": "mysql", "postgresql": "postgresql"}
+EXTRAS = {
+    "ad": "ldap", "keepass": "keepass", "ldap": "ldap", "ldaps": "ldap", "mysql": "mysql", "postgresql": "postgresql",
+}  # fmt: skip
 """Scheme to the extra that brings what its connector needs."""
 
 
@@ -104,10 +111,7 @@ def _load(scheme: str, loader: Callable[[], object]) -> type[Connector]:
 
 def _unknown(scheme: str) -> InvalidInput:
     """Make the error for a scheme nobody knows, with the nearest spelling if there is one."""
-    # Imported here: needed after a typing mistake only.
-    from difflib import get_close_matches
-
     known = known_schemes()
-    near = get_close_matches(scheme, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else "install the package that offers it"
+    near = nearest(scheme, known)
+    hint = f"did you mean {near}?" if near else "install the package that offers it"
     return InvalidInput(f"no connector for {scheme}: expected one of {', '.join(known)}", hint=hint)

@@ -17,12 +17,15 @@ checkpoint fixes their length.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from breakglass_shamir.errors import InvalidProof
 
 HASH_BYTES = 32
 """Length of a leaf hash, a node and a root."""
+
+MAX_LEVEL = 48
+"""Highest level of a subtree that is read from a file."""
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 """Root of the tree without leaves."""
@@ -101,13 +104,7 @@ class RootBuilder:
 
     def root(self) -> bytes:
         """Return the 32-byte root over all leaves so far."""
-        levels = sorted(self._edge)
-        if not levels:
-            return EMPTY_ROOT
-        value = self._edge[levels[0]]
-        for level in levels[1:]:
-            value = _node_hash(self._edge[level], value)
-        return value
+        return _joined(self._edge)
 
     def _note(self, level: int, nodes: list[bytes]) -> None:
         if self.completed is None:
@@ -117,8 +114,63 @@ class RootBuilder:
         self.completed[level] += nodes
 
 
+def _joined(edge: Mapping[int, bytes]) -> bytes:
+    """Join the complete subtrees at the right edge of a tree, by level."""
+    levels = sorted(edge)
+    if not levels:
+        return EMPTY_ROOT
+    value = edge[levels[0]]
+    for level in levels[1:]:
+        value = _node_hash(edge[level], value)
+    return value
+
+
 def _pairs(nodes: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     return zip(nodes[::2], nodes[1::2], strict=True)
+
+
+class PartialTree:
+    """Computes the tree of a log of which some subtrees are known by their hash alone, from left to right."""
+
+    __slots__ = ("_edge", "size")
+
+    def __init__(self) -> None:
+        self._edge: dict[int, bytes] = {}
+        """Level to the complete subtree that waits there for its right sibling."""
+
+        self.size = 0
+        """Leaves so far."""
+
+    def append(self, level: int, value: bytes) -> Iterator[tuple[int, int, bytes]]:
+        """Add a complete subtree of ``2 ** level`` leaves; yields every node that is known by it, itself first.
+
+        Raises:
+            InvalidProof: no such subtree begins here, or the hash is not 32 bytes.
+        """
+        _check_hashes([value])
+        if not 0 <= level <= MAX_LEVEL or self.size % (1 << level):
+            raise InvalidProof(f"no complete subtree of level {level} begins at leaf {self.size}")
+        position, self.size = self.size >> level, self.size + (1 << level)
+        yield level, position, value
+        while position % 2 == 1:
+            value = _node_hash(self._edge.pop(level), value)
+            level, position = level + 1, position // 2
+            yield level, position, value
+        self._edge[level] = value
+
+    def root(self) -> bytes:
+        """Return the 32-byte root over all leaves so far."""
+        return _joined(self._edge)
+
+
+def subtrees(start: int, end: int) -> Iterator[Node]:
+    """Yield the fewest complete subtrees that cover the leaves from ``start`` up to ``end``, from left to right."""
+    while start < end:
+        level = (end - start).bit_length() - 1
+        if start:
+            level = min(level, (start & -start).bit_length() - 1)
+        yield level, start >> level
+        start += 1 << level
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:

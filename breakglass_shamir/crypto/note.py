@@ -19,7 +19,7 @@ It does not judge whether a checkpoint is newer than, or consistent with, anothe
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -99,14 +99,34 @@ def sign_note(text: str, name: str, seed: Secret) -> str:
     _check_name(name)
     _check_text(text)
     signature = _key_id(name, ed25519_public(seed)) + ed25519_sign(seed, text.encode())
-    return f"{text}\n{_LINE_START}{name} {_encode64(signature)}\n"
+    return f"{text}\n{signature_line(name, signature)}"
 
 
-def outline(name: str, public: bytes) -> Callable[[int, str], tuple[str, int]]:
-    """Return a function that says how every checkpoint by this name and key begins, and its length in characters.
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """How every checkpoint by one name and key is written: what begins so and is as long is of this form.
 
-    The function takes tree size and root, base64. What begins so and is as long is of this form; whether its
-    signature verifies is another question.
+    Whether its signature verifies is another question.
+    """
+
+    head: str
+    """In front of the tree's size."""
+
+    tail: str
+    """Behind the root, as far as every signature by this key is the same."""
+
+    rest: int
+    """Characters behind that."""
+
+    def fit(self, notes: Sequence[str], size: int, roots: Sequence[str]) -> bool:
+        """Tell whether notes are of this form, with the tree sizes ``size``, one more, and so on, and roots, base64."""
+        head, tail, rest = self.head, self.tail, -self.rest
+        wanted = [f"{head}{number}\n{root}{tail}" for number, root in enumerate(roots, size)]
+        return [note[:rest] for note in notes] == wanted
+
+
+def outline(name: str, public: bytes) -> Outline:
+    """Return how checkpoints by this name and key are written.
 
     Raises:
         InvalidProof: the name is not a key name.
@@ -114,14 +134,8 @@ def outline(name: str, public: bytes) -> Callable[[int, str], tuple[str, int]]:
     _check_name(name)
     signature = _encode64(_key_id(name, public) + bytes(SIGNATURE_BYTES))
     fixed = KEY_ID_BYTES * 4 // 3
-    tail = f"\n{_LINE_START}{name} {signature[:fixed]}"
-    rest = len(signature) - fixed + 1
-
-    def form(size: int, root: str) -> tuple[str, int]:
-        beginning = f"{name}\n{size}\n{root}\n{tail}"
-        return beginning, len(beginning) + rest
-
-    return form
+    tail = f"\n\n{_LINE_START}{name} {signature[:fixed]}"
+    return Outline(f"{name}\n", tail, len(signature) - fixed + 1)
 
 
 def open_note(note: str, name: str, public: bytes) -> str:
@@ -131,9 +145,9 @@ def open_note(note: str, name: str, public: bytes) -> str:
         InvalidProof: the note is malformed.
         InvalidSignature: no signature by this key, or one that does not verify.
     """
-    text, lines = _take_apart(note)
+    text, lines = take_apart(note)
     key_id = _key_id(name, public)
-    ours = [signature for signer, signer_id, signature in _signatures(lines) if (signer, signer_id) == (name, key_id)]
+    ours = signatures_by(lines, name, key_id)
     if not ours:
         raise InvalidSignature(f"expected a signature by {verifier_key(name, public)}, got none")
     for signature in ours:
@@ -155,8 +169,12 @@ def _key_id(name: str, public: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + ED25519_TYPE + public).digest()[:KEY_ID_BYTES]
 
 
-def _take_apart(note: str) -> tuple[str, list[str]]:
-    """Split a note at its last empty line into text and signature lines."""
+def take_apart(note: str) -> tuple[str, list[str]]:
+    """Split a note at its last empty line into text and signature lines, none of which is verified.
+
+    Raises:
+        InvalidProof: the note is malformed.
+    """
     _check_text(note)
     text, separator, tail = note.rpartition("\n\n")
     lines = tail.split("\n")[:-1]
@@ -165,6 +183,29 @@ def _take_apart(note: str) -> tuple[str, list[str]]:
     if len(lines) > MAX_SIGNATURES:
         raise InvalidProof(f"expected at most {MAX_SIGNATURES} signatures, got {len(lines)}")
     return text + "\n", lines
+
+
+def signature_line(name: str, signature: bytes) -> str:
+    """Return one signature's line with its newline.
+
+    Args:
+        name: key name.
+        signature: key id and signature.
+
+    Raises:
+        InvalidProof: the name is not a key name.
+    """
+    _check_name(name)
+    return f"{_LINE_START}{name} {_encode64(signature)}\n"
+
+
+def signatures_by(lines: list[str], name: str, key_id: bytes) -> list[bytes]:
+    """Return the signatures of one name and key id, without the id, not verified.
+
+    Raises:
+        InvalidProof: a line is malformed, whoever it is by.
+    """
+    return [signature for signer, signer_id, signature in _signatures(lines) if (signer, signer_id) == (name, key_id)]
 
 
 def _signatures(lines: list[str]) -> Iterator[tuple[str, bytes, bytes]]:

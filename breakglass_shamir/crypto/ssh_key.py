@@ -124,7 +124,7 @@ def from_blob(blob: bytes) -> SshKey:
         InvalidSignature: malformed, of a type that is not taken, or too weak.
     """
     fields = wire.split(blob)
-    kind = fields[0].decode(errors="replace") if fields else ""
+    kind = fields[0].decode(errors="backslashreplace") if fields else ""
     if kind not in TYPES:
         raise InvalidSignature(f"expected a key of type {', '.join(TYPES)}, got {kind[:60]!a}")
     wanted = {ED25519: 2, RSA: 3, SK_ED25519: 3, SK_ECDSA: 4}.get(kind, 3)

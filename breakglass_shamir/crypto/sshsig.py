@@ -48,8 +48,17 @@ OFFICER_NAMESPACE = "officer@breakglass-shamir"
 CUSTODIAN_NAMESPACE = "custodian@breakglass-shamir"
 """A custodian signs with an own SSH key that they hold a sheet."""
 
+REVIEW_NAMESPACE = "review@breakglass-shamir"
+"""A reviewer signs with an own SSH key what they found of a use."""
+
+SETTLEMENT_NAMESPACE = "settlement@breakglass-shamir"
+"""Whoever may settle debts signs with an own SSH key that some can go."""
+
 KIT_NAMESPACE = "kit@breakglass-shamir"
 """The terminal key signs the checksums of a recovery kit."""
+
+BUNDLE_NAMESPACE = "bundle@breakglass-shamir"
+"""The terminal key signs the SHA-256 of a bundle for auditors."""
 
 KEY_TYPE = b"ssh-ed25519"
 """The one key type that is signed with and verified here."""

@@ -5,7 +5,9 @@ Rules:
 
 1. What is kept is the seed and its scheme: hash, digits and period, which most issuers leave at SHA-1, 6 and 30
    seconds. A scheme that nobody here can compute is refused, instead of giving wrong codes in ten years.
-2. Time is passed in. A code that is about to end is shown with the seconds it has left.
+2. Of a URI everything is understood or refused, in any case, percent-encoded or escaped for HTML: what is passed over
+   may be what makes its codes others. What only names or pictures the account is known, and left out.
+3. Time is passed in. A code that is about to end is shown with the seconds it has left.
 
 What it does not do: it stores nothing, and checks no code.
 """
@@ -35,9 +37,18 @@ MIN_SEED_BYTES = 10
 MAX_SEED_BYTES = 512
 """The longest seed that a credential keeps."""
 
+MEANT = ("secret", "algorithm", "digits", "period")
+"""Fields of a URI that make its codes."""
+
+NAMING = frozenset({"issuer", "image", "icon", "logo", "color", "label", "group", "lock"})
+"""Fields that name or picture an account, or lock an app."""
+
 _NUMBERS = {name.upper(): number for number, name in ALGORITHMS.items()}
-_URI = re.compile(r"otpauth://totp/[^?]*\?(?P<query>.*)", re.IGNORECASE)
-_FIELD = re.compile(r"(?:^|&)(\w+)=([^&]*)")
+_URI = re.compile(r"otpauth://(?P<type>[^/?#]{1,40})/?(?P<label>[^?#]*)\?(?P<query>.*)", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
+"""A name that may be repeated: the shortest seed has 16 characters."""
+_PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_HMAC = re.compile(r"HMAC-?|[-_ ]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +131,11 @@ def seed_from_text(text: str) -> tuple[Secret, TotpScheme]:
     Raises:
         InvalidInput: neither, too short or too long, or codes that nobody here can compute.
     """
-    encoded, scheme = _from_uri(text) if text.lower().startswith("otpauth:") else (text, COMMON)
+    encoded, scheme = (text, COMMON)
+    if known := next((name for name in _OTHERS if text.lower().startswith(name)), ""):
+        raise InvalidInput(f"expected otpauth://totp/..., got {known}", hint=_OTHERS[known])
+    if text.lower().startswith("otpauth:"):
+        encoded, scheme = _from_uri(text)
     compact = "".join(encoded.split()).replace("-", "").rstrip("=").upper()
     try:
         seed = base64.b32decode(compact + "=" * (-len(compact) % 8))
@@ -134,16 +149,62 @@ def seed_from_text(text: str) -> tuple[Secret, TotpScheme]:
 
 
 def _from_uri(uri: str) -> tuple[str, TotpScheme]:
-    """Return the seed's text in a URI, and its scheme; nothing of it is repeated in an error."""
-    found = _URI.fullmatch(uri)
-    fields = dict(_FIELD.findall(found["query"])) if found else {}
+    """Return the seed's text in a URI, and its scheme; nothing of it is repeated in an error but names of fields.
+
+    Raises:
+        InvalidInput: it is no such URI, or holds what nobody here understands.
+    """
+    from html import unescape
+
+    found = _URI.fullmatch(unescape(uri) if "&amp;" in uri or "&#" in uri else uri)
+    kind = _decoded(found["type"]).lower() if found else ""
+    if found is not None and kind != "totp":
+        shown = kind if _NAME.fullmatch(kind) else "another"
+        raise InvalidInput(
+            f"expected one-time codes of the type totp, got {shown}",
+            hint="counter-based codes (hotp) and codes of one vendor's own are not kept",
+        )
+    fields = _fields(found["query"]) if found else {}
     if found is None or not fields.get("secret"):
         raise InvalidInput("expected otpauth://totp/... with a secret", hint="counter-based codes (HOTP) are not kept")
-    return str(fields["secret"]).replace("%3D", "").replace("%3d", ""), _scheme(fields)
+    labelled = _decoded(found["label"]).strip("/ ").partition(":")[0]
+    if "steam" in (fields.get("issuer", "").strip().lower(), labelled.strip().lower()):
+        raise InvalidInput(_STEAM, hint=_STEAM_HINT)
+    return fields["secret"], _scheme(fields)
+
+
+def _fields(query: str) -> dict[str, str]:
+    """Return the fields of a query by their names in small letters.
+
+    Raises:
+        InvalidInput: one that is not known, one that stands there twice, or one without a value.
+    """
+    fields: dict[str, str] = {}
+    for piece in filter(None, query.split("&")):
+        name, equals, value = piece.partition("=")
+        key = _decoded(name).strip().lower()
+        shown = key if _NAME.fullmatch(key) and key != _decoded(value).lower() else "one without a name"
+        if key == "encoder" and _decoded(value).strip().lower() == "steam":
+            raise InvalidInput(_STEAM, hint=_STEAM_HINT)
+        if key in NAMING:
+            fields.setdefault(key, _decoded(value))
+        elif key not in MEANT or not equals:
+            raise InvalidInput(
+                f"the otpauth URI has a field that is not understood, and may change its codes: {shown}",
+                hint=f"expected {', '.join(MEANT)}; take out what only describes the account",
+            )
+        elif key in fields:
+            raise InvalidInput(
+                f"the otpauth URI has the field {key} twice",
+                hint="take out the one that your authenticator does not use",
+            )
+        else:
+            fields[key] = _decoded(value).strip()
+    return fields
 
 
 def _scheme(fields: Mapping[str, str]) -> TotpScheme:
-    algorithm = _NUMBERS.get(fields.get("algorithm", "SHA1").upper(), 0)
+    algorithm = _NUMBERS.get(_HMAC.sub("", fields.get("algorithm", "SHA1").upper()), 0)
     digits, period = _number(fields.get("digits", "6")), _number(fields.get("period", "30"))
     if not algorithm or digits not in DIGITS or not 1 <= period <= MAX_PERIOD_S:
         raise InvalidInput(
@@ -151,6 +212,21 @@ def _scheme(fields: Mapping[str, str]) -> TotpScheme:
             hint=f"algorithm SHA1, SHA256 or SHA512, {DIGITS[0]} to {DIGITS[-1]} digits, period 1 to {MAX_PERIOD_S} s",
         )
     return TotpScheme(algorithm, digits, period)
+
+
+_STEAM = "codes of Steam Guard are letters of its own alphabet, which nobody here can compute"
+_STEAM_HINT = "keep Steam's recovery code instead, as a list"
+_OTHERS = {
+    "steam:": _STEAM_HINT,
+    "otpauth-migration:": "that is an export of several accounts: export the one account, or take its seed in base32",
+    "motp:": "codes of Mobile-OTP are not kept",
+}
+"""Beginnings of other URIs of second factors, and what to do with them."""
+
+
+def _decoded(text: str) -> str:
+    """Undo percent-encoding; what is no UTF-8 becomes a character that no field has."""
+    return _PERCENT.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode(errors="replace"), text)
 
 
 def _number(text: str) -> int:

@@ -11,6 +11,7 @@ Rules:
 Pure: it looks at no file.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from typing import Protocol, Self, TypeVar
@@ -122,9 +123,40 @@ def record(seq: int, ending: str = "") -> str:
     return f"{seq:06d}.json{ending}"
 
 
+def recording(opening: str, number: int) -> str:
+    """Return the name of the folder of a recording.
+
+    Args:
+        opening: id of the opening, hexadecimal.
+        number: of the recording, from 1.
+    """
+    return f"{opening}-{number}"
+
+
+def segment(number: int, before: str, ending: str) -> str:
+    """Return the file name of a recording's segment.
+
+    Args:
+        number: of the segment, from 1.
+        before: digest before it, hexadecimal.
+        ending: with its dot.
+    """
+    return f"{number:06d}-{before}{ending}"
+
+
 def of_policy(kind: str, seq: int) -> str:
     """Return the file name of what a policy lists, such as ``officers``, by the record that adopted it."""
     return f"{kind}-{seq:06d}"
+
+
+def policy_file(set_name: str) -> str:
+    """Return the file name of a policy that is written for a set."""
+    return f"{set_name}.toml"
+
+
+def manual_page(command: str) -> str:
+    """Return the file name of a command's manual page."""
+    return f"{command}.1"
 
 
 def queue_lock(digest: str) -> str:
@@ -140,6 +172,37 @@ def trial(number: int) -> str:
 def unfinished(number: int) -> str:
     """Return the name of a folder that gets its own name when it is whole."""
     return f"unfinished-{number:016x}"
+
+
+def staged(log: str, set_name: str) -> str:
+    """Return the name of the folder in which the sheets of a set wait until the set is on record.
+
+    Args:
+        log: id of the log that will have the record, hexadecimal.
+        set_name: of the narrow alphabet.
+    """
+    return f"unfinished-{log[:16]}-{set_name}"
+
+
+def of_custodian(name: str, seat: str) -> str:
+    """Return the name of the folder with the sheets of one custodian: another one for another person.
+
+    Args:
+        name: of the custodian, as it is recorded; case and outer spaces do not count. Empty: nobody is named, and each
+            such sheet gets a folder of its own.
+        seat: set and seat of a sheet, for one that nobody is named for.
+    """
+    key = name.strip().casefold()
+    first = _plain(key)[:LONGEST_OFFICER].strip("-._")
+    if first and first == key and is_plain(first):
+        return first
+    digest = hashlib.sha256((key or seat).encode()).hexdigest()[:8]
+    return f"{first or NOBODY}-{digest}" if key else f"unnamed-{digest}"
+
+
+def cover() -> str:
+    """Return the file name of the page that lies on top of a custodian's sheets."""
+    return "00-cover.pdf"
 
 
 def inside(folder: _Path, name: str) -> _Path:

@@ -27,6 +27,7 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.formats import parity, text
 from breakglass_shamir.formats.share import TEXT_LINES
 from breakglass_shamir.formats.structure import Group, Seat, Structure
+from breakglass_shamir.plural import counted
 
 VERSION = 1
 """Format version of the envelope."""
@@ -54,7 +55,9 @@ class Reader:
         """Return the next bytes; InvalidEnvelope when they are not all there."""
         piece = self.data[self.position : self.position + length]
         if len(piece) != length:
-            raise InvalidEnvelope(f"the envelope ends after {len(self.data)} bytes, in the middle of a field")
+            raise InvalidEnvelope(
+                f"the envelope ends after {counted(len(self.data), 'byte')}, in the middle of a field"
+            )
         self.position += length
         return piece
 
@@ -65,7 +68,7 @@ class Reader:
     def end(self) -> None:
         """Refuse anything that is left over."""
         if self.position != len(self.data):
-            raise InvalidEnvelope(f"{len(self.data) - self.position} bytes too many after the envelope")
+            raise InvalidEnvelope(f"{counted(len(self.data) - self.position, 'byte')} too many after the envelope")
 
 
 @dataclass(frozen=True, slots=True)

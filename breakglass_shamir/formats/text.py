@@ -16,6 +16,7 @@ This module does not know what the bytes mean.
 """
 
 from breakglass_shamir.errors import MalformedText
+from breakglass_shamir.plural import counted
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's 32 symbols; the index is the value."""
@@ -70,7 +71,7 @@ def decode(symbols: str) -> bytes:
     length = len(symbols) * 5 // 8
     spare = len(symbols) * 5 - length * 8
     if spare >= 5:
-        raise MalformedText(f"expected a possible base32 length, got {len(symbols)} characters")
+        raise MalformedText(f"expected a possible base32 length, got {counted(len(symbols), 'character')}")
     decoded = bytearray()
     pending = bits = 0
     for position, symbol in enumerate(symbols, 1):

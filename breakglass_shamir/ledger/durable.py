@@ -21,6 +21,7 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 NOT_FOUND_AGAIN = "it was written and is not found again in its place"
 
@@ -115,6 +116,11 @@ def require_same(path: Path, ours: Identity) -> None:
         raise OSError(errno.ESTALE, NOT_FOUND_AGAIN) from None
     if found != ours:
         raise OSError(errno.ESTALE, NOT_FOUND_AGAIN)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file to be read in parts; what is no plain file is refused."""
+    return os.fdopen(_open_plain(path), "rb")
 
 
 def read_plain(path: Path, limit: int) -> bytes:

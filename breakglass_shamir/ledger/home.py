@@ -5,7 +5,8 @@ Rules:
 
 1. The folder is 0700, the key 0600. The key has no passphrase by default: one that nobody remembers at 3 a.m.
    is a lock-out.
-2. ``create`` never touches a folder that has a ledger, and leaves a whole one or none (:mod:`.placing`).
+2. ``create`` never touches a folder that has a ledger, and leaves a whole one or none (:mod:`.placing`): where it
+   fails, neither key nor folder stay. ``forget_unused`` takes a whole one back that nothing came of.
 3. ``move`` is for the night when the ledger cannot be written, or is not where it was: it copies the open log, and the
    key from memory, to, say, a USB stick and goes on there. What stands at the old path is not asked: it may be another.
    The copy is verified, and holds every record that is known here.
@@ -43,6 +44,9 @@ from breakglass_shamir.version import __version__
 KEY_NAME = "terminal-key.pem"
 """The terminal's Ed25519 key, PKCS #8."""
 
+_OF_A_HOME = frozenset({KEY_NAME, FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"})
+"""What a home consists of that nothing was recorded in."""
+
 _KEY_HINT = "restore it, or begin a new home: breakglass --home DIR init"
 
 _BROKEN_HINT = "keep it for the auditor and begin a new home: breakglass --home DIR init; the sheets suffice there"
@@ -65,18 +69,48 @@ def create(home: Path, terminal: str, *, instead_because: str = "", beside: Besi
     name = check_human_text("terminal name", terminal)
     if has_ledger(home):
         raise FileExists(f"a ledger is already in {home}", hint="use it as it is, or choose another --home")
+    had_folder = os.path.lexists(home)
     try:
         durable.make_folder(home, 0o700)
         with alone_in(home):
             if has_ledger(home):
                 raise FileExists(f"a ledger is already in {home}", hint="use it as it is")
-            seed = _existing_or_new_key(home)
-            place(home, lambda path: _begin(path, seed, name, instead_because))
+            had_key = os.path.lexists(home / KEY_NAME)
+            try:
+                seed = _existing_or_new_key(home)
+                place(home, lambda path: _begin(path, seed, name, instead_because))
+            except BaseException:
+                _leave_nothing(home, had_folder=had_folder, had_key=had_key)
+                raise
     except OSError as error:
         raise LedgerUnwritable(
             f"the home {home} could not be made: {error.strerror}", hint="choose another --home, or make room"
         ) from error
     return open_home(home, beside)
+
+
+def forget_unused(home: Path, public_key: bytes) -> bool:
+    """Remove a home that was begun for a command of which nothing came: its log has its first record alone.
+
+    Args:
+        home: the folder.
+        public_key: of the terminal key that was made for it; another one's home is left as it is.
+
+    Returns:
+        Whether it is gone. One in which anything else lies stays.
+    """
+    try:
+        with alone_in(home):
+            with open_home(home) as ledger:
+                unused = ledger.size == 1 and ledger.public_key == public_key
+            if not unused or {path.name for path in home.iterdir()} - _OF_A_HOME:
+                return False
+            for name in _OF_A_HOME:
+                (home / name).unlink(missing_ok=True)
+            home.rmdir()
+    except (OSError, BreakglassError):
+        return False
+    return True
 
 
 def open_home(home: Path, beside: Beside | None = None) -> Ledger:
@@ -214,6 +248,17 @@ def _continue(ledger: Ledger, path: Path, target: Path, reason: str) -> Moved:
         entry = copy.append(LedgerMoved(reason=printable(reason)))
         copy.settle()
     return Moved(entry.record.seq, entry.digest, str(target.absolute()))
+
+
+def _leave_nothing(home: Path, *, had_folder: bool, had_key: bool) -> None:
+    """Take back what was made of a home that could not be made whole."""
+    with suppress(OSError, BreakglassError):
+        if has_ledger(home):
+            return
+        if not had_key:
+            (home / KEY_NAME).unlink(missing_ok=True)
+        if not had_folder:
+            home.rmdir()
 
 
 def _existing_or_new_key(home: Path) -> Secret:

@@ -27,6 +27,7 @@ from breakglass_shamir.ledger.schema import SCHEMA
 from breakglass_shamir.ledger.signatures import check_first
 from breakglass_shamir.ledger.store import FILE_NAME
 from breakglass_shamir.ledger.stored import SignedLog, StoredLog
+from breakglass_shamir.ledger.unreadable import unreadable
 
 HEADER = b"SQLite format 3\0"
 """First bytes of a database."""
@@ -86,7 +87,7 @@ def read(path: Path) -> Iterator[SignedLog]:
                 log = StoredLog(connection)
                 yield SignedLog(connection, _key(log))
         except OSError as error:
-            raise InvalidInput(f"{path} could not be read: {error.strerror}") from error
+            raise unreadable(path, error) from error
         except sqlite3.Error as error:
             raise InvalidInput(f"{path} is no ledger that can be read ({error})") from error
 

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signatures that stand inside a record: an officer's, a custodian's, that of a recovery, that of another terminal.
+"""Signatures that stand inside a record: those of people, of a recovery, and of another terminal.
 
 They are not over the bytes of the record that holds them; the terminal's signature is.
 """
 
-from breakglass_shamir.custody.life import custodian_signatures, officers, recovery
+from breakglass_shamir.custody.life import custodian_signatures, officers, recovery, review_rules, settlement_rules
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import RecoveryImported
 from breakglass_shamir.custody.records.openings import OfficerSigned
 from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.sheets import CustodianSigned
 from breakglass_shamir.ledger import statements
 
-SIGNED_INSIDE = (OfficerSigned, CustodianSigned, RecoveryImported, Enrolled)
+SIGNED_INSIDE = (OfficerSigned, CustodianSigned, RecoveryImported, Enrolled, Reviewed, DebtsSettled)
 """Record types that hold such a signature."""
 
 
@@ -37,3 +38,7 @@ def verify_inside(state: LedgerState, record: Record) -> None:
             recovery.verify(body.source.encode(), body.signature, state.of(record.set).epochs[body.epoch_id])
         case Enrolled() as body:
             statements.verify(body.statement, body.signature)
+        case Reviewed() as body:
+            review_rules.verify(body, record)
+        case DebtsSettled() as body:
+            settlement_rules.verify(body, record)

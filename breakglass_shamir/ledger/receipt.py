@@ -25,7 +25,8 @@ from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
 from breakglass_shamir.formats.receipt import NO_ENVELOPE, Pin, Receipt
 from breakglass_shamir.ledger.entry import log_id, origin
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.ledger.stored import StoredLog
+from breakglass_shamir.ledger.stored import KnownLog, StoredLog
+from breakglass_shamir.plural import counted
 
 FOLDER_NAME = "receipts"
 """In the home folder; where receipts go unless somebody says otherwise."""
@@ -126,7 +127,9 @@ def check(ledger: Ledger, held: HeldReceipt) -> None:
     receipt = held.receipt
     given = f"the receipt of {held.time}"
     if receipt.size > ledger.size:
-        raise RecordMissing(f"{given} saw {receipt.size} records; {missing(ledger, ledger.size, receipt.size)}")
+        raise RecordMissing(
+            f"{given} saw {counted(receipt.size, 'record')}; {missing(ledger, ledger.size, receipt.size)}"
+        )
     tree = recompute(ledger, receipt.size, receipt.index)
     if tree.leaf != receipt.leaf:
         said = f"{given} is about record {receipt.index}, and another record stands in its place"
@@ -134,6 +137,40 @@ def check(ledger: Ledger, held: HeldReceipt) -> None:
     if tree.root != receipt.root:
         raise InvalidProof(f"{given} saw another history: {_where(ledger, held)}", hint=TWO_HISTORIES)
     _check_pins(ledger.state, held)
+
+
+def check_known(log: KnownLog, held: HeldReceipt) -> bool:
+    """Hold a receipt against what bundles hold of its log; returns whether they know the tree that it saw.
+
+    Raises:
+        RecordMissing: the log is shorter than it was, or another record stands in its place.
+        InvalidProof: the receipt saw another history, or pins another epoch.
+    """
+    given = held.receipt
+    leaf = log.node(0, given.index)
+    if leaf and leaf != given.leaf:
+        said = f"the receipt of {held.time} is about record {given.index}, and another record stands in its place"
+        raise RecordMissing(said, hint=TWO_HISTORIES)
+    knows = check_tree_known(log, given.size, given.root, f"the receipt of {held.time}")
+    if given.set_name in log.state.sets:
+        _check_pins(log.state, held)
+    return knows
+
+
+def check_tree_known(log: KnownLog, size: int, root: bytes, what: str) -> bool:
+    """Hold a tree that somebody saw against what bundles hold of the log; returns whether they know that tree.
+
+    Raises:
+        RecordMissing: the log is shorter than it was.
+        InvalidProof: it was another tree.
+    """
+    if size > log.size:
+        raise RecordMissing(f"{what} saw {counted(size, 'record')}, and the log that the bundle is of has {log.size}")
+    if not all(log.node(*node) for node in merkle.subtrees(0, size)):
+        return False
+    if log.root_at(size) != root:
+        raise InvalidProof(f"{what} saw another history", hint=TWO_HISTORIES)
+    return True
 
 
 def check_sheet(ledger: Ledger, printed: PrintedCheckpoint, sheet: str) -> None:
@@ -144,7 +181,9 @@ def check_sheet(ledger: Ledger, printed: PrintedCheckpoint, sheet: str) -> None:
         InvalidProof: another record stands where one was.
     """
     if printed.size > ledger.size:
-        raise RecordMissing(f"{sheet} saw {printed.size} records; {missing(ledger, ledger.size, printed.size)}")
+        raise RecordMissing(
+            f"{sheet} saw {counted(printed.size, 'record')}; {missing(ledger, ledger.size, printed.size)}"
+        )
     if recompute(ledger, printed.size).root != printed.root:
         raise InvalidProof(f"{sheet} saw another history: a record among the first {printed.size} is another one")
 

@@ -63,7 +63,7 @@ from breakglass_shamir.ledger.entry import Entry, origin
 from breakglass_shamir.ledger.schema import SCHEMA, SCHEMA_VERSION, Beside
 from breakglass_shamir.ledger.signatures import check_first, signature_due
 from breakglass_shamir.ledger.standing import KeyInPlace, Standing
-from breakglass_shamir.ledger.stored import SignedLog
+from breakglass_shamir.ledger.stored import KnownLog
 from breakglass_shamir.ledger.times import Runs
 from breakglass_shamir.ledger.turns import TURNS_NAME, Turns
 
@@ -77,7 +77,7 @@ WHOLE_LOOK = (Opened,)
 """Record types after which every record is looked for, and not only the last one: a reveal follows."""
 
 
-class Ledger(SignedLog):
+class Ledger(KnownLog):
     """An open ledger; a context manager that closes it."""
 
     def __init__(
@@ -235,6 +235,10 @@ class Ledger(SignedLog):
     def sign_kit(self, sums: bytes) -> str:
         """Return the terminal's signature over the checksums of a recovery kit."""
         return sshsig.sign(self._key, sums, sshsig.KIT_NAMESPACE)
+
+    def sign_bundle(self, sha256: str) -> str:
+        """Return the terminal's signature over the SHA-256 of a bundle, hexadecimal."""
+        return sshsig.sign(self._key, sha256.encode(), sshsig.BUNDLE_NAMESPACE)
 
     def checkpoint(self) -> PrintedCheckpoint:
         """Return the tree as it stands, in the form a sheet witnesses."""

@@ -2,23 +2,29 @@
 """What lies in the database of a ledger, read as it is: nothing here asks whether it holds, and nothing writes."""
 
 import sqlite3
-from collections.abc import Generator, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from typing import Any
 
 from breakglass_shamir.crypto import merkle
+from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.errors import InvalidRecord
 from breakglass_shamir.ledger.connection import DAMAGED_HINT, durably
 from breakglass_shamir.ledger.entry import Entry, StoredRow, entry_of, log_id
 from breakglass_shamir.ledger.schema import (
+    COUNT_SAME_NODES,
     SELECT_FIRST,
     SELECT_FROM,
-    SELECT_LEVEL,
+    SELECT_HOLDING,
     SELECT_LEVELS,
     SELECT_NEWEST_FIRST,
     SELECT_POSITIONS,
 )
+
+ROWS_AT_ONCE = 64
+"""Rows that are taken from the database at a time: a record has 256 KiB at most."""
 
 
 class StoredLog:
@@ -44,7 +50,9 @@ class StoredLog:
             LedgerUnwritable: the file is damaged.
         """
         with durably():
-            yield from self._connection.execute(SELECT_FROM, (start,))
+            cursor = self._connection.execute(SELECT_FROM, (start,))
+            while some := cursor.fetchmany(ROWS_AT_ONCE):
+                yield from some
 
     def row(self, seq: int) -> StoredRow:
         """Return one stored row.
@@ -71,6 +79,11 @@ class StoredLog:
         with durably():
             yield from self._connection.execute(SELECT_FIRST, (size,))
 
+    def holding(self, text: str) -> Generator[tuple[int, bytes]]:
+        """Yield the numbers and exact bytes of the records in whose bytes a text stands; the database looks for it."""
+        with durably():
+            yield from self._connection.execute(SELECT_HOLDING, (text.encode(),))
+
     def newest_first(self) -> Generator[tuple[int, bytes]]:
         """Yield the numbers and exact bytes of all records, the newest first."""
         with durably():
@@ -95,10 +108,21 @@ class StoredLog:
         finally:
             self._connection.execute("ROLLBACK")
 
-    def nodes(self, level: int) -> Generator[tuple[bytes]]:
-        """Yield the stored hashes of one level of the tree, by position."""
+    def has_nodes(self, level: int, first: int, hashes: Sequence[bytes]) -> bool:
+        """Tell whether exactly these hashes are stored at a level of the tree, from a position on.
+
+        Args:
+            level: of the nodes.
+            first: position of the first one.
+            hashes: 32 bytes each.
+        """
+        asked = {
+            "level": level, "first": first, "last": first + len(hashes) - 1,
+            "hashes": b"".join(hashes), "length": merkle.HASH_BYTES,
+        }  # fmt: skip
         with durably():
-            yield from self._connection.execute(SELECT_LEVEL, (level,))
+            (same,) = self._connection.execute(COUNT_SAME_NODES, asked).fetchone()
+        return bool(same == len(hashes))
 
     def node_levels(self) -> dict[int, tuple[int, int]]:
         """Return the lowest and the highest position at which nodes are stored, for each level."""
@@ -134,3 +158,30 @@ class SignedLog(StoredLog):
     def log_id(self) -> bytes:
         """This log's 8-byte id."""
         return log_id(self.public_key)
+
+
+class KnownLog(SignedLog, ABC):
+    """A signed log of which it is known what its records add up to: the ledger of a home, or what bundles hold."""
+
+    @property
+    @abstractmethod
+    def state(self) -> LedgerState:
+        """What the records add up to."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of records in the log, withheld ones included."""
+
+    @property
+    def replayable(self) -> bool:
+        """Whether everything is there that the rules ask for, so that the records add up to a state."""
+        return True
+
+    def replayed(self) -> Iterator[Entry]:
+        """Yield the records that add up to the state; not all that are there, where some come from bundles."""
+        return self.entries()
+
+    def in_range(self, seq: int) -> bool:
+        """Tell whether a record that is there was asked for, and did not just come along with others."""
+        return seq >= 0

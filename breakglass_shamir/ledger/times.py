@@ -14,6 +14,7 @@ Rules:
 It reads no clock.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,13 +66,15 @@ class Runs:
         """The last of them in the run of the last record; -1: there is none."""
 
         self._begun = False
-        self._uptime_ms = 0
+        self.uptime_ms = 0
+        """Of the last record, in that run."""
+
         self._over: dict[str, None] = {}
 
     def step(self, record: Record) -> None:
         """Look at the next record."""
         if record.boot == self.boot:
-            came_back = record.uptime_ms < self._uptime_ms
+            came_back = record.uptime_ms < self.uptime_ms
         else:
             came_back = record.boot in self._over
             self.returned = -1
@@ -79,7 +82,7 @@ class Runs:
                 self._over[self.boot] = None
             if len(self._over) > KEPT:
                 del self._over[next(iter(self._over))]
-        self._begun, self.boot, self._uptime_ms = True, record.boot, record.uptime_ms
+        self._begun, self.boot, self.uptime_ms = True, record.boot, record.uptime_ms
         if came_back:
             self.returned = record.seq
             self.back += [record.seq] if len(self.back) < KEPT else []
@@ -104,26 +107,40 @@ class Times:
         self._wall: datetime | None = None
 
     def step(self, record: Record, promised_s: int) -> None:
-        """Look at one record.
+        """Look at one record; see :meth:`steps`."""
+        self.steps((record,), promised_s)
+
+    def steps(self, found: Iterable[Record], promised_s: int) -> None:
+        """Look at records, one after the other.
 
         Args:
-            record: the next one.
-            promised_s: within how many seconds it was promised; 0: not at all.
+            found: the next ones.
+            promised_s: within how many seconds each was promised; 0: not at all.
+
+        Raises:
+            ValueError: the time of one is none.
         """
-        self.runs.step(record)
-        time, same_boot = record.time, record.boot == self._boot
-        passed_ms = record.uptime_ms - self._uptime_ms
-        if same_boot and time == self._time and 0 <= passed_ms < SAME_MS:
-            return
-        wall, since = datetime.fromisoformat(time), self._time
-        if self._wall is not None:
-            moved_s = (wall - self._wall).total_seconds()
-            passed_s = passed_ms / 1000 if same_boot else moved_s
-            if not -DRIFT_S <= moved_s - passed_s <= DRIFT_S or moved_s < 0 or passed_s < 0:
-                self._clock(record.seq, moved_s, max(0.0, passed_s), same_boot=same_boot)
-            if passed_s > self.longest.seconds or (promised_s and passed_s > promised_s):
-                self._silent(Silence(int(passed_s), record.seq, since), promised_s)
-        self._time, self._boot, self._uptime_ms, self._wall = time, record.boot, record.uptime_ms, wall
+        since, boot, base_ms, before = self._time, self._boot, self._uptime_ms, self._wall
+        runs = self.runs
+        for record in found:
+            time, uptime_ms, same_boot = record.time, record.uptime_ms, record.boot == boot
+            if same_boot and uptime_ms >= runs.uptime_ms and before is not None:
+                runs.uptime_ms = uptime_ms
+            else:
+                runs.step(record)
+            passed_ms = uptime_ms - base_ms
+            if same_boot and time == since and 0 <= passed_ms < SAME_MS:
+                continue
+            wall = datetime.fromisoformat(time)
+            if before is not None:
+                moved_s = (wall - before).total_seconds()
+                passed_s = passed_ms / 1000 if same_boot else moved_s
+                if not -DRIFT_S <= moved_s - passed_s <= DRIFT_S or moved_s < 0 or passed_s < 0:
+                    self._clock(record.seq, moved_s, max(0.0, passed_s), same_boot=same_boot)
+                if passed_s > self.longest.seconds or (promised_s and passed_s > promised_s):
+                    self._silent(Silence(int(passed_s), record.seq, since), promised_s)
+            since, boot, base_ms, before = time, record.boot, uptime_ms, wall
+        self._time, self._boot, self._uptime_ms, self._wall = since, boot, base_ms, before
 
     def _clock(self, seq: int, moved_s: float, passed_s: float, *, same_boot: bool) -> None:
         allowed_s = DRIFT_S + passed_s / 1000

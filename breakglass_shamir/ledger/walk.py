@@ -5,12 +5,13 @@ Where a record is not looked at, its signature is only held against the form of 
 checkpoint is held against the root that the next record names; both are covered by the last checkpoint.
 """
 
-import binascii
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 
 from breakglass_shamir.crypto import merkle, sshsig
-from breakglass_shamir.crypto.note import Checkpoint, open_note, outline
+from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.passed import LOOKED_AT, Passed
 from breakglass_shamir.custody.life.state import LedgerState
@@ -20,6 +21,7 @@ from breakglass_shamir.errors import BreakglassError, InvalidProof, InvalidRecor
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
 from breakglass_shamir.ledger.people import SIGNED_INSIDE, verify_inside
 from breakglass_shamir.ledger.sample import Look
+from breakglass_shamir.ledger.several import AT_ONCE, Forms
 from breakglass_shamir.ledger.signatures import check_first, signature_due
 from breakglass_shamir.ledger.times import Times
 
@@ -38,6 +40,8 @@ class Checked:
     """Signatures of the terminal on records, and as many on checkpoints."""
 
     quorum_signatures: int = 0
+    people_signatures: int = 0
+    """Signatures inside records: by officers, custodians, reviewers, who settled, recoveries, other terminals."""
 
 
 class Walk:
@@ -60,9 +64,8 @@ class Walk:
         """The record in front, where it was not looked at."""
 
         self._log, self._origin = log_id(public_key).hex(), origin(public_key)
-        self._signature_form = sshsig.outline(public_key, sshsig.RECORD_NAMESPACE)
-        self._note_form = outline(self._origin, public_key)
-        self._looked = self._quorum_signatures = 0
+        self._forms, self._at_once = Forms(public_key), AT_ONCE
+        self._looked = self._quorum_signatures = self._people_signatures = 0
         self._leaves: list[bytes] = []
         """Leaf hashes that the tree has not taken yet."""
 
@@ -75,58 +78,86 @@ class Walk:
 
     def checked(self, *, full: bool) -> Checked:
         """Say how much was computed so far."""
-        return Checked(full, self._looked, self._quorum_signatures)
+        return Checked(full, self._looked, self._quorum_signatures, self._people_signatures)
 
-    def step(self, row: StoredRow) -> None:
-        """Verify one stored record against everything before it.
+    def steps(self, rows: Iterable[StoredRow]) -> None:
+        """Verify stored records against everything before them, one after the other.
 
         Raises:
             InvalidRecord, InvalidSignature, InvalidProof: with the record's number.
         """
+        rest = iter(rows)
+        while some := list(islice(rest, AT_ONCE)):
+            done = 0
+            while done < len(some):
+                done += self._steps(some[done : done + self._at_once])
+
+    def _steps(self, rows: list[StoredRow]) -> int:
+        """Verify some of these, from the first on; returns how many, 0 where it takes fewer at once.
+
+        As many as went well at once are doubled the next time, and halved where they did not: a record that has to be
+        looked at by itself costs no more than a few others, wherever it stands.
+        """
+        not_looked_at = rows[: max(0, self._next_look - self.size)]
+        passed = self._pass_on(not_looked_at) if not_looked_at else 0
+        if passed:
+            self._at_once = min(AT_ONCE, 2 * self._at_once)
+            return passed
+        if len(not_looked_at) > 1:
+            self._at_once = len(not_looked_at) // 2
+            return 0
         look = self.size == self._next_look
         if look:
             self._next_look = self._look.after(self.size)
-        elif self._passes(row):
-            return
-        self._step(row, look=look)
+        self._step(rows[0], look=look)
+        return 1
 
     def flush(self) -> None:
         """Let the tree take every leaf so far."""
         self.tree.extend(self._leaves)
         self._leaves.clear()
 
-    def _passes(self, row: StoredRow) -> bool:
-        """Verify a record that is not looked at and needs no quorum, if everything is as it must be.
+    def _pass_on(self, rows: Sequence[StoredRow]) -> int:
+        """Pass records that are not looked at and need no quorum, as long as everything is as it must be.
 
-        This is :meth:`_step` without any word about what is wrong: where it is False, that one says it.
+        This is :meth:`_step` without any word about what is wrong. It returns how many it passed; the next one is for
+        that to say.
         """
-        _, data, signature, quorum_signature, _ = row
-        record, before = records.from_plain_bytes(data), self._before
-        if (
-            record is None
-            or record.previous != self._previous
-            or record.seq != self.size
-            or record.log != self._log
-            or len(signature) != self._signature_form[1]
-            or not signature.startswith(self._signature_form[0])
-            or quorum_signature
-            or type(record.body) in _SIGNED
-            or (before is not None and not self._is_before(before[4], record.root))
-        ):
-            return False
+        held = self._forms.hold(rows, self.size, self._previous, self._before)
+        if held is None:
+            return 0
+        found, digests = held
+        if not _SIGNED.isdisjoint(map(type, [record.body for record in found])):
+            return 0
+        passed = self._follow(rows, found)
+        if passed:
+            self._leaves += [sha256(b"\0" + row[1]).digest() for row in rows[:passed]]
+            self._previous, self._before = digests[passed - 1], rows[passed - 1]
+            self.size += passed
+        return passed
+
+    def _follow(self, rows: Sequence[StoredRow], found: Sequence[Record]) -> int:
+        """Apply records as long as each may follow; returns how many did."""
+        done = 0
         try:
-            self.times.step(record, self._promised_s)
-            if lifecycle.changes_nothing(self._state, record.body):
-                self._unchanged = record
-            else:
-                self._apply(data, record)
+            if lifecycle.change_nothing(self._state, [record.body for record in found]):
+                self.times.steps(found, self._promised_s)
+                self._unchanged = found[-1]
+                return len(found)
+            for row, record in zip(rows, found, strict=True):
+                self._follow_one(row[1], record)
+                done += 1
         except (BreakglassError, ValueError):
-            return False
-        self._promised_s, self._before = self._state.beat_every_s, row
-        self._leaves.append(sha256(b"\0" + data).digest())
-        self._previous = sha256(data).hexdigest()
-        self.size += 1
-        return True
+            pass  # the next one is looked at by itself, and says it
+        return done
+
+    def _follow_one(self, data: bytes, record: Record) -> None:
+        self.times.step(record, self._promised_s)
+        if lifecycle.change_nothing(self._state, (record.body,)):
+            self._unchanged = record
+        else:
+            self._apply(data, record)
+            self._promised_s = self._state.beat_every_s
 
     def _apply(self, data: bytes, record: Record) -> None:
         before = self.state
@@ -134,22 +165,13 @@ class Walk:
         if isinstance(record.body, LOOKED_AT):
             self.passed.step(before, sha256(data).hexdigest(), record)
 
-    def _is_before(self, note: str, root: str) -> bool:
-        """Tell whether a checkpoint is of the tree so far, whose root a record names."""
-        try:
-            encoded = binascii.b2a_base64(binascii.a2b_hex(root), newline=False).decode()
-        except ValueError:
-            return False
-        beginning, length = self._note_form(self.size, encoded)
-        return len(note) == length and note.startswith(beginning)
-
     def _step(self, row: StoredRow, *, look: bool) -> None:
         number = self.size
         try:
             record = records.from_bytes(row[1])
             if self._before is not None:
                 self._check_before(self._before, record)
-            self._check_place(record, look=look)
+            self._check_place(row[0], record, look=look)
             self._check_signature(row, look=look)
             self.times.step(record, self._promised_s)
             self._apply(row[1], record)
@@ -158,6 +180,7 @@ class Walk:
                 self._check_start(record)
             self._check_quorum(row, record)
             verify_inside(self.state, record)
+            self._people_signatures += isinstance(record.body, SIGNED_INSIDE)
             self._advance(row)
             if look:
                 self._check_checkpoint(row[4])
@@ -169,16 +192,17 @@ class Walk:
             raise type(error)(f"record {number}: {error}") from error
         self._before = None if look else row
 
-    def _check_place(self, record: Record, *, look: bool) -> None:
+    def _check_place(self, stored_as: int, record: Record, *, look: bool) -> None:
         expected = (self.size, self._log, self._previous)
-        if not look and expected == (record.seq, record.log, record.previous):
-            return
-        self.flush()
-        wanted = (*map(str, expected), self.tree.root().hex())
-        found = (str(record.seq), record.log, record.previous, record.root)
-        for name, one, got in zip(_PLACES, wanted, found, strict=True):
-            if one != got:
-                raise InvalidRecord(f"expected {name} {one or 'none'}, got {got or 'none'}")
+        if look or expected != (record.seq, record.log, record.previous):
+            self.flush()
+            wanted = (*map(str, expected), self.tree.root().hex())
+            found = (str(record.seq), record.log, record.previous, record.root)
+            for name, one, got in zip(_PLACES, wanted, found, strict=True):
+                if one != got:
+                    raise InvalidRecord(f"expected {name} {one or 'none'}, got {got or 'none'}")
+        if stored_as != self.size:
+            raise InvalidRecord(f"expected number {self.size}, it is stored as {stored_as}")
 
     def _check_before(self, row: StoredRow, record: Record) -> None:
         """Check what only the next record shows of one that was not looked at.
@@ -189,13 +213,13 @@ class Walk:
         try:
             if record.previous != self._previous:
                 sshsig.verify(row[2], row[1], sshsig.RECORD_NAMESPACE, self.public_key)
-            if not self._is_before(row[4], record.root):
+            if not self._forms.notes_fit([row[4]], self.size, [record.root]):
                 self._check_checkpoint(row[4])
         except BreakglassError as error:
             raise _Before(error) from error
 
     def _check_signature(self, row: StoredRow, *, look: bool) -> None:
-        if look or not _has_form(row[2], self._signature_form):
+        if look or not self._forms.signatures_fit([row[2]]):
             sshsig.verify(row[2], row[1], sshsig.RECORD_NAMESPACE, self.public_key)
 
     def _check_start(self, record: Record) -> None:
@@ -230,8 +254,3 @@ class _Before(Exception):
     def __init__(self, problem: BreakglassError) -> None:
         super().__init__(str(problem))
         self.problem = problem
-
-
-def _has_form(text: str, form: tuple[str, int]) -> bool:
-    beginning, length = form
-    return len(text) == length and text.startswith(beginning)

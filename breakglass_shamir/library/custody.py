@@ -29,8 +29,9 @@ from breakglass_shamir.library.drills import Drills
 from breakglass_shamir.library.sheets import Sheets
 from breakglass_shamir.library.terminal import Terminal, check_printing, check_request, check_sources, check_use
 from breakglass_shamir.operations.credential import recombine, rotate, split
-from breakglass_shamir.operations.credential.recombine import OpeningResult, Use
+from breakglass_shamir.operations.credential.recombine import OpeningResult
 from breakglass_shamir.operations.credential.split import SplitResult
+from breakglass_shamir.operations.credential.using import Use
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.monitoring import heartbeat
 from breakglass_shamir.operations.monitoring.heartbeat import Beat
@@ -47,6 +48,7 @@ from breakglass_shamir.operations.printing.ceremony import Note
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import require_guarded, warn_of_memory
+from breakglass_shamir.operations.review import settling
 from breakglass_shamir.operations.targets import Named
 
 NO_OVERRIDES = Overrides()
@@ -348,59 +350,61 @@ class Home:
     def rotate(
         self, name: str, sources: Sources, printing: Printing | None = None, *, reason: str,
         officers: Sequence[str] = (), attest: bool = False, brought: Secret | None = None, target: str = "",
-        account: str = "",
+        account: str = "", abandon: bool = False,
     ) -> OpeningResult:  # fmt: skip
         """Start or resume a rotation; this is what settles a rotation debt (docs/guide-operator.md).
 
         Args:
             name: the set's.
             sources: the sheets; where an earlier run was interrupted while it changed the target, old and new ones.
-            printing: where the new sheets go; None where none are needed.
+            printing: where the new sheets go and scans of them come back; None, or no place, where none are needed.
             reason: why, in words.
             officers: who takes part.
             attest: two officers vouch that the old credential is dead; it stays a debt.
             brought: the new secret, where nobody here can make one.
             target: URI of the target, for a set without a policy; empty: the desk is asked for it.
             account: the account there; empty: the one on the sheets.
+            abandon: an epoch that an interrupted run printed is given up, and another is printed.
 
         Raises:
             InsufficientShares: no quorum, or one of the two that a resumed rotation needs is missing.
             GateClosed: a check failed; a rotation overrides none.
             ConnectorError, PaperError: a step failed; the debt stays.
-            UnknownSet, IllegalState: no such set, or nothing to attest.
+            UnknownSet, IllegalState: no such set, or nothing to attest or to abandon.
             InvalidInput: an argument of another type, empty words, no place for new sheets, or a target that nobody
                 names.
             LedgerUnwritable, LedgerBusy: a record could not be made durable.
         """
         check_sources(sources)
-        if printing is not None:
+        if printing is not None and printing.has_place:
             check_printing(printing)
         terminal = self._terminal
         recorder = terminal.at(name)
         try:
             return rotate.rotate(
                 recorder, sources, printing, terminal.scanner, reason=reason, officers=tuple(officers), attest=attest,
-                brought=brought, named=Named(target, account),
+                brought=brought, named=Named(target, account), abandon=abandon,
             )  # fmt: skip
         finally:
             terminal.give_receipts()
 
     @checked
     def settle(self, name: str, debt: str, *, reason: str, officers: Sequence[str]) -> None:
-        """Settle the debt of an overridden check, by officers who looked at it.
+        """Settle the debt of an overridden check, by people who looked at it; where the policy takes names.
 
         Args:
             name: the set's.
             debt: its id, as ``status`` has it.
             reason: what was found, in words.
-            officers: who looked at it; one at least.
+            officers: who looked at it; one at least who took no part in the opening.
 
         Raises:
-            UnknownSet, IllegalState: no such set or debt, or one that only a rotation settles.
+            UnknownSet, IllegalState: no such set or debt; one that a rotation or a review closes; or these people may
+                not by the policy, or must sign.
             InvalidInput: an argument of another type, nobody, or empty words.
             LedgerUnwritable, LedgerBusy: it could not be recorded.
         """
-        rotate.settle(self._terminal.at(name), debt, reason, tuple(officers))
+        settling.settle(self._terminal.at(name), [debt], reason, tuple(officers))
 
     @checked
     def watch(self, name: str) -> Watching:

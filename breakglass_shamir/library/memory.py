@@ -32,6 +32,7 @@ from breakglass_shamir.formats.seal import Facts, Sealed
 from breakglass_shamir.formats.share import TEXT_LINES, ReadShare
 from breakglass_shamir.formats.structure import Structure
 from breakglass_shamir.library.arguments import checked
+from breakglass_shamir.plural import counted
 from breakglass_shamir.version import __version__
 
 LONGEST_TEXT = 8192
@@ -209,7 +210,7 @@ class Pool:
             InvalidInput: it is no text. What a text holds never raises.
         """
         if len(code) > LONGEST_TEXT:
-            return Answer(Verdict.FOREIGN, f"{len(code)} characters: no code is as long as that")
+            return Answer(Verdict.FOREIGN, f"{counted(len(code), 'character')}: no code is as long as that")
         return self._pool.add(code)
 
     @checked
@@ -224,7 +225,7 @@ class Pool:
             InvalidInput: it is no text. What a line holds never raises.
         """
         if len(line) > LONGEST_TEXT:
-            return (Answer(Verdict.UNSURE, f"{len(line)} characters: no line is as long as that"),)
+            return (Answer(Verdict.UNSURE, f"{counted(len(line), 'character')}: no line is as long as that"),)
         return tuple(self._typed.take(line))
 
     def end_typing(self) -> tuple[Answer, ...]:

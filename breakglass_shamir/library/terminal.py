@@ -14,9 +14,9 @@ from breakglass_shamir.custody.policy.tables import RevealMode
 from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidInput
 from breakglass_shamir.ledger import home
-from breakglass_shamir.operations.credential.recombine import CLASSIFICATIONS, Use
+from breakglass_shamir.operations.credential.using import CLASSIFICATIONS, Use
 from breakglass_shamir.operations.desk import Desk
-from breakglass_shamir.operations.monitoring import alerting, status
+from breakglass_shamir.operations.monitoring import queues, status
 from breakglass_shamir.operations.monitoring.status import SetStatus
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.printing.custodians import seat
@@ -60,7 +60,7 @@ class Terminal:
     def status(self, name: str) -> tuple[SetStatus, ...]:
         """Return how one set is, or all of them."""
         state, folder = self.at(name).state, self.recorder.ledger.path.parent
-        return tuple(status.status(state, name, undelivered=alerting.undelivered(folder)))
+        return tuple(status.status(state, (name,) if name else (), undelivered=queues.undelivered(folder)))
 
     def give_receipts(self) -> tuple[Path, ...]:
         """Write the officers' receipts of the opening at hand; what keeps them from it is said and hides nothing."""

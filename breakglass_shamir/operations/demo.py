@@ -27,9 +27,10 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
 from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.operations.audit import export as exporting
-from breakglass_shamir.operations.credential.recombine import Use, recombine
+from breakglass_shamir.operations.credential.recombine import recombine
 from breakglass_shamir.operations.credential.split import split
-from breakglass_shamir.operations.desk import EmptyDesk
+from breakglass_shamir.operations.credential.using import Use
+from breakglass_shamir.operations.desk import EmptyDesk, HowNext, OpenUse
 from breakglass_shamir.operations.opening.declaring import Overrides
 from breakglass_shamir.operations.printing import readback
 from breakglass_shamir.operations.printing.sheets import Printing, print_epoch, seal_epoch
@@ -107,9 +108,9 @@ class Demo(EmptyDesk):
         self.detail(f"the custodian ({custodian}) takes the new sheet {sheet}")
         return True
 
-    def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
+    def how_next(self, use: OpenUse) -> HowNext:
         """Nobody is asked."""
-        return "emergency"
+        return HowNext(classification="emergency")
 
     @property
     def _key(self) -> Path:
@@ -185,7 +186,7 @@ class Demo(EmptyDesk):
             return
         script = [find_program("sh"), str(self.folder.absolute() / "audit" / "verify.sh")]
         checked = programs.run(script, limit_s=SCRIPT_LIMIT_S, env=dict(os.environ))
-        said = checked.output.decode(errors="replace").splitlines()
+        said = checked.output.decode(errors="backslashreplace").splitlines()
         for line in [*(line for line in said if "quorum@" in line), *said[-1:]]:
             self.detail(line)
         if checked.status != 0:

@@ -7,11 +7,107 @@ implement it too. Nothing here prints, and a use case never does.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.quorum.answer import Answer
+from breakglass_shamir.custody.quorum.tally import Tally
 from breakglass_shamir.errors import IllegalState
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUse:
+    """A use that is open, about which people are asked how it goes on (docs/library.md).
+
+    Attributes:
+        set_name: the set.
+        happened: what became of the last reveal, where that was not what was wanted; else empty.
+        modes: the ways of revealing that may follow: ``show``, ``exec``, ``no-reveal``.
+        classifications: what the use may have been when it is over.
+        target: URI of the target as the policy or people name it; empty: nobody does.
+        account: the account there.
+        ended: tells whether the use was ended from elsewhere.
+        seconds_left: tells how long it may still last.
+    """
+
+    set_name: str
+    happened: str
+    modes: tuple[str, ...]
+    classifications: tuple[str, ...]
+    target: str
+    account: str
+    ended: Callable[[], bool]
+    seconds_left: Callable[[], int]
+    record: str = "offered"
+    """Whether the policy has what commands show recorded: ``always``, ``offered`` or ``never``."""
+
+
+@dataclass(frozen=True, slots=True)
+class HowNext:
+    """How a use goes on: in another way, or once more in the same one; or it is over (docs/library.md).
+
+    Attributes:
+        mode: ``show``, ``exec`` or ``no-reveal``; empty: the use is over.
+        command: what gets the credential, for ``exec``.
+        classification: what the use was, where it is over; empty where nobody says.
+    """
+
+    mode: str = ""
+    command: tuple[str, ...] = ()
+    classification: str = ""
+    tty: bool = False
+    """Whether the command runs in a terminal of its own, which is recorded unless the policy says never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What people see while sheets are gathered (docs/library.md).
+
+    Attributes:
+        tallies: which sheets are in and which are missing, of each epoch.
+        unplaced: shares that are in, of a set of which nothing tells yet how many sheets it takes.
+        noun: what is gathered: ``sheet`` or ``drill card``.
+        watched: folders that are looked into for as long as the board is up.
+        camera: what looks at sheets that are held up; empty: nothing.
+        doing: what is being read, and how far that is; empty: nothing.
+        prompt: which line of a sheet is typed next; empty: people do not type line by line.
+        typed: which lines are there that make no share yet, no line itself.
+    """
+
+    tallies: tuple[Tally, ...] = ()
+    unplaced: int = 0
+    noun: str = "sheet"
+    watched: tuple[Path, ...] = ()
+    camera: str = ""
+    doing: str = ""
+    prompt: str = ""
+    typed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What people gave at the board: one of these (docs/library.md).
+
+    Attributes:
+        paths: pictures, PDFs and folders that are there.
+        word: ``type``, ``camera``, ``unwatch``, ``back`` or ``stop``.
+        camera: number of the camera, or a recording.
+        number: which of the watched folders is left alone from now on, from 1; 0: the only one.
+    """
+
+    paths: tuple[Path, ...] = ()
+    text: str = field(default="", repr=False)
+    """A code or a line of a sheet, or what is said while lines are typed; secret."""
+
+    word: str = ""
+    camera: int | Path = 0
+    number: int = 0
+
+
+def _unheard(done: int, of: int) -> None:
+    """Nobody hears how far it is."""
 
 
 class Desk(Protocol):
@@ -23,11 +119,47 @@ class Desk(Protocol):
     def say(self, line: str) -> None:
         """Tell how far things are."""
 
+    def advance(self, what: str, done: int, of: int) -> None:
+        """Tell how far something is that takes long; an empty ``what``: it is over, or something else is told next.
+
+        Args:
+            what: what is being done, such as ``reading scan.pdf, page``.
+            done: how much of it.
+            of: how much there is.
+        """
+
     def warn(self, line: str) -> None:
         """Tell something that a person should not miss."""
 
     def answer(self, source: str, answer: Answer) -> None:
         """Tell at once what a scan turned out to be."""
+
+    def has_board(self) -> bool:
+        """Tell whether a board can be kept up at which people gather sheets; else the other methods are called."""
+
+    def board(self, look: Callable[[], Board]) -> AbstractContextManager[None]:
+        """Keep a board up; what is said, warned of and answered meanwhile stands on it.
+
+        Args:
+            look: tells what is to be seen now; called whenever the board is drawn.
+        """
+
+    def given(self, wait_s: float) -> Given | None:
+        """Return what people gave at the board; None where nothing came in so many seconds.
+
+        What is no path, no code, no line of a sheet and no word is answered by the desk itself.
+        """
+
+    def agrees_to_stop(self, read: int) -> bool:
+        """Ask at the board whether people mean to stop, and say what they leave behind.
+
+        Args:
+            read: sheets that were read so far, and are lost then.
+        """
+
+    def progress(self, what: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """Give what hears how much of how much of some long work is done; where it is not made, nobody hears it."""
+        return nullcontext(_unheard)
 
     def typing(self) -> AbstractContextManager[None]:
         """Keep what people type inside off the screen afterwards: it is secret."""
@@ -48,6 +180,18 @@ class Desk(Protocol):
 
     def can_ask(self) -> bool:
         """Tell whether somebody is there to answer."""
+
+    def pass_gate(self, gate: str, problem: str, meaning: str) -> str | None:
+        """Ask whether an emergency goes on although a check failed: it is recorded, told and owed.
+
+        Args:
+            gate: its name.
+            problem: what was found.
+            meaning: what the check stands for, in words.
+
+        Returns:
+            Why, in words; None where people do not want it, or nobody can be asked.
+        """
 
     def name_target(self, uri: str, account: str, problem: str) -> tuple[str, str] | None:
         """Ask for the URI of a target that no policy names, and for the account there.
@@ -71,6 +215,19 @@ class Desk(Protocol):
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet; False when nobody can be asked."""
 
+    def bring_sheets(self, stands: str, wants: str, word: str) -> tuple[Path, ...] | str | None:
+        """Ask for sheets that a rotation under way still needs.
+
+        Args:
+            stands: how far that rotation is.
+            wants: which sheets are missing.
+            word: what is typed to give the epoch up that is printed and not in force; empty: it cannot be.
+
+        Returns:
+            Pictures, PDFs or folders of them; an empty string where people type them; ``word``; None when nobody can be
+            asked, or they stop.
+        """
+
     def print_again(self, document: str, problem: str) -> bool:
         """Ask whether a document is printed again; False when nobody can be asked.
 
@@ -82,14 +239,21 @@ class Desk(Protocol):
     def require_screen(self) -> None:
         """Refuse, before anything is made, when there is no screen that a credential can be shown on."""
 
+    def is_ready(self) -> bool:
+        """Ask whether the credential may be shown now; where it may not, people are asked how it is used instead."""
+        return True
+
     def show(self, credential: Credential, seconds: int) -> None:
         """Show the credential for a while, then take it off the screen for good."""
 
-    def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
-        """Wait until the people say that the use is over, or ``ended`` does, or no seconds are left.
+    def agrees(self, question: str) -> bool:
+        """Ask whether something that was warned of is done all the same; False when nobody can be asked."""
+
+    def how_next(self, use: OpenUse) -> HowNext:
+        """Ask how a use goes on, and wait: until people say so, or it is ended from elsewhere, or no time is left.
 
         Returns:
-            The classification they gave, or an empty string.
+            What they want next; that the use is over, where it ended by itself.
         """
 
 
@@ -102,11 +266,30 @@ class EmptyDesk(Desk):
     def say(self, line: str) -> None:
         """Hear it."""
 
+    def advance(self, what: str, done: int, of: int) -> None:
+        """Hear it."""
+
     def warn(self, line: str) -> None:
         """Hear it."""
 
     def answer(self, source: str, answer: Answer) -> None:
         """Hear it."""
+
+    def has_board(self) -> bool:
+        """There is none."""
+        return False
+
+    def board(self, look: Callable[[], Board]) -> AbstractContextManager[None]:
+        """There is none."""
+        return nullcontext()
+
+    def given(self, wait_s: float) -> Given | None:
+        """Nobody gives anything."""
+        return None
+
+    def agrees_to_stop(self, read: int) -> bool:
+        """Nobody is asked."""
+        return True
 
     def typing(self) -> AbstractContextManager[None]:
         """Nobody types."""
@@ -128,6 +311,10 @@ class EmptyDesk(Desk):
         """Nobody is asked."""
         return False
 
+    def pass_gate(self, gate: str, problem: str, meaning: str) -> str | None:
+        """Nobody passes one."""
+        return None
+
     def name_target(self, uri: str, account: str, problem: str) -> tuple[str, str] | None:
         """Nobody names one."""
         return None
@@ -139,6 +326,10 @@ class EmptyDesk(Desk):
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """No custodian is here to take a sheet."""
         return False
+
+    def bring_sheets(self, stands: str, wants: str, word: str) -> tuple[Path, ...] | str | None:
+        """Nobody brings one."""
+        return None
 
     def print_again(self, document: str, problem: str) -> bool:
         """Nobody wants a page again."""
@@ -160,6 +351,10 @@ class EmptyDesk(Desk):
         """
         self.require_screen()
 
-    def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
-        """Nobody says what the use was."""
-        return ""
+    def agrees(self, question: str) -> bool:
+        """Nobody agrees."""
+        return False
+
+    def how_next(self, use: OpenUse) -> HowNext:
+        """Nobody wants more of it, or says what it was."""
+        return HowNext()

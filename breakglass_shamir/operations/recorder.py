@@ -8,10 +8,12 @@ record waiting: a courier beside this program delivers them.
 """
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.life.state import LedgerState, SetState
+from breakglass_shamir.custody.records.monitoring import Asked
 from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.custody.records.words import printable
 from breakglass_shamir.errors import BreakglassError, GateClosed, LedgerBusy, LedgerUnwritable
@@ -83,6 +85,16 @@ class Recorder:
             stored = self.ledger.unfound
             self._move(str(error))
             return self._told(stored) if stored else self._append(body, set_key)
+
+    def own_login(self, target: str, marks: tuple[str, ...]) -> None:
+        """Record what will tell a login of this program in its target's log; what could not be recorded is near only.
+
+        Args:
+            target: where, its URI.
+            marks: as the connector's ``on_login`` gives them.
+        """
+        with suppress(BreakglassError):
+            self.append(Asked(target=target, marks=marks))
 
     def _append(self, body: AnyBody, set_key: Secret | None) -> Entry:
         return self._told(self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key))

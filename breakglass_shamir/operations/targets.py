@@ -12,7 +12,9 @@ Rules:
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from breakglass_shamir.bounded.reading import open_plain
@@ -55,26 +57,45 @@ class Named:
         return f"{self.uri or 'no target'} (account {self.account or 'not named'})"
 
 
-def connector_of(policy: Policy) -> Connector:
+LoginsNoted = Callable[[str, tuple[str, ...]], None]
+"""Gets, of each login of this program, the target's URI and the marks by which its log will tell it."""
+
+
+def connector_of(policy: Policy, noted: LoginsNoted | None = None) -> Connector:
     """Return the connector that the credential is changed through.
+
+    Args:
+        policy: of the set.
+        noted: records this program's logins; needed wherever the connector is asked about a credential.
 
     Raises:
         InvalidInput: no connector takes this target.
         ConnectorError: it could not be loaded.
     """
-    return connector_for(policy.target.uri, policy.target.account, policy.target.options)
+    return _noting(connector_for(policy.target.uri, policy.target.account, policy.target.options), noted)
 
 
-def endpoints_of(policy: Policy) -> tuple[Connector, ...]:
+def endpoints_of(policy: Policy, noted: LoginsNoted | None = None) -> tuple[Connector, ...]:
     """Return where a rotation is proven: where it is changed first, then every endpoint the policy lists.
+
+    Args:
+        policy: of the set.
+        noted: as for :func:`connector_of`.
 
     Raises:
         InvalidInput: no connector takes one of them.
         ConnectorError: one could not be loaded.
     """
-    first = connector_of(policy)
+    first = connector_of(policy, noted)
     others = (uri for uri in dict.fromkeys(policy.rotation.endpoints) if uri != first.target)
-    return (first, *(connector_for(uri, policy.target.account, policy.target.options) for uri in others))
+    made = (connector_for(uri, policy.target.account, policy.target.options) for uri in others)
+    return (first, *(_noting(one, noted) for one in made))
+
+
+def _noting(connector: Connector, noted: LoginsNoted | None) -> Connector:
+    if noted is not None:
+        connector.on_login = partial(noted, connector.target)
+    return connector
 
 
 def check_reach(policy: Policy) -> None:
@@ -120,6 +141,11 @@ def named_connector(named: Named, *, account_follows: bool = False) -> Connector
     raise refused
 
 
+def kind_of(policy: Policy | None, kind: str | None = None) -> CredentialKind:
+    """Return what the secret bytes are: as people say, else as the policy does, else a password."""
+    return _KINDS[kind or (policy.target.kind if policy else "password")]
+
+
 def describe(
     policy: Policy, secret: Secret, *, kind: str | None = None, totp_seed: Secret | None = None,
     totp_scheme: TotpScheme = COMMON,
@@ -139,7 +165,7 @@ def describe(
     target = policy.target
     return Credential(
         secret,
-        _KINDS[kind or target.kind],
+        kind_of(policy, kind),
         account=target.account,
         target=target.uri,
         ca_fingerprint=_ca_fingerprint(policy),

@@ -16,10 +16,15 @@ Rules:
 
 import contextlib
 import http.client
+import math
+import socket
 import ssl
+import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -47,6 +52,7 @@ RETRY_AFTER_MAX_S = 3600
 
 USER_AGENT = f"breakglass_shamir/{__version__}"
 
+_DATE_MAX_CHARS = 100
 _PORTS = {"http": 80, "https": 443}
 _TELLING_HEADERS = ("authorization", "token", "key", "secret", "cookie", "credential", "password")
 _PIECE_BYTES = 16 * 1024
@@ -68,6 +74,8 @@ class Request:
         secrets: texts in the request that no message may hold, such as a path; beside the query, and headers whose
             names say that they are secret.
         local: the Unix socket to connect to, instead of host and port.
+        connected: gets the connection before anything is sent, TLS's own first bytes too; what it raises ends the
+            request.
     """
 
     method: str
@@ -80,6 +88,7 @@ class Request:
     answer_max: int = 0
     secrets: tuple[str, ...] = field(default=(), repr=False)
     local: Path | None = None
+    connected: Callable[[socket.socket], None] | None = field(default=None, repr=False)
 
     def hidden(self) -> tuple[str, ...]:
         """Return the texts that no message may hold."""
@@ -164,6 +173,8 @@ def _connected(request: Request, parts: SplitResult, bounds: Bounds) -> Iterator
     secure = tls.context(request.ca, request.cert, request.key) if parts.scheme == "https" else None
     raw = dial_local(request.local, bounds) if request.local else dial(host, port, bounds)
     with contextlib.closing(raw):
+        if request.connected is not None:
+            request.connected(raw)
         connection = HTTPConnection(host, port)
         connection.auto_open = 0
         connection.sock = secure.wrap_socket(raw, server_hostname=host) if secure else raw
@@ -198,7 +209,8 @@ def _answer(response: HTTPResponse, request: Request, bounds: Bounds) -> Answer:
     phrase = words.line(response.reason or "")
     if not said and not words.holds(phrase, request.hidden()):
         said = phrase
-    return Answer(response.status, headers, body, _retry_after_s(headers.get("retry-after", "")), said)
+    wished_s = retry_after_s(headers.get("retry-after", ""), headers.get("date", ""), time.time())
+    return Answer(response.status, headers, body, wished_s, said)
 
 
 def _body(response: HTTPResponse, headers: Mapping[str, str], most: int) -> bytes:
@@ -281,8 +293,31 @@ def _words(error: Exception) -> str:
     return type(error).__name__
 
 
-def _retry_after_s(value: str) -> int:
-    """Read Retry-After in seconds; the form with a date is taken for no wish, the usual pause will do."""
-    if not (value.isascii() and value.isdecimal()):
+def retry_after_s(value: str, date: str, now: float) -> int:
+    """Read Retry-After (RFC 9110, section 10.2.3), which is seconds or a date; 0 where it is neither, or over.
+
+    Args:
+        value: the header's.
+        date: that of the header Date, the other side's own clock; without one ours counts.
+        now: seconds since 1970, by our clock.
+
+    Returns:
+        Seconds, at most RETRY_AFTER_MAX_S.
+    """
+    value = value.strip()
+    if value.isascii() and value.isdecimal():
+        return min(int(value.lstrip("0")[:9] or "0"), RETRY_AFTER_MAX_S)
+    then = _seconds_of(value)
+    if then is None:
         return 0
-    return min(int(value.lstrip("0")[:9] or "0"), RETRY_AFTER_MAX_S)
+    theirs = _seconds_of(date)
+    return max(0, min(math.ceil(then - (now if theirs is None else theirs)), RETRY_AFTER_MAX_S))
+
+
+def _seconds_of(date: str) -> float | None:
+    """Read a date of HTTP, in any of its three forms (RFC 9110, section 5.6.7); None where it is none."""
+    try:
+        found = parsedate_to_datetime(date[:_DATE_MAX_CHARS])
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

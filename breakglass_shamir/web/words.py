@@ -37,7 +37,7 @@ def reason(body: bytes, kind: str, secrets: Iterable[str]) -> str:
         kind: its media type.
         secrets: of the request, which may be in it.
     """
-    text = body.decode("utf-8", errors="replace")
+    text = body.decode("utf-8", errors="backslashreplace")
     if any(form in text for secret in secrets for form in _forms(secret)):
         return WITHHELD
     if "html" in kind.lower() or text.lstrip()[:1] == "<":

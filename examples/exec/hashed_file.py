@@ -60,7 +60,12 @@ def preflight(path: Path, question: dict) -> dict:
     if not os.access(path.parent, os.W_OK):
         problems.append(f"{path.parent} cannot be written")
     short = "new" in question and len(secret(question, "new")) < SHORTEST
+    known = {"login": check(path, question)} if "credential" in question else {}
     return {
+        **known,
+        # Whoever reads the file counts nothing: any number of right and of wrong logins. A target that locks the
+        # account at the fifth wrong one says {"wrong": 4 less what it has counted, "why": "five wrong passwords"}.
+        "allowance": {"right": None, "wrong": None, "pause": 0, "why": ""},
         "problems": problems,
         "notes": ["sessions at the console go on until they are logged out"],
         "unfit": [f"expected {SHORTEST} characters or more"] if short else [],

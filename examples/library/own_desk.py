@@ -15,7 +15,9 @@ from breakglass_shamir import (
     Credential,
     EmptyDesk,
     Home,
+    HowNext,
     OpeningResult,
+    OpenUse,
     Printing,
     Request,
     Secret,
@@ -77,8 +79,8 @@ class Front(EmptyDesk):
         print(f"the record is durable; now the credential of {len(credential.secret)} bytes is shown for {seconds} s")
         self.seen.append(credential)
 
-    def until_use_ends(self, ended: object, seconds_left: object) -> str:
-        return "emergency"
+    def how_next(self, use: OpenUse) -> HowNext:
+        return HowNext(classification="emergency")
 
 
 def main() -> None:

@@ -18,16 +18,25 @@ import termios
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import click
 
 from breakglass_shamir.cli import session
 from breakglass_shamir.cli.screen import answers, failure, quiet, reveal, streams
+from breakglass_shamir.cli.screen.board import BoardScreen
 from breakglass_shamir.cli.screen.terminal import Terminal
-from breakglass_shamir.cli.screen.typing import TypingScreen
 from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.quorum.known import Known
+from breakglass_shamir.custody.quorum.pool import Pool
+from breakglass_shamir.errors import WentBack
+from breakglass_shamir.formats.envelope import EnvelopeReader
 from breakglass_shamir.hygiene import Secret, forbid_dumps
+from breakglass_shamir.operations.desk import Board, OpenUse
+from breakglass_shamir.operations.reading.held import Held
+from breakglass_shamir.operations.reading.sources import Sources, read_sources
+from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.standalone import recover
 
 PATIENCE_S = 20.0
@@ -44,12 +53,40 @@ def show(facts: dict[str, Any]) -> None:
 
 def take_lines(_facts: dict[str, Any]) -> None:
     """Let people type lines."""
-    with TypingScreen(print) as screen:
-        number = 1
-        while screen.read_line(f"share 1, line {number}", list) not in (None, "done"):
-            screen.tell(f"+ line {number} of the share: right")
-            number += 1
+    number = 1
+    with BoardScreen(lambda: Board(prompt=f"share 1, line {number}"), print) as screen:
+        typed = screen.agrees_to_show("Type lines of sheets")
+        while typed and (said := screen.read(0.5)) != "done":
+            if said is not None:
+                screen.tell(f"+ line {number} of the share: right")
+                number += 1
     print("went on", flush=True)
+
+
+def gather(facts: dict[str, Any]) -> None:
+    """Gather sheets at a board; ``known`` is the envelope that this machine pins, if any, ``before`` a question."""
+    known: dict[bytes, Known] = {}
+    envelope = EnvelopeReader().add(facts["known"]) if facts.get("known") else None
+    if envelope is not None:
+        keepers = {(1, 1): "North", (1, 2): "South", (1, 3): "East", (1, 4): "West", (1, 5): "Centre"}
+        known[envelope.core.epoch_id] = Known(
+            envelope.set_name, 1, envelope, True, True, "", {}, custodians=keepers
+        )  # fmt: skip
+    terminal = Terminal(None, as_json=False, color=False, plain=facts.get("plain", False))
+    terminal.leaves = lambda: ["the declaration stands"]
+    held, before = Held(), facts.get("before", "")
+    with Scanner() as scanner:
+        while True:
+            if before:
+                answers.ask(before, optional=True, plain=terminal.plain)
+            pool = Pool(known)
+            sources = Sources(tuple(map(Path, facts.get("scans", ()))), asks=True, held=held, goes_back=bool(before))
+            try:
+                read_sources(pool, sources, scanner, terminal, enough=pool.complete)
+            except WentBack:
+                continue
+            break
+    print("enough:", *pool.quorum().sheets, flush=True)
 
 
 def ask_unseen(_facts: dict[str, Any]) -> None:
@@ -59,7 +96,7 @@ def ask_unseen(_facts: dict[str, Any]) -> None:
 
 def read_credential(_facts: dict[str, Any]) -> None:
     """Read a credential from standard input, a terminal."""
-    print("got", len(session.read_secret("-", raw=False)), flush=True)
+    print("got", len(session.read_bytes(Terminal(None, as_json=False, color=False), "-", keep=False)), flush=True)
 
 
 def ask(_facts: dict[str, Any]) -> None:
@@ -68,10 +105,18 @@ def ask(_facts: dict[str, Any]) -> None:
     print("took", answers.ask("Ticket"), flush=True)
 
 
+def ask_on(facts: dict[str, Any]) -> None:
+    """Ask one question after the other, and then for paths; what was taken is printed."""
+    plain = facts.get("plain", False)
+    for question in facts["questions"]:
+        print("took", answers.ask(question, optional=True, plain=plain), flush=True)
+    print("found", *map(str, answers.ask_paths("Scans", plain=plain)), flush=True)
+
+
 def end_use(_facts: dict[str, Any]) -> None:
     """Wait until people say what the use was."""
-    said = Terminal(None, as_json=False, color=False).until_use_ends(lambda: False, lambda: 60)
-    print("said", said, flush=True)
+    use = OpenUse("set", "", ("show", "exec"), ("drill", "misuse"), "", "", lambda: False, lambda: 60)
+    print("said", Terminal(None, as_json=False, color=False).how_next(use).classification, flush=True)
 
 
 def command(scene: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], int]:
@@ -88,9 +133,11 @@ def recover_script(facts: dict[str, Any]) -> int:
 SCENES: dict[str, Callable[[dict[str, Any]], int]] = {
     "reveal": command(show),
     "typing": command(take_lines),
+    "board": command(gather),
     "unseen": command(ask_unseen),
     "credential": command(read_credential),
     "asking": command(ask),
+    "questions": command(ask_on),
     "closing": command(end_use),
     "recover": recover_script,
 }

@@ -99,10 +99,15 @@ class Blank(Life):
 class People:
     """A command at a pseudo-terminal: wait for words, type a line."""
 
-    def __init__(self, command: Sequence[str], environment: dict[str, str], folder: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: dict[str, str], folder: Path, *, nohup: bool = False
+    ) -> None:
+        """Start it; with ``nohup`` no signal tells it that its terminal is gone."""
         self.pid, self._ours = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
+            if nohup:
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
             os.execve(command[0], list(command), environment)  # noqa: S606 - no shell
         self.seen = ""
         self._read = 0
@@ -115,6 +120,16 @@ class People:
             self._look()
         self._read = at + len(words)
 
+    def asked(self, words: str, deadline: float) -> bool:
+        """Wait until a question with these words waits for an answer; tells whether one does in time."""
+        while time.monotonic() < deadline:
+            if self.seen.find(words, self._read) >= 0 and self.seen.endswith((": ", "> ")):
+                self._read = len(self.seen)
+                return True
+            if not self._look():
+                return False
+        return False
+
     def type(self, line: str) -> None:
         """Type a line."""
         os.write(self._ours, f"{line}\n".encode())
@@ -123,6 +138,15 @@ class People:
         """Wait for a question and answer it."""
         self.until(words)
         self.type(line)
+
+    def hang_up(self) -> int:
+        """Take the terminal away, as a window that is closed does; returns the exit code."""
+        os.close(self._ours)
+        end = time.monotonic() + TIME_LIMIT_S
+        while not (found := os.waitpid(self.pid, os.WNOHANG))[0]:
+            assert time.monotonic() < end, "it goes on without a terminal"
+            time.sleep(0.02)
+        return os.waitstatus_to_exitcode(found[1])
 
     def end(self) -> int:
         """Wait for the end; returns the exit code."""

@@ -29,7 +29,7 @@ from tests.attacks.dripping import (
 
 pytestmark = pytest.mark.timeout(120)
 
-SECRET = Secret(b"copper kettle")
+SECRET = Secret(b"copper-kettle")
 QUICK = {"time_limit": "1"}
 
 TARGETS: dict[str, Callable[[int], Connector]] = {
@@ -42,6 +42,9 @@ TARGETS: dict[str, Callable[[int], Connector]] = {
     "ldaps": lambda port: connector_for(f"ldaps://{HOST}:{port}", "cn=bg,dc=x", QUICK),
     "ad": lambda port: connector_for(f"ldaps://{HOST}:{port}".replace("ldaps", "ad"), "bg@x", QUICK),
     "kerberos": lambda port: connector_for(f"kerberos://{HOST}:{port}/EXAMPLE.COM", "bg", QUICK),
+    "openbao-userpass": lambda port: connector_for(f"openbao-userpass://{HOST}:{port}", "bg", {**QUICK, "tls": "off"}),
+    "openbao-token": lambda port: connector_for(f"openbao-token://{HOST}:{port}", "root", {**QUICK, "tls": "off"}),
+    "openbao over tls": lambda port: connector_for(f"openbao-token://{HOST}:{port}", "root", QUICK),
 }
 
 GREETING = b"\xff\xff\0\0\x0a5.5.5-10.11.6-MariaDB\0"

@@ -248,8 +248,8 @@ CLOSERS: dict[str, Callable[[Office], None]] = {
 }
 """Each gate and what closes it, and it alone."""
 
-ELSEWHERE = {"superseded"}
-"""Takes several terminals to be closed: ``test_other_terminals``."""
+ELSEWHERE = {"superseded", "recording"}
+"""Takes several terminals to be closed: ``test_other_terminals``; keeps no emergency: ``test_recorded_use``."""
 
 NOT_FOR_A_ROTATION = {"class", "ticket", "officers", "duration", "mode", "signatures"}
 """What the policy asks of people who are shown the credential; a rotation shows nobody anything."""

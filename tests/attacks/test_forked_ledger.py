@@ -365,7 +365,7 @@ def test_a_file_of_alerts_on_this_machine_remembers_the_other_copy(life: Life) -
 def test_sheets_that_saw_other_records_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with office(tmp_path, monkeypatch) as found:
         CLOSERS["witness"](found)
-        assert "the sheets of prod-db, epoch 1, saw 1 records that are not these" in forks.signs(found.ledger)
+        assert "the sheets of prod-db, epoch 1, saw 1 record that are not these" in forks.signs(found.ledger)
 
 
 def test_sheets_of_ours_that_no_record_tells_of_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +380,7 @@ def test_sheets_of_ours_that_no_record_tells_of_are_seen(tmp_path: Path, monkeyp
         )  # fmt: skip
         found.append(recovered)
         (said,) = forks.signs(found.ledger)
-        assert "were printed by this terminal after 1 records, and this ledger does not say so" in said
+        assert "were printed by this terminal after 1 record, and this ledger does not say so" in said
 
 
 def test_a_machine_that_was_set_back_is_seen(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ from breakglass_shamir.formats import share
 from breakglass_shamir.formats.envelope import EnvelopeReader
 from breakglass_shamir.ledger import home, receipt
 from breakglass_shamir.operations.enrolment import package
+from breakglass_shamir.operations.policy.loading import PolicyFiles
 from breakglass_shamir.operations.reading import files
 from breakglass_shamir.paper.reading import decoder, frames
 from breakglass_shamir.standalone import recover
@@ -95,7 +96,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "recovery record": recovery.parse,
     "record": records.parse,
     "record, canonical": records.from_bytes,
-    "record, quickly": records.from_plain_bytes,
+    "record, quickly": lambda data: records.from_plain_bytes([data, data]),
     "policy": lambda data: policies.parse(text_of(data)),
     "new policy": lambda data: policies.parse_new(text_of(data)),
     "sink": sinks.from_json,
@@ -313,7 +314,7 @@ def test_a_decoder_that_was_taken_over_brings_nothing_down(what: str, monkeypatc
     asked = decoder.Decoder(20, 1 << 30)
     try:
         with pytest.raises(decoder.DecoderLost, match=r"makes no sense|crashed|stopped"):
-            list(asked.ask(b"%PDF-1.4", first=1, last=1, thorough=False))
+            list(asked.ask(b"%PDF-1.4", first=1, last=1, task=None))
     finally:
         asked.close()
 
@@ -328,7 +329,7 @@ def test_typed_lines_of_another_encoding_are_named(what: str, tmp_path: Path) ->
     with pytest.raises(InvalidInput, match="got another encoding"):
         session.read_lines(str(file))
     with pytest.raises(InvalidInput, match="got another encoding"):
-        session.read_text(file)
+        PolicyFiles().load(file)
 
 
 def test_a_mark_before_the_first_typed_line_spoils_nothing(tmp_path: Path) -> None:

@@ -132,6 +132,30 @@ def test_a_record_removed_and_two_swapped_are_named(home: Path) -> None:
     assert sampled(other) == f"record {MIDDLE}: expected number {MIDDLE}, got {MIDDLE + 1}"
 
 
+@pytest.mark.parametrize("full", [True, False])
+def test_a_record_stored_under_another_number_is_named(home: Path, full: bool) -> None:
+    """Nobody who asks for it by its number would find it."""
+    tamper(home, ("UPDATE records SET seq = ? WHERE seq = ?", (SIZE + 7, SIZE - 1)))
+    with open_home(home) as ledger, pytest.raises(IntegrityError) as found:
+        verify(ledger, full=full)
+    assert str(found.value) == f"record {SIZE - 1}: expected number {SIZE - 1}, it is stored as {SIZE + 7}"
+
+
+@pytest.mark.parametrize("odd", [1, 2, 3, 5])
+def test_records_that_are_looked_at_by_themselves_among_others_are_verified_all_the_same(home: Path, odd: int) -> None:
+    """Letters beyond ASCII, every so often: what is taken at once grows and shrinks, and nothing is left out."""
+    with open_home(home) as ledger:
+        for number in range(150):
+            letter = "\u00e9" if number % odd == 0 else "e"
+            ledger.append(Refused(stage="open", error="x", message=f"num{letter}ro {number}"))
+        quick, full = verify(ledger, full=False), verify(ledger, full=True)
+        assert (quick.records, quick.root, quick.state) == (full.records, full.root, full.state)
+    data = field(home, "data", SIZE + 77)
+    assert isinstance(data, bytes)
+    tamper(home, set_column("data", data.replace(b" 77", b" 78"), SIZE + 77))
+    assert sampled(home).startswith(f"record {SIZE + 77}: ")
+
+
 @pytest.mark.parametrize("value", ["", "x" * 322, "quorum", "and more"])
 def test_a_signature_stripped_or_of_another_form_is_named(home: Path, value: str) -> None:
     if value == "quorum":

@@ -342,3 +342,30 @@ def test_a_clock_set_back_is_reported_by_number(home: Path, monkeypatch: pytest.
             monkeypatch.setattr(clock, "now", lambda moment=moment: moment)
             ledger.append(LedgerMoved(reason="a test of clocks"))
         assert verify(ledger).clock_steps_back == (13,)
+
+
+class Ends:
+    """A sample that meets nothing but the ends."""
+
+    report_every = 64
+
+    def __init__(self, _total: int) -> None: ...
+
+    def after(self, number: int) -> int:
+        return 0 if number < 0 else LAST
+
+
+@pytest.mark.parametrize("seq", [4, 5, 7])
+def test_a_sample_that_meets_what_follows_names_the_signature_that_fails(
+    seq: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record with the wrong signature is not looked at; one behind it, changed as well, is met first."""
+    monkeypatch.setattr("breakglass_shamir.ledger.verify.Sample", Ends)
+    data = field(home, "data", 9)
+    assert isinstance(data, bytes)
+    lent = set_column("terminal_signature", field(home, "terminal_signature", 2), seq)
+    with open_home(home) as ledger:
+        tamper(home, lent, set_column("data", data.replace(b'"seq":9', b'"seq": 9'), 9))
+        with pytest.raises(InvalidSignature) as refused:
+            verify(ledger, full=False)
+    assert str(refused.value) == f"record {seq}: the Ed25519 signature does not verify"

@@ -82,7 +82,7 @@ def test_every_command_lets_nobody_in(tmp_path: Path, command: tuple[str, ...]) 
 DECODES = """
 from breakglass_shamir.paper.reading.decoder import Decoder
 decoder = Decoder(20.0, 1 << 30)
-list(decoder.ask(b"no picture", first=1, last=0, thorough=False))
+list(decoder.ask(b"no picture", first=1, last=0, task=None))
 print(decoder.pid, flush=True)
 input()
 """

@@ -63,7 +63,7 @@ def left(browser: Chromium) -> None:
     browser.call("Page.navigate", url="about:blank")
     browser.until("location.href === 'about:blank'")
     assert browser.questions == ["beforeunload"]
-    browser.value("history.back()")
+    browser.value("void setTimeout(() => history.back())")
     browser.until(f"location.href === {PAGE.as_uri()!r} && document.readyState === 'complete'")
     assert "correct horse" not in browser.value("document.documentElement.outerHTML")
 

@@ -31,16 +31,19 @@ MEBIBYTE = 1 << 20
 
 USES = {"match", *ANYWHERE, *WHOLE}
 
-ELSEWHERE = {"breakglass_shamir.custody.policy.walk"}
-"""It runs the patterns of the policy's tables, which are taken from the schema."""
-
+ELSEWHERE = {"breakglass_shamir.custody.policy.walk", "breakglass_shamir.cli.screen.yes_and_no"}
+"""They run patterns from elsewhere: the policy's tables, taken from the schema, and the locale, on one letter."""
 
 PROVEN = {
+    "cli.screen.paths._WORD": "a quoted text ends at its mark or with the text: it never fails",
+    "cli.screen.paths._PART": "a quoted text ends at its mark or with the text: it never fails",
+    "crypto.totp._PERCENT": "it may end after each turn, so whatever gets there has matched",
     "connectors.mysql.session._MARIADB_METHOD": "a quoted text ends at its mark or with the text: it never fails",
     "connectors.mysql.session._TEXT": "a quoted text ends at its mark or with the text: it never fails",
     "connectors.mysql.session._KEPT": "a quoted text ends at its mark or with the text: it never fails",
+    "operations.recording.encodings.SILENT": "it may end after each turn; what fails looks no further than an escape",
+    "operations.recording.masking.SILENT": "it may end after each turn; what fails looks no further than an escape",
     "ledger.mounts._UPPER": "it may end after each character, so whatever gets there has matched",
-    "connectors.ssh.authorized_line._TOKEN": "three are looked for, and each place where one fails is before another",
 }
 """Expressions whose structure would allow it, and why it does not come to that."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from breakglass_shamir.cli.screen import spelling
 from tests.attacks.stage import SECRET, TRACES, Glass, Stage
 from tests.conftest import REPOSITORY
 from tests.interop.test_recover import PLAIN, WHO, texts
@@ -61,17 +62,55 @@ def test_a_secret_longer_than_the_screen_comes_in_pages_and_leaves_none(
     stage.play("reveal", glass, tmp_path, secret=LONG, seconds=60)
     glass.sees("page 1 of")
     pages = int(glass.shown().split("page 1 of ")[1].split(",")[0])
-    shown = ""
+    shown: dict[int, str] = {}
     for page in range(1, pages + 1):
         glass.sees(f"page {page} of")
-        shown += "".join(row.strip() for row in glass.screen.display if "Qz" in row)
+        rows = [row for row in glass.screen.display if row[:10].strip().isdecimal()]
+        shown |= {int(row[:10]): "".join(row[10:].split()) for row in rows}
         assert not "".join(glass.screen.kept).count("Qz")
         glass.type(" ")
-    assert shown == LONG
+    assert "".join(shown.values()) == LONG
+    assert [*shown] == [sum(map(len, [*shown.values()][:at])) + 1 for at in range(len(shown))]
     glass.sees("page 1 of")
     glass.type("\r")
     glass.sees("went on")
     assert not glass.holds("Qz")
+
+
+def test_a_secret_that_is_spelled_and_seen_whole_again_is_nowhere_afterwards(
+    stage: Stage, glass: Glass, tmp_path: Path
+) -> None:
+    stage.play("reveal", glass, tmp_path, secret=SECRET, seconds=60)
+    glass.sees(TRACES[-1])
+    assert "capital" not in glass.shown().split("marks")[0]
+    glass.type("s")
+    glass.sees(" 1  Q  capital Quebec")
+    glass.sees(" 2  z  zulu")
+    for size in ((10, 50), (40, 100), (24, 80)):
+        glass.resize(*size)
+        glass.look(0.6)
+        assert not "".join(glass.screen.kept).count("capital")
+    glass.type(" ")
+    glass.sees("-  hyphen")
+    glass.sees("page 2 of")
+    glass.type("S")
+    glass.sees(TRACES[-1])
+    glass.type("s")
+    glass.sees("capital Quebec")
+    glass.type("\r")
+    glass.sees("went on")
+    assert not glass.holds(*TRACES, "capital Quebec", "zulu")
+
+
+def test_what_looks_alike_is_marked_below_and_a_space_is_seen(stage: Stage, glass: Glass, tmp_path: Path) -> None:
+    stage.play("reveal", glass, tmp_path, secret="O0 lI1 k", seconds=60)
+    glass.sees("8 characters; the gaps are no part of it")
+    above = next(row for row in glass.screen.display if "O0" in row)
+    below = glass.screen.display[glass.screen.display.index(above) + 1]
+    assert above.split() == ["O0\u2423l", "I1\u2423k"]
+    assert below.split() == ["A9^a", "A9^"]
+    assert above.index("O") == below.index("A")
+    glass.sees("A capital,  a small letter,  9 digit,  ^ space")
 
 
 def test_typed_lines_are_nowhere_afterwards_however_many_they_are(stage: Stage, glass: Glass, tmp_path: Path) -> None:
@@ -178,9 +217,16 @@ def test_what_people_want_shown_there_is_overwritten_and_no_control_sequence_is_
     stage.play("reveal", glass, tmp_path, term=term, secret=SECRET, seconds=60)
     glass.sees("Type yes:")
     glass.type("yes\n")
-    for words in ("account", "target", "55 characters in 2 rows", TRACES[0], TRACES[-1], "second safe"):
+    for words in ("account", "target", "55 characters in 2 rows, no gaps; s spells it", TRACES[0]):
         glass.sees(words)
         glass.type("\r")
+    glass.sees(TRACES[-1])
+    glass.type("s\r")
+    for row in spelling.spelled(SECRET, "_"):
+        glass.sees(row)
+        glass.type("\r")
+    glass.sees("second safe")
+    glass.type("\r")
     glass.sees("went on")
     assert not glass.holds(*TRACES)
     assert ESCAPE not in glass.raw

@@ -19,6 +19,8 @@ import click
 import msgspec
 import pyte
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 from breakglass_shamir.cli import program
 from breakglass_shamir.cli.screen import arguments, failure
@@ -31,7 +33,7 @@ from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import LooksLikeShare
 from breakglass_shamir.formats import parity, text
-from breakglass_shamir.formats.likeness import WITHHELD
+from breakglass_shamir.formats.likeness import WITHHELD, looks_like_share
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
@@ -218,6 +220,15 @@ def test_ordinary_command_lines_are_taken() -> None:
         assert arguments.without_shares(line) == line
 
 
+@given(st.lists(st.text("abcdefghijklmnopqrstuvwxyz-", max_size=arguments.FEWEST_CHARACTERS), max_size=6))
+@example(["bgs", "a-bgs-a"])
+@example(["oooooooooo", "iiiiiiiii"])
+def test_a_line_that_is_not_looked_at_is_no_share(words_of: list[str]) -> None:
+    assume(sum(map(len, words_of)) < arguments.FEWEST_CHARACTERS)
+    assert not looks_like_share(" ".join(words_of))
+    assert not any(map(looks_like_share, words_of))
+
+
 # People at a terminal
 
 
@@ -227,8 +238,8 @@ def declared_at_a_terminal(blank: Blank, *wrong: str) -> str:
     people = blank.people("recombine", "--typed", blank.brought)
     fcntl.ioctl(people._ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     for question, right in (
-        ("Incident class", "idp-outage"), ("Ticket", "INC-1234"), ("Reason", "nobody can log in"),
-        ("Officers", "Olga, Oskar"), ("Use it how", "no-reveal"),
+        ("What happened, in a word", "idp-outage"), ("Ticket", "INC-1234"), ("Reason", "nobody can log in"),
+        ("Who takes part here", "Olga, Oskar"), ("Number or word", "no-reveal"),
     ):  # fmt: skip
         people.until(question)
         for share in wrong:
@@ -236,7 +247,7 @@ def declared_at_a_terminal(blank: Blank, *wrong: str) -> str:
             people.until("was not taken")
             people.until(question)
         people.type(right)
-    people.until("Folder for the new sheets")
+    people.until("Declare it?")
     people.type("\x03")
     people.end()
     assert people.seen.count("was not taken") == 5 * len(wrong)

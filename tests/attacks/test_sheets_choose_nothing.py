@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from breakglass_shamir.custody.credential import Credential
@@ -24,6 +25,7 @@ NAME = "prod-db"
 LOCAL = (
     "exec:///bin/sh", "ssh-key:///etc/ssh/ssh_host_ed25519_key", "ssh-authorized-keys:///root/.ssh/authorized_keys",
     "linux:///root", f"exec://{sys.executable}", "kerberos:///EXAMPLE.NET",
+    "luks:///dev/sda", "keepass:///root/safe.kdbx",
     "postgresql:///postgres", "mysql:///", "manual:a-friend", "telnet://host", "no uri at all",
 )  # fmt: skip
 """Targets on this machine, one that people change, and some that are none."""
@@ -31,6 +33,7 @@ LOCAL = (
 REMOTE = (
     "postgresql://127.0.0.1:{port}/db", "mysql://127.0.0.1:{port}/", "ldap://127.0.0.1:{port}",
     "ldaps://127.0.0.1:{port}", "ad://127.0.0.1:{port}", "kerberos://127.0.0.1:{port}/EXAMPLE.NET",
+    "openbao-userpass://127.0.0.1:{port}", "openbao-token://127.0.0.1:{port}",
 )  # fmt: skip
 """Targets somewhere else."""
 
@@ -165,13 +168,13 @@ def test_people_type_the_target_beside_what_the_sheets_say(
     make_key(key, STRANGE)
     blank.bring(NAME, Credential(STRANGE, account="", target=f"ssh-key://{key}"))
     at = blank.people("recombine", *DECLARATION, "--typed", blank.brought, "--no-reveal")
-    at.answer("Folder for the new sheets", "")
     at.until(f"target on the sheets   ssh-key://{key}")
     at.until("Type the URI of the target yourselves")
     assert blank.connectors == []
     at.type(f"ssh-key://{key}")
     at.answer("Account there", "")
     at.until("login by the connector: accepted")
+    at.answer("Where do the new sheets go?", "later")
     assert at.end() == 7, at.seen
     (named,) = bodies(blank)
     assert (named.target, named.agrees) == (f"ssh-key://{key}", True)
@@ -185,7 +188,6 @@ def test_a_target_that_differs_is_said_and_typed_twice(
     make_key(key, STRANGE)
     blank.bring(NAME, Credential(STRANGE, account="root", target="postgresql://elsewhere/db"))
     at = blank.people("recombine", *DECLARATION, "--typed", blank.brought, "--no-reveal")
-    at.answer("Folder for the new sheets", "")
     for uri, account, words in (
         ("telnet://x", "", "no connector for telnet"),
         ("exec:///bin/sh", "", "only an adopted policy may name one"),
@@ -195,6 +197,7 @@ def test_a_target_that_differs_is_said_and_typed_twice(
         at.answer("Type the URI of the target yourselves", uri)
         at.answer("Account there", account)
         at.until(words)
+    at.answer("Where do the new sheets go?", "later")
     assert at.end() == 7, at.seen
     (named,) = bodies(blank)
     assert (named.target, named.account, named.agrees) == (f"ssh-key://{key}", "", False)
@@ -204,9 +207,10 @@ def test_a_target_that_differs_is_said_and_typed_twice(
 def test_people_who_name_none_change_it_themselves(blank: Blank) -> None:
     blank.bring(NAME, Credential(STRANGE, account="root", target="exec:///bin/sh"))
     at = blank.people("recombine", *DECLARATION, "--typed", blank.brought, "--no-reveal")
-    at.answer("Folder for the new sheets", "")
     at.answer("Type the URI of the target yourselves", "")
     at.until("login by the connector: unknown")
+    at.answer("When the use is over, type what it was", "emergency")
+    at.answer("Where do the new sheets go?", "later")
     assert at.end() == 7, at.seen
     assert (blank.connectors, bodies(blank)) == ([], [])
 
@@ -220,16 +224,22 @@ def test_a_rotation_at_a_terminal_asks_where_it_goes(blank: Blank, tmp_path: Pat
     assert blank.opened("--exec", "true").exit == 7
     out = ("--out", tmp_path / "out", "--readback", back, "--timeout", "60", "--ack", "1", "--ack", "2")
     with office(tmp_path / "out", back, 3):
-        at = blank.people("rotate", NAME, "--typed", blank.brought, *out)
+        who = ("--reason", "the lost terminal", "--officer", "Olga", "--officer", "Oskar")
+        at = blank.people("rotate", NAME, "--typed", blank.brought, *who, *out)
         for _ in range(2):
             at.answer("Type the URI of the target yourselves", f"ssh-key://{key}")
             at.answer("Account there", "")
-        at.answer("Does keeper of sheet 1.3 hold the new sheet 1.3?", "n")
+        at.answer("Does the custodian hold the new sheet 1.3?", "n")
         at.until("rotated: the old credential is dead")
     assert at.end() == 0, at.seen
     assert not opens(key, STRANGE)
     assert [target for target in blank.connectors if not target.startswith("ssh-key:")] == []
     assert bodies(blank)[0].target == f"ssh-key://{key}"
+    shown = at.seen + blank.run("status").out + blank.run("audit", "list").out + blank.run("--json", "status").out
+    for printed in (tmp_path / "out").iterdir():
+        document = pypdfium2.PdfDocument(printed)
+        shown += "".join(page.get_textpage().get_text_range() for page in document)
+    assert "keeper of sheet" not in shown
 
 
 def test_a_given_target_that_differs_is_said_and_recorded(

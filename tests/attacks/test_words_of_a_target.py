@@ -20,13 +20,17 @@ TARGETS = {
     "ldap": ("ldap://{host}", "uid=breakglass,dc=x"),
     "ldaps": ("ldaps://{host}", "uid=breakglass,dc=x"),
     "mysql": ("mysql://{host}/", "breakglass"),
+    "openbao-token": ("openbao-token://{host}", "root"),
+    "openbao-userpass": ("openbao-userpass://{host}", "breakglass"),
     "postgresql": ("postgresql://{host}/db", "breakglass"),
 }
 """Targets with a host, and an account that each takes."""
 
 LOCAL = {
     "exec": "exec:///bin/true",
+    "keepass": "keepass:///k",
     "linux": "linux:///breakglass",
+    "luks": "luks:///k",
     "manual": "manual:x",
     "ssh-authorized-keys": "ssh-authorized-keys:///k",
     "ssh-key": "ssh-key:///k",

@@ -5,14 +5,12 @@ python -m tests.benchmarks [--runs N] [--out FILE]
 """
 
 import argparse
-import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.benchmarks.measures import all_of_them
-from tests.benchmarks.pairs import table
+from tests.benchmarks.pairs import machine, table
 
 RUNS = 7
 """Pairs per line; start-up has three times as many."""
@@ -39,8 +37,7 @@ def main() -> None:
         for row in all_of_them(Path(folder).resolve(), options.runs):
             sys.stderr.write(f"{row.what}: {row.ratio:.1f}\n")
             rows.append(row)
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    text = _TEXT.format(machine=machine, table=table(rows))
+    text = _TEXT.format(machine=machine(), table=table(rows))
     options.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much of a damaged sheet is still read: our chain beside what a user would pick instead, in one run.
 
-    python -m tests.benchmarks.degradation [--quick] [--sheets N] [TABLE.md]
+    python -m tests.benchmarks.degradation [--quick] [--sheets N] [--field] [--damage NAME] [TABLE.md]
 
 Rules:
 
-1. Every decoder gets the same grey pictures, made from whole sheets by seeded damage, in the same process.
+1. Every decoder gets the same pictures, made from whole sheets by seeded damage, in the same process. They are grey;
+   with ``--field`` they are in colour, of fire, water, pens and telephones (``field``), and ours alone sees the colour.
 2. A sheet counts as read when its share and its envelope were; in brackets, when at least its share was.
 3. What a decoder says that was not printed is counted as wrong.
 4. A decoder that is not installed has a column that says so (extra ``bench``).
@@ -37,16 +38,19 @@ from PIL import Image
 
 from breakglass_shamir.paper.drawing.content import SheetContent
 from breakglass_shamir.paper.drawing.sheet import render
-from breakglass_shamir.paper.reading.merge import DamagedEnvelopes
+from breakglass_shamir.paper.reading.merge import DamagedCodes
 from breakglass_shamir.paper.reading.scan import Scanner
 from tests.benchmarks.survival import Printed, needed, printed_codes
 from tests.unit.paper.reading.damage import DAMAGES, PRINT_DPI, traced
+from tests.unit.paper.reading.field import FIELD
 
 PROCESSES: Final = 2
 """Pictures are made and read in so many processes at once."""
 
 SHEETS, QUICK_SHEETS = 5, 1
 """Sheets per damage and strength."""
+
+ALL_DAMAGES: Final = DAMAGES | FIELD
 
 ENVELOPE_CHARACTERS: Final = 670
 """An envelope of five sheets: version 17."""
@@ -102,7 +106,7 @@ def ours() -> Reader:
     def read(picture: Image.Image) -> set[str]:
         buffer = io.BytesIO()
         picture.save(buffer, "TIFF")
-        scanner._damaged = DamagedEnvelopes()  # other pictures show the same envelope
+        scanner._damaged = DamagedCodes()  # other pictures show the same envelope
         return {code.text for page in scanner.read_bytes(buffer.getvalue(), "sheet") for code in page.codes}
 
     return read
@@ -139,8 +143,10 @@ def opencv() -> Reader:
     return read
 
 
+OURS: Final = "breakglass"
+
 READERS: Final[dict[str, Callable[[], Reader]]] = {
-    "breakglass": ours,
+    OURS: ours,
     "zxing-cpp": plain,
     "zbar": zbar,
     "OpenCV": opencv,
@@ -204,18 +210,19 @@ def run_one(task: tuple[str, int, int]) -> tuple[list[Outcome], Survival]:
     damage, strength, seed = task
     content, front, codes = sheet(seed)
     chance = random.Random(f"{damage} {strength} {seed}")
-    picture, place = traced(DAMAGES[damage], front, chance, strength)
-    need = [(code.text == content.share_code, needed(code, picture, place)) for code in codes]
+    picture, place = traced(ALL_DAMAGES[damage], front, chance, strength)
+    grey = picture.convert("L")
+    need = [(code.text == content.share_code, needed(code, grey, place)) for code in codes]
     printed = {content.share_code, *content.envelope_codes}
     outcomes = []
     for name, read in readers().items():
         started = time.perf_counter()
-        texts = read(picture)
+        texts = read(picture if name == OURS else grey)
         seconds = time.perf_counter() - started
         share, envelope = content.share_code in texts, content.envelope_codes[0] in texts
         wrong = [text for text in texts - printed if not _is_part(text, content.share_code)]
         outcomes.append(Outcome(damage, strength, name, share, envelope, len(wrong), seconds))
-    own = outcomes[list(readers()).index("breakglass")]
+    own = outcomes[list(readers()).index(OURS)]
     best_share, best_envelope = (min(part for is_share, part in need if is_share is kind) for kind in (True, False))
     return outcomes, Survival(damage, strength, seed, best_share, best_envelope, own.share, own.envelope)
 
@@ -314,7 +321,7 @@ def summary(outcomes: list[Outcome]) -> Iterator[str]:
         cells = (figure(own) if own else "not installed" for own in by_reader.values())
         yield f"| {name} | " + " | ".join(cells) + " |"
     missed = [not outcome.read for outcome in by_reader["zxing-cpp"]]
-    saved = sum(own.read and miss for own, miss in zip(by_reader["breakglass"], missed, strict=True))
+    saved = sum(own.read and miss for own, miss in zip(by_reader[OURS], missed, strict=True))
     yield ""
     yield f"Of {sum(missed)} sheets that zxing-cpp alone misses, the chain reads {saved}."
 
@@ -340,10 +347,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="sheets read per damage and decoder")
     parser.add_argument("--quick", action="store_true", help="one sheet per damage and strength")
     parser.add_argument("--sheets", type=int, default=SHEETS, help="sheets per damage and strength")
+    parser.add_argument("--field", action="store_true", help="fire, water, pens and telephones, in colour")
+    parser.add_argument("--damage", action="append", choices=ALL_DAMAGES, help="this one only; may be repeated")
     parser.add_argument("table", nargs="?", type=Path, help="file for the tables; standard output without")
     options = parser.parse_args()
     sheets = QUICK_SHEETS if options.quick else options.sheets
-    tasks = list(product(DAMAGES, (0, 1), range(sheets)))
+    tasks = list(product(options.damage or (FIELD if options.field else DAMAGES), (0, 1), range(sheets)))
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         results = list(pool.map(run_one, tasks, chunksize=1))
     outcomes = [outcome for some, _ in results for outcome in some]

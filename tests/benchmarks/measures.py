@@ -17,10 +17,11 @@ from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.audit import export
 from tests.benchmarks.alert_measures import alert_measures
 from tests.benchmarks.ledgers import long_ledgers
+from tests.benchmarks.many_sets import many_sets
 from tests.benchmarks.pairs import Measured, pairs, process
 from tests.benchmarks.paper_measures import paper_measures
 from tests.benchmarks.writer_measures import writer_measures
-from tests.end_to_end.life import CUSTODIANS, DECLARATION, NAME, PROGRAM, Life, groups_text
+from tests.end_to_end.life import CUSTODIANS, DECLARATION, NAME, Life, groups_text
 
 APPENDS = 50
 """Records per run."""
@@ -51,7 +52,7 @@ def all_of_them(folder: Path, runs: int) -> Iterator[Measured]:
     life = Life(folder / "life", quorum=groups_text((3, CUSTODIANS[:5])))
     life.begin()
     life.keep()
-    yield start_up(3 * runs)
+    yield from many_sets(folder, runs)
     yield importing(3 * runs)
     yield to_paper(life, folder, runs)
     life.restore()
@@ -66,14 +67,6 @@ def all_of_them(folder: Path, runs: int) -> Iterator[Measured]:
     yield long_audit(life, folder, runs)
     yield from long_ledgers(folder, runs)
     yield from alert_measures(folder / "alerts", runs)
-
-
-def start_up(runs: int) -> Measured:
-    """Measure how long the program takes to say its version."""
-    return pairs(
-        "start-up: `breakglass --version`", lambda: process([str(PROGRAM), "--version"]),
-        "`python -c pass`", lambda: process([sys.executable, "-c", "pass"]), runs,
-    )  # fmt: skip
 
 
 def importing(runs: int) -> Measured:

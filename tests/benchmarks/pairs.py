@@ -5,6 +5,8 @@ The figure that counts is the median of the ratios of neighbours; the times are 
 asserts anything.
 """
 
+import os
+import platform
 import statistics
 import subprocess
 import time
@@ -46,6 +48,19 @@ def pairs(what: str, ours: Task, other_name: str, other: Task, runs: int, *, pre
     ours_s, other_s = (statistics.median(column) for column in zip(*both, strict=True))
     middle = statistics.median(ratios)
     return Measured(what, other_name, ours_s, other_s, middle, min(ratios), max(ratios), runs)
+
+
+def one_pair(what: str, ours: Task, other_name: str, other: Task, *, prepare: Task = lambda: None) -> Measured:
+    """Run both once, without a pair before them: for what takes a minute, which no cache shortens."""
+    prepare()
+    ours_s, other_s = seconds(ours), seconds(other)
+    ratio = ours_s / other_s
+    return Measured(what, other_name, ours_s, other_s, ratio, ratio, ratio, 1)
+
+
+def machine() -> str:
+    """Say what this is measured on."""
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
 
 
 def seconds(task: Task) -> float:

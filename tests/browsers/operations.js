@@ -143,7 +143,7 @@ const OPERATIONS = {
     return { core: hex(core) };
   },
   "check-share": ({ codes, share: text }) => {
-    const envelope = parseEnvelope(joined(codes)), { share } = readShare(shareSymbols(text));
+    const { share } = readShare(shareSymbols(text)), envelope = parseEnvelope(joined(codes));
     if (!fits(envelope.core, share)) throw new Refused("mixed-shares", "this share is not of this epoch");
     if (!accepts(envelope, share)) throw new Refused("share-mismatch", "this share was altered or misread");
     return { commitment: hex(commitmentOf(share)) };

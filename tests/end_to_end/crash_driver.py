@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from breakglass_shamir.cli.program import main
-from breakglass_shamir.connectors.port import base
-from breakglass_shamir.connectors.ssh import key_file
+from breakglass_shamir.connectors.port import base, one_file
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.opening import reveal
@@ -76,7 +75,7 @@ def install(boundaries: Boundaries, printed: Path, readback: Path) -> None:
     boundaries.inside_records()
     boundaries.wrap(outlet, "_write", lambda path, _pdf: f"write {path.name}")
     boundaries.wrap(base.Connector, "rotate", lambda *_: "connector.rotate")
-    boundaries.wrap(key_file, "put_in_place", lambda *_: "put the key in place")
+    boundaries.wrap(one_file, "put_in_place", lambda *_: "put the key in place")
     boundaries.wrap(reveal, "run_command", lambda *_: "reveal")
     watch = gather.watch
 

@@ -138,6 +138,9 @@ class Life:
     home_name: str = "home"
     """Folder of the terminal's home; another one is another terminal."""
 
+    patience_s: float = TIME_LIMIT_S
+    """Longest time that one command of this life may take."""
+
     @property
     def key(self) -> Path:
         return self.folder / "keys" / "id"
@@ -219,7 +222,7 @@ class Life:
     def _run(self, command: Sequence[str], stdin: bytes) -> Done:
         done = subprocess.run(
             command, input=stdin, capture_output=True, env=self.environment(), cwd=self.folder,
-            timeout=TIME_LIMIT_S, check=False,
+            timeout=self.patience_s, check=False,
         )  # fmt: skip
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -228,6 +231,11 @@ class Life:
         done = self.run(*args, stdin=stdin)
         assert done.exit == 0, done.err
         return done
+
+    def nothing_due(self, *args: str | Path) -> bool:
+        """Tell whether nothing is due but that custodians say they hold their sheets; ``args`` stand in front."""
+        sets = self.run(*args, "--json", "status").document["sets"]
+        return all(what.startswith("acknowledge: ") for one in sets for what in one["due"])
 
     def recombine(self, *args: str | Path, scans: int = 1) -> Done:
         """Open with the usual declaration."""
@@ -319,7 +327,7 @@ def texts_on_paper(folder: Path) -> dict[Path, list[str]]:
     found: dict[Path, list[str]] = {}
     with Scanner() as scanner:
         for pdf in live_sheets(folder):
-            found[pdf] = [code.text for page in scanner.read_once(pdf) for code in page.codes]
+            found[pdf] = [code.text for page in scanner.read_drawn(pdf.read_bytes(), pdf.name) for code in page.codes]
     return found
 
 

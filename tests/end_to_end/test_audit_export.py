@@ -27,7 +27,7 @@ from breakglass_shamir.custody.records.drills import Rehearsed
 from breakglass_shamir.custody.records.epochs import Issued, RecoveryImported
 from breakglass_shamir.custody.records.ledger import PolicyAdopted
 from breakglass_shamir.custody.records.monitoring import Heartbeat
-from breakglass_shamir.custody.records.openings import Declared, OfficerSigned, Opened
+from breakglass_shamir.custody.records.openings import Declared, OfficerSigned, Opened, Refused
 from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, Sealed, seal, unseal
 from breakglass_shamir.formats.structure import Group, Structure
@@ -37,6 +37,7 @@ from breakglass_shamir.ledger.entry import origin
 from breakglass_shamir.ledger.home import create
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.audit import export, history, listing, showing
+from tests.attacks.test_ledger_tampering import fill as fill_with_opening
 
 OFFICERS = {letter: Secret(letter.encode() * 32) for letter in "ab"}
 LINES = {letter: sshsig.public_line(keys.ed25519_public(seed), "") for letter, seed in OFFICERS.items()}
@@ -172,7 +173,14 @@ def test_everything_holds_and_its_root_is_that_of_the_log(ledger: Ledger, whole:
     said = (
         f"all {ledger.size} records hold, with {ledger.size} signatures and checkpoints of the terminal and 4 of others"
     )
-    assert done.stdout.splitlines()[-1] == f"{said}; their tree has the root {root}"
+    first, *_, holds, complete, last = done.stdout.splitlines()
+    assert holds == f"{said}; their tree has the root {root}"
+    assert complete == (
+        f"none is missing from record 000000 to record {ledger.size - 1:06d}: {ledger.size} are here, and 0 are "
+        "withheld, each by its hash"
+    )
+    assert first == last
+    assert first.startswith(f"not shown here: what the log has behind record {ledger.size - 1:06d}; ")
     for principal in ("quorum-", "drill-", "officer:Duty-officer-north"):
         assert f"signature for {principal}" in done.stdout
 
@@ -180,8 +188,8 @@ def test_everything_holds_and_its_root_is_that_of_the_log(ledger: Ledger, whole:
 def test_a_log_of_every_shape_has_its_tree_computed(ledger: Ledger, folder: Path, whole: Path, check: Check) -> None:
     lines = (whole / "records").read_text().splitlines(keepends=True)
     others = (whole / "signatures").read_text().splitlines(keepends=True)
-    for size in (1, 2, 3, 5, 6):
-        (folder / "records").write_text("".join(lines[:size]))
+    for size in (6, 5, 3, 2, 1):
+        leave(folder, lines[:size])
         (folder / "signatures").write_text("".join(line for line in others if int(line.split()[0]) < size))
         sum_up(folder)
         done = check(folder)
@@ -250,7 +258,12 @@ def test_only_a_signature_of_the_terminal_that_was_swapped_is_left_to_the_whole_
     shutil.copy(folder / "000003.json.sig", folder / "000002.json.sig")
     sum_up(folder)
     assert "the terminal's signature of 000002.json" in check(folder, "full").stderr
-    (folder / "records").write_text("".join(kept[:500] + kept[501:]))
+    leave(folder, kept[:500] + kept[501:])
+    sum_up(folder)
+    assert "record 000500 is missing, and no hash stands in its place" in check(folder).stderr
+    for file in long.glob("000500.json*"):
+        shutil.copy(file, folder)
+    withhold(folder, 500)
     sum_up(folder)
     assert "the terminal's signature of 000002.json" in check(folder).stderr, "a log with a gap is never sampled"
 
@@ -261,10 +274,79 @@ def test_an_opening_and_a_single_record_hold_without_the_rest(ledger: Ledger, tm
     done = check(tmp_path / "opening")
     assert (done.returncode, done.stderr) == (0, "")
     assert "all 3 records hold, with 3 signatures and checkpoints of the terminal and 2 of others" in done.stdout
-    assert "not all of the log: their tree was not computed" in done.stdout
+    declared = signed.seq - 1
+    hidden = f"what the log has before record {declared:06d} and behind record {declared + 2:06d}"
+    first, *_, holds, complete, last = done.stdout.splitlines()
+    assert hidden in first == last
+    assert f"none is missing from record {declared:06d} to record {declared + 2:06d}" in complete
+    assert f"; their tree has the root {ledger.root_at(declared + 3).hex()}" in holds
     export.export(ledger, str(signed.seq), tmp_path / "record")
     assert (tmp_path / "record" / f"{signed.seq - 1:06d}.json").is_file()
     assert check(tmp_path / "record").returncode == 0
+
+
+@pytest.fixture
+def thin(ledger: Ledger, tmp_path: Path) -> Path:
+    """Two records of an opening between which another one was withheld, as an export of what is between writes it."""
+    signed = next(one for one in listing.lines(ledger, kinds=("officer-signed",)))
+    export.export(ledger, signed.opening, tmp_path / "thin")
+    return tmp_path / "thin"
+
+
+def withhold(folder: Path, number: int) -> None:
+    """Put the hash of a record in its place, as whoever hands an export over can do."""
+    name = f"{number:06d}"
+    leaf = hashlib.sha256(b"\0" + (folder / f"{name}.json").read_bytes()).hexdigest()
+    held = (folder / "withheld").read_text().splitlines()
+    (folder / "withheld").write_text("".join(f"{line}\n" for line in sorted([*held, f"{name} {leaf}"])))
+    for file in folder.glob(f"{name}.json*"):
+        file.unlink()
+    for listed in ("records", "signatures"):
+        lines = (folder / listed).read_text().splitlines(keepends=True)
+        (folder / listed).write_text("".join(line for line in lines if not line.startswith(name)))
+
+
+def test_what_is_withheld_is_counted_and_is_the_record_of_its_hash(thin: Path, check: Check) -> None:
+    first, middle, last = (int(line) for line in (thin / "records").read_text().split())
+    withhold(thin, middle)
+    sum_up(thin)
+    done = check(thin)
+    assert done.returncode == 0, done.stderr
+    assert "not shown here: what 1 withheld record says" in done.stdout.splitlines()[0] == done.stdout.splitlines()[-1]
+    assert f"from record {first:06d} to record {last:06d}: 2 are here, and 1 are withheld" in done.stdout
+    line = (thin / "withheld").read_text()
+    for text, words in (
+        ("", f"record {middle:06d} is missing, and no hash stands in its place"),
+        (line.replace(line[7], "0" if line[7] != "0" else "1", 1), "do not have the root"),
+        (line + f"{last + 1:06d} {'0' * 64}\n", "stand between no two records"),
+        (line + line, "has a line that is none"),
+        (line.upper(), "has a line that is none"),
+        (line[:-2] + "\n", "has a line that is none"),
+    ):
+        (thin / "withheld").write_text(text)
+        sum_up(thin)
+        assert words in check(thin).stderr
+    (thin / "withheld").write_text(line)
+    before = (thin / "before").read_text()
+    for text, words in (("", "before has no hash of level"), (before.replace("a", "b"), "do not have the root")):
+        (thin / "before").write_text(text)
+        sum_up(thin)
+        assert words in check(thin).stderr
+
+
+def test_an_opening_that_others_came_between_is_exported_with_their_hashes(tmp_path: Path, check: Check) -> None:
+    with create(tmp_path / "home", "office terminal") as made:
+        fill_with_opening(made)
+        opening = next(one.opening for one in listing.lines(made, kinds=("declared",)))
+        for _ in range(5):
+            made.append(Heartbeat(every_s=60))
+        note = Refused(stage="open", error="insufficient-shares", message="no quorum")
+        made.append(note, set_name="prod-db", opening=opening)
+        export.export(made, opening, tmp_path / "out")
+    done = check(tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "from record 000003 to record 000017: 10 are here, and 5 are withheld" in done.stdout
+    assert len((tmp_path / "out" / "before").read_text().splitlines()) == 2, "3 is 2 and 1"
 
 
 def names(folder: Path) -> list[str]:
@@ -284,13 +366,22 @@ def test_whatever_file_is_altered_or_taken_away_it_fails(opening: Path, check: C
         path = opening / name
         data = path.read_bytes()
         if name != "verify.sh":
-            path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+            path.write_bytes(bytes([data[0] ^ 1]) + data[1:] if data else b"x")
             assert check(opening).returncode != 0, f"{name} was altered"
             path.unlink()
             assert check(opening).returncode != 0, f"{name} is gone"
             path.write_bytes(data)
     (opening / "000099.json").write_bytes(b"{}")
     assert "000099.json is not in SHA256SUMS" in check(opening).stderr
+
+
+def leave(folder: Path, lines: list[str]) -> None:
+    """Leave these records in an export, and no file of another one."""
+    (folder / "records").write_text("".join(lines))
+    kept = {line.strip() for line in lines}
+    for name in names(folder):
+        if name[:6].isdecimal() and name[:6] not in kept:
+            (folder / name).unlink()
 
 
 def sum_up(folder: Path) -> None:
@@ -310,7 +401,7 @@ def test_nor_do_new_sums_help(opening: Path, check: Check) -> None:
     """Records, signatures, checkpoints and keys hold each other: one altered character in each is tried."""
     survivors = []
     for name in set(names(opening)) - UNSIGNED:
-        data = (opening / name).read_bytes()
+        data = (opening / name).read_bytes() or b"  000000 ab\n"
         place = next(at for at in range(len(data) * 3 // 5, 0, -1) if data[at : at + 1].isalnum())
         (opening / name).write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
         sum_up(opening)
@@ -331,10 +422,17 @@ def test_a_record_cannot_be_left_out_swapped_or_renumbered(folder: Path, whole: 
 
     lines = (whole / "records").read_text().splitlines(keepends=True)
     (folder / "records").write_text("".join(lines[:2] + lines[3:]))
+    fails("000002.json is not in records")
+    leave(folder, lines[:2] + lines[3:])
     sum_up(folder)
-    assert "not all of the log" in check(folder).stdout
+    assert "record 000002 is missing, and no hash stands in its place" in check(folder).stderr
+    shutil.copytree(whole, folder, dirs_exist_ok=True)
+    leave(folder, lines[:-1])
+    sum_up(folder)
+    assert f"behind record {len(lines) - 2:06d}" in check(folder).stdout, "an end that is cut off is not shown"
+    shutil.copytree(whole, folder, dirs_exist_ok=True)
     (folder / "records").write_text("".join([*lines[:2], lines[3], lines[2], *lines[4:]]))
-    fails("is not record 000002 of this log")
+    fails("record 000002 is missing, and no hash stands in its place")
     for ending in ("", ".sig", ".checkpoint"):
         shutil.copy(whole / f"000003.json{ending}", folder / f"000002.json{ending}")
     fails("000002.json is not record 000002 of this log")
@@ -484,7 +582,7 @@ def test_the_script_knows_every_type_that_others_sign_too(whole: Path) -> None:
     signed = {str(body.__struct_config__.tag) for body in (*records.QUORUM_SIGNED, *records.DRILL_SIGNED)}
     script = (whole / "verify.sh").read_text()
     (listed,) = re.findall(r"case \$type in\n([a-z| \\\n-]+)\)\n +die \S+ lacks its second", script)
-    others = {"officer-signed", "custodian-signed", "recovery-imported", "enrolled"}
+    others = {"officer-signed", "custodian-signed", "recovery-imported", "enrolled", "reviewed", "debts-settled"}
     assert set(re.findall(r"[a-z-]+", listed)) == signed | others
 
 

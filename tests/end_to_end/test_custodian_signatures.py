@@ -57,7 +57,8 @@ def test_a_custodian_signs_and_an_auditor_verifies_it_without_this_program(vault
     )  # fmt: skip
     printed = subprocess.run(["ssh-keygen", "-l", "-f", vault.own("north")], check=True, capture_output=True, text=True)
     assert done == {
-        "set": NAME, "sheet": "1.1", "custodian": "North", "bag": "B-1", "signed_with": printed.stdout.split()[1],
+        "set": NAME, "epoch": 1, "sheet": "1.1", "custodian": "North", "bag": "B-1",
+        "signed_with": printed.stdout.split()[1],
     }  # fmt: skip
     assert vault.run("audit", "verify").exit == 0
     assert "custodian-signed   sheet 1.1; custodian North" in vault.ok("audit", "list").out

@@ -108,4 +108,4 @@ def test_no_rotation_is_done_before_the_old_credential_is_proven_dead(life: Life
     resumed = life.run("rotate", NAME, "--scan", life.scans(1), "--scan", life.scans(2))
     assert resumed.exit == 0, resumed.err
     assert not life.opens(life.secret)
-    assert life.run("status").exit == 0
+    assert life.nothing_due()

@@ -21,11 +21,13 @@ def test_every_success_is_one_document(fresh: Life) -> None:
     assert document("status", exit_code=7)["due"] is True
     assert document("confirm", NAME, fresh.scans(1))["sealed"] is True
     assert document("ack", NAME, "1", "--bag", "B-1")["custodian"] == "North"
+    for sheet in ("2", "3"):
+        document("ack", NAME, sheet)
     assert document("status")["due"] is False
     assert "records" in document("audit", "list")
-    assert document("audit", "verify")["records"] == 5
+    assert document("audit", "verify")["records"] == 7
     assert document("audit", "export", "2", "--out", fresh.folder / "exported")["files"]
-    assert document("audit", "report", "--out", fresh.folder / "report.html")["records"] == 5
+    assert document("audit", "report", "--out", fresh.folder / "report.html")["records"] == 7
     assert document("void", NAME, "3", "--reason", "lost")["losses_left"] == 0
     rotated = fresh.rotated("--json", "rotate", NAME, "--scan", fresh.scans(1))
     assert rotated.document["rotated"] is True
@@ -36,7 +38,7 @@ def test_every_failure_is_one_document_with_its_class_and_exit_code(life: Life) 
     scan = ("--scan", str(life.scans(1)))
     failures = {
         ("no-such-command",): ("usage", 2),
-        ("split",): ("usage", 2),
+        ("split",): ("invalid-input", 2),
         ("policy", "check", "no-such-file"): ("invalid-input", 2),
         ("status", "no-such-set"): ("unknown-set", 3),
         ("recombine", NAME, *scan, "--no-reveal"): ("invalid-input", 2),

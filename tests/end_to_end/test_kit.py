@@ -124,7 +124,7 @@ def test_it_holds_what_must_lie_beside_the_safe(kit: Path) -> None:
         there = {f"{folder}/{path.name}": path.read_bytes() for path in (REPOSITORY / "docs" / folder).glob("*.md")}
         assert here == there
     assert {name.removeprefix("runbooks/").removesuffix(".md") for name in found if name.startswith("runbooks/")} == {
-        "terminal-dead", "sheet-damaged", "custodian-unreachable", "quorum-lost", "nothing-installs",
+        "terminal-dead", "sheet-damaged", "custodian-unreachable", "quorum-lost", "nothing-installs", "alert-received",
     }  # fmt: skip
     assert f"wheels/breakglass_shamir-{__version__}-py3-none-any.whl" in found
     folders = ("spec/", "runbooks/", "wheels/")

@@ -16,6 +16,8 @@ from breakglass_shamir import (
     EmptyDesk,
     Group,
     Home,
+    HowNext,
+    OpenUse,
     Overrides,
     Pool,
     Printing,
@@ -62,8 +64,8 @@ class Front(EmptyDesk):
         self.kinds_at_reveal = self.life.kinds()
         self.shown.append(credential.secret.reveal())
 
-    def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
-        return "emergency"
+    def how_next(self, use: OpenUse) -> HowNext:
+        return HowNext(classification="emergency")
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ def test_a_gate_stops_an_opening_and_an_override_passes_it(home: Home, life: Lif
         )
     assert out.read_bytes() == life.secret.reveal()
     debts = {debt.kind: debt.id for debt in home.status(NAME)[0].debts}
-    home.settle(NAME, debts["ticket"], reason="looked at", officers=["Olga"])
+    home.settle(NAME, debts["ticket"], reason="looked at", officers=["Otto"])
     with pytest.raises(errors.IllegalState):
         home.settle(NAME, debts["rotation"], reason="looked at", officers=["Olga"])
     with pytest.raises(errors.IllegalState):

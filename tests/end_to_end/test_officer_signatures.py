@@ -221,9 +221,6 @@ def sshsig_line(key: Path) -> str:
     return " ".join(key.with_suffix(".pub").read_text().split()[:2])
 
 
-NO_SHEETS = "Folder for the new sheets (empty: leave the rotation owed)"
-
-
 class Screen:
     """A program on a terminal of its own."""
 
@@ -259,8 +256,6 @@ class Screen:
 
 def test_at_a_terminal_it_waits_asks_and_sees_what_comes_from_elsewhere(office: Office) -> None:
     screen = Screen(office, office.open("--sign", office.own("oskar")))
-    screen.until(NO_SHEETS)
-    screen.type("")
     screen.until("Enter passphrase")
     screen.type(PASSPHRASE)
     screen.until("signed: Oskar with SHA256:")
@@ -269,6 +264,8 @@ def test_at_a_terminal_it_waits_asks_and_sees_what_comes_from_elsewhere(office: 
     screen.until("expected a key file, found none")
     office.ok("sign", NAME, "--key", office.own("olga"))
     screen.until("accepted (2 of 2)")
+    screen.until("Where do the new sheets go?")
+    screen.type("later")
     assert screen.end() == 7, screen.seen
     assert PASSPHRASE not in screen.seen
     assert office.kinds().count("officer-signed") == 2
@@ -276,10 +273,12 @@ def test_at_a_terminal_it_waits_asks_and_sees_what_comes_from_elsewhere(office: 
 
 def test_an_empty_line_stops_the_waiting(office: Office) -> None:
     screen = Screen(office, office.open())
-    screen.until(NO_SHEETS)
-    screen.type("")
     screen.until("Empty: stop")
     screen.type("")
+    screen.until("Go on all the same? [y/N]")
+    screen.type("")
     screen.until("hint: sign with")
-    assert screen.end() == 3
+    screen.until("What now?")
+    screen.type("stop")
+    assert screen.end() == 130
     assert "accepted" not in screen.seen

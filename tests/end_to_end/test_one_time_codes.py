@@ -68,7 +68,7 @@ def ask(program: str, seed: Secret | None, folder: Path, monkeypatch: pytest.Mon
     """Run a Python program with codes; returns how it ended and what it wrote into ``said``."""
     monkeypatch.chdir(folder)
     outcome = reveal.run_command([sys.executable, "-c", program], Credential(Secret(b"x"), totp_seed=seed))
-    return outcome, (folder / "said").read_text() if (folder / "said").exists() else ""
+    return outcome.words, (folder / "said").read_text() if (folder / "said").exists() else ""
 
 
 ASK = "import os; s = os.fdopen(int(os.environ['BREAKGLASS_TOTP_FD']), 'r+b', buffering=0); out = open('said', 'w')\n"
@@ -135,7 +135,8 @@ def test_a_command_that_cannot_be_started_leaves_nothing_open(tmp_path: Path) ->
     program.write_bytes(b"\x7fELF-not")
     program.chmod(0o755)
     outcome = reveal.run_command([str(program)], Credential(Secret(b"x"), totp_seed=Secret(SEED)))
-    assert outcome.startswith("could not be started")
+    assert outcome.words.startswith("could not be started")
+    assert not outcome.started
     assert set(Path("/proc/self/fd").iterdir()) <= before
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.hygiene import Secret
 from tests.end_to_end.life import DECLARATION, NAME, Life, assert_holds_no, wait_until
 
@@ -68,6 +69,47 @@ def test_the_command_s_end_is_the_end_of_the_use_and_is_recorded(life: Life) -> 
     assert life.kinds()[-4:] == ["declared", "opened", "in-use", "use-ended"]
 
 
+def test_a_command_that_cannot_be_started_is_no_use_that_ended_well_and_nothing_is_rotated(life: Life) -> None:
+    broken = life.folder / "broken"
+    broken.write_bytes(b"\x7fELF-not")
+    broken.chmod(0o755)
+    done = life.run(
+        "recombine", NAME, *DECLARATION, "--scan", life.scans(1), "--out", life.sheets(2), "--exec", broken
+    )  # fmt: skip
+    assert done.exit == 7
+    assert f"nothing was done with the credential of {NAME} (could not be started" in done.err
+    assert "open the set again" in done.err
+    assert life.kinds()[-4:] == ["opened", "in-use", "refused", "use-ended"]
+    assert not life.sheets(2).exists() or not list(life.sheets(2).iterdir())
+
+
+def test_a_command_that_would_run_the_credential_is_warned_of_and_recorded_before_it_runs(life: Life) -> None:
+    done = life.recombine("--exec", "env", "sh", "-s")
+    assert done.exit == 7
+    assert "! sh takes its standard input for its program: it would run the credential" in done.err
+    assert life.kinds()[-4:] == ["opened", "in-use", "revealing", "use-ended"]
+    assert "exit code 127" in done.err
+
+
+def test_a_recipe_gives_the_credential_to_its_program_and_standard_input_to_the_person(life: Life) -> None:
+    tools = life.folder / "tools"
+    tools.mkdir()
+    su = tools / "psql"
+    su.write_text('#!/bin/sh\nid=$(cat); cp "$PGPASSFILE" got.pass; echo "$id|$*" > got.typed\n')
+    su.chmod(0o755)
+    life.more["PATH"] = f"{tools}:{os.environ['PATH']}"
+    try:
+        line = ("recombine", NAME, *DECLARATION, "--scan", life.scans(1), "--exec", "recipe:psql", "-h", "db")
+        done = life.run(*line, stdin=b"SELECT 1")
+    finally:
+        life.more.clear()
+    assert done.exit == 7, done.err
+    assert (life.folder / "got.typed").read_text() == "SELECT 1|-h db\n"
+    assert (life.folder / "got.pass").read_bytes() == b"*:*:*:*:" + life.secret.reveal() + b"\n"
+    (opened,) = [entry.record.body for entry in life.entries() if isinstance(entry.record.body, Opened)][-1:]
+    assert opened.program == f"recipe:psql {tools}/psql"
+
+
 def test_a_program_that_is_not_there_is_named_before_anything_is_opened(life: Life) -> None:
     done = life.recombine("--exec", "no-such-program")
     assert done.exit == 2
@@ -114,9 +156,25 @@ class Tmux:
         self._tmux("send-keys", "-l", line)
         self._tmux("send-keys", "Enter")
 
+    def press(self, key: str) -> None:
+        """Press one key."""
+        self._tmux("send-keys", key)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the window another size."""
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
     def screen(self) -> str:
         """Return what is on the screen."""
         return self._tmux("capture-pane", "-p")
+
+    def shows(self, secret: str) -> bool:
+        """Tell whether a secret is on the screen, in groups or not."""
+        return secret in "".join(self.screen().split())
+
+    def holds(self, secret: str) -> bool:
+        """Tell whether a secret is kept anywhere."""
+        return secret in "".join(self.everything().split())
 
     def everything(self) -> str:
         """Return the screen, the scroll-back and the screen behind it."""
@@ -144,26 +202,65 @@ def tmux(need: Callable[[str], str], life: Life, tmp_path: Path) -> Iterator[Tmu
 def test_what_was_shown_is_on_the_screen_and_then_nowhere(life: Life, tmux: Tmux) -> None:
     secret = life.secret.reveal().decode()
     tmux.type(shlex.join(life.command("recombine", NAME, *DECLARATION, "--scan", life.scans(1), "--show")))
-    wait_until(lambda: "Folder for the new sheets" in tmux.screen(), "the question for a folder")
-    tmux.type("")
-    wait_until(lambda: secret in tmux.screen(), "the credential on the screen", 60)
+    wait_until(lambda: tmux.shows(secret), "the credential on the screen", 60)
     assert "opened" in life.kinds()
-    wait_until(lambda: secret not in tmux.screen(), "the screen to clear itself", 30)
+    wait_until(lambda: not tmux.shows(secret), "the screen to clear itself", 30)
     wait_until(lambda: "type what it was" in tmux.screen(), "the end of the countdown")
     tmux.type("emergency")
+    wait_until(lambda: "Where do the new sheets go?" in tmux.screen(), "the question for a place")
+    tmux.type("later")
     wait_until(lambda: "its rotation is owed" in tmux.screen(), "the end of the command", 30)
-    assert secret not in tmux.everything()
+    assert not tmux.holds(secret)
     assert "declared: opening" in tmux.everything()
     assert life.kinds()[-1] == "use-ended"
+
+
+def test_a_command_that_ended_badly_leaves_the_use_open_and_again_shows_it_with_a_record_first(
+    life: Life, tmux: Tmux
+) -> None:
+    secret = life.secret.reveal().decode()
+    tmux.resize(80, 24)
+    tmux.type(shlex.join(life.command("recombine", NAME, *DECLARATION, "--scan", life.scans(1), "--exec", "false")))
+    wait_until(lambda: "false: the command ended with exit code 1" in tmux.screen(), "the question", 60)
+    tmux.press("C-c")
+    wait_until(lambda: "Ctrl-C does not end the use" in tmux.screen(), "the use to stay open")
+    for typed, said in (
+        (secret, "expected one of emergency, misuse, again, run, login"),
+        ("agian", "did you mean again?"),
+        ("drill", "not drill"),
+        ("run no-such-program", "found no program of that name"),
+        ("run recipe:psqll", "did you mean recipe:psql?"),
+        ("help", "that takes the sheets again"),
+    ):
+        tmux.type(typed)
+        wait_until(lambda said=said: tmux.shows("".join(said.split())), said)
+        assert not tmux.holds(secret)
+    for times in (1, 2):
+        tmux.type("again" if times == 1 else "3")
+        wait_until(lambda: tmux.shows(secret), "the credential")
+        assert life.kinds().count("revealing") == times
+        if times == 1:
+            tmux.press("s")
+            wait_until(lambda: "digit" in tmux.screen() or "capital" in tmux.screen(), "the spelling")
+            tmux.resize(60, 14)
+            tmux.press("s")
+            wait_until(lambda: "s spells it" in tmux.screen(), "it whole")
+            tmux.resize(80, 24)
+        tmux.press("Enter")
+        wait_until(lambda: "type what it was" in tmux.screen(), "the question again")
+    tmux.type("1")
+    wait_until(lambda: "Where do the new sheets go?" in tmux.screen(), "the question for a place")
+    tmux.type("later")
+    wait_until(lambda: "its rotation is owed" in tmux.screen(), "the end of the command", 30)
+    assert not tmux.holds(secret)
+    assert life.kinds()[-6:] == ["opened", "in-use", "refused", "revealing", "revealing", "use-ended"]
 
 
 def test_a_terminated_show_clears_the_screen_too(life: Life, tmux: Tmux) -> None:
     secret = life.secret.reveal().decode()
     line = life.command("recombine", NAME, *DECLARATION, "--scan", life.scans(1), "--show")
     tmux.type(shlex.join(["sh", "-c", f'echo $$ > {life.folder}/pid; exec "$@"', "sh", *line]))
-    wait_until(lambda: "Folder for the new sheets" in tmux.screen(), "the question for a folder")
-    tmux.type("")
-    wait_until(lambda: secret in tmux.screen(), "the credential on the screen", 60)
+    wait_until(lambda: tmux.shows(secret), "the credential on the screen", 60)
     os.kill(int((life.folder / "pid").read_text()), 15)
-    wait_until(lambda: secret not in tmux.screen(), "the screen to be cleared", 2)
-    assert secret not in tmux.everything()
+    wait_until(lambda: not tmux.shows(secret), "the screen to be cleared", 2)
+    assert not tmux.holds(secret)

@@ -54,7 +54,7 @@ def test_a_blank_machine_rotates_what_it_opened(life: Life) -> None:
     done = life.rotated("recombine", *DECLARATION, "--scan", life.scans(1), "--no-reveal", *target)
     assert done.exit == 0, done.err
     assert not life.opens(life.secret)
-    assert life.run("status").exit == 0
+    assert life.nothing_due()
     refused = life.recombine("--exec", "true")
     assert refused.exit == 3
     assert "superseded" in refused.err

@@ -221,16 +221,21 @@ def sit_down(need: Callable[[str], str], life: Life) -> Iterator[Callable[[list[
         terminal.close()
 
 
+def end_use(terminal: Tmux) -> None:
+    """Say that the use is over, and that nothing is printed now."""
+    terminal.sees("When the use is over")
+    terminal.types("emergency")
+    terminal.sees("Where do the new sheets go?")
+    terminal.types("later")
+
+
 def test_a_person_types_two_sheets_at_a_terminal(
     life: Life, blank: Blank, paper: Paper, sit_down: Callable[[list[str]], Tmux]
 ) -> None:
     terminal = sit_down(blank.command())
-    terminal.sees("Folder or file with the scanned sheets (empty: type their lines)")
-    terminal.types("")
-    terminal.sees("Folder for the new sheets")
-    terminal.types("")
+    terminal.sees("No sheet is in yet.")
+    terminal.types("type")
     terminal.sees("share 1, line 1:")
-    assert "Nothing is written down" in terminal.screen()
     one = paper.shares[0]
     terminal.types(one[0])
     terminal.sees("share 1, line 2:")
@@ -242,7 +247,7 @@ def test_a_person_types_two_sheets_at_a_terminal(
     terminal.types("back")
     terminal.sees("line 3 of the share: taken back")
     terminal.presses("C-c")
-    terminal.sees("is in memory only and is gone then")
+    terminal.sees("Press Enter to go on")
     assert one[0][:14] not in terminal.everything()
     terminal.types("")
     terminal.sees("share 1, so far right: line 1, 2")
@@ -257,11 +262,11 @@ def test_a_person_types_two_sheets_at_a_terminal(
         terminal.types(line)
     terminal.sees("do not carry the set's name")
     terminal.types(NAME)
+    end_use(terminal)
     terminal.sees("exit 7")
     assert blank.received.read_bytes() == life.secret.reveal()
     assert f"UNPINNED: this terminal learned the set {NAME}" in terminal.everything()
     assert "sheets 1.1, 1.2 open it" in terminal.everything()
-    assert "Folder or file with the scanned sheets" in terminal.everything()
     for line in (*one, *paper.shares[1]):
         assert line[:14] not in terminal.everything()
 
@@ -274,8 +279,6 @@ def test_entry_is_put_aside_and_taken_up_where_it_stopped(
     terminal.types("PS1='at the ''shell> '")
     terminal.sees("at the shell>")
     terminal.types(shlex.join(blank.command(NAME, "--typed", "-")))
-    terminal.sees("Folder for the new sheets")
-    terminal.types("")
     terminal.sees("share 1, line 1:")
     for line in (*paper.shares[0], paper.shares[1][0]):
         terminal.types(line)
@@ -290,6 +293,7 @@ def test_entry_is_put_aside_and_taken_up_where_it_stopped(
         terminal.types(line)
     for line in paper.core:
         terminal.types(line)
+    end_use(terminal)
     terminal.sees("breakglass rotate")
     assert blank.received.read_bytes() == life.secret.reveal()
     assert all(line[:14] not in terminal.everything() for line in (*paper.shares[0], *paper.shares[1]))
@@ -302,8 +306,6 @@ def test_a_person_who_stops_leaves_nothing_behind(
 ) -> None:
     before = {path for path in life.folder.rglob("*") if path.is_file()}
     terminal = sit_down(blank.command(NAME, "--typed", "-"))
-    terminal.sees("Folder for the new sheets")
-    terminal.types("")
     terminal.sees("share 1, line 1:")
     terminal.types(paper.shares[0][0])
     terminal.sees("share 1, line 2:")

@@ -29,7 +29,7 @@ def test_from_first_sheet_to_void_sheet_to_auditor(tmp_path: Path, need: Callabl
     assert life.run("status").exit == 7
     life.scan(1)
     life.ok("confirm", NAME, life.scans(1))
-    assert life.run("status").exit == 0
+    assert life.nothing_due()
 
     quorum = life.some_scans(1, 3)
     declared = ("--class", "idp-outage", "--ticket", "INC-1234", "--reason", "nobody can log in")
@@ -48,9 +48,8 @@ def test_from_first_sheet_to_void_sheet_to_auditor(tmp_path: Path, need: Callabl
     (new,) = secrets_on_paper(life.sheets(2))
     assert not life.opens(life.secret)
     assert life.opens(new)
-    status = life.run("status")
-    assert status.exit == 0
-    assert "sealed" in status.out
+    assert life.nothing_due()
+    assert "sealed" in life.run("status").out
     assert list((life.folder / "readback-2").iterdir()) == []
 
     refused = life.run("recombine", NAME, *declared, *people, *scans, "--no-reveal")
@@ -80,7 +79,7 @@ def test_a_generated_credential_takes_the_place_of_the_current_one(fresh: Life) 
     (new,) = secrets_on_paper(fresh.sheets(1))
     assert fresh.opens(new)
     assert not fresh.opens(fresh.secret)
-    assert fresh.run("status").exit == 0
+    assert fresh.nothing_due()
     assert fresh.status()["phase"] == "sealed"
 
 

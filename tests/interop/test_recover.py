@@ -798,8 +798,8 @@ def read_core_lines(given: Vector) -> Vector:
 
 
 def check_share(given: Vector) -> Vector:
-    envelope = program.parse_envelope(join(given["codes"]))
     share = program.read_share(program.share_symbols(given["share"])).share
+    envelope = program.parse_envelope(join(given["codes"]))
     if not envelope.core.fits(share):
         raise program.Refused("mixed-shares", "this share is not of this epoch")
     if not envelope.accepts(share):

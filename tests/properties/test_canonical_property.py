@@ -60,8 +60,8 @@ def test_the_quick_way_takes_nothing_that_the_slow_way_refuses(record: Record) -
     except (UnicodeError, msgspec.EncodeError, OverflowError):
         return
     for data in candidates:
-        quickly = records.from_plain_bytes(data)
-        assert quickly is None or quickly == slowly(data)
+        quickly = records.from_plain_bytes([data])
+        assert quickly is None or quickly == [slowly(data)]
         try:
             read: Record | None = records.from_bytes(data)
         except BreakglassError:
@@ -75,4 +75,21 @@ def test_most_records_go_the_quick_way() -> None:
         v=1, log="00" * 8, seq=3, previous="ab" * 32, root="cd" * 32, time="2026-01-01T00:00:00Z", boot="b",
         uptime_ms=12, set="prod-db", opening="", body=body,
     )  # fmt: skip
-    assert records.from_plain_bytes(record.to_bytes()) == record
+    assert records.from_plain_bytes([record.to_bytes()] * 3) == [record] * 3
+
+
+@settings(max_examples=200)
+@given(st.lists(some_records(), min_size=1, max_size=4), st.integers(0, 4), st.sampled_from(["", "x", "\n", "0"]))
+def test_many_at_once_are_taken_only_where_each_is_by_itself(found: list[Record], moved: int, more: str) -> None:
+    """With bytes that went from the end of one record to the beginning of the next one, too."""
+    try:
+        datas = [msgspec.json.encode(record, order="sorted") for record in found]
+    except (UnicodeError, msgspec.EncodeError, OverflowError):
+        return
+    times = [msgspec.structs.replace(record, time=record.time + more) for record in found]
+    shifted = [first[moved:] + second[:moved] for first, second in zip(datas, [*datas[1:], datas[0]], strict=True)]
+    for some in (datas, shifted, [b",".join(datas)], [msgspec.json.encode(one, order="sorted") for one in times]):
+        each = [records.from_plain_bytes([data]) for data in some]
+        together = records.from_plain_bytes(some)
+        assert (together is None) == (None in each)
+        assert together is None or together == [one[0] for one in each if one]

@@ -16,8 +16,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.life import custody_rules, holders, lifecycle, recovery
+from breakglass_shamir.custody.life import custody_rules, holders, lifecycle, recovery, review_rules
 from breakglass_shamir.custody.life.state import EpochStatus, LedgerState, Phase, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records import record as records
@@ -35,6 +36,7 @@ from breakglass_shamir.custody.records.openings import (
     UseEnded,
 )
 from breakglass_shamir.custody.records.record import AnyBody, Record
+from breakglass_shamir.custody.records.reviews import VERDICTS, DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.rotations import Abandoned, Applied, Applying, Countersigned, Deferred, OldDead
 from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, ReadBack, Reassigned, SheetVoided
 from breakglass_shamir.errors import HeldTooMuch, IllegalState, InvalidRecord, PolicyWeakens
@@ -50,7 +52,25 @@ quorum = {groups = [{threshold = 2, custodians = ["North", "South", "East"]}]}
 declaration = {classes = ["idp-outage"]}
 """
 
-STRICTNESS = tuple(f'{SOURCE}rotation = {{deadline = "{hours}h"}}\n' for hours in (72, 48, 24, 12))
+KEYS = {
+    name: sshsig.public_line(keys.ed25519_public(Secret(name.encode().ljust(32))), "")
+    for name in ("Rosa", "Rudi", "South", "Duty", "Stranger")
+}
+
+REVIEWERS = {"Rosa": "Rosa", "Rudi": "Rudi", "Rose": "Rosa", "Neutral": "Duty", "South": "South"}
+"""Name of a reviewer to whose key it is: one has two names, one is an officer, and one keeps a sheet."""
+
+REVIEW = f"""
+officers = [{{name = "Duty", keys = ["{KEYS["Duty"]}"]}}]
+[review]
+needed = 2
+reviewers = [{", ".join(f'{{name = "{name}", keys = ["{KEYS[key]}"]}}' for name, key in REVIEWERS.items())}]
+"""
+
+STRICTNESS = tuple(
+    f'{SOURCE}rotation = {{deadline = "{hours}h"}}\n{REVIEW if reviewed else ""}'
+    for hours, reviewed in ((72, False), (48, False), (24, False), (24, True), (12, True))
+)
 """Policies, each stricter than the one before; ``SOURCE`` has the default, a day."""
 
 PEOPLE = ("North", "South", "East", "West", "north ")
@@ -126,6 +146,9 @@ class Life(RuleBasedStateMachine):
         self.over: set[str] = set()
         self.purposes: dict[str, str] = {}
         self.strict = 2
+        self.reviewed: dict[str, set[str]] = {}
+        self.owed_reviews: set[str] = set()
+        self.scanned_of: dict[str, set[str]] = {}
         self.held: dict[tuple[str, str], set[str]] = {}
         self.known_to_hold: set[tuple[str, str]] = set()
 
@@ -197,7 +220,20 @@ class Life(RuleBasedStateMachine):
             assert self.purposes[record.opening] == "drill"
             assert record.opening not in self.revealed
 
+    def remember_of_reviews(self, body: AnyBody, record: Record) -> None:
+        if isinstance(body, Opened | Overridden) and "[review]" in self.of_set.policy_source:
+            self.owed_reviews.add(record.opening)
+        if isinstance(body, Opened):
+            custodians = self.of_set.epochs[body.epoch_id].custodians
+            self.scanned_of[record.opening] = {custodians.get(sheet, "") for sheet in body.sheets}
+        if isinstance(body, Reviewed):
+            self.reviewed.setdefault(body.subject, set()).add(body.key)
+        if isinstance(body, Reviewed | PolicyAdopted | PolicyWeakened):
+            needed = 2 if "[review]" in self.of_set.policy_source else 1
+            self.owed_reviews -= {one for one, by in self.reviewed.items() if len(by) >= needed}
+
     def remember(self, body: AnyBody, record: Record, digest: str) -> None:
+        self.remember_of_reviews(body, record)
         if isinstance(body, Declared):
             self.opening = digest
             self.purposes[digest] = body.purpose
@@ -406,8 +442,54 @@ class Life(RuleBasedStateMachine):
     def settle(self, data: st.DataObject) -> None:
         debts = [debt.id for debt in self.of_set.debts] or ["none"]
         owed = self.of_set.rotation_debts
-        self.try_to(Settled(debt=data.draw(st.sampled_from(debts)), reason="r", officers=("Duty",)))
+        done = self.try_to(Settled(debt=data.draw(st.sampled_from(debts)), reason="r", officers=("Duty",)))
         assert self.of_set.rotation_debts == owed
+        assert not (done and "[review]" in self.of_set.policy_source), "that policy wants signatures"
+
+    @rule(data=st.data(), who=st.sampled_from([*KEYS]))
+    def sign_for_debts(self, data: st.DataObject, who: str) -> None:
+        debts = data.draw(st.sets(st.sampled_from([debt.id for debt in self.of_set.debts] or ["none"]), max_size=2))
+        cases = self.of_set.cases
+        made_by = {debt: cases[debt].last if debt in cases else ELSEWHERE for debt in sorted(debts)}
+        owed = (self.of_set.rotation_debts, self.reviews_owed())
+        body = DebtsSettled(debts=made_by, reason="it was looked at", officer=who, key=KEYS[who], signature="")
+        if self.try_to(body, opening=""):
+            assert who in ("Rosa", "Rudi", "South") or "[review]" not in self.of_set.policy_source
+        assert (self.of_set.rotation_debts, self.reviews_owed()) == owed
+
+    def must_review(self, subject: str, name: str) -> None:
+        body = Reviewed(
+            subject=subject, last=self.of_set.cases[subject].last, verdict="as declared", reason="one restore",
+            reviewer=name, key=KEYS[REVIEWERS[name]], signature="",
+        )  # fmt: skip
+        assert self.try_to(body, opening=subject)
+
+    def reviews_owed(self) -> set[str]:
+        return {debt.opening for debt in self.of_set.debts if debt.kind == review_rules.REVIEW and debt.opening}
+
+    @rule(
+        data=st.data(), name=st.sampled_from([*REVIEWERS, "Duty", "Stranger"]), verdict=st.sampled_from(VERDICTS),
+        reason=st.sampled_from(["one restore, nothing else", "ok"]), stale=st.booleans(),
+    )  # fmt: skip
+    def review(self, data: st.DataObject, name: str, verdict: str, reason: str, stale: bool) -> None:
+        """Anybody reviews anything; whoever may is one of two people, each once, at the end, and of all of it."""
+        cases = self.of_set.cases
+        subject = data.draw(st.sampled_from([*cases] or [ELSEWHERE]))
+        last = ELSEWHERE if stale or subject not in cases else cases[subject].last
+        whose = REVIEWERS.get(name, name)
+        body = Reviewed(
+            subject=subject, last=last, verdict=verdict, reason=reason, reviewer=name, key=KEYS[whose], signature=""
+        )
+        under_way = self.of_set.opening.id if self.of_set.opening else ""
+        before = set(self.reviewed.get(subject, set()))
+        if self.try_to(body, opening=subject if review_rules.is_opening(subject) else ""):
+            assert whose in ("Rosa", "Rudi", "South") or "[review]" not in self.of_set.policy_source
+            assert whose != "Duty" or subject not in self.purposes, "they declared it"
+            assert name not in self.scanned_of.get(subject, set()), "their sheet was scanned"
+            assert not stale
+            assert reason != "ok"
+            assert subject != under_way
+            assert KEYS[whose] not in before, "one person counts once"
 
     @rule(
         sheet=st.sampled_from([*SEATS, "1.4"]), result=st.sampled_from(["pass", "warning", "fail"]), old=st.booleans()
@@ -450,7 +532,7 @@ class Life(RuleBasedStateMachine):
             assert epoch.status is not EpochStatus.GOOD or sheet in epoch.voided
 
     @precondition(lambda self: len(self.pairs) % 3 == 0)
-    @rule(level=st.integers(0, 3), lists=st.booleans())
+    @rule(level=st.integers(0, len(STRICTNESS) - 1), lists=st.booleans())
     def adopt(self, level: int, lists: bool) -> None:
         source = STRICTNESS[level]
         digest = policies.digest(source).hex()
@@ -517,6 +599,12 @@ class Life(RuleBasedStateMachine):
             assert len(seats) < 2 or holder in self.known_to_hold
 
     @invariant()
+    def what_was_opened_owes_its_review_until_two_people_made_it(self) -> None:
+        if "prod-db" not in self.state.sets:
+            return
+        assert self.reviews_owed() == self.owed_reviews
+
+    @invariant()
     def at_most_one_opening_is_under_way(self) -> None:
         if "prod-db" in self.state.sets and self.of_set.opening:
             assert self.of_set.opening.id not in [past.id for past in self.of_set.past]
@@ -548,6 +636,24 @@ def test_the_model_reaches_every_phase() -> None:
             seen.add(life.of_set.phase)
     assert seen >= {Phase.ISSUED, Phase.DECLARED, Phase.OPEN, Phase.APPLYING, Phase.OLD_DEAD, Phase.SEALED}
     assert len(life.of_set.epochs) > 4
+    life.teardown()
+
+
+def test_the_model_reaches_a_review_that_closes() -> None:
+    life = Life()
+    life.begin(learned=False, proven="accepted")
+    life.adopt(3, lists=False)
+    for _ in range(40):
+        life.go_on()
+        if life.of_set.phase is Phase.APPLYING:
+            life.prove()
+        if life.owed_reviews and life.of_set.opening is None:
+            break
+    (subject,) = life.owed_reviews
+    for name in ("Rosa", "Rudi"):
+        life.must_review(subject, name)
+    assert not life.owed_reviews
+    life.what_was_opened_owes_its_review_until_two_people_made_it()
     life.teardown()
 
 

@@ -66,7 +66,7 @@ PLACES = [path for path in _places(TREE) if path]
 
 def _accepts(tree: Any) -> bool:
     try:
-        msgspec.convert(policies._dates_as_text(tree), tables.Policy, dec_hook=policies._decode_duration)
+        msgspec.convert(policies._dates_as_text(tree), tables.Policy, dec_hook=policies.decode_duration)
     except msgspec.ValidationError:
         return False
     return True

@@ -48,7 +48,7 @@ from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.signatures import signature_due
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.credential import recombine, rotate
-from breakglass_shamir.operations.credential.recombine import Use
+from breakglass_shamir.operations.credential.using import Use
 from breakglass_shamir.operations.lineage import attest, links
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides
@@ -72,7 +72,18 @@ declaration = {classes = ["idp-outage"]}
 """
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-NOWHERE = Printing(acknowledged=SEATS[:QUORUM])
+
+
+class Anywhere(Printing):
+    """A place for sheets that is no folder and no printer: what is printed here is carried in memory."""
+
+    @property
+    def has_place(self) -> bool:
+        """There always is one."""
+        return True
+
+
+NOWHERE = Anywhere(acknowledged=SEATS[:QUORUM])
 
 
 class Crash(BaseException):
@@ -541,17 +552,18 @@ class World:
     def _next(self, name: str, s: SetState) -> str:
         """Take the next step: what lives is rotated, what is not in force is vouched for."""
         everything = frozenset(GATES)
+        shown = (f"{s.prepared}:{len(SEATS)}",) if s.source == self.alive and s.prepared in self.at_hand() else ()
         if s.applying and self.alive in (s.source, s.prepared) and not {s.source, s.prepared} & self.destroyed:
             return self.rotate(name, (s.source, s.prepared))
         if s.applying and self.alive == s.prepared:
             return self.rotate(name, (s.prepared,), attests=True)
         if self.alive != s.current or s.applying:
-            return self.emergency(name, (self.alive,), everything)
+            return self.emergency(name, (self.alive, *shown), everything)
         owed = [epoch_of(s, debt) for debt in s.rotation_debts]
         others = [epoch_id for epoch_id in owed if epoch_id != s.current]
         if others and not (others[0] in self.destroyed and s.epochs[others[0]].answered == "accepted"):
             return self.attest(name, others[0], brings=others[0] not in self.destroyed)
-        return self.rotate(name, (self.alive,))
+        return self.rotate(name, (self.alive, *shown))
 
 
 NO_SCANNER: Any = None
@@ -638,6 +650,7 @@ def living_in(world: World) -> Iterator[World]:
             (targets, "connector_of", lambda *_: here),
             (targets, "endpoints_of", lambda *_: (here,)),
             (opening, "read_sources", _read(world)),
+            (recombine, "read_sources", _read(world)),
             (rotation, "seal_epoch", _seal),
             (rotation, "print_epoch", _print(world)),
             (rotation, "read_back_folder", _read_back),

@@ -4,7 +4,6 @@
 A line that is marked must be an error: under ``--strict`` a mark without one is an error, too.
 """
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -17,8 +16,9 @@ class Front(EmptyDesk):
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         return sheet == "1.1"
 
-    def until_use_ends(self, ended: Callable[[], bool], seconds_left: Callable[[], int]) -> str:
-        return "drill" if ended() or seconds_left() < 1 else "emergency"
+    def how_next(self, use: bg.OpenUse) -> bg.HowNext:
+        over = use.ended() or use.seconds_left() < 1
+        return bg.HowNext(classification="emergency") if over else bg.HowNext("exec", ("true",))
 
 
 class Door(Connector):

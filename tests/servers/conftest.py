@@ -18,6 +18,8 @@ from kdc_server import KdcServer
 from linux_host import LinuxHost
 from mariadb_server import MariadbServer
 from mysql_server import MysqlServer
+from openbao_server import OpenBaoServer
+from openbao_server import program as bao_program
 from postgres_server import PostgresServer, program
 from samba_server import SambaServer
 from slapd_server import SlapdServer
@@ -120,3 +122,13 @@ def linux_host(need: Callable[[str], str]) -> Iterator[LinuxHost]:
     host = LinuxHost()
     yield host
     host.remove()
+
+
+@pytest.fixture(scope="session")
+def openbao(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Iterator[OpenBaoServer]:
+    """An OpenBao server."""
+    need(str(bao_program()))
+    server = OpenBaoServer(throwaway_ca)
+    server.start()
+    yield server
+    server.remove()

@@ -310,7 +310,7 @@ class Matrix:
         self.folder = folder / "life"
         self.proxy = Proxy(world.address) if world.address else None
         self.driver = Driver(folder, world.offers)
-        self.secret = world.secret or generate(24)
+        self.secret = world.secret or Secret(b"aA1" + generate(24).reveal())
         self.rows: list[Row] = []
         self._backup, self._table = folder / "backup", folder / "faults.md"
         self._printings = 1
@@ -357,15 +357,23 @@ class Matrix:
         """Run ``rotate`` with a place for new sheets, on a terminal."""
         self._printings += 1
         number = self._printings
-        timeout = "0.2" if fault.get("scanner") else "5"
+        brought = list(scans)
+        unasked = terminal == "home" and brought == [1] and self._is_prepared()  # nobody brings new sheets before that
+        timeout = "0.2" if fault.get("scanner") or unasked else "5"
         command = ["rotate", NAME, "--out", str(self.sheets(number)), "--readback", str(self._readback(number))]
         command += ["--timeout", timeout, "--ack", "1", "--ack", "2"]
-        for one in scans:
+        for one in brought:
             command += ["--scan", str(self.scans(one))]
         if terminal != "home":
             command += ["--target", self._uri()]  # no policy is adopted there
         command += more
         return self._run(command, at_pause, terminal, **fault)
+
+    def _is_prepared(self) -> bool:
+        try:
+            return bool(self.state().prepared)
+        except BreakglassError:
+            return False
 
     def run(self, *command: str, terminal: str = "home") -> Ended:
         """Run any command on a terminal."""
@@ -467,7 +475,7 @@ class Matrix:
                 done.append(word)
                 return scans
         living = next((n for n in range(2, 9) if f"bring the sheets of epoch {n}" in hint), 0)
-        if "both sets" in hint or living:
+        if "both sets" in hint or "--scan NEW" in hint or living:
             newest = max(n for n in range(1, self._printings + 1) if text_paper.live_sheets(self.sheets(n)))
             self.scan(newest)
             return [newest] if living else [1, newest]

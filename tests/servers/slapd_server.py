@@ -215,6 +215,16 @@ class SlapdServer:
         """Change an entry as the root of the tree; ``changes`` are lines of LDIF."""
         self._as_root("ldapmodify", "\n".join([f"dn: {dn}", "changetype: modify", *changes]), "-e", "relax")
 
+    def entry(self, dn: str) -> bytes:
+        """Return an entry with what the server keeps of it, as the root of the tree sees it."""
+        done = subprocess.run(
+            ["ldapsearch", "-x", "-LLL", "-H", self.uri, "-ZZ", "-D", ROOT, "-w", ROOT_PASSWORD, "-b", dn, "-s", "base",
+             "*", "+"],
+            capture_output=True, env=self._client(), timeout=30, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def admits(self, dn: str, secret: Secret) -> bool:
         """Ask the server with ldapwhoami whether a password opens an account."""
         done = subprocess.run(

@@ -104,7 +104,7 @@ def live_through(place: Place, folder: Path) -> TargetLife:
         assert eventually(lambda: not alive()), "a session that the old credential began is still there"
         assert {"sessions-awaited", "sessions-ended"} <= set(life.kinds())
     assert {"applied", "old-dead", "closed"} <= set(life.kinds())
-    assert life.run("status").exit == 0
+    assert life.nothing_due()
     life.ok("audit", "verify")
 
     ledger = [path.read_bytes() for path in life.home.rglob("*") if path.is_file()]

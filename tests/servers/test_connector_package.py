@@ -66,6 +66,16 @@ def make_key(folder: Path, secret: Secret) -> Path:
     return path
 
 
+UNLUCKY = """-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjZIv9SEA3WwgICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEE2CBQVa7Hpanyr450x3wV8EQAc1
+19RNPJTN720u+nEyIsk3o9S6EOkw+zliNbCmSBQr0kUUjVPBc6mKZK9guH+wm6ln
+Do6INPw8rQmiD0yikfg=
+-----END ENCRYPTED PRIVATE KEY-----
+"""
+"""A key that the passphrase ``noise-31`` decrypts to noise with a padding that looks right; ``right`` opens it."""
+
+
 class TestTheExamplePackage(ConnectorContract):
     @pytest.fixture(autouse=True)
     def installed(self, site: Path, monkeypatch: pytest.MonkeyPatch, need: Callable[[str], str]) -> None:
@@ -85,6 +95,17 @@ class TestTheExamplePackage(ConnectorContract):
         from breakglass_shamir.connectors.registry import connector_for
 
         return connector_for(f"openssl-key://{tmp_path}/not-there.pem")
+
+    @pytest.mark.parametrize(
+        ("whole", "said", "expected"),
+        [(True, "right", "accepted"), (True, "noise-31", "refused"), (False, "noise-31", "unknown")],
+    )
+    def test_a_passphrase_that_decrypts_to_noise(self, tmp_path: Path, whole: bool, said: str, expected: str) -> None:
+        from breakglass_shamir.connectors.registry import connector_for
+
+        path = tmp_path / "key.pem"
+        path.write_text(UNLUCKY if whole else UNLUCKY.replace("Do6INPw8rQmiD0yikfg=\n", ""))
+        assert connector_for(f"openssl-key://{path}").check(Secret(said.encode())).result == expected
 
 
 def test_the_program_finds_it_where_it_is_installed_and_not_elsewhere(site: Path, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def scanner() -> Iterator[Scanner]:
 
 
 def scanned(scanner: Scanner, file: Path) -> list[str]:
-    return sorted(code.text for page in scanner.read_once(file) for code in page.codes)
+    return sorted(code.text for page in scanner.read_drawn(file.read_bytes(), file.name) for code in page.codes)
 
 
 def codes_of(sheet: SheetContent, paper: Paper) -> list[str]:

@@ -16,11 +16,15 @@ from pathlib import Path
 
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret, error_text
+from fault_matrix import Matrix, World
 
-from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.answers import CheckResult, Logins
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import bill
 from breakglass_shamir.connectors.program.connector import ExecConnector
 from breakglass_shamir.connectors.registry import connector_for
+from breakglass_shamir.custody.records.epochs import Issued
+from breakglass_shamir.custody.records.rotations import OldDead
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -252,8 +256,9 @@ def test_logins_come_oldest_first_with_their_zone(folder: Path) -> None:
         ("other", False, ""), ("root", True, "console"),
     ]  # fmt: skip
     wrong = answering(folder, {"logins": [{"at": "2026-01-02T00:00:00"}]}, abilities="logins_since")
-    with pytest.raises(ConnectorError):
-        wrong.logins_since(datetime(2026, 1, 1, tzinfo=UTC))
+    found = wrong.logins_since(datetime(2026, 1, 1, tzinfo=UTC))
+    assert isinstance(found, Logins)
+    assert (list(found), len(found.unread)) == ([], 1)
 
 
 @pytest.mark.parametrize("target", ["exec:program", "exec://host/program", "exec:///program?x", "exec:///%00"])
@@ -266,3 +271,118 @@ def test_only_an_absolute_path_is_a_program(target: str) -> None:
 def test_an_option_that_makes_no_sense_is_found_at_once(options: dict[str, str]) -> None:
     with pytest.raises(InvalidInput):
         connector_for("exec:///bin/true", options=options)
+
+
+LOCKING = """#!/usr/bin/env python3
+import base64, hashlib, json, os, sys, time
+_, line = sys.stdin.read().splitlines()
+q = json.loads(bytes.fromhex(line))
+path = q["settings"]
+kept = json.load(open(path))
+def of(name): return hashlib.sha256(base64.b64decode(q[name])).hexdigest()
+def logged_in():
+    if kept["wrong"] >= kept["most"]:
+        kept["locked"] = True
+        return {"result": "unknown", "blocked": True, "detail": "locked"}
+    good = of("credential") == kept["hash"]
+    kept["logins"] += 1
+    kept["wrong"] = 0 if good else kept["wrong"] + 1
+    return {"result": "accepted" if good else "refused", "detail": "by the hash"}
+action, answer = q["action"], {}
+if action == "preflight":
+    left = max(0, kept["most"] - 1 - kept["wrong"])
+    answer = {"allowance": {"wrong": left, "right": kept["right"], "why": "the lock"}}
+    if "credential" in q: answer["login"] = logged_in()
+elif action == "check": answer = logged_in()
+elif action == "password_changed_at": answer = {"changed_at": kept["changed"]}
+elif action == "rotate":
+    answer = {"done": logged_in()["result"] == "accepted"}
+    if answer["done"]:
+        kept["hash"], kept["changed"] = of("new"), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+json.dump(kept, open(path, "w"))
+json.dump(answer, sys.stdout)
+"""
+
+
+@pytest.fixture
+def locking(tmp_path: Path) -> tuple[World, Path]:
+    """A target behind a program that locks the account at some wrong login in a row, and says so."""
+    program, state = tmp_path / "locking.py", tmp_path / "state.json"
+    program.write_text(LOCKING)
+    program.chmod(0o755)
+
+    def become(secret: Secret) -> None:
+        kept = {"hash": hashlib.sha256(secret.reveal()).hexdigest(), "changed": None, "wrong": 0, "logins": 0}
+        state.write_text(json.dumps({"most": 5, "right": None, **kept}))
+
+    def opens(secret: Secret) -> bool:
+        return bool(json.loads(state.read_text())["hash"] == hashlib.sha256(secret.reveal()).hexdigest())
+
+    options = {"settings": str(state), "abilities": "password_changed_at", "costs": "check=1 preflight=1 rotate=1"}
+    return World("exec", f"exec://{program}", "console", None, become, opens, options=options), state
+
+
+def changed(state: Path, **values: object) -> None:
+    state.write_text(json.dumps({**json.loads(state.read_text()), **values}))
+
+
+@pytest.mark.parametrize(("most", "shown"), [(5, "old: refused"), (1, "old: dead, not asked")])
+def test_a_program_says_what_its_target_takes_and_the_rotation_keeps_to_it(
+    locking: tuple[World, Path], tmp_path: Path, most: int, shown: str
+) -> None:
+    world, state = locking
+    (tmp_path / "set").mkdir()
+    lab = Matrix(world, tmp_path / "set")
+    try:
+        lab.begin()
+        changed(state, most=most, logins=0)
+        ended = lab.rotate()
+        assert ended.status == 0, ended.said
+        (dead,) = (body for body in lab.entries() if isinstance(body, OldDead))
+        assert any(proof.startswith(shown) for proof in dead.proofs)
+        kept = json.loads(state.read_text())
+        cost = bill(connector_for(world.uri, world.account, world.options).costs)
+        assert "locked" not in kept
+        assert kept["logins"] == cost.right + (cost.wrong if most > 1 else 0)
+        assert cost.in_words in ended.said
+    finally:
+        lab.close()
+
+
+def test_a_program_whose_target_takes_too_few_logins_stops_the_rotation_before_printing(
+    locking: tuple[World, Path], tmp_path: Path
+) -> None:
+    world, state = locking
+    (tmp_path / "set").mkdir()
+    lab = Matrix(world, tmp_path / "set")
+    try:
+        lab.begin()
+        needed = bill(connector_for(world.uri, world.account, world.options).costs).all - 1
+        changed(state, right=needed - 1)
+        ended = lab.rotate()
+        assert ended.status == 6
+        assert f"takes {needed - 1} more logins (the lock), and the rest of this rotation makes {needed}" in ended.said
+        assert len([body for body in lab.entries() if isinstance(body, Issued)]) == 1
+        changed(state, right=needed)
+        assert lab.rotate().status == 0
+    finally:
+        lab.close()
+
+
+@pytest.mark.parametrize(
+    "allowance",
+    [[], {"wrong": -1}, {"wrong": "3"}, {"right": True}, {"right": 2.5}, {"pause": "x"}, {"pause": 10**9}, {"left": 3}],
+)
+def test_an_allowance_that_makes_no_sense_is_no_allowance(tmp_path: Path, allowance: object) -> None:
+    program = tmp_path / "told.py"
+    said = json.dumps(json.dumps({"allowance": allowance}))
+    program.write_text(f"#!/usr/bin/env python3\nimport sys\nsys.stdin.read()\nprint({said})\n")
+    program.chmod(0o755)
+    with pytest.raises(ConnectorError, match="allowance"):
+        ExecConnector(f"exec://{program}", "console").preflight(None, RIGHT)
+
+
+@pytest.mark.parametrize("costs", ["check", "check=x", "check=-1", "login=1", "check=²", "check=99999999"])
+def test_costs_that_are_none_are_refused(costs: str) -> None:
+    with pytest.raises(InvalidInput, match="option costs"):
+        ExecConnector("exec:///bin/true", "console", options={"costs": costs})

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,93 @@ class TestTls:
             assert len(receiver.taken) == 1
         finally:
             receiver.stop()
+
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs/guide-operator.md"
+
+
+def documented() -> Callable[[str, dict[str, str], bytes], bool]:
+    """Return the verifier that the operator's guide shows."""
+    (text,) = re.findall(r"```python\n(import base64.*?)```", EXAMPLE.read_text(), re.DOTALL)
+    assert len(text.split("\n\n\n")[1].strip().splitlines()) + 1 <= 10
+    place: dict[str, Any] = {}
+    exec(text, place)  # noqa: S102 - our own document
+    found: Callable[[str, dict[str, str], bytes], bool] = place["is_ours"]
+    return found
+
+
+def test_the_verifier_of_the_guide_takes_ours_and_nothing_else(desk: Desk) -> None:
+    is_ours = documented()
+    desk.sink("webhook").deliver([voided(1, "ümläut")])
+    (taken,) = desk.receiver.taken
+    assert is_ours(f"whsec_{SECRET}\n", taken.headers, taken.body)
+    old = str(int(taken.headers["webhook-timestamp"]) - 3600)
+    for headers, body in (
+        (taken.headers, taken.body + b" "),
+        ({**taken.headers, "webhook-id": "another"}, taken.body),
+        ({**taken.headers, "webhook-timestamp": old}, taken.body),
+        ({**taken.headers, "webhook-signature": "v1,AAAA v1a,BBBB"}, taken.body),
+    ):
+        assert not is_ours(f"whsec_{SECRET}", headers, body)
+    assert not is_ours("whsec_" + "A" * 32, taken.headers, taken.body)
+
+
+@pytest.mark.parametrize("kind", ["webhook", "splunk", "pagerduty", "slack"])
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        (b'{"text": "Invalid token", "code": 4}', "Invalid token"),
+        (b'{"error": {"message": "quota\\u0007 over\\nfor today"}}', "quota over for today"),
+        (b"no_service", "no_service"),
+        (b"x" * 9000, "xxx..."),
+    ],
+)  # fmt: skip
+def test_the_receivers_reason_is_kept(desk: Desk, kind: str, said: bytes, wanted: str) -> None:
+    desk.receiver.answer = lambda _: Answer(403, said)
+    with pytest.raises(SinkFailure) as caught:
+        desk.sink(kind).deliver([voided(1)])
+    assert "403" in str(caught.value)
+    assert wanted in str(caught.value)
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "/", "/services/collector", "/services/collector/", "/services/collector/event", "/services",
+        "/services/collector/event/1.0", "/services/collector/raw", "/services/collector/raw/1.0/",
+        "/services/collector/ack", "/services/collector/health/1.0", "/services/collector/1.0", "//",
+        f"/services/collector/event?channel={CHANNEL}", f"?channel={CHANNEL.lower()}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("front", ["", "/splunk/in"])
+def test_splunks_address_is_taken_in_every_documented_form(path: str, front: str, desk: Desk) -> None:
+    desk.receiver.answer = splunk
+    sink = SplunkSink(name="splunk", url=f"{desk.receiver.url}{front}{path}", token_file=desk.file("t", "a-token"))
+    deliverer(sink).deliver([voided(1)])
+    (taken,) = desk.receiver.taken
+    assert taken.path == f"{front}/services/collector/event"
+    assert (taken.headers.get("x-splunk-request-channel") is not None) == ("channel" in path)
+
+
+@pytest.mark.parametrize(
+    ("query", "more", "why"),
+    [
+        ("?token=a-token-of-ours", {}, "holds a token"), ("?index=main", {}, "not known here: index"),
+        (f"?channel={CHANNEL}", {"channel": CHANNEL.replace("1", "2")}, "one channel"), ("?channel=x", {}, "GUID"),
+    ],
+)  # fmt: skip
+def test_splunks_address_with_anything_else_is_refused(
+    query: str, more: dict[str, Any], why: str, desk: Desk
+) -> None:  # fmt: skip
+    url = f"{desk.receiver.url}/services/collector{query}"
+    made = deliverer(SplunkSink(name="splunk", url=url, token_file=desk.file("t", "a-token"), **more))
+    with pytest.raises(SinkFailure, match=why) as caught:
+        made.deliver([voided(1)])
+    assert "a-token-of-ours" not in f"{caught.value} {caught.value.hint}"
+    assert desk.receiver.taken == []
+    assert any(why in one for one in made.lacking())
 
 
 def test_every_event_fits_what_a_sink_needs(desk: Desk) -> None:

@@ -277,12 +277,15 @@ def test_one_check_is_one_attempt(slapd: SlapdServer, throwaway_ca: ThrowAwayCa,
     assert connector.check(right).result is CheckResult.ACCEPTED
 
 
-def test_an_account_that_locks_at_once_is_a_problem(
+def test_an_account_that_locks_at_once_is_told_before(
     slapd: SlapdServer, throwaway_ca: ThrowAwayCa, right: Secret, new: Secret
 ) -> None:
     policy = slapd.add_policy("one-try", pwdLockout="TRUE", pwdMaxFailure=1)
     found = make(slapd, throwaway_ca, slapd.add_account(right, policy)).preflight(new, right)
-    assert any("pwdMaxFailure" in problem for problem in found.problems)
+    assert found.ready
+    assert any("will not be tried" in note for note in found.notes)
+    assert found.allowance is not None
+    assert found.allowance.wrong == 0
 
 
 def test_a_minimum_age_is_a_date_before_anything_is_printed(

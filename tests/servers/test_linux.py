@@ -21,7 +21,7 @@ from breakglass_shamir.connectors.linux import logins as linux_logins
 from breakglass_shamir.connectors.linux import pam, pam_login
 from breakglass_shamir.connectors.linux import sessions as linux_sessions
 from breakglass_shamir.connectors.linux.connector import LinuxConnector
-from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.answers import CheckResult, Logins
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
@@ -110,6 +110,32 @@ def test_an_account_that_may_not_come_in_is_unknown_and_left_alone(
     assert not linux_host.has(account, new)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("chage", "--lastday", "0"), "must be changed before it opens anything"),
+        (("chage", "--lastday", "2001-01-01", "--maxdays", "1"), "has expired at 2001-01-02"),
+        (("chage", "--lastday", "2001-01-01", "--maxdays", "1", "--inactive", "3"), "inactive since 2001-01-05"),
+        (("--expiredate", "2001-01-01"), "the account is expired"),
+    ],
+)
+def test_a_state_that_lets_nobody_in_is_told_before_anything_is_printed(
+    linux_host: LinuxHost, right: Secret, new: Secret, change: tuple[str, ...], words: str
+) -> None:
+    account = linux_host.add_account(right)
+    linux_host.change(account, *change)
+    assert any(words in problem for problem in make(account).preflight(new, right).problems)
+
+
+def test_ends_that_lie_ahead_are_told(linux_host: LinuxHost, right: Secret, new: Secret) -> None:
+    account = linux_host.add_account(right)
+    linux_host.change(account, "chage", "--maxdays", "60", "--expiredate", "2098-02-03")
+    found = make(account).preflight(new, right)
+    assert found.ready
+    assert any("60 days after the change" in note for note in found.notes)
+    assert any("ends at 2098-02-03" in note for note in found.notes)
+
+
 @pytest.fixture
 def pam_service() -> Iterator[Callable[[str], str]]:
     """A function that makes a PAM service of its own out of lines; it is removed after the test."""
@@ -136,8 +162,12 @@ def test_a_lock_out_does_not_make_the_right_password_look_dead(
     connector = make(account, service=service)
     assert connector.check(right).result is CheckResult.ACCEPTED
     assert any("counted" in note for note in connector.preflight(new).notes)
+    assert connector.check(generate(24)).result is CheckResult.REFUSED
+    dead = connector.check(generate(24))
+    assert (dead.result, "PAM was not asked" in dead.detail) == (CheckResult.REFUSED, True), "it would have locked"
+    assert connector.check(right).result is CheckResult.ACCEPTED
     for _ in range(2):
-        assert connector.check(generate(24)).result is CheckResult.REFUSED
+        pam.ask(service, account, "", generate(24), 10)
     answer = connector.check(right)
     assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, True)
     with pytest.raises(ConnectorError, match="unchanged"):
@@ -331,9 +361,10 @@ def test_logins_are_read_from_a_text_log_and_the_journal(monkeypatch: pytest.Mon
     assert [(login.at.second, login.accepted, login.source) for login in found] == [
         (1, True, "su"), (3, False, "10.0.0.7"),
     ]  # fmt: skip
-    log.write_text("Nov 25 08:00:00 host su[7]: pam_unix(su:session): session opened for user bg(uid=1) by (uid=0)\n")
-    with pytest.raises(ConnectorError, match="without year and zone"):
-        make("bg", log=str(log)).logins_since(since)
+    log.write_text("25.11. 08:00 host su[7]: pam_unix(su:session): session opened for user bg(uid=1) by (uid=0)\n")
+    unread = make("bg", log=str(log)).logins_since(since)
+    assert isinstance(unread, Logins)
+    assert (list(unread), "line 1 of" in unread.unread[0]) == ([], True)
     with pytest.raises(ConnectorError, match="cannot be told"):
         make("bg").logins_since(since)
 

@@ -21,7 +21,7 @@ from breakglass_shamir.connectors.mysql import connector as mysql
 from breakglass_shamir.connectors.mysql import password_hash, rules
 from breakglass_shamir.connectors.mysql import session as mysql_session
 from breakglass_shamir.connectors.mysql.connector import MysqlConnector
-from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.connectors.port.answers import CheckResult, Logins
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
@@ -78,10 +78,7 @@ class TestEd25519(OnMariadb):
 # --- what is never a dead credential ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("rest", "words"),
-    [("ACCOUNT LOCK", "locked"), ("PASSWORD EXPIRE", "expired")],
-)
+@pytest.mark.parametrize(("rest", "words"), [("ACCOUNT LOCK", "locked")])
 def test_an_account_that_may_not_come_in_is_unknown(
     mariadb_server: MariadbServer, right: Secret, new: Secret, rest: str, words: str
 ) -> None:
@@ -100,6 +97,56 @@ def test_an_expired_password_that_is_cut_off_is_unknown(mariadb_server: MariadbS
     answer = connector.check(right)
     mariadb_server.admin("SET GLOBAL disconnect_on_expired_password = OFF")
     assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, True)
+
+
+@pytest.mark.parametrize("method", ["mysql_native_password", "ed25519"])
+@pytest.mark.parametrize("cut_off", ["OFF", "ON"])
+def test_an_expired_password_is_changed(
+    mariadb_server: MariadbServer, right: Secret, new: Secret, method: str, cut_off: str
+) -> None:
+    account = mariadb_server.add_account(right, "PASSWORD EXPIRE", method)
+    connector = make(mariadb_server, account)
+    mariadb_server.admin(f"SET GLOBAL disconnect_on_expired_password = {cut_off}")
+    try:
+        answer = connector.check(right)
+        assert (answer.result, answer.blocked) == (CheckResult.UNKNOWN, True)
+        assert "expired" in answer.detail
+        found = connector.preflight(new, right)
+        assert (found.problems, found.login and found.login.result) == ((), CheckResult.UNKNOWN)
+        assert any("opens nothing but its own change, which this rotation makes" in note for note in found.notes)
+        connector.rotate(right, new)
+        assert connector.check(new).result is CheckResult.ACCEPTED
+        assert connector.check(right).result is CheckResult.REFUSED
+        assert mariadb_server.lets_in(account, new)
+    finally:
+        mariadb_server.admin("SET GLOBAL disconnect_on_expired_password = OFF")
+
+
+def test_a_wrong_password_changes_no_expired_one(mariadb_server: MariadbServer, right: Secret, new: Secret) -> None:
+    account = mariadb_server.add_account(right, "PASSWORD EXPIRE")
+    connector = make(mariadb_server, account)
+    with pytest.raises(ConnectorError, match="the old credential did not log in"):
+        connector.rotate(generate(24), new)
+    assert connector.preflight(new, right).problems == ()
+    assert connector.check(new).result is CheckResult.REFUSED
+
+
+def test_an_expired_password_is_changed_under_the_lock_of_every_rotation(
+    mariadb_server: MariadbServer, right: Secret, new: Secret
+) -> None:
+    account = mariadb_server.add_account(right, "PASSWORD EXPIRE")
+    connector = connector_for(mariadb_server.target, account, {**mariadb_server.options, "time_limit": "2"})
+    other = mariadb_server.add_account(generate(24))
+    lock = mysql._lock_name(mysql_session.Identity(account, HOST, (), ""))
+    held = generate(24)
+    mariadb_server.become(other, held)
+    target = make(mariadb_server, other)
+    assert isinstance(target, MysqlConnector)
+    with target._session(held) as holder:
+        assert holder.rows("SELECT GET_LOCK(%s, 1)", [lock]) == [(1,)]
+        with pytest.raises(ConnectorError, match="another rotation of this account is under way"):
+            connector.rotate(right, new)
+    connector.rotate(right, new)
 
 
 def test_an_account_blocked_by_wrong_guesses_is_unknown(mariadb_server: MariadbServer, right: Secret) -> None:
@@ -310,6 +357,18 @@ def test_logins_are_read_from_the_audit_log(mariadb_server: MariadbServer, right
         bare = {"ca": mariadb_server.options["ca"], **missing}
         with pytest.raises(ConnectorError, match="cannot be told"):
             connector_for(mariadb_server.target, account, bare).logins_since(began)
+
+
+def test_logins_are_read_from_the_general_log_of_mariadb(mariadb_server: MariadbServer, right: Secret) -> None:
+    account, began = mariadb_server.add_account(right), datetime.now(UTC) - timedelta(seconds=1)
+    log = {"ca": mariadb_server.options["ca"], "log": str(mariadb_server.folder / "log/general.log")}
+    connector = connector_for(mariadb_server.target, account, log)
+    connector.check(right)
+    connector.check(generate(24))
+    assert eventually(lambda: len(connector.logins_since(began)) == 2)
+    found = connector.logins_since(began)
+    assert isinstance(found, Logins)
+    assert ([login.accepted for login in found], found.unread) == ([True, False], ())
 
 
 def test_a_statement_in_the_audit_log_is_no_login(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The connector ``mysql`` on a real MySQL server, judged by its client: what MariaDB lacks, and a whole life."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret, assert_one_of_several_wins, eventually
+from fault_matrix import Matrix, World
 from local_server import free_port
 from mariadb_server import HOST
 from mysql_server import UNSEEN, MysqlServer
 from target_life import Place, live_through
 
+from breakglass_shamir.connectors.mysql import rules
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
@@ -221,8 +224,21 @@ def test_an_account_locked_after_failed_logins_is_unknown(mysql_server: MysqlSer
 def test_an_account_that_one_wrong_password_locks_is_found_before(mysql_server: MysqlServer, right: Secret) -> None:
     """The proof that the old password is dead is a wrong password."""
     account = mysql_server.add_account(right, "FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME UNBOUNDED")
-    problems = make(mysql_server, account).preflight(None, right).problems
-    assert any("FAILED_LOGIN_ATTEMPTS is 1" in problem for problem in problems)
+    found = make(mysql_server, account).preflight(None, right)
+    assert found.ready
+    assert any("FAILED_LOGIN_ATTEMPTS is 1" in note and "will not be tried" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("form", ["CRYPT5", "PBKDF2_SHA512"])
+def test_what_the_server_keeps_says_which_password_is_dead(
+    mysql_server: MysqlServer, right: Secret, new: Secret, form: str
+) -> None:
+    mysql_server.admin(STORAGE.format(form, 10000))
+    connector = make(mysql_server, mysql_server.add_account(right, "FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME 1"))
+    assert connector.compare(right, new).result is CheckResult.REFUSED
+    connector.rotate(right, new)
+    assert connector.compare(new, right).result is CheckResult.REFUSED
+    assert connector.check(new).result is CheckResult.ACCEPTED
 
 
 @pytest.mark.parametrize("method", ["authentication_webauthn", "auth_socket"])
@@ -404,3 +420,24 @@ def test_a_server_that_may_forget_a_change_is_noted(mysql_server: MysqlServer, r
         assert not any("bring the old password back" in note for note in connector.preflight(None, right).notes)
     finally:
         mysql_server.admin("SET GLOBAL innodb_flush_log_at_trx_commit = 2")
+
+
+def test_a_whole_rotation_asks_as_often_as_is_declared(mysql_server: MysqlServer, tmp_path: Path) -> None:
+    """The general log counts as ``MAX_QUERIES_PER_HOUR`` does: each statement that a client sends."""
+    account = mysql_server.add_account(generate(24))
+    world = World(
+        "mysql", "mysql://{address}/", account, mysql_server.address, become=partial(mysql_server.become, account),
+        opens=partial(mysql_server.lets_in, account), options={"time_limit": "5", "ca": str(mysql_server.ca)},
+    )  # fmt: skip
+    lab = Matrix(world, tmp_path)
+    try:
+        lab.begin()
+        log = mysql_server.folder / "log/general.log"
+        before = log.stat().st_size
+        assert lab.rotate().status == 0
+        text = log.read_bytes()[before:].decode(errors="replace")
+    finally:
+        lab.close()
+    numbers = set(re.findall(rf"(\d+) Connect\t{account}@", text))
+    asked = [number for number in re.findall(r"(\d+) Query\t", text) if number in numbers]
+    assert len(asked) == rules.STATEMENTS["MySQL"]

@@ -470,7 +470,7 @@ class TestAnotherTerminal:
         assert lab.rotate(kill="after record read-back").status < 0
         assert lab.rotate(terminal="other").status == 0
         lab.scan(3)
-        ended = lab.rotate(scans=(1, 3))
+        ended = lab.rotate(scans=(1, 3), more=("--abandon",))
         assert ended.status == 0, ended.said
         assert "a fork" in ended.said
         lab.proven()

@@ -18,6 +18,7 @@ from cups_server import CupsServer, starting
 from breakglass_shamir.operations.folders import on_memory
 from breakglass_shamir.operations.printing import outlet
 from breakglass_shamir.paper.simulate import scanned
+from tests.attacks.strangers import People
 from tests.end_to_end.life import CUSTODIANS, NAME, Life, groups_text, wait_until
 
 SHEETS = 2
@@ -115,6 +116,35 @@ def test_an_opening_rotates_onto_the_printer(life: Life, cups: CupsServer) -> No
     assert list(back.iterdir()) == []
     assert not life.opens(life.secret)
     assert_nothing_on_disk(life, cups)
+
+
+def test_a_printer_that_fails_is_asked_about_and_no_sheet_is_shown_twice(life: Life, cups: CupsServer) -> None:
+    life.seal()
+    back = life.folder / "readback"
+    back.mkdir()
+    people = People(life.command("rotate", NAME), life.environment(), life.folder)
+    people.answer("Why, in words", "")
+    people.answer("Who takes part here", "Olga")
+    people.answer("Where do the new sheets go?", "printer")
+    people.answer("Printer", "no-such-printer")
+    people.answer("Printer", "broken")
+    people.answer("drops scans", str(back))
+    people.answer("no sheet is in yet, 2 needed", "scans-1")
+    people.answer("Print it again, once the printer is ready?", "n")
+    people.answer("What now?", "change")
+    people.answer("Which answer?", "place")
+    people.answer("Where do the new sheets go?", "printer")
+    people.answer("Printer", "PDF")
+    people.answer("drops scans", str(back))
+    people.until("in memory from before: sheets 1.1, 1.2 of recovery-key")
+    office = threading.Thread(target=_office, args=(cups, back, 2 * SHEETS))
+    office.start()
+    people.answer("Does North hold", "y")
+    people.answer("Does South hold", "y")
+    people.until("rotated: epoch 2 of recovery-key is in force")
+    assert people.end() == 0, people.seen
+    office.join()
+    assert not life.opens(life.secret)
 
 
 def _office(cups: CupsServer, back: Path, jobs: int) -> None:

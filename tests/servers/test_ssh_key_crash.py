@@ -16,8 +16,8 @@ import pytest
 from key_workshop import connector, make_key, names, opens, passphrase, replace_ssh_keygen
 
 import breakglass_shamir
+from breakglass_shamir.connectors.port import one_file
 from breakglass_shamir.connectors.port.answers import CheckResult
-from breakglass_shamir.connectors.ssh import key_file
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -127,11 +127,11 @@ def test_an_orphaned_ssh_keygen_keeps_the_folder_locked(
     wait_for((tmp_path / "begun").exists)
     end(child)
     assert hidden(path)
-    monkeypatch.setattr(key_file, "LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(one_file, "LOCK_WAIT_S", 0.1)
     assert connector(path).check(new).result is CheckResult.UNKNOWN
     with pytest.raises(ConnectorError, match="under way"):
         connector(path).rotate(old, new)
-    monkeypatch.setattr(key_file, "LOCK_WAIT_S", 20)
+    monkeypatch.setattr(one_file, "LOCK_WAIT_S", 20)
     connector(path).rotate(old, new)
     assert opens(path, new)
     assert names(path.parent) == ["id", "id.pub"]

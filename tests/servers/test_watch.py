@@ -21,6 +21,7 @@ from watch_places import PAUSE_S, PROGRAM, Place, replace_password
 
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.custody.records.monitoring import LoginSeen, Watched
+from breakglass_shamir.custody.records.openings import Actions
 from breakglass_shamir.hygiene import Secret
 
 
@@ -74,6 +75,9 @@ def test_a_login_inside_an_opening_is_none(place: Place) -> None:
     )  # fmt: skip
     within.join()
     assert ended.status == 7, ended
+    (trail,) = place.bodies(Actions)
+    assert (trail.left_out, trail.problem) == (0, "")
+    assert any(" accepted " in one for one in trail.sessions), trail
     found = place.watch()
     assert found.unmatched == ()
     assert place.matrix.state().debts[0].kind == "rotation"
@@ -136,4 +140,4 @@ def test_pam_tells_of_the_login_at_the_login_itself(
         service.unlink()
     seen = place.bodies(LoginSeen)
     assert [(body.account, body.accepted) for body in seen] == [(account, True)]
-    assert place.findings() or place.bodies(LoginSeen)[0].matched == "own"
+    assert place.findings() or place.bodies(LoginSeen)[0].matched == "near"

@@ -29,19 +29,23 @@ class TextScanner(Scanner):
     def close(self) -> None:
         """Do nothing."""
 
-    def read_path(self, path: Path) -> Iterator[ScannedPage]:
+    def read_path(self, path: Path, progress: object = None) -> Iterator[ScannedPage]:
         for file in sorted(path.iterdir()) if path.is_dir() else [path]:
             yield page(file)
 
-    def read_once(self, path: Path) -> Iterator[ScannedPage]:
-        yield page(path)
+    def read_drawn(self, data: bytes, source: str) -> Iterator[ScannedPage]:
+        yield _page(data, source)
 
 
 def page(file: Path) -> ScannedPage:
     """Read one text sheet."""
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return _page(file.read_bytes(), file.name)
+
+
+def _page(data: bytes, source: str) -> ScannedPage:
+    lines = data.decode(errors="replace").splitlines()
     codes = tuple(ScannedCode(line, "plain", None) for line in lines if line.startswith("BG"))
-    return ScannedPage(file.name, codes, "")
+    return ScannedPage(source, codes, "")
 
 
 def texts(folder: Path) -> Iterator[str]:

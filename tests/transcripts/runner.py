@@ -7,6 +7,7 @@ A transcript is a text file beside this one:
     # a comment
     $ breakglass status                   a command, run by sh in a folder of its own
     < a line of standard input
+    @ Number or word | 1                  at a terminal: once these words wait for an answer, it is typed, with Enter
     expected output, both channels        <words> stand for what differs in every run, see PATTERNS
     [exit 7]                              where it is not 0
 
@@ -16,17 +17,23 @@ Rules:
    ``--when-printed`` it waits for that many sheets first.
 2. The output must be the expected one, line by line; blank lines and white space at the end of a line do not
    count, nor do the warnings about folders on a disk and homes that are on none: machines' temporary folders differ.
-3. ``python -m tests.transcripts.runner FILE...`` writes down what comes out now, for a person to read and commit.
+3. A command with ``@`` lines runs at a terminal that draws nothing, in the order in which people answer. What stands in
+   a row at its end counts, what was typed included; how far the reading of a file is does not.
+4. ``python -m tests.transcripts.runner FILE...`` writes down what comes out now, for a person to read and commit.
 """
 
+import os
 import re
+import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.attacks.strangers import People
 from tests.end_to_end.life import PROGRAM, Life
 
 FOLDER = Path(__file__).parent
@@ -47,13 +54,13 @@ PATTERNS = {
     "<digest>": r"[0-9a-f]{64}",
     "<opening>": r"[0-9a-f]{12}",
     "<log-id>": r"[0-9a-f]{16}",
-    "<debt>": r"rotation-[0-9a-f]{8}",
+    "<debt>": r"(?:rotation|review)-[0-9a-f]{8}",
     "<key>": r"SHA256:[A-Za-z0-9+/]{43}",
     "<time>": r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}Z)?",
     "<date>": r"20[0-9]{2}-[0-9]{2}-[0-9]{2}",
     "<version>": r"[0-9]+\.[0-9]+\.[0-9]+",
     "<rule>": r"─+",
-    "<health>": r"(?:fresh|worn) \([0-9]+ %\)",
+    "<health>": r"(?:as new|worn, [0-9]+ % of its reserve is used)",
     "<seconds>": r"[0-9]{1,4}",
     "<any>": r".*",
 }
@@ -61,6 +68,9 @@ PATTERNS = {
 
 RECORDED = tuple(name for name in PATTERNS if name not in ("<seconds>", "<any>"))
 """Placeholders that recording puts in by itself."""
+
+_HOW_FAR = re.compile(r"  (?:reading|looking closer at) .* [0-9]+ of [0-9]+")
+"""What is told now and then while a file is read."""
 
 _COPIER = f"""#!{sys.executable}
 import sys, time
@@ -83,6 +93,9 @@ class Step:
 
     line: str
     stdin: list[str] = field(default_factory=list)
+    typed: list[tuple[str, str]] = field(default_factory=list)
+    """At a terminal: words of a question, and what is answered."""
+
     expected: list[str] = field(default_factory=list)
     exit: int = 0
     before: list[str] = field(default_factory=list)
@@ -112,6 +125,9 @@ def read(path: Path) -> Transcript:
             above.append("")
         elif line.startswith("< "):
             steps[-1].stdin.append(line[2:])
+        elif line.startswith("@ "):
+            words, _, answer = line[2:].rpartition("|")
+            steps[-1].typed.append((words.strip(), answer.strip()))
         elif found := re.fullmatch(r"\[exit (\d+)\]", line):
             steps[-1].exit = int(found[1])
         else:
@@ -129,6 +145,7 @@ def make_world(folder: Path, world: str) -> Life:
     if world != "empty":
         life.begin()
         (folder / "secret").write_bytes(life.secret.reveal())
+        (folder / "secret").chmod(0o600)
     if world == "key":
         (folder / "home").rename(folder / "unused")
     if world == "sealed":
@@ -139,15 +156,43 @@ def make_world(folder: Path, world: str) -> Life:
 def run(life: Life, step: Step) -> tuple[list[str], int]:
     """Run one command; returns its output as lines that count, and its exit code."""
     path = f"{life.folder / 'bin'}:{PROGRAM.parent}:/usr/bin:/bin"
-    done = subprocess.run(
-        ["sh", "-c", step.line], input="".join(f"{line}\n" for line in step.stdin), text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=life.folder, timeout=TIME_LIMIT_S,
-        env=life.environment(PATH=path, BREAKGLASS_HOME="home", PYTHONPATH=str(REPOSITORY)),
-    )  # fmt: skip
-    shown = done.stdout.replace(str(life.folder), "<folder>").splitlines()
+    environment = life.environment(PATH=path, BREAKGLASS_HOME="home", PYTHONPATH=str(REPOSITORY))
+    text, code = (_at_a_terminal if step.typed else _without_one)(life, step, environment)
+    shown = text.replace(str(life.folder), "<folder>").splitlines()
     return [
         line.rstrip() for line in shown if line.strip() and not any(words in line for words in OF_THIS_MACHINE)
-    ], done.returncode
+    ], code
+
+
+def _without_one(life: Life, step: Step, environment: dict[str, str]) -> tuple[str, int]:
+    done = subprocess.run(
+        ["sh", "-c", step.line], input="".join(f"{line}\n" for line in step.stdin), text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=life.folder, timeout=TIME_LIMIT_S, env=environment,
+    )  # fmt: skip
+    return done.stdout, done.returncode
+
+
+def _at_a_terminal(life: Life, step: Step, environment: dict[str, str]) -> tuple[str, int]:
+    """Answer what is asked; an answer that nobody asks for is not given, and the command ends at its time limit."""
+    people = People(["/bin/sh", "-c", step.line], {**environment, "TERM": "dumb", "NO_COLOR": "1"}, life.folder)
+    deadline = time.monotonic() + TIME_LIMIT_S
+    for words, answer in step.typed:
+        if not people.asked(words, deadline):
+            people.seen += f"\n(nobody asked: {words})"
+            os.kill(people.pid, signal.SIGKILL)
+            break
+        people.type(answer)
+    code = people.end()
+    rows = [_row(line) for line in people.seen.replace("\r\n", "\n").split("\n")]
+    return "\n".join(row for row in rows if not _HOW_FAR.fullmatch(row)), code
+
+
+def _row(line: str) -> str:
+    """Return what stands in a row after everything that was written over it."""
+    shown = ""
+    for written in line.split("\r"):
+        shown = written + shown[len(written) :]
+    return shown.rstrip()
 
 
 def matches(expected: str, shown: str) -> bool:
@@ -177,6 +222,7 @@ def record(path: Path, folder: Path) -> None:
     for step in transcript.steps:
         shown, code = run(life, step)
         lines += [*step.before, f"$ {step.line}", *(f"< {line}" for line in step.stdin)]
+        lines += [f"@ {words} | {answer}".rstrip() for words, answer in step.typed]
         lines += [general(line) for line in shown] + ([f"[exit {code}]"] if code else [])
     path.write_text("\n".join(lines) + "\n")
 

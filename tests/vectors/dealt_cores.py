@@ -53,6 +53,19 @@ def _absent(core: Core) -> Iterator[Vector]:
     ]
     yield bad("28 lines", STRICT, {"lines": many}, "malformed-text")
     yield good("28 lines, relaxed", RELAXED, {"lines": many}, {"cores": []})
+    yield from _beyond(core)
+
+
+def _beyond(core: Core) -> Iterator[Vector]:
+    """27 lines of a core of 28, the last of them lost: no reading has so many."""
+    made = _sized(core, 384)
+    data = len(made.to_bytes()).to_bytes(2, "big") + made.to_bytes()
+    half = len(data) // 2
+    whole = parity.protect(data[:half]) + parity.protect(data[half:])
+    assert len(whole) == text.LINE_BYTES * (MAX_LINES + 1)
+    lines: Lines = list(text.to_lines(whole[: text.LINE_BYTES * MAX_LINES], FIRST_LINE))
+    yield bad("27 lines, and the one more that would make them a core", STRICT, {"lines": lines}, "malformed-text")
+    yield good("27 lines, and the one more, relaxed", RELAXED, {"lines": lines}, {"cores": []})
 
 
 def _padding(core: Core) -> Iterator[Vector]:
@@ -76,7 +89,7 @@ def _typed(row: str) -> str:
 
 
 def _sized(core: Core, length: int) -> Core:
-    return replace(core, ciphertext=bytes(range(1, length - len(core.header()) - 1)))
+    return replace(core, ciphertext=bytes(number % 255 + 1 for number in range(length - len(core.header()) - 2)))
 
 
 def _padding_of(core: Core) -> int:

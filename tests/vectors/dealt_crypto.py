@@ -89,6 +89,7 @@ def _ciphers(epoch: Epoch) -> Iterator[Vector]:
     yield bad("another byte than 0x80", "decrypt", given(raw(b"x\x81" + bytes(62))), "decryption-failed")
     yield bad("64 bytes of padding too many", "decrypt", given(raw(b"x\x80" + bytes(126))), "decryption-failed")
     yield bad("not whole blocks", "decrypt", given(raw(b"x\x80" + bytes(61))), "decryption-failed")
+    yield bad("48 bytes, whole blocks of AES only", "decrypt", given(raw(b"x\x80" + bytes(46))), "decryption-failed")
     yield bad("no block at all", "decrypt", given(raw(b"")), "decryption-failed")
 
 
@@ -103,11 +104,14 @@ def lines(epochs: list[Epoch]) -> Iterator[Vector]:
     around = " \t\r\n\v\f-"
     yield good("everything that is dropped", "decode", {"text": f"{around}1{around}0{around}"}, {"bytes": "08"})
     for name, text_of in (
-        ("a no-break space", "\u00a00A"),
-        ("a next-line control", "0A\x85"),
-        ("a file separator", "0A\x1c"),
-        ("a zero byte", "0A\x00"),
-        ("a minus sign that is no hyphen", "0\u2212A"),
+        ("a no-break space", "\u00a008"),
+        ("a next-line control", "08\x85"),
+        ("a file separator", "08\x1c"),
+        ("a zero byte", "08\x00"),
+        ("a delete character", "08\x7f"),
+        ("a minus sign that is no hyphen", "0\u22128"),
+        ("a character that cannot be read", "?0"),
+        ("a character that cannot be read, beside what is complete", "08?"),
     ):
         yield bad(name, "decode", {"text": text_of}, "malformed-text")
     yield bad("U is not in the alphabet", "decode", {"text": "0U"}, "malformed-text")
@@ -147,6 +151,15 @@ def _typed_lines(epoch: Epoch) -> Iterator[Vector]:
     yield bad("24 characters", "read-line", {"typed": row}, "malformed-text")
     yield bad("26 characters", "read-line", {"typed": one + "0"}, "malformed-text")
     yield bad("U", "read-line", {"typed": "U" + one[1:]}, "malformed-text")
+    for name, typed in (
+        ("a no-break space in front of a line", "\u00a0" + one),
+        ("a no-break space at the end of a line", one + "\u00a0"),
+        ("a byte order mark in front of a line", "\ufeff" + one),
+        ("a next-line control at the end of a line", one + "\x85"),
+        ("a file separator at the end of a line", one + "\x1c"),
+        ("an em space between two groups of a line", f"{one[:4]}\u2003{one[4:]}"),
+    ):
+        yield bad(name, "read-line", {"typed": typed}, "malformed-text")
 
 
 def _codewords(epoch: Epoch) -> Iterator[Vector]:
@@ -173,3 +186,24 @@ def _codewords(epoch: Epoch) -> Iterator[Vector]:
             damaged[position] ^= 0xA5
         given = {"codeword": damaged.hex(), "erased": erased}
         yield bad(f"too much: {name}", "repair", given, "malformed-text")
+    yield from _codeword_edges(codeword)
+
+
+def _codeword_edges(codeword: bytes) -> Iterator[Vector]:
+    """The shortest and the longest codeword, and parity that an erased byte uses up although it is right."""
+    for length in (1, 238):
+        whole = parity.protect(bytes(range(1, length + 1)))
+        damaged = bytes([*(byte ^ 0xA5 for byte in whole[:8]), *whole[8:]])
+        output: Vector = {"codeword": whole.hex(), "changed": list(range(8)), "spare_parity": 1}
+        yield good(f"a codeword of {len(whole)} bytes", "repair", {"codeword": damaged.hex(), "erased": []}, output)
+    for name, word in (
+        ("17 bytes, which hold nothing", bytes(17)),
+        ("256 bytes, zeros that a longer code would take", bytes(256)),
+    ):
+        yield bad(name, "repair", {"codeword": word.hex(), "erased": []}, "malformed-text")
+    erased, errors = [0, 10, 20, 40], [5, 30, 50]
+    wrong = sorted([*errors, 10, 40])
+    damaged = bytes(byte ^ 0xA5 if i in wrong else byte for i, byte in enumerate(codeword))
+    output = {"codeword": codeword.hex(), "changed": wrong, "spare_parity": 7}
+    given = {"codeword": damaged.hex(), "erased": erased}
+    yield good("errors, and erased bytes of which two are right", "repair", given, output)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dealt import Epoch, Vector, bad, facts_of, good, other_symbol, wrong_but_checks
 from dealt_cores import core_edges
+from dealt_repairs import core_repairs
 from dealt_signed import signed
 from dealt_streams import names, streams, structures
 
@@ -37,6 +38,7 @@ def envelopes(epochs: list[Epoch]) -> Iterator[Vector]:
     yield from structures(epochs[0])
     yield from names(epochs[0])
     yield from core_edges(epochs)
+    yield from core_repairs(epochs[0])
 
 
 def _several_codes(epoch: Epoch) -> Iterator[Vector]:
@@ -174,6 +176,8 @@ def _extensions(epoch: Epoch) -> Iterator[Vector]:
         ("a release of 33 characters", _field(2, b"x" * 33)),
         ("a release with a control character", _field(2, b"1\n0")),
         ("a release that is not ASCII", _field(2, b"\xc3\xa9")),
+        ("a release with U+001F", _field(2, b"1\x1f0")),
+        ("a release with U+007F", _field(2, b"1\x7f0")),
         ("the hash of a second key of 31 bytes", _field(3, bytes(31))),
         ("an extension block of 1025 bytes", _field(64, bytes(1022))),
     ):
@@ -322,3 +326,6 @@ def _commitments(epochs: list[Epoch]) -> Iterator[Vector]:
     yield bad("a drill share", kind, given(drill), "mixed-shares")
     posing = replace(drill, kind=Kind.LIVE, epoch_id=share.epoch_id)
     yield bad("a drill share that poses as live", kind, given(posing), "share-mismatch")
+    code = epoch.codes[0]
+    forged = {"codes": [code[:-8] + other_symbol(code[-8]) + code[-7:]], "share": share.to_text()[:-1]}
+    yield bad("a damaged share and a forged envelope: the share comes first", kind, forged, "malformed-text")

@@ -335,6 +335,26 @@ def exports(_: object = None) -> Iterator[Vector]:
     flipped = _flipped(whole[f"{record}.checkpoint"])
     yield of("a checkpoint whose signature is altered", 4, {f"{record}.checkpoint": flipped})
     rooted = log_before(log).row(plain.encode(), root=bytes(32))["checkpoint"]
+    gap = whole["records"].replace("000003\n", "")
+    held = hashlib.sha256(b"\0" + whole["000003.json"].encode()).hexdigest()
+    alone = "".join(f"{line}\n" for line in whole["signatures"].splitlines() if not line.startswith("000003"))
+    part = {"records": gap, "withheld": f"000003 {held}\n", "signatures": alone}
+
+    def less(number: str, changed: Mapping[str, str]) -> Vector:
+        files = [name for name in whole if name.startswith(number)]
+        return {"from": "whole", "without": files, "with": dict(changed), "summed": True}
+
+    yield good("a record is withheld", "verify-export", less("000003", part), {
+        "records": log.size - 1, "second_signatures": len(alone.splitlines()), "root": log.root().hex()})  # fmt: skip
+    first = whole["records"].replace("000000\n", "")
+    for name, step, given in (
+        ("a record is missing", 3, less("000003", {"records": gap, "signatures": alone})),
+        ("a record is withheld by another hash", 5, less("000003", {**part, "withheld": f"000003 {'ab' * 32}\n"})),
+        ("a subtree in front of another record", 5,
+         less("000000", {"records": first, "before": f"0 {'ab' * 32}\n"})),
+    ):  # fmt: skip
+        yield {**bad(name, "verify-export", given, "does-not-hold"), "step": step}
+    yield of("a hash of a record that is there", 3, {"withheld": f"000003 {held}\n"})
     yield of("the last checkpoint of another root", 5, {f"{record}.checkpoint": rooted})
     yield of("a quorum's signature by another key", 6, {
         f"{record}.quorum.sig": sshsig.sign(NOBODY, plain.encode(), sshsig.QUORUM_NAMESPACE)})  # fmt: skip

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Vectors of records that may follow where a rule could be read otherwise, and of what they change."""
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import made_bodies as bodies
@@ -12,7 +13,14 @@ from made_ways import ROTATION, Way, drill_ended, ended, old_dead, rehearsed, re
 from breakglass_shamir.custody.records.epochs import Proven
 from breakglass_shamir.custody.records.monitoring import Escalated
 from breakglass_shamir.custody.records.openings import Cancelled, Refused
-from breakglass_shamir.custody.records.rotations import Abandoned, Applying, Deferred, NotBefore
+from breakglass_shamir.custody.records.rotations import (
+    Abandoned,
+    Applying,
+    Deferred,
+    NotBefore,
+    Rejected,
+    RotationFound,
+)
 from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, ReadBack, Reassigned, SheetVoided
 from breakglass_shamir.hygiene import Secret
 
@@ -29,15 +37,8 @@ def follow(said_of: Callable[[Secret, list[Vector]], Vector]) -> Iterator[Vector
     Args:
         said_of: what the program says of a log, by its key and rows.
     """
-    for name, way in (*_past(), *_openings(), *_lives(), *_told(), *_times()):
-        log = way.log
-        given = {
-            "public_key": log.public_key.hex(),
-            "from": way.life,
-            "first": way.first,
-            "then": [shorter(row, way.life) for row in log.rows[way.first :]],
-        }
-        yield good(name, "verify-log", given, said_of(log.key, log.rows))
+    for name, way in itertools.chain(_past(), _openings(), _lives(), _told(), _times()):
+        yield holds(name, way, said_of)
     log = Log("clock")
     log.add(bodies.started(log), "")
     for seconds, wall, boot in ((3, -1, ""), (60, 60, ""), (63, -1, "b" * 16)):
@@ -45,6 +46,18 @@ def follow(said_of: Callable[[Secret, list[Vector]], Vector]) -> Iterator[Vector
         log.add(Refused(stage="open", error="insufficient-shares", message="no quorum yet"), "")
     given = {"public_key": log.public_key.hex(), "entries": log.rows}
     yield good("a clock set back by a second", "verify-log", given, said_of(log.key, log.rows))
+
+
+def holds(name: str, way: Way, said_of: Callable[[Secret, list[Vector]], Vector]) -> Vector:
+    """Return the vector of a log that goes on and holds."""
+    log = way.log
+    given = {
+        "public_key": log.public_key.hex(),
+        "from": way.life,
+        "first": way.first,
+        "then": [shorter(row, way.life) for row in log.rows[way.first :]],
+    }
+    return good(name, "verify-log", given, said_of(log.key, log.rows))
 
 
 def accepted(epoch: Epoch, result: str = "accepted") -> Proven:
@@ -62,6 +75,13 @@ def _past() -> Iterator[tuple[str, Way]]:
     e = bodies.epochs()
     way = Way("office", ROTATED).declare("emergency", "superseded").open(e.one).add(ended("emergency"))
     yield "a superseded epoch, and again for its rotation", way.declare(ROTATION).open(e.one, "no-reveal")
+    back = way.declare(ROTATION).open(e.one, "no-reveal").add(
+        RotationFound(old_epoch_id=id_of(e.one), new_epoch_id=id_of(e.two)), ended(ROTATION),
+        Rejected(epoch_id=id_of(e.two), detail="used before"),
+    )  # fmt: skip
+    yield "the epoch in force is not taken again and stays good", back.add(
+        Acknowledged(epoch_id=id_of(e.two), sheet="1.1", custodian="North", bag="")
+    )  # fmt: skip
     yield "a superseded epoch of this log by the override of void", Way("office", ROTATED).declare(
         "emergency", "void"
     ).open(e.one)  # fmt: skip

@@ -13,10 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import dealt_further
+import dealt_lineage
 import made_bodies as bodies
 import made_lives as lives
+import made_reviews
 from dealt import Vector, bad, good
-from dealt_follow import follow
+from dealt_follow import follow, holds
 from dealt_refused import refused
 from dealt_steps import NOTE, illegal
 from made_logs import BEGAN, OFFICERS, SET, Log, id_of, line_of, public_test_key
@@ -50,6 +53,14 @@ def logs(_: object = None) -> Iterator[Vector]:
     yield from follow(said_of)
     yield from _told()
     yield from _copies()
+    yield from _reviews()
+    for more in (dealt_lineage, dealt_further):
+        for name, way, row, error in more.barred():
+            yield _of(way.log, name, way.first, [*way.log.rows[way.first :], row], error)
+        for name, way in more.went_on():
+            yield holds(name, way, said_of)
+    for name, log in dealt_further.new_logs():
+        yield good(name, "verify-log", _given(log, entries=log.rows), said_of(log.key, log.rows))
 
 
 def said_of(key: Secret, rows: list[Vector]) -> Vector:
@@ -327,6 +338,13 @@ def _told() -> Iterator[Vector]:
         yield _of(log, name, log.size, [log.row(log.tree(body))], error)
     wrong = bodies.succession(proof, level="attested")
     yield _of(log, "succession: another level", log.size, [log.row(log.tree(wrong))], "invalid-record")
+
+
+def _reviews() -> Iterator[Vector]:
+    """Reviews and settlements that must not follow, or do not hold."""
+    log = made_reviews.archive()
+    for name, body, opening, error in made_reviews.wrong():
+        yield _of(log, name, log.size, [log.row(log.tree(body, opening=opening))], error)
 
 
 def _copies() -> Iterator[Vector]:

@@ -1,85 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vectors of credentials, of whole epochs, and of their openings."""
+"""Vectors of whole epochs, and of their openings."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of, other_symbol, wrong_but_checks
+from dealt_repairs import typed_repairs
 from dealt_typed import typed_edges
 
 from breakglass_shamir.crypto import shamir
-from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.formats.core import Core
+from breakglass_shamir.crypto.keys import Kind
+from breakglass_shamir.formats import parity, text
+from breakglass_shamir.formats.core import FIRST_LINE, Core
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
-
-
-def plaintexts(epochs: list[Epoch]) -> Iterator[Vector]:
-    """Credentials as plaintexts."""
-    for epoch in (epochs[0], epochs[1], epochs[5], *epochs[8:]):
-        given = {"plaintext": epoch.credential.to_bytes().reveal().hex()}
-        yield good(f"credential of {epoch.name}", "read-credential", given, credential_of(epoch.credential))
-    kind, secret = bytes.fromhex("01000101"), bytes.fromhex("02000178")
-    plain, seed = b"\x01" + kind + secret, b"\x07\x00\x01s"
-    for name, body in (
-        ("later fields that a reader may do without", plain + b"\x80\x00\x01x" + b"\xff\x02\x01" + bytes(513)),
-        ("the first tag of a later release", plain + b"\x10\x00\x01x"),
-        ("tag 127", plain + b"\x7f\x00\x01x"),
-        ("a later field that is longer than any known one", plain + b"\x10\x20\x00" + bytes(8192)),
-        ("kind 0", b"\x01\x01\x00\x01\x00" + secret),
-        ("kind 9", b"\x01\x01\x00\x01\x09" + secret),
-        ("kind 255", b"\x01\x01\x00\x01\xff" + secret),
-        ("SHA-512, 10 digits, 65535 seconds", plain + seed + bytes.fromhex("080001030900010a0a0002ffff")),
-        ("one-time codes of a later scheme", plain + seed + bytes.fromhex("08000104090001ff")),
-        ("a byte order mark at the front of an account", plain + b"\x03\x00\x05\xef\xbb\xbfdb"),
-        ("spaces at the ends of a hint", plain + b"\x06\x00\x04 \xc2\xa0x"),
-        ("a passkey without its ids", b"\x01\x01\x00\x01\x06" + secret),
-        ("a fingerprint of the authority that is not hexadecimal", plain + b"\x05\x00\x05not 0"),
-        ("the largest counter", plain + bytes.fromhex("0e0004ffffffff")),
-    ):
-        output = credential_of(Credential.from_bytes(Secret(body)))
-        yield good(name, "read-credential", {"plaintext": body.hex()}, output)
-    for name, body, error in (
-        ("version 2", b"\x02" + kind + secret, "unsupported-version"),
-        ("no byte at all", b"", "unsupported-version"),
-        ("the version alone", b"\x01", "decryption-failed"),
-        ("a scheme without a seed", plain + b"\x08\x00\x01\x02", "decryption-failed"),
-        ("the common algorithm written", plain + seed + b"\x08\x00\x01\x01", "decryption-failed"),
-        ("the common digits written", plain + seed + b"\x09\x00\x01\x06", "decryption-failed"),
-        ("the common period written", plain + seed + b"\x0a\x00\x02\x00\x1e", "decryption-failed"),
-        ("a counter of 0 written", plain + b"\x0e\x00\x04" + bytes(4), "decryption-failed"),
-        ("algorithm 0", plain + seed + b"\x08\x00\x01\x00", "decryption-failed"),
-        ("digits 0", plain + seed + b"\x09\x00\x01\x00", "decryption-failed"),
-        ("period 0", plain + seed + b"\x0a\x00\x02\x00\x00", "decryption-failed"),
-        ("a period of one byte", plain + seed + b"\x0a\x00\x01\x3c", "decryption-failed"),
-        ("an RP id that is not UTF-8", plain + b"\x0b\x00\x01\xff", "decryption-failed"),
-        ("an RP id of 513 bytes", plain + b"\x0b\x02\x01" + b"r" * 513, "decryption-failed"),
-        ("a user handle of 65 bytes", plain + b"\x0c\x00\x41" + bytes(65), "decryption-failed"),
-        ("a credential id of 1024 bytes", plain + b"\x0d\x04\x00" + bytes(1024), "decryption-failed"),
-        ("a counter of 3 bytes", plain + b"\x0e\x00\x03\x00\x00\x01", "decryption-failed"),
-        ("a certificate of 4097 bytes", plain + b"\x0f\x10\x01" + bytes(4097), "decryption-failed"),
-        ("an empty field of a later release", plain + b"\x10\x00\x00", "decryption-failed"),
-        ("a later field twice", plain + b"\xc8\x00\x01x\xc8\x00\x01x", "decryption-failed"),
-        ("no secret", b"\x01" + kind, "decryption-failed"),
-        ("no kind", b"\x01" + secret, "decryption-failed"),
-        ("a kind of two bytes", b"\x01\x01\x00\x02\x00\x01" + secret, "decryption-failed"),
-        ("tags that descend", b"\x01" + secret + kind, "decryption-failed"),
-        ("a tag twice", b"\x01" + kind + secret + secret, "decryption-failed"),
-        ("tag 0", b"\x01\x00\x00\x01x" + kind + secret, "decryption-failed"),
-        ("an empty field", b"\x01" + kind + secret + b"\x03\x00\x00", "decryption-failed"),
-        ("a field cut short", b"\x01" + kind + secret + b"\x03\x00\x05root", "decryption-failed"),
-        ("a tag without a length", b"\x01" + kind + secret + b"\x03\x00", "decryption-failed"),
-        ("an account that is not UTF-8", b"\x01" + kind + secret + b"\x03\x00\x01\xff", "decryption-failed"),
-        ("a secret of 4097 bytes", b"\x01" + kind + b"\x02\x10\x01" + bytes(4097), "decryption-failed"),
-        ("a hint of 513 bytes", b"\x01" + kind + secret + b"\x06\x02\x01" + b"h" * 513, "decryption-failed"),
-        (
-            "a TOTP seed of 513 bytes",
-            b"\x01" + kind + secret + b"\x07\x02\x01" + bytes(513),
-            "decryption-failed",
-        ),
-    ):
-        yield bad(name, "read-credential", {"plaintext": body.hex()}, error)
 
 
 def whole_epochs(epochs: list[Epoch]) -> Iterator[Vector]:
@@ -136,6 +71,7 @@ def openings(epochs: list[Epoch]) -> Iterator[Vector]:
     yield from _typed(epochs)
     yield from _with_a_surplus(epochs)
     yield from typed_edges(epochs)
+    yield from typed_repairs(epochs)
 
 
 def _opened(epoch: Epoch) -> Iterator[Vector]:
@@ -195,6 +131,18 @@ def _typed(epochs: list[Epoch]) -> Iterator[Vector]:
     yield bad("a changed ciphertext, and a line of it wrong", kind, given, "decryption-failed")
 
 
+def changed_end(code: str) -> str:
+    """Return a code of an envelope with another signature."""
+    return code[:-8] + other_symbol(code[-8]) + code[-7:]
+
+
+def core_of_version_two(core: Core) -> list[str]:
+    """Return typed lines that hold, of a core of another version."""
+    data = len(core.to_bytes()).to_bytes(2, "big") + b"\x02" + core.to_bytes()[1:]
+    word = parity.protect(data)
+    return list(text.to_lines(word + bytes(-len(word) % text.LINE_BYTES), FIRST_LINE))
+
+
 def _refused_with_envelope(epochs: list[Epoch]) -> Iterator[Vector]:
     first, both, drill = epochs[0], epochs[2], epochs[6]
 
@@ -213,6 +161,14 @@ def _refused_with_envelope(epochs: list[Epoch]) -> Iterator[Vector]:
     swapped = [replace(first.share(1, x), member=3 - x).to_text() for x in (1, 2)]
     yield bad("two sheets with swapped numbers", "open", given(first, *swapped), "share-mismatch")
     yield bad("a damaged text", "open", given(first, a, b[:-1]), "malformed-text")
+    posing = replace(first.share(1, 2), kind=Kind.DRILL).to_text()
+    yield bad("a share that is right but says drill", "open", given(first, a, posing), "mixed-shares")
+    outside = replace(first.share(1, 2), group=2).to_text()
+    yield bad("a share of a group that does not exist", "open", given(first, a, outside), "mixed-shares")
+    forged = {"codes": [changed_end(code) for code in first.codes], "shares": [a, b[:-1]]}
+    yield bad("a damaged share and a forged envelope: the share comes first", "open", forged, "malformed-text")
+    later = {"core_lines": core_of_version_two(first.core), "shares": [a, b[:-1]]}
+    yield bad("a damaged share and a core of another version: the share comes first", "open", later, "malformed-text")
 
 
 def _refused_with_core(epochs: list[Epoch]) -> Iterator[Vector]:
@@ -232,6 +188,10 @@ def _refused_with_core(epochs: list[Epoch]) -> Iterator[Vector]:
     pinned = {**given(first.core, a, b), "set_public_key": (public[:-1] + bytes([public[-1] ^ 1])).hex()}
     yield bad("another set public key under the same epoch id", "open", pinned, "unconfirmed-master")
     yield bad("two values of one sheet", "open", given(first.core, a, b, wrong), "duplicate-share")
+    posing = replace(first.share(1, 2), kind=Kind.DRILL).to_text()
+    yield bad("a share that is right but says drill, core", "open", given(first.core, a, posing), "mixed-shares")
+    outside = replace(first.share(1, 2), group=2).to_text()
+    yield bad("a share of a group that does not exist, core", "open", given(first.core, a, outside), "mixed-shares")
     swapped = [replace(first.share(1, x), member=3 - x).to_text() for x in (1, 2)]
     yield bad("swapped numbers", "open", given(first.core, *swapped), "unconfirmed-master")
     relabelled = replace(both.share(2, 1), member=2).to_text()

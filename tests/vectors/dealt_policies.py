@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from dealt import Vector, bad, good
 from made_logs import OFFICERS, POLICY, WEAKER, like, line_of, public_test_key
+from made_reviews import REVIEWED, REVIEWERS
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.crypto.keys import ed25519_public
@@ -26,8 +27,12 @@ quorum = {groups = [{threshold = 2, custodians = ["A", "B"]}]}
 declaration = {classes = ["x"]}
 """
 
-_DUTY = line_of(OFFICERS["Duty"])
-_REVOKED = sshsig.fingerprint(ed25519_public(OFFICERS["Duty"]))
+DUTY_KEY = line_of(OFFICERS["Duty"])
+DUTY_FINGERPRINT = sshsig.fingerprint(ed25519_public(OFFICERS["Duty"]))
+_SECOND = line_of(OFFICERS["Second"])
+
+_TOKEN = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBGFYbm8="
+"""Of a type that nothing can be encrypted to."""
 
 MOST = f"""\
 name = "Zürich"
@@ -66,7 +71,7 @@ availability = 0.99
 
 [[officers]]
 name = "Duty"
-keys = ["{_DUTY} at work"]
+keys = ["{DUTY_KEY} at work"]
 valid_from = 2026-01-01
 valid_until = "2026-12-31"
 
@@ -87,6 +92,10 @@ use_for = "90m"
 modes = ["no-reveal", "exec"]
 show_for = "5s"
 
+[use]
+record = "always"
+auditors = ["{DUTY_KEY} at home"]
+
 [rotation]
 deadline = "2h"
 may_defer = true
@@ -103,6 +112,9 @@ wait_for_sessions = "1d"
 roll_call = "30d"
 rehearsal = "60d"
 access = "300d"
+
+[audit]
+standards = ["ism", "pci-dss-4.0.1"]
 
 [alerts]
 budget = "9s"
@@ -171,6 +183,18 @@ path = "/var/log/bg.jsonl"
 """
 
 
+BY_OFFICERS = f"""{LEAST}
+[[officers]]
+name = "Duty"
+keys = ["{DUTY_KEY}"]
+
+[review]
+on = ["override", "fork"]
+settlement = {{by = "officers", signed = false}}
+"""
+"""Nobody but officers reviews, and their names settle."""
+
+
 def read(source: str) -> Vector:
     """Return what a policy means, with every default, durations in seconds."""
     return meaning(policies.parse(source), source)
@@ -195,6 +219,7 @@ def with_line(where: str, line: str, text: str = LEAST) -> str:
 def policies_of(_: object = None) -> Iterator[Vector]:
     """Every vector of ``policies.json``."""
     for name, source in (("the least", LEAST), ("every table", MOST), ("of the logs", POLICY),
+                         ("with reviews", REVIEWED), ("a review by officers", BY_OFFICERS),
     ("without a last line feed", LEAST[:-1]),
                          ("a name that a new set must not have", LEAST.replace('"least"', '"con"')),
                          ("a pattern that RE2 has not", LEAST.replace('["x"]', '["x"], ticket = "(?=x)"')),
@@ -264,6 +289,7 @@ def _wrong() -> Iterator[tuple[str, str]]:
         yield f"declaration: {key} = {value}", less('["x"]', f'["x"], {key} = {value}')
     for table, line in (
         ("reveal", "modes = []"), ("reveal", 'modes = ["ask"]'), ("reveal", 'show_for = "0s"'),
+        ("use", 'record = "yes"'), ("use", f'auditors = ["{_TOKEN}"]'), ("use", 'auditors = ["x"]'),
         ("rotation", "length = 7"), ("rotation", "length = 513"), ("rotation", "length = 13"),
         ("rotation", 'alphabet = "aa"'), ("rotation", f'alphabet = "{UNAMBIGUOUS}A"'),
         ("rotation", 'alphabet = "é"'), ("rotation", 'alphabet = "ab"'), ("rotation", 'must_contain = ["!"]'),
@@ -293,26 +319,48 @@ def _wrong() -> Iterator[tuple[str, str]]:
         ("[alerts.sinks]", 'type = "journald"\nname = "s"\n[[alerts.sinks]]\ntype = "journald"\nname = "s"'),
         ("[alerts.sinks]", 'type = "journald"\nname = "s"\nhost = "h"'),
     ):  # fmt: skip
-        yield f"{table}: {line.replace(chr(10), '; ')[-90:]}", with_line(table, line)
+        yield f"{table}: {line.replace(chr(10), '; ')}", with_line(table, line)
+    for line in ("needed = 2", "needed = 0", 'deadline = "0s"', "on = []", 'on = ["login"]', 'on = ["fork", "fork"]',
+                 'settlement = {by = "anybody"}', "settlement = {people = 2}",
+                 "settlement = {people = 2, signed = false}"):  # fmt: skip
+        yield f"review: {line}", with_line("review", line, BY_OFFICERS.partition("[review]")[0])
+    yield "a standard that is not known", with_line("audit", 'standards = ["iso-9001"]')
+    yield "a standard twice", with_line("audit", 'standards = ["ism", "ism"]')
+    yield "review: nobody could", with_line("review", "", LEAST)
+    revoking = f'[[review.reviewers]]\nname = "R"\nkeys = ["{DUTY_KEY}"]\nrevoked = ["{DUTY_FINGERPRINT}"]\n'
+    yield "review: a revoked key", f"{LEAST}\n{revoking}"
+    twice = "".join(f'[[review.reviewers]]\nname = "{one}"\nkeys = ["{DUTY_KEY}"]\n' for one in "RS")
+    yield "review: two of one person", f"{LEAST}\n[review]\nneeded = 2\n{twice}"
+    both = f'[[officers]]\nname = "D"\nkeys = ["{DUTY_KEY}", "{_SECOND}"]\n'
+    apart = twice.replace(f'"S"\nkeys = ["{DUTY_KEY}"]', f'"S"\nkeys = ["{_SECOND}"]')
+    yield "review: two reviewers who are one officer", f"{LEAST}\n{both}[review]\nneeded = 2\n{apart}"
+    settling = "settlement = {people = 2, signed = false}"
+    yield "review: two who settle are one officer", f"{LEAST}\n{both}[review]\n{settling}\n{apart}"
+    yield (
+        "review: a signature of a key that a reviewer revokes",
+        less('["x"]', '["x"], signatures = 1') + f'[[officers]]\nname = "D"\nkeys = ["{DUTY_KEY}"]\n'
+        f'[[review.reviewers]]\nname = "R"\nkeys = ["{_SECOND}"]\nrevoked = ["{DUTY_FINGERPRINT}"]\n',
+    )
+    yield "review: a name twice", f"{LEAST}\n{twice.replace(chr(34) + 'S', chr(34) + 'R')}"
     yield (
         "a kit that names a custodian",
         f'kit = "with BOARD"\n{less(chr(34) + "A" + chr(34), chr(34) + "Board" + chr(34))}',
     )
-    shared = f'[[officers]]\nname = "D"\nkeys = ["{_DUTY}"]\n[[officers]]\nname = "E"\nkeys = ["{_DUTY}"]\n'
+    shared = f'[[officers]]\nname = "D"\nkeys = ["{DUTY_KEY}"]\n[[officers]]\nname = "E"\nkeys = ["{DUTY_KEY}"]\n'
     yield "two signatures of one person", less('["x"]', '["x"], signatures = 2') + shared
     yield (
         "a signature of a revoked key",
         less('["x"]', '["x"], signatures = 1')
-        + (f'[[officers]]\nname = "D"\nkeys = ["{_DUTY}"]\nrevoked = ["{_REVOKED}"]\n'),
+        + (f'[[officers]]\nname = "D"\nkeys = ["{DUTY_KEY}"]\nrevoked = ["{DUTY_FINGERPRINT}"]\n'),
     )
     yield (
         "a key of two custodians",
-        LEAST + "".join(f'[[custodians]]\nname = "{one}"\nkeys = ["{_DUTY}"]\n' for one in "AB"),
+        LEAST + "".join(f'[[custodians]]\nname = "{one}"\nkeys = ["{DUTY_KEY}"]\n' for one in "AB"),
     )
 
 
 def _weaker() -> Iterator[Vector]:
-    bases = {"of the logs": POLICY, "every table": MOST, "the least": LEAST}
+    bases = {"of the logs": POLICY, "every table": MOST, "the least": LEAST, "with reviews": REVIEWED}
 
     def of(name: str, old: str, new: str) -> Vector:
         found = weakenings(policies.parse(old), policies.parse(new))
@@ -323,6 +371,31 @@ def _weaker() -> Iterator[Vector]:
     yield of("nothing", POLICY, POLICY)
     yield of("the policy of the logs", POLICY, WEAKER)
     yield of("stronger", WEAKER, POLICY)
+    yield of("no review any more", REVIEWED, POLICY)
+    yield of("a review", POLICY, REVIEWED)
+    for name, old, new in (
+        ("fewer reviewers, later", 'needed = 2\ndeadline = "3d"', 'needed = 1\ndeadline = "4d"\non = ["opening"]'),
+        ("names settle, and officers",
+         'deadline = "3d"', 'deadline = "3d"\nsettlement = {by = "officers", signed = false}'),
+        ("another key of a reviewer", f'keys = ["{line_of(REVIEWERS["Rosa"])} rosa"]',
+         f'keys = ["{line_of(REVIEWERS["Rosa"])} rosa", "{DUTY_KEY}"]'),
+    ):  # fmt: skip
+        assert old in REVIEWED, old
+        yield of(f"review: {name}", REVIEWED, REVIEWED.replace(old, new))
+    dated = REVIEWED.replace(' rosa"]', f' rosa"]\nvalid_until = 2026-12-31\nrevoked = ["SHA256:{"A" * 43}"]')
+    yield of("review: a revoked key and days of a reviewer", dated, REVIEWED)
+    yield of("review: who had a revoked key is no reviewer any more", dated, REVIEWED.partition("[[review.rev")[0])
+    gone = f'[[officers]]\nname = "Gone"\nrevoked = ["SHA256:{"A" * 43}"]\n'
+    yield of("an officer who leaves, with a revoked key, where no officer signs", f"{LEAST}\n{gone}", LEAST)
+    kept = gone.replace("Gone", "Stays")
+    yield of("an officer who leaves, whose revoked key another one revokes", f"{LEAST}\n{gone}", f"{LEAST}\n{kept}")
+    settling = REVIEWED.replace('deadline = "3d"', 'deadline = "3d"\nsettlement = {people = 2}')
+    yield of("review: fewer settle", settling, REVIEWED)
+    officers = REVIEWED.partition("[[review.reviewers]]")[0]
+    yield of("review: officers review", REVIEWED, officers)
+    signs = f'name = "Duty"\nkeys = ["{DUTY_KEY}", "{line_of(REVIEWERS["Rosa"])}"]'
+    yield of("review: another key of an officer who reviews", BY_OFFICERS,
+             BY_OFFICERS.replace(f'name = "Duty"\nkeys = ["{DUTY_KEY}"]', signs))  # fmt: skip
     for name, old, new in (
         ("another target",
          'uri = "postgresql://db.example:5432/postgres"\naccount = "bg"\nsecond_account = "envelope B"\n'
@@ -340,9 +413,16 @@ def _weaker() -> Iterator[Vector]:
         ("fewer officers and signatures", "officers = 3\nsignatures = 2", "officers = 2\nsignatures = 1"),
         ("longer", 'valid_for = "20m"\nuse_for = "90m"', 'valid_for = "90m"\nuse_for = "7200s"'),
         ("an officer's days", 'valid_from = 2026-01-01\nvalid_until = "2026-12-31"', ""),
-        ("another key", f'keys = ["{_DUTY} at work"]', f'keys = ["{_DUTY}"]'),
+        ("another key", f'keys = ["{DUTY_KEY} at work"]', f'keys = ["{DUTY_KEY}"]'),
         ("a key no longer revoked", f'revoked = ["SHA256:{"A" * 43}"]', ""),
         ("a mode more", '"exec"]', '"exec", "show"]'),
+        ("recorded where it is asked for", 'record = "always"', 'record = "offered"'),
+        ("recordings in the clear", f'auditors = ["{DUTY_KEY} at home"]', "auditors = []"),
+        ("another auditor", f'["{DUTY_KEY} at home"]', f'["{_SECOND}"]'),
+        ("an auditor's comment", f'["{DUTY_KEY} at home"]', f'["{DUTY_KEY}"]'),
+        ("a standard less, and another one", '["ism", "pci-dss-4.0.1"]', '["soc-2", "pci-dss-4.0.1"]'),
+        ("no standards, one by one", 'standards = ["ism", "pci-dss-4.0.1"]', ""),
+        ("standards in another order", '["ism", "pci-dss-4.0.1"]', '["pci-dss-4.0.1", "ism"]'),
         ("a longer look", 'show_for = "5s"', 'show_for = "6s"'), ("fewer bits", "length = 30", "length = 20"),
         ("a rotation put off longer", 'deadline = "2h"', 'deadline = "49h"'),
         ("a longer age", 'max_age = "100d"', 'max_age = "101d"'),
@@ -357,7 +437,7 @@ def _weaker() -> Iterator[Vector]:
     ):  # fmt: skip
         assert old in MOST, old
         yield of(name, MOST, MOST.replace(old, new))
-    yield of("officers where nobody had to sign", LEAST, LEAST + f'[[officers]]\nname = "D"\nkeys = ["{_DUTY}"]\n')
+    yield of("officers where nobody had to sign", LEAST, LEAST + f'[[officers]]\nname = "D"\nkeys = ["{DUTY_KEY}"]\n')
     may = with_line("rotation", "may_defer = true")
     yield of("put off at all", LEAST, may)
     yield of("sessions go on", LEAST, with_line("rotation", 'end_sessions = false\nwait_for_sessions = "1h"'))

@@ -15,7 +15,7 @@ from made_logs import BEGAN, Log, issued, public_test_key
 from breakglass_shamir.crypto import keys, merkle
 from breakglass_shamir.crypto.note import sign_note
 from breakglass_shamir.custody.records import record as records
-from breakglass_shamir.custody.records.monitoring import Heartbeat
+from breakglass_shamir.custody.records.monitoring import Heartbeat, LoginSeen
 from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.sheets import Noted
 from breakglass_shamir.hygiene import Secret
@@ -23,6 +23,10 @@ from breakglass_shamir.ledger.moved import KEY_PREFIX
 
 KEY = public_test_key("terminal office")
 PUBLIC = keys.ed25519_public(KEY)
+LOGIN: dict[str, Any] = {
+    "at": "2026-03-01T09:00:00Z", "account": "bg", "source": "10.0.0.9", "accepted": True, "count": 1, "matched": "",
+    "detail": "",
+}  # fmt: skip
 
 
 def records_of(_: object = None) -> Iterator[Vector]:
@@ -79,6 +83,10 @@ def records_of(_: object = None) -> Iterator[Vector]:
         ("depth", text.replace('"set":"prod-db"', '"set":' + "[" * 2000 + "]" * 2000).encode()),
     ):  # fmt: skip
         yield bad(name, "read-record", {"bytes": data.hex()}, "invalid-record")
+    seen = rfc8785.dumps(log.tree(LoginSeen(**LOGIN, mark="m"))).decode()
+    yield _read("a login with a mark", seen.encode())
+    emptied = seen.replace('"mark":"m"', '"mark":""').encode()
+    yield bad("a mark that is empty", "read-record", {"bytes": emptied.hex()}, "invalid-record")
     full = rfc8785.dumps(log.tree(Noted(text="", by="")))
     filled = records.MAX_RECORD_BYTES - len(full)
     for name, length in (("as long as may be", filled), ("one byte too long", filled + 1)):

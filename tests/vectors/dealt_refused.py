@@ -7,14 +7,17 @@ from typing import Any
 
 import made_bodies as bodies
 import made_lives as lives
-from dealt import Epoch, Vector
+import msgspec
 from dealt_follow import ROTATED, SEALED, accepted, outlived
 from dealt_steps import NOTE
 from made_logs import OFFICERS, POLICY, SET, WEAKER, drill_of, id_of, issued, line_of
 from made_ways import (
     ROTATION,
+    Refusal,
     Way,
     drill_ended,
+    ended,
+    no,
     old_dead,
     rehearsed,
     retired,
@@ -23,13 +26,12 @@ from made_ways import (
     terminal_retired,
 )
 
-from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.weakening import weakenings
 from breakglass_shamir.custody.records.ledger import PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead
 from breakglass_shamir.custody.records.monitoring import Eased, Escalated
-from breakglass_shamir.custody.records.openings import Cancelled
+from breakglass_shamir.custody.records.openings import Actions, Cancelled, InUse, Revealing, UseRecorded
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applying,
@@ -43,15 +45,15 @@ from breakglass_shamir.custody.records.rotations import (
 from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, ReadBack, SheetVoided
 from breakglass_shamir.formats.structure import Group, Structure
 
-Refusal = tuple[str, Way, Vector, str]
-"""A name, the log in front, the record with its signatures, and the error."""
-
 TWO_OFFICERS = ("Duty", "Second")
 
 
 def refused() -> Iterator[Refusal]:
     """Yield every one."""
     yield from _opened()
+    yield from _revealing()
+    yield from _recorded()
+    yield from _actions()
     yield from _policies()
     yield from _retired()
     yield from _terminal()
@@ -62,18 +64,6 @@ def refused() -> Iterator[Refusal]:
     yield from _rotation()
     yield from _signed()
     yield from _sets()
-
-
-def _no(
-    name: str, way: Way, body: Any, by: Epoch | None = None, set_name: str = SET, *,
-    opening: str | None = None, error: str = "invalid-record",
-) -> Refusal:  # fmt: skip
-    """Put a record behind a way, in the opening under way unless said otherwise."""
-    under = way.opening(set_name) if opening is None else opening
-    drill = body.__struct_config__.tag == "rehearsed"
-    namespace = sshsig.DRILL_NAMESPACE if drill else sshsig.QUORUM_NAMESPACE
-    row = way.log.row(way.log.tree(body, set_name, under), set_key=by.seed if by else None, namespace=namespace)
-    return name, way, row, error
 
 
 def _voided_and_over() -> Way:
@@ -87,24 +77,59 @@ def _opened() -> Iterator[Refusal]:
     e = bodies.epochs()
     one = bodies.opened(e.one)
     quiet = bodies.opened(e.one, "no-reveal")
-    yield _no("a superseded epoch without its override", Way("office", ROTATED).declare(), one, e.one)
-    yield _no(
+    yield no("a superseded epoch without its override", Way("office", ROTATED).declare(), one, e.one)
+    yield no(
         "a superseded epoch for a rotation that is not owed", Way("office", ROTATED).declare(ROTATION), quiet, e.one
     )
     way = Way("branch", 6).declare("emergency", "void")
-    yield _no("an epoch superseded elsewhere by the override of void", way, one, e.one)
+    yield no("an epoch superseded elsewhere by the override of void", way, one, e.one)
     way = _voided_and_over().declare("emergency", "superseded")
-    yield _no("a void sheet of a superseded epoch", way, one, e.one)
-    yield _no("an outlived epoch without its override", outlived().use(e.two).declare(), one, e.one)
-    yield _no("an abandoned epoch without its override", Way("office", 74).declare(), bodies.opened(e.three), e.three)
+    yield no("a void sheet of a superseded epoch", way, one, e.one)
+    yield no("an outlived epoch without its override", outlived().use(e.two).declare(), one, e.one)
+    yield no("an abandoned epoch without its override", Way("office", 74).declare(), bodies.opened(e.three), e.three)
     for sheet in ("1.4", "x"):
         way, body = Way("small", SEALED).declare("emergency", "void"), bodies.opened(e.one, sheets=("1.1", sheet))
-        yield _no(f"the sheet {sheet} by the override of void", way, body, e.one)
-    yield _no(
+        yield no(f"the sheet {sheet} by the override of void", way, body, e.one)
+    yield no(
         "asked with a sheet that is not there", Way("office", 19).declare(ROTATION),
         bodies.opened(e.one, "ask", sheets=("1.1", "1.9")), e.one,
     )  # fmt: skip
-    yield _no("asked where nothing is owed", Way("small", SEALED).declare(ROTATION), bodies.opened(e.one, "ask"), e.one)
+    yield no("asked where nothing is owed", Way("small", SEALED).declare(ROTATION), bodies.opened(e.one, "ask"), e.one)
+
+
+def _revealing() -> Iterator[Refusal]:
+    e = bodies.epochs()
+    again = Revealing(mode="show", program="", warned=())
+    yield no("revealing: the use has not begun", Way("small", SEALED).declare().open(e.one), again)
+    used = Way("small", SEALED).declare().open(e.one).add(InUse())
+    yield no("revealing: no way there is", used, Revealing(mode="ask", program="", warned=()))
+    over = Way("small", SEALED).declare().open(e.one).add(InUse(), ended("emergency"))
+    yield no("revealing: the use is over", over, again)
+
+
+def _recorded() -> Iterator[Refusal]:
+    e = bodies.epochs()
+    kept = UseRecorded(
+        number=1, program="/usr/bin/psql", way="terminal", segments=3, size=1234, duration_ms=2500, head="c7" * 32,
+        ended="whole", problem="", masked=2, readers=(),
+    )  # fmt: skip
+    yield no("use-recorded: nothing was opened", Way("small", SEALED).declare(), kept)
+    used = Way("small", SEALED).declare().open(e.one).add(InUse())
+    for what, wrong in (
+        ("no way there is", {"way": ""}), ("no end there is", {"ended": "soon"}), ("no number", {"number": 0}),
+        ("a count below 0", {"masked": -1}), ("no head", {"head": "C7" * 32}),
+    ):  # fmt: skip
+        yield no(f"use-recorded: {what}", used, msgspec.structs.replace(kept, **wrong))
+
+
+def _actions() -> Iterator[Refusal]:
+    e = bodies.epochs()
+    at = "2026-01-05T09:00:00Z"
+    seen = Actions(target="manual:", since=at, until=at, sessions=(), left_out=0, problem="")
+    yield no("actions: nothing was opened", Way("small", SEALED).declare(), seen)
+    used = Way("small", SEALED).declare().open(e.one).add(InUse())
+    for what, wrong in (("no moment", {"since": "now"}), ("a count below 0", {"left_out": -1})):
+        yield no(f"actions: {what}", used, msgspec.structs.replace(seen, **wrong))
 
 
 def _weaker() -> PolicyWeakened:
@@ -114,40 +139,40 @@ def _weaker() -> PolicyWeakened:
 
 def _policies() -> Iterator[Refusal]:
     e = bodies.epochs()
-    yield _no("a policy that weakens in an emergency", Way("office", 28), _weaker(), e.one)
-    yield _no("a policy that weakens before it was opened", Way("office", 59), _weaker(), e.two)
+    yield no("a policy that weakens in an emergency", Way("office", 28), _weaker(), e.one)
+    yield no("a policy that weakens before it was opened", Way("office", 59), _weaker(), e.two)
     way = Way("small", SEALED).add(bodies.recovered(e.two)).use(e.two)
-    yield _no("a policy that weakens by sheets alone", way, _weaker(), e.two)
-    yield _no("retired by sheets alone", way, retired("lives"), e.two)
+    yield no("a policy that weakens by sheets alone", way, _weaker(), e.two)
+    yield no("retired by sheets alone", way, retired("lives"), e.two)
 
 
 def _retired() -> Iterator[Refusal]:
     e = bodies.epochs()
-    yield _no("retired in an emergency", Way("office", 28), retired(), e.one)
-    yield _no("retired before the use ended", Way("office", 60), retired("lives"), e.two)
-    yield _no("retired while another rotation is owed", Way("office", 19).use(e.one), retired("lives"), e.one)
+    yield no("retired in an emergency", Way("office", 28), retired(), e.one)
+    yield no("retired before the use ended", Way("office", 60), retired("lives"), e.two)
+    yield no("retired while another rotation is owed", Way("office", 19).use(e.one), retired("lives"), e.one)
     way = Way("office", 72)
-    yield _no("retired: gone by the target's word", way, retired("gone"), e.two)
-    yield _no("retired: lives by people's word", way, retired("lives", *TWO_OFFICERS), e.two)
-    yield _no("retired by one officer twice", way, retired("dead", "Duty", "DUTY "), e.two)
-    yield _no("retired by people who are no officers", way, retired("dead", "Duty", "North"), e.two)
-    yield _no("retired without its quorum", way, retired("lives"), error="invalid-signature")
+    yield no("retired: gone by the target's word", way, retired("gone"), e.two)
+    yield no("retired: lives by people's word", way, retired("lives", *TWO_OFFICERS), e.two)
+    yield no("retired by one officer twice", way, retired("dead", "Duty", "DUTY "), e.two)
+    yield no("retired by people who are no officers", way, retired("dead", "Duty", "North"), e.two)
+    yield no("retired without its quorum", way, retired("lives"), error="invalid-signature")
     sealed = Way("small", SEALED)
-    yield _no("people: it lives", sealed, retired_attested("lives", *TWO_OFFICERS))
-    yield _no("people: nobody", sealed, retired_attested("gone"))
-    yield _no("people: one of them", sealed, retired_attested("gone", "Duty"))
-    yield _no("people: while it is declared", Way("small", 9), retired_attested("gone", *TWO_OFFICERS))
+    yield no("people: it lives", sealed, retired_attested("lives", *TWO_OFFICERS))
+    yield no("people: nobody", sealed, retired_attested("gone"))
+    yield no("people: one of them", sealed, retired_attested("gone", "Duty"))
+    yield no("people: while it is declared", Way("small", 9), retired_attested("gone", *TWO_OFFICERS))
     owing = Way("office", 19)
-    yield _no("people: unknown, and a rotation is owed", owing, retired_attested("unknown", *TWO_OFFICERS))
-    yield _no("people: retired already", Way("office", 75), retired_attested("gone", *TWO_OFFICERS))
-    yield _no("people: no epoch", Way("small", 2), retired_attested("gone", *TWO_OFFICERS))
+    yield no("people: unknown, and a rotation is owed", owing, retired_attested("unknown", *TWO_OFFICERS))
+    yield no("people: retired already", Way("office", 75), retired_attested("gone", *TWO_OFFICERS))
+    yield no("people: no epoch", Way("small", 2), retired_attested("gone", *TWO_OFFICERS))
 
 
 def _terminal() -> Iterator[Refusal]:
     way = Way("office", 76)
 
     def of(name: str, way: Way = way, **changes: Any) -> Refusal:
-        return _no(f"the terminal ends: {name}", way, terminal_retired(**changes), set_name="", opening="")
+        return no(f"the terminal ends: {name}", way, terminal_retired(**changes), set_name="", opening="")
 
     yield of("a set is not named")
     yield of("a set is named twice", retired=(SET,), passed=(SET,))
@@ -170,13 +195,13 @@ def _attested() -> Iterator[Refusal]:
         ("the one in force", {"epoch_id": id_of(e.twice_next)}),
         ("an epoch that is not there", {"epoch_id": "ab" * 8}),
     ):  # fmt: skip
-        yield _no(f"attested dead: {what}", way, AttestedDead(**{**fields, **changes}), set_name=name)
+        yield no(f"attested dead: {what}", way, AttestedDead(**{**fields, **changes}), set_name=name)
     dead = AttestedDead(**fields)
-    yield _no("attested dead: it owes nothing", Way("branch", 26), dead, set_name=name)
+    yield no("attested dead: it owes nothing", Way("branch", 26), dead, set_name=name)
     taken = Way("branch", 25).add(accepted(e.twice), set_name=name)
-    yield _no("attested dead: accepted last", taken, dead, set_name=name)
+    yield no("attested dead: accepted last", taken, dead, set_name=name)
     again = Way("branch", 25).declare(ROTATION, set_name=name).open(e.twice, "ask", name)
-    yield _no("attested dead: in use", again, dead, set_name=name)
+    yield no("attested dead: in use", again, dead, set_name=name)
 
 
 def _drills() -> Iterator[Refusal]:
@@ -187,18 +212,18 @@ def _drills() -> Iterator[Refusal]:
         ("passed, with a reason", {"reasons": ("late",)}), ("failed, without a reason", {"result": "fail"}),
         ("another result", {"result": "good", "reasons": ("x",)}), ("less than no time", {"steps_ms": {"quorum": -1}}),
     ):  # fmt: skip
-        yield _no(f"rehearsed: {what}", way, rehearsed(e.one, **changes), e.cards)
-    yield _no("rehearsed: an emergency", Way("small", 13), rehearsed(e.one), e.cards)
+        yield no(f"rehearsed: {what}", way, rehearsed(e.one, **changes), e.cards)
+    yield no("rehearsed: an emergency", Way("small", 13), rehearsed(e.one), e.cards)
     strange = drill_of("one of four", 1, structure=Structure(1, (Group(2, 4),)))
     printed = Way("small", 2).add(issued(e.one, strange)).declare("drill")
-    yield _no("rehearsed: cards of another structure", printed, rehearsed(e.one), strange)
+    yield no("rehearsed: cards of another structure", printed, rehearsed(e.one), strange)
     way = Way("office", 14)
-    yield _no("a drill ends: another word", way, drill_ended(e.one, drill="fire"))
-    yield _no("a drill ends: passed, and opened nothing", way, drill_ended(e.one, result="pass", reasons=()))
-    yield _no("a drill ends: of no opening", way, drill_ended(e.one), opening="")
+    yield no("a drill ends: another word", way, drill_ended(e.one, drill="fire"))
+    yield no("a drill ends: passed, and opened nothing", way, drill_ended(e.one, result="pass", reasons=()))
+    yield no("a drill ends: of no opening", way, drill_ended(e.one), opening="")
     opened = Way("office", 14).open(e.one)
-    yield _no("a drill ends: a rehearsal that opened", opened, drill_ended(e.one, drill="rehearsal"))
-    yield _no("a drill ends: an emergency", Way("small", 13), drill_ended(e.one))
+    yield no("a drill ends: a rehearsal that opened", opened, drill_ended(e.one, drill="rehearsal"))
+    yield no("a drill ends: an emergency", Way("small", 13), drill_ended(e.one))
 
 
 def _sheets() -> Iterator[Refusal]:
@@ -210,9 +235,9 @@ def _sheets() -> Iterator[Refusal]:
         ("one witness twice", e.one, ("1.1",), ("Duty", "DUTY")),
     ):  # fmt: skip
         body = Destroyed(epoch_id=id_of(epoch), sheets=sheets, witnesses=witnesses)
-        yield _no(f"destroyed: {what}", way, body)
+        yield no(f"destroyed: {what}", way, body)
     again = Destroyed(epoch_id=id_of(e.one), sheets=("1.1",), witnesses=TWO_OFFICERS)
-    yield _no("destroyed: again", Way("office", 58), again)
+    yield no("destroyed: again", Way("office", 58), again)
     sealed = Way("small", SEALED)
     for what, changes in (
         ("another level", {"level": "glance"}), ("another health", {"health": "torn"}),
@@ -220,24 +245,24 @@ def _sheets() -> Iterator[Refusal]:
         ("passed, with a reason", {"reasons": ("x",)}), ("a warning without a reason", {"result": "warning"}),
         ("a sheet that is not there", {"sheet": "1.4"}),
     ):  # fmt: skip
-        yield _no(f"roll-call: {what}", sealed, roll_call(e.one, **changes))
-    yield _no("roll-call: a void sheet passes", way, roll_call(e.two))
-    yield _no("roll-call: a void epoch", way, roll_call(e.one))
+        yield no(f"roll-call: {what}", sealed, roll_call(e.one, **changes))
+    yield no("roll-call: a void sheet passes", way, roll_call(e.two))
+    yield no("roll-call: a void epoch", way, roll_call(e.one))
     gone = Abandoned(epoch_id=id_of(e.one), reason="a misprint")
-    yield _no("abandoned after a declaration", Way("small", SEALED).declare().add(Cancelled(reason="later")), gone)
+    yield no("abandoned after a declaration", Way("small", SEALED).declare().add(Cancelled(reason="later")), gone)
 
 
 def _told_people() -> Iterator[Refusal]:
     sealed = Way("small", SEALED)
     first = Escalated(subject="roll-call", what="late", level=1)
-    yield _no("escalated: a level too high", sealed, Escalated(subject="roll-call", what="late", level=2))
+    yield no("escalated: a level too high", sealed, Escalated(subject="roll-call", what="late", level=2))
     again = Escalated(subject="roll-call-1.1", what="late", level=1)
-    yield _no("escalated: the level that was", Way("office", 46), again)
+    yield no("escalated: the level that was", Way("office", 46), again)
     way = Way("branch", 6).add(first)
-    yield _no("escalated: a subject of another set", way, Escalated(
+    yield no("escalated: a subject of another set", way, Escalated(
         subject="roll-call", what="late", level=2), set_name="typed")  # fmt: skip
-    yield _no("eased: not escalated", sealed, Eased(subject="roll-call", what="late"))
-    yield _no("eased: eased already", Way("office", 48), Eased(subject="roll-call-1.1", what="late"))
+    yield no("eased: not escalated", sealed, Eased(subject="roll-call", what="late"))
+    yield no("eased: eased already", Way("office", 48), Eased(subject="roll-call-1.1", what="late"))
 
 
 def _rotation() -> Iterator[Refusal]:
@@ -246,45 +271,45 @@ def _rotation() -> Iterator[Refusal]:
         ("another old one", e.bare_next, e.bare), ("itself", e.bare, e.bare), ("one that is not there", e.bare, e.two)
     ):  # fmt: skip
         body: Any = RotationFound(old_epoch_id=id_of(old), new_epoch_id=id_of(new))
-        yield _no(f"found: {what}", Way("branch", 11), body, set_name="bare")
-    yield _no("rejected: another epoch", Way("office", 67), Rejected(epoch_id=id_of(e.two), detail=""))
-    yield _no("rejected: not being changed", Way("office", 66), Rejected(epoch_id=id_of(e.three), detail=""))
+        yield no(f"found: {what}", Way("branch", 11), body, set_name="bare")
+    yield no("rejected: another epoch", Way("office", 67), Rejected(epoch_id=id_of(e.two), detail=""))
+    yield no("rejected: not being changed", Way("office", 66), Rejected(epoch_id=id_of(e.three), detail=""))
     prepared = Way("office", 34)
     for what, count, for_s in (("fewer than none", -1, 0), ("less than no time", 0, -1), ("a day and more", 1, 86_401)):
-        yield _no(f"sessions awaited: {what}", prepared, SessionsAwaited(count=count, for_s=for_s, detail=""))
+        yield no(f"sessions awaited: {what}", prepared, SessionsAwaited(count=count, for_s=for_s, detail=""))
     awaited = SessionsAwaited(count=0, for_s=0, detail="")
-    yield _no("sessions awaited: being changed", Way("office", 37), awaited)
-    yield _no("sessions awaited: nothing is prepared", Way("office", 28), awaited)
+    yield no("sessions awaited: being changed", Way("office", 37), awaited)
+    yield no("sessions awaited: nothing is prepared", Way("office", 28), awaited)
     done = SessionsEnded(count=0, detail="", failed=False)
-    yield _no("sessions ended: not being changed", prepared, done)
-    yield _no("sessions ended: in no opening", Way("office", 37), done, opening="")
+    yield no("sessions ended: not being changed", prepared, done)
+    yield no("sessions ended: in no opening", Way("office", 37), done, opening="")
     named = TargetNamed(target="ssh-key:///srv/key", account="", agrees=True)
-    yield _no("the target named: the policy does", Way("office", 28), named)
-    yield _no("the target named: not opened", Way("branch", 8), named, set_name="bare")
+    yield no("the target named: the policy does", Way("office", 28), named)
+    yield no("the target named: not opened", Way("branch", 8), named, set_name="bare")
     for until in ("2026-03-02T08:00:00", "0001-01-01T00:00:00+10:00", "soon"):
-        yield _no(f"not before {until}", Way("office", 26), NotBefore(until=until, detail=""))
+        yield no(f"not before {until}", Way("office", 26), NotBefore(until=until, detail=""))
     seen = SheetVoided(epoch_id=id_of(e.two), sheet="1.3", reason="misprint")
     way = Way("office", 31).add(seen, ReadBack(epoch_id=id_of(e.two), sheets=bodies.TWO))
     way.log.add(Acknowledged(epoch_id=id_of(e.two), sheet="1.1", custodian="North", bag=""))
     way.log.add(Acknowledged(epoch_id=id_of(e.two), sheet="1.2", custodian="South", bag=""))
     body = Applying(old_epoch_id=id_of(e.one), new_epoch_id=id_of(e.two))
-    yield _no("changed with a void sheet that was not read back", way, body)
+    yield no("changed with a void sheet that was not read back", way, body)
 
 
 def _signed() -> Iterator[Refusal]:
     late = Way("small", 9)
     late.log.at = replace(late.log.at, time="3000-01-01T00:00:00Z")
-    yield _no("an officer's key after its last day", late, bodies.officer_signed(late.log))
+    yield no("an officer's key after its last day", late, bodies.officer_signed(late.log))
     twice = Way("small", 10)
-    yield _no("an officer's key twice", twice, bodies.officer_signed(twice.log))
+    yield no("an officer's key twice", twice, bodies.officer_signed(twice.log))
     fewer = POLICY.replace(f'keys = ["{line_of(OFFICERS["Second"])}"]\n', "")
     gone = Way("small", 9).add(bodies.adopted(fewer))
-    yield _no("an officer's key that left after the declaration", gone, bodies.officer_signed(gone.log, "Second"))
+    yield no("an officer's key that left after the declaration", gone, bodies.officer_signed(gone.log, "Second"))
 
 
 def _sets() -> Iterator[Refusal]:
     e = bodies.epochs()
-    yield _no("issued into a set that is not there", Way("small", 1), issued(e.one, e.cards))
-    yield _no("a line of no set", Way("small", SEALED), NOTE, set_name="")
+    yield no("issued into a set that is not there", Way("small", 1), issued(e.one, e.cards))
+    yield no("a line of no set", Way("small", SEALED), NOTE, set_name="")
     told = lives.enrolled(lives.file_of_office(), policy="kept")
-    yield _no("told again", Way("branch", 5), told)
+    yield no("told again", Way("branch", 5), told)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Vectors of codes that a scanner types on another keyboard."""
 
+import hashlib
+import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dealt import Epoch, Vector, bad, good
 from dealt_streams import LABEL, cut
@@ -10,6 +13,8 @@ from keyboards import LAYOUTS, on
 from breakglass_shamir.crypto import keys
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.scanner_keyboards import FEWEST_CHARACTERS, MOST_CHARACTERS, PAIRS
+from breakglass_shamir.formats.share import Share
+from breakglass_shamir.hygiene import Secret
 
 CERTAIN = frozenset(LAYOUTS) - {"US", "Kazakh", "Greek"}
 """Keyboards that are undone; of the others some compose, or no table has them."""
@@ -48,6 +53,8 @@ def scans(epochs: list[Epoch]) -> Iterator[Vector]:
     yield from _as_they_stand(one, several)
     yield from _of_a_stream(one, several)
     yield from _lengths(one)
+    yield from _stripped(epochs)
+    yield from _kept(epochs)
 
 
 def _as_they_stand(one: Epoch, several: Epoch) -> Iterator[Vector]:
@@ -118,3 +125,70 @@ def _lengths(one: Epoch) -> Iterator[Vector]:
         scanned = f" {given_by(german, meant)}\n"
         texts, codes = [given_by(german, share), scanned], [share, meant if undoes else scanned]
         yield good(name, kind, {"texts": texts}, {"codes": codes})
+
+
+def _stripped(epochs: list[Epoch]) -> Iterator[Vector]:
+    """What stands around a code, and in it, that no keyboard gives."""
+    kind, german = "read-scanned", PAIRS["German, Austrian, Swiss French"]
+    scanned = given_by(german, epochs[0].share(1, 2).to_text())
+    for name, around in (
+        ("a no-break space in front of a code, German", "\u00a0" + scanned),
+        ("a no-break space at the end of a code, German", scanned + "\u00a0"),
+        ("a byte order mark in front of a code, German", "\ufeff" + scanned),
+    ):
+        yield good(name, kind, {"texts": [around]}, {"codes": [around]})
+    twice = next(made for made in _made(epochs[0].share(1, 2)) if "SS" in made)
+    sharp = given_by(german, twice).replace("SS", "\u00df", 1)
+    name = "a sharp s, whose upper case is two characters: itself, and no code"
+    yield good(name, kind, {"texts": [sharp]}, {"codes": [sharp]})
+
+
+def _made(share: Share) -> Iterator[str]:
+    """Texts of shares that nobody dealt: only what is written counts here."""
+    for number in itertools.count():
+        value = hashlib.shake_256(b"share %d" % number).digest(len(share.value.reveal()))
+        yield replace(share, value=Secret(value)).to_text()
+
+
+def _kept(epochs: list[Epoch]) -> Iterator[Vector]:
+    """Keyboards that give the same of one code, and differ in the next."""
+    kind, one, parts = "read-scanned", epochs[0], epochs[4].codes
+    german, swedish = PAIRS["German, Austrian, Swiss French"], PAIRS["Swedish, Finnish, Estonian"]
+    italian, brazilian = PAIRS["Italian, Portuguese"], PAIRS["Brazilian"]
+    share, part = one.share(1, 2).to_text(), parts[0]
+    both = next(made for made in _made(one.share(1, 2)) if not {"Y", "Z"} & set(made))
+    assert given_by(german, both) == given_by(swedish, both)
+    assert all({"Y", "Z"} & set(each) for each in (share, *parts))
+    texts = [given_by(german, share), "hello", "", given_by(german, part)]
+    yield good(
+        "texts that no keyboard undoes leave the keyboards",
+        kind,
+        {"texts": texts},
+        {"codes": [share, "hello", "", part]},
+    )
+    texts = [given_by(german, both), given_by(german, part)]
+    name = "a code of several after a share that two keyboards give: both may be meant"
+    yield bad(name, kind, {"texts": texts}, "malformed-text")
+    texts = [given_by(german, both), given_by(german, share), given_by(german, part)]
+    name = "a second certain code narrows the keyboards: German"
+    yield good(name, kind, {"texts": texts}, {"codes": [both, share, part]})
+    texts = [given_by(swedish, both), given_by(swedish, share), given_by(swedish, part)]
+    name = "a second certain code narrows the keyboards: Swedish"
+    yield good(name, kind, {"texts": texts}, {"codes": [both, share, part]})
+    texts = [given_by(german, share), given_by(german, both), given_by(german, part)]
+    name = "a code that two keyboards give does not widen them again"
+    yield good(name, kind, {"texts": texts}, {"codes": [share, both, part]})
+    texts = [given_by(italian, share), given_by(italian, part), given_by(brazilian, parts[1])]
+    name = "a code of several narrows the keyboards"
+    yield good(f"{name}: Italian", kind, {"texts": texts[:2]}, {"codes": [share, part]})
+    yield bad(f"{name}: Brazilian no more", kind, {"texts": texts}, "malformed-text")
+    code = one.codes[0]
+    forged = code[:-8] + ("A" if code[-8] != "A" else "B") + code[-7:]
+    for name, changed in (("that does not hold", forged), ("cut short", code[:-8])):
+        texts = [given_by(german, share), given_by(german, changed)]
+        yield bad(
+            f"an envelope in one code {name}, on a keyboard that is kept", kind, {"texts": texts}, "malformed-text"
+        )
+    repaired = share[:50] + ("A" if share[50] != "A" else "B") + share[51:]
+    texts = [given_by(german, share), given_by(german, repaired)]
+    yield bad("a share with an error, on a keyboard that is kept", kind, {"texts": texts}, "malformed-text")

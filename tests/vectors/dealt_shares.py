@@ -76,6 +76,8 @@ def _share_texts(share: Share) -> Iterator[Vector]:
         ("a control character that Unicode calls a space", "\x1c" + code),
         ("a long s in the prefix", code.replace("S", "\u017f", 1)),
         ("white space in the prefix", code[:2] + " " + code[2:]),
+        ("a hyphen in front of the prefix", "-" + code),
+        ("a hyphen in the prefix", code[:2] + "-" + code[2:]),
         ("sixteen wrong characters", code[:20] + "".join(map(other_symbol, code[20:36])) + code[36:]),
         ("more unreadable than the parity holds", code[:20] + "?" * 29 + code[49:]),
     ):
@@ -120,6 +122,13 @@ def _lines_that_check(share: Share) -> Iterator[Vector]:
         far = far[:place] + other_symbol(far[place]) + far[place + 1 :]
     lines = [far, *whole[1:]]
     yield good("five wrong characters far apart", "find-share", given(lines), output)
+    rows = [text.read_line(line)[0] for line in whole]
+    for row, place in ((0, 1), (0, 12), (1, 3), (2, 6), (3, 0)):
+        rows[row] = rows[row][:place] + other_symbol(rows[row][place]) + rows[row][place + 1 :]
+    lines = [f"{text.group(row)}  {text.check_character(row, number)}" for number, row in enumerate(rows, 1)]
+    yield good(
+        "nine wrong bytes in four lines, of which one character makes up two", "find-share", given(lines), output
+    )
     lines = [wrong_but_checks(whole[0], 1), wrong_but_checks(whole[1], 2), *whole[2:]]
     yield bad("two lines wrong although they check", "find-share", given(lines), "malformed-text")
 
@@ -136,6 +145,8 @@ def _share_bytes(share: Share) -> Iterator[Vector]:
     yield bad("kind 3", kind, given(b"\x13" + data[1:]), "unsupported-version")
     yield bad("group 0", kind, given(data[:9] + b"\x00" + data[10:]), "malformed-text")
     yield bad("member 0", kind, given(data[:10] + b"\x00" + data[11:]), "malformed-text")
+    nowhere = b"\x21" + data[1:9] + bytes(2) + data[11:]
+    yield bad("version 2 and no place: the version comes first", kind, given(nowhere), "unsupported-version")
 
 
 def _as_typed(share: Share) -> Iterator[Vector]:

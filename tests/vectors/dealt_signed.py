@@ -20,6 +20,17 @@ SIGN_BIT = 1 << 255
 MINUS_ONE: ed25519.Point = (0, ed25519.PRIME - 1, 1, 0)
 """The point of order 2."""
 
+ORDER_EIGHT = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
+"""A point of order 8, as it is written."""
+
+SMALL: dict[int, ed25519.Point] = {
+    1: (0, 1, 1, 0),
+    2: MINUS_ONE,
+    4: ed25519.decode_point(bytes(32)),
+    8: ed25519.decode_point(ORDER_EIGHT),
+}
+"""Points of small order: with the cofactor they count for nothing, whoever holds no key."""
+
 NONCE = 0x5EED << 200
 
 
@@ -67,3 +78,14 @@ def signed(epoch: Epoch) -> Iterator[Vector]:
         body = (part[:3] + epoch_id + part[11:]).replace(public, key)
         made = signature(ed25519.encode_point(point), NONCE, key, 0, body)
         yield bad(name, kind, codes(body, made), "invalid-envelope")
+    for order, small in SMALL.items():
+        r = ed25519.encode_point(small)
+        made = signature(r, 0)
+        yield good(f"R of order {order}", kind, codes(part, made), facts_of(Envelope.from_bytes(part + made)))
+        epoch_id = hashlib.sha256(r).digest()[:8]
+        body = (part[:3] + epoch_id + part[11:]).replace(public, r)
+        made = signature(ed25519.encode_point(point), NONCE, r, 0, body)
+        facts = facts_of(Envelope.from_bytes(body + made))
+        yield good(f"a set public key of order {order}", kind, codes(body, made), facts)
+        wrong = made[:32] + (int.from_bytes(made[32:], "little") ^ 1).to_bytes(32, "little")
+        yield bad(f"a set public key of order {order}, and another s", kind, codes(body, wrong), "invalid-envelope")

@@ -12,18 +12,23 @@ Rules:
 runs every vector through it.
 """
 
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dealt_carried
 from dealt import Epoch, Vector, make_epochs
+from dealt_bundles import bundles
 from dealt_crypto import lines, primitives
+from dealt_edges import edges
 from dealt_envelopes import envelopes
 from dealt_exports import enrolments, exports, successions
 from dealt_likeness import likeness
 from dealt_logs import logs
-from dealt_openings import openings, plaintexts, whole_epochs
+from dealt_openings import openings, whole_epochs
+from dealt_plaintexts import plaintexts
 from dealt_policies import policies_of
 from dealt_receipts import receipts, recoveries
 from dealt_records import checkpoints, proofs, records_of
@@ -48,10 +53,11 @@ FILES: dict[str, Callable[[list[Epoch]], Iterator[Vector]]] = {
     "logs.json": logs,
     "receipts.json": receipts,
     "recoveries.json": recoveries,
-    "policies.json": policies_of,
-    "enrolments.json": enrolments,
-    "successions.json": successions,
-    "exports.json": exports,
+    "policies.json": lambda epochs: itertools.chain(policies_of(epochs), edges()),
+    "enrolments.json": lambda epochs: itertools.chain(enrolments(epochs), dealt_carried.enrolments()),
+    "successions.json": lambda epochs: itertools.chain(successions(epochs), dealt_carried.successions()),
+    "exports.json": lambda epochs: itertools.chain(exports(epochs), dealt_carried.exports()),
+    "bundles.json": bundles,
 }
 """Every file, and what writes its vectors."""
 

@@ -18,7 +18,8 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.epochs import Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerStarted, PolicyAdopted
 from breakglass_shamir.custody.records.lineage import Succession
-from breakglass_shamir.custody.records.openings import Declared, OfficerSigned, Opened
+from breakglass_shamir.custody.records.openings import Declared, InUse, OfficerSigned, Opened, Revealing, Settled
+from breakglass_shamir.custody.records.retirement import RetiredAttested
 from breakglass_shamir.custody.records.rotations import Countersigned
 from breakglass_shamir.custody.records.sheets import Acknowledged, CustodianSigned, ReadBack
 
@@ -71,6 +72,26 @@ def opened(epoch: Epoch, mode: str = "show", **changes: Any) -> Opened:
         "epoch_id": id_of(epoch), "sheets": TWO, "mode": mode, "program": "", "witnessed": "consistent", "pinned": True,
     }  # fmt: skip
     return Opened(**{**fields, **changes})
+
+
+def in_use() -> InUse:
+    """The reveal began."""
+    return InUse()
+
+
+def revealing(mode: str = "show") -> Revealing:
+    """The credential leaves once more."""
+    return Revealing(mode=mode, program="", warned=())
+
+
+def settled(debt: str) -> Settled:
+    """People looked at a debt."""
+    return Settled(debt=debt, reason="looked at", officers=("Duty",))
+
+
+def retired_of_people(credential: str) -> RetiredAttested:
+    """Two officers take the set out of service."""
+    return RetiredAttested(reason="the account is gone", credential=credential, attested_by=("Duty", "Second"))
 
 
 def recovery_of(epoch: Epoch, /, **changes: Any) -> str:

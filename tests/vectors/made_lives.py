@@ -41,6 +41,8 @@ from made_logs import (
     id_of,
     issued,
 )
+from made_reviews import archive
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import enrolment_file, recovery
 from breakglass_shamir.custody.policy import source as policies
@@ -52,6 +54,7 @@ from breakglass_shamir.custody.records.ledger import LedgerMoved, PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
+    Asked,
     ChangedOutside,
     Eased,
     Escalated,
@@ -60,13 +63,16 @@ from breakglass_shamir.custody.records.monitoring import (
     Watched,
 )
 from breakglass_shamir.custody.records.openings import (
+    Actions,
     Cancelled,
     Closed,
     InUse,
     Overridden,
     Refused,
+    Revealing,
     Settled,
     UseEnded,
+    UseRecorded,
 )
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.rotations import (
@@ -315,7 +321,43 @@ def branch() -> Log:
     _attested(log)
     attest = RetiredAttested(reason="the account is gone", credential="gone", attested_by=("Duty", "Second"))
     log.add(attest, "typed")
+    _revealed_again(log)
+    _watched(log)
     return log
+
+
+def _watched(log: Log) -> None:
+    """Log in at the target, and find that login, and another one, in the target's log."""
+    name = "bare"
+    log.add(Asked(target="mysql://db.example.com/", marks=("connection 7",)), name)
+    at, near = "2026-03-03T08:33:00Z", "near this program's check at 08:33:00 UTC, and none of its logins"
+    seen = LoginSeen(at=at, account="bg", source="10.0.0.9", accepted=True, count=1, matched="own", detail="")
+    log.add(replace(seen, mark="connection 7"), name)
+    log.add(replace(seen, matched="", detail=near, mark="connection 8"), name)
+
+
+def _revealed_again(log: Log) -> None:
+    """Use the credential that was found in three ways, one after the other."""
+    e, name = epochs(), "bare"
+    opening = log.add(declared(log, "emergency", name), name)
+    log.add(opened(e.bare_next, pinned=False, witnessed="unwitnessed"), name, opening, e.bare_next.seed)
+    log.add(InUse(), name, opening)
+    log.add(Revealing(mode="show", program="", warned=()), name, opening)
+    warned = ("psql takes its standard input for its program",)
+    log.add(Revealing(mode="exec", program="/usr/bin/psql", warned=warned), name, opening)
+    kept = UseRecorded(
+        number=1, program="/usr/bin/psql", way="terminal", segments=3, size=1234, duration_ms=2500, head="c7" * 32,
+        ended="whole", problem="", masked=2, readers=(),
+    )  # fmt: skip
+    log.add(kept, name, opening)
+    seen = "2026-01-05T09:00:05Z accepted bg from 192.0.2.7: database postgres"
+    log.add(
+        Actions(
+            target="postgresql://db.example:5432/postgres", since="2026-01-05T09:00:00Z", until="2026-01-05T09:00:09Z",
+            sessions=(seen,), left_out=0, problem="",
+        ),
+        name, opening,
+    )  # fmt: skip
 
 
 def _found(log: Log) -> None:
@@ -361,5 +403,5 @@ def _attested(log: Log) -> None:
     log.add(body, name)
 
 
-LIVES = {"office": office, "branch": branch, "small": small}
+LIVES = {"office": office, "branch": branch, "small": small, "archive": archive}
 """Every log, by the name of its terminal."""

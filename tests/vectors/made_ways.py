@@ -13,6 +13,7 @@ import made_lives as lives
 from dealt import Epoch, Vector
 from made_logs import SET, edited, edits, id_of
 
+from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.openings import Overridden, UseEnded
@@ -59,6 +60,22 @@ class Way:
         """Open in a rotation that is declared for it, and end the use."""
         self.declare(ROTATION, set_name=set_name).open(epoch, mode, set_name, **changes)
         return self.add(ended(ROTATION), set_name=set_name)
+
+
+Refusal = tuple[str, Way, Vector, str]
+"""A name, the log in front, the record with its signatures, and the error."""
+
+
+def no(
+    name: str, way: Way, body: Any, by: Epoch | None = None, set_name: str = SET, *,
+    opening: str | None = None, error: str = "invalid-record",
+) -> Refusal:  # fmt: skip
+    """Put a record behind a way, in the opening under way unless said otherwise."""
+    under = way.opening(set_name) if opening is None else opening
+    drill = body.__struct_config__.tag == "rehearsed"
+    namespace = sshsig.DRILL_NAMESPACE if drill else sshsig.QUORUM_NAMESPACE
+    row = way.log.row(way.log.tree(body, set_name, under), set_key=by.seed if by else None, namespace=namespace)
+    return name, way, row, error
 
 
 LONG = 3000

@@ -29,7 +29,7 @@ from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.ledger import copies, moved, receipt
+from breakglass_shamir.ledger import bundled, copies, moved, receipt
 from breakglass_shamir.ledger.entry import origin
 from breakglass_shamir.ledger.sample import Look
 from breakglass_shamir.ledger.store import Ledger
@@ -95,8 +95,8 @@ class Walked:
 
     def through(self, rows: Rows) -> None:
         for self.at, row in enumerate(rows):
-            self.walk.step(
-                (self.at, row["record"].encode(), row["signature"], row.get("quorum", ""), row["checkpoint"])
+            self.walk.steps(
+                [(self.at, row["record"].encode(), row["signature"], row.get("quorum", ""), row["checkpoint"])]
             )
 
 
@@ -285,6 +285,19 @@ def judge_succession(given: Values, folder: Path) -> Values:
     return {"level": judged.link.level}
 
 
+def read_bundle(given: Values, folder: Path) -> Values:
+    path = folder / "bundle"
+    path.write_text(text_in(given["file"], "bundles", "file"), encoding="utf-8")
+    log = bundled.read(path)
+    log.close()
+    (found,) = log.bundles
+    head = found.head
+    return {
+        "first": head.first, "last": head.last, "size": head.size, "root": head.root, "set": head.set,
+        "terminal": head.terminal, "records": found.records, "withheld": found.withheld, "sha256": found.sha256,
+    }  # fmt: skip
+
+
 OPERATIONS: dict[str, Callable[[Values, Path], Values]] = {
     "read-record": read_record,
     "open-checkpoint": open_checkpoint,
@@ -310,4 +323,5 @@ OPERATIONS: dict[str, Callable[[Values, Path], Values]] = {
     "compare-copies": compare_copies,
     "read-successions": read_successions,
     "judge-succession": judge_succession,
+    "read-bundle": read_bundle,
 }

@@ -4,9 +4,8 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import msgspec
 import pytest
 
 from breakglass_shamir.alerts import ocsf, tellings, translate
@@ -15,7 +14,7 @@ from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.openings import Cancelled, Declared, Refused
-from breakglass_shamir.ledger.entry import Entry
+from tests.unit.alerts.samples import entry, sample
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -41,31 +40,6 @@ def schema(vectors: Path) -> Schema:
     found = Schema(vectors / "ocsf")
     assert found.version == ocsf.SCHEMA_VERSION
     return found
-
-
-def sample(kind: type[Body], text: str) -> records.AnyBody:
-    """Make a body of a type with something in every field."""
-    values = {field.name: _sample(field.type, text) for field in msgspec.structs.fields(kind)}
-    return cast("records.AnyBody", kind(**values))
-
-
-def _sample(kind: Any, text: str) -> Any:
-    wanted = str(kind)
-    if kind is bool:
-        return True
-    if kind is int:
-        return 2
-    if wanted.startswith("tuple"):
-        return (text, "1.2")
-    return {"1.1": text} if wanted.startswith("dict") else text
-
-
-def entry(body: records.AnyBody, *, opening: str = "", name: str = "prod-db") -> Entry:
-    record = records.Record(
-        v=1, log="0123456789abcdef", seq=7, previous="ab" * 32, root="cd" * 32, time="2026-01-02T03:04:05Z",
-        boot="efef", uptime_ms=12, set=name, opening=opening, body=body,
-    )  # fmt: skip
-    return Entry(b"{}", record, "", "", "")
 
 
 def told(kind: type[Body], text: str = "words") -> list[Event]:

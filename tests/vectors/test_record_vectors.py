@@ -30,8 +30,8 @@ from made_logs import public_test_key
 from run_records import OPERATIONS, Values, Walked, by_name, ledger_of, rows_of, vectors
 
 FILES = [
-    "checkpoints", "enrolments", "exports", "logs", "policies", "proofs", "receipts", "records", "recoveries",
-    "signatures", "successions",
+    "bundles", "checkpoints", "enrolments", "exports", "logs", "policies", "proofs", "receipts", "records",
+    "recoveries", "signatures", "successions",
 ]  # fmt: skip
 
 RUN = [
@@ -61,7 +61,7 @@ def test_vector(vector: Values, tmp_path: Path) -> None:
 def test_log(vector: Values, tmp_path: Path) -> None:
     given, rows = vector["input"], rows_of(vector["input"])
     if "output" in vector:
-        names = {_public(name): name for name in ("clock", "office", "branch", "small")}
+        names = {_public(name): name for name in ("clock", "office", "branch", "small", "archive")}
         with ledger_of(rows, tmp_path, names[given["public_key"]]) as ledger:
             assert in_words(verify(ledger, full=True)) == vector["output"]
         return
@@ -114,12 +114,13 @@ def script() -> str:
 
 
 SAYS = {
-    1: "was altered, or is gone|is not in SHA256SUMS|SHA256SUMS",
+    1: "was altered, or is gone|is not in SHA256SUMS|SHA256SUMS|is not in records",
     2: "two terminal keys|a line that no terminal writes|is another one's",
-    3: "of this log|does not follow|of another record|lacks its second signature|is no checkpoint|another tree",
+    3: "of this log|does not follow|of another record|lacks its second signature|is no checkpoint|another tree"
+    "|is missing|between no two records",
     4: "the terminal's signature of|the signature of",
     5: "the root of the last checkpoint",
-    6: "who does not sign that|is not about|quorum.sig by",
+    6: "who does not sign that|is not about|quorum.sig by|officer.sig by|is not the one in",
 }
 """What the script says at each step."""
 

@@ -16,13 +16,17 @@ import errno
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.bounded.waiting import within
-from breakglass_shamir.errors import BreakglassError, SinkFailure
+from breakglass_shamir.errors import BreakglassError, SinkFailure, WebError
+from breakglass_shamir.web import tls
+from breakglass_shamir.web.words import line
 
 LIMIT_S = 20.0
 """How long one delivery may take, from the first look at the sink to its acknowledgement."""
@@ -54,6 +58,7 @@ class Deliverer(ABC):
         """
         self.name = name
         self.limit_s = LIMIT_S
+        self._sink_of_policy = sink
         self._one = repr((type(self).__name__, name, sink))
 
     def deliver(self, events: Sequence[Event]) -> None:
@@ -84,6 +89,37 @@ class Deliverer(ABC):
     def is_for(self, event: Event) -> bool:
         """Tell whether an event is sent here; what is not leaves the queue and counts as taken by nobody."""
         return True
+
+    def lacking(self) -> Iterator[str]:
+        """Yield what is wrong with the files that this sink names, as seen from here, a sentence each; sends nothing.
+
+        Every key that ends in ``_file`` is a secret on one line, ``ca`` is a file of certificates, ``cert`` and
+        ``key`` are a client's. A sink that names more adds to it.
+        """
+        for key in getattr(self._sink_of_policy, "__struct_fields__", ()):
+            path = getattr(self._sink_of_policy, key)
+            if key.endswith("_file") and path:
+                try:
+                    read_secret(path, "the secret")
+                except SinkFailure as failure:
+                    yield f"{key}: {failure}"
+                else:
+                    yield from (f"{key}: {one}" for one in _readers(path))
+        ca, cert, own = (getattr(self._sink_of_policy, key, None) for key in ("ca", "cert", "key"))
+        if ca or cert:
+            try:
+                tls.context(ca, cert, own)
+            except WebError as error:
+                yield str(error)
+        if own:
+            yield from (f"key: {one}" for one in _readers(own))
+
+
+def _readers(path: str) -> Iterator[str]:
+    """Yield that others can read a file that holds a secret."""
+    with suppress(OSError):
+        if Path(path).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            yield f"{path} can be read by others: chmod 600"
 
 
 def read_secret(path: str, what: str) -> str:
@@ -126,5 +162,5 @@ def open_plain(path: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> Binary
 def _words(error: Exception) -> str:
     if isinstance(error, BreakglassError):
         return str(error)
-    reason = getattr(error, "strerror", None) or str(error)
+    reason = line(str(getattr(error, "strerror", None) or error))
     return f"{type(error).__name__}: {reason}" if reason else type(error).__name__

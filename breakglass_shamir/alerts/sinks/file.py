@@ -8,7 +8,7 @@ us waiting, and nothing is durable there.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from breakglass_shamir.alerts.event import Event
@@ -26,6 +26,16 @@ class File(Deliverer):
     def __init__(self, sink: FileSink) -> None:
         super().__init__(sink.name, sink)
         self._path = Path(sink.path)
+
+    def lacking(self) -> Iterator[str]:
+        """Yield why nothing could be appended there; makes no file."""
+        folder = self._path.parent
+        if not folder.is_dir():
+            yield f"path: there is no folder {folder}"
+        elif self._path.exists() and not self._path.is_file():
+            yield f"path: {self._path} is no plain file"
+        elif not os.access(self._path if self._path.exists() else folder, os.W_OK):
+            yield f"path: {self._path} cannot be written"
 
     def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
         lines = b"".join(event.json + b"\n" for event in events)

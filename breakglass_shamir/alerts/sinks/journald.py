@@ -7,7 +7,7 @@ Its exit code 0 is the acknowledgement. The document stands in the field ``BREAK
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks.base import Deliverer
@@ -27,6 +27,11 @@ class Journald(Deliverer):
     def __init__(self, sink: JournaldSink) -> None:
         super().__init__(sink.name, sink)
         self._identifier = sink.identifier
+
+    def lacking(self) -> Iterator[str]:
+        """Yield that the program is not there which writes to the journal."""
+        if shutil.which(PROGRAM, path=ENVIRONMENT["PATH"]) is None:
+            yield f"{PROGRAM} not found in {ENVIRONMENT['PATH']}"
 
     def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
         found = shutil.which(PROGRAM, path=ENVIRONMENT["PATH"])

@@ -5,7 +5,7 @@ The webhook's address is itself the secret and is read from a file. An answer 2x
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from breakglass_shamir.alerts.event import Event
 from breakglass_shamir.alerts.sinks import http
@@ -23,9 +23,7 @@ class Slack(Deliverer):
         self._sink = sink
 
     def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
-        url = read_secret(self._sink.url_file, "the webhook's address")
-        if not url.startswith(("https://", "http://")):
-            raise SinkFailure(f"expected an address that begins with https:// in {self._sink.url_file}")
+        url = self._address()
         for number, event in enumerate(events):
             try:
                 body = json.dumps({"text": text(event)}).encode()
@@ -33,6 +31,20 @@ class Slack(Deliverer):
             except SinkFailure as failure:
                 failure.delivered = number
                 raise
+
+    def _address(self) -> str:
+        url = read_secret(self._sink.url_file, "the webhook's address")
+        if not url.startswith(("https://", "http://")):
+            raise SinkFailure(f"expected an address that begins with https:// in {self._sink.url_file}")
+        return url
+
+    def lacking(self) -> Iterator[str]:
+        """Yield what is wrong with the address's file and the authorities."""
+        yield from super().lacking()
+        try:
+            self._address()
+        except SinkFailure as failure:
+            yield f"url_file: {failure}"
 
 
 def _parts(url: str) -> tuple[str, ...]:

@@ -44,6 +44,12 @@ class Smtp(Deliverer):
                 except (smtplib.SMTPException, OSError) as error:
                     raise SinkFailure(f"{self.name}: {_words(error)}", delivered=number) from None
 
+    def lacking(self) -> Iterator[str]:
+        """Yield what is wrong with the password's file and the authorities, and half a login."""
+        yield from super().lacking()
+        if bool(self._sink.user) != bool(self._sink.password_file):
+            yield "user and password_file: expected both or neither"
+
     @contextmanager
     def _connected(self, deadline: Deadline) -> Iterator[smtplib.SMTP]:
         sink = self._sink
@@ -105,7 +111,14 @@ def message(event: Event, sink: SmtpSink) -> EmailMessage:
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        whom, (code, words) = next(iter(error.recipients.items()), ("nobody", (0, b"")))
+        return f"{_words(smtplib.SMTPResponseException(code, words.decode('utf-8', 'replace')))} to {line(str(whom))}"
     if isinstance(error, smtplib.SMTPResponseException):
-        said = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        said = (
+            error.smtp_error.decode("utf-8", "backslashreplace")
+            if isinstance(error.smtp_error, bytes)
+            else error.smtp_error
+        )
         return f"the server answered {error.smtp_code} {line(said)}"
     return line(getattr(error, "strerror", None) or str(error)) or type(error).__name__

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from breakglass_shamir.alerts.event import Event
@@ -41,10 +41,18 @@ class Webhook(Deliverer):
             body = payload(event)
             try:
                 signed = headers(event.id, int(time.time()), body, secret)
-                http.post(self.name, self._sink.url, body, signed, self._sink.ca, deadline)
+                http.post(self.name, self._sink.url, body, signed, self._sink.ca, deadline, secrets=_told(secret))
             except SinkFailure as failure:
                 failure.delivered = number
                 raise
+
+    def lacking(self) -> Iterator[str]:
+        """Yield what is wrong with the secret's file and the authorities."""
+        yield from super().lacking()
+        try:
+            _secret(self._sink.secret_file)
+        except SinkFailure as failure:
+            yield f"secret_file: {failure}"
 
 
 def payload(event: Event) -> bytes:
@@ -67,6 +75,11 @@ def headers(identifier: str, at_s: int, body: bytes, secret: bytes) -> dict[str,
     signed = b"%s.%d.%s" % (identifier.encode(), at_s, body)
     signature = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
     return {"webhook-id": identifier, "webhook-timestamp": str(at_s), "webhook-signature": f"v1,{signature}"}
+
+
+def _told(secret: bytes) -> tuple[str, ...]:
+    """Return how a secret might be repeated by whoever has it too."""
+    return (base64.b64encode(secret).decode(),)
 
 
 def _secret(path: str) -> bytes:

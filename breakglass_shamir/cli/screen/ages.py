@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lengths of time as people say them, in one unit."""
+"""Lengths of time as people say them, in one unit, and times of day."""
+
+from datetime import UTC, datetime
 
 
 def age(seconds: int) -> str:
@@ -8,3 +10,14 @@ def age(seconds: int) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def clock_time(iso: str) -> str:
+    """Return a moment as the clock on the wall shows it: ``21:14``, with its day where that is not today.
+
+    Args:
+        iso: ISO time with its zone, as records have it.
+    """
+    then = datetime.fromisoformat(iso).astimezone()
+    today = datetime.now(UTC).astimezone().date()
+    return then.strftime("%H:%M" if then.date() == today else "%Y-%m-%d %H:%M")

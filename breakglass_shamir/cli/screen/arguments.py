@@ -11,13 +11,13 @@ Rules:
    one is not looked at there. It is compared, and neither kept nor repeated.
 2. At a terminal the word is asked for again. Elsewhere that is a usage error that names the option, never the word.
 3. What ``--exec`` runs keeps its own arguments; only its program is recorded, and looked at.
+4. A few small letters and hyphens in all (``--version``) are no share, and not looked at: the look costs more than what
+   such a line asks for.
 """
 
 from collections.abc import Iterator, Sequence
 
-from breakglass_shamir.cli.screen import answers
 from breakglass_shamir.errors import LooksLikeShare
-from breakglass_shamir.formats.likeness import looks_like_share, may_be_fingerprint
 
 _HINT = (
     "every user of this machine could see it, and the shell remembers it: remove it there, void its sheet and rotate; "
@@ -27,6 +27,11 @@ _RUNS = "--exec"
 
 PUBLIC = "--fingerprint"
 """The option whose value is public and of the same alphabet."""
+
+FEWEST_CHARACTERS = 20
+"""Characters below which a line of small letters and hyphens is no share (``formats.likeness``, rule 2)."""
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz-")
 
 LONGEST_GROUP = 8
 """Characters of a word that may be a group of a line: four, with what a slip adds."""
@@ -38,6 +43,10 @@ def without_shares(words: Sequence[str]) -> list[str]:
     Raises:
         LooksLikeShare: one does, and nobody can be asked for another.
     """
+    if _are_plain(words):
+        return list(words)
+    from breakglass_shamir.formats.likeness import looks_like_share
+
     end = _end(words)
     kept = list(words)
     for place in range(end):
@@ -48,8 +57,14 @@ def without_shares(words: Sequence[str]) -> list[str]:
     return kept
 
 
+def _are_plain(words: Sequence[str]) -> bool:
+    return sum(map(len, words)) < FEWEST_CHARACTERS and _PLAIN.issuperset("".join(words))
+
+
 def _is_public(words: Sequence[str], place: int) -> bool:
     """Tell whether a word is the value of the option that may hold such a text, and may be what it is for."""
+    from breakglass_shamir.formats.likeness import may_be_fingerprint
+
     word = words[place]
     if place > 0 and words[place - 1] == PUBLIC:
         return may_be_fingerprint(word)
@@ -82,7 +97,9 @@ def _again(words: Sequence[str], place: int) -> str:
     Raises:
         LooksLikeShare: nobody is there, or it is no value but a command or an option itself.
     """
+    from breakglass_shamir.cli.screen import answers
     from breakglass_shamir.cli.screen.terminal import interactive
+    from breakglass_shamir.formats.likeness import looks_like_share
 
     word, before = words[place], words[place - 1] if place else ""
     option, joined, _ = word.partition("=")

@@ -9,6 +9,7 @@ import os
 
 from breakglass_shamir.cli.screen import sequences
 from breakglass_shamir.cli.screen.device import TERMINAL
+from breakglass_shamir.cli.screen.signals import wait_for_line
 from breakglass_shamir.errors import InvalidInput
 
 AGREED = "yes"
@@ -44,13 +45,28 @@ def agree(what: str) -> None:
     """
     if _Agreed.already or not is_bare():
         return
-    name = os.environ.get("TERM", "")
     with TERMINAL.open("wb", buffering=0) as out, TERMINAL.open("rb", buffering=0) as answers:
-        out.write((_WARNING.format(name=name) + f"{what} here all the same? Type {AGREED}: ").encode())
+        out.write(f"{warning()}{what} here all the same? Type {AGREED}: ".encode())
+        wait_for_line(answers.fileno())
         said = answers.readline(_LONGEST_ANSWER_BYTES)
-    if said.strip().lower() != AGREED.encode():
+    if not take(said.decode(errors="replace")):
         raise InvalidInput(
-            f"expected a terminal that can erase, got TERM={name}",
+            f"expected a terminal that can erase, got TERM={os.environ.get('TERM', '')}",
             hint="use another terminal, or say what this one is (export TERM=xterm), or use --exec or --no-reveal",
         )
-    _Agreed.already = True
+
+
+def is_agreed() -> bool:
+    """Tell whether people have agreed before."""
+    return _Agreed.already
+
+
+def warning() -> str:
+    """Return what people are told of such a terminal, in lines."""
+    return _WARNING.format(name=os.environ.get("TERM", ""))
+
+
+def take(said: str) -> bool:
+    """Take the answer to that; tells whether they agree, from now on."""
+    _Agreed.already = said.strip().lower() == AGREED
+    return _Agreed.already

@@ -7,16 +7,17 @@ Written to the controlling terminal itself, never to a pipe, and keys are read t
 2. A signal that ends the program clears it first; where no handler can, the watcher does.
 3. What would stop the program is ignored meanwhile: the secret would stay on the screen.
 4. Keys typed before the secret was there do not count: one of them would clear it unseen.
-5. Nothing scrolls. The countdown and the cursor stand in the first row. What is longer than the screen comes in pages;
-   a long secret is cut into rows that follow each other without a space, and it is said how many they are.
-6. On a terminal that cannot erase, people were asked first; each row is then shown alone, and overwritten.
+5. Nothing scrolls. The countdown and the cursor stand in the first row. What is longer than the screen comes in pages.
+6. The secret stands in groups, with what looks alike marked below it; ``s`` spells it, a character in a row, and ``s``
+   goes back. See ``spelling``.
+7. On a terminal that cannot erase, people were asked first; each row is then shown alone, and overwritten.
+8. Nothing is ever put into a clipboard.
 """
 
-import math
 import time
 from collections.abc import Sequence
 
-from breakglass_shamir.cli.screen import bare, sequences
+from breakglass_shamir.cli.screen import bare, sequences, spelling
 from breakglass_shamir.cli.screen.cleaning import clean
 from breakglass_shamir.cli.screen.device import Device
 from breakglass_shamir.cli.screen.private import PrivateScreen
@@ -24,6 +25,8 @@ from breakglass_shamir.cli.screen.signals import Ended
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.operations.opening.described import details
+from breakglass_shamir.operations.recipes import catalogue
+from breakglass_shamir.plural import counted
 
 TITLE = "BREAK-GLASS CREDENTIAL"
 """What stands above a credential."""
@@ -33,8 +36,19 @@ _TICK_S = 0.5
 
 _ENDING_KEYS = b"\r\n\x04"
 _TURNING_KEYS = b" "
+_BACK_KEYS = b"bB"
+_SPELLING_KEYS = b"sS"
+_ROW_KEYS = 8
+"""Columns in which a row of a long secret says the number of its first character."""
+
 _INDENT, _LABEL = 2, 9
-_STATUS_ROWS = 2
+_STATUS_ROWS, _STATUS_ROWS_MAX = 2, 3
+_TALL_ROWS = 12
+"""Rows from which on the status may take one more."""
+
+_OUR_WORDS = frozenset({"secret", "marks", "TOTP", "recipes"})
+"""Labels of sentences, which are cut between words; what others wrote is cut where the row ends."""
+
 _COUNTED = "({:2}; Enter goes on) "
 _WARN_S = 3.0
 """How long a warning stands before the screen that covers it."""
@@ -86,9 +100,12 @@ class _Shown:
     def __init__(self, screen: PrivateScreen, credential: Credential, end: float) -> None:
         self._screen = screen
         self._credential = credential
+        self._text = _as_text(credential.secret.reveal(), screen.device)
+        self._space = next((one for one in spelling.SPACES if screen.device.shows(one)), spelling.SPACES[-1])
         self._end = end
         self._page = 0
-        self._body: tuple[int, list[str]] = (0, [])
+        self._spells = False
+        self._body: tuple[tuple[int, int, bool], list[list[str]]] = ((0, 0, False), [])
 
     def until_over(self) -> None:
         """Show until the time is over, Enter is pressed or the terminal is gone."""
@@ -100,53 +117,125 @@ class _Shown:
             keys = self._screen.device.read(min(_TICK_S, left))
             if _ends(keys):
                 return
-            self._page += sum(key in _TURNING_KEYS for key in keys or b"")
+            self._turn(keys or b"")
+
+    def _turn(self, keys: bytes) -> None:
+        """Turn pages, and spell or not."""
+        for key in keys:
+            if key in _SPELLING_KEYS and self._text:
+                self._spells, self._page = not self._spells, 0
+            self._page += (key in _TURNING_KEYS) - (key in _BACK_KEYS)
 
     def _row_by_row(self) -> None:
-        rows = [text[_INDENT:] for text in self._rows(len(_COUNTED))]
-        for number, text in enumerate([*rows, *_code_of(self._credential)], 1):
-            self._screen.show_row(_COUNTED.format(number) + text)
-            while not _ends(self._screen.device.read(min(_TICK_S, self._end - time.monotonic()))):
-                if time.monotonic() >= self._end:
-                    return
+        """Show one row after the other; ``s`` has the secret spelled in between."""
+        for number, text in enumerate([*self._rows_alone(), *_code_of(self._credential)], 1):
+            self._spells = False
+            if not self._stands(_COUNTED.format(number) + text):
+                return
+            if self._spells and not all(map(self._stands, spelling.spelled(self._text, self._space))):
+                return
+
+    def _stands(self, text: str) -> bool:
+        """Have a row there until Enter is pressed; returns whether there is time for another one."""
+        self._screen.show_row(text)
+        while time.monotonic() < self._end:
+            keys = self._screen.device.read(min(_TICK_S, self._end - time.monotonic()))
+            self._spells |= bool(self._text) and any(key in _SPELLING_KEYS for key in keys or b"")
+            if _ends(keys):
+                return True
+        return False
 
     def _frame(self, left: float) -> list[str]:
         """Return the countdown and one page of the body; the last row of the screen stays free."""
-        if self._body[0] != self._screen.width:
-            self._body = (self._screen.width, [f"{'':{_INDENT}}{TITLE}", "", *self._rows(_INDENT)])
-        body = self._body[1]
-        room = max(1, self._screen.rows - _STATUS_ROWS - 2)
-        pages = math.ceil(len(body) / room)
-        start = self._page % pages * room
-        status = self._status(left, self._page % pages + 1, pages)
-        return [*status, "", *body[start : start + room]]
+        room = max(1, self._screen.rows - self._status_rows - 2)
+        key = (self._screen.width, room, self._spells)
+        if self._body[0] != key:
+            self._body = (key, spelling.pages([[f"{'':{_INDENT}}{TITLE}", ""], *self._blocks()], room))
+        pages = self._body[1]
+        shown = self._page % len(pages)
+        return [*self._status(left, shown + 1, len(pages)), "", *pages[shown]]
 
     def _status(self, left: float, page: int, pages: int) -> list[str]:
+        spells = [] if not self._text else ["s shows it whole"] if self._spells else ["s spells it"]
         words = [
             *_code_of(self._credential),
             *([f"page {page} of {pages}, Space turns it"] if pages > 1 else []),
             f"this screen clears itself in {int(left) + 1:4} s",
             "Enter clears it now",
+            *spells,
         ]
-        return [f"{'':{_INDENT}}{text}" for text in _filled(words, self._screen.width - _INDENT)[:_STATUS_ROWS]]
+        return [f"{'':{_INDENT}}{text}" for text in _filled(words, self._screen.width - _INDENT)[: self._status_rows]]
 
-    def _rows(self, front: int) -> list[str]:
-        """Return what is shown, in rows that have ``front`` columns before them."""
-        one, room = self._credential, self._screen.width - front - _LABEL
-        told = [
-            ("account", clean(one.account)),
-            ("target", clean(one.target)),
-            *_secret(one.secret.reveal(), self._screen.device, room),
+    @property
+    def _status_rows(self) -> int:
+        """How many rows the countdown and what keys do may take."""
+        narrow = self._screen.width < sequences.COLUMNS - 1
+        return _STATUS_ROWS_MAX if narrow and self._screen.rows >= _TALL_ROWS else _STATUS_ROWS
+
+    def _blocks(self) -> list[list[str]]:
+        """Return what is shown, as blocks of rows that belong together."""
+        if self._spells:
+            rows = spelling.spelled(self._text, self._space)
+            return [[f"{'':{_INDENT}}{piece}"] for row in rows for piece in sequences.cut(row, self._room(_INDENT))]
+        before, after = self._told()
+        return [
+            *([row] for row in self._labelled(before, _INDENT)),
+            [""],
+            *self._secret_blocks(),
+            *([row] for row in self._labelled(after, _INDENT)),
+        ]
+
+    def _secret_blocks(self) -> list[list[str]]:
+        """Return the secret: how long it is, its groups with their marks, what the marks mean."""
+        if not self._text:
+            return [[row] for row in self._labelled(_hexadecimal(self._credential, self._room(_INDENT)), _INDENT)]
+        rows = spelling.rows(self._text, self._room(_INDENT), self._space)
+        told = self._labelled([("secret", spelling.told(self._text, len(rows)))], _INDENT)
+        indent = f"{'':{_INDENT}}"
+        blocks = [[*told, ""]]
+        for row in rows:
+            number = f"{row.first:>{_ROW_KEYS}}" if len(rows) > 1 else ""
+            blocks.append([f"{indent}{number:{_LABEL}}{row.text}", f"{indent}{'':{_LABEL}}{row.marks}".rstrip()])
+        meant = self._labelled([("marks", spelling.legend(self._text))], _INDENT)
+        return [*blocks, *([[*meant, ""]] if meant else [])]
+
+    def _rows_alone(self) -> list[str]:
+        """Return what is shown where each row stands alone."""
+        front = len(_COUNTED)
+        before, after = self._told()
+        if not self._text:
+            secret = _hexadecimal(self._credential, self._room(front))
+        else:
+            rows = spelling.rows(self._text, self._room(front), self._space)
+            told = f"{spelling.counted(self._text, len(rows))}, no gaps; s spells it"
+            secret = [("secret", told), *(("", row.text) for row in rows)]
+        return [text[_INDENT:] for text in self._labelled([*before, *secret, *after], front)]
+
+    def _told(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return what stands before the secret, and after it."""
+        one = self._credential
+        fits = catalogue.named_for(one.target)
+        before = [("account", clean(one.account)), ("target", clean(one.target))]
+        after = [
             *((label, clean(text)) for label, text in details(one)),
             ("hint", clean(one.hint)),
             ("TOTP", "the one-time code of this moment stands beside the countdown" if one.totp_seed else ""),
+            ("recipes", f"without typing it: {', '.join(fits)}" if fits else ""),
         ]
-        return [
-            f"{'':{_INDENT}}{name if first else '':{_LABEL}}{piece}"
-            for name, value in told
-            if value
-            for first, piece in zip([True, *[False] * len(value)], sequences.cut(value, room), strict=False)
-        ]
+        return before, after
+
+    def _labelled(self, told: Sequence[tuple[str, str]], front: int) -> list[str]:
+        """Put labels and what they are of into rows that have ``front`` columns before them."""
+        made = []
+        for name, value in told:
+            cut = sequences.wrapped if name in _OUR_WORDS else sequences.cut
+            for number, piece in enumerate(cut(value, self._room(front)) if value else []):
+                made.append(f"{'':{_INDENT}}{'' if number else name:{_LABEL}}{piece}")
+        return made
+
+    def _room(self, front: int) -> int:
+        """Return the columns beside the labels."""
+        return self._screen.width - front - _LABEL
 
 
 def _filled(words: Sequence[str], width: int) -> list[str]:
@@ -163,36 +252,22 @@ def _ends(keys: bytes | None) -> bool:
     return keys is not None and (not keys or any(key in _ENDING_KEYS for key in keys))
 
 
-def _secret(secret: bytes, device: Device, room: int) -> list[tuple[str, str]]:
-    """Return the rows of a secret: as text where it is printable, else in hexadecimal and saying so."""
+def _as_text(secret: bytes, device: Device) -> str:
+    """Return a secret as text; empty where it is none that this terminal can show."""
     try:
         text = secret.decode()
     except UnicodeDecodeError:
-        text = ""
-    if text.isprintable() and text and device.shows(text):
-        pieces = _cut_between_words(text, room)
-        told = f"{len(text)} characters in {len(pieces)} rows, without a gap"
-    else:
-        numbers = secret.hex(" ")
-        length = max(3, (room + 1) // 3 * 3)
-        pieces = [numbers[start : start + length].rstrip() for start in range(0, len(numbers), length)]
-        told = f"hexadecimal, {len(secret)} bytes"
-    if len(pieces) == 1 and pieces[0] == text:
-        return [("secret", text)]
-    return [("secret", f"({told})"), *(("", piece) for piece in pieces)]
+        return ""
+    return text if text.isprintable() and device.shows(text) else ""
 
 
-def _cut_between_words(text: str, room: int) -> list[str]:
-    """Cut a text into rows, none of which ends or begins with a space that nobody would see, where that can be done."""
-    pieces = []
-    while sequences.cells(text) > room:
-        at = whole = len(sequences.cut(text, room)[0])
-        while at > whole // 2 and " " in text[at - 1 : at + 1]:
-            at -= 1
-        at = at if at > whole // 2 else whole
-        pieces.append(text[:at])
-        text = text[at:]
-    return [*pieces, text]
+def _hexadecimal(credential: Credential, room: int) -> list[tuple[str, str]]:
+    """Return the rows of a secret that is no text, saying so."""
+    secret = credential.secret.reveal()
+    numbers = secret.hex(" ")
+    length = max(3, (room + 1) // 3 * 3)
+    pieces = [numbers[start : start + length].rstrip() for start in range(0, len(numbers), length)]
+    return [("secret", f"(hexadecimal, {counted(len(secret), 'byte')})"), *(("", piece) for piece in pieces)]
 
 
 def _code_of(credential: Credential) -> list[str]:

@@ -44,6 +44,10 @@ _INDENTED = 20
 """Columns from which on the rest of a sentence is indented."""
 
 _ERASE_ROW = "\x1b[2K"
+
+ERASE_ROW = "\r" + _ERASE_ROW
+"""Erase the row in which the cursor stands, and go to its beginning."""
+
 _UP, _DOWN = "\x1b[A", "\x1b[B"
 _WITHOUT = frozenset({"", "dumb", "unknown", "emacs", "network", "dialup", "ethernet", "switch", "patch"})
 """Names of terminals that promise nothing (terminfo, ``dumb`` and what is like it)."""

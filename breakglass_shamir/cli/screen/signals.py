@@ -10,13 +10,14 @@ Rules:
 3. What would stop the program is ignored, or gives the screen back first, as the screen says.
 4. Signals that tell of a fault in the program itself (a bad address, say) keep their action: a handler in Python
    would go back to the fault for ever. They end the process at once, and the watcher clears the screen.
-5. A signal that comes just before a wait for a key ends the wait: its handler in Python has not run yet, and nobody
-   may press a key for hours.
+5. A signal that comes just before a wait for a key ends the wait, here and wherever a line is read: its handler in
+   Python has not run yet, and nobody may press a key for hours.
 """
 
 import os
 import select
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -39,6 +40,34 @@ _WOKEN_BYTES = 4096
 
 Step = Callable[[], object]
 """Something that is done in a handler."""
+
+
+def wait_for_line(descriptor: int) -> None:
+    """Return when a terminal has a line; the handler of a signal runs at once, also of one that came just before.
+
+    Only the main thread runs handlers; another one returns at once, and waits where it reads.
+
+    Raises:
+        KeyboardInterrupt: by the handler of a signal, where that does so.
+    """
+    if threading.current_thread() is not threading.main_thread() or not os.isatty(descriptor):
+        return
+    woken, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        before = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+        try:
+            _wait(descriptor, woken)
+        finally:
+            signal.set_wakeup_fd(before)
+    finally:
+        os.close(woken)
+        os.close(wakes)
+
+
+def _wait(descriptor: int, woken: int) -> None:
+    while descriptor not in select.select([descriptor, woken], [], [])[0]:
+        with suppress(BlockingIOError):
+            os.read(woken, _WOKEN_BYTES)
 
 
 class Ended(KeyboardInterrupt):
@@ -108,9 +137,7 @@ class Signals:
             KeyboardInterrupt: something came.
         """
         assert self._woken is not None  # noqa: S101 - between begin and end
-        while descriptor not in select.select([descriptor, self._woken[0]], [], [])[0]:
-            with suppress(BlockingIOError):
-                os.read(self._woken[0], _WOKEN_BYTES)
+        _wait(descriptor, self._woken[0])
 
     def hold(self) -> None:
         """Let signals wait from now on."""

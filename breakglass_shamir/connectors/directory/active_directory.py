@@ -21,8 +21,9 @@ from breakglass_shamir.connectors.directory import session as ldap_session
 from breakglass_shamir.connectors.directory.ad_rules import Rules
 from breakglass_shamir.connectors.directory.session import Answer, Attributes, LdapSession, connect
 from breakglass_shamir.connectors.port import options
-from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Logins, Preflight
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import ADMIN_OPTIONS, NO_OPTIONS, TLS_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -81,12 +82,15 @@ class ActiveDirectoryConnector(Connector):
     to reach the others, and the old credential is dead only when all of them refuse it.
 
     What it cannot do: a password that has expired or must be changed lets nobody in over LDAP, not even to
-    change it. What it cannot tell: whether an account is there; some servers call a missing one a wrong password.
+    change it. Where one refused login locks the account, the old password is not tried: ``pwdLastSet`` shows its end,
+    after the grace window. What it cannot tell: whether an account is there; some servers call a missing one a wrong
+    password.
     """
 
     scheme: ClassVar[str] = "ad"
     grace_window_s: ClassVar[int] = 3600
     scope: ClassVar[str] = "this user's password in the domain; open sessions and Kerberos tickets live until they end"
+    costs: ClassVar[Costs] = Costs(preflight=1, allowance=1)
     abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at"})
     option_names: ClassVar[frozenset[str]] = TLS_OPTIONS | ADMIN_OPTIONS | {"ntlm_minutes", "audit_log"}
 
@@ -110,20 +114,31 @@ class ActiveDirectoryConnector(Connector):
         now = datetime.now(UTC)
         with connect(self._endpoint) as session:
             root = _root(session)
-            problems = [*_server_problems(root), *self._login_problems(session, root, current)]
+            login = self._logged_in(session, root, current)
+            problems = [*_server_problems(root), *_login_problems(login, is_own=current is not None)]
             _, account = self._entry(session, root)
             rules = _rules(session, root, account)
-        notes = ["open sessions and Kerberos tickets live until they end", *ad_rules.notes(account, rules)]
+        notes = ["open sessions and Kerberos tickets live until they end", *ad_rules.notes(account, rules, now)]
         problems += ad_rules.problems(account, now)
         wait = ad_rules.min_age_until(account, rules, now)
         against = tuple(ad_rules.unfit(account, rules, new)) if new else ()
-        return Preflight(tuple(problems), tuple(notes), wait, self.scope, against)
+        own = login if current is not None else None
+        allowance = _allowed(account, rules) if own and own.result is CheckResult.ACCEPTED else None
+        return Preflight(tuple(problems), tuple(notes), wait, self.scope, against, own, allowance)
+
+    def _allowance(self, credential: Secret | None) -> Allowance:
+        if credential is None and "admin" not in self.options:
+            return Allowance()
+        with connect(self._endpoint) as session:
+            account = self._seen(session, credential)
+            rules = _rules(session, _root(session), account)
+        return _allowed(account, rules)
 
     def _check(self, credential: Secret) -> Check:
         ldap_session.require_password(credential)
         try:
             with connect(self._endpoint) as session:
-                return judge(session.bind(self._login_name(session), credential))
+                return judge(session.bind(self._login_name(session), credential, self.on_login))
         except ConnectorError as error:
             return Check(CheckResult.UNKNOWN, str(error))
 
@@ -133,7 +148,7 @@ class ActiveDirectoryConnector(Connector):
             raise ConnectorError("unchanged: expected another password, got the old one")
         with connect(self._endpoint) as session:
             root = _root(session)
-            login = judge(session.bind(self._login_name(session), old))
+            login = judge(session.bind(self._login_name(session), old, self.on_login))
             if login.result is not CheckResult.ACCEPTED:
                 raise ConnectorError(f"unchanged: the old credential did not log in: {login.detail}")
             name, account = self._entry(session, root)
@@ -153,8 +168,9 @@ class ActiveDirectoryConnector(Connector):
         if log:
             return ad_audit.logins(Path(log), frozenset({self._plain_name().lower()}), self.account, since)
         with connect(self._endpoint) as session:
-            found = list(_remembered(self._seen(session, None), self.account))
-        return tuple(sorted((login for login in found if login.at >= since), key=lambda login: login.at))
+            unread: list[str] = []
+            found = list(_remembered(self._seen(session, None), self.account, unread))
+        return Logins((login for login in found if login.at >= since), unread)
 
     def _seen(self, session: LdapSession, credential: Secret | None) -> Attributes:
         """Log in and read the account.
@@ -169,7 +185,7 @@ class ActiveDirectoryConnector(Connector):
                 hint="name a user that may read: options.admin_account, and options.admin prints its password",
             )
         name = self._login_name(session) if credential else self.options["admin_account"]
-        answer = judge(session.bind(name, secret))
+        answer = judge(session.bind(name, secret, self.on_login if credential else ldap_session.nobody))
         if answer.result is not CheckResult.ACCEPTED:
             raise ConnectorError(f"{name} was not let in: {answer.detail}")
         found, account = self._entry(session, _root(session))
@@ -177,15 +193,13 @@ class ActiveDirectoryConnector(Connector):
             raise ConnectorError(f"{self.account} cannot be found in the domain")
         return account
 
-    def _login_problems(self, session: LdapSession, root: Attributes, current: Secret | None) -> Iterator[str]:
-        """Log in if there is something to log in with, and say why it failed."""
+    def _logged_in(self, session: LdapSession, root: Attributes, current: Secret | None) -> Check | None:
+        """Log in if there is something to log in with; returns what was said to it."""
         secret = current or options.admin_secret(self.options)
         if secret is None:
-            return
+            return None
         name = self._full_name(root) if current else self.options["admin_account"]
-        answer = judge(session.bind(name, secret))
-        if answer.result is not CheckResult.ACCEPTED:
-            yield f"{'the credential in force' if current else 'admin_account'} did not log in: {answer.detail}"
+        return judge(session.bind(name, secret, self.on_login if current else ldap_session.nobody))
 
     def _login_name(self, session: LdapSession) -> str:
         """Return the name to log in with."""
@@ -246,13 +260,32 @@ def _not_changed(answer: Answer, wait: datetime | None) -> ConnectorError:
     )
 
 
-def _remembered(account: Attributes, name: str) -> Iterator[Login]:
-    """Return the last login and the last failure, as this domain controller remembers them."""
+def _login_problems(login: Check | None, *, is_own: bool) -> Iterator[str]:
+    if login is not None and login.result is not CheckResult.ACCEPTED:
+        yield f"{'the credential in force' if is_own else 'admin_account'} did not log in: {login.detail}"
+
+
+def _allowed(account: Attributes, rules: Rules) -> Allowance:
+    return Allowance(ad_rules.wrong_left(account, rules), why=f"lockoutThreshold is {rules.lockout_threshold}")
+
+
+def _remembered(account: Attributes, name: str, unread: list[str]) -> Iterator[Login]:
+    """Return the last login and the last failure, as this domain controller remembers them.
+
+    Args:
+        account: what was read of it.
+        name: how the login calls it.
+        unread: takes what could not be read, a sentence each.
+    """
     seen: dict[datetime, Login] = {}
     for attribute, accepted in (("lastLogonTimestamp", True), ("lastLogon", True), ("badPasswordTime", False)):
         value = ad_rules.number(account, attribute)
         if value > 0:
-            at = ad_rules.filetime(value)
+            try:
+                at = ad_rules.filetime(value)
+            except (ValueError, OverflowError):
+                unread.append(f"{attribute} of the account holds a time that is in no calendar")
+                continue
             seen[at] = Login(at, name, "", accepted, attribute)
     yield from seen.values()
 

@@ -29,7 +29,7 @@ FINE_ATTRIBUTES = (
 ACCOUNT_ATTRIBUTES = (
     "sAMAccountName", "displayName", "userAccountControl", "msDS-User-Account-Control-Computed", "pwdLastSet",
     "accountExpires", "msDS-ResultantPSO", "lastLogon", "lastLogonTimestamp", "badPasswordTime",
-    "msDS-UserPasswordExpiryTimeComputed",
+    "msDS-UserPasswordExpiryTimeComputed", "badPwdCount",
 )  # fmt: skip
 """What is read of an account."""
 
@@ -104,19 +104,37 @@ def problems(account: Attributes, now: datetime) -> Iterator[str]:
         yield "the password has expired, and LDAP lets nobody in to change it: use kpasswd"
 
 
-def notes(account: Attributes, rules: Rules) -> Iterator[str]:
+def notes(account: Attributes, rules: Rules, now: datetime) -> Iterator[str]:
     """Say what an operator should know."""
     if not rules.known:
         yield "the domain's password rules could not be read"
     if "msds-resultantpso" in account:
         yield f"a fine-grained policy applies: {_text(account, 'msDS-ResultantPSO')}"
-    if rules.lockout_threshold:
+    if rules.lockout_threshold == 1:
+        yield (
+            "one refused login locks the account (lockoutThreshold 1): the old password will not be tried, and its end "
+            "is shown by the time of the change (pwdLastSet), once the domain takes no old one any more"
+        )
+    elif rules.lockout_threshold:
         yield f"the account locks after {rules.lockout_threshold} refused logins; proving the old one dead takes one"
     if rules.history:
         yield f"the last {rules.history} passwords cannot be used again"
     expires = number(account, "msDS-UserPasswordExpiryTimeComputed")
     if expires not in _NEVER:
-        yield f"the present password expires at {filetime(expires):%Y-%m-%d}: keep rotation.max_age below that"
+        yield (
+            f"the present password expires at {filetime(expires):%Y-%m-%d}: keep rotation.max_age below that, since "
+            "an expired one cannot be changed over LDAP"
+        )
+    ends = number(account, "accountExpires")
+    if ends not in _NEVER and filetime(ends) > now:
+        yield f"the account ends at {filetime(ends):%Y-%m-%d}: then nothing on paper opens it, whatever is rotated"
+
+
+def wrong_left(account: Attributes, rules: Rules) -> int | None:
+    """Return how many refused logins in a row do not lock the account; None: any number, or nobody knows."""
+    if not rules.lockout_threshold:
+        return None
+    return max(0, rules.lockout_threshold - 1 - number(account, "badPwdCount"))
 
 
 def min_age_until(account: Attributes, rules: Rules, now: datetime) -> datetime | None:
@@ -163,7 +181,7 @@ def number(entry: Attributes, name: str) -> int:
 
 def _text(entry: Attributes, name: str) -> str:
     values = entry.get(name.lower())
-    return values[0].decode(errors="replace") if values else ""
+    return values[0].decode(errors="backslashreplace") if values else ""
 
 
 def _interval(value: int) -> timedelta:

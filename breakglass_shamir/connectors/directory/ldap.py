@@ -5,6 +5,7 @@ What it does not do: Active Directory keeps passwords in another way; see ``acti
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -15,9 +16,19 @@ import ldap.filter
 from breakglass_shamir.connectors.directory import ldap_policy
 from breakglass_shamir.connectors.directory import session as ldap_session
 from breakglass_shamir.connectors.directory.session import Answer, Attributes, LdapSession, connect
-from breakglass_shamir.connectors.port import options
-from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight, since_when
+from breakglass_shamir.connectors.port import marks, options
+from breakglass_shamir.connectors.port.answers import (
+    Allowance,
+    Check,
+    CheckResult,
+    Login,
+    Logins,
+    Preflight,
+    since_when,
+)
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import Costs
+from breakglass_shamir.connectors.port.log_files import UNREAD_MAX
 from breakglass_shamir.connectors.port.options import ADMIN_OPTIONS, NO_OPTIONS, TLS_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -32,9 +43,16 @@ EXPIRED, LOCKED, MUST_CHANGE, NOT_ALLOWED, SUPPLY_OLD, QUALITY, SHORT, YOUNG, IN
 MUST_BE_CHANGED = "the password is right, but was reset by an administrator, and opens nothing but its own change"
 """What a reset password means; it can be rotated all the same."""
 
+COUNTED = "pwdMaxFailure"
+"""What limits refused logins."""
+
 _UNFIT = frozenset({QUALITY, SHORT, IN_HISTORY})
 _BLOCKED = frozenset({ldap_session.CONSTRAINT_VIOLATION, ldap_session.UNWILLING})
 """Result codes by which servers (389 Directory among them) answer the login of a locked account."""
+
+
+_TRACKED = re.compile(rb'\{1\.3\.6\.1\.4\.1\.21008\.108\.63\.1 [^{}"]{0,40}controlValue "((?:[0-9A-Fa-f]{2}){1,500})"')
+"""A request's control as slapo-accesslog keeps it."""
 
 
 class LdapConnector(Connector):
@@ -63,10 +81,15 @@ class LdapConnector(Connector):
     server without the password policy control, or without ``ppolicy_use_lockout``, unless ``admin_account`` can
     read ``pwdAccountLockedTime``. That is why a rotation is proven by the new credential being accepted before
     and after the old one is refused.
+
+    What its questions cost: each is a bind. With an expired password each is a grace login; they are counted, and
+    where they can be read beforehand none is spent that the change needs. Where one refused login locks the account,
+    the old credential is not tried: ``pwdChangedTime`` shows its end.
     """
 
     scheme: ClassVar[str] = "ldap"
     grace_window_s: ClassVar[int] = 0
+    costs: ClassVar[Costs] = Costs(preflight=1, allowance=1)
     scope: ClassVar[str] = "this account's password in the directory; open connections stay"
     abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at"})
     option_names: ClassVar[frozenset[str]] = TLS_OPTIONS | ADMIN_OPTIONS | {"password_policy", "access_log"}
@@ -85,22 +108,51 @@ class LdapConnector(Connector):
         return self._preflight_as(new, None)
 
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
+        now = datetime.now(UTC)
         with connect(self._endpoint) as session:
-            problems = [*_server_problems(session), *_login_problems(self._log_in(session, current))]
-            policy, account = self._rules(session)
+            problems, login, left = [*_server_problems(session)], None, None
+            if spent := self._grace_is_spent(session, now) if current else []:
+                problems += spent
+                policy, account = self._rules(session)
+            else:
+                login, left = self._log_in(session, current)
+                problems += _login_problems(login, left, self.costs.rotate)
+                policy, account = self._rules(session)
         notes = ["connections that are open stay logged in until they end", *self._own_notes(policy)]
-        problems += ldap_policy.problems(policy, account)
-        notes += ldap_policy.notes(policy, account)
-        wait = ldap_policy.min_age_until(policy, account, datetime.now(UTC))
-        return Preflight(
-            tuple(problems), tuple(notes), wait, self.scope, tuple(ldap_policy.unfit(policy, new)) if new else ()
-        )
+        problems += ldap_policy.problems(policy, account, now)
+        notes += ldap_policy.notes(policy, account, now)
+        wait = ldap_policy.min_age_until(policy, account, now)
+        unfit = tuple(ldap_policy.unfit(policy, new)) if new else ()
+        allowance = _allowed(policy, account, now, left, login)
+        return Preflight(tuple(problems), tuple(notes), wait, self.scope, unfit, login, allowance)
+
+    def _grace_is_spent(self, session: LdapSession, now: datetime) -> list[str]:
+        """Say, before a grace login is spent on asking, that too few are left; empty where that cannot be read."""
+        if "admin" in self.options:
+            self._log_in(session, None)
+        policy, account = self._rules(session)
+        left, needed = ldap_policy.grace_left(policy, account, now), self.costs.preflight + self.costs.rotate
+        if left is None or left >= needed:
+            return []
+        return [
+            f"the password has expired and {left} grace logins are left, of which this rotation needs {needed}: none "
+            "was spent; an administrator has to set the password, then split or rotate"
+        ]
+
+    def _allowance(self, credential: Secret | None) -> Allowance:
+        now = datetime.now(UTC)
+        with connect(self._endpoint) as session:
+            login, left = self._log_in(session, credential)
+            policy, account = self._rules(session)
+        if credential is None:
+            return Allowance(ldap_policy.wrong_left(policy, account, now, let_in=False), why=COUNTED)
+        return _allowed(policy, account, now, left, login) or Allowance()
 
     def _check(self, credential: Secret) -> Check:
         ldap_session.require_password(credential)
         try:
             with connect(self._endpoint) as session:
-                found = judge(session.bind(self.account, credential))
+                found = judge(session.bind(self.account, credential, self.on_login))
         except ConnectorError as error:
             return Check(CheckResult.UNKNOWN, str(error))
         return self._unless_locked(found) if found.result is CheckResult.REFUSED else found
@@ -109,7 +161,7 @@ class LdapConnector(Connector):
         if old == new or not len(new):
             raise ConnectorError("unchanged: expected another password, got the old one or none")
         with connect(self._endpoint) as session:
-            answer = session.bind(self.account, old)
+            answer = session.bind(self.account, old, self.on_login)
             if answer.code != ldap_session.SUCCESS:
                 raise ConnectorError(f"unchanged: the old credential did not log in: {judge(answer).detail}")
             changed = session.change_password(self.account, old, new)
@@ -130,24 +182,26 @@ class LdapConnector(Connector):
                     f"{log or 'the entry of the account'} may not be read",
                     hint="name an entry that may: options.admin_account, and options.admin prints its password",
                 )
-            found = list(self._logged(session, log) if log else self._remembered(session))
-        return since_when(found, since)
+            unread: list[str] = []
+            found = list(self._logged(session, log, unread) if log else self._remembered(session, unread))
+        return Logins(since_when(found, since), unread[:UNREAD_MAX])
 
-    def _log_in(self, session: LdapSession, credential: Secret | None) -> Check | None:
-        """Log in to read: as the account, else as the reader; None if as nobody.
+    def _log_in(self, session: LdapSession, credential: Secret | None) -> tuple[Check | None, int | None]:
+        """Log in to read: as the account, else as the reader; returns what was said to the account, and grace logins.
 
         Raises:
             ConnectorError: the reader was not let in.
         """
         if credential is not None:
-            return judge(session.bind(self.account, credential))
+            told = session.bind(self.account, credential, self.on_login)
+            return judge(told), told.grace_logins
         secret = options.admin_secret(self.options)
         if secret is None:
-            return None
-        answer = session.bind(self.options["admin_account"], secret)
+            return None, None
+        answer = session.bind(self.options["admin_account"], secret, ldap_session.nobody)
         if answer.code != ldap_session.SUCCESS:
             raise ConnectorError(f"admin_account was not let in: {answer.words}")
-        return None
+        return None, None
 
     def _entry(self, session: LdapSession) -> Attributes:
         return session.read(self.account, *ldap_policy.ACCOUNT_ATTRIBUTES) or {}
@@ -177,25 +231,43 @@ class LdapConnector(Connector):
             return refused
         return Check(CheckResult.UNKNOWN, "the account is locked, so that any password is refused", blocked=True)
 
-    def _remembered(self, session: LdapSession) -> Iterator[Login]:
-        """Return what the account's entry remembers: the last login, and the failures since."""
+    def _remembered(self, session: LdapSession, unread: list[str]) -> Iterator[Login]:
+        """Return what the account's entry remembers: the last login, and the failures since.
+
+        Args:
+            session: logged in.
+            unread: takes what could not be read, a sentence each.
+        """
         entry = self._entry(session)
         for name, accepted in (("pwdLastSuccess", True), ("authTimestamp", True), ("pwdFailureTime", False)):
             for value in entry.get(name.lower(), ()):
-                yield Login(ldap_policy.generalized_time(value.decode()), self.account, "", accepted, name)
+                try:
+                    at = ldap_policy.generalized_time(value.decode())
+                except ValueError:
+                    unread.append(f"{name} of the account holds a time that could not be read")
+                    continue
+                yield Login(at, self.account, "", accepted, name)
 
-    def _logged(self, session: LdapSession, log: str) -> Iterator[Login]:
-        """Return what the server's access log has of the account."""
+    def _logged(self, session: LdapSession, log: str, unread: list[str]) -> Iterator[Login]:
+        """Return what the server's access log has of the account; arguments as :meth:`_remembered`."""
         name = ldap.filter.escape_filter_chars(self.account)
         found = session.search(
-            log, f"(&(objectClass=auditBind)(reqDN={name}))", ("reqStart", "reqResult", "reqSession", "reqMethod")
+            log,
+            f"(&(objectClass=auditBind)(reqDN={name}))",
+            ("reqStart", "reqResult", "reqSession", "reqMethod", "reqControls"),
         )
-        for _, entry in found:
-            accepted = entry["reqresult"][0] == b"0"
-            method, number = (entry.get(key, [b""])[0].decode() for key in ("reqmethod", "reqsession"))
-            # The fraction of reqStart is a counter of operations, not a part of the second.
-            at = ldap_policy.generalized_time(entry["reqstart"][0].decode()).replace(microsecond=0)
-            yield Login(at, self.account, f"connection {number}", accepted, f"{log}: {method} bind")
+        for name_of_entry, entry in found:
+            try:
+                accepted = entry["reqresult"][0] == b"0"
+                method, number = (entry.get(key, [b""])[0].decode() for key in ("reqmethod", "reqsession"))
+                # The fraction of reqStart is a counter of operations, not a part of the second.
+                at = ldap_policy.generalized_time(entry["reqstart"][0].decode()).replace(microsecond=0)
+            except (ValueError, LookupError):
+                shown = "".join(filter(str.isprintable, name_of_entry))[:200]
+                unread.append(f"the entry {shown} is of a login of the account and could not be read")
+                continue
+            mark = _mark(entry.get("reqcontrols", []), number)
+            yield Login(at, self.account, f"connection {number}", accepted, f"{log}: {method} bind", mark)
 
 
 class LdapsConnector(LdapConnector):
@@ -205,6 +277,21 @@ class LdapsConnector(LdapConnector):
     """
 
     scheme: ClassVar[str] = "ldaps"
+
+
+def _mark(controls: list[bytes], number: str) -> str:
+    """Return what tells a login in an access log: the name that this program sent with it, else its connection.
+
+    Args:
+        controls: of the request, each its OID and its value in hexadecimal.
+        number: of the connection.
+    """
+    for control in controls:
+        value = _TRACKED.search(control)
+        name = marks.NAME.search(bytes.fromhex(value[1].decode()).decode("ascii", "replace")) if value else None
+        if name:
+            return marks.of_name(name[0])
+    return marks.of_connection(number) if number else ""
 
 
 def judge(answer: Answer) -> Check:
@@ -252,10 +339,25 @@ def _server_problems(session: LdapSession) -> Iterator[str]:
         yield "the server does not offer the password modify operation (RFC 3062)"
 
 
-def _login_problems(login: Check | None) -> Iterator[str]:
+def _login_problems(login: Check | None, left: int | None, needed: int) -> Iterator[str]:
     changeable = login is None or login.result is CheckResult.ACCEPTED or login.detail == MUST_BE_CHANGED
     if login is not None and not changeable:
         yield f"the credential in force did not log in: {login.detail}"
+    if left is not None and left < needed:
+        yield (
+            f"the password has expired and {left} grace logins are left, of which the change needs {needed}: an "
+            "administrator has to set the password"
+        )
+
+
+def _allowed(
+    policy: Attributes, account: Attributes, now: datetime, left: int | None, login: Check | None
+) -> Allowance | None:
+    """Say how many more logins the server takes; None where the account was not let in."""
+    if login is None or login.result is not CheckResult.ACCEPTED:
+        return None
+    wrong = ldap_policy.wrong_left(policy, account, now, let_in=True)
+    return Allowance(wrong, left, ldap_policy.delay_s(policy), COUNTED)
 
 
 def _tls(given: Mapping[str, str], scheme: str) -> options.Tls:

@@ -25,6 +25,7 @@ import threading
 from pathlib import Path
 
 from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.connectors.port import marks
 from breakglass_shamir.errors import ConnectorError
 
 CHUNK_BYTES = 16384
@@ -52,6 +53,7 @@ class Relay:
 
     Attributes:
         near: the socket to hand to libldap.
+        port: the mark of the connection to the server: the place it comes from.
 
     Raises:
         OSError: there is no connection.
@@ -60,6 +62,7 @@ class Relay:
     def __init__(self, host: str, port: int, time_limit_s: float) -> None:
         self._host, self._limit_s = host, time_limit_s
         self._server: socket.socket = socket.create_connection((host, port), timeout=time_limit_s)
+        self.port = marks.of_socket(self._server)
         self.near, self._far = socket.socketpair()
         self._thread = threading.Thread(target=self._move, name="ldap relay", daemon=True)
 

@@ -2,7 +2,8 @@
 """One conversation with an LDAP server: connect, TLS, log in, read, change; over python-ldap (libldap).
 
 Sources: RFC 4511 (LDAP), RFC 4513 (StartTLS and simple bind), RFC 3062 (password modify), the expired draft
-draft-behera-ldap-password-policy-10 (the answer's password policy control).
+draft-behera-ldap-password-policy-10 (the answer's password policy control), the expired draft-wahl-ldap-session-03 (a
+name for a session, which servers log).
 
 Rules:
 
@@ -16,15 +17,17 @@ What it does not do: it judges no answer; see ``ldap_directory`` and ``active_di
 
 import contextlib
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import ldap
 from ldap.controls.ppolicy import PasswordPolicyControl
+from ldap.controls.sessiontrack import SESSION_TRACKING_FORMAT_OID_USERNAME, SessionTrackingControl
 
 from breakglass_shamir.connectors.directory.relay import Relay
+from breakglass_shamir.connectors.port import marks
 from breakglass_shamir.connectors.port.options import Tls
 from breakglass_shamir.connectors.port.words import is_host
 from breakglass_shamir.errors import ConnectorError, InvalidInput
@@ -39,6 +42,12 @@ INFO_MAX_CHARS = 200
 SUCCESS, TIME_LIMIT, STRONGER_AUTH, CONFIDENTIALITY = 0, 3, 8, 13
 CONSTRAINT_VIOLATION, NO_SUCH_OBJECT, INVALID_CREDENTIALS, UNWILLING = 19, 32, 49, 53
 """Result codes of RFC 4511, appendix A."""
+
+_BY_USER_NAME = SESSION_TRACKING_FORMAT_OID_USERNAME
+"""The form of what a login is tracked by; servers log it, and do nothing else with it."""
+
+OnLogin = Callable[[tuple[str, ...]], None]
+"""Gets the marks by which the server's log will tell a login."""
 
 _PORTS = {"ldap": 389, "ldaps": 636}
 
@@ -119,18 +128,27 @@ def endpoint_of(target: str, scheme: str, tls: Tls, time_limit_s: float) -> Endp
 class LdapSession:
     """A connection; made by :func:`connect`."""
 
-    def __init__(self, connection: Any, endpoint: Endpoint) -> None:
+    def __init__(self, connection: Any, endpoint: Endpoint, port: tuple[str, ...] = ()) -> None:
         self._connection = connection
         self._endpoint = endpoint
+        self._port = port
 
-    def bind(self, name: str, secret: Secret) -> Answer:
+    def bind(self, name: str, secret: Secret, on_login: OnLogin) -> Answer:
         """Log in with name and password, once.
+
+        Args:
+            name: of the entry.
+            secret: its password.
+            on_login: gets the marks of this login before it is made: a name that goes with it, and the port.
 
         Raises:
             ConnectorError: the password is empty, which would be a login as nobody; or the server did not answer.
         """
         require_password(secret)
-        return self._request(lambda: self._connection.simple_bind(name, secret.reveal(), [PasswordPolicyControl()]))
+        own = marks.new_name()
+        on_login((marks.of_name(own), *self._port))
+        controls = [PasswordPolicyControl(), SessionTrackingControl("", marks.PROGRAM, _BY_USER_NAME, own)]
+        return self._request(lambda: self._connection.simple_bind(name, secret.reveal(), controls))
 
     def change_password(self, name: str, old: Secret, new: Secret) -> Answer:
         """Change the password by RFC 3062, naming the old one.
@@ -190,6 +208,10 @@ class LdapSession:
         return _with_policy(SUCCESS, "success", held[0] if held else None)
 
 
+def nobody(_marks: tuple[str, ...]) -> None:
+    """Take the marks of a login that is not of the account itself."""
+
+
 def require_password(secret: Secret) -> None:
     """Refuse an empty password.
 
@@ -209,13 +231,13 @@ def connect(endpoint: Endpoint) -> Iterator[LdapSession]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            connection = _connected(endpoint, stack)
+            connection, port = _connected(endpoint, stack)
         except (OSError, ldap.LDAPError) as error:
             raise _no_answer(endpoint, error) from None
-        yield LdapSession(connection, endpoint)
+        yield LdapSession(connection, endpoint, port)
 
 
-def _connected(endpoint: Endpoint, stack: contextlib.ExitStack) -> Any:
+def _connected(endpoint: Endpoint, stack: contextlib.ExitStack) -> tuple[Any, tuple[str, ...]]:
     relay = Relay(endpoint.host, endpoint.port, endpoint.time_limit_s)
     stack.callback(relay.close)
     if endpoint.tls.verify:
@@ -229,7 +251,7 @@ def _connected(endpoint: Endpoint, stack: contextlib.ExitStack) -> Any:
     connection.protocol_version = ldap.VERSION3
     connection.set_option(ldap.OPT_REFERRALS, ldap.OPT_OFF)
     connection.set_option(ldap.OPT_TIMEOUT, endpoint.time_limit_s)
-    return connection
+    return connection, relay.port
 
 
 def _leave(connection: Any) -> None:

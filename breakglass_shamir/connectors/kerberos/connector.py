@@ -14,12 +14,21 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from breakglass_shamir.connectors.kerberos import log as kerberos_log
-from breakglass_shamir.connectors.kerberos import rules, tools
+from breakglass_shamir.connectors.kerberos import rules, ticket, tools
 from breakglass_shamir.connectors.kerberos.rules import Facts
 from breakglass_shamir.connectors.kerberos.tools import Run, Site
-from breakglass_shamir.connectors.port import options
-from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight, since_when
+from breakglass_shamir.connectors.port import marks, options
+from breakglass_shamir.connectors.port.answers import (
+    Allowance,
+    Check,
+    CheckResult,
+    Login,
+    Logins,
+    Preflight,
+    since_when,
+)
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import ADMIN_OPTIONS, NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -37,6 +46,15 @@ STATES = {
     "Password expired": EXPIRED,
 }
 """What kinit says of a principal that is shut, whatever the password."""
+
+CHANGING = "kadmin/changepw"
+"""The service that changes passwords."""
+
+TICKET_MAX_BYTES = 256 << 10
+"""As much of a file of tickets as is read."""
+
+_NO_TICKET = ("Password incorrect", "Incorrect password", "Cannot contact any KDC", "getting initial ticket")
+"""What kpasswd and kadmin say where the KDC let nobody in."""
 
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*(@[A-Za-z0-9._-]+)?")
 _REALM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -72,11 +90,15 @@ class KerberosConnector(Connector):
     on the way can forge a *refused*; nobody can forge an *accepted*. A rotation is proven by the new credential
     being accepted before and after. With settings that name a ``primary_kdc``, libkrb5 asks that one as well when
     a password is refused, so that one check may count as two refused logins.
+
+    What its questions cost: each is a ticket that is asked for with the password. Where one refused login locks the
+    principal, the old password is not tried: the time of the change, which kadmin tells, shows its end.
     """
 
     scheme: ClassVar[str] = "kerberos"
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = "this principal's password; tickets that were issued live until they end"
+    costs: ClassVar[Costs] = Costs(preflight=3, allowance=2)
     abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at"})
     option_names: ClassVar[frozenset[str]] = ADMIN_OPTIONS | {"kpasswd_server", "admin_server", "krb5_conf", "kdc_log"}
 
@@ -105,12 +127,16 @@ class KerberosConnector(Connector):
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
         if new is not None:
             tools.check_password(new)
-        now, problems = datetime.now(UTC), list(self._login_problems(current))
+        now, (login, problems) = datetime.now(UTC), self._logged_in(current)
         facts = self._facts(current)
         problems += rules.problems(facts, now)
         wait = rules.min_age_until(facts, now)
         against = tuple(rules.unfit(facts, new)) if new else ()
-        return Preflight(tuple(problems), tuple(rules.notes(facts)), wait, self.scope, against)
+        allowance = _allowed(facts) if login and login.result is CheckResult.ACCEPTED else None
+        return Preflight(tuple(problems), tuple(rules.notes(facts, now)), wait, self.scope, against, login, allowance)
+
+    def _allowance(self, credential: Secret | None) -> Allowance:
+        return _allowed(self._facts(credential))
 
     def _check(self, credential: Secret) -> Check:
         return judge(self._kinit(credential))
@@ -118,7 +144,7 @@ class KerberosConnector(Connector):
     def _rotate(self, old: Secret, new: Secret) -> None:
         if old == new:
             raise ConnectorError("unchanged: expected another password, got the old one")
-        done = self._run(["kpasswd", self._principal], old, new, new)
+        done = self._run(["kpasswd", self._principal], old, new, new, service=CHANGING)
         if done.status != 0:
             raise _not_changed(done)
 
@@ -132,19 +158,46 @@ class KerberosConnector(Connector):
         told = self._told(None)
         names = (("Last successful authentication", True), ("Last failed authentication", False))
         times = [(rules.when(told, name), accepted, name) for name, accepted in names]
-        return since_when((Login(at, self.account, "", accepted, name) for at, accepted, name in times if at), since)
+        unread = [
+            f"kadmin's field {name!r} holds a time that could not be read"
+            for at, _, name in times
+            if at is None and told.get(name, rules.NEVER) != rules.NEVER
+        ]
+        found = (Login(at, self.account, "", accepted, name) for at, accepted, name in times if at)
+        return Logins(since_when(found, since), unread)
 
     def _kinit(self, credential: Secret | None) -> Run:
         """Ask for a ticket; without a credential only as far as the KDC's question for the password."""
-        command = ["kinit", "-c", "MEMORY:", "-l", "5m", self._principal]
-        given = [credential] if credential is not None else []
-        return tools.run(self._site, command, given, self.time_limit_s)
+        if credential is None:
+            return tools.run(self._site, ["kinit", "-c", "MEMORY:", self._principal], [], self.time_limit_s)
+        with tools.place_for_a_ticket() as place:
+            cache = f"FILE:{place}" if place else "MEMORY:"
+            command = ["kinit", "-c", cache, "-l", "5m", self._principal]
+            ran = tools.run(self._site, command, [credential], self.time_limit_s)
+            self._tell_login(ran, place)
+        return ran
 
-    def _run(self, command: list[str], *lines: Secret) -> Run:
-        return tools.run(self._site, command, lines, self.time_limit_s * _EXCHANGES)
+    def _tell_login(self, ran: Run, place: Path | None) -> None:
+        """Tell what the KDC's log will know a login by, once kinit has ended."""
+        check = judge(ran)
+        if check.result is CheckResult.REFUSED:
+            self.on_login((marks.REFUSED_TICKET,))
+        if check.detail == EXPIRED:
+            self.on_login((marks.of_service(CHANGING),))
+        if check.result is CheckResult.ACCEPTED and place and place.is_file():
+            told = ticket.authtime(place.read_bytes()[:TICKET_MAX_BYTES])
+            if told is not None:
+                self.on_login((marks.of_ticket(told),))
 
-    def _login_problems(self, current: Secret | None) -> list[str]:
-        """Log in, or knock, and say why it failed.
+    def _run(self, command: list[str], *lines: Secret, service: str, as_account: bool = True) -> Run:
+        """Run a program that gets a ticket for a service and shows it to nobody."""
+        ran = tools.run(self._site, command, lines, self.time_limit_s * _EXCHANGES)
+        if as_account and not any(words in ran.complaint for words in _NO_TICKET):
+            self.on_login((marks.of_service(service),))
+        return ran
+
+    def _logged_in(self, current: Secret | None) -> tuple[Check | None, list[str]]:
+        """Log in, or knock; returns what was said to the credential in force, and why it failed.
 
         Raises:
             ConnectorError: there is no KDC.
@@ -156,11 +209,11 @@ class KerberosConnector(Connector):
             if found is CheckResult.UNKNOWN and not check.blocked:
                 raise ConnectorError(f"no answer from the KDC: {check.detail}")
             changeable = found is CheckResult.ACCEPTED or check.detail == EXPIRED
-            return [] if changeable else [f"the credential in force did not log in: {check.detail}"]
+            return check, [] if changeable else [f"the credential in force did not log in: {check.detail}"]
         if ran.status == 0 or check.detail == EXPIRED or "Cannot read password" in ran.complaint:
-            return []
+            return None, []
         if check.blocked or "not found in Kerberos database" in ran.complaint:
-            return [check.detail]
+            return None, [check.detail]
         raise ConnectorError(f"no answer from the KDC: {ran.complaint}")
 
     def _facts(self, current: Secret | None) -> Facts:
@@ -192,7 +245,8 @@ class KerberosConnector(Connector):
                 hint="name a principal that may inquire: options.admin_account, and options.admin prints its password",
             )
         server = ["-s", self._site.admin] if self._site.admin else []
-        told = self._run(["kadmin", "-p", name, "-r", self._site.realm, *server, "-q", question], secret)
+        command = ["kadmin", "-p", name, "-r", self._site.realm, *server, "-q", question]
+        told = self._run(command, secret, service="kadmin/admin", as_account=credential is not None)
         found = rules.fields(told.output)
         if told.status != 0 or not found:
             raise ConnectorError(f"kadmin did not answer: {told.complaint}")
@@ -209,6 +263,10 @@ def judge(ran: Run) -> Check:
         if words in ran.complaint or words in ran.output:
             return Check(CheckResult.UNKNOWN, meaning, blocked=True)
     return Check(CheckResult.UNKNOWN, f"the KDC gave no verdict: {ran.complaint}")
+
+
+def _allowed(facts: Facts) -> Allowance:
+    return Allowance(rules.wrong_left(facts), why="the policy's maxfailure")
 
 
 def _not_changed(ran: Run) -> ConnectorError:

@@ -13,6 +13,9 @@ from datetime import UTC, datetime, timedelta
 from breakglass_shamir.hygiene import Secret
 
 _LINE = re.compile(r"^([A-Z][A-Za-z ]+): (.*)$", re.MULTILINE)
+NEVER = "[never]"
+"""What kadmin says of what never was."""
+
 _SPAN = re.compile(r"(\d+) days? (\d+):(\d\d):(\d\d)")
 
 NO_TICKETS, MUST_CHANGE = "DISALLOW_ALL_TIX", "REQUIRES_PWCHANGE"
@@ -48,13 +51,11 @@ def problems(facts: Facts, now: datetime) -> Iterator[str]:
         yield f"the principal has expired, at {expires}"
     most = number(facts.policy, "Maximum password failures before lockout")
     failed = number(facts.principal, "Failed password attempts")
-    if most == 1:
-        yield "one refused login locks the principal (maxfailure 1), and proving the old credential dead takes one"
-    elif most and failed >= most - 1:
+    if most > 1 and failed >= most - 1:
         yield f"{failed} of {most} refused logins before the lock-out are used up; log in once, or have it unlocked"
 
 
-def notes(facts: Facts) -> Iterator[str]:
+def notes(facts: Facts, now: datetime) -> Iterator[str]:
     """Say what an operator should know."""
     if not facts.principal:
         yield "kadmin could not be asked: minimum age, length and lock-out are not known"
@@ -64,14 +65,33 @@ def notes(facts: Facts) -> Iterator[str]:
     if facts.principal and "REQUIRES_PRE_AUTH" not in facts.principal.get("Attributes", ""):
         yield "the principal needs no pre-authentication: anybody can get what a password may be guessed from"
     most = number(facts.policy, "Maximum password failures before lockout")
-    if most:
+    if most == 1:
+        yield (
+            "one refused login locks the principal (maxfailure 1): the old password will not be tried, and its end is "
+            "shown by the time of the change, as kadmin tells it"
+        )
+    elif most:
         yield f"the principal locks after {most} refused logins; proving the old credential dead takes one"
     history = number(facts.policy, "Number of old keys kept")
     if history > 1:
         yield f"the last {history} passwords cannot be used again"
-    expires = when(facts.principal, "Password expiration date")
-    if expires:
+    expires, life = when(facts.principal, "Password expiration date"), span(facts.policy, "Maximum password life")
+    if expires and expires <= now:
+        lasts = f"the next expires {life} later" if life else "the next does not expire"
+        yield f"the present password has expired, at {expires:%Y-%m-%d}: it opens its own change alone; {lasts}"
+    elif expires:
         yield f"the present password expires at {expires:%Y-%m-%d}: keep rotation.max_age below that"
+    if MUST_CHANGE in facts.principal.get("Attributes", "").split():
+        yield "an administrator wants the password changed: until then it opens nothing but its own change"
+    ends = when(facts.principal, "Expiration date")
+    if ends and ends > now:
+        yield f"the principal ends at {ends:%Y-%m-%d}: then nothing on paper opens it, whatever is rotated"
+
+
+def wrong_left(facts: Facts) -> int | None:
+    """Return how many refused logins in a row do not lock the principal; None: any number, or nobody knows."""
+    most = number(facts.policy, "Maximum password failures before lockout")
+    return max(0, most - 1 - number(facts.principal, "Failed password attempts")) if most else None
 
 
 def min_age_until(facts: Facts, now: datetime) -> datetime | None:

@@ -7,7 +7,8 @@ Rules:
    the environment. MIT's prompter reads a pipe without buffering, so that each prompt gets its own line.
 2. Settings come from a file that this module writes for one run, which names one KDC, or from the one that the
    policy names, or from the system. Nothing else of the environment is passed on, tracing neither.
-3. Tickets stay in the memory of the program that got them.
+3. Tickets stay in the memory of the program that got them. That of a check, good for five minutes, goes to a file in a
+   private folder, in memory where there is one, and is gone before the answer is: it tells when the KDC let it in.
 4. Messages are in English and times in UTC, because both are read.
 
 What it does not do: it judges nothing; see ``kerberos``.
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.bounded import program as programs
+from breakglass_shamir.connectors.port.memory_folder import memory_folder
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -124,7 +126,19 @@ def run(site: Site, command: Sequence[str], lines: Sequence[Secret], time_limit_
     if done.status is None:
         return Run(None, "", f"{command[0]} had no answer: {done.why}")
     complaint = programs.one_line(done.errors or done.output, COMPLAINT_MAX_CHARS)
-    return Run(done.status, done.output.decode(errors="replace"), complaint)
+    return Run(done.status, done.output.decode(errors="backslashreplace"), complaint)
+
+
+@contextlib.contextmanager
+def place_for_a_ticket() -> Iterator[Path | None]:
+    """Yield the path of a file that only this user reads, gone at the end; None where no folder can be made for it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(memory_folder())
+        except OSError:
+            yield None
+            return
+        yield folder / "ticket"
 
 
 def _environment(settings: Path | None) -> dict[str, str]:

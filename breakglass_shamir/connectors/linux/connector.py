@@ -25,14 +25,15 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from breakglass_shamir.connectors.linux import account as linux_account
-from breakglass_shamir.connectors.linux import logins, pam, sessions
+from breakglass_shamir.connectors.linux import lockout, logins, pam, sessions
 from breakglass_shamir.connectors.linux.account import Account, local_account
 from breakglass_shamir.connectors.linux.pam import PamAnswer
-from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.plural import counted
 
 LOCK = Path("/run/breakglass-shamir-linux.lock")
 """Held while a password is changed, by every terminal on this machine."""
@@ -52,6 +53,9 @@ _BLOCKED = {
 """Answers of PAM that no further attempt makes better (_pam_types.h)."""
 
 _NEEDS_ROOT = "root is needed to log an account in and to change its password"
+_BY_THE_HASH = (
+    "the shadow file's hash is of another password; PAM was not asked, since one more failed login locks the account"
+)
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}\$?")
 _BROKE_RULES = re.compile(r"BAD PASSWORD|already used", re.IGNORECASE)
 _PAUSE_S = 0.05
@@ -75,7 +79,8 @@ class LinuxConnector(Connector):
 
     A login is proven up to the account step of PAM, not by a session: nothing is mounted, and no login is recorded.
     The delay after a failed attempt is left out. ``pam_faillock`` counts an attempt with a wrong password, as it
-    counts every other one: ``deny`` must be 3 or more.
+    counts every other one. Where one more would lock the account, PAM is asked about no password that the hash in
+    the shadow file is not of: that alone says that it is refused.
 
     When the password changed is kept as a day: the beginning of that day (UTC) is told.
 
@@ -119,7 +124,7 @@ class LinuxConnector(Connector):
         try:
             pam.program("chpasswd")
             found = local_account(self.account)
-            problems += _account_problems(found)
+            problems += [*_account_problems(found), *linux_account.shadow_problems()]
             notes += _account_notes(found)
         except ConnectorError as error:
             problems.append(str(error))
@@ -127,18 +132,54 @@ class LinuxConnector(Connector):
         if stack is None:
             problems.append(f"there is no PAM service {self._service}")
         elif linux_account.COUNTING_MODULES.search(stack):
-            notes.append("failed logins are counted here: a rotation makes one, with the old password")
+            notes.append(self._counted())
         rules = linux_account.RULES_MODULES.search(linux_account.stack("chpasswd") or "")
         if rules:
             notes.append(f"pam_{rules[1]} looks at new passwords; it may refuse one where it is told to for root")
         return Preflight(tuple(problems), tuple(notes), None, self.scope)
+
+    def _counted(self) -> str:
+        """Say what it means here that failed logins are counted."""
+        left = self._allowed().wrong
+        if left is None:
+            return "failed logins are counted here, but not those of this account"
+        if not left:
+            return (
+                "failed logins are counted here, and one more would lock the account: a wrong password is found by the "
+                "hash in the shadow file, and PAM is not asked about it"
+            )
+        return f"failed logins are counted here: a rotation makes one, with the old password, and {left} do no harm"
+
+    def _allowed(self) -> Allowance:
+        try:
+            uid = local_account(self.account).uid
+        except ConnectorError:
+            uid = -1
+        return lockout.allowance(linux_account.stack(self._service) or "", self.account, uid)
+
+    def _allowance(self, credential: Secret | None) -> Allowance:
+        # What would lock the account is never asked of PAM (see _check), so that any number may be asked here.
+        return Allowance()
+
+    def _compare(self, new: Secret, old: Secret) -> Check:
+        kept = local_account(self.account).kept
+        new_is, old_is = (pam.ask("", self.account, kept, secret, self.time_limit_s) for secret in (new, old))
+        if old_is is not None and old_is.same:
+            return Check(CheckResult.ACCEPTED, "the shadow file's hash is of the old password")
+        if new_is is None or old_is is None or not new_is.same or old_is.same is None:
+            return Check(CheckResult.UNKNOWN, "this machine cannot tell of which password the shadow file's hash is")
+        return Check(CheckResult.REFUSED, "the shadow file's hash is of the new password, and not of the old one")
 
     def _check(self, credential: Secret) -> Check:
         _stop_at(_password_problems(credential))
         found = local_account(self.account)
         if found.locked:
             return Check(CheckResult.UNKNOWN, "the account's password is locked", blocked=True)
-        answer = pam.ask(self._service, self.account, found.kept, credential, self.time_limit_s)
+        if self._allowed().wrong == 0:
+            compared = pam.ask("", self.account, found.kept, credential, self.time_limit_s)
+            if compared is not None and compared.same is False:
+                return Check(CheckResult.REFUSED, _BY_THE_HASH)
+        answer = pam.ask(self._service, self.account, found.kept, credential, self.time_limit_s, self.on_login)
         return Check(CheckResult.UNKNOWN, "PAM gave no answer in time") if answer is None else _judged(answer)
 
     def _rotate(self, old: Secret, new: Secret) -> None:
@@ -247,16 +288,17 @@ def _account_problems(found: Account) -> list[str]:
         "nobody but root may log in now: there is a nologin file": found.uid != 0 and linux_account.nobody_may_log_in(),
         _NEEDS_ROOT: os.geteuid() != 0,
     }
-    return [text for text, stands in rules.items() if stands]
+    return [*(text for text, stands in rules.items() if stands), *found.age_problems()]
 
 
 def _account_notes(found: Account) -> list[str]:
+    most, least = counted(found.max_days or 0, "day"), counted(found.min_days or 0, "day")
     rules = {
-        f"the password must be changed {found.max_days} days after each change": (found.max_days or 99999) < 99999,
-        f"the minimum age of {found.min_days} days binds the account, and not a rotation": bool(found.min_days),
+        f"the password must be changed {most} after each change": (found.max_days or 99999) < 99999,
+        f"the minimum age of {least} binds the account, and not a rotation": bool(found.min_days),
         f"the account's shell is {found.shell}: a login ends at once": found.shell.endswith(("nologin", "false")),
     }
-    return [text for text, stands in rules.items() if stands]
+    return [*(text for text, stands in rules.items() if stands), *found.age_notes()]
 
 
 @contextlib.contextmanager

@@ -6,8 +6,11 @@ Rules:
 1. What clients send stands in these logs: a line costs time that grows with its length alone.
 2. What may be about a login and cannot be read is told, and reading goes on.
 3. ``last`` and ``journalctl`` say the newest first; what they say is read up to a bound, and what was left out is told.
+4. PAM tells logins in the name of its module, whichever that is. What sshd says of a login counts beside it where no
+   session follows it, as with ``UsePAM no``.
+5. Times of a text log are RFC 3339, or the old syslog's: of the last twelve months, in the zone of this machine.
 
-Sources: last(1), journalctl(1), systemd's JSON format of entries.
+Sources: last(1), journalctl(1), systemd's JSON format of entries, sshd's ``auth_log``.
 """
 
 import json
@@ -17,10 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from breakglass_shamir.connectors.linux import pam
-from breakglass_shamir.connectors.port import log_files
+from breakglass_shamir.connectors.port import log_files, marks, stamps
 from breakglass_shamir.connectors.port.answers import Login, Logins
 from breakglass_shamir.connectors.port.log_files import Reading
 from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.plural import counted
 
 WTMP, BTMP = Path("/var/log/wtmp"), Path("/var/log/btmp")
 JOURNAL = Path("/run/systemd/journal/socket")
@@ -34,12 +38,26 @@ TOLD_MAX_BYTES = 64 << 20
 ENTRY_MAX_BYTES = 256 << 10
 """Longest entry of the journal that is read; a login takes a few hundred bytes."""
 
-WORDS = ("pam_unix(",)
-"""What PAM tells a login with; a line without it is about none."""
+WORDS = ("pam_", "Accepted ")
+"""What PAM and sshd tell a login with; a line without any of these is about none."""
+
+TOLD_WORDS = (":session): session opened for user ", ":auth): authentication failure;", "Accepted ")
+"""What may be a login, of those."""
+
+KIND = "a log service"
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:?\d\d")
-_OPENED = r"pam_unix\(([^\s():]+):session\): session opened for user {name}(?:\(uid=\d+\))?(?= |$)"
-_REFUSED = re.compile(r"pam_unix\(([^\s():]+):auth\): authentication failure;")
+_OPENED = r"pam_\w{{1,30}}\(([^\s():]+):session\): session opened for user {name}(?:\(uid=\d+\))?(?= |$)"
+_REFUSED = re.compile(r"pam_\w{1,30}\(([^\s():]+):auth\): authentication failure;")
+_ACCEPTED = (
+    r"(?:(sshd[\w-]{{0,20}}\[\d+\]): |^\S{{1,40}} (?:journal\[\d+\]: )?)"
+    r"Accepted (\S{{1,40}}) for {name} from (\S{{1,100}}) port \d"
+)
+_BY_SSHD = "sshd accepted "
+_NUMBER = re.compile(r"[^\[\]]{1,200}\[(\d{1,10})\]: ")
+"""The process in front of what PAM or sshd say; nobody who logs in writes there."""
+
+_PROCESS = re.compile(r" (sshd[\w-]{0,20}\[\d+\]): ")
 
 
 def logins(name: str, since: datetime, log: str) -> Logins:
@@ -50,17 +68,18 @@ def logins(name: str, since: datetime, log: str) -> Logins:
     """
     # The records have no fractions of seconds.
     first = since.replace(microsecond=0)
-    reading, missed = Reading(first, WORDS, lambda head: _concerns(head, first)), list[str]()
+    now = datetime.now(UTC)
+    reading, missed = Reading(first, WORDS, lambda head: _concerns(head, first, now), KIND), list[str]()
     found: list[Login] = []
     present = [(path, tool) for path, tool in ((WTMP, "last"), (BTMP, "lastb")) if path.exists()]
     for path, tool in present:
         found += _recorded(tool, path, name, missed)
     if JOURNAL.exists():
-        found += [login for text in _journal(first, missed) for login in _told(text, name)]
+        found += _of_journal(first, name, missed, now)
     elif not present and not log:
         raise ConnectorError(f"logins cannot be told: there is no {WTMP}, no journal and no option log")
     if log:
-        found += _written(log_files.require_files(log, "logins"), name, reading)
+        found += _written(log_files.require_files(log, "logins"), name, reading, now)
     return Logins((login for login in found if login.at >= first), (*missed, *reading.unread))
 
 
@@ -72,21 +91,38 @@ def _recorded(tool: str, path: Path, name: str, missed: list[str]) -> Iterator[L
         missed.append(f"only the newest records of {path} were read: it holds more than {TOLD_MAX_BYTES} bytes of them")
     elif told.status != 0:
         raise ConnectorError(f"{tool} could not read {path}: {told.complaint}")
+    unread = 0
     for line in told.output.decode(errors="replace").splitlines():
         columns, at = line.split(), _ISO.search(line)
-        if at and len(columns) > 2 and columns[0] == name:
+        if columns[:1] == [name] and not (at and len(columns) > 2):
+            unread += 1
+        elif at and columns[0] == name:
             ends_with_host = not columns[-1].endswith(")") and columns[-1] not in ("in", "logout", "running")
             host = columns[-1] if ends_with_host and not _ISO.fullmatch(columns[-1]) else ""
-            when = _instant(at[0])
+            when = stamps.instant(at[0])
             if when is None:
                 missed.append(f"a record of {path} has a time that is in no calendar")
                 continue
-            yield Login(when, name, host or columns[1], tool == "last", f"terminal {columns[1]}")
+            terminal = f"terminal {columns[1]}"
+            yield Login(when, name, host or columns[1], tool == "last", terminal, marks.of_terminal(columns[1]))
+    if unread:
+        missed.append(f"{counted(unread, 'record')} of {path} with the account's name and no time that could be read")
+
+
+def _of_journal(since: datetime, name: str, missed: list[str], now: datetime) -> list[Login]:
+    """Read the journal; what it tells that may be a login and cannot be read is told."""
+    found: list[Login] = []
+    for text in _journal(since, missed):
+        told, doubt = _told(text, name, now)
+        found += [told] if told else []
+        if doubt:
+            missed.append(f"an entry of the journal at {text[:40].partition(' ')[0]} {doubt}")
+    return found
 
 
 def _journal(since: datetime, missed: list[str]) -> Iterator[str]:
     """Yield the journal's messages about authorisation, each after its time, the newest first."""
-    command = [pam.program("journalctl"), "-q", "-r", "-a", "-o", "json", "--output-fields=MESSAGE"]
+    command = [pam.program("journalctl"), "-q", "-r", "-a", "-o", "json", "--output-fields=MESSAGE,_PID"]
     command += [f"--since=@{int(since.timestamp())}", "SYSLOG_FACILITY=10", "SYSLOG_FACILITY=4"]
     told = pam.run(command, b"", READ_LIMIT_S, TOLD_MAX_BYTES)
     whole = told.output.splitlines()
@@ -105,7 +141,7 @@ def _journal(since: datetime, missed: list[str]) -> Iterator[str]:
         else:
             yield text
     if unread:
-        missed.append(f"{unread} entries of the journal that may be about a login could not be read")
+        missed.append(f"not read: {counted(unread, 'entry')} of the journal that may be about a login")
 
 
 def _entry(line: bytes) -> str | None:
@@ -118,55 +154,73 @@ def _entry(line: bytes) -> str | None:
         message = bytes(said).decode(errors="replace") if isinstance(said, list) else said
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    return f"{at.isoformat()} {message}" if isinstance(message, str) else None
+    number = entry.get("_PID")
+    process = f" journal[{number}]:" if isinstance(number, str) and number.isdecimal() else ""
+    return f"{at.isoformat()}{process} {message}" if isinstance(message, str) else None
 
 
-def _written(files: list[Path], name: str, reading: Reading) -> list[Login]:
+def _written(files: list[Path], name: str, reading: Reading, now: datetime) -> list[Login]:
     """Read text logs.
 
     Raises:
-        ConnectorError: their times are without year or zone.
+        ConnectorError: one cannot be read.
     """
     found: list[Login] = []
-    doubt = None
+    by_sshd: dict[str, int] = {}
     try:
         for text in reading.lines(files):
-            try:
-                found += _told(text, name)
-            except ConnectorError as error:
-                doubt = error
-                reading.miss("its time has no year or no zone")
+            if stamps.of_line(text, now):
+                reading.known()
+            told, doubt = _told(text, name, now)
+            if doubt:
+                reading.miss(doubt)
+            if not told:
+                continue
+            process = _PROCESS.search(text)
+            if process and told.accepted and process[1] in by_sshd:
+                continue  # the session that follows what sshd said: one login
+            if process and told.detail.startswith(_BY_SSHD):
+                by_sshd[process[1]] = len(found)
+            found.append(told)
     except OSError as error:
         raise ConnectorError(f"the log cannot be read: {error.strerror or type(error).__name__}") from error
-    # The format of times is a setting; where none can be read, that is the answer.
-    if doubt and not found:
-        raise doubt
     return found
 
 
-def _concerns(head: str, since: datetime) -> bool:
+def _concerns(head: str, since: datetime, now: datetime) -> bool:
     """Tell whether a line that is too long may be about a login since then."""
-    at = _instant(head[:40].partition(" ")[0])
+    at = stamps.of_line(head, now)
     return at is None or at >= since
 
 
-def _told(text: str, name: str) -> Iterator[Login]:
-    """Read a line of the journal or of auth.log; its time must have a zone (RFC 3339)."""
+def _told(text: str, name: str, now: datetime) -> tuple[Login | None, str]:
+    """Read a line of the journal or of auth.log; returns its login, or why a line that may tell one cannot be read."""
+    if not any(word in text for word in TOLD_WORDS):
+        return None, ""
     opened = re.search(_OPENED.format(name=re.escape(name)), text)
-    failed = None if opened else _failed(text, name)
-    if not opened and not failed:
-        return
-    at = _instant(text[:40].partition(" ")[0])
+    accepted = None if opened else re.search(_ACCEPTED.format(name=re.escape(name)), text)
+    failed = None if opened or accepted else _failed(text, name)
+    if not opened and not accepted and not failed:
+        return None, "is not as PAM or sshd tell a login" if _may_be_of(text, name) else ""
+    at = stamps.of_line(text, now)
     if at is None:
-        raise ConnectorError(
-            "the log has times without year and zone",
-            hint="let rsyslog write RFC 3339 times, as it does by default",
-        )
+        return None, "its time is no time with a zone, and none of the old syslog's"
+    number = _NUMBER.match(text[: min(at for at in map(text.find, WORDS) if at >= 0)])
+    mark = marks.of_process(number[1]) if number else ""
     if opened:
-        yield Login(at, name, opened[1], True, f"session of {opened[1]} opened")
-    elif failed:
-        service, host = failed
-        yield Login(at, name, host or service, False, f"{service} refused it")
+        return Login(at, name, opened[1], True, f"session of {opened[1]} opened", mark), ""
+    if accepted:
+        return Login(at, name, accepted[3], True, f"{_BY_SSHD}{accepted[2]}", mark), ""
+    assert failed is not None  # noqa: S101 - the last of the three
+    service, host = failed
+    return Login(at, name, host or service, False, f"{service} refused it", mark), ""
+
+
+def _may_be_of(text: str, name: str) -> bool:
+    """Tell whether what PAM or sshd say is of this account, in other words than those that are known."""
+    word = rf"(?<![\w.@-]){re.escape(name)}(?![\w.@-])"
+    said = max(text.find(one) for one in TOLD_WORDS)
+    return re.search(rf"(?:for|user|=)[ =]?{word}", text[said:]) is not None
 
 
 def _failed(text: str, name: str) -> tuple[str, str] | None:
@@ -182,12 +236,3 @@ def _failed(text: str, name: str) -> tuple[str, str] | None:
     users = list(re.finditer(rf"\buser={re.escape(name)}(?= |$)", said))
     host = said[: users[-1].start()].rpartition(" rhost=") if users else ("", "", "")
     return (refused[1], host[2].partition(" ")[0]) if host[1] else None
-
-
-def _instant(text: str) -> datetime | None:
-    """Read a time with its zone (RFC 3339); None where it is none."""
-    try:
-        at = datetime.fromisoformat(text)
-        return at.astimezone(UTC) if at.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

@@ -13,10 +13,12 @@ import base64
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.bounded import program as programs
+from breakglass_shamir.connectors.port import marks
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -47,7 +49,10 @@ class Done:
     complaint: str
 
 
-def ask(service: str, account: str, kept: str, password: Secret, time_limit_s: float) -> PamAnswer | None:
+def ask(
+    service: str, account: str, kept: str, password: Secret, time_limit_s: float,
+    on_login: Callable[[tuple[str, ...]], None] = lambda _marks: None,
+) -> PamAnswer | None:  # fmt: skip
     """Log in once; None if there was no answer.
 
     Args:
@@ -56,10 +61,12 @@ def ask(service: str, account: str, kept: str, password: Secret, time_limit_s: f
         kept: the hash in the shadow file.
         password: to log in with.
         time_limit_s: for all of it.
+        on_login: gets the mark of the login before it is made: the process that makes it.
     """
     secret = base64.b64encode(password.reveal()).decode()
     question = json.dumps({"service": service, "account": account, "hash": kept, "password": secret})
-    done = run([sys.executable, "-I", "-S", str(_LOGIN)], question.encode(), time_limit_s)
+    started = (lambda number: on_login((marks.of_process(number),))) if service else None
+    done = run([sys.executable, "-I", "-S", str(_LOGIN)], question.encode(), time_limit_s, started=started)
     if done.status != 0:
         return None
     try:
@@ -85,7 +92,10 @@ def program(name: str) -> str:
     return found
 
 
-def run(command: list[str], given: bytes, time_limit_s: float, output_max: int = programs.OUTPUT_MAX_BYTES) -> Done:
+def run(
+    command: list[str], given: bytes, time_limit_s: float, output_max: int = programs.OUTPUT_MAX_BYTES,
+    started: Callable[[int], None] | None = None,
+) -> Done:  # fmt: skip
     """Run a program with something on its standard input.
 
     Args:
@@ -93,14 +103,17 @@ def run(command: list[str], given: bytes, time_limit_s: float, output_max: int =
         given: its standard input.
         time_limit_s: for all of it.
         output_max: longest output that is read; one that writes more is killed.
+        started: gets the number of the process, before it gets anything.
 
     Raises:
         ConnectorError: it could not be started.
     """
     environment = {"PATH": SYSTEM_PATH, "LC_ALL": "C"}
     try:
-        ended = programs.run(command, given=given, limit_s=time_limit_s, env=environment, output_max=output_max)
+        ended = programs.run(
+            command, given=given, limit_s=time_limit_s, env=environment, output_max=output_max, started=started
+        )
     except OSError as error:
         raise ConnectorError(f"{command[0]} could not be run: {error.strerror}") from error
-    complaint = ended.why or ended.errors.decode(errors="replace").strip()[-400:]
+    complaint = ended.why or ended.errors.decode(errors="backslashreplace").strip()[-400:]
     return Done(ended.status, ended.output, complaint)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from breakglass_shamir.connectors.linux import pam
 from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.plural import counted
 
 PROC = Path("/proc")
 
@@ -54,7 +55,7 @@ def end_processes(uid: int, time_limit_s: float) -> int:
     deadline, patience = time.monotonic() + time_limit_s, time.monotonic() + PATIENCE_S
     while found := _foreign(uid, spared):
         if time.monotonic() > deadline:
-            raise ConnectorError(f"{len(found)} processes of the account did not end in time")
+            raise ConnectorError(f"{counted(len(found), 'process')} of the account did not end in time")
         asked = time.monotonic() < patience
         for one in found:
             sessions.add(one.session)

@@ -33,10 +33,11 @@ from breakglass_shamir.connectors.database_target import (
     stop_at,
 )
 from breakglass_shamir.connectors.mysql import log, password_hash, rules
-from breakglass_shamir.connectors.mysql.session import Identity, Session, session
-from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.mysql.session import EXPIRED, Identity, Session, session
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
 from breakglass_shamir.connectors.port.base import Connector
-from breakglass_shamir.connectors.port.options import NO_OPTIONS
+from breakglass_shamir.connectors.port.cost import Costs
+from breakglass_shamir.connectors.port.options import NO_OPTIONS, log_zone
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -52,15 +53,35 @@ RULES_REFUSE = frozenset({"1819"})
 BLOCKED = {
     "1524": "the server does not have the account's login method: give it another, caching_sha2_password on MySQL 9",
     "1129": "the server blocks this host after too many failed connections",
-    "1820": "the password is expired, or the server wants it kept in another form",
-    "1862": "the password is expired",
-    "3118": "the account is locked",
+    "1820": "the password is expired, or the server wants it kept in another form: it opens nothing but its own change",
+    "1862": "the password is expired; an administrator has to set it",
+    "3118": "the account is locked; an administrator has to unlock it",
     "3955": "the account is locked after failed logins",
     "4150": "the account is blocked after failed logins",
-    "4151": "the account is locked",
+    "4151": "the account is locked; an administrator has to unlock it",
 }
 """Answers that no further attempt makes better."""
 
+
+EXPIRED_NOTE = (
+    "the password is expired: it opens nothing but its own change, which this rotation makes; the server tells nothing "
+    "else of the account until then, so that its limits and other rules are not known"
+)
+"""What an expired password means on MariaDB."""
+
+TWO_ROWS = "1242"
+"""ER_SUBQUERY_NO_1_ROW."""
+
+_LOCK_OR_FAIL = (
+    "SET @breakglass = IF(GET_LOCK(CONCAT('breakglass.', LEFT(SHA2(CURRENT_USER(), 256), 32)), %s) = 1, 1, "
+    "(SELECT 1 UNION SELECT 2))"
+)
+"""Takes the lock of :func:`_lock_name`, or fails, where no answer can be read."""
+
+LIMIT_REACHED, AN_HOUR = "1226", "_per_hour"
+"""ER_USER_LIMIT_REACHED, for a limit on connections at one time as well; its text has the limit's name."""
+
+_USED_UP = "a limit of the account for an hour is used up, and an hour later it is not: wait, then go on"
 
 _AND_NO_OTHER = ", CURRENT_USER() DISCARD OLD PASSWORD"
 """Ends a second password that MySQL kept, in the same statement: the old credential may be either of the two."""
@@ -96,13 +117,18 @@ class MysqlConnector(Connector):
     password. ``mysql_native_password`` is a hash without salt: a short password could be guessed from it, and
     whoever also reads along at a login without TLS can log in. Leave ``rotation.length`` at 20 or more.
 
-    Logins come from the server's log (option ``log``): on MariaDB from that of the plugin ``server_audit``, whose
-    times are taken as UTC; on MySQL from the general query log, since it has no other log of accepted logins. When
+    Logins come from the server's log (option ``log``): on MariaDB from that of the plugin ``server_audit``, in a file
+    or over syslog, or from the general query log; on MySQL from the general query log, since it has no other log of
+    accepted logins, or from an audit log in JSON. Times without a zone are of option ``log_zone`` (default UTC). When
     the password changed is told to accounts that may read ``mysql.global_priv`` (MariaDB) or ``mysql.user`` (MySQL).
 
     Ending sessions: every other connection under the account's user name is ended by ``KILL CONNECTION``, where the
     server lets the account do that: always for its own, on MySQL also for those of accounts of the same name for
     other hosts.
+
+    What its questions cost: each is a connection, of which two may be open at one time. Limits an hour are held
+    against a whole rotation. Where one wrong password locks the account (``max_password_errors``,
+    ``FAILED_LOGIN_ATTEMPTS``), the old one is not tried: what the server keeps is compared.
 
     Tested on MariaDB 10.11 and MySQL 9.7. What MySQL 8 has besides is tested against its documents only.
     """
@@ -113,11 +139,13 @@ class MysqlConnector(Connector):
     abilities: ClassVar[frozenset[str]] = frozenset(
         {"logins_since", "password_changed_at", "open_sessions", "end_sessions"}
     )
-    option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
+    option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS | {"log_zone"}
+    costs: ClassVar[Costs] = Costs(preflight=1, rotate=2, sessions=1, allowance=1, compare=1)
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
         super().__init__(target, account, options=options)
         self._target = database_target(target, options, port=3306, socket="/run/mysqld/mysqld.sock")
+        self._log_zone = log_zone(options)
         require_account(self.scheme, account, ACCOUNT_MAX_BYTES)
         if "'" in account or "\\" in account:
             raise InvalidInput("mysql account: expected a name without quotes and backslashes")
@@ -131,33 +159,63 @@ class MysqlConnector(Connector):
 
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
         problems, notes = password_problems(new) if new else [], rules.fixed_notes(self._target)
-        unfit: list[str] = []
-        if not rules.answers(self._target, self.time_limit_s):
-            problems.append(f"no MySQL or MariaDB server answers at {self._target.in_words}")
-        elif current:
-            found = self._asked_as_account(current, new)
-            problems += found.problems
-            notes += found.notes
-            unfit += found.unfit
-        return Preflight(tuple(problems), tuple(notes), None, self.scope, tuple(unfit))
+        # Who knocks and leaves counts as a connection error, and too many of those block this host.
+        if current is None:
+            if not rules.answers(self._target, self.time_limit_s):
+                problems.append(f"no MySQL or MariaDB server answers at {self._target.in_words}")
+            return Preflight(tuple(problems), tuple(notes), None, self.scope)
+        found, login = self._asked_as_account(current, new)
+        problems, notes = problems + found.problems, notes + found.notes
+        return Preflight(tuple(problems), tuple(notes), None, self.scope, tuple(found.unfit), login, found.allowance)
 
-    def _asked_as_account(self, current: Secret, new: Secret | None) -> rules.Found:
-        """Ask the server about the account, as the account."""
+    def _asked_as_account(self, current: Secret, new: Secret | None) -> tuple[rules.Found, Check]:
+        """Ask the server about the account, as the account; returns what it said to the login, too."""
         try:
-            with self._session(current) as one:
-                return rules.found(one, one.identity(), self.account, new)
-        except (Denied, Unreachable, Lost) as error:
-            return rules.Found([f"the account could not log in to be asked: {_in_words(error)}"])
+            with self._session(current, expired_too=True) as one:
+                if one.expired:
+                    return _expired(one), Check(CheckResult.UNKNOWN, BLOCKED[EXPIRED], blocked=True)
+                who = one.identity()
+                return rules.found(one, who, self.account, new, self.costs), self._let_in(who)
+        except Denied as error:
+            return rules.Found([f"the account could not log in to be asked: {_in_words(error)}"]), _judged(error)
+        except Unreachable as error:
+            answers = f"no MySQL or MariaDB server answers at {self._target.in_words}: {error}"
+            return rules.Found([answers]), Check(CheckResult.UNKNOWN, _no_answer(error))
+        except Lost as error:
+            lost = f"the account could not log in to be asked: {error}"
+            return rules.Found([lost]), Check(CheckResult.UNKNOWN, _no_answer(error))
+
+    def _allowance(self, credential: Secret | None) -> Allowance:
+        if credential is None:
+            return Allowance()
+        with self._session(credential) as one:
+            return rules.allowed(one, one.identity())
+
+    def _compare(self, new: Secret, old: Secret) -> Check:
+        with self._session(new) as one:
+            who, kept = one.identity(), one.kept()
+        if doubts := self._doubts(who):
+            return Check(CheckResult.UNKNOWN, doubts)
+        (method,) = who.methods
+        of_new, of_old = (password_hash.made_of(kept, method, secret) for secret in (new, old))
+        if of_old:
+            return Check(CheckResult.ACCEPTED, "the server keeps what the old password makes")
+        if of_old is None or not of_new:
+            return Check(CheckResult.UNKNOWN, "what the server keeps of the password is in no form known here")
+        return Check(CheckResult.REFUSED, "the server keeps what the new password makes, and not what the old one does")
 
     def _check(self, credential: Secret) -> Check:
         try:
             with self._session(credential) as one:
-                doubts = self._doubts(one.identity())
+                return self._let_in(one.identity())
         except Denied as error:
             return _judged(error)
         except (Unreachable, Lost) as error:
-            return Check(CheckResult.UNKNOWN, f"no answer that can be believed: {error}")
-        if doubts:
+            return Check(CheckResult.UNKNOWN, _no_answer(error))
+
+    def _let_in(self, who: Identity) -> Check:
+        """Say what a login proves that the server let in."""
+        if doubts := self._doubts(who):
             return Check(CheckResult.UNKNOWN, f"the login says nothing about the password: {doubts}")
         return Check(CheckResult.ACCEPTED, "the server asked for the password and let the account in")
 
@@ -174,8 +232,11 @@ class MysqlConnector(Connector):
         require_different(old, new)
         stop_at(password_problems(new))
         try:
-            with self._session(old) as one:
-                self._change(one, old, new)
+            with self._session(old, expired_too=True) as one:
+                if one.expired:
+                    self._change_expired(one, old, new)
+                else:
+                    self._change(one, old, new)
         except (Denied, Unreachable) as error:
             raise ConnectorError(f"unchanged: the old credential did not log in: {_in_words(error)}") from error
 
@@ -186,14 +247,46 @@ class MysqlConnector(Connector):
             statement = _statement(one, who, new)
         except (Lost, Denied) as error:
             raise ConnectorError(f"unchanged: {error}") from error
+        self._send(one, *statement)
+
+    def _send(self, one: Session, statement: str, values: list[str | int | bytes]) -> None:
+        """Send the statement of the change.
+
+        Raises:
+            ConnectorError: it is not in force, or nobody knows.
+        """
         try:
-            one.rows(*statement)
+            one.rows(statement, values)
         except Denied as error:
             raise ConnectorError(
                 f"unchanged: the server refused: {error} (error {error.code})", rejected=error.code in RULES_REFUSE
             ) from error
         except Lost as error:
             raise ConnectorError(f"the change was sent and may be in place; its answer is missing: {error}") from error
+
+    def _change_expired(self, one: Session, old: Secret, new: Secret) -> None:
+        """Change an expired password: the server takes that statement, and ``SET`` of what nobody sees.
+
+        The lock is taken in an expression that fails where it is not free; the second login is let in as the first.
+        """
+        if problems := _expired(one).problems:
+            raise ConnectorError(f"unchanged: {problems[0]}")
+        method, wait_s = one.method, max(1, int(self.time_limit_s / 2))
+        try:
+            one.rows(_LOCK_OR_FAIL, [wait_s])
+        except (Denied, Lost) as error:
+            busy = isinstance(error, Denied) and error.code == TWO_ROWS
+            why = "another rotation of this account is under way" if busy else f"no lock: {error}"
+            raise ConnectorError(f"unchanged: {why}") from error
+        try:
+            with self._session(old, expired_too=True) as again:
+                stands = again.expired
+        except (Denied, Lost, Unreachable) as error:
+            words = f"the old credential was not accepted a second time: {_in_words(error)}"
+            raise ConnectorError(f"unchanged: {words}") from error
+        if not stands:
+            raise ConnectorError("unchanged: the password was changed meanwhile")
+        self._send(one, "SET PASSWORD = %s", [password_hash.HASHES[method](new)])
 
     def _begin(self, one: Session, old: Secret) -> Identity:
         """Take the lock, and make sure that the old password still holds."""
@@ -225,10 +318,21 @@ class MysqlConnector(Connector):
             return rules.changed_at(one, one.identity())
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
-        return log.logins(self._target.log, self.account, since)
+        return log.logins(self._target.log, self.account, since, self._log_zone)
 
-    def _session(self, password: Secret) -> AbstractContextManager[Session]:
-        return session(self._target, self.account, password, self.time_limit_s)
+    def _session(self, password: Secret, *, expired_too: bool = False) -> AbstractContextManager[Session]:
+        return session(
+            self._target, self.account, password, self.time_limit_s, self.on_login, expired_too=expired_too
+        )  # fmt: skip
+
+
+def _expired(one: Session) -> rules.Found:
+    """Say what an expired password means for a rotation: MariaDB lets the account set another one, as a hash."""
+    if not one.mariadb:
+        return rules.Found([f"{BLOCKED[EXPIRED]}, and an administrator has to make it"])
+    if one.method not in password_hash.HASHES:
+        return rules.Found([f"the password is expired, and the account's login method {one.method} is not known here"])
+    return rules.Found([], [EXPIRED_NOTE], allowance=Allowance())
 
 
 def _statement(one: Session, who: Identity, new: Secret) -> tuple[str, list[str | int | bytes]]:
@@ -250,17 +354,29 @@ def _statement(one: Session, who: Identity, new: Secret) -> tuple[str, list[str 
     return f"ALTER USER CURRENT_USER() IDENTIFIED WITH '{method}' AS 0x{made}{_AND_NO_OTHER}", []
 
 
+def _no_answer(error: Unreachable | Lost) -> str:
+    return f"no answer that can be believed: {error}"
+
+
 def _in_words(error: Denied | Unreachable | Lost) -> str:
     """Say why there was no login."""
-    return BLOCKED.get(error.code, str(error)) if isinstance(error, Denied) else str(error)
+    if isinstance(error, Denied):
+        return _USED_UP if _is_used_up(error) else BLOCKED.get(error.code, str(error))
+    return str(error)
+
+
+def _is_used_up(error: Denied) -> bool:
+    """Tell whether a limit for an hour is reached, and no further attempt in it makes it better."""
+    return error.code == LIMIT_REACHED and AN_HOUR in str(error)
 
 
 def _judged(error: Denied) -> Check:
     """Say what an error during the login means."""
     if error.code == REFUSED_CODE:
         return Check(CheckResult.REFUSED, "the server asked for the password and refused it (error 1045)")
-    words = BLOCKED.get(error.code, f"no verdict about the password: {error}")
-    return Check(CheckResult.UNKNOWN, f"{words} (error {error.code})", blocked=error.code in BLOCKED)
+    is_known = error.code in BLOCKED or _is_used_up(error)
+    words = _in_words(error) if is_known else f"no verdict about the password: {error}"
+    return Check(CheckResult.UNKNOWN, f"{words} (error {error.code})", blocked=is_known)
 
 
 def _lock_name(who: Identity) -> str:

@@ -28,6 +28,7 @@ from breakglass_shamir.connectors.database_target import (
     password_text,
     require_driver,
 )
+from breakglass_shamir.connectors.port import marks
 from breakglass_shamir.crypto import mariadb
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.web import tls
@@ -51,6 +52,12 @@ INSIDE_TLS = ("caching_sha2_password", "sha256_password")
 FURTHER_FACTORS = 1 << 28
 """CLIENT_MULTI_FACTOR_AUTHENTICATION, a capability of MySQL's protocol; MariaDB's has no use for it."""
 
+EXPIRED_TOO = 1 << 22
+"""CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS: an expired password is let in, to its own change and nothing else."""
+
+SWITCH = b"\xfe"
+"""First byte of the packet in which the server names another method (Protocol::AuthSwitchRequest)."""
+
 NEXT_FACTOR = b"\x02"
 """First byte of the packet in which the server asks for a further factor (Protocol::AuthNextFactor)."""
 
@@ -63,8 +70,21 @@ ANSWER_MAX_BYTES = 16 << 20
 NEEDS_TLS = "the account's login method sends the password inside TLS, and tls is off"
 
 
-def connect(target: DatabaseTarget, account: str, password: Secret, time_limit_s: float) -> "Connection[Any]":
+OnLogin = Callable[[tuple[str, ...]], None]
+"""Gets the marks by which the server's log will tell a login."""
+
+
+def connect(
+    target: DatabaseTarget, account: str, password: Secret, time_limit_s: float, on_login: OnLogin
+) -> "Connection[Any]":
     """Log in.
+
+    Args:
+        target: where.
+        account: as whom.
+        password: with what.
+        time_limit_s: for all of it.
+        on_login: told of a login that is refused; whoever is let in asks the server itself for its number.
 
     Raises:
         Unreachable: there is no server that can be believed.
@@ -94,7 +114,7 @@ def connect(target: DatabaseTarget, account: str, password: Secret, time_limit_s
             program_name=PROGRAM_NAME,
             ssl=context,
             ssl_disabled=not encrypted,
-            client_flag=FURTHER_FACTORS,
+            client_flag=FURTHER_FACTORS | EXPIRED_TOO,
             auth_plugin_map=_plugins(secure=secure),
             defer_connect=True,
         )
@@ -104,11 +124,23 @@ def connect(target: DatabaseTarget, account: str, password: Secret, time_limit_s
         number, message = numbered(error)
         # What was said before TLS stood, anybody on the way can have said.
         if number and number not in CLIENT_ERRORS and (context is None or context.stood):
+            # It was said before TLS stood: whoever forged it has a refused login called ours, and no accepted one.
+            on_login((marks.of_connection(number_of(connection), accepted=False),))
             raise Denied(str(number), message) from None
         raise Unreachable(message) from None
     except (OSError, RuntimeError, ValueError) as error:
         raise Unreachable(f"{type(error).__name__}: {error}") from None
     return connection
+
+
+def method_of(connection: Any) -> str:
+    """Return the method by which the server asked for the password, as an account's definition names it."""
+    return str(connection.asked_by).removeprefix("client_")
+
+
+def number_of(connection: Any) -> int:
+    """Return the server's number of a connection, as its greeting said it, before TLS stood."""
+    return int(connection.server_thread_id[0])
 
 
 def answers_within(connection: Any, time_limit_s: float) -> None:
@@ -136,13 +168,17 @@ def _held_to_the_rules(connection: Any, *, encrypted: bool, secure: bool) -> Ite
     read, request = connection._read_packet, connection._request_authentication
 
     def checked_request() -> None:
+        connection.asked_by = connection._auth_plugin_name
         if encrypted and not connection.server_capabilities & CLIENT.SSL:
             raise Unreachable("the server offers no TLS")
         request()
 
     def checked_read(*arguments: Any, **named: Any) -> Any:
         packet = read(*arguments, **named)
-        first = packet.get_all_data()[:1]
+        data = packet.get_all_data()
+        first = data[:1]
+        if first == SWITCH and len(data) > 1:
+            connection.asked_by = data[1:].partition(b"\0")[0].decode("ascii", "replace")
         # After a login a packet may begin so and mean a number of columns.
         if first == NEXT_FACTOR:
             raise Unreachable("the account has a second login method, which a password does not answer")

@@ -10,6 +10,8 @@ What it does not do: none of these hides a short password. Whoever reads a hash 
 
 import base64
 import hashlib
+import hmac
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -28,6 +30,9 @@ LONGEST_BYTES = 256
 
 SALT_BYTES = 20
 """MySQL's; SHA-crypt elsewhere stops at 16."""
+
+_CACHING = re.compile(rb"\$([AB])\$([0-9A-Fa-f]{3})\$(.{20})([A-Za-z0-9./]{43}|[A-Za-z0-9+/=]{88})", re.DOTALL)
+"""Form, thousands of rounds, salt and digest, as :func:`caching_sha2` writes them."""
 
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """Of crypt(3); index is value."""
@@ -69,6 +74,27 @@ def caching_sha2(password: Secret, form: Form) -> bytes:
         derived = hashlib.pbkdf2_hmac("sha512", password.reveal(), salt.encode(), form.rounds)
         digest = base64.b64encode(derived).decode()
     return f"${FORMS[form.name]}${form.rounds // 1000:03X}${salt}{digest}".encode()
+
+
+def made_of(kept: bytes, method: str, password: Secret) -> bool | None:
+    """Tell whether what a server keeps was made of a password; None where it is in no form known here.
+
+    Args:
+        kept: as the server says it.
+        method: the account's login method.
+        password: to compare with.
+    """
+    if method in HASHES:
+        return hmac.compare_digest(kept, HASHES[method](password).encode()) if kept else None
+    found = _CACHING.fullmatch(kept) if method == "caching_sha2_password" else None
+    if found is None:
+        return None
+    salt, rounds = found[3], int(found[2], 16) * 1000
+    if found[1] == b"A":
+        digest = sha_crypt(password.reveal(), salt, rounds)
+    else:
+        digest = base64.b64encode(hashlib.pbkdf2_hmac("sha512", password.reveal(), salt, rounds)).decode()
+    return hmac.compare_digest(found[4], digest.encode())
 
 
 HASHES: dict[str, Callable[[Secret], str]] = {"mysql_native_password": native, "ed25519": mariadb.public_key}

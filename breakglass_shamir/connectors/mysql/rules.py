@@ -8,13 +8,16 @@ import re
 import socket
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied
 from breakglass_shamir.connectors.mysql.password_hash import FORMS, LONGEST_BYTES, MOST_ROUNDS, ROUNDS, Form
 from breakglass_shamir.connectors.mysql.session import Identity, Session
+from breakglass_shamir.connectors.port.answers import Allowance
+from breakglass_shamir.connectors.port.cost import Costs, bill
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.plural import counted
 
 METHODS = frozenset({"mysql_native_password", "ed25519", "caching_sha2_password"})
 """Login methods in which the server keeps something that can be made here."""
@@ -24,7 +27,22 @@ NEEDED_CONNECTIONS = 2
 
 _LIMIT = re.compile(r"MAX_USER_CONNECTIONS (\d+)")
 _ATTEMPTS = re.compile(r"FAILED_LOGIN_ATTEMPTS (\d+)")
-_EXPIRES = re.compile(r"PASSWORD EXPIRE INTERVAL \d+ DAY")
+_LOCKS_FOR = re.compile(r"PASSWORD_LOCK_TIME (\d+|UNBOUNDED)")
+_HOURLY = re.compile(r"MAX_(QUERIES|CONNECTIONS|UPDATES)_PER_HOUR (\d+)")
+_EXPIRES = re.compile(r"PASSWORD EXPIRE INTERVAL (\d+) DAY")
+
+STATEMENTS = {"MariaDB": 34, "MySQL": 37}
+"""Statements of a whole rotation with one question after open sessions, as the server counts them for
+``MAX_QUERIES_PER_HOUR``; a test counts them."""
+
+COMPARING = 5
+"""Statements more where what the server keeps is compared instead of a login that is refused."""
+
+UPDATES = 1
+"""Statements of a whole rotation that count for ``MAX_UPDATES_PER_HOUR``."""
+
+_NEVER = (1 << 32) - 1
+"""MariaDB's ``max_password_errors`` where it blocks nobody."""
 
 _OTHERS = """
 SELECT id FROM information_schema.processlist WHERE user = SUBSTRING_INDEX(USER(), '@', 1) AND id <> CONNECTION_ID()
@@ -50,13 +68,29 @@ _NO_SUCH_THREAD, _NOT_THE_OWNER = "1094", "1095"
 _NOT_ALLOWED = ("1142", "1143", "1227")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Found:
     """What stands against a rotation, and what an operator should know."""
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unfit: list[str] = field(default_factory=list)
+    allowance: Allowance | None = None
+
+
+def allowed(session: Session, who: Identity) -> Allowance:
+    """Return how many more logins the server takes: refused ones in a row, and connections an hour.
+
+    How many of an hour's are used up the server tells nobody, so that the limit itself is returned.
+    """
+    right = _hourly(who).get("CONNECTIONS")
+    if session.mariadb:
+        ((most,),) = session.rows("SELECT @@global.max_password_errors")
+        if int(most) >= _NEVER:
+            return Allowance(None, right, why="MAX_CONNECTIONS_PER_HOUR")
+        return Allowance(int(most) - 1, right, why=f"max_password_errors is {most}")
+    attempts = _attempts(who)
+    return Allowance(attempts - 1 if attempts else None, right, why=f"FAILED_LOGIN_ATTEMPTS is {attempts}")
 
 
 def answers(target: DatabaseTarget, time_limit_s: float) -> bool:
@@ -79,8 +113,16 @@ def fixed_notes(target: DatabaseTarget) -> list[str]:
     return notes
 
 
-def found(session: Session, who: Identity, account: str, new: Secret | None) -> Found:
-    """Ask as the account."""
+def found(session: Session, who: Identity, account: str, new: Secret | None, costs: Costs) -> Found:
+    """Ask as the account.
+
+    Args:
+        session: of the account.
+        who: it came in as.
+        account: that it should be.
+        new: the credential to be, if there is one.
+        costs: logins that each step of a rotation costs.
+    """
     result = Found()
     limit, others = _limit(session, who), len(session.rows(_OTHERS))
     ((read_only,),) = session.rows("SELECT @@global.read_only")
@@ -92,16 +134,18 @@ def found(session: Session, who: Identity, account: str, new: Secret | None) -> 
         ),
         "the server is read-only; name one that takes changes": bool(read_only),
         f"{', '.join(strict)} cannot look into a hash; set strict_password_validation = OFF": bool(strict),
-        "FAILED_LOGIN_ATTEMPTS is 1: one attempt with the old password, to prove it dead, would lock the account": (
-            _attempts(who) == 1
-        ),
         "MySQL takes a hash only from an account with the privilege CREATE USER": not _may_set_hash(session, who),
         f"MAX_USER_CONNECTIONS is {limit}, {others} are in use and a rotation needs {NEEDED_CONNECTIONS}": (
             0 < limit < others + NEEDED_CONNECTIONS
         ),
     }
     result.problems.extend(text for text, stands in rules.items() if stands)
-    result.notes.extend(_notes(session, who))
+    allowance = allowed(session, who)
+    needed = _needed(session, costs, allowance)
+    result.problems.extend(_too_few(who, needed))
+    result.notes.extend(_notes(session, who, allowance))
+    result.notes.extend(_hourly_notes(who, needed))
+    result.allowance = allowance
     if not session.mariadb:
         result.problems.extend(form_problems(storage_form(session)))
         result.unfit.extend(too_long(new) if new else [])
@@ -153,7 +197,7 @@ def end_others(session: Session, account: str, time_limit_s: float) -> int:
         for number in others:
             (ended if _kill(session, number) else foreign).add(number)
         if time.monotonic() > deadline:
-            raise ConnectorError(f"{len(others)} sessions of {account} did not end in time")
+            raise ConnectorError(f"{counted(len(others), 'session')} of {account} did not end in time")
         time.sleep(_PAUSE_S)
     return len(ended)
 
@@ -200,8 +244,36 @@ def _may_set_hash(session: Session, who: Identity) -> bool:
 
 def _attempts(who: Identity) -> int:
     """Return after how many wrong passwords in a row the account is locked; 0 is never."""
-    own = _ATTEMPTS.search(who.definition)
-    return int(own[1]) if own else 0
+    own, locks = _ATTEMPTS.search(who.definition), _LOCKS_FOR.search(who.definition)
+    return int(own[1]) if own and locks and locks[1] != "0" else 0
+
+
+def _hourly(who: Identity) -> dict[str, int]:
+    """Return the limits an hour on what the account does: ``QUERIES``, ``CONNECTIONS``, ``UPDATES``."""
+    return {name: int(most) for name, most in _HOURLY.findall(who.definition) if int(most)}
+
+
+def _needed(session: Session, costs: Costs, allowance: Allowance) -> dict[str, int]:
+    """Return what a whole rotation needs of each limit an hour."""
+    statements = STATEMENTS["MariaDB" if session.mariadb else "MySQL"] + (COMPARING if allowance.wrong == 0 else 0)
+    return {"QUERIES": statements, "CONNECTIONS": bill(costs).all, "UPDATES": UPDATES}
+
+
+def _too_few(who: Identity, needed: dict[str, int]) -> list[str]:
+    return [
+        f"MAX_{name}_PER_HOUR is {most}, and a rotation needs {needed[name]}: an administrator has to raise it"
+        for name, most in _hourly(who).items()
+        if most < needed[name]
+    ]
+
+
+def _hourly_notes(who: Identity, needed: dict[str, int]) -> list[str]:
+    return [
+        f"MAX_{name}_PER_HOUR is {most}, of which a rotation needs {needed[name]}; what was used in this hour the "
+        "server tells nobody: leave the account alone for an hour before"
+        for name, most in _hourly(who).items()
+        if most >= needed[name]
+    ]
 
 
 def _limit(session: Session, who: Identity) -> int:
@@ -213,13 +285,16 @@ def _limit(session: Session, who: Identity) -> int:
     return int(general)
 
 
-def _notes(session: Session, who: Identity) -> list[str]:
+def _notes(session: Session, who: Identity, allowance: Allowance) -> list[str]:
     notes = [f"the account is {who.name}@{who.host}"]
-    expires = _EXPIRES.search(who.definition)
-    if expires:
-        notes.append(f"{expires[0]}: after that the server lets nobody in until the password is changed")
-    if _attempts(who):
-        notes.append(f"{_attempts(who)} wrong passwords in a row lock the account (FAILED_LOGIN_ATTEMPTS)")
+    notes += _expiry_notes(session, who)
+    if allowance.wrong == 0:
+        notes.append(
+            f"one wrong password locks the account ({allowance.why}): the old one will not be tried, and its end is "
+            "shown by the hash that the server keeps"
+        )
+    elif allowance.wrong is not None:
+        notes.append(f"{allowance.why}: so many wrong passwords lock the account; proving the old one dead takes one")
     if not session.mariadb and _forgets(session):
         notes.append("innodb_flush_log_at_trx_commit is not 1: a crash can bring the old password back")
     try:
@@ -233,6 +308,31 @@ def _notes(session: Session, who: Identity) -> list[str]:
     others = sorted(host for (host,) in rows if host != who.host)
     if others:
         notes.append(f"accounts of the same name with passwords of their own: {', '.join(others)}")
+    return notes
+
+
+def _expiry_notes(session: Session, who: Identity) -> list[str]:
+    """Say when the password expires, as far as the account may know, and what that means."""
+    own = _EXPIRES.search(who.definition)
+    if own:
+        days, words = int(own[1]), own[0]
+    elif "PASSWORD EXPIRE NEVER" in who.definition:
+        return []
+    else:
+        ((general,),) = session.rows("SELECT @@global.default_password_lifetime")
+        days, words = int(general), f"default_password_lifetime is {counted(int(general), 'day')}"
+    if not days:
+        return []
+    notes = [
+        f"{words}: after that the password opens nothing until it is changed, and this program cannot change it then; "
+        "keep rotation.max_age below that"
+    ]
+    try:
+        changed = changed_at(session, who)
+    except (ConnectorError, Denied):
+        return notes
+    if changed:
+        notes.append(f"the present password expires at {changed + timedelta(days=days):%Y-%m-%d %H:%M} UTC")
     return notes
 
 

@@ -15,13 +15,19 @@ from typing import Any
 
 from breakglass_shamir.connectors.database_target import DatabaseTarget, Denied, Lost
 from breakglass_shamir.connectors.mysql import login
+from breakglass_shamir.connectors.port import marks
 from breakglass_shamir.hygiene import Secret
 
 # Ends at its quotation mark, or with the text: a place where it began is never tried in vain.
 _QUOTED = r"'(?:[^'\\]|\\(?s:.)|'')*(?:'|\\?\Z)"
 _TEXT, _KEPT = re.compile(_QUOTED), re.compile(rf"(?<= AS ){_QUOTED}")
 _MARIADB_METHOD = re.compile(rf"(?: VIA | OR )(\w+)(?: (?:USING|AS) {_QUOTED})?", re.DOTALL)
+_KEPT_AS = re.compile(r" (?:BY PASSWORD|USING|AS) (?:'([^'\\]*)'|0x([0-9A-Fa-f]+))")
 _MYSQL_METHOD = re.compile(r" IDENTIFIED WITH '?(\w+)'?")
+
+
+EXPIRED = "1820"
+"""ER_MUST_CHANGE_PASSWORD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,13 @@ class Session:
     Attributes:
         mariadb: whether the server is MariaDB; otherwise it is MySQL.
         version: as the server says it.
+        expired: whether the password is, so that the server takes nothing but its change.
     """
 
     def __init__(self, connection: Any, time_limit_s: float) -> None:
         self._connection, self._limit_s = connection, time_limit_s
+        self._current = ""
+        self.expired = False
         self.version = str(connection.server_version)
         self.mariadb = "mariadb" in self.version.lower()
 
@@ -76,25 +85,75 @@ class Session:
         except OSError as error:
             raise Lost(f"no answer: {type(error).__name__}") from None
 
+    def number(self) -> int:
+        """Ask who came in, and return the server's own number of this connection, as its logs have it.
+
+        What the server said of it before TLS stood, anybody on the way can have said.
+        """
+        ((self._current, number),) = self.rows("SELECT CURRENT_USER(), CONNECTION_ID()")
+        return int(number)
+
+    @property
+    def method(self) -> str:
+        """The method by which the server asked for the password."""
+        return login.method_of(self._connection)
+
+    @property
+    def greeted_as(self) -> int:
+        """The server's number of this connection as it said it before TLS stood; see :meth:`number`."""
+        return login.number_of(self._connection)
+
+    def kept(self) -> bytes:
+        """Ask what the server keeps of the account's password; empty where it does not say it in a form known here."""
+        if not self.mariadb:
+            # A salt of any bytes would not come through as text.
+            self.rows("SET SESSION print_identified_with_as_hex = ON")
+        ((definition,),) = self.rows("SHOW CREATE USER CURRENT_USER()")
+        found = _KEPT_AS.search(str(definition))
+        if found is None:
+            return b""
+        return bytes.fromhex(found[2]) if found[2] else found[1].encode()
+
     def identity(self) -> Identity:
         """Ask who came in and how."""
-        ((current,),) = self.rows("SELECT CURRENT_USER()")
         ((definition,),) = self.rows("SHOW CREATE USER CURRENT_USER()")
-        name, _, host = str(current).rpartition("@")
+        name, _, host = self._current.rpartition("@")
         return Identity(name, host, _methods(str(definition)), _TEXT.sub("''", str(definition)))
 
 
 @contextmanager
-def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s: float) -> Iterator[Session]:
+def session(
+    target: DatabaseTarget, account: str, password: Secret, time_limit_s: float, on_login: login.OnLogin,
+    *, expired_too: bool = False,
+) -> Iterator[Session]:  # fmt: skip
     """Log in for the length of a block.
+
+    Args:
+        target: where.
+        account: as whom.
+        password: with what.
+        time_limit_s: for the login, and for each question.
+        on_login: gets the marks of the login.
+        expired_too: whether a session will do in which an expired password can be changed, and nothing else.
 
     Raises:
         Unreachable: there is no server that can be believed.
-        Denied: it refused the login.
+        Denied: it refused the login, or lets the account ask nothing.
+        Lost: no answer came.
     """
-    connection = login.connect(target, account, password, time_limit_s)
+    connection = login.connect(target, account, password, time_limit_s, on_login)
     try:
-        yield Session(connection, time_limit_s)
+        one = Session(connection, time_limit_s)
+        try:
+            number = one.number()
+        except Denied as error:
+            if error.code != EXPIRED:
+                raise
+            number, one.expired = one.greeted_as, True
+        on_login((marks.of_connection(number),))
+        if one.expired and not expired_too:
+            raise Denied(EXPIRED, "the password is expired")
+        yield one
     finally:
         connection.close()
 

@@ -41,6 +41,23 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many logins a target still takes before it shuts the account, as far as it tells (docs/targets.md).
+
+    Attributes:
+        wrong: refused logins in a row that do not shut the account; None: any number, or nobody knows.
+        right: logins that are let in, such as grace logins or connections an hour; None: any number, or nobody knows.
+        pause_s: how long after a refused login the target refuses the right credential too, in seconds.
+        why: what counts them, in words for people.
+    """
+
+    wrong: int | None = None
+    right: int | None = None
+    pause_s: float = 0.0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Preflight:
     """What a target says before anything is printed (docs/targets.md).
 
@@ -51,6 +68,8 @@ class Preflight:
         scope: what a rotation reaches, for the record.
         unfit: what the target's own rules (length, classes of characters, history) say against this very
             credential, one sentence each; another one may do. Empty when nothing was asked or nothing is.
+        login: what the target said to the credential in force; None where it was not logged in with.
+        allowance: how many more logins it takes after this question; None where it was not asked.
     """
 
     problems: tuple[str, ...]
@@ -58,6 +77,8 @@ class Preflight:
     min_age_until: datetime | None
     scope: str
     unfit: tuple[str, ...] = ()
+    login: Check | None = None
+    allowance: Allowance | None = None
 
     @property
     def ready(self) -> bool:
@@ -75,6 +96,8 @@ class Login:
         source: where it came from, as the target says it: an address, a host, a terminal; empty if unknown.
         accepted: whether it was let in.
         detail: what else the target says, one sentence; holds no secret.
+        mark: what tells it from every other login in this log, as a connector's ``on_login`` says it of its own: the
+            server's number of the connection, the port it came from; empty where nothing does.
     """
 
     at: datetime
@@ -82,6 +105,7 @@ class Login:
     source: str
     accepted: bool
     detail: str = ""
+    mark: str = ""
 
 
 class Logins(tuple[Login, ...]):

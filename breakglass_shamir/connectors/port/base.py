@@ -26,13 +26,15 @@ import contextlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from breakglass_shamir.connectors.port.answers import Check, Login, Preflight
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Logins, Preflight
+from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.guard import plain, presentable
-from breakglass_shamir.connectors.port.options import COMMON_OPTIONS, NO_OPTIONS, check_names, time_limit_s
+from breakglass_shamir.connectors.port.options import COMMON_OPTIONS, LOG_OPTIONS, NO_OPTIONS, check_names, time_limit_s
 from breakglass_shamir.connectors.port.words import check_account
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -56,6 +58,7 @@ class Connector(ABC):
         settle_s: how long after a change a target may still answer inconsistently, in seconds.
         probe_pause_s: least time between an attempt that was not let in and the next one, in seconds.
         by_people: whether people change the target and attest it; then ``checklist`` says what they do.
+        costs: logins that each step costs.
         policy_only: whether its targets name a program that is run; then only an adopted policy may name one.
         abilities: which of :data:`ABILITIES` it has.
         option_names: options it takes beside :data:`~breakglass_shamir.connectors.port.options.COMMON_OPTIONS`.
@@ -63,6 +66,8 @@ class Connector(ABC):
         account: the account at the target; empty where a target has none.
         options: what the policy says beside the target, by name; holds no secret.
         time_limit_s: longest time one question to the target may take, in seconds.
+        on_login: is called at each login with what will tell it from every other one in the target's log, before the
+            login where that is known then; any one of the marks does. Whoever records them sets it.
     """
 
     scheme: ClassVar[str]
@@ -71,6 +76,7 @@ class Connector(ABC):
     settle_s: ClassVar[int] = 10
     probe_pause_s: ClassVar[float] = 0.5
     by_people: ClassVar[bool] = False
+    costs: ClassVar[Costs] = Costs()
     policy_only: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     option_names: ClassVar[frozenset[str]] = frozenset()
@@ -92,6 +98,7 @@ class Connector(ABC):
         self.account = account
         self.options = dict(options)
         self.time_limit_s = time_limit_s(options)
+        self.on_login: Callable[[tuple[str, ...]], None] = _nobody
 
     def checklist(self) -> tuple[str, ...]:
         """Return what people do to change the target, step by step; empty where the connector does it.
@@ -119,7 +126,8 @@ class Connector(ABC):
             ConnectorError: even that could not be found out.
         """
         given = [secret for secret in (new, current) if secret]
-        return self._guarded("preflight", given, lambda: self._preflight_as(new, current))
+        found = self._guarded("preflight", given, lambda: self._preflight_as(new, current))
+        return replace(found, notes=(*found.notes, *self._unread_logs()))
 
     def check(self, credential: Secret) -> Check:
         """Ask the target whether it accepts a credential.
@@ -189,6 +197,34 @@ class Connector(ABC):
         """
         return self._able("end_sessions", [credential], lambda: self._end_sessions(credential))
 
+    def allowance(self, credential: Secret | None) -> Allowance:
+        """Ask how many more logins, right and wrong, the target takes before it shuts the account.
+
+        Args:
+            credential: one that the target accepts; None where none is known to be: then it is as far as the target
+                tells that to others, and costs no login of the account.
+
+        Raises:
+            ConnectorError: the target could not be asked.
+        """
+        given = [credential] if credential else []
+        return self._guarded("allowance", given, lambda: self._allowance(credential))
+
+    def compare(self, new: Secret, old: Secret) -> Check:
+        """Ask by what the target keeps whether an old credential is dead, without a login by it.
+
+        *Refused*: the target keeps what the new one makes, and nothing that the old one makes. *Accepted*: it keeps
+        what the old one makes. *Unknown*: it cannot tell.
+
+        Args:
+            new: the one in force.
+            old: the one that was.
+
+        Raises:
+            ConnectorError: the target could not be asked.
+        """
+        return self._guarded("compare", [new, old], lambda: self._compare(new, old))
+
     def issue(self, current: Secret) -> Secret:
         """Let the target, or its kind, make the next credential, where nobody else can: an access key, a key pair.
 
@@ -235,9 +271,32 @@ class Connector(ABC):
         """Do the work of :meth:`end_sessions`; may raise anything."""
         raise NotImplementedError
 
+    def _allowance(self, credential: Secret | None) -> Allowance:
+        """Do the work of :meth:`allowance`; may raise anything. Without it, nothing is counted or nobody knows."""
+        return Allowance()
+
+    def _compare(self, new: Secret, old: Secret) -> Check:
+        """Do the work of :meth:`compare`; may raise anything."""
+        return Check(CheckResult.UNKNOWN, "the target does not tell what it keeps")
+
     def _issue(self, current: Secret) -> Secret:
         """Do the work of :meth:`issue`; may raise anything."""
         raise NotImplementedError
+
+    def _unread_logs(self) -> tuple[str, ...]:
+        """Say what the watch could not read of the last day in the logs that the policy names; asked once."""
+        known: tuple[str, ...] | None = vars(self).get("_unread")
+        if known is not None:
+            return known
+        said: tuple[str, ...] = ()
+        if "logins_since" in self.abilities and LOG_OPTIONS & set(self.options):
+            try:
+                seen = self.logins_since(datetime.now(UTC) - timedelta(days=1))
+                said = seen.unread if isinstance(seen, Logins) else ()
+            except ConnectorError as error:
+                said = (str(error),)
+        vars(self)["_unread"] = tuple(f"the watch will not see every login: {one}" for one in said)
+        return self._unread_logs()
 
     def _able(self, ability: str, secrets: Sequence[Secret], call: Callable[[], _T]) -> _T:
         """Run what not every connector has."""
@@ -253,6 +312,10 @@ class Connector(ABC):
             failure = presentable(f"{self.scheme} {step}", error, secrets)
         # Raised here, not in the handler, so that a withheld error is not its context either.
         raise failure
+
+
+def _nobody(_marks: tuple[str, ...]) -> None:
+    """Take marks that nobody records."""
 
 
 def scheme_of(target: str) -> str:

@@ -34,7 +34,8 @@ def plain(answer: _Answer, secrets: Sequence[Secret]) -> _Answer:
         problems, notes, unfit = (
             tuple(words(one, secrets) for one in texts) for texts in (answer.problems, answer.notes, answer.unfit)
         )
-        return replace(answer, problems=problems, notes=notes, unfit=unfit)
+        login = plain(answer.login, secrets) if answer.login else None
+        return replace(answer, problems=problems, notes=notes, unfit=unfit, login=login)
     if isinstance(answer, Logins):
         return cast(_Answer, Logins(answer, (words(one, secrets) for one in answer.unread)))
     return answer
@@ -86,6 +87,6 @@ def _printed_forms(secret: Secret) -> set[str]:
     if len(secret) < LEAK_MIN_BYTES:
         return set()
     value = secret.reveal()
-    read = value.decode("utf-8", errors="replace")
+    read = value.decode("utf-8", errors="backslashreplace")
     encoded = base64.b64encode(value).decode()
     return {read, repr(read)[1:-1], repr(value)[2:-1], quote_from_bytes(value), value.hex(), encoded}

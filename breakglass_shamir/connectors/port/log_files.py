@@ -6,10 +6,13 @@ Rules:
 1. What clients write is in these files. So a line has a longest length, a file and a question have a most of bytes,
    and whoever reads a line does so in time that grows with its length alone.
 2. What cannot be read is not nothing. A line that is too long, or that a reader cannot make sense of, and that may be
-   about a login, is counted and told; reading goes on behind it. A long line that holds none of the words a login is
+   about a login, is told by its number; reading goes on behind it. A long line that holds none of the words a login is
    told with is none, wherever they would stand.
-3. Of files that are larger than the bound the end is read: what is new is there. That the rest was not is told.
-4. Only plain files are read: a pipe or a device never ends.
+3. A file in which no line at all is of a form that the reader knows is told: whoever reads it sees no login in it.
+4. Times without a zone are held against the time at which the file was last written to. Where the two are whole
+   quarters of an hour apart, the zone is another one than the reader takes them for, and that is told.
+5. Of files that are larger than the bound the end is read: what is new is there. That the rest was not is told.
+6. Only plain files are read: a pipe or a device never ends.
 
 What it does not do: it follows no file, and understands no line.
 """
@@ -40,8 +43,17 @@ FILES_MAX = 1000
 ENTRIES_MAX = 100_000
 """Entries of folders that are looked at for a pattern."""
 
-UNREAD_MAX = 5
+UNREAD_MAX = 20
 """Sentences about what could not be read; further ones are counted."""
+
+ZONE_STEP_S = 900
+"""Zones are whole quarters of an hour apart."""
+
+ZONE_MAX_S = 14 * 3600
+"""The farthest zone from UTC."""
+
+ZONE_SLACK_S = 5
+"""How much later than its last line says a file is written to."""
 
 PACKED = ".gz"
 
@@ -73,35 +85,51 @@ def require_files(pattern: str, what: str) -> list[Path]:
 class Reading:
     """One question to log files: their lines, and what could not be read."""
 
-    def __init__(self, since: datetime, words: Sequence[str], concerns: Callable[[str], bool] = lambda _: True) -> None:
+    def __init__(
+        self, since: datetime, words: Sequence[str], concerns: Callable[[str], bool] = lambda _: True, kind: str = ""
+    ) -> None:
         """Begin with nothing read.
 
         Args:
             since: the first instant that counts.
             words: a line without any of them is about no login.
             concerns: tells of the beginning of a line that is too long whether it may be about a login since then.
+            kind: what the lines should be, for a file in which none is; empty where that is not known.
         """
         self._since = since
         self._words = [word.encode() for word in words]
         self._overlap = max((len(word) for word in self._words), default=1) - 1
         self._concerns = concerns
+        self._kind = kind
         self._left = BYTES_MAX
-        self._missed: dict[str, tuple[int, str]] = {}
+        self._told: list[str] = []
+        self._more = 0
         self._path, self._number = Path(), 0
+        self._whole, self._known = 0, False
+        self._stamp: datetime | None = None
 
     @property
     def unread(self) -> tuple[str, ...]:
         """What could not be read, a sentence each."""
-        told = [
-            f"{what}{f', {count} times' if count > 1 else ''}{where}" for what, (count, where) in self._missed.items()
-        ]
-        more = len(told) - UNREAD_MAX
-        return (*told[:UNREAD_MAX], f"and {more} more") if more > 0 else tuple(told)
+        return (*self._told, f"and {self._more} more like these") if self._more else tuple(self._told)
 
-    def miss(self, why: str) -> None:
-        """Count the line that was yielded last as one that could not be read."""
-        what = f"a line of {self._path} that may be about a login could not be read: {why}"
-        self._count(what, f" (the first is line {self._number})")
+    def miss(self, why: str, at: datetime | None = None) -> None:
+        """Tell the line that was yielded last as one that could not be read.
+
+        Args:
+            why: a few words.
+            at: its time, where that could be read: an older line than asked for is not told.
+        """
+        if at is None or at >= self._since:
+            self._tell(f"line {self._number} of {self._path} may be about a login and could not be read: {why}")
+
+    def known(self, stamp: datetime | None = None) -> None:
+        """Take note that the line that was yielded last is of a form that the reader knows.
+
+        Args:
+            stamp: its time, where the log has none with a zone.
+        """
+        self._known, self._stamp = True, stamp or self._stamp
 
     def lines(self, files: Sequence[Path]) -> Iterator[str]:
         """Yield the lines of every file that was written to since then.
@@ -121,9 +149,9 @@ class Reading:
         Raises:
             OSError: a file cannot be read.
         """
-        sizes = {
-            path: facts.st_size for path in files if (facts := path.stat()).st_mtime >= self._since.timestamp() - 1
-        }
+        facts = {path: path.stat() for path in files}
+        written = {path: one.st_mtime for path, one in facts.items() if one.st_mtime >= self._since.timestamp() - 1}
+        sizes = {path: facts[path].st_size for path in written}
         shares: dict[Path, int] = {}
         # What is packed cannot be read from its end, and is old: it gets what the others leave.
         for path in reversed(sizes):
@@ -131,20 +159,21 @@ class Reading:
                 shares[path] = min(sizes[path], self._left)
                 self._left -= shares[path]
         for path in sizes:
-            self._path, self._number = path, 0
+            self._path, self._number, self._whole, self._known, self._stamp = path, 0, 0, False, None
             yield path, self._lines_of(path, shares.get(path))
+            self._judge(path, written[path])
 
     def _lines_of(self, path: Path, share: int | None) -> Iterator[str]:
         """Yield the lines of a file: of the last so many bytes, or of what it unpacks to."""
         with _opened(path) as file:
             if file is None:
-                self._count(f"{path} is no plain file", "")
+                self._tell(f"{path} is no plain file")
             elif share is None:
                 yield from self._unpacked(file)
             else:
                 size = os.fstat(file.fileno()).st_size
                 if size > share:
-                    self._count(f"only the end of {path} was read: rotate it more often", "")
+                    self._tell(f"only the end of {path} was read: rotate it more often")
                     file.seek(size - share)
                     share -= self._pass_over(file, share)
                 yield from self._within(file, share)
@@ -156,15 +185,16 @@ class Reading:
                 yield from self._within(unpacked, before)
                 self._left = max(0, before - unpacked.tell())
                 if unpacked.read(1):
-                    self._count(f"only the beginning of {self._path} was read: rotate it more often", "")
+                    self._tell(f"only the beginning of {self._path} was read: rotate it more often")
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            self._count(f"{self._path} could not be unpacked to its end ({type(error).__name__})", "")
+            self._tell(f"{self._path} could not be unpacked to its end ({type(error).__name__})")
 
     def _within(self, file: BinaryIO, share: int) -> Iterator[str]:
         """Yield the lines in the next so many bytes."""
         while share > 0 and (piece := file.readline(min(LINE_MAX_BYTES, share))):
             share -= len(piece)
             self._number += 1
+            self._whole += piece.endswith(b"\n") and not piece.isspace()
             if piece.endswith(b"\n") or len(piece) < LINE_MAX_BYTES:
                 yield piece.decode(errors="replace")
             else:
@@ -196,9 +226,29 @@ class Reading:
                 break
         return passed
 
-    def _count(self, what: str, where: str) -> None:
-        count, first = self._missed.get(what, (0, where))
-        self._missed[what] = count + 1, first
+    def _judge(self, path: Path, written: float) -> None:
+        """Tell a file that was read to its end and makes no sense as a whole.
+
+        Args:
+            path: the file.
+            written: when it was last written to.
+        """
+        if self._whole and not self._known and self._kind:
+            self._tell(f"no line of {path} is as {self._kind} writes it, so no login was looked for in it")
+        if self._stamp is None or path.suffix == PACKED:
+            return
+        apart_s = written - self._stamp.timestamp()
+        steps = round(apart_s / ZONE_STEP_S)
+        if steps and abs(apart_s) <= ZONE_MAX_S and abs(apart_s - steps * ZONE_STEP_S) <= ZONE_SLACK_S:
+            hours = abs(steps) * ZONE_STEP_S / 3600
+            side = "behind" if steps > 0 else "ahead of"
+            self._tell(f"the times in {path} are {hours:g} h {side} those it was written at: they are of another zone")
+
+    def _tell(self, what: str) -> None:
+        if len(self._told) < UNREAD_MAX:
+            self._told.append(what)
+        else:
+            self._more += 1
 
 
 @contextlib.contextmanager

@@ -7,18 +7,23 @@ everywhere:
 - ``time_limit``: longest time one question to the target may take, in seconds, such as ``20``.
 - ``tls``: ``verify`` (the default: encrypted, certificate and name verified) or ``off``.
 - ``ca``: absolute path of a PEM file; only authorities in it are believed. Default: those of the system.
+- ``log_zone``: the zone of times that stand in a log without one: ``UTC`` (the default), ``+02:00``, or a name such as
+  ``Europe/Berlin``.
 - ``admin``: absolute path of a program that prints the secret of ``admin_account`` on its standard output. Needed
   only where the account itself may not do something. The secret is never stored: the program is run each time.
 
 What it does not do: it makes no connection, and reads no file but what it is told to run.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, timedelta, timezone, tzinfo
 from pathlib import Path
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.connectors.port.trusted_file import file_problems
@@ -37,6 +42,9 @@ TLS_OPTIONS = frozenset({"tls", "ca"})
 ADMIN_OPTIONS = frozenset({"admin", "admin_account"})
 """Options of connectors that can use an administrator's account."""
 
+LOG_OPTIONS = frozenset({"log", "audit_log", "kdc_log"})
+"""Options that name a log file from which logins are read."""
+
 TIME_LIMIT_S = 20.0
 """Default time limit of one question to a target."""
 
@@ -49,6 +57,7 @@ ADMIN_LIMIT_S = 60.0
 ADMIN_SECRET_MAX_BYTES = 64 << 10
 """Longest secret it may print; one that prints more is killed."""
 
+_OFFSET = re.compile(r"([+-])([01]\d):?([0-5]\d)")
 _SECONDS = re.compile(r"\d{1,3}(\.\d{1,3})?")
 
 
@@ -105,6 +114,26 @@ def tls(options: Mapping[str, str]) -> Tls:
     if ca and mode == "off":
         raise InvalidInput("option ca: expected none when option tls is off")
     return Tls(mode == "verify", ca)
+
+
+def log_zone(options: Mapping[str, str]) -> tzinfo:
+    """Return the zone of times that stand in a log without one.
+
+    Raises:
+        InvalidInput: no zone that this machine knows.
+    """
+    text = options.get("log_zone", "UTC")
+    if text == "UTC":
+        return UTC
+    if offset := _OFFSET.fullmatch(text):
+        size = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        return timezone(-size if offset[1] == "-" else size)
+    with contextlib.suppress(KeyError, ValueError, OSError):
+        return ZoneInfo(text)
+    raise InvalidInput(
+        f"option log_zone: expected UTC, an offset such as +02:00 or the name of a zone, got {text[:60]!r}",
+        hint="names of zones are in /usr/share/zoneinfo, such as Europe/Berlin",
+    )
 
 
 def check_admin(options: Mapping[str, str]) -> None:

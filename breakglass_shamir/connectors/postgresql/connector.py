@@ -32,10 +32,11 @@ from breakglass_shamir.connectors.database_target import (
     require_different,
     stop_at,
 )
-from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
-from breakglass_shamir.connectors.postgresql import log, rules
+from breakglass_shamir.connectors.postgresql import log, rules, verifier
 from breakglass_shamir.connectors.postgresql.session import Session, answers, session
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
@@ -52,6 +53,8 @@ NOT_ALLOWED_IN = "28000"
 RULES_REFUSE = "22023"
 """SQLSTATE invalid_parameter_value: what a password checking module says to a password that breaks its rules."""
 
+_LET_IN = "the server asked for the password and let the role in"
+_NOT_ASKED = "the server lets the role in without asking for a password"
 _VERIFIER = re.compile(r"SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+")
 
 
@@ -84,6 +87,9 @@ class PostgresqlConnector(Connector):
     Logins come from the server's own log (option ``log``), in its formats csvlog, jsonlog or stderr, with
     ``log_connections = on``, ``log_timezone = 'UTC'`` and English ``lc_messages``; the file must be readable here.
 
+    What its questions cost: each is a connection, of which two may be open at one time. Where the module credcheck
+    bans a role at the first wrong password, the old one is not tried: a role that may read ``pg_authid`` compares.
+
     Ending sessions: every other connection of the role is ended by ``pg_terminate_backend``.
     """
 
@@ -92,6 +98,7 @@ class PostgresqlConnector(Connector):
     scope: ClassVar[str] = "the password of this role on this server and its standbys"
     abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "open_sessions", "end_sessions"})
     option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
+    costs: ClassVar[Costs] = Costs(preflight=1, rotate=2, sessions=1, allowance=1, compare=1)
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
         super().__init__(target, account, options=options)
@@ -107,34 +114,58 @@ class PostgresqlConnector(Connector):
 
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
         problems, notes = password_problems(new) if new else [], rules.fixed_notes(self._target, new)
+        login, allowance = None, None
         if not answers(self._target, self.account, self.time_limit_s):
             problems.append(f"no PostgreSQL server that can be believed answers at {self._target.in_words}")
         elif current:
-            found = self._asked_as_account(current)
+            found, login = self._asked_as_account(current)
             problems += found.problems
             notes += found.notes
-        return Preflight(tuple(problems), tuple(notes), None, self.scope)
+            allowance = found.allowance
+        return Preflight(tuple(problems), tuple(notes), None, self.scope, (), login, allowance)
 
-    def _asked_as_account(self, current: Secret) -> rules.Found:
-        """Ask the server about the role, as the role."""
+    def _asked_as_account(self, current: Secret) -> tuple[rules.Found, Check]:
+        """Ask the server about the role, as the role; returns what it said to the login, too."""
         try:
             with self._session(current) as one:
                 if not one.asked:
-                    return rules.Found(["the server lets the role in without asking for a password"], [])
-                return rules.found(one, self.account)
-        except (Denied, Unreachable, Lost) as error:
-            return rules.Found([f"the role could not log in to be asked: {error}"], [])
+                    return rules.Found([_NOT_ASKED]), Check(CheckResult.UNKNOWN, _NOT_ASKED)
+                return rules.found(one, self.account), Check(CheckResult.ACCEPTED, _LET_IN)
+        except Denied as error:
+            judged = _judged(error)
+            if judged.result is CheckResult.REFUSED:
+                judged = Check(judged.result, f"{judged.detail}; a VALID UNTIL that is over looks the same")
+            return rules.Found([f"the role could not log in to be asked: {judged.detail}"]), judged
+        except (Unreachable, Lost) as error:
+            unknown = Check(CheckResult.UNKNOWN, f"no answer that can be believed: {error}")
+            return rules.Found([f"the role could not log in to be asked: {error}"]), unknown
+
+    def _allowance(self, credential: Secret | None) -> Allowance:
+        if credential is None:
+            return Allowance()
+        with self._session(credential) as one:
+            return rules.allowed(one)
+
+    def _compare(self, new: Secret, old: Secret) -> Check:
+        with self._session(new) as one:
+            kept = rules.kept(one)
+        of_new, of_old = (verifier.made_of(kept, self.account, secret) for secret in (new, old))
+        if of_old:
+            return Check(CheckResult.ACCEPTED, "the server keeps what the old password makes")
+        if of_old is None or not of_new:
+            return Check(CheckResult.UNKNOWN, "the role may not read the verifier that the server keeps")
+        return Check(CheckResult.REFUSED, "the server keeps the verifier of the new password, and not of the old one")
 
     def _check(self, credential: Secret) -> Check:
         try:
             with self._session(credential) as one:
                 if not one.asked:
-                    return Check(CheckResult.UNKNOWN, "the server lets the role in without asking for a password")
+                    return Check(CheckResult.UNKNOWN, _NOT_ASKED)
         except Denied as error:
             return _judged(error)
         except Unreachable as error:
             return Check(CheckResult.UNKNOWN, f"no answer that can be believed: {error}")
-        return Check(CheckResult.ACCEPTED, "the server asked for the password and let the role in")
+        return Check(CheckResult.ACCEPTED, _LET_IN)
 
     def _rotate(self, old: Secret, new: Secret) -> None:
         require_different(old, new)
@@ -194,7 +225,7 @@ class PostgresqlConnector(Connector):
         return log.logins(self._target.log, self.account, since)
 
     def _session(self, password: Secret) -> AbstractContextManager[Session]:
-        return session(self._target, self.account, password, self.time_limit_s)
+        return session(self._target, self.account, password, self.time_limit_s, self.on_login)
 
 
 def _judged(error: Denied) -> Check:

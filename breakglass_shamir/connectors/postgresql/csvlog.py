@@ -10,12 +10,13 @@ Rules:
    tried at each such line, and the rows that are open already go on beside it.
 2. A message is quoted. The marks of a client's text are doubled, so a row that begins inside it never gets that far:
    what it takes for quoted is what the server put between two texts.
-3. A row whose message is no word on a login is let go at once; one that is open for longer than any login, too.
+3. A row whose message is no word on a login is let go at once. One that is open for longer than any login, or that is
+   not as the server writes it, is let go and told, with its columns so far.
 4. A line is looked at once for each row that is open, so that no text costs more than ``OPEN_MAX`` times its length.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 ROW_MAX = 8192
@@ -32,7 +33,13 @@ COLUMNS = 14
 
 _BEGINS = re.compile(r'(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? [^",\n]{1,60}),(?=[",])')
 _BARE = re.compile(r'[^",\n]*')
-_TIME, _PROCESS, _HOST, _MESSAGE = 0, 3, 4, COLUMNS - 1
+_TIME, _USER, _PROCESS, _HOST, _TAG, _STATE, _MESSAGE = 0, 1, 3, 4, 7, 12, COLUMNS - 1
+
+Wanted = Callable[[Sequence[str], str, int], bool]
+"""Tells whether a message is wanted, from the columns in front of it, its line, and where in that it begins."""
+
+USER, TAG, STATE = _USER, _TAG, _STATE
+"""Columns in front of the message: the role, what the process does, and the SQLSTATE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,9 @@ class Row:
     process: str
     host: str
     message: str
+    user: str
+    tag: str
+    state: str
 
 
 def begins(line: str) -> bool:
@@ -50,13 +60,14 @@ def begins(line: str) -> bool:
     return _BEGINS.match(line) is not None
 
 
-def rows(lines: Iterable[str], wanted: re.Pattern[str]) -> Iterator[Row]:
-    """Yield the rows whose message begins as wanted.
+def rows(lines: Iterable[str], wanted: Wanted, broken: Callable[[Sequence[str]], None]) -> Iterator[Row]:
+    """Yield the rows whose message is wanted.
 
     Args:
         lines: of one file, each with its line feed.
-        wanted: matched at the beginning of a message. A message may go on in the next line, so what it matches must
+        wanted: asked at the beginning of a message. A message may go on in the next line, so what it looks at must
             be shorter than a line.
+        broken: told of a row that was begun and makes no sense, with the columns that do.
     """
     opened: list[_Open] = []
     for line in lines:
@@ -68,21 +79,23 @@ def rows(lines: Iterable[str], wanted: re.Pattern[str]) -> Iterator[Row]:
         for one in opened:
             if one.whole:
                 yield one.row()
+            elif one.broken:
+                broken(one.columns)
         opened = [one for one in opened if one.goes_on]
 
 
 class _Open:
     """A row that is put together from lines, each of which is looked at once."""
 
-    __slots__ = ("_columns", "_inside", "_lines", "_quoted", "_size", "_wanted", "goes_on", "whole")
+    __slots__ = ("_inside", "_lines", "_quoted", "_size", "_wanted", "broken", "columns", "goes_on", "whole")
 
-    def __init__(self, wanted: re.Pattern[str]) -> None:
+    def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
-        self._columns: list[str] = []
+        self.columns: list[str] = []
         self._inside: list[str] = []
         self._quoted = False
         self._lines = self._size = 0
-        self.goes_on, self.whole = True, False
+        self.goes_on, self.whole, self.broken = True, False, False
 
     def take(self, line: str) -> None:
         """Take the next line; afterwards the row is whole, goes on inside a text, or is none."""
@@ -92,28 +105,30 @@ class _Open:
         while self.goes_on and not self.whole and at < len(line):
             at = self._in_quotes(line, at) if self._quoted else self._next_column(line, at)
         fits = self._size <= ROW_MAX and self._lines <= LINES_MAX
+        self.broken = self.broken or (self.goes_on and not self.whole and not (self._quoted and fits))
         self.goes_on = self.goes_on and not self.whole and self._quoted and fits
 
     def row(self) -> Row:
         """Return what a whole row says."""
-        return Row(self._columns[0], self._columns[_PROCESS], self._columns[_HOST], self._columns[_MESSAGE])
+        told = (self.columns[column] for column in (_TIME, _PROCESS, _HOST, _MESSAGE, _USER, _TAG, _STATE))
+        return Row(*told)
 
     def _next_column(self, line: str, at: int) -> int:
         """Begin a column; returns where to go on."""
-        number = len(self._columns)
+        number = len(self.columns)
         if line[at] == '"':
             self._quoted = True
-            self.goes_on = number not in (_TIME, _PROCESS)
-            if number == _MESSAGE:
-                self.goes_on = self._wanted.match(line, at + 1) is not None
+            self.broken = number in (_TIME, _PROCESS)
+            self.goes_on = not self.broken and (number != _MESSAGE or self._wanted(self.columns, line, at + 1))
             return at + 1
         bare = _BARE.match(line, at)
         assert bare is not None  # noqa: S101 - it matches nothing, too
         number_fits = number != _PROCESS or bare[0].isdecimal() or not bare[0]
         if number == _MESSAGE or not number_fits or line[bare.end() : bare.end() + 1] != ",":
-            self.goes_on = False
+            # A message that is empty is none on a login.
+            self.goes_on, self.broken = False, number != _MESSAGE
             return at
-        self._columns.append(bare[0])
+        self.columns.append(bare[0])
         return bare.end() + 1
 
     def _in_quotes(self, line: str, at: int) -> int:
@@ -128,11 +143,11 @@ class _Open:
             self._inside.append('"')
             return mark + 2
         self._quoted = False
-        last = len(self._columns) == _MESSAGE
+        last = len(self.columns) == _MESSAGE
         if after != "," and not (last and after == "\n"):
-            self.goes_on = False
+            self.goes_on, self.broken = False, True
             return mark
-        self._columns.append("".join(self._inside))
+        self.columns.append("".join(self._inside))
         self._inside.clear()
         self.whole = last
         return mark + 2

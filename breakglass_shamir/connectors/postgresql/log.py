@@ -10,13 +10,18 @@ Rules:
    with ``{``, CSV with a time and a comma, stderr with a ``log_line_prefix`` that has the time (``%m`` or ``%t``), as
    Debian's does. A line of another format in it is text that a client wrote.
 2. A line without its line feed is still being written: it is read the next time.
-3. Times are read where their zone is certain: UTC, GMT or an offset. With another zone nothing is guessed.
+3. Times are read where their zone is certain: UTC, GMT, an offset, or seconds since 1970 (``%n``). With another zone
+   nothing is guessed.
 4. In stderr the names of role and database stand in the prefix as a client wrote them, line breaks included, before
    anybody's password is asked for. A line that such a name made has the time of the one in front if its own is none,
    so that it blinds nobody; and a login is looked for behind a name that looks like the end of the prefix.
 5. Each line is read in time that grows with its length alone: names, prefixes and messages have a longest length.
 
-What it does not do: it understands English messages only (``lc_messages``).
+6. Messages are understood in English (``lc_messages``). In csvlog and jsonlog a refusal is told by its SQLSTATE in any
+   language. A message in another language that may be about a login of the account is told, each by itself: one of
+   the phase in which the server lets in, or one that names the account as the first value or in quotation marks.
+
+What it does not do: it translates nothing.
 """
 
 import json
@@ -28,14 +33,22 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
-from breakglass_shamir.connectors.port import log_files
+from breakglass_shamir.connectors.port import log_files, marks, stamps
 from breakglass_shamir.connectors.port.answers import Login, Logins
 from breakglass_shamir.connectors.port.log_files import Reading
 from breakglass_shamir.connectors.postgresql import csvlog
 from breakglass_shamir.errors import ConnectorError
 
-WORDS = ("connection authorized: ", "password authentication failed for ", "is not permitted to log in")
-"""What the server tells a login with; a line without any of these is about none."""
+WORDS = ("connection authorized: ", "authentication failed for ", "is not permitted to log in")
+"""What the server tells a login with; in English a line without any of these is about none."""
+
+PHASE = "authentication"
+"""What a process does, in csvlog and jsonlog, when it tells a login."""
+
+REFUSALS = "28"
+"""Class of the SQLSTATE with which a login is refused."""
+
+KIND = "a PostgreSQL server's csvlog, jsonlog or stderr with a time in front"
 
 PREFIX_MAX = 4096
 """Characters at the beginning of a line among which its prefix ends, names and all; Debian's takes a tenth of it."""
@@ -51,12 +64,29 @@ PROCESSES_MAX = 65_536
 
 _AUTHORIZED = re.compile(r"(?:replication )?connection authorized: user=")
 _BEHIND_A_ROLE = re.compile(r" (?:database|application_name)=| SSL | GSS ")
-_REFUSED = re.compile(r'password authentication failed for user "([^"]*)"|role "([^"]*)" is not permitted to log in')
-_WORD_ON_A_LOGIN = re.compile(r"(?:replication )?connection authorized: |password authentication failed for |role ")
-_RECEIVED = re.compile(r"connection received: host=(\S+)")
+_REFUSED = re.compile(
+    r'[A-Za-z0-9-]{1,40} authentication failed for user "([^"]*)"|role "([^"]*)" is not permitted to log in'
+    r'|pg_hba\.conf (?:entry|rejects connection|rejects replication connection) for [^"]{0,60}"[^"]{0,300}", '
+    r'user "([^"]*)"'
+)
+_WORD_ON_A_LOGIN = re.compile(
+    r"(?:replication )?connection authorized: |[A-Za-z0-9-]{1,40} authentication failed for |role "
+)
+_NO_LOGIN = re.compile(
+    r"connection (?:received|authenticated): |disconnection: |statement: |duration: |execute |parse |bind |fastpath "
+    r"|AUDIT: |automatic |temporary file: |process \d"
+)
+"""What an English message begins with that tells no login."""
+_ANY_LEVEL = re.compile(
+    r"(?!ERROR|WARNING|NOTICE|INFO|DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION|PANIC)\b[^\W\d_]{2,20}:  "
+)
+"""The end of a prefix in any language."""
+_RECEIVED = re.compile(r"connection received: host=(\S+)(?: port=(\d{1,5}))?")
+_OWN_NAME = re.compile(rf" application_name=({marks.NAME.pattern})(?: SSL | GSS |$)")
+_SECONDS = re.compile(r"(?<![\d.])(\d{10}\.\d{3})(?=\s|$)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) (UTC|GMT|[+-]\d\d(?::?\d\d)?)(?=\s|$)")
 _FIRST_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? [A-Z0-9+:-]{1,9}")
-_ANY_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \S+")
+_ANY_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \S+|(?<![\d.])\d{10}\.\d{3}(?=\s|$)")
 _LEVEL = re.compile(r"\b(?:LOG|FATAL):\s+(?:[0-9A-Z]{5}: )?")
 _NAME_LIKE_A_PREFIX = re.compile(r"(?:LOG|FATAL):")
 _ENDS_OF_A_NAME = (" application_name=", " SSL ", " GSS ")
@@ -73,6 +103,14 @@ class _Line:
     process: str
     source: str
     message: str
+    user: str = ""
+    phase: str = ""
+    state: str = ""
+    port: str = ""
+    """Where the client's connection comes from, beside ``source``; empty where the line does not say."""
+
+    level: str = ""
+    """In stderr: ``LOG``, ``FATAL``, or the word for one of them in a language that is not known here."""
 
 
 def logins(pattern: str, account: str, since: datetime) -> Logins:
@@ -82,11 +120,12 @@ def logins(pattern: str, account: str, since: datetime) -> Logins:
         ConnectorError: there is no log, it cannot be read, or its times are in a zone that is not certain.
     """
     files = log_files.require_files(pattern, "logins")
-    reading = Reading(since, WORDS, lambda head: _concerns(head, since))
+    # A statement that is too long is none on a login; a message in another language names the account first.
+    reading = Reading(since, (*WORDS, f"={account} "), lambda head: _concerns(head, since), KIND)
     found = []
     try:
         for path, lines in reading.each(files):
-            found += list(_logins(_parsed(path, lines, reading), account, reading))
+            found += list(_logins(_parsed(path, lines, account, reading), account, reading))
     except OSError as error:
         raise ConnectorError(f"the server's log cannot be read: {error.strerror or type(error).__name__}") from error
     # A zone that is not certain is a setting of the server; where no time at all can be read, that is the answer.
@@ -99,22 +138,36 @@ def logins(pattern: str, account: str, since: datetime) -> Logins:
 
 def _logins(messages: Iterable[_Line], account: str, reading: Reading) -> Iterator[Login | ConnectorError]:
     """Yield the logins of an account; for one whose time is not certain, the doubt."""
-    sources: dict[str, str] = {}
+    sources: dict[str, tuple[str, str]] = {}
     for line in messages:
         received = _RECEIVED.search(line.message)
         if received:
             if len(sources) >= PROCESSES_MAX:
                 del sources[next(iter(sources))]
-            sources[line.process] = received[1]
+            sources[line.process] = received[1], received[2] or ""
             continue
         accepted, name, detail = _told(line.message)
+        if name != account and _may_be_a_login(line, account):
+            if not line.state.startswith(REFUSALS):
+                at = _time(line.at) if _is_certain(line.at) else None
+                reading.miss("it is in no language that is known here: set lc_messages = 'C'", at)
+                continue
+            accepted, name, detail = False, account, line.message.strip()
         if name == account:
-            source = line.source or sources.get(line.process, "")
+            source, port = (line.source, line.port) if line.source else sources.get(line.process, ("", ""))
             try:
-                yield Login(_time(line.at), account, source, accepted, detail)
+                yield Login(_time(line.at), account, source, accepted, detail, _mark(detail, source, port))
             except ConnectorError as doubt:
                 reading.miss("its time cannot be read with certainty")
                 yield doubt
+
+
+def _mark(detail: str, source: str, port: str) -> str:
+    """Return what tells a login from every other one: the name of this program in it, else where it comes from."""
+    name = _OWN_NAME.search(detail)
+    if name:
+        return marks.of_name(name[1])
+    return marks.of_port(source, port) if port else ""
 
 
 def _told(message: str) -> tuple[bool, str, str]:
@@ -126,7 +179,19 @@ def _told(message: str) -> tuple[bool, str, str]:
         end = behind.start() if behind else len(message)
         return True, message[authorized.end() : end], message[end:].strip()
     refused = _REFUSED.search(message)
-    return False, (refused[1] or refused[2]) if refused else "", message.strip()
+    return False, (refused[1] or refused[2] or refused[3]) if refused else "", message.strip()
+
+
+def _may_be_a_login(line: _Line, account: str) -> bool:
+    """Tell whether a message that is not understood may be about a login of the account."""
+    if _NO_LOGIN.match(line.message):
+        return False
+    if line.phase or line.state:
+        return line.user == account and (line.phase == PHASE or line.state.startswith(REFUSALS))
+    first, _, value = line.message.partition("=")
+    names_first = value.startswith(account) and value[len(account) : len(account) + 1] in ("", " ", ",")
+    quoted = re.search(rf"[^\w\s]\s?{re.escape(account)}\s?[^\w\s]", line.message[:NAME_MAX])
+    return (names_first and len(first) <= NAME_MAX) or (quoted is not None and line.level != "LOG")
 
 
 def _concerns(head: str, since: datetime) -> bool:
@@ -135,7 +200,7 @@ def _concerns(head: str, since: datetime) -> bool:
     return not head.startswith("\t") and not (said and _is_certain(said[0]) and _time(said[0]) < since)
 
 
-def _parsed(path: Path, lines: Iterator[str], reading: Reading) -> Iterator[_Line]:
+def _parsed(path: Path, lines: Iterator[str], account: str, reading: Reading) -> Iterator[_Line]:
     whole: Iterator[str] = (line for line in lines if line.endswith("\n"))
     form = next((form for suffix, form in _SUFFIXES.items() if suffix in path.name), None)
     while form is None:
@@ -144,7 +209,7 @@ def _parsed(path: Path, lines: Iterator[str], reading: Reading) -> Iterator[_Lin
             return
         form = _form_of(line)
         whole = chain([line], whole) if form else whole
-    yield from form(whole, reading)
+    yield from form(whole, account, reading)
 
 
 def _form_of(line: str) -> "_Form | None":
@@ -153,29 +218,45 @@ def _form_of(line: str) -> "_Form | None":
         return _json
     if csvlog.begins(line):
         return _csv
-    return _stderr if _LEVEL.search(line[:PREFIX_MAX]) else None
+    prefix = line[:PREFIX_MAX]
+    in_another_language = _ANY_TIME.match(prefix) and _ANY_LEVEL.search(prefix)
+    return _stderr if _LEVEL.search(prefix) or in_another_language else None
 
 
-def _json(lines: Iterable[str], reading: Reading) -> Iterator[_Line]:
+def _json(lines: Iterable[str], account: str, reading: Reading) -> Iterator[_Line]:
+    of_account = f'"{account}"'
     for line in lines:
-        if not any(word in line for word in WORDS):
+        if line.startswith("{"):
+            reading.known()
+        if not any(word in line for word in WORDS) and not (f'"{PHASE}"' in line and of_account in line):
             continue
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
             entry = None
         if isinstance(entry, dict):
-            yield _Line(*(str(entry.get(key, "")) for key in ("timestamp", "pid", "remote_host", "message")))
+            yield _Line(*(str(entry.get(key, "")) for key in _KEYS))
         else:
             reading.miss("it is not the JSON it should be")
 
 
-def _csv(lines: Iterable[str], _reading: Reading) -> Iterator[_Line]:
-    for row in csvlog.rows(lines, _WORD_ON_A_LOGIN):
-        yield _Line(row.at, row.process, row.host.rpartition(":")[0] or row.host, row.message)
+def _csv(lines: Iterable[str], account: str, reading: Reading) -> Iterator[_Line]:
+    def wanted(columns: Sequence[str], line: str, at: int) -> bool:
+        reading.known()
+        may_be = columns[csvlog.TAG] == PHASE or columns[csvlog.STATE].startswith(REFUSALS)
+        return _WORD_ON_A_LOGIN.match(line, at) is not None or (columns[csvlog.USER] == account and may_be)
+
+    def broken(columns: Sequence[str]) -> None:
+        if columns[csvlog.USER : csvlog.USER + 1] == [account]:
+            reading.miss("it is no row of a csvlog", _time(columns[0]) if _is_certain(columns[0]) else None)
+
+    for row in csvlog.rows(lines, wanted, broken):
+        host, _, port = row.host.rpartition(":")
+        source = host or row.host
+        yield _Line(row.at, row.process, source, row.message, row.user, row.tag, row.state, port if host else "")
 
 
-def _stderr(lines: Iterable[str], _reading: Reading) -> Iterator[_Line]:
+def _stderr(lines: Iterable[str], _account: str, reading: Reading) -> Iterator[_Line]:
     latest = ""
     for line in lines:
         if line.startswith("\t"):
@@ -186,9 +267,16 @@ def _stderr(lines: Iterable[str], _reading: Reading) -> Iterator[_Line]:
         at, process = _ANY_TIME.search(prefix), _PROCESS.search(prefix)
         said = at[0] if at else ""
         latest = said if _is_certain(said) else latest
+        if levels or at:
+            reading.known()
+        other = None if levels or not at or at.start() else _ANY_LEVEL.search(text, at.end(), PREFIX_MAX)
+        if other:
+            message = text[other.end() :][:MESSAGE_MAX]
+            yield _Line(latest or said, process[1] if process else "", "", message, level=other[0])
         if levels:
+            level = levels[0][0].partition(":")[0]
             for message in (text[levels[0].end() :][:MESSAGE_MAX], *_behind_a_name(text, levels[1:])):
-                yield _Line(latest or said, process[1] if process else "", "", message)
+                yield _Line(latest or said, process[1] if process else "", "", message, level=level)
 
 
 def _behind_a_name(text: str, levels: Sequence[re.Match[str]]) -> Iterator[str]:
@@ -228,7 +316,9 @@ def _is_certain(at: str) -> bool:
     return True
 
 
-_Form = Callable[[Iterable[str], Reading], Iterator[_Line]]
+_Form = Callable[[Iterable[str], str, Reading], Iterator[_Line]]
+_KEYS = ("timestamp", "pid", "remote_host", "message", "user", "ps", "state_code", "remote_port")
+"""What is read of an entry of jsonlog; in the order of :class:`_Line`."""
 _SUFFIXES: dict[str, _Form] = {".csv": _csv, ".json": _json}
 """What stands in a file's name, to how it is read."""
 
@@ -240,6 +330,10 @@ def _time(text: str) -> datetime:
         ConnectorError: its zone is not certain.
     """
     match = _TIME.match(text)
+    if seconds := _SECONDS.fullmatch(text):
+        at = stamps.epoch(seconds[1])
+        assert at is not None  # noqa: S101 - ten digits and a fraction
+        return at
     if match is not None:
         zone = "+00:00" if match[2] in ("UTC", "GMT") else match[2]
         with suppress(ValueError):  # a day that is in no calendar

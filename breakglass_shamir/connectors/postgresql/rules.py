@@ -8,9 +8,11 @@ import time
 from dataclasses import dataclass, field
 
 from breakglass_shamir.connectors.database_target import DatabaseTarget
+from breakglass_shamir.connectors.port.answers import Allowance
 from breakglass_shamir.connectors.postgresql.session import Session, answers_in_clear
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.plural import counted
 
 OLD_PSQL_MAX_BYTES = 99
 """Longest password that psql before version 14 takes at its prompt."""
@@ -22,7 +24,8 @@ _FACTS = """
 SELECT r.rolcanlogin, r.rolsuper, r.rolconnlimit, r.rolvaliduntil::text, pg_is_in_recovery(),
   current_setting('transaction_read_only'), current_setting('log_connections'),
   current_setting('credcheck.encrypted_password_allowed', true), session_user::text,
-  (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = session_user AND a.pid <> pg_backend_pid())
+  (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = session_user AND a.pid <> pg_backend_pid()),
+  current_setting('credcheck.max_auth_failure', true), r.rolvaliduntil <= now(), r.rolvaliduntil <= now() + '30 days'
 FROM pg_roles r WHERE r.rolname = session_user
 """
 
@@ -39,12 +42,54 @@ WHERE usename = session_user AND pid <> pg_backend_pid() AND backend_type = 'cli
 _PAUSE_S = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Found:
     """What stands against a rotation, and what an operator should know."""
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    allowance: Allowance = field(default_factory=Allowance)
+
+
+def _until_notes(until: str | None, *, over: bool, soon: bool) -> list[str]:
+    """Say what ``VALID UNTIL`` means for a rotation, which does not change it."""
+    if until in (None, "infinity"):
+        return []
+    if over:
+        return [
+            f"VALID UNTIL was {until}: the server refuses every password of the role in the words for a wrong one; an "
+            "administrator has to set VALID UNTIL before a rotation"
+        ]
+    near = "; that is near: have it moved, or the new sheets open nothing after it" if soon else ""
+    return [
+        f"VALID UNTIL is {until}: from then on the server refuses every password of the role, and a rotation does not "
+        f"move it{near}"
+    ]
+
+
+def allowed(session: Session) -> Allowance:
+    """Return how many wrong passwords in a row the server takes, where the module credcheck counts them."""
+    ((failures,),) = session.rows("SELECT current_setting('credcheck.max_auth_failure', true)")
+    return _allowed(failures)
+
+
+def kept(session: Session) -> str:
+    """Return the verifier that the server keeps of the role's password; empty where the role may not read it.
+
+    Raises:
+        Denied: the server does not say it.
+    """
+    ((may,),) = session.rows("SELECT has_table_privilege('pg_authid', 'SELECT')")
+    if may != "t":
+        return ""
+    ((verifier,),) = session.rows("SELECT rolpassword FROM pg_authid WHERE rolname = session_user")
+    return verifier or ""
+
+
+def _allowed(failures: str | None) -> Allowance:
+    if not (failures or "").isdecimal() or failures == "0":
+        return Allowance()
+    return Allowance(int(failures or 0) - 1, why=f"credcheck.max_auth_failure is {failures}")
 
 
 def fixed_notes(target: DatabaseTarget, new: Secret | None) -> list[str]:
@@ -59,7 +104,8 @@ def fixed_notes(target: DatabaseTarget, new: Secret | None) -> list[str]:
 
 def found(session: Session, account: str) -> Found:
     """Ask as the role."""
-    ((login, superuser, limit, until, standby, read_only, logged, verifiers, role, others),) = session.rows(_FACTS)
+    (row,) = session.rows(_FACTS)
+    login, superuser, limit, until, standby, read_only, logged, verifiers, role, others, failures, over, soon = row
     result = Found()
     rules = {
         f"the server logged in the role {role}, expected {account}": role != account,
@@ -70,8 +116,13 @@ def found(session: Session, account: str) -> Found:
         _limit_words(limit, others): superuser != "t" and not _has_room(limit, others),
     }
     result.problems.extend(text for text, stands in rules.items() if stands)
-    if until not in (None, "infinity"):
-        result.notes.append(f"VALID UNTIL is {until}: from then on the server refuses every password of the role")
+    result.notes.extend(_until_notes(until, over=over == "t", soon=soon == "t"))
+    result.allowance = _allowed(failures)
+    if result.allowance.wrong == 0:
+        result.notes.append(
+            f"one wrong password bans the role ({result.allowance.why}): the old one will not be tried; its end is "
+            "shown by the verifier that the server keeps where the role may read pg_authid, else people attest it"
+        )
     if answers_in_clear():
         result.notes.append("libpq is older than 16: a server that asks for the password in clear gets it, inside TLS")
     if logged == "off":
@@ -95,7 +146,7 @@ def end_others(session: Session, time_limit_s: float) -> int:
     while others := session.rows(_OTHERS):
         ended |= {process for process, _ in others}
         if time.monotonic() > deadline:
-            raise ConnectorError(f"{len(others)} sessions of the role did not end in time")
+            raise ConnectorError(f"{counted(len(others), 'session')} of the role did not end in time")
         time.sleep(_PAUSE_S)
     return len(ended)
 

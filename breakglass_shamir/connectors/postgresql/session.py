@@ -17,8 +17,9 @@ What it does not do: it decides nothing.
 import os
 import re
 import select
+import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -31,13 +32,15 @@ from breakglass_shamir.connectors.database_target import (
     password_text,
     require_driver,
 )
+from breakglass_shamir.connectors.port import marks
 from breakglass_shamir.hygiene import Secret
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
-PROGRAM_NAME = "breakglass"
-"""What the server's log shows as ``application_name``."""
+OnLogin = Callable[[tuple[str, ...]], None]
+"""Gets the marks by which the server's log will tell a login, before it is made."""
+
 
 FIRST_WITH_REQUIRE_AUTH = 160000
 """libpq from this version on can refuse a server that asks for the password in clear text."""
@@ -99,12 +102,14 @@ class Session:
             sqlstate = first.error_field(pq.DiagnosticField.SQLSTATE)
             if sqlstate is None:
                 raise Lost("the connection ended before the answer")
-            raise Denied(sqlstate.decode(), message.decode(errors="replace"))
+            raise Denied(sqlstate.decode(), message.decode(errors="backslashreplace"))
         return first
 
 
 @contextmanager
-def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s: float) -> Iterator[Session]:
+def session(
+    target: DatabaseTarget, account: str, password: Secret, time_limit_s: float, on_login: OnLogin
+) -> Iterator[Session]:
     """Log in for the length of a block.
 
     Raises:
@@ -117,8 +122,9 @@ def session(target: DatabaseTarget, account: str, password: Secret, time_limit_s
 
     try:
         must_encrypt = target.tls.verify and not target.socket
-        settings = _settings(target, account, password_text(password))
-        connection = _connect(settings, time_limit_s, must_encrypt=must_encrypt)
+        name = marks.new_name()
+        settings = _settings(target, account, password_text(password), name=name)
+        connection = _connect(settings, time_limit_s, _Marking(name, on_login), must_encrypt=must_encrypt)
     except OperationalError as error:
         raise Unreachable(f"libpq could not begin: {type(error).__name__}") from None
     try:
@@ -143,7 +149,9 @@ def answers_in_clear() -> bool:
     return bool(pq.version() < FIRST_WITH_REQUIRE_AUTH)
 
 
-def _settings(target: DatabaseTarget, account: str, password: str, limit_s: int = 10) -> bytes:
+def _settings(
+    target: DatabaseTarget, account: str, password: str, limit_s: int = 10, name: str = marks.PROGRAM
+) -> bytes:
     """Return libpq's connection string; it names what the environment could otherwise choose."""
     from psycopg.conninfo import make_conninfo
 
@@ -154,7 +162,7 @@ def _settings(target: DatabaseTarget, account: str, password: str, limit_s: int 
         "dbname": target.database or "postgres",
         "user": account,
         "password": password,
-        "application_name": PROGRAM_NAME,
+        "application_name": name,
         "client_encoding": "UTF8",
         "gssencmode": "disable",
         "sslmode": "verify-full" if target.tls.verify and not target.socket else "disable",
@@ -176,7 +184,24 @@ def _socket(path: Path, port: int) -> tuple[str, str]:
     return str(path), str(port)
 
 
-def _connect(settings: bytes, time_limit_s: float, *, must_encrypt: bool) -> "PGconn":
+class _Marking:
+    """Tells once, as soon as a connection stands and before the login, what the server's log will tell it by."""
+
+    def __init__(self, name: str, on_login: OnLogin) -> None:
+        self._name, self._on_login, self._told = name, on_login, False
+
+    def look(self, connection: "PGconn") -> None:
+        """Tell it if a connection stands."""
+        from psycopg import pq
+
+        if self._told or connection.status in (pq.ConnStatus.STARTED, pq.ConnStatus.BAD):
+            return
+        self._told = True
+        with socket.socket(fileno=os.dup(connection.socket)) as same:
+            self._on_login((marks.of_name(self._name), *marks.of_socket(same)))
+
+
+def _connect(settings: bytes, time_limit_s: float, marking: _Marking, *, must_encrypt: bool) -> "PGconn":
     """Connect and log in.
 
     Raises:
@@ -190,7 +215,7 @@ def _connect(settings: bytes, time_limit_s: float, *, must_encrypt: bool) -> "PG
     try:
         connection.trace(trace)
         connection.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS | pq.Trace.REGRESS_MODE)
-        connected, encrypted = _poll(connection, deadline)
+        connected, encrypted = _poll(connection, deadline, marking)
         # Only this writes what libpq has buffered.
         connection.untrace()
         if not connected:
@@ -205,7 +230,7 @@ def _connect(settings: bytes, time_limit_s: float, *, must_encrypt: bool) -> "PG
     return connection
 
 
-def _poll(connection: "PGconn", deadline: float) -> tuple[bool, bool]:
+def _poll(connection: "PGconn", deadline: float, marking: _Marking) -> tuple[bool, bool]:
     """Let libpq connect; returns whether it did, and whether TLS ever stood.
 
     Raises:
@@ -218,6 +243,7 @@ def _poll(connection: "PGconn", deadline: float) -> tuple[bool, bool]:
     while state not in (pq.PollingStatus.OK, pq.PollingStatus.FAILED) and connection.status != pq.ConnStatus.BAD:
         _await(connection.socket, deadline, writing=state == pq.PollingStatus.WRITING)
         state = connection.connect_poll()
+        marking.look(connection)
         encrypted = encrypted or connection.ssl_in_use
     return state == pq.PollingStatus.OK, encrypted
 

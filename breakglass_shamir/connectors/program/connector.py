@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port import stamps
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Logins, Preflight
 from breakglass_shamir.connectors.port.base import ABILITIES, Connector
+from breakglass_shamir.connectors.port.log_files import UNREAD_MAX
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.connectors.port.trusted_file import file_problems
-from breakglass_shamir.connectors.program import protocol
+from breakglass_shamir.connectors.program import limits, protocol
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -48,8 +50,13 @@ class ExecConnector(Connector):
     What may name it: an adopted policy. A set that is known from its sheets alone gets no such target, whoever
     types it.
 
+    What its questions cost: what the option ``costs`` says, a login for each check and each change where it says
+    nothing. What the target still takes, the program says in its answer to ``preflight`` (``allowance``): it is held
+    against the whole rotation, and where one refused login is too many the old credential is not tried.
+
     Options: ``abilities``, words of ``logins_since password_changed_at open_sessions end_sessions issue`` that the
     program answers; ``grace_window``, seconds for which the target may accept the old credential after a change;
+    ``costs``, logins of each step, such as ``check=1 preflight=1 rotate=2 sessions=0``;
     ``settings``, a text that is handed to the program with each question; ``time_limit``, seconds.
 
     What it cannot tell: whether the program says the truth. Its word becomes the proof in the record.
@@ -59,7 +66,7 @@ class ExecConnector(Connector):
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = _SCOPE
     policy_only: ClassVar[bool] = True
-    option_names: ClassVar[frozenset[str]] = frozenset({"abilities", "grace_window", "settings"})
+    option_names: ClassVar[frozenset[str]] = frozenset({"abilities", "costs", "grace_window", "settings"})
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
         """Bind to a program without running it.
@@ -72,6 +79,7 @@ class ExecConnector(Connector):
         # The port has these for a kind of target; here they are the program's.
         vars(self)["abilities"] = _abilities(options)
         vars(self)["grace_window_s"] = _grace_window_s(options)
+        vars(self)["costs"] = limits.costs_of(options)
 
     def missing(self) -> tuple[str, ...]:
         """Return why the program may not be run."""
@@ -85,12 +93,16 @@ class ExecConnector(Connector):
         if problems:
             return Preflight(tuple(problems), (), None, self.scope)
         answer = self._ask("preflight", credential=current, new=new)
+        allowance = limits.allowance_in(answer)
+        more = limits.notes(allowance, self.abilities) if allowance else ()
         return Preflight(
-            _texts(answer, "problems"),
-            (f"what {self._program.name} says is taken for the target's word", *_texts(answer, "notes")),
+            (*_texts(answer, "problems"), *(limits.too_few(allowance, self.costs) if allowance else ())),
+            (f"what {self._program.name} says is taken for the target's word", *_texts(answer, "notes"), *more),
             _instant(answer, "min_age_until"),
             self.scope,
             _texts(answer, "unfit"),
+            self._said(answer["login"]) if current and isinstance(answer.get("login"), dict) else None,
+            allowance,
         )
 
     def _check(self, credential: Secret) -> Check:
@@ -98,10 +110,17 @@ class ExecConnector(Connector):
             answer = self._ask("check", credential=credential)
         except ConnectorError as error:
             return Check(CheckResult.UNKNOWN, str(error))
+        return self._said(answer)
+
+    def _said(self, answer: Mapping[str, Any]) -> Check:
+        """Return what the program says that the target said to a credential."""
         detail, blocked = str(answer.get("detail", "")), answer.get("blocked") is True
         if answer.get("result") in ("accepted", "refused") and not blocked:
             return Check(CheckResult(answer["result"]), detail or f"{self._program.name} says so")
         return Check(CheckResult.UNKNOWN, detail or f"{self._program.name} does not know", blocked=blocked)
+
+    def _allowance(self, credential: Secret | None) -> Allowance:
+        return limits.allowance_in(self._ask("preflight", credential=credential)) or Allowance()
 
     def _rotate(self, old: Secret, new: Secret) -> None:
         answer = self._ask("rotate", credential=old, new=new)
@@ -114,7 +133,14 @@ class ExecConnector(Connector):
         logins = answer.get("logins")
         if not isinstance(logins, list):
             raise ConnectorError("the program gave no list of logins")
-        return tuple(sorted((_login(one, self.account) for one in logins), key=lambda login: login.at))
+        found, unread = list[Login](), list(_texts(answer, "unread"))
+        for number, one in enumerate(logins, 1):
+            login = _login(one, self.account)
+            if login:
+                found.append(login)
+            else:
+                unread.append(f"login {number} of the program's answer has no instant with a time zone")
+        return Logins(found, unread[:UNREAD_MAX])
 
     def _password_changed_at(self, credential: Secret | None) -> datetime | None:
         return _instant(self._ask("password_changed_at", credential=credential), "changed_at")
@@ -195,9 +221,10 @@ def _instant(answer: Mapping[str, Any], name: str) -> datetime | None:
     return found
 
 
-def _login(one: Any, account: str) -> Login:
-    at = _instant(one, "at") if isinstance(one, dict) else None
+def _login(one: Any, account: str) -> Login | None:
+    """Return a login of an answer; None where it has no instant with a time zone."""
+    at = stamps.instant(str(one.get("at", ""))) if isinstance(one, dict) else None
     if at is None:
-        raise ConnectorError("the program gave a login without its instant")
+        return None
     detail, source = str(one.get("detail", "")), str(one.get("source", ""))
     return Login(at, str(one.get("account", account)), source, one.get("accepted") is True, detail)

@@ -5,32 +5,33 @@ Rules:
 
 1. The private key exists on paper and in memory; ssh-keygen sees it in a file on a memory file system, in a folder
    of its own, for as long as it runs.
-2. *Accepted* and *refused* are whether the key's public half is in force in the file. A file that cannot be read,
-   and a key whose entry is over or signs certificates, are *unknown*.
+2. *Accepted* and *refused* are whether the key's public half is in force in the file, read as sshd reads it. A file
+   that cannot be read, and a key whose entry is over, signs certificates, or has an option that sshd may not take, are
+   *unknown*.
 3. A change replaces the old public key in its own line, so that the line's options stay, on condition that it is
-   there; on a copy that is put in place in one step (``key_file``).
+   there; on a copy that is put in place in one step (``one_file``).
 
 What it does not do: it logs in nowhere, and asks no sshd.
 """
 
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from breakglass_shamir.connectors.port import one_file
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import NOTHING, Costs
+from breakglass_shamir.connectors.port.memory_folder import memory_folder
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
-from breakglass_shamir.connectors.ssh import authorized_line, key_file, preflight
+from breakglass_shamir.connectors.ssh import authorized_line, keygen, preflight
+from breakglass_shamir.connectors.ssh.key_pair import public_half
 from breakglass_shamir.connectors.ssh.keygen import run_ssh_keygen
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
-
-_MEMORY = Path("/dev") / "shm"
 
 
 class AuthorizedKeysConnector(Connector):
@@ -55,6 +56,7 @@ class AuthorizedKeysConnector(Connector):
     grace_window_s: ClassVar[int] = 0
     settle_s: ClassVar[int] = 0
     probe_pause_s: ClassVar[float] = 0
+    costs: ClassVar[Costs] = NOTHING
     scope: ClassVar[str] = "this file"
     abilities: ClassVar[frozenset[str]] = frozenset({"issue"})
 
@@ -72,78 +74,70 @@ class AuthorizedKeysConnector(Connector):
         return tuple(preflight.ssh_keygen_problems())
 
     def _preflight(self, new: Secret | None) -> Preflight:
+        return self._preflight_as(new, None)
+
+    def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
         notes = ("other files, sessions that are open and agents are not reached",)
         problems: list[str] = []
         try:
-            found = key_file.read_key_file(self._path)
+            found = one_file.read_file(self._path)
             if found.mode & 0o022:
                 problems.append("the file can be written by others than its owner; sshd does not read it")
             if found.links > 1:
                 problems.append("the file has a second hard link, which would keep the old key")
-            if not os.access(found.path.parent, os.W_OK):
-                problems.append("the file's folder cannot be written")
+            if os.geteuid() not in (0, found.owner):
+                problems.append("the file belongs to another account, to whom a copy cannot be given")
+            problems += one_file.replacing_problems(found.path, len(found.content), "the file")
         except OSError as error:
             problems.append(f"the file cannot be read: {error.strerror}")
-        unfit = ("expected a private key without a passphrase",) if new and not _public_half(new) else ()
+        stands = self._check(current) if current and not problems else None
+        if stands is not None and stands.blocked:
+            problems.append(f"{stands.detail}; the new key would get the same options")
+        unfit = ("expected a private key without a passphrase",) if new and not public_half(new) else ()
         return Preflight(tuple(problems), notes, None, self.scope, unfit)
 
     def _check(self, credential: Secret) -> Check:
-        public = _public_half(credential)
+        public = public_half(credential)
         if not public:
             return Check(CheckResult.UNKNOWN, "the credential is no private key without a passphrase")
         try:
-            lines = key_file.read_key_file(self._path).content.splitlines()
+            lines = authorized_line.lines_of(one_file.read_file(self._path).content)
         except OSError as error:
             return Check(CheckResult.UNKNOWN, f"the file cannot be read: {error.strerror}")
+        if any(len(line) > authorized_line.LINE_MAX_BYTES and public in line for line in lines):
+            return Check(CheckResult.UNKNOWN, "its line is longer than sshd promises to read", blocked=True)
         entries = [entry for entry in map(authorized_line.parse, lines) if entry and entry.key == public]
         if not entries:
             return Check(CheckResult.REFUSED, "its public key is not in the file")
-        if any(entry.in_force(datetime.now(UTC)) for entry in entries):
+        now, version = datetime.now(UTC), keygen.openssh_version()
+        against = [entry.against(now, version) for entry in entries]
+        if not all(against):
             return Check(CheckResult.ACCEPTED, "its public key is in force in the file")
-        return Check(CheckResult.UNKNOWN, "its entry is over, or it signs certificates", blocked=True)
+        return Check(CheckResult.UNKNOWN, f"its public key stands in the file, but {against[0]}", blocked=True)
 
     def _rotate(self, old: Secret, new: Secret) -> None:
-        before, after = _public_half(old), _public_half(new)
+        before, after = public_half(old), public_half(new)
         if not before or not after or before == after:
             raise ConnectorError("unchanged: expected two different private keys without a passphrase")
-        path = key_file.real_path(self._path)
-        with key_file.locked_folder(path.parent, key_file.LOCK_WAIT_S):
-            key_file.remove_leftovers(path)
-            found = key_file.read_key_file(path)
+        path = one_file.real_path(self._path)
+        with one_file.locked_folder(path.parent, one_file.LOCK_WAIT_S):
+            one_file.remove_leftovers(path)
+            found = one_file.read_file(path)
             content = authorized_line.replaced(found.content, before, after)
             if content == found.content:
                 raise ConnectorError("unchanged: the old public key is not in the file")
-            with key_file.working_copy(found) as copy:
+            with one_file.working_copy(found) as copy:
                 copy.write_bytes(content)
-                key_file.put_in_place(copy, found)
+                one_file.put_in_place(copy, found)
 
     def _issue(self, current: Secret) -> Secret:
-        with _memory_folder() as folder:
+        with memory_folder() as folder:
             path = folder / "key"
             comment = self.account or "break-glass"
             made = run_ssh_keygen(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], [])
             if made.status != 0:
                 raise ConnectorError(f"ssh-keygen made no key: {made.complaint}")
             return Secret(path.read_bytes())
-
-
-def _public_half(private: Secret) -> bytes:
-    """Return the public key's type and base64, or nothing if that is no private key without a passphrase."""
-    with _memory_folder() as folder:
-        path = folder / "key"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            file.write(private.reveal())
-        read = run_ssh_keygen(["-y", "-f", str(path)], [])
-    return b" ".join(read.output.split()[:2]) if read.status == 0 else b""
-
-
-@contextmanager
-def _memory_folder() -> Iterator[Path]:
-    """Yield a folder for this process alone, in memory where there is such a place."""
-    place = str(_MEMORY) if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="breakglass-", dir=place) as folder:
-        yield Path(folder)
 
 
 def _path_of(target: str) -> Path:

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from breakglass_shamir.connectors.port import one_file
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import NOTHING, Costs
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
-from breakglass_shamir.connectors.ssh import key_file, keygen, preflight
+from breakglass_shamir.connectors.ssh import key_pair, keygen, preflight
 from breakglass_shamir.connectors.ssh.key_format import KeyFormat, key_format
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -68,6 +70,7 @@ class SshKeyConnector(Connector):
     grace_window_s: ClassVar[int] = 0
     settle_s: ClassVar[int] = 0
     probe_pause_s: ClassVar[float] = 0
+    costs: ClassVar[Costs] = NOTHING
     scope: ClassVar[str] = "this file"
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -85,7 +88,7 @@ class SshKeyConnector(Connector):
         Raises:
             ConnectorError: a rotation is under way, or the folder could not be changed.
         """
-        return self._guarded("clean-up", [], lambda: _remove_leftovers(key_file.real_path(self._path)))
+        return self._guarded("clean-up", [], lambda: _remove_leftovers(one_file.real_path(self._path)))
 
     def missing(self) -> tuple[str, ...]:
         """Return what is wrong with the OpenSSH of this machine."""
@@ -95,7 +98,7 @@ class SshKeyConnector(Connector):
         problems = [*preflight.new_passphrase_problems(new), *preflight.ssh_keygen_problems()]
         notes = ["copies, backups and agents that hold this key are not reached"]
         try:
-            key = key_file.read_key_file(self._path)
+            key = one_file.read_file(self._path)
             problems += [*preflight.file_problems(key), *preflight.folder_problems(key)]
             notes += preflight.key_notes(key)
         except OSError as error:
@@ -105,23 +108,28 @@ class SshKeyConnector(Connector):
     def _check(self, credential: Secret) -> Check:
         preflight.require_passphrase(credential)
         try:
-            key = key_file.read_key_file(self._path)
+            key = one_file.read_file(self._path)
         except OSError as error:
             return Check(CheckResult.UNKNOWN, f"the key file cannot be read: {error.strerror}")
+        if flaw := key_pair.file_flaw(key.content):
+            raise ConnectorError(
+                f"ssh-keygen cannot read the key file, whatever its passphrase is: {flaw.what}",
+                hint=flaw.hint, rejected=True,
+            )  # fmt: skip
         check = _open(key.path, credential, limit_s=self._limit_s).check
         return _unless_copies_remain(key.path, check) if check.result is CheckResult.REFUSED else check
 
     def _rotate(self, old: Secret, new: Secret) -> None:
         preflight.require_passphrase(old)
         _stop_at([*preflight.new_passphrase_problems(new), *_same_problems(old, new)])
-        path = key_file.real_path(self._path)
-        with key_file.locked_folder(path.parent, key_file.LOCK_WAIT_S) as lock:
-            key_file.remove_leftovers(path)
-            key = key_file.read_key_file(path)
+        path = one_file.real_path(self._path)
+        with one_file.locked_folder(path.parent, one_file.LOCK_WAIT_S) as lock:
+            one_file.remove_leftovers(path)
+            key = one_file.read_file(path)
             _stop_at(preflight.file_problems(key))
-            with key_file.working_copy(key) as copy:
+            with one_file.working_copy(key) as copy:
                 _change_copy(copy, key_format(key.content), old, new, lock, self._limit_s)
-                key_file.put_in_place(copy, key)
+                one_file.put_in_place(copy, key)
 
 
 def _path_of(target: str) -> Path:
@@ -182,16 +190,16 @@ def _change_copy(copy: Path, form: KeyFormat, old: Secret, new: Secret, lock: in
 def _unless_copies_remain(path: Path, refused: Check) -> Check:
     """Pass *refused* on only if no copy that might still open lies beside the key."""
     try:
-        if key_file.leftovers(path):
+        if one_file.leftovers(path):
             _remove_leftovers(path, wait_s=0)
     except (ConnectorError, OSError) as error:
         return Check(CheckResult.UNKNOWN, f"a copy of the key lies beside it and may still open: {error}")
     return refused
 
 
-def _remove_leftovers(path: Path, wait_s: float = key_file.LOCK_WAIT_S) -> int:
-    with key_file.locked_folder(path.parent, wait_s):
-        return key_file.remove_leftovers(path)
+def _remove_leftovers(path: Path, wait_s: float = one_file.LOCK_WAIT_S) -> int:
+    with one_file.locked_folder(path.parent, wait_s):
+        return one_file.remove_leftovers(path)
 
 
 def _stop_at(problems: list[str]) -> None:

@@ -77,7 +77,7 @@ def _openssh_format(body: bytes) -> KeyFormat:
         raise ConnectorError("private key file is damaged: its header cannot be read") from error
     if kdf == b"none":
         return KeyFormat("OpenSSH", protected=False)
-    name = cipher.decode("ascii", errors="replace")
+    name = cipher.decode("ascii", errors="backslashreplace")
     if kdf != b"bcrypt" or not _CIPHER.fullmatch(name):
         raise ConnectorError("private key file names an unknown KDF or cipher: expected bcrypt and a cipher's name")
     return KeyFormat("OpenSSH", protected=True, cipher=name, rounds=rounds)

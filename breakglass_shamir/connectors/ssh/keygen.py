@@ -25,7 +25,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +86,25 @@ def run_ssh_keygen(
         ConnectorError: there is no ssh-keygen on this machine.
         OSError: it could not be started.
     """
-    program = find_program("ssh-keygen")
+    return run_asking("ssh-keygen", arguments, answers, keep_open, limit_s)
+
+
+def run_asking(
+    name: str,
+    arguments: Sequence[str],
+    answers: Sequence[Secret],
+    keep_open: Sequence[int] = (),
+    limit_s: float | None = None,
+    *,
+    more: Mapping[str, str] | None = None,
+) -> Run:
+    """Run a program of OpenSSH that asks for passphrases as ssh-keygen does; ``more`` adds to its environment.
+
+    Raises:
+        ConnectorError: it is not on this machine.
+        OSError: it could not be started.
+    """
+    program = find_program(name)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs, _askpass() as askpass:
         for answer in answers:
@@ -94,7 +112,8 @@ def run_ssh_keygen(
         # Whoever reads more than there is gets an end of file and does not wait.
         ours.shutdown(socket.SHUT_WR)
         ended = programs.run(
-            [program, *arguments], limit_s=limit_s or TIME_LIMIT_S, env=_environment(askpass), stdin=theirs.fileno(),
+            [program, *arguments], limit_s=limit_s or TIME_LIMIT_S, env={**_environment(askpass), **(more or {})},
+            stdin=theirs.fileno(),
             keep_open=keep_open,
         )  # fmt: skip
         return Run(ended.status, ended.output, ended.complaint, given=_drain(ours), unread=_drain(theirs))

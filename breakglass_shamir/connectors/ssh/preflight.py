@@ -11,16 +11,14 @@ What it does not do: it opens no key, so whether the old passphrase is right is 
 
 import os
 
-from breakglass_shamir.connectors.ssh import key_file, keygen
+from breakglass_shamir.connectors.port import one_file
+from breakglass_shamir.connectors.ssh import key_pair, keygen
 from breakglass_shamir.connectors.ssh.key_format import key_format
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
 NEW_PASSPHRASE_MIN_BYTES = 5
 """Shortest passphrase ssh-keygen encrypts a key of every format with."""
-
-SPARE_BYTES = 64 * 1024
-"""Free space a rotation wants beside the key, far more than a copy needs."""
 
 
 def require_passphrase(credential: Secret) -> None:
@@ -61,7 +59,7 @@ def ssh_keygen_problems() -> list[str]:
     return []
 
 
-def file_problems(key: key_file.KeyFile) -> list[str]:
+def file_problems(key: one_file.OneFile) -> list[str]:
     """Return what about the file itself stands against a rotation."""
     problems = []
     if key.mode & 0o077:
@@ -70,6 +68,8 @@ def file_problems(key: key_file.KeyFile) -> list[str]:
         problems.append("the key file has a second hard link, which would still open with the old passphrase")
     if os.geteuid() not in (0, key.owner):
         problems.append("the key file belongs to another account")
+    if flaw := key_pair.file_flaw(key.content):
+        return [*problems, f"ssh-keygen cannot read the key file: {flaw.what}; {flaw.hint}"]
     try:
         protected = key_format(key.content).protected
     except ConnectorError as error:
@@ -79,28 +79,16 @@ def file_problems(key: key_file.KeyFile) -> list[str]:
     return problems
 
 
-def folder_problems(key: key_file.KeyFile) -> list[str]:
-    """Return what about the folder stands against a rotation."""
-    folder = key.path.parent
-    problems = []
-    if not os.access(folder, os.W_OK | os.X_OK):
-        problems.append("the key's folder is not writable")
-    space = os.statvfs(folder)
-    if space.f_bavail * space.f_frsize < len(key.content) + SPARE_BYTES:
-        problems.append("there is no room for a copy in the key's folder")
-    try:
-        with key_file.locked_folder(folder, 0):
-            pass
-    except ConnectorError as error:
-        problems.append(str(error))
-    return problems
+def folder_problems(key: one_file.OneFile) -> list[str]:
+    """Return what about the file's place stands against a rotation."""
+    return one_file.replacing_problems(key.path, len(key.content), "the key file")
 
 
-def key_notes(key: key_file.KeyFile) -> list[str]:
+def key_notes(key: one_file.OneFile) -> list[str]:
     """Return what an operator should know about this key, though it stands against nothing."""
     notes = []
     if b"Proc-Type: 4,ENCRYPTED" in key.content:
         notes.append("the key is in the old PEM format, which protects a weak passphrase badly; the format is kept")
-    if key_file.leftovers(key.path):
+    if one_file.leftovers(key.path):
         notes.append("an interrupted rotation left a copy beside the key; the next rotation removes it")
     return notes

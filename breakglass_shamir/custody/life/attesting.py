@@ -6,7 +6,7 @@ Rules:
 1. Two different people at least, or as many as the policy wants named in a declaration, whichever is more.
 2. Where the policy lists officers, each of them must be one of these.
 
-Names are compared without regard to case and outer spaces.
+Names are compared without regard to case and outer spaces. A name of white space alone is nobody's.
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,7 @@ def against(policy: Policy | None, names: Sequence[str]) -> str:
         policy: the set's, or None.
         names: who vouches.
     """
+    names = [name for name in names if name.strip()]
     listed = [officer.name for officer in policy.officers] if policy else []
     strangers = [name for name in names if listed and not any(same_person(name, one) for one in listed)]
     if strangers:

@@ -19,6 +19,9 @@ from itertools import pairwise
 from breakglass_shamir.custody.life import standing
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
 
+UNPINNED = "UNPINNED"
+"""Said of an epoch that nothing but its own sheets vouches for."""
+
 _FORK = "a fork: "
 
 
@@ -59,6 +62,11 @@ class Chain:
         return any(one.startswith(_FORK) for one in self.beside)
 
     @property
+    def unpinned(self) -> bool:
+        """Whether it begins with an epoch that was learned from its sheets and that nothing else vouches for."""
+        return UNPINNED in self.ends_at
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Why it is not whole, a sentence each."""
         return (*filter(None, [self.ends_at]), *self.beside)
@@ -95,7 +103,7 @@ def _beginning(epoch: EpochState, before: EpochState | None) -> str:
     """Say why a chain ends at an epoch; nothing where that is its rightful beginning."""
     named = epoch.predecessor.strip("0")
     if epoch.recovered:
-        vouched = "a receipt pins it" if epoch.pinned else "UNPINNED, nothing else vouches for it"
+        vouched = "a receipt pins it" if epoch.pinned else f"{UNPINNED}, nothing else vouches for it"
         broken = "broken: not countersigned by the one before; " if before is not None else ""
         return f"{broken}epoch {epoch.number} was learned from its sheets, {vouched}"
     if not named:

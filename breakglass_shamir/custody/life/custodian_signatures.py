@@ -5,7 +5,7 @@ Rules:
 
 1. What is signed is an ``acknowledged`` record, its exact bytes; the signature names it by its SHA-256. It must be
    the last one of that sheet, and the sheet still with that custodian.
-2. A key signs for the one custodian for whom the policy in force lists it, unless an officer's ``revoked`` lists it.
+2. A key signs for the one custodian for whom the policy in force lists it, unless anybody's ``revoked`` lists it.
    A key that leaves the policy later does not undo what it signed.
 3. An acknowledgement without a signature counts as much as one with it.
 
@@ -43,7 +43,7 @@ def check_key(policy: Policy | None, custodian: str, fingerprint: str) -> None:
             f"the key {fingerprint} does not sign for {custodian or 'a custodian whom nobody knows'}: it {whose}",
             hint="custodians' keys stand under [[custodians]] in the set's policy",
         )
-    if fingerprint in revoked(policy.officers):
+    if fingerprint in revoked(policy):
         raise IllegalState(f"the key {fingerprint} of {custodian} is revoked")
 
 

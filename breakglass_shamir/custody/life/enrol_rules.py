@@ -47,6 +47,7 @@ from breakglass_shamir.errors import (
     InvalidProof,
     InvalidRecord,
 )
+from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import word
 
 TAKEN, KEPT = "taken", "kept"
@@ -113,7 +114,7 @@ def check_news(state: LedgerState, said: Statement, own_log: str) -> None:
     seen = state.terminals.get(said.log)
     if seen is None or not seen.size:
         return
-    known = f"the log of {seen.name} ({said.log}), which had {seen.size} records when it was last seen here,"
+    known = f"the log of {seen.name} ({said.log}), which had {counted(seen.size, 'record')} when it was last seen here,"
     if said.size < seen.size:
         raise IllegalState(
             f"this is older than what is known: {known} has {said.size} in it",

@@ -21,6 +21,7 @@ from breakglass_shamir.custody.life.rules import (
     with_epoch,
 )
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, EpochStatus, SetState, write_seat
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.custody.records.record import Record
@@ -202,7 +203,7 @@ def _epoch(name: str, body: Issued, record: Record) -> EpochState:
         envelope,
         body.envelope_sha256,
         body.predecessor,
-        body.custodians,
+        {seat: custodian for seat, custodian in body.custodians.items() if policies.named(custodian)},
         EpochStatus.GOOD,
         record.time,
         proven=body.proven == "accepted",

@@ -11,7 +11,7 @@ Rules:
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.life import due, holders, retire_rules
+from breakglass_shamir.custody.life import due, holders, retire_rules, watch_rules
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Phase, SetState
 from breakglass_shamir.custody.records.monitoring import Eased, Escalated
@@ -38,6 +38,8 @@ def overdue(s: SetState, now: Moment) -> Iterator[Overdue]:
     for debt in s.debts:
         if debt.since.seconds_until(now) >= debt.deadline_s:
             yield Overdue(debt.id, debt.what)
+    if silent_s := watch_rules.silent_s(s, now):
+        yield Overdue("watch-silent", f"the watch gave no sign for {due.in_words(silent_s)}, longer than it promised")
     opening = s.opening
     if opening and opening.opened_at and opening.phase in (Phase.OPEN, Phase.IN_USE):
         used_s = opening.opened_at.seconds_until(now)

@@ -19,9 +19,14 @@ from breakglass_shamir.custody.life.state import Opening, Phase, SetState
 from breakglass_shamir.custody.policy import pattern
 from breakglass_shamir.custody.policy.filler import is_filler
 from breakglass_shamir.custody.policy.tables import Policy
+from breakglass_shamir.nearest import nearest
+from breakglass_shamir.plural import counted
 
 SUPERSEDED = "superseded"
 """The gate that an epoch closes which another one has followed; see ``standing.py``."""
+
+RECORDING = "recording"
+"""The gate that stops a drill whose use cannot be recorded; an emergency goes on at once, and owes it."""
 
 GATES = {
     "class": "the incident class is not in the policy's list",
@@ -29,7 +34,7 @@ GATES = {
     "reason": "the reason says nothing",
     "officers": "fewer officers than the policy asks for, or one named twice",
     "duration": "a longer use than the policy allows",
-    "debt": "a debt is open and was not named",
+    "debt": "a rotation is owed and was not named",
     "under-way": "another opening of this set is under way",
     "mode": "the policy does not allow this way of revealing",
     "signatures": "fewer officers have signed the declaration than the policy asks for",
@@ -40,6 +45,7 @@ GATES = {
     "void": "the sheets, or their epoch, were voided",
     SUPERSEDED: "another epoch has followed the one of the sheets",
     "home": "somebody else owns, or may write to, the home, its key or a folder above it",
+    RECORDING: "the use could not be recorded",
     "alert": "no sink took the alert of the declaration in time",
     "retired": "the set is out of service",
 }
@@ -123,7 +129,7 @@ def before_scanning(policy: Policy | None, opening: Opening) -> list[Problem]:
     if policy is None or not needed or opening.declared.purpose == "rotation":
         return []
     signed = officers.count(policy, opening)
-    text = f"expected signatures of {needed} officers under the declaration, got {signed}"
+    text = f"expected signatures of {counted(needed, 'officer')} under the declaration, got {signed}"
     return [Problem("signatures", text)] if signed < needed else []
 
 
@@ -167,7 +173,9 @@ def _by_policy(policy: Policy | None, request: Request) -> list[Problem | None]:
     found: list[Problem | None] = []
     if request.incident_class not in rules.classes:
         listed = ", ".join(rules.classes)
-        found.append(Problem("class", f"expected a class of {listed}, got {request.incident_class!r}"))
+        near = nearest(request.incident_class, rules.classes)
+        meant = f"; did you mean {near}?" if near else ""
+        found.append(Problem("class", f"expected a class of {listed}, got {request.incident_class!r}{meant}"))
     if mismatch := pattern.mismatch(rules.ticket, request.ticket):
         found.append(Problem("ticket", mismatch))
     if request.use_for_s > rules.use_for.seconds:
@@ -187,15 +195,17 @@ def _officers(policy: Policy | None, request: Request) -> Problem | None:
     if request.purpose == "rotation":
         return None
     needed = BUILT_IN_OFFICERS if policy is None else policy.declaration.officers
-    different = {name.casefold() for name in request.officers}
-    if len(different) < needed or len(different) != len(request.officers):
+    named = [name for name in request.officers if name.strip()]
+    different = {name.casefold() for name in named}
+    if len(different) < needed or len(different) != len(named):
         got = ", ".join(request.officers) or "none"
-        return Problem("officers", f"expected {needed} different officers, got {got}")
+        return Problem("officers", f"expected {counted(needed, 'different officer')}, got {got}")
     return None
 
 
 def _debts(state: SetState, named: Sequence[str], own: str | None) -> Problem | None:
-    unnamed = [debt.id for debt in state.debts if debt.id not in named and debt.opening != own]
+    """Ask for rotations alone: whoever opens again must know that an old credential lives; reviews can wait."""
+    unnamed = [debt.id for debt in state.rotation_debts if debt.id not in named and debt.opening != own]
     if unnamed:
         return Problem("debt", f"this set owes {', '.join(unnamed)}; name each with --debt ID")
     return None

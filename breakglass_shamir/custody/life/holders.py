@@ -13,11 +13,18 @@ Rules:
 Names are compared without regard to case and outer spaces.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from breakglass_shamir.custody.life.state import EpochState, SetState, read_seat
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.nearest import did_you_mean
+from breakglass_shamir.plural import counted
+
+_SEAT = re.compile(r"(?:([1-9][0-9]{0,2})\.)?([1-9][0-9]{0,2})")
+"""A sheet as people write it: ``3`` (group 1) or ``2.3``."""
 
 
 def knowers(epoch: EpochState) -> Mapping[str, frozenset[str]]:
@@ -47,7 +54,8 @@ def too_much(epoch: EpochState, sheet: str, custodian: str) -> tuple[str, ...]:
 def quorum_at_risk(epoch: EpochState) -> str:
     """Say that voided sheets have used up the spare ones, or the quorum itself; empty while there is some to spare."""
     structure = epoch.envelope.core.structure
-    count = f"{len(epoch.voided)} sheets of epoch {epoch.number} are void"
+    void = len(epoch.voided)
+    count = f"{counted(void, 'sheet')} of epoch {epoch.number} {'is' if void == 1 else 'are'} void"
     if not structure.is_quorum([read_seat(seat) for seat in epoch.seats if seat not in epoch.voided]):
         return f"no quorum is left: {count}; whoever still has the paper opens with --override void, then rotate"
     if len(epoch.voided) > structure.most_losses:
@@ -83,6 +91,48 @@ def departed(s: SetState) -> tuple[str, ...]:
 def same_person(one: str, other: str) -> bool:
     """Tell whether two names are meant to be one person's."""
     return _plain(one) == _plain(other)
+
+
+def sheet_of(epoch: EpochState, written: str) -> str:
+    """Return the sheet that people mean: by its custodian's name, its seat, or the beginning of a custodian's name.
+
+    A name that is recorded wins over a number. A void sheet is meant only where its custodian has no other.
+
+    Raises:
+        InvalidInput: nobody and nothing is meant by it, or more than one; with the sheets that may be.
+    """
+    said = _plain(written)
+    whole = [seat for seat in epoch.seats if said and _plain(epoch.custodians.get(seat, "")) == said]
+    if whole:
+        return _only(epoch, whole, written)
+    match = _SEAT.fullmatch(written.strip())
+    if match is not None:
+        return f"{match[1] or 1}.{match[2]}"
+    begun = [seat for seat in epoch.seats if said and _plain(epoch.custodians.get(seat, "")).startswith(said)]
+    if begun:
+        return _only(epoch, begun, written)
+    people = [name for seat in epoch.seats if (name := epoch.custodians.get(seat))]
+    known = ", ".join(f"{seat} ({epoch.custodians.get(seat) or 'nobody named'})" for seat in epoch.seats)
+    raise InvalidInput(
+        f"expected a sheet of epoch {epoch.number}, or its custodian's name, got {written[:80]!r}: there are {known}",
+        hint=did_you_mean(written, people),
+    )
+
+
+def _only(epoch: EpochState, seats: list[str], written: str) -> str:
+    """Return the one sheet that is meant.
+
+    Raises:
+        InvalidInput: there are several.
+    """
+    good = [seat for seat in seats if seat not in epoch.voided] or seats
+    if len(good) > 1:
+        listed = ", ".join(f"{seat} ({epoch.custodians[seat]})" for seat in good)
+        raise InvalidInput(
+            f"{written.strip()[:80]!r} may mean more than one sheet of epoch {epoch.number}: {listed}",
+            hint=f"say which by its number, such as {good[0]}",
+        )
+    return good[0]
 
 
 def _groups(seats: frozenset[str]) -> set[int]:

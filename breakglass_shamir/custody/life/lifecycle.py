@@ -15,17 +15,17 @@ Rules:
    epoch opens only while the target is being changed.
 6. An epoch that is void or abandoned stays in the state, so that nothing brings it back. One with a proven successor
    is never in force again: an override opens it, and its rotation goes on from it to a new epoch.
-7. ``refused`` may be recorded at any time and changes nothing.
+7. ``refused`` and ``asked`` may be recorded at any time and change nothing.
 8. Nothing follows ``terminal-retired``.
 
 What policy demands of people is not here; ``gates.py`` has that. What is beside a set's main line is in files of its
 own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotation_rules.py``, ``alert_rules.py``,
-``retire_rules.py``, ``watch_rules.py``, ``enrol_rules.py`` and ``lineage_rules.py`` (what other terminals know),
-``officers.py`` and ``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a recovery must agree
-with).
+``retire_rules.py``, ``watch_rules.py``, ``review_rules.py`` (which sees every step), ``settlement_rules.py``,
+``enrol_rules.py`` and ``lineage_rules.py`` (what other terminals know), ``officers.py`` and
+``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a recovery must agree with).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +41,9 @@ from breakglass_shamir.custody.life import (
     officers,
     opening_rules,
     retire_rules,
+    review_rules,
     rotation_rules,
+    settlement_rules,
     watch_rules,
 )
 from breakglass_shamir.custody.life.moment import Moment
@@ -54,6 +56,7 @@ from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted,
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
+    Asked,
     ChangedOutside,
     Eased,
     Escalated,
@@ -62,6 +65,7 @@ from breakglass_shamir.custody.records.monitoring import (
     Watched,
 )
 from breakglass_shamir.custody.records.openings import (
+    Actions,
     Cancelled,
     Closed,
     Declared,
@@ -70,11 +74,14 @@ from breakglass_shamir.custody.records.openings import (
     Opened,
     Overridden,
     Refused,
+    Revealing,
     Settled,
     UseEnded,
+    UseRecorded,
 )
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
+from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -101,7 +108,7 @@ from breakglass_shamir.custody.records.sheets import (
 )
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecord
 
-_CHANGE_NOTHING = (Refused, LedgerMoved)
+_CHANGE_NOTHING = (Refused, LedgerMoved, Asked)
 
 _OVER_HINT = "use another terminal, or begin a home: breakglass --home DIR init; the sheets open there, too"
 
@@ -121,13 +128,15 @@ def replay(entries: Iterable[tuple[bytes, Record]]) -> LedgerState:
     return state
 
 
-def changes_nothing(state: LedgerState, body: records.AnyBody) -> bool:
-    """Tell of a record that it may always follow and changes nothing but the last moment."""
+def change_nothing(state: LedgerState, bodies: Sequence[records.AnyBody]) -> bool:
+    """Tell of records that they may always follow one another and change nothing but the last moment."""
     if state.ended or state.last is None:
         return False
-    if isinstance(body, Heartbeat):
-        return body.every_s == state.beat_every_s
-    return isinstance(body, _CHANGE_NOTHING)
+    kinds = set(map(type, bodies)).difference(_CHANGE_NOTHING)
+    if Heartbeat in kinds:
+        promised = {body.every_s for body in bodies if isinstance(body, Heartbeat)}
+        return kinds == {Heartbeat} and promised == {state.beat_every_s}
+    return not kinds
 
 
 def refuse_ended(state: LedgerState) -> None:
@@ -147,10 +156,11 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         IllegalState: the record may not follow.
         InvalidRecord: the record contradicts itself.
     """
-    first = state.last is None
+    first, body = state.last is None, record.body
+    if change_nothing(state, (body,)):
+        return state.at(record)
     refuse_ended(state)
     state = state.at(record)
-    body = record.body
     if isinstance(body, LedgerStarted):
         if not first:
             raise IllegalState("a ledger starts once, with its first record")
@@ -169,6 +179,7 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         changed = lineage_rules.succession(current, body, record, state.terminals)
     else:
         changed = _RULES[type(body)](current, body, record, data)
+    changed = review_rules.follow(current, changed, record, data)
     return _with_set(state, replace(changed, marks=_marks(current, changed, record, data)), record)
 
 
@@ -227,6 +238,9 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     Cancelled: opening_rules.cancelled,
     Opened: opening_rules.opened,
     InUse: opening_rules.in_use,
+    Revealing: opening_rules.revealing,
+    UseRecorded: opening_rules.use_recorded,
+    Actions: opening_rules.actions,
     UseEnded: opening_rules.use_ended,
     Deferred: opening_rules.deferred,
     Abandoned: opening_rules.abandoned,
@@ -242,7 +256,9 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     RotationFound: rotation_rules.rotation_found,
     OldDead: opening_rules.old_dead,
     Closed: opening_rules.closed,
-    Settled: opening_rules.settled,
+    Settled: settlement_rules.settled,
+    DebtsSettled: settlement_rules.debts_settled,
+    Reviewed: review_rules.reviewed,
     RollCall: drill_rules.roll_call,
     Rehearsed: drill_rules.rehearsed,
     DrillEnded: drill_rules.drill_ended,

@@ -110,8 +110,7 @@ def against_attesting(s: SetState, epoch_id: str, officers: tuple[str, ...], *, 
         )
     if s.opening is not None and s.opening.epoch_id == epoch_id and not s.opening.use_ended:
         return f"epoch {epoch.number} is in use"
-    named = [name for name in officers if name.strip()]
-    return attesting.against(policies.parse(s.policy_source) if s.policy_source else None, named)
+    return attesting.against(policies.parse(s.policy_source) if s.policy_source else None, officers)
 
 
 def heard(s: SetState, epoch_id: str, answer: str, time: str) -> SetState:
@@ -217,4 +216,6 @@ def _paid(s: SetState, epoch_id: str) -> SetState:
 
 
 def _same(one: Link, other: Link) -> bool:
-    return (one.predecessor, one.successor, one.terminal) == (other.predecessor, other.successor, other.terminal)
+    """Tell whether a link that is known says what another one says, or more: a proof is more than somebody's word."""
+    ends = (one.predecessor, one.successor, one.terminal) == (other.predecessor, other.successor, other.terminal)
+    return ends and (one.proven or not other.proven)

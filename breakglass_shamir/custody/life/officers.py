@@ -12,6 +12,7 @@ Rules:
 It does not verify a signature over a log's bytes by itself; :func:`verify` is called by whoever has the bytes.
 """
 
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -38,17 +39,37 @@ def signer(policy: Policy | None, key: SshKey, time: str) -> str:
     Raises:
         IllegalState: the key is not listed, revoked, not valid yet or not any more.
     """
-    holders = [officer for officer, one in listed(policy.officers) if one == key] if policy else []
-    if policy is None or not holders:
-        raise IllegalState(
-            f"the policy lists no officer with the key {key.fingerprint}",
-            hint="officers and their keys stand under [[officers]] in the set's policy",
-        )
-    if key.fingerprint in revoked(policy.officers):
+    found = policy.officers if policy else ()
+    return whose(
+        found, key, time, revoked(policy) if policy else (), "officer",
+        "officers and their keys stand under [[officers]] in the set's policy",
+    )  # fmt: skip
+
+
+def whose(
+    people: Sequence[Officer], key: SshKey, time: str, gone: Collection[str], word: str, hint: str
+) -> str:  # fmt: skip
+    """Return the name of the one of these people for whom a key signs at a time.
+
+    Args:
+        people: whose keys count.
+        key: what signed.
+        time: RFC 3339, as records hold it.
+        gone: fingerprints that are revoked.
+        word: what these people are, for the message.
+        hint: where they stand.
+
+    Raises:
+        IllegalState: the key is not listed, revoked, not valid yet or not any more.
+    """
+    holders = [one for one, line in listed(people) if line == key]
+    if not holders:
+        raise IllegalState(f"the policy lists no {word} with the key {key.fingerprint}", hint=hint)
+    if key.fingerprint in gone:
         raise IllegalState(f"the key {key.fingerprint} of {holders[0].name} is revoked")
-    for officer in holders:
-        if _valid(officer, time):
-            return officer.name
+    for holder in holders:
+        if _valid(holder, time):
+            return holder.name
     start, end = holders[0].valid_from or "ever", holders[0].valid_until or "ever"
     raise IllegalState(f"the key {key.fingerprint} of {holders[0].name} signs from {start} to {end}, not at {time}")
 

@@ -4,6 +4,7 @@
 Which record has which rule stands in the table of ``lifecycle.py``.
 """
 
+import re
 from dataclasses import replace
 
 from breakglass_shamir.custody.life import drill_rules, standing
@@ -35,18 +36,31 @@ from breakglass_shamir.custody.life.state import (
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.openings import (
     ASK,
+    Actions,
     Cancelled,
     Closed,
     Declared,
     InUse,
     Opened,
     Overridden,
-    Settled,
+    Revealing,
     UseEnded,
+    UseRecorded,
 )
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.rotations import Abandoned, Applied, Applying, Countersigned, Deferred, OldDead
 from breakglass_shamir.errors import IllegalState, InvalidRecord
+
+MODES = ("exec", "show", "no-reveal")
+"""Ways in which the credential leaves, or is used, within a use."""
+
+WAYS = ("terminal", "output")
+"""What is recorded of a command: a terminal of its own, or its output."""
+
+ENDS = ("whole", "bound", "failed", "cut-off")
+"""How a recording ends."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 PAST_KEPT = 16
 """Openings that are over and stay in the state, so that it does not grow with the log."""
@@ -189,11 +203,49 @@ def _passes(s: SetState, opening: Opening, gate: str) -> bool:
 
 
 def in_use(s: SetState, _b: InUse, record: Record, _d: bytes) -> SetState:
-    """Begin the use."""
+    """Begin the use; where the target is only asked, there is none."""
     opening = opening_of(s, record)
     if opening.phase is not Phase.OPEN:
         raise IllegalState("a use begins when the opening is open, once")
+    if opening.asks:
+        raise IllegalState("this opening only asks the target about its credential: nothing is revealed in it")
     return replace(s, opening=replace(opening, phase=Phase.IN_USE))
+
+
+def revealing(s: SetState, body: Revealing, record: Record, _d: bytes) -> SetState:
+    """Hold that the credential leaves once more within a use that is open; it changes nothing."""
+    opening = opening_of(s, record)
+    if body.mode not in MODES:
+        raise InvalidRecord(f"expected a way of revealing of {', '.join(MODES)}, got {body.mode}")
+    if opening.phase is not Phase.IN_USE:
+        raise IllegalState("the use has not begun, or is over: nothing is revealed in it")
+    return s
+
+
+def use_recorded(s: SetState, body: UseRecorded, record: Record, _d: bytes) -> SetState:
+    """Hold that a recording is of an opening that was opened, and says what one can be; it changes nothing.
+
+    One that was cut off may be found after the end of its opening.
+    """
+    known = (*s.past, *filter(None, [s.opening]))
+    if not any(one.id == record.opening and one.was_opened for one in known):
+        raise IllegalState(f"the record belongs to no opening of set {s.name} that was opened")
+    if body.ended not in ENDS or not (body.way in WAYS or (body.ended == "cut-off" and not body.way)):
+        raise InvalidRecord(f"expected a recording of {' or '.join(WAYS)}, ended {', '.join(ENDS)}")
+    if body.number < 1 or min(body.segments, body.size, body.duration_ms, body.masked) < 0:
+        raise InvalidRecord("expected a recording's number from 1 on, and no count below 0")
+    if not _DIGEST.fullmatch(body.head):
+        raise InvalidRecord("expected the head of a recording as 64 hexadecimal digits")
+    return s
+
+
+def actions(s: SetState, body: Actions, record: Record, _d: bytes) -> SetState:
+    """Hold that a trail is of an opening that was opened; it changes nothing."""
+    if not opening_of(s, record).was_opened:
+        raise IllegalState("nothing was opened yet: there is no trail of it")
+    if not (records.is_time(body.since) and records.is_time(body.until)) or body.left_out < 0:
+        raise InvalidRecord("expected two moments such as 2026-01-01T00:00:00Z, and no count below 0")
+    return s
 
 
 def use_ended(s: SetState, body: UseEnded, record: Record, _d: bytes) -> SetState:
@@ -301,16 +353,6 @@ def closed(s: SetState, body: Closed, record: Record, _d: bytes) -> SetState:
         raise IllegalState("an opening closes when its rotation is proven, not before")
     drill_rules.check_classification(opening, body.classification)
     return ended(replace(s, opening=replace(opening, classification=body.classification)), "closed")
-
-
-def settled(s: SetState, body: Settled, _r: Record, _d: bytes) -> SetState:
-    """Pay a debt that people looked at."""
-    debt = next((debt for debt in s.debts if debt.id == body.debt), None)
-    if debt is None:
-        raise IllegalState(f"set {s.name} has no debt {body.debt}")
-    if debt.kind == ROTATION:
-        raise IllegalState("a rotation debt is settled by a proven rotation only")
-    return replace(s, debts=tuple(other for other in s.debts if other is not debt))
 
 
 def ended(s: SetState, outcome: str) -> SetState:

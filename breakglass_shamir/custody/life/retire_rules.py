@@ -18,7 +18,7 @@ Rules:
 from collections.abc import Mapping
 from dataclasses import replace
 
-from breakglass_shamir.custody.life import attesting, opening_rules, standing
+from breakglass_shamir.custody.life import attesting, opening_rules, standing, under_way
 from breakglass_shamir.custody.life.lineage_rules import UNPROVEN
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import (
@@ -86,7 +86,10 @@ def retired_attested(s: SetState, body: RetiredAttested, record: Record, _d: byt
     if s.retired and not s.rotation_debts:
         raise IllegalState(f"set {s.name} is retired since {s.retired.at.time}")
     if s.opening and not (s.opening.use_ended or s.opening.rotated):
-        raise IllegalState(f"opening {s.opening.short_id} of set {s.name} is {s.opening.phase}: it ends first")
+        raise IllegalState(
+            f"opening {s.opening.short_id} of set {s.name} is {s.opening.phase}: it ends first",
+            hint=under_way.ends_with(s, s.opening),
+        )
     if body.credential not in (*_OVER, UNKNOWN):
         raise InvalidRecord(f"expected a credential that is dead, gone or unknown, got {body.credential[:20]!r}")
     if not body.attested_by:

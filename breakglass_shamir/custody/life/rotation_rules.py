@@ -75,11 +75,13 @@ def sessions_ended(s: SetState, body: SessionsEnded, record: Record, _d: bytes) 
 
 
 def rejected(s: SetState, body: Rejected, record: Record, _d: bytes) -> SetState:
-    """Abandon the prepared epoch that the target's rules did not take."""
+    """Abandon the prepared epoch that the target's rules did not take; one that is in force here stays good."""
     _under_way(s, record)
     _applying(s)
     if body.epoch_id != s.prepared:
         raise IllegalState("only the prepared epoch can be rejected")
+    if body.epoch_id == s.current:
+        return replace(s, prepared="", applying=False)
     gone = replace(s.epochs[s.prepared], status=EpochStatus.ABANDONED, since=record.time)
     return replace(s, epochs={**s.epochs, gone.epoch_id: gone}, prepared="", applying=False)
 

@@ -7,7 +7,7 @@ the wall clock is all there is, and a clock set back counts as no time at all.
 
 import enum
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
@@ -15,6 +15,7 @@ from breakglass_shamir.custody.life.history import History
 from breakglass_shamir.custody.life.link import Link
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.records.ledger import LedgerMoved
+from breakglass_shamir.custody.records.monitoring import Asked
 from breakglass_shamir.custody.records.openings import Declared, Refused
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import IllegalState, UnknownSet
@@ -144,8 +145,11 @@ class EpochState:
     @property
     def quorum_acknowledged(self) -> bool:
         """Whether custodians enough to open hold their sheets."""
-        held = [read_seat(seat) for seat in self.acknowledged if seat not in self.voided]
-        return self.envelope.core.structure.is_quorum(held)
+        return self.quorum_of(seat for seat in self.acknowledged if seat not in self.voided)
+
+    def quorum_of(self, seats: Iterable[str]) -> bool:
+        """Tell whether sheets are enough to open."""
+        return self.envelope.core.structure.is_quorum([read_seat(seat) for seat in seats])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ class Debt:
 
     id: str
     kind: str
-    """``rotation``, or the name of the gate that was overridden."""
+    """``rotation``, ``review``, what else is owed, or the name of the gate that was overridden."""
 
     opening: str
     since: Moment
@@ -176,6 +180,47 @@ class Debt:
 
     despite: tuple[str, ...] = ()
     """Successors of that epoch that were known already when it was opened all the same: they do not settle it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Somebody looked at something, and signed what follows from it."""
+
+    person: str
+    """For whom the policy listed the key then."""
+
+    key: str
+    """Type and base64."""
+
+    verdict: str
+    """Of a review; empty where a debt was to be settled."""
+
+    reason: str
+    seq: int
+    """Number of the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What has to be known of an opening, or of a debt, by whoever looks at it."""
+
+    last: str
+    """SHA-256 of the last record of the opening that is no review, or of the record that made the debt, hexadecimal."""
+
+    opening: str = ""
+    """Of a debt: the opening that it belongs to; empty: none."""
+
+    took_part: tuple[str, ...] = ()
+    """Names of those who declared, signed, or held a sheet that was scanned."""
+
+    keys: tuple[str, ...] = ()
+    """Keys with which they signed, as type and base64."""
+
+    reviews: tuple[Look, ...] = ()
+    closed: tuple[str, ...] = ()
+    """Ids of the debts that the last of these reviews closed."""
+
+    settlements: tuple[Look, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +376,9 @@ class SetState:
     """Of what is owed or was escalated under the number of a record: the first ``MARK_DIGITS`` digits of its SHA-256,
     so that two copies of a log that went on separately do not tell of two things under one name."""
 
+    cases: Mapping[str, Case] = field(default_factory=dict)
+    """By opening id or the id of a debt: those under way, remembered or owed."""
+
     @property
     def policy_digest(self) -> str:
         """SHA-256 of the policy in force, hexadecimal; empty where the built-in one holds."""
@@ -436,7 +484,7 @@ class LedgerState:
     def at(self, record: Record) -> "LedgerState":
         """Return the same state at the moment of a record; every field is named, since ``replace`` is slow."""
         moment = Moment.of(record)
-        done = self.last_done if isinstance(record.body, Refused | LedgerMoved) else moment
+        done = self.last_done if isinstance(record.body, Refused | LedgerMoved | Asked) else moment
         return LedgerState(
             self.terminal, self.public_key, self.sets, moment, done, self.beat_every_s, self.terminals, self.ended
         )  # fmt: skip
@@ -445,11 +493,10 @@ class LedgerState:
         """Return a set.
 
         Raises:
-            UnknownSet: with the names there are.
+            UnknownSet: with the names there are, and the nearest of them.
         """
         if name not in self.sets:
-            known = ", ".join(sorted(self.sets)) or "none yet"
-            raise UnknownSet(f"expected one of the sets in this ledger ({known}), got {name!r}")
+            raise UnknownSet.among(name, self.sets)
         return self.sets[name]
 
 

@@ -33,7 +33,7 @@ SILENCE_FACTOR = 2
 def login_seen(s: SetState, body: LoginSeen, record: Record, _d: bytes) -> SetState:
     """Take a login that the target remembers."""
     _check_instant(body.at)
-    key = login_key(body.at, body.account, body.source, accepted=body.accepted)
+    key = login_key(body.at, body.account, body.source, body.mark, accepted=body.accepted)
     seen = (*s.watch.seen, key)[-REMEMBERED:]
     s = replace(s, watch=replace(s.watch, seen=seen))
     if not body.accepted or body.matched:
@@ -57,9 +57,9 @@ def watched(s: SetState, body: Watched, record: Record, _d: bytes) -> SetState:
     return replace(s, watch=watch)
 
 
-def login_key(at: str, account: str, source: str, *, accepted: bool) -> str:
-    """Return what tells one login from another."""
-    return "|".join((at, account, source, "accepted" if accepted else "refused"))
+def login_key(at: str, account: str, source: str, mark: str = "", *, accepted: bool) -> str:
+    """Return what tells one login from another: two of one second and one place differ by their marks."""
+    return "|".join((at, account, source, "accepted" if accepted else "refused", *filter(None, [mark])))
 
 
 def silent_s(s: SetState, now: Moment) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.crypto.ssh_key import SshKey
-from breakglass_shamir.custody.policy.tables import Officer
+from breakglass_shamir.custody.policy.tables import Officer, Policy
 from breakglass_shamir.errors import InvalidRecord, InvalidSignature
 
 
@@ -45,9 +45,10 @@ def recorded(line: str, whose: str) -> SshKey:
     return key
 
 
-def revoked(officers: Iterable[Officer]) -> frozenset[str]:
-    """Return the fingerprints that anybody's list revokes."""
-    return frozenset(fingerprint for officer in officers for fingerprint in officer.revoked)
+def revoked(policy: Policy) -> frozenset[str]:
+    """Return the fingerprints that an officer's or a reviewer's list revokes: such a key signs for nobody."""
+    reviewers = policy.review.reviewers if policy.review else ()
+    return frozenset(fingerprint for one in (*policy.officers, *reviewers) for fingerprint in one.revoked)
 
 
 def people(officers: Iterable[Officer]) -> dict[str, int]:

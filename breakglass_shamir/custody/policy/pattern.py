@@ -53,15 +53,22 @@ def unusable(pattern: str) -> str:
     return ""
 
 
-def mismatch(pattern: str, text: str) -> str:
-    """Return why a text does not match a pattern; empty where it does."""
+def mismatch(pattern: str, text: str, such_as: str = "") -> str:
+    """Return why a text does not match a pattern; empty where it does.
+
+    Args:
+        pattern: of a policy.
+        text: a ticket.
+        such_as: a text that matches, to be shown to people; empty: none is.
+    """
     try:
         compiled = _compiled(pattern)
     except _UnusableError as error:
         return f"the policy's pattern cannot be matched: {error}"
     if len(text) <= MAX_TEXT_CHARACTERS and _is_text(text) and compiled.fullmatch(text) is not None:
         return ""
-    return f"expected a ticket like {_shown(pattern)}, got {_shown(repr(text))}"
+    wanted = f"{such_as}, of the form {_shown(pattern)}" if such_as else _shown(pattern)
+    return f"expected a ticket like {wanted}, got {_shown(repr(text))}"
 
 
 @functools.lru_cache(maxsize=64)
@@ -94,7 +101,7 @@ def _compiled(pattern: str) -> Any:
 def _in_words(error: Exception) -> str:
     """Say what is wrong with a pattern, from RE2's words: what kind of mistake, and the place."""
     said = error.args[0] if error.args else ""
-    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    text = said.decode(errors="backslashreplace") if isinstance(said, bytes) else str(said)
     kind, _, place = text.partition(": ")
     for signs, name, instead in _INSTEAD:
         if kind.startswith(("invalid perl operator", "invalid escape", "bad repetition")) and place.startswith(signs):

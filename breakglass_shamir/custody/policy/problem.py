@@ -4,6 +4,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from breakglass_shamir.errors import InvalidPolicy
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
@@ -18,16 +20,37 @@ class PolicyProblem:
     nearest: str = ""
     """The nearest valid spelling; empty where there is none."""
 
+    file: str = ""
+    """The file it stands in, where a policy is made of several; else empty."""
+
+    line: int = 0
+    """The line, from 1; 0 where it is not known."""
+
     def __str__(self) -> str:
-        line = f"{self.key}: {self.message}" if self.key else self.message
-        return f"{line}; did you mean {self.nearest}?" if self.nearest else line
+        words = f"{self.key}: {self.message}" if self.key else self.message
+        if self.file:
+            words = f"{at(self.file, self.line)}: {words}"
+        return f"{words}; did you mean {self.nearest}?" if self.nearest else words
+
+    def details(self) -> dict[str, str | int]:
+        """Return it for a machine; file and line only where they are known."""
+        found: dict[str, str | int] = {"key": self.key, "message": self.message, "nearest": self.nearest}
+        if self.file:
+            found["file"] = self.file
+        if self.line:
+            found["line"] = self.line
+        return found
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Return the known word that looks most like this one, or nothing."""
-    # Imported here: needed after a typing mistake only.
-    from difflib import get_close_matches
+def at(file: str, line: int) -> str:
+    """Say where something stands."""
+    return f"{file} line {line}" if line else file
 
-    folded = {one.casefold(): one for one in reversed(known)}
-    found = get_close_matches(word.casefold()[:80], folded, n=1)
-    return folded[found[0]] if found else ""
+
+def invalid(found: Sequence[PolicyProblem], what: str = "this policy") -> InvalidPolicy:
+    """Return the error that says every problem at once."""
+    details = [one.details() for one in found]
+    if len(found) == 1:
+        return InvalidPolicy(str(found[0]), problems=details)
+    lines = "".join(f"\n  {one}" for one in found)
+    return InvalidPolicy(f"{len(found)} problems in {what}:{lines}", problems=details)

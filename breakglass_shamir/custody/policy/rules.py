@@ -15,21 +15,27 @@ What is merely unwise is not here.
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 
-from breakglass_shamir.crypto import ssh_key
+from breakglass_shamir.crypto import age, ssh_key
 from breakglass_shamir.custody import names
 from breakglass_shamir.custody.policy import pattern
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.generator import MIN_ENTROPY_BITS
 from breakglass_shamir.custody.policy.officer_keys import people, revoked
-from breakglass_shamir.custody.policy.problem import PolicyProblem, nearest
+from breakglass_shamir.custody.policy.person import Person, everybody
+from breakglass_shamir.custody.policy.problem import PolicyProblem
 from breakglass_shamir.custody.policy.sinks import LONGEST_DELIVERY_S, ExecSink, SmtpSink, SplunkSink, SyslogSink
-from breakglass_shamir.custody.policy.tables import Alerts, Custodian, Officer, Policy
+from breakglass_shamir.custody.policy.tables import Alerts, Custodian, Officer, Policy, Site
 from breakglass_shamir.custody.records.rotations import MOST_WAIT_S
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
+from breakglass_shamir.nearest import nearest
 
 _SHORTEST_TOLD = 3
 """Characters of a name that tells something where it stands in another text."""
+
+_MOST_TOLD = 20
+"""Sites that a message lists."""
 
 LEAST_VALID_S = 60
 """A declaration that is over before sheets can be scanned would stop every rotation, and every other policy."""
@@ -113,10 +119,7 @@ def _people(policy: Policy) -> Iterator[PolicyProblem]:
 
 def _details(policy: Policy) -> Iterator[PolicyProblem]:
     """Hold the tables of custodians and sites against the groups and each other."""
-    yield from _different("custodians", [one.name for one in policy.custodians])
-    yield from _different("sites", [one.name for one in policy.sites])
     in_groups = [name for group in policy.quorum.groups for name in group.custodians]
-    sites = [site.name for site in policy.sites]
     for number, custodian in enumerate(policy.custodians):
         if custodian.name not in in_groups:
             yield PolicyProblem(
@@ -124,14 +127,23 @@ def _details(policy: Policy) -> Iterator[PolicyProblem]:
                 f"no group has a custodian {custodian.name!r}",
                 nearest(custodian.name, in_groups),
             )
-        if custodian.site and sites and custodian.site not in sites:
-            listed = ", ".join(sites)
+    yield from stated_places(policy.custodians, policy.sites)
+
+
+def stated_places(custodians: Sequence[Custodian], sites: Sequence[Site]) -> Iterator[PolicyProblem]:
+    """Yield what is wrong with what is known of custodians and sites: names twice, sites not listed, keys."""
+    yield from _different("custodians", [one.name for one in custodians])
+    yield from _different("sites", [one.name for one in sites])
+    listed = dict.fromkeys(site.name for site in sites)
+    some = ", ".join([*islice(listed, _MOST_TOLD), *(["..."] if len(listed) > _MOST_TOLD else [])])
+    for number, custodian in enumerate(custodians):
+        if custodian.site and listed and custodian.site not in listed:
             yield PolicyProblem(
                 f"custodians[{number}].site",
-                f"expected one of the sites {listed}, got {custodian.site!r}",
-                nearest(custodian.site, sites),
+                f"expected one of the sites {some}, got {custodian.site!r}",
+                nearest(custodian.site, listed),
             )
-    yield from _custodian_keys(policy.custodians)
+    yield from _custodian_keys(custodians)
 
 
 def _custodian_keys(custodians: Sequence[Custodian]) -> Iterator[PolicyProblem]:
@@ -148,21 +160,45 @@ def _custodian_keys(custodians: Sequence[Custodian]) -> Iterator[PolicyProblem]:
 
 
 def _officers(policy: Policy) -> Iterator[PolicyProblem]:
-    yield from _different("officers", [one.name for one in policy.officers])
-    for number, officer in enumerate(policy.officers):
-        path = f"officers[{number}]"
-        if not _is_printable(officer.name):
-            yield PolicyProblem(f"{path}.name", "expected a printable name")
-        yield from _keys(officer, path)
-        if officer.valid_from and officer.valid_until and officer.valid_until < officer.valid_from:
-            yield PolicyProblem(
-                f"{path}.valid_until", f"expected a day from {officer.valid_from} on, got {officer.valid_until}"
-            )
-    needed, signers = policy.declaration.signatures, _signers(policy.officers)
+    yield from signing_people("officers", policy.officers)
+    needed, signers = policy.declaration.signatures, _signers(policy.officers, revoked(policy))
     if needed > signers:
         yield PolicyProblem(
             "declaration.signatures", f"expected at most {signers}, as many officers have a key, got {needed}"
         )
+
+
+def signing_people(path: str, listed: Sequence[Officer]) -> Iterator[PolicyProblem]:
+    """Yield what is wrong with a list of people who sign: names, keys, days."""
+    yield from _different(path, [one.name for one in listed])
+    for number, one in enumerate(listed):
+        at = f"{path}[{number}]"
+        if not _is_printable(one.name):
+            yield PolicyProblem(f"{at}.name", "expected a printable name")
+        yield from _keys(one, at)
+        if one.valid_from and one.valid_until and one.valid_until < one.valid_from:
+            yield PolicyProblem(f"{at}.valid_until", f"expected a day from {one.valid_from} on, got {one.valid_until}")
+
+
+def _review(policy: Policy) -> Iterator[PolicyProblem]:
+    """Refuse a review that too few people could ever make, and a settlement likewise."""
+    review = policy.review
+    if review is None:
+        return
+    yield from signing_people("review.reviewers", review.reviewers)
+    if len(set(review.on)) != len(review.on):
+        yield PolicyProblem("review.on", "the same word twice")
+    gone, everyone = revoked(policy), everybody(policy)
+    whose = "reviewers" if review.reviewers else "officers, since no reviewers are named"
+    able = _persons(everyone, [one for one in policy.reviewers if _signs(one, gone)])
+    if review.needed > able:
+        words = f"expected at most {able}, as many different {whose}, have a key that counts, got {review.needed}"
+        yield PolicyProblem("review.needed", words)
+    settlement = review.settlement
+    able = _persons(everyone, [one for one in policy.settlers if _signs(one, gone) or not settlement.signed])
+    if settlement.people > able:
+        words = f"expected at most {able}, as many different people may settle, got {settlement.people}"
+        yield PolicyProblem("review.settlement.people", words)
 
 
 def _keys(owner: Officer | Custodian, path: str) -> Iterator[PolicyProblem]:
@@ -172,6 +208,20 @@ def _keys(owner: Officer | Custodian, path: str) -> Iterator[PolicyProblem]:
         except InvalidSignature as error:
             words = f"expected an SSH public key in one line, as in a .pub file: {error}"
             yield PolicyProblem(f"{path}.keys[{place}]", words)
+
+
+def _auditors(policy: Policy) -> Iterator[PolicyProblem]:
+    """Refuse what nothing can be encrypted to."""
+    for place, line in enumerate(policy.use.auditors):
+        try:
+            age.recipient(line)
+        except InvalidSignature as error:
+            yield PolicyProblem(f"use.auditors[{place}]", f"expected an SSH public key as in a .pub file: {error}")
+
+
+def _standards(policy: Policy) -> Iterator[PolicyProblem]:
+    if len(set(policy.audit.standards)) != len(policy.audit.standards):
+        yield PolicyProblem("audit.standards", "the same standard twice")
 
 
 def _declaration(policy: Policy) -> Iterator[PolicyProblem]:
@@ -240,17 +290,30 @@ def _sinks(policy: Policy) -> Iterator[PolicyProblem]:
 
 
 def _different(path: str, names: Sequence[str]) -> Iterator[PolicyProblem]:
+    seen: set[str] = set()
     for number, name in enumerate(names):
-        if name in names[:number]:
+        if name in seen:
             yield PolicyProblem(f"{path}[{number}].name", f"{name!r} is there already")
+        seen.add(name)
 
 
-def _signers(officers: Sequence[Officer]) -> int:
+def _signers(officers: Sequence[Officer], gone: Collection[str]) -> int:
     """Count the people who have a key that is not revoked; who share one are one."""
-    gone = revoked(officers)
     with suppress(InvalidSignature):
         return len({number for key, number in people(officers).items() if key not in gone})
     return sum(bool(officer.keys) for officer in officers)
+
+
+def _signs(one: Officer, gone: Collection[str]) -> bool:
+    """Tell whether somebody has a key that is not revoked."""
+    with suppress(InvalidSignature):
+        return any(ssh_key.from_line(line).fingerprint not in gone for line in one.keys)
+    return bool(one.keys)
+
+
+def _persons(everyone: Sequence[Person], listed: Sequence[Officer]) -> int:
+    """Count the different people among those who are listed, as reviews and settlements count them."""
+    return sum(any(who.is_called(one.name) for one in listed) for who in everyone)
 
 
 def _is_printable(name: str) -> bool:
@@ -261,11 +324,14 @@ _RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]]
     (frozenset({"quorum"}), _people),
     (frozenset({"quorum", "custodians", "sites", "kit"}), _kit),
     (frozenset({"quorum", "custodians", "sites"}), _details),
-    (frozenset({"officers", "declaration"}), _officers),
+    (frozenset({"officers", "declaration", "review"}), _officers),
     (frozenset({"declaration"}), _declaration),
+    (frozenset({"use"}), _auditors),
     (frozenset({"rotation"}), _generator),
     (frozenset({"rotation"}), _sessions),
     (frozenset({"alerts"}), _sinks),
+    (frozenset({"officers", "custodians", "review"}), _review),
+    (frozenset({"audit"}), _standards),
 )
 """Each rule with the top-level keys it looks at."""
 

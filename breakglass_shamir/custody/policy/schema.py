@@ -16,7 +16,9 @@ import msgspec
 
 from breakglass_shamir.custody.policy.duration import DURATION_PATTERN, Duration
 from breakglass_shamir.custody.policy.keys import MEANINGS
-from breakglass_shamir.custody.policy.table import Table
+from breakglass_shamir.custody.policy.resolving import MAX_INCLUDED
+from breakglass_shamir.custody.policy.shared import OF_ONE_SET, Shared
+from breakglass_shamir.custody.policy.table import INCLUDE, Table
 from breakglass_shamir.custody.policy.tables import Policy
 
 _PATHS = {
@@ -27,26 +29,72 @@ _PATHS = {
     "Site": "sites",
     "Officer": "officers",
     "Declaration": "declaration",
+    "SharedDeclaration": "declaration",
     "Reveal": "reveal",
+    "UseRules": "use",
     "Rotation": "rotation",
     "Drills": "drills",
     "Alerts": "alerts",
+    "Review": "review",
+    "Reviewer": "review.reviewers",
+    "Settlement": "review.settlement",
+    "Audit": "audit",
 }
 """Where each table stands in the file; what is not here is a sink."""
+
+_WHOLE = frozenset({Policy.__name__, Shared.__name__})
+
+_INCLUDED: dict[str, Any] = {
+    "description": "files in this one's folder or below whose parts the set shares; policy resolve writes the whole",
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": MAX_INCLUDED},
+    ],
+}
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 """The dialect."""
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema, as builtins that JSON can hold."""
-    made = msgspec.json.schema(Policy, schema_hook=_duration)
+    """Return the schema of a policy that stands alone, as builtins that JSON can hold."""
+    return _schema(Policy, "breakglass policy")
+
+
+def shared_schema() -> dict[str, Any]:
+    """Return the schema of a file whose parts several sets share."""
+    return _schema(Shared, "breakglass policy, shared parts")
+
+
+def including_schema() -> dict[str, Any]:
+    """Return the schema of a set's file that includes others: what those may have is not required here."""
+    made = _schema(Policy, "breakglass policy, including others")
+    tables = made["$defs"]
+    whole = tables[Policy.__name__]
+    whole["properties"] = {INCLUDE: _INCLUDED, **whole["properties"]}
+    whole["required"] = [INCLUDE, *(key for key in whole["required"] if key in OF_ONE_SET)]
+    tables["Declaration"]["required"] = []
+    sinks = tables["Alerts"]["properties"]["sinks"]
+    sinks["items"] = {"anyOf": [{"$ref": "#/$defs/Chosen"}, sinks["items"]]}
+    tables["Chosen"] = {
+        "title": "Chosen",
+        "description": "A sink of a shared file, by its name.",
+        "type": "object",
+        "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 60}},
+        "required": ["name"],
+        "additionalProperties": False,
+    }
+    return made
+
+
+def _schema(kind: type[Table], heading: str) -> dict[str, Any]:
+    made = msgspec.json.schema(kind, schema_hook=_duration)
     for title, definition in made["$defs"].items():
         definition["description"] = definition["description"].replace("``", "")
         for key, value in definition["properties"].items():
             definition["properties"][key] = _described(_path_of(title, key), value)
     _add_defaults(made["$defs"])
-    return {"$schema": DRAFT, "title": "breakglass policy", **made}
+    return {"$schema": DRAFT, "title": heading, **made}
 
 
 def _duration(kind: type) -> dict[str, Any]:
@@ -64,7 +112,7 @@ def _described(path: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _path_of(title: str, key: str) -> str:
-    return f"{_PATHS.get(title, 'alerts.sinks')}.{key}" if title != Policy.__name__ else key
+    return f"{_PATHS.get(title, 'alerts.sinks')}.{key}" if title not in _WHOLE else key
 
 
 def _add_defaults(definitions: dict[str, Any]) -> None:
@@ -72,7 +120,7 @@ def _add_defaults(definitions: dict[str, Any]) -> None:
     for table in _tables(Table):
         for field in msgspec.structs.fields(table):
             made = None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-            if isinstance(made, Duration):
+            if isinstance(made, Duration) and table.__name__ in definitions:
                 definitions[table.__name__]["properties"][field.encode_name]["default"] = str(made)
 
 

@@ -11,21 +11,21 @@ Rules:
 Reading the file is the caller's work; here it is text.
 """
 
+import functools
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import msgspec
 
 from breakglass_shamir.custody.policy.duration import Duration
-from breakglass_shamir.custody.policy.problem import PolicyProblem
+from breakglass_shamir.custody.policy.problem import PolicyProblem, invalid
 from breakglass_shamir.custody.policy.rules import new_name, problems
 from breakglass_shamir.custody.policy.tables import CustodianGroup, Declaration, Policy, Quorum, Target
 from breakglass_shamir.custody.records.words import is_clean
-from breakglass_shamir.errors import InvalidInput, InvalidPolicy, LooksLikeShare
+from breakglass_shamir.errors import InvalidInput, LooksLikeShare
 from breakglass_shamir.formats.likeness import looks_like_share
 from breakglass_shamir.formats.structure import Structure
 
@@ -38,6 +38,14 @@ BUILT_IN_CLASS = "unlisted"
 MAX_DOTS = 200
 """Full stops in a line: the parser's cost grows with the square of the parts of a key, which a line holds whole."""
 
+MOST_KEPT = 2048
+"""Policies that are kept once they were read: one for each set of a ledger, a few KiB each."""
+
+_KEEPER = "keeper of sheet "
+"""What stands in a record for a custodian whom nobody named, before the seat; people never see it."""
+
+_NOBODY = re.compile(rf"{_KEEPER}[0-9]{{1,3}}\.[0-9]{{1,3}}")
+
 _PLACEHOLDERS = {
     "name": "x",
     "target": {"uri": "manual:"},
@@ -47,13 +55,14 @@ _PLACEHOLDERS = {
 """What stands in for a required table that is wrong in itself, while the others are looked at."""
 
 
+@functools.lru_cache(maxsize=MOST_KEPT)
 def parse(source: str) -> Policy:
-    """Read the text of a policy that a ledger has.
+    """Read the text of a policy that a ledger has; every rule asks for it, so what was read is kept.
 
     Raises:
         InvalidPolicy: with every problem: the key's path, what was expected, what was found.
     """
-    return _read(source, new=False)
+    return _read(tree_of(source), new=False)
 
 
 def parse_new(source: str, *, new_set: bool = False) -> Policy:
@@ -67,24 +76,46 @@ def parse_new(source: str, *, new_set: bool = False) -> Policy:
         InvalidPolicy: with every problem: the key's path, what was expected, what was found.
         LooksLikeShare: a share may stand in it, as it is written or as it is read; nothing of it is repeated.
     """
+    refuse_share_lines(source, "the policy")
+    tree = tree_of(source)
+    refuse_share_values(tree, "the policy")
+    return _read(tree, new=True, new_set=new_set)
+
+
+def refuse_share_lines(source: str, what: str) -> None:
+    """Refuse a text with a line that may be a share.
+
+    Args:
+        source: the text.
+        what: the policy, or which file of it.
+
+    Raises:
+        LooksLikeShare: there is one; nothing of it is repeated.
+    """
     for number, line in enumerate(source.split("\n"), 1):
         if looks_like_share(line):
-            raise LooksLikeShare(f"line {number} of the policy looks like a share, and is not taken")
-    if any(map(looks_like_share, _texts(_tree(source)))):
-        raise LooksLikeShare("a value of the policy looks like a share, and is not taken")
-    return _read(source, new=True, new_set=new_set)
+            raise LooksLikeShare(f"line {number} of {what} looks like a share, and is not taken")
 
 
-def _read(source: str, *, new: bool, new_set: bool = False) -> Policy:
-    tree = _tree(source)
+def refuse_share_values(tree: Any, what: str) -> None:
+    """Refuse a tree in which a key or a text may be a share; arguments as with :func:`refuse_share_lines`.
+
+    Raises:
+        LooksLikeShare: there is one; nothing of it is repeated.
+    """
+    if any(map(looks_like_share, _texts(tree))):
+        raise LooksLikeShare(f"a value of {what} looks like a share, and is not taken")
+
+
+def _read(tree: Any, *, new: bool, new_set: bool = False) -> Policy:
     try:
         policy = _typed(tree)
     except msgspec.ValidationError as error:
-        raise _invalid(_every_problem(tree, str(error), new=new, new_set=new_set)) from None
+        raise invalid(_every_problem(tree, str(error), new=new, new_set=new_set)) from None
     if found := [*problems(policy, new=new, new_set=new_set)]:
-        raise _invalid(found)
-    if found := [*_unclean(tree, "")]:
-        raise _invalid(found)
+        raise invalid(found)
+    if found := [*unclean(tree)]:
+        raise invalid(found)
     return policy
 
 
@@ -95,7 +126,7 @@ def check_new(policy: Policy) -> None:
         InvalidPolicy: the name is not of the narrow alphabet.
     """
     if found := [*new_name(policy)]:
-        raise _invalid(found)
+        raise invalid(found)
 
 
 def built_in(name: str, structure: Structure, target: str = BY_PEOPLE) -> Policy:
@@ -107,7 +138,7 @@ def built_in(name: str, structure: Structure, target: str = BY_PEOPLE) -> Policy
     groups = tuple(
         CustodianGroup(
             threshold=group.threshold,
-            custodians=tuple(f"keeper of sheet {n}.{m}" for m in range(1, group.members + 1)),
+            custodians=tuple(f"{_KEEPER}{n}.{m}" for m in range(1, group.members + 1)),
         )
         for n, group in enumerate(structure.groups, 1)
     )
@@ -117,6 +148,11 @@ def built_in(name: str, structure: Structure, target: str = BY_PEOPLE) -> Policy
         quorum=Quorum(groups=groups, group_threshold=structure.group_threshold),
         declaration=Declaration(classes=(BUILT_IN_CLASS,)),
     )
+
+
+def named(custodian: str) -> str:
+    """Return a custodian as people see one; empty where nobody was named and a record says so in its own words."""
+    return "" if _NOBODY.fullmatch(custodian) else custodian
 
 
 def digest(source: str) -> bytes:
@@ -129,31 +165,35 @@ def salted_digest(salt: bytes, source: str) -> bytes:
     return hashlib.sha256(salt + digest(source)).digest()
 
 
-def _tree(source: str) -> Any:
-    """Decode TOML, days as text."""
+def tree_of(source: str) -> Any:
+    """Decode TOML, days as text.
+
+    Raises:
+        InvalidPolicy: it is no TOML, or lines of it may not stand in a policy.
+    """
     if source.startswith("\ufeff"):
-        raise _invalid([PolicyProblem("", "line 1: expected no byte order mark")])
+        raise invalid([PolicyProblem("", "line 1: expected no byte order mark")])
     for number, line in enumerate(source.split("\n"), 1):
         if line.endswith("\r"):
-            raise _invalid([PolicyProblem("", f"line {number}: expected lines that end in LF, got CRLF")])
+            raise invalid([PolicyProblem("", f"line {number}: expected lines that end in LF, got CRLF")])
         if not is_clean(line.replace("\t", " ")):
-            raise _invalid([PolicyProblem("", f"line {number}: control or text-direction characters")])
+            raise invalid([PolicyProblem("", f"line {number}: control or text-direction characters")])
         if line.count(".") > MAX_DOTS:
             message = f"line {number}: expected at most {MAX_DOTS} full stops, got more; write a list in several lines"
-            raise _invalid([PolicyProblem("", message)])
+            raise invalid([PolicyProblem("", message)])
     try:
         return _dates_as_text(msgspec.toml.decode(source))
     except RecursionError:
-        raise _invalid([PolicyProblem("", "expected lists and tables a few levels deep, got many")]) from None
+        raise invalid([PolicyProblem("", "expected lists and tables a few levels deep, got many")]) from None
     except msgspec.DecodeError as error:
         text = str(error)
-        raise _invalid([PolicyProblem("", f"not TOML: {text[:1].lower()}{text[1:]}")]) from None
+        raise invalid([PolicyProblem("", f"not TOML: {text[:1].lower()}{text[1:]}")]) from None
     except ValueError:
-        raise _invalid([PolicyProblem("", "not TOML: a number far too large")]) from None
+        raise invalid([PolicyProblem("", "not TOML: a number far too large")]) from None
 
 
 def _typed(tree: Any) -> Policy:
-    return msgspec.convert(tree, Policy, dec_hook=_decode_duration)
+    return msgspec.convert(tree, Policy, dec_hook=decode_duration)
 
 
 def _every_problem(tree: Any, otherwise: str, *, new: bool, new_set: bool) -> list[PolicyProblem]:
@@ -165,13 +205,6 @@ def _every_problem(tree: Any, otherwise: str, *, new: bool, new_set: bool) -> li
     wrong = {re.split(r"[.\[]", problem.key)[0] for problem in found}
     right = {key: value for key, value in tree.items() if key in Policy.__struct_fields__ and key not in wrong}
     return [*found, *problems(_typed({**_PLACEHOLDERS, **right}), wrong, new=new, new_set=new_set)]
-
-
-def _invalid(found: Sequence[PolicyProblem]) -> InvalidPolicy:
-    if len(found) == 1:
-        return InvalidPolicy(str(found[0]), problems=[asdict(one) for one in found])
-    lines = "".join(f"\n  {one}" for one in found)
-    return InvalidPolicy(f"{len(found)} problems in this policy:{lines}", problems=[asdict(one) for one in found])
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -187,14 +220,14 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
 
 
-def _unclean(value: Any, path: str) -> Iterator[PolicyProblem]:
+def unclean(value: Any, path: str = "") -> Iterator[PolicyProblem]:
     """Find text that an escape made unfit for a record."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _unclean(item, f"{path}.{key}" if path else key)
+            yield from unclean(item, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _unclean(item, f"{path}[{number}]")
+            yield from unclean(item, f"{path}[{number}]")
     elif isinstance(value, str) and not is_clean(value):
         yield PolicyProblem(path, "control or text-direction characters")
 
@@ -208,7 +241,7 @@ def _dates_as_text(value: Any) -> Any:
     return value.isoformat() if type(value) is date else value
 
 
-def _decode_duration(kind: type, value: Any) -> Duration:
+def decode_duration(kind: type, value: Any) -> Duration:
     """Read the only type that the decoder does not know."""
     if kind is not Duration or not isinstance(value, str):
         raise ValueError("expected a duration")

@@ -14,6 +14,9 @@ from breakglass_shamir.custody.policy.duration import Duration
 PATH_WORDS = "an absolute path"
 """What an error says of a path."""
 
+INCLUDE = "include"
+"""The key by which a set's file names the files whose parts it shares; no policy that is recorded has it."""
+
 Path = Annotated[str, msgspec.Meta(min_length=2, max_length=4096, pattern=r"^/[^\x00-\x1f]*$", description=PATH_WORDS)]
 """An absolute path."""
 

@@ -19,8 +19,19 @@ from breakglass_shamir.formats.structure import Group, Seat, Structure
 RevealMode = Literal["exec", "show", "no-reveal"]
 """How a credential may leave the program."""
 
+Recording = Literal["always", "offered", "never"]
+"""Whether the use of a credential is recorded."""
+
 CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file", "list"]
 """What the secret bytes are."""
+
+ReviewedEvent = Literal["opening", "override", "unmatched-login", "fork"]
+"""What may owe a review."""
+
+StandardName = Literal[
+    "nist-800-53", "pci-dss-4.0.1", "iso-27001-2022", "dora-rts", "nis2-2024-2690", "ism", "hipaa", "soc-2", "cis-8.1",
+]  # fmt: skip
+"""A standard whose controls the auditor's report can assess."""
 
 Fingerprint = Annotated[
     str,
@@ -129,6 +140,16 @@ class Reveal(Table, frozen=True):
     """How long ``--show`` keeps the credential on the screen."""
 
 
+class UseRules(Table, frozen=True):
+    """What is kept of a use."""
+
+    record: Recording = "offered"
+    """Whether what a command shows is recorded: always, where people ask for it, or never."""
+
+    auditors: Annotated[tuple[str, ...], msgspec.Meta(max_length=20)] = ()
+    """SSH public keys, one line each, to which recordings are encrypted; none: they lie in the clear."""
+
+
 class Rotation(Table, frozen=True):
     """What follows a use."""
 
@@ -189,6 +210,48 @@ class Alerts(Table, frozen=True):
     """How often an alert about something overdue is repeated."""
 
 
+class Reviewer(Officer, frozen=True):
+    """Somebody who looks at what others did, and signs what was found with a key of their own."""
+
+
+class Settlement(Table, frozen=True):
+    """Who settles a debt that no review and no rotation does."""
+
+    by: Literal["reviewers", "officers"] = "reviewers"
+    people: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
+    """Different people who must settle it."""
+
+    signed: bool = True
+    """Whether each signs with an own key; else their names are enough."""
+
+
+class Review(Table, frozen=True):
+    """What owes a review, and who reviews."""
+
+    reviewers: Annotated[tuple[Reviewer, ...], msgspec.Meta(max_length=100)] = ()
+    """None: an officer reviews who took no part."""
+
+    needed: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
+    """Different people who must review."""
+
+    deadline: Duration = lasting(7 * 86400)
+    on: Annotated[tuple[ReviewedEvent, ...], msgspec.Meta(min_length=1)] = (
+        "opening", "override", "unmatched-login", "fork",
+    )  # fmt: skip
+    settlement: Settlement = msgspec.field(default_factory=Settlement)
+
+    def owed_on(self, event: ReviewedEvent) -> bool:
+        """Tell whether something of this kind owes a review."""
+        return event in self.on
+
+
+class Audit(Table, frozen=True):
+    """What auditors hold the set against."""
+
+    standards: Annotated[tuple[StandardName, ...], msgspec.Meta(max_length=20)] = ()
+    """Standards that the organisation answers to."""
+
+
 class Policy(Table, frozen=True):
     """The whole file."""
 
@@ -209,9 +272,25 @@ class Policy(Table, frozen=True):
     sites: Annotated[tuple[Site, ...], msgspec.Meta(max_length=255)] = ()
     officers: Annotated[tuple[Officer, ...], msgspec.Meta(max_length=100)] = ()
     reveal: Reveal = msgspec.field(default_factory=Reveal)
+    use: UseRules = msgspec.field(default_factory=UseRules)
     rotation: Rotation = msgspec.field(default_factory=Rotation)
     drills: Drills = msgspec.field(default_factory=Drills)
     alerts: Alerts = msgspec.field(default_factory=Alerts)
+    review: Review | None = None
+    """None: no use owes a review."""
+
+    audit: Audit = msgspec.field(default_factory=Audit)
+
+    @property
+    def reviewers(self) -> tuple[Officer, ...]:
+        """Who may review, if they took no part: the reviewers, or the officers where none are named."""
+        return (self.review.reviewers if self.review else ()) or self.officers
+
+    @property
+    def settlers(self) -> tuple[Officer, ...]:
+        """Who may settle debts under rules of their own, if they took no part."""
+        by_officers = self.review is not None and self.review.settlement.by == "officers"
+        return self.officers if by_officers else self.reviewers
 
     @property
     def structure(self) -> Structure:

@@ -20,10 +20,12 @@ from typing import Any, cast
 from msgspec import inspect
 
 from breakglass_shamir.custody.policy.duration import Duration
-from breakglass_shamir.custody.policy.problem import PolicyProblem, nearest
-from breakglass_shamir.custody.policy.table import PATH_WORDS
+from breakglass_shamir.custody.policy.problem import PolicyProblem
+from breakglass_shamir.custody.policy.table import INCLUDE, PATH_WORDS, Table
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.nearest import nearest
+from breakglass_shamir.plural import counted
 
 MAX_SHOWN_CHARACTERS = 40
 """How much of a wrong value is repeated."""
@@ -31,9 +33,14 @@ MAX_SHOWN_CHARACTERS = 40
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
-def shape_problems(tree: Any) -> Iterator[PolicyProblem]:
-    """Yield what is wrong with the shape of a decoded policy file, in the order of the tables."""
-    return _walk(tree, _policy_type(), "")
+def shape_problems(tree: Any, kind: type[Table] = Policy) -> Iterator[PolicyProblem]:
+    """Yield what is wrong with the shape of a decoded policy file, in the order of the tables.
+
+    Args:
+        tree: what the file decodes to.
+        kind: the tables that it should have.
+    """
+    return _walk(tree, _type_of(kind), "")
 
 
 def shown(value: Any) -> str:
@@ -58,8 +65,8 @@ def shown(value: Any) -> str:
 
 
 @cache
-def _policy_type() -> inspect.StructType:
-    return cast(inspect.StructType, inspect.type_info(Policy))
+def _type_of(kind: type[Table]) -> inspect.StructType:
+    return cast(inspect.StructType, inspect.type_info(kind))
 
 
 def _walk(value: Any, kind: inspect.Type, path: str) -> Iterator[PolicyProblem]:
@@ -138,7 +145,7 @@ def _walk_value(value: Any, kind: inspect.Type, path: str, words: str) -> Iterat
     choices = list(map(str, kind.values)) if isinstance(kind, inspect.LiteralType) else []
     near = nearest(value, choices) if isinstance(value, str) else ""
     if isinstance(kind, inspect.StrType) and isinstance(value, str) and _too_long(value, kind):
-        found = f"{len(value)} characters"
+        found = counted(len(value), "character")
     yield PolicyProblem(path, f"expected {words or _allowed(kind)}, got {found}", near)
 
 
@@ -198,13 +205,15 @@ def _count(low: int | None, high: int | None) -> str:
 
 
 def _unknown_key(path: str, key: str, known: Sequence[str]) -> PolicyProblem:
+    if path == INCLUDE:
+        return PolicyProblem(path, "a text that is digested and recorded stands alone: policy resolve writes it")
     near = nearest(key, known) or _elsewhere(key)
     return PolicyProblem(path, f"unknown key, expected one of {', '.join(known)}", near)
 
 
 def _elsewhere(key: str) -> str:
     """Find a key of this very name in another table: a line that stands under the wrong heading."""
-    for field in _policy_type().fields:
+    for field in _type_of(Policy).fields:
         inner = field.type
         if field.encode_name == key:
             return f"[{key}], a table of its own" if isinstance(inner, inspect.StructType) else ""

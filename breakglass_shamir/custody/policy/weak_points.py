@@ -9,7 +9,7 @@ Rules:
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from breakglass_shamir.custody.policy.duration import Duration
@@ -24,6 +24,10 @@ GUIDED_ACCESS_INTERVAL = Duration(365 * 86400)
 
 MOST_SHARED_PEOPLE = 12
 """With more people in two groups than this the smallest number of people is not computed."""
+
+
+MOST_SHARED_WITH = 8
+"""With more people who keep several sheets than this it is not computed with how few others each of them opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,36 @@ def fewest_people(policy: Policy) -> int | None:
     return min((cost for cost in costs if cost is not None), default=None)
 
 
+def fewest_others(structure: Structure, held: Sequence[Sequence[Seat]]) -> list[int | None]:
+    """Return with how few others each of the people opens at least; 0: alone. None: too many keep several sheets.
+
+    Args:
+        structure: the quorum.
+        held: the sheets of each person; every sheet is somebody's.
+    """
+    several = [who for who, seats in enumerate(held) if len(seats) > 1]
+    if len(several) > MOST_SHARED_WITH:
+        return [None] * len(held)
+    groups = range(1, len(structure.groups) + 1)
+    alone = [sum(len(seats) == 1 and seats[0][0] == number for seats in held) for number in groups]
+    most = len(held)
+    by_group, by_person = dict.fromkeys(groups, most), dict.fromkeys(several, most)
+    for bits in range(1 << len(several)):
+        chosen = [who for bit, who in enumerate(several) if bits >> bit & 1]
+        with_them = [tuple(held[who]) for who in chosen]
+        cost = _cost(structure, alone, with_them)
+        for who in chosen if cost is not None else ():
+            by_person[who] = min(by_person[who], (cost or 0) - 1)
+        for number in groups:
+            if not alone[number - 1]:
+                continue
+            fewer = [count - (place == number) for place, count in enumerate(alone, 1)]
+            cost = _cost(structure, fewer, [*with_them, ((number, 1),)])
+            if cost is not None:
+                by_group[number] = min(by_group[number], cost - 1)
+    return [by_person[who] if who in by_person else by_group[seats[0][0]] for who, seats in enumerate(held)]
+
+
 def warnings(policy: Policy, sets_of_this_target: int | None = None) -> Iterator[str]:
     """Yield what published guidance advises against.
 
@@ -94,8 +128,16 @@ def warnings(policy: Policy, sets_of_this_target: int | None = None) -> Iterator
     for person in found.people_that_stop:
         yield f"without {person} there is no quorum"
     yield from _intervals(policy)
+    yield from _records(policy)
     if not policy.alerts.sinks:
         yield "nobody is told of an opening (alerts.sinks)"
+
+
+def _records(policy: Policy) -> Iterator[str]:
+    if policy.use.record == "always" and "show" in policy.reveal.modes:
+        yield "what is done with a credential that is shown leaves no recording (use.record, reveal.modes)"
+    if policy.use.record == "never":
+        yield "no use is recorded (use.record)"
 
 
 def _intervals(policy: Policy) -> Iterator[str]:
@@ -109,7 +151,7 @@ def _intervals(policy: Policy) -> Iterator[str]:
             yield f"drills.{key}: every {found}, advised are {advised} or less"
 
 
-def _cost(structure: Structure, alone: list[int], chosen: list[tuple[Seat, ...]]) -> int | None:
+def _cost(structure: Structure, alone: list[int], chosen: Sequence[tuple[Seat, ...]]) -> int | None:
     """Count the people of the cheapest quorum with these holders of two sheets; None: there is none."""
     missing = []
     for number, group in enumerate(structure.groups, 1):

@@ -4,21 +4,26 @@
 Rules (spec: docs/spec/7-records.md):
 
 1. A change weakens if fewer people, or other ones, could open, for longer, by more ways, told to fewer, drilled
-   more rarely, or with a weaker or older credential; or if the credential would be used or proven elsewhere, or
-   its sheets lead to another telephone or another kit.
+   more rarely, reviewed by fewer or later, held against fewer standards, or with a weaker or older credential; or if
+   the credential would be used or proven elsewhere, or its sheets lead to another telephone or another kit.
 2. What cannot be compared, as two patterns, counts as weaker when it changed at all.
 3. Each weakening is one sentence that begins with the key.
 
 What a change does to the quorum is the next epoch's: sheets that are printed stay what they are.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 
+from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody.policy.duration import Duration
+from breakglass_shamir.custody.policy.officer_keys import revoked
 from breakglass_shamir.custody.policy.source import BUILT_IN_CLASS
-from breakglass_shamir.custody.policy.tables import CustodianGroup, Officer, Policy
+from breakglass_shamir.custody.policy.tables import CustodianGroup, Officer, Policy, Review
 from breakglass_shamir.custody.policy.weak_points import fewest_people
+
+_RECORDS = ("always", "offered", "never")
+"""From what records most to what records least."""
 
 
 def weakenings(old: Policy, new: Policy) -> tuple[str, ...]:
@@ -96,17 +101,28 @@ def _declaration(old: Policy, new: Policy) -> Iterator[str]:
 
 def _officers(old: Policy, new: Policy) -> Iterator[str]:
     """Where officers sign, more keys, or keys that count for longer, are more ways to sign."""
-    if not old.declaration.signatures:
-        return
-    known = {officer.name: officer for officer in old.officers}
-    for officer in new.officers:
-        before = known.get(officer.name, Officer(name=officer.name))
-        if set(officer.keys) - set(before.keys):
-            yield f"officers: another key of {officer.name} counts"
-        if set(before.revoked) - set(officer.revoked):
-            yield f"officers: a revoked key of {officer.name} counts again"
-        if _from(officer) < _from(before) or _until(officer) > _until(before):
-            yield f"officers: keys of {officer.name} count for longer"
+    if old.declaration.signatures:
+        yield from _signers("officers", old.officers, new.officers)
+
+
+def _signers(path: str, old: Sequence[Officer], new: Sequence[Officer]) -> Iterator[str]:
+    known = {one.name: one for one in old}
+    for one in new:
+        before = known.get(one.name, Officer(name=one.name))
+        if set(one.keys) - set(before.keys):
+            yield f"{path}: another key of {one.name} counts"
+        if _from(one) < _from(before) or _until(one) > _until(before):
+            yield f"{path}: keys of {one.name} count for longer"
+
+
+def _revoked(old: Policy, new: Policy) -> Iterator[str]:
+    """Keys that signed for nobody, custodians' keys among them, and may sign again; who leaves takes nothing along."""
+    gone = revoked(new)
+    reviewers = old.review.reviewers if old.review else ()
+    for path, people in (("officers", old.officers), ("review.reviewers", reviewers)):
+        for one in people:
+            if not gone.issuperset(one.revoked):
+                yield f"{path}: a revoked key of {one.name} counts again"
 
 
 def _reveal(old: Policy, new: Policy) -> Iterator[str]:
@@ -114,6 +130,20 @@ def _reveal(old: Policy, new: Policy) -> Iterator[str]:
     if added:
         yield f"reveal.modes: also {', '.join(added)}"
     yield from _longer("reveal.show_for", old.reveal.show_for, new.reveal.show_for)
+
+
+def _use(old: Policy, new: Policy) -> Iterator[str]:
+    """Less that is recorded, and other people who can read it."""
+    before, after = old.use, new.use
+    if _RECORDS.index(after.record) > _RECORDS.index(before.record):
+        yield f"use.record: {after.record!r} instead of {before.record!r}"
+    mine, others = ({ssh_key.from_line(line).line for line in one.auditors} for one in (before, after))
+    if mine and not others:
+        yield "use.auditors: recordings lie in the clear"
+    elif mine - others:
+        yield "use.auditors: a key reads no further recording"
+    if mine and others - mine:
+        yield "use.auditors: another key reads recordings"
 
 
 def _rotation(old: Policy, new: Policy) -> Iterator[str]:
@@ -151,6 +181,55 @@ def _alerts(old: Policy, new: Policy) -> Iterator[str]:
     yield from _longer("alerts.repeat", old.alerts.repeat, new.alerts.repeat)
 
 
+def _review(old: Policy, new: Policy) -> Iterator[str]:
+    before, after = old.review, new.review
+    if before is None:
+        return
+    if after is None:
+        yield "review: no use owes a review"
+        return
+    gone = [event for event in before.on if event not in after.on]
+    if gone:
+        yield f"review.on: no review of {', '.join(gone)}"
+    if after.needed < before.needed:
+        yield f"review.needed: {after.needed} instead of {before.needed}"
+    yield from _longer("review.deadline", before.deadline, after.deadline)
+    if before.reviewers and not after.reviewers:
+        yield "review.reviewers: officers review instead of reviewers"
+    if before.reviewers:
+        yield from _signers("review.reviewers", before.reviewers, after.reviewers)
+    yield from _review_of_officers(old, new, before, after)
+    yield from _settlement(before, after)
+
+
+def _review_of_officers(old: Policy, new: Policy, before: Review, after: Review) -> Iterator[str]:
+    """Where officers review or settle, more of their keys are more ways to; where they sign, that is said before."""
+    officers_did = not before.reviewers or before.settlement.by == "officers"
+    officers_do = not after.reviewers or after.settlement.by == "officers"
+    if officers_did and officers_do and not old.declaration.signatures:
+        yield from _signers("officers", old.officers, new.officers)
+
+
+def _settlement(before: Review, after: Review) -> Iterator[str]:
+    if (
+        before.reviewers
+        and after.reviewers
+        and (before.settlement.by, after.settlement.by) == ("reviewers", "officers")
+    ):
+        yield "review.settlement.by: officers settle instead of reviewers"
+    if after.settlement.people < before.settlement.people:
+        yield f"review.settlement.people: {after.settlement.people} instead of {before.settlement.people}"
+    if before.settlement.signed and not after.settlement.signed:
+        yield "review.settlement.signed: names are enough"
+
+
+def _audit(old: Policy, new: Policy) -> Iterator[str]:
+    """Controls that nobody assesses any more."""
+    for name in old.audit.standards:
+        if name not in new.audit.standards:
+            yield f"audit.standards: no longer {name}"
+
+
 def _longer(key: str, before: Duration, after: Duration) -> Iterator[str]:
     if after.seconds > before.seconds:
         yield f"{key}: {after} instead of {before}"
@@ -165,5 +244,6 @@ def _until(officer: Officer) -> str:
 
 
 _RULES: tuple[Callable[[Policy, Policy], Iterator[str]], ...] = (
-    _target, _sheets, _quorum, _declaration, _officers, _reveal, _rotation, _drills, _alerts,
+    _target, _sheets, _quorum, _declaration, _officers, _revoked, _reveal, _use, _rotation, _drills, _alerts, _review,
+    _audit,
 )  # fmt: skip

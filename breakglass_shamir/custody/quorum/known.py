@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life import standing
-from breakglass_shamir.custody.life.state import EpochStatus, LedgerState, SetState, read_seat
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, SetState, read_seat
+from breakglass_shamir.custody.policy.source import named
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.structure import Seat
 
@@ -39,6 +40,9 @@ class Known:
     past: bool = False
     """Whether another epoch has followed it: it is opened by an override of its own."""
 
+    custodians: Mapping[Seat, str] = field(default_factory=dict)
+    """Who holds each sheet, as far as people ever said."""
+
 
 def known_epochs(state: LedgerState) -> dict[bytes, Known]:
     """Return every epoch of a ledger, by epoch id."""
@@ -62,8 +66,13 @@ def _known(s: SetState, epoch_id: str) -> Known:
     days = {read_seat(seat): time[:10] for seat, time in epoch.voided_on.items()}
     return Known(
         s.name, epoch.number, epoch.envelope, s.openable(epoch_id), good, words, voided, days,
-        not epoch.recovered or epoch.countersigned, past,
+        not epoch.recovered or epoch.countersigned, past, custodians_of(epoch),
     )  # fmt: skip
+
+
+def custodians_of(epoch: EpochState) -> dict[Seat, str]:
+    """Return who holds each sheet; a name that only fills a policy's place is left out."""
+    return {read_seat(seat): name for seat, name in epoch.custodians.items() if named(name)}
 
 
 def _follower(s: SetState, epoch_id: str) -> str:

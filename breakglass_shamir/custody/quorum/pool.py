@@ -17,12 +17,15 @@ Rules:
 6. A core without proofs never stands against an envelope or against what the ledger pins: one that differs is
    named and left out, and is an integrity error only if it opens too.
 7. A share that can be read in several ways names no set; it counts once something confirms one reading.
+8. What was read can be taken over by another pool, which judges it anew.
 
 This module does not decide whether an unknown epoch may be opened; it only tells them apart.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from operator import methodcaller
+from types import MappingProxyType
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.quorum import typed_line
@@ -31,6 +34,7 @@ from breakglass_shamir.custody.quorum.bucket import Bucket, Readings
 from breakglass_shamir.custody.quorum.known import Known
 from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.custody.quorum.scanner import Scanner
+from breakglass_shamir.custody.quorum.tally import Tally, tally_of
 from breakglass_shamir.errors import (
     BreakglassError,
     DecryptionFailed,
@@ -51,6 +55,7 @@ from breakglass_shamir.formats.envelope import Envelope, EnvelopeReader
 from breakglass_shamir.formats.share import PREFIX as SHARE_PREFIX
 from breakglass_shamir.formats.share import ReadShare, Share
 from breakglass_shamir.formats.structure import Seat
+from breakglass_shamir.plural import counted
 
 _RIVAL = (
     "is valid but not the one that this ledger pins: somebody with a quorum signed a second one; it is left out, keep "
@@ -61,9 +66,19 @@ _OVERRIDE_VOID = "an emergency may pass with --override void --override-reason R
 _OTHER_KEYBOARD = (
     "perhaps a code of ours, scanned on another keyboard: set scanner and machine to the US layout, and scan it again"
 )
-_NO_ENVELOPE = "no envelope of its set yet: scan an envelope code from any sheet"
+_NO_ENVELOPE = (
+    "read whole; now the envelope of its set: scan the large code of any sheet, or type lines 5, 6, 7 and on from the "
+    "back of any sheet"
+)
 _ALTERED = "the sheets combine, but the typed envelope is not the one that was printed: a line of it is wrong"
 _NOT_COMBINING = "enough sheets, but they do not combine: one of them, or a typed line of the envelope, is wrong"
+
+
+_MOST_TAKEN = 10_000
+"""Codes and lines that another pool can take over; more are read again."""
+
+_MOST_HINDRANCES = 3
+"""Scans that could not be read and are named in a last message."""
 
 
 class Pool:
@@ -79,6 +94,7 @@ class Pool:
         also: Collection[bytes] = (),
         void_too: bool = False,
         past_too: bool = False,
+        read_back: Mapping[bytes, Collection[Seat]] = MappingProxyType({}),
     ) -> None:
         """Start empty.
 
@@ -90,15 +106,23 @@ class Pool:
             also: epochs that count although they are not in force.
             void_too: an emergency overrides that sheets or their epoch were voided.
             past_too: it overrides that another epoch has followed theirs.
+            read_back: sheets that were read back before, of each epoch of which people bring all; of the others they
+                bring a quorum.
         """
         self._known = known
         self._set_name = set_name
         self._kind = kind
-        self._noun = "sheet" if kind is Kind.LIVE else "drill card"
+        self.noun = "sheet" if kind is Kind.LIVE else "drill card"
+        """What people call what they bring."""
+
         self._in_custody = in_custody
         self._also = also
         self._void_too = void_too
         self._past_too = past_too
+        self._read_back = read_back
+        self._taken: list[Callable[[Pool], Answer]] = []
+        """Gives another pool what was read, in its order; secret."""
+
         self._envelopes = EnvelopeReader()
         self._scanner = Scanner()
         self._buckets: dict[bytes, Bucket] = {}
@@ -111,6 +135,8 @@ class Pool:
         self.loose_lines: list[dict[int, str]] = []
         """Typed lines that were too few for a share, by number; secret."""
 
+        self._hindrances: list[str] = []
+        self._more_hindrances = 0
         self.refused_past: set[bytes] = set()
         """Epochs of which sheets were left out because another epoch has followed them."""
 
@@ -123,6 +149,25 @@ class Pool:
         for epoch_id, epoch in known.items():
             pinned = epoch.envelope
             self._buckets[epoch_id] = Bucket(pinned) if isinstance(pinned, Envelope) else Bucket(pinned=pinned)
+
+    def hindered(self, words: str) -> None:
+        """Note why a scan, or a part of it, could not be read: a last message then says that, and guesses nothing."""
+        if words in self._hindrances:
+            return
+        if len(self._hindrances) < _MOST_HINDRANCES:
+            self._hindrances.append(words)
+        else:
+            self._more_hindrances += 1
+
+    @property
+    def taken(self) -> int:
+        """How many codes, shares and envelopes were read, whatever they were worth."""
+        return len(self._taken)
+
+    def take_over(self, other: "Pool") -> None:
+        """Take what another pool read, and judge it anew."""
+        for give in [*other._taken]:
+            give(self)
 
     def add(self, code: str) -> Answer:
         """Take one scanned or typed text and say what it is. Never raises for what was scanned."""
@@ -138,7 +183,7 @@ class Pool:
             if head == SHARE_PREFIX:
                 return self._add_code(code)
             if head == ENVELOPE_PREFIX:
-                return self._add_envelope(code)
+                return self._kept(self._add_envelope(code), methodcaller("add", code))
         except BreakglassError as error:
             return Answer(Verdict.DAMAGED, f"a code of ours, but damaged: {error}")
         if keyboards.PREFIX.match(code.strip()):
@@ -159,6 +204,7 @@ class Pool:
         if symbols is None:
             raise error
         self.fragments.append(symbols)
+        self._keep(methodcaller("add", code))
         for lines in self.loose_lines:
             for _, read in typed_line.completed(lines, [symbols]):
                 return self.add_share(read)
@@ -173,6 +219,13 @@ class Pool:
 
         A provisional reading, or one of several, counts once a commitment or a quorum confirms it.
         """
+        return self._kept(self._add_share(read, *others), methodcaller("add_share", read, *others))
+
+    def add_core(self, core: Core) -> Answer:
+        """Take a core without proofs, as it is typed."""
+        return self._kept(self._add_core(core), methodcaller("add_core", core))
+
+    def _add_share(self, read: ReadShare, *others: ReadShare) -> Answer:
         readings = tuple(one for one in (read, *others) if one.share.kind is self._kind)
         if not readings:
             return self._wrong_kind(read.share)
@@ -181,8 +234,7 @@ class Pool:
         found = read.share
         return self._refusal(found) or self._place(self._buckets.setdefault(found.epoch_id, Bucket()), readings)
 
-    def add_core(self, core: Core) -> Answer:
-        """Take a core without proofs, as it is typed."""
+    def _add_core(self, core: Core) -> Answer:
         name = f"the envelope's lines, epoch {core.epoch} of {self._name(core.epoch_id)}"
         if core.kind is not self._kind:
             return Answer(Verdict.DRILL, f"{name}, are {core.kind.word}: not what is needed here")
@@ -200,6 +252,9 @@ class Pool:
 
     def add_possible_cores(self, cores: Sequence[Core], rows: Mapping[int, str]) -> Answer:
         """Take what damaged lines of a core may mean, to be tried; the lines can be typed again."""
+        return self._kept(self._add_possible(cores, rows), methodcaller("add_possible_cores", cores, rows))
+
+    def _add_possible(self, cores: Sequence[Core], rows: Mapping[int, str]) -> Answer:
         mine = [core for core in cores if core.kind is self._kind]
         epoch_ids = dict.fromkeys(core.epoch_id for core in mine)
         known = [e for e in epoch_ids if (b := self._buckets.get(e)) and (b.envelope or b.pinned or b.cores)]
@@ -230,6 +285,19 @@ class Pool:
     def lacks_envelope(self) -> bool:
         """Tell whether shares were read of which nothing is there that opens with them."""
         return bool(self._undecided) or any(b.waiting and b.core is None for b in self._buckets.values())
+
+    def tallies(self) -> tuple[Tally, ...]:
+        """Count what is in and what is missing, of each epoch that is awaited or of which a sheet was read."""
+        found = (
+            tally_of(bucket, self._known.get(epoch_id), self._before(epoch_id))
+            for epoch_id, bucket in self._buckets.items()
+            if bucket.seats() or self._is_awaited(epoch_id)
+        )
+        return tuple(tally for tally in found if tally is not None)
+
+    def unplaced(self) -> int:
+        """Return how many shares wait for an envelope."""
+        return len(self._undecided) + sum(len(b.waiting) for b in self._buckets.values() if b.core is None)
 
     def complete(self) -> bool:
         """Tell whether a quorum is there."""
@@ -264,6 +332,34 @@ class Pool:
         name = known.set_name if known else bucket.envelope.set_name if bucket.envelope else ""
         shares = tuple(bucket.shares.values())
         return Quorum(core, shares, known is not None, name, bucket.set_public_key, bucket.envelope)
+
+    def _keep(self, again: Callable[["Pool"], Answer]) -> None:
+        """Keep what was read for another pool."""
+        if len(self._taken) < _MOST_TAKEN:
+            self._taken.append(again)
+
+    def _kept(self, answer: Answer, again: Callable[["Pool"], Answer]) -> Answer:
+        """Keep what was read, unless it was seen before; returns its answer."""
+        if answer.verdict is not Verdict.SEEN:
+            self._keep(again)
+        return answer
+
+    def _before(self, epoch_id: bytes) -> Collection[Seat] | None:
+        """Return which sheets of an epoch were read back before; None where a quorum is enough."""
+        return self._read_back.get(epoch_id)
+
+    def _is_awaited(self, epoch_id: bytes) -> bool:
+        """Tell whether people are expected to bring sheets of an epoch: it counts, and no other set may be meant."""
+        known = self._known.get(epoch_id)
+        if known is None or not self._counts(epoch_id, known):
+            return False
+        if len(self._before(epoch_id) or ()) == known.envelope.core.structure.sheets:
+            return False
+        sets = {one.set_name for other, one in self._known.items() if self._counts(other, one)}
+        return known.set_name == self._set_name or (not self._set_name and len(sets) == 1)
+
+    def _counts(self, epoch_id: bytes, known: Known) -> bool:
+        return epoch_id in self._also or (known.good if self._in_custody else known.openable)
 
     def _rank(self, epoch_id: bytes) -> int:
         """Order quorums: what may be alive comes before what an override let in, and both before the unknown."""
@@ -321,7 +417,7 @@ class Pool:
         if readings in self._undecided:
             return Answer(Verdict.SEEN, "seen already")
         self._undecided.append(readings)
-        return Answer(Verdict.WAITING, f"a share, but {_NO_ENVELOPE}")
+        return Answer(Verdict.WAITING, f"a share, {_NO_ENVELOPE}")
 
     def _place(self, bucket: Bucket, readings: Readings) -> Answer:
         """Put a share into its bucket and say what became of it."""
@@ -332,7 +428,7 @@ class Pool:
         bucket.waiting.append(readings)
         found = readings[0].share
         if bucket.core is None:
-            return Answer(Verdict.WAITING, f"share {found.public_id}, but {_NO_ENVELOPE}", read=readings[0])
+            return Answer(Verdict.WAITING, f"share {found.public_id}: {_NO_ENVELOPE}", read=readings[0])
         sheet = f"{found.group}.{found.member}"
         message = (
             f"sheet {sheet} of {self._name(found.epoch_id)}, epoch {bucket.core.epoch}: read{_repairs(readings[0])}"
@@ -383,12 +479,12 @@ class Pool:
         found = read.share
         seat, sheet = (found.group, found.member), f"{found.group}.{found.member}"
         if seat in bucket.shares:
-            return Answer(Verdict.SEEN, f"{self._noun} {sheet}: seen already", sheet, found.epoch_id)
+            return Answer(Verdict.SEEN, f"{self.noun} {sheet}: seen already", sheet, found.epoch_id)
         bucket.shares[seat] = found
         if bucket.envelope is None:
             bucket.waiting.append(readings)
         word = "verified" if self._in_custody else "accepted"
-        name = f"{self._noun} {sheet} of {set_name or self._name(found.epoch_id)}, epoch {core.epoch}"
+        name = f"{self.noun} {sheet} of {set_name or self._name(found.epoch_id)}, epoch {core.epoch}"
         message = f"{name}: {word}{_repairs(read)} ({self._progress(bucket)})"
         if known is None:
             message = f"{message}; this terminal does not know the {self._unknown(set_name)}"
@@ -418,10 +514,10 @@ class Pool:
         if known is None:
             return None
         sheet = f"{found.group}.{found.member}"
-        name = f"{self._noun} {sheet} of {known.set_name}, epoch {known.number}"
+        name = f"{self.noun} {sheet} of {known.set_name}, epoch {known.number}"
         if self._set_name and known.set_name != self._set_name:
             return Answer(Verdict.OTHER_SET, f"{name}: another set, not {self._set_name}", sheet, found.epoch_id)
-        counts = found.epoch_id in self._also or (known.good if self._in_custody else known.openable)
+        counts = self._counts(found.epoch_id, known)
         if not (counts or (self._past_too if known.past else self._void_too)):
             self._void[found.epoch_id] = known
             if known.past:
@@ -458,7 +554,9 @@ class Pool:
         rows = []
         for number, group in enumerate(structure.groups, 1):
             held = len([seat for seat in seats if seat[0] == number])
-            rows.append(f"{held} of {group.threshold}" + (f" in group {number}" if len(structure.groups) > 1 else ""))
+            more = f" and {held - group.threshold} more" if held > group.threshold else ""
+            where = f" in group {number}" if len(structure.groups) > 1 else ""
+            rows.append(f"{min(held, group.threshold)} of {group.threshold}{more}{where}")
         return ", ".join(rows)
 
     def _insufficient(self, wanted: Mapping[bytes, Bucket]) -> BreakglassError:
@@ -468,14 +566,22 @@ class Pool:
         if self._void:
             return self._only_void()
         if self._undecided or any(bucket.waiting for bucket in wanted.values()):
+            how = "" if self._hindrances else ", closer and in better light"
             return MissingEnvelope(
                 "shares were read, but no envelope: its code is the large one on every sheet",
-                hint="scan the large code of any sheet, closer and in better light, or type the lines on its back",
+                hint=f"scan the large code of any sheet{how}, or type the lines on its back{self._not_read('; ')}",
             )
         return InsufficientShares(
             "no quorum: no share that counts was read",
-            hint="scan the sheets flat and in even light, one page at a time",
+            hint=self._not_read("") or "scan the sheets flat and in even light, one page at a time",
         )
+
+    def _not_read(self, before: str) -> str:
+        """Name what could not be read; empty where everything could."""
+        if not self._hindrances:
+            return ""
+        more = f"; and {self._more_hindrances} more" if self._more_hindrances else ""
+        return f"{before}not read: {'; '.join(self._hindrances)}{more}"
 
     def _not_enough(self, best: Bucket) -> BreakglassError:
         """Say what is missing of the epoch of which most was read."""
@@ -486,7 +592,8 @@ class Pool:
             if structure.is_quorum({*best.seats(), *self._voided.get(best.core.epoch_id, ())}):
                 hint = f"{hint}; {_OVERRIDE_VOID}"
             return InsufficientShares(
-                f"no quorum: expected {structure.in_words()}, got {self._progress(best)}", hint=hint
+                f"no quorum: expected {structure.in_words()}, got {self._progress(best)}",
+                hint=f"{hint}{self._not_read('; ')}",
             )
         hint = "scan an envelope code, so that the wrong sheet can be named, or type the lines again"
         if best.altered:
@@ -503,7 +610,7 @@ class Pool:
 
 
 def _repairs(read: ReadShare) -> str:
-    return f", {len(read.repaired)} characters repaired" if read.repaired else ""
+    return f", {counted(len(read.repaired), 'character')} repaired" if read.repaired else ""
 
 
 def _same(readings: Readings, other: Readings) -> bool:

@@ -24,8 +24,16 @@ from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.lineage import Succession
-from breakglass_shamir.custody.records.monitoring import ChangedOutside, Eased, Escalated, LoginSeen, Watched
-from breakglass_shamir.custody.records.openings import OfficerSigned, Overridden, Refused, UseEnded
+from breakglass_shamir.custody.records.monitoring import Asked, ChangedOutside, Eased, Escalated, LoginSeen, Watched
+from breakglass_shamir.custody.records.openings import (
+    Actions,
+    OfficerSigned,
+    Overridden,
+    Refused,
+    UseEnded,
+    UseRecorded,
+)
+from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     NotBefore,
@@ -52,6 +60,8 @@ PUBLIC: Mapping[type[Body], frozenset[str]] = {
         {"envelope", "countersigned", "countersignature", "old_dead", "terminal_signature", "terminal_key"}
     ),
     CustodianSigned: frozenset({"key", "signature"}),
+    Reviewed: frozenset({"key", "signature"}),
+    DebtsSettled: frozenset({"key", "signature"}),
 }
 """Fields that hold base64 of public data, and are not looked at."""
 
@@ -64,11 +74,14 @@ TOLD: Mapping[type[Body], frozenset[str]] = {
     DrillEnded: frozenset({"login", "reasons"}),
     Escalated: frozenset({"what"}),
     Eased: frozenset({"what"}),
-    LoginSeen: frozenset({"account", "source", "detail"}),
+    Asked: frozenset({"marks"}),
+    LoginSeen: frozenset({"account", "source", "detail", "mark"}),
     ChangedOutside: frozenset({"detail"}),
     Watched: frozenset({"problem"}),
     Refused: frozenset({"message"}),
     Overridden: frozenset({"problem"}),
+    UseRecorded: frozenset({"problem"}),
+    Actions: frozenset({"target", "sessions", "problem"}),
     UseEnded: frozenset({"outcome"}),
     Abandoned: frozenset({"reason"}),
     OldDead: frozenset({"proofs", "scope"}),
@@ -81,7 +94,7 @@ TOLD: Mapping[type[Body], frozenset[str]] = {
 }
 """Fields that hold what machines said, and are recorded with what looks like a share withheld."""
 
-_BRINGS_A_SET = (PolicyAdopted, RecoveredCore, Refused)
+_BRINGS_A_SET = (PolicyAdopted, RecoveredCore, Refused, Asked)
 """Records whose set may be new, by a name that people gave."""
 
 _AnyBody = TypeVar("_AnyBody", bound=Body)

@@ -45,7 +45,17 @@ class Eased(Body, frozen=True, tag="eased"):
     what: str
 
 
-class LoginSeen(Body, frozen=True, tag="login-seen"):
+class Asked(Body, frozen=True, tag="asked"):
+    """This program logs in at a target itself: one login, which the target's log will tell by a mark."""
+
+    target: str
+    """Its URI."""
+
+    marks: tuple[str, ...]
+    """What tells this one login from every other in the target's log; any one of them does."""
+
+
+class LoginSeen(Body, frozen=True, tag="login-seen", omit_defaults=True):
     """The target remembers a login of the break-glass account, or attempts at one from one place."""
 
     at: str
@@ -58,9 +68,12 @@ class LoginSeen(Body, frozen=True, tag="login-seen"):
     """1, or how many attempts were refused."""
 
     matched: str
-    """The opening that accounts for it; ``own`` where this program asked outside one; empty: nothing does."""
+    """The opening that accounts for it; ``own`` or ``near`` where this program asked; empty: nothing does."""
 
     detail: str
+
+    mark: str = ""
+    """What tells it from every other login in the target's log; left out where nothing does."""
 
 
 class ChangedOutside(Body, frozen=True, tag="changed-outside"):

@@ -79,6 +79,68 @@ class InUse(Body, frozen=True, tag="in-use"):
     """The reveal began."""
 
 
+class Revealing(Body, frozen=True, tag="revealing"):
+    """The credential is about to leave once more in an open use, or to a command that people were warned of."""
+
+    mode: str
+    """``exec``, ``show`` or ``no-reveal``."""
+    program: str
+    """The command that is given the credential, without its arguments; empty where none is."""
+    warned: tuple[str, ...]
+    """What was said against it before, a sentence each."""
+
+
+class UseRecorded(Body, frozen=True, tag="use-recorded"):
+    """What a command showed in the use was recorded; the segments lie in the home, and this is their head."""
+
+    number: int
+    """Of the opening's recordings, from 1."""
+
+    program: str
+    """The command, without its arguments; empty where it was cut off."""
+
+    way: str
+    """``terminal``: one of its own; ``output``: standard output and standard error; empty where it was cut off."""
+
+    segments: int
+    size: int
+    """Bytes of all segments, as they lie on the disk."""
+
+    duration_ms: int
+    head: str
+    """Digest of the last segment, and so of all of them, hexadecimal."""
+
+    ended: str
+    """``whole``, ``bound`` (as long as one may be), ``failed``, or ``cut-off``: found when its program was gone."""
+
+    problem: str
+    """Why it failed; empty where it did not."""
+
+    masked: int
+    """How many times the credential was masked."""
+
+    readers: tuple[str, ...]
+    """Fingerprints of the auditors' keys that alone decrypt it; empty: it lies in the clear."""
+
+
+class Actions(Body, frozen=True, tag="actions"):
+    """Sessions of the use that the target remembers: references into the trail that it keeps itself."""
+
+    target: str
+    since: str
+    """From when on its log was looked at, UTC, RFC 3339."""
+
+    until: str
+    sessions: tuple[str, ...]
+    """What it says of each, a sentence; the first ones."""
+
+    left_out: int
+    """Further ones."""
+
+    problem: str
+    """What could not be read; empty where all was."""
+
+
 class UseEnded(Body, frozen=True, tag="use-ended"):
     """The use is over and rotation may apply."""
 

@@ -17,6 +17,7 @@ This module does not decide whether a record is legal; ``lifecycle.py`` does.
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted,
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
+    Asked,
     ChangedOutside,
     Eased,
     Escalated,
@@ -40,6 +42,7 @@ from breakglass_shamir.custody.records.monitoring import (
     Watched,
 )
 from breakglass_shamir.custody.records.openings import (
+    Actions,
     Cancelled,
     Closed,
     Declared,
@@ -48,10 +51,13 @@ from breakglass_shamir.custody.records.openings import (
     Opened,
     Overridden,
     Refused,
+    Revealing,
     Settled,
     UseEnded,
+    UseRecorded,
 )
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
+from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applied,
@@ -96,6 +102,7 @@ AnyBody = (
     | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
     | TargetNamed | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
     | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
+    | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions
 )  # fmt: skip
 """Every record type."""
 
@@ -155,6 +162,11 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 _LARGEST = 2**53 - 1
 """Largest integer of RFC 8785."""
 
+_SMALLEST = -_LARGEST
+_BACKSLASH, _DELETE = 0x5C, 0x7F
+_DIGITLESS = b"0000-00-00T00:00:00Z"
+_WITHOUT_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+
 
 def parse(data: bytes) -> Record:
     """Parse a stored record, without asking whether its bytes are canonical.
@@ -184,7 +196,7 @@ def from_bytes(data: bytes) -> Record:
         InvalidRecord: not a record, of an unknown type or version, or not in canonical form.
     """
     record = parse(data)
-    if _is_plainly_canonical(data, record):
+    if _ENCODER.encode(record) == data and _is_plain(data, record):
         return record
     try:
         canonical = record._serialised()
@@ -206,19 +218,33 @@ def is_time(text: str) -> bool:
     return True
 
 
-def from_plain_bytes(data: bytes) -> Record | None:
-    """Parse a record that is not trusted yet, quickly; None where only :func:`from_bytes` can tell what it is.
+def from_plain_bytes(found: Sequence[bytes]) -> list[Record] | None:
+    """Parse records that are not trusted yet, many at once; None where only :func:`from_bytes` can tell what one is.
 
-    All is as :func:`from_bytes` wants it but one thing: its ``time`` has the form of a moment and may be none, such
-    as a 31st of February. Whoever reads the time must be ready for that.
+    Args:
+        found: at least one.
+
+    All is as :func:`from_bytes` wants it but one thing: a ``time`` has the form of a moment and may be none, such as a
+    31st of February. Whoever reads the time must be ready for that.
     """
+    if max(map(len, found)) > MAX_RECORD_BYTES:
+        return None
     try:
-        record = _DECODER.decode(data)
+        several = list(map(_DECODER.decode, found))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    if record.v != VERSION or not _TIME.fullmatch(record.time):
+    if list(map(_ENCODER.encode, several)) != list(found) or not _is_ordinary(b"".join(found)):
         return None
-    return record if _is_plainly_canonical(data, record) else None
+    if {record.v for record in several} != {VERSION} or not _are_times([record.time for record in several]):
+        return None
+    return several if _are_small(several) else None
+
+
+def _are_times(texts: Sequence[str]) -> bool:
+    """Tell whether texts in ASCII have the form of moments."""
+    if set(map(len, texts)) != {len(_DIGITLESS)}:
+        return False
+    return "".join(texts).encode().translate(_WITHOUT_DIGITS) == _DIGITLESS * len(texts)
 
 
 _TEXT_FIELDS = (str, bool, tuple[str, ...], dict[str, str])
@@ -235,22 +261,28 @@ def _numbers_in(body: type[Body]) -> tuple[str, ...] | None:
 _NUMBERS: dict[type, tuple[str, ...] | None] = {body: _numbers_in(body) for body in AnyBody.__args__}
 
 
-def _is_plainly_canonical(data: bytes, record: Record) -> bool:
-    """Tell quickly of most records that they are canonical; False says nothing.
+def _is_plain(data: bytes, record: Record) -> bool:
+    """Tell quickly of bytes that msgspec writes again that they are canonical; False says nothing.
 
     In printable ASCII without escapes, with small integers, RFC 8785 is sorted keys without white space, and that
     msgspec writes forty times as fast.
     """
-    if _ENCODER.encode(record) != data or not data.isascii() or b"\\" in data or b"\x7f" in data:
+    return len(data) <= MAX_RECORD_BYTES and _is_ordinary(data) and _are_small([record])
+
+
+def _is_ordinary(data: bytes) -> bool:
+    return data.isascii() and _BACKSLASH not in data and _DELETE not in data
+
+
+def _are_small(several: Sequence[Record]) -> bool:
+    """Tell whether all integers in records are such as RFC 8785 has."""
+    bodies = [record.body for record in several]
+    if any(_NUMBERS[kind] is None for kind in set(map(type, bodies))):
         return False
-    body = record.body
-    numbers = _NUMBERS[type(body)]
-    if numbers is None or len(data) > MAX_RECORD_BYTES:
-        return False
-    for name in numbers:
-        if not -_LARGEST <= getattr(body, name) <= _LARGEST:
-            return False
-    return -_LARGEST <= record.seq <= _LARGEST and -_LARGEST <= record.uptime_ms <= _LARGEST
+    numbers = [getattr(body, name) for body in bodies for name in _NUMBERS[type(body)] or ()]
+    numbers += [record.seq for record in several]
+    numbers += [record.uptime_ms for record in several]
+    return not numbers or (min(numbers) >= _SMALLEST and max(numbers) <= _LARGEST)
 
 
 def digest(data: bytes) -> str:

@@ -28,9 +28,11 @@ from breakglass_shamir.ledger.durable import read_plain
 from breakglass_shamir.ledger.entry import ORIGIN_PREFIX, origin
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.stored import SignedLog
+from breakglass_shamir.ledger.unreadable import unreadable
 from breakglass_shamir.operations.audit.witnesses import Asked, Witness, ask
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.plural import counted
 
 MAX_TEXT_BYTES = 64 << 20
 """Largest file of alerts that is read."""
@@ -121,7 +123,7 @@ def _text_of(path: Path) -> bytes:
     try:
         return read_plain(path, MAX_TEXT_BYTES)
     except OSError as error:
-        raise InvalidInput(f"{path} could not be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
 
 
 def _ask_checkpoint(ledger: Ledger, name: str, note: bytes) -> Asked:
@@ -145,9 +147,9 @@ def _id_of(name: str) -> bytes:
 
 def _check_head(ledger: Ledger, head: Checkpoint) -> None:
     if head.size > ledger.size:
-        raise RecordMissing(f"it saw {head.size} records; {receipt.missing(ledger, ledger.size, head.size)}")
+        raise RecordMissing(f"it saw {counted(head.size, 'record')}; {receipt.missing(ledger, ledger.size, head.size)}")
     if receipt.recompute(ledger, head.size).root != head.root:
-        raise Forked(f"a fork: this terminal signed another history of the first {head.size} records")
+        raise Forked(f"a fork: this terminal signed another history of the first {counted(head.size, 'record')}")
 
 
 def _ask_alerts(ledger: Ledger, name: str, ids: Sequence[Named]) -> Iterator[Asked]:

@@ -9,12 +9,13 @@ Rules:
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from breakglass_shamir.crypto import merkle, ssh_key, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.crypto.ssh_key import SshKey
-from breakglass_shamir.custody.life import enrol_rules, recovery, statement
+from breakglass_shamir.custody.life import enrol_rules, recovery, review_rules, settlement_rules, statement
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.records import record as records
@@ -22,12 +23,13 @@ from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import RecoveryImported
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import Declared, OfficerSigned, Opened
+from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.sheets import Acknowledged, CustodianSigned
 from breakglass_shamir.errors import InvalidInput, InvalidProof, InvalidRecord, InvalidSignature
 from breakglass_shamir.formats import text
 from breakglass_shamir.ledger import statements
 from breakglass_shamir.ledger.entry import Entry, origin
-from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.ledger.stored import KnownLog
 
 EVERYTHING = "all"
 """Stands for every record, where an id is asked for."""
@@ -91,7 +93,7 @@ class Exhibit:
 class _Context:
     """What earlier records say that a later one needs."""
 
-    ledger: Ledger
+    ledger: KnownLog
     policies: dict[str, int] = field(default_factory=dict)
     declared: dict[str, Entry] = field(default_factory=dict)
     acknowledged: dict[tuple[str, str], Entry] = field(default_factory=dict)
@@ -117,7 +119,9 @@ class _Context:
         record, body = entry.record, entry.record.body
         match body:
             case OfficerSigned():
-                declared = self.declared[record.opening]
+                declared = self.declared.get(record.opening)
+                if declared is None:
+                    raise InvalidRecord(f"record {record.seq} signs a declaration that is not here")
                 key = ssh_key.from_line(body.key)
                 return SecondSignature(
                     officer_principal(body.officer), f"officer {body.officer}", key, sshsig.OFFICER_NAMESPACE,
@@ -138,6 +142,18 @@ class _Context:
                     quorum_principal(epoch.envelope.core.epoch_id), f"quorum of epoch {epoch.number}",
                     set_key(epoch.envelope.set_public_key), recovery.NAMESPACE, body.source.encode(), body.signature,
                     ".recovery.json.sig", message_ending=".recovery.json",
+                )  # fmt: skip
+            case Reviewed():
+                return SecondSignature(
+                    reviewer_principal(body.reviewer), f"reviewer {body.reviewer}", ssh_key.from_line(body.key),
+                    sshsig.REVIEW_NAMESPACE, review_rules.statement_of(body, record), body.signature,
+                    ".review.json.sig", message_ending=".review.json",
+                )  # fmt: skip
+            case DebtsSettled():
+                return SecondSignature(
+                    settler_principal(body.officer), f"{body.officer}, who may settle", ssh_key.from_line(body.key),
+                    sshsig.SETTLEMENT_NAMESPACE, settlement_rules.statement_of(body, record), body.signature,
+                    ".settlement.json.sig", message_ending=".settlement.json",
                 )  # fmt: skip
             case Enrolled():
                 told = statement.parse(body.statement)
@@ -168,14 +184,14 @@ class _Context:
         return epoch
 
 
-def exhibits(ledger: Ledger) -> Iterator[Exhibit]:
+def exhibits(ledger: KnownLog) -> Iterator[Exhibit]:
     """Yield every record with what it takes to verify it, oldest first."""
     context = _Context(ledger)
     for entry in ledger.entries():
         yield context.take(entry)
 
 
-def chosen(ledger: Ledger, identifier: str) -> Iterator[Exhibit]:
+def chosen(ledger: KnownLog, identifier: str) -> Iterator[Exhibit]:
     """Yield the records that an id stands for.
 
     Args:
@@ -211,7 +227,7 @@ def _is_meant(exhibit: Exhibit, wanted: str) -> bool:
     return len(wanted) >= SHORTEST_ID and exhibit.opening.startswith(wanted)
 
 
-def verify(ledger: Ledger, exhibit: Exhibit) -> None:
+def verify(ledger: KnownLog, exhibit: Exhibit) -> None:
     """Verify one record by itself: its bytes, its place in chain and tree, and every signature on and in it.
 
     Raises:
@@ -224,18 +240,21 @@ def verify(ledger: Ledger, exhibit: Exhibit) -> None:
         raise type(error)(f"record {exhibit.seq}: {error}") from error
 
 
-def _verify_signatures(ledger: Ledger, exhibit: Exhibit) -> None:
+def _verify_signatures(ledger: KnownLog, exhibit: Exhibit) -> None:
     entry, second = exhibit.entry, exhibit.second
     sshsig.verify(entry.terminal_signature, entry.data, sshsig.RECORD_NAMESPACE, ledger.public_key)
     if second is not None:
-        sshsig.verify_by(second.key, second.signature, second.message, second.namespace)
+        try:
+            sshsig.verify_by(second.key, second.signature, second.message, second.namespace)
+        except InvalidSignature as error:
+            raise InvalidSignature(f"the signature of {second.words}: {error}") from error
     if isinstance(entry.record.body, Enrolled):
         statements.verify(entry.record.body.statement, entry.record.body.signature)
     if entry.quorum_signature and (second is None or second.signature != entry.quorum_signature):
         raise InvalidSignature("a quorum's signature on a record that needs none")
 
 
-def _verify_place(ledger: Ledger, exhibit: Exhibit) -> None:
+def _verify_place(ledger: KnownLog, exhibit: Exhibit) -> None:
     entry, seq, name = exhibit.entry, exhibit.seq, origin(ledger.public_key)
     record = records.from_bytes(entry.data)
     note = Checkpoint.from_text(open_note(entry.checkpoint, name, ledger.public_key))
@@ -243,9 +262,12 @@ def _verify_place(ledger: Ledger, exhibit: Exhibit) -> None:
         raise InvalidProof("the checkpoint does not belong to the tree")
     if ledger.node(0, seq) != merkle.leaf_hash(entry.data) or record.root != ledger.root_at(seq).hex():
         raise InvalidProof("the record does not belong to the tree")
-    before = next(ledger.entries(seq - 1)).digest if seq else ""
-    if record.previous != before:
+    with closing(ledger.entries(max(0, seq - 1))) as entries:
+        before = next(entries)
+    if before.record.seq == seq - 1 and record.previous != before.digest:
         raise InvalidRecord("the record does not follow the one in front")
+    if not seq and record.previous:
+        raise InvalidRecord("the first record follows nothing")
 
 
 def set_key(public: bytes) -> SshKey:
@@ -253,7 +275,7 @@ def set_key(public: bytes) -> SshKey:
     return ssh_key.from_line(sshsig.public_line(public, ""))
 
 
-def terminal_key(ledger: Ledger) -> SshKey:
+def terminal_key(ledger: KnownLog) -> SshKey:
     """Return the terminal's key in the same form."""
     return set_key(ledger.public_key)
 
@@ -276,6 +298,16 @@ def officer_principal(name: str) -> str:
 def custodian_principal(name: str) -> str:
     """Name a custodian in the same way."""
     return _principal("custodian", name)
+
+
+def reviewer_principal(name: str) -> str:
+    """Name a reviewer in the same way."""
+    return _principal("reviewer", name)
+
+
+def settler_principal(name: str) -> str:
+    """Name somebody who may settle debts in the same way."""
+    return _principal("settler", name)
 
 
 def _principal(word: str, name: str) -> str:

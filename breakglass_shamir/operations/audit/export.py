@@ -20,16 +20,17 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from breakglass_shamir.crypto import ssh_key, sshsig
+from breakglass_shamir.crypto import merkle, ssh_key, sshsig
 from breakglass_shamir.custody import names
-from breakglass_shamir.custody.life import enrol_rules, recovery, statement
+from breakglass_shamir.custody.life import enrol_rules, recovery, review_rules, statement
 from breakglass_shamir.custody.life.drill_rules import drill_envelope
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.policy.officer_keys import listed, revoked
+from breakglass_shamir.custody.policy.officer_keys import listed
 from breakglass_shamir.custody.policy.tables import Officer, Policy
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import OfficerSigned
+from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.sheets import CustodianSigned
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, InvalidRecord, LedgerUnwritable
 from breakglass_shamir.ledger import durable
@@ -40,7 +41,12 @@ from breakglass_shamir.operations.audit.evidence import Exhibit
 SCRIPT = "verify.sh"
 SUMS = "SHA256SUMS"
 
-_PEOPLE = {sshsig.OFFICER_NAMESPACE: "officers", sshsig.CUSTODIAN_NAMESPACE: "custodians"}
+_PEOPLE = {
+    sshsig.OFFICER_NAMESPACE: "officers",
+    sshsig.CUSTODIAN_NAMESPACE: "custodians",
+    sshsig.REVIEW_NAMESPACE: "reviewers",
+    sshsig.SETTLEMENT_NAMESPACE: "reviewers",
+}
 """Namespace of people's signatures to the file with their keys."""
 
 _PEM = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n"
@@ -50,6 +56,7 @@ _SPKI = bytes.fromhex("302a300506032b6570032100")
 _README = """Exported records of one breakglass ledger.
 
 Check them with OpenSSH and OpenSSL alone: sh verify.sh
+Its first line and its last say what it does not show.
 Of more than 1000 records that computes a sample of the terminal's signatures; all of them: sh verify.sh full
 
 NNNNNN.json               one record, byte for byte as it was signed
@@ -59,13 +66,19 @@ NNNNNN.json.quorum.sig    a signature that only a quorum of sheets, or of drill 
 NNNNNN.json.officer.sig   an officer's signature, over the bytes of the declaration
 NNNNNN.json.custodian.sig a custodian's signature, over the bytes of the acknowledgement
 NNNNNN.json.recovery.json what recover.py or recover.html left, with its .sig by the quorum
+NNNNNN.json.review.json   what a reviewer signed, with its .sig
+NNNNNN.json.settlement.json what somebody signed who settled debts, with its .sig
 NNNNNN.json.statement.json what another terminal told of a set, with its .sig by that terminal
 allowed_signers           keys of the terminal, of those that told it of sets, and of each epoch's quorum
-officers-NNNNNN           keys of officers by the policy that record NNNNNN adopted, with the days they are valid
+officers-NNNNNN           keys of officers by the policy that record NNNNNN adopted, with the days they are valid, in
+                          UTC: where ssh-keygen is run by hand, with TZ=UTC0
 custodians-NNNNNN         keys of custodians by that policy
+reviewers-NNNNNN          keys of those who may review, and of those who may settle, by that policy
 revoked-NNNNNN            what that policy revokes, for ssh-keygen -k
 terminal.pem              the terminal's key once more, for openssl
 records, signatures       what verify.sh goes through
+withheld                  number and leaf hash of each record between the first and the last that is not in this folder
+before                    level and hash of the subtrees of the log's tree that stand before the first record
 
 What another terminal proved, in a record of the type succession, is signed inside that record, with keys of that other
 log: breakglass audit verify checks it, verify.sh does not.
@@ -148,9 +161,13 @@ def _wanted(ledger: Ledger, identifier: str) -> set[int] | None:
 
 
 def _fill(folder: _Folder, ledger: Ledger, wanted: set[int] | None) -> int:
-    numbers, signatures, rows, used = [], [], [], set()
+    numbers, signatures, rows, withheld = [], [], [], []
+    used, reviewed = set(), set()
+    first, last = (0, ledger.size - 1) if wanted is None else (min(wanted), max(wanted))
     for exhibit in evidence.exhibits(ledger):
         if wanted is not None and exhibit.seq not in wanted:
+            if first < exhibit.seq < last:
+                withheld.append(f"{exhibit.seq:06d} {merkle.leaf_hash(exhibit.entry.data).hex()}\n")
             continue
         numbers.append(f"{exhibit.seq:06d}\n")
         rows.append(
@@ -160,13 +177,19 @@ def _fill(folder: _Folder, ledger: Ledger, wanted: set[int] | None) -> int:
             folder.write(name, content)
         if exhibit.second is not None:
             signatures.append(_line(ledger, exhibit))
-        if isinstance(exhibit.entry.record.body, OfficerSigned | CustodianSigned):
+        body = exhibit.entry.record.body
+        if isinstance(body, OfficerSigned | CustodianSigned):
             used.add(exhibit.policy_seq)
-    for seq in sorted(used):
-        for name, content in _people_files(_policy(ledger, seq), seq):
+        if isinstance(body, Reviewed | DebtsSettled):
+            reviewed.add(exhibit.policy_seq)
+    for seq in sorted(used | reviewed):
+        for name, content in _people_files(_policy(ledger, seq), seq, reviewed=seq in reviewed):
             folder.write(name, content)
     folder.write("records", "".join(numbers).encode())
     folder.write("signatures", "".join(signatures).encode())
+    folder.write("withheld", "".join(withheld).encode())
+    before = [f"{level} {ledger.node(level, place).hex()}\n" for level, place in merkle.subtrees(0, first)]
+    folder.write("before", "".join(before).encode())
     folder.write("allowed_signers", _allowed_signers(ledger).encode())
     folder.write("terminal.pem", _PEM.format(base64.b64encode(_SPKI + ledger.public_key).decode()).encode())
     folder.write(SCRIPT, resources.files(__package__).joinpath("export_verify.sh").read_bytes())
@@ -195,7 +218,7 @@ def _line(ledger: Ledger, exhibit: Exhibit) -> str:
     allowed, gone = "allowed_signers", "-"
     if second.namespace in _PEOPLE:
         allowed = names.of_policy(_PEOPLE[second.namespace], policy)
-        gone = names.of_policy("revoked", policy) if revoked(_policy(ledger, policy).officers) else "-"
+        gone = names.of_policy("revoked", policy) if review_rules.revoked_in(_policy(ledger, policy)) else "-"
     signature = names.record(seq, second.ending)
     words = (f"{seq:06d}", message, signature, second.principal, second.namespace, allowed, gone)
     return " ".join(words) + "\n"
@@ -212,7 +235,7 @@ def _policy(ledger: Ledger, seq: int) -> Policy:
     return policies.parse(body.source)
 
 
-def _people_files(policy: Policy, seq: int) -> Iterator[tuple[str, bytes]]:
+def _people_files(policy: Policy, seq: int, *, reviewed: bool) -> Iterator[tuple[str, bytes]]:
     officers = policy.officers
     rows = [
         sshsig.allowed_signer(evidence.officer_principal(one.name), key, [sshsig.OFFICER_NAMESPACE], _days(one))
@@ -229,7 +252,17 @@ def _people_files(policy: Policy, seq: int) -> Iterator[tuple[str, bytes]]:
     ]
     if rows:
         yield names.of_policy("custodians", seq), "".join(f"{row}\n" for row in rows).encode()
-    gone = sorted(revoked(officers))
+    rows = [
+        sshsig.allowed_signer(principal(one.name), key, [namespace], _days(one))
+        for people, principal, namespace in (
+            (policy.reviewers, evidence.reviewer_principal, sshsig.REVIEW_NAMESPACE),
+            (policy.settlers, evidence.settler_principal, sshsig.SETTLEMENT_NAMESPACE),
+        )
+        for one, key in listed(people)
+    ]
+    if reviewed and rows:
+        yield names.of_policy("reviewers", seq), "".join(f"{row}\n" for row in rows).encode()
+    gone = sorted(review_rules.revoked_in(policy))
     if gone:
         yield names.of_policy("revoked", seq), "".join(f"hash: {fingerprint}\n" for fingerprint in gone).encode()
 

@@ -23,6 +23,12 @@ inside() { printf '%b' "$(sed -n "s/.*\"$1\":\"\(-----BEGIN SSH SIGNATURE-----[^
 statement() { # what another terminal said, in a record that took it: no other escape than these two stands in it
   sed -n 's/.*"statement":"\(.*\)","terminal":".*/\1/p' "$1" | sed 's/\\\(["\\]\)/\1/g' | tr -d '\n'
 }
+review() { # what a reviewer signed, and what somebody signed who settled debts, each made from its record
+  sed -n 's/.*"last":"\([0-9a-f]*\)","reason":"\(.*\)","reviewer":".*","subject":"\([^"]*\)","type":"reviewed","verdict":"\([a-z ]*\)"},.*,"log":"\([0-9a-f]*\)",.*,"set":\(".*"\),"time":".*/{"last":"\1","log":"\5","reason":"\2","set":\6,"subject":"\3","type":"review","v":1,"verdict":"\4"}/p' "$1" | tr -d '\n'
+}
+settlement() {
+  sed -n 's/^{"body":{"debts":\({.*}\),"key":".*,"reason":"\(.*\)","signature":".*","type":"debts-settled"},.*,"log":"\([0-9a-f]*\)",.*,"set":\(".*"\),"time":".*/{"debts":\1,"log":"\3","reason":"\2","set":\4,"type":"settlement","v":1}/p' "$1" | tr -d '\n'
+}
 base64='
   BEGIN {
     digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -59,6 +65,23 @@ more=$(printf '%s\n' * | grep -vx SHA256SUMS | sort | comm -23 - "$work/sorted" 
 sha256_each < "$work/names" | sed 's/ \*/  /' | sort > "$work/found"
 altered=$(sort SHA256SUMS | comm -23 - "$work/found" | head -n 1 | cut -c 67-)
 [ -z "$altered" ] || die "$altered was altered, or is gone"
+sed -n 's/^\([0-9][0-9]*\)\.json$/\1/p' "$work/sorted" | sort -u > "$work/numbers"
+unlisted=$(sort records | comm -13 - "$work/numbers" | head -n 1)
+[ -z "$unlisted" ] || die "$unlisted.json is not in records"
+
+number() { sed -n "$1{s/[^0-9]//g;p;}" "$2"; } # what stands on a line, digits alone
+first=$(number 1 records) last=$(number '$' records) withheld=$(wc -l < withheld | tr -d ' ')
+[ -n "$last" ] || die "there is no record"
+if [ "$first" = 000000 ] && [ "$withheld" -eq 0 ]; then
+  hidden="what the log has behind record $last"
+elif [ "$withheld" -eq 0 ]; then
+  hidden="what the log has before record $first and behind record $last"
+else
+  [ "$withheld" -eq 1 ] && say="record says" || say="records say"
+  hidden="what $withheld withheld $say, and what the log has before record $first and behind record $last"
+fi
+hidden="not shown here: $hidden; whether each step was legal (audit verify shows it); whose the keys are"
+echo "$hidden"
 
 # 2. One terminal key: the one of the signatures is the one of the checkpoints, and its hash is the log's id. An epoch's
 #    name is the hash of its key, too; sheets and receipts have it.
@@ -83,6 +106,7 @@ origin=breakglass-shamir.log/$log
 id=$({ printf '%s\n\001' "$origin"; cat "$work/key"; } | openssl dgst -sha256 -r | cut -c 1-8)
 
 # 3. Every record: its number and log, its place behind the one in front, its checkpoint's text. Digests are from step 1.
+#    Between the first and the last each number is a record, or a hash of one that is withheld.
 awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64$short_id"'
   function inner(key,   at) { # what a text of the record says
     at = match(text, "\"" key "\":\"[^\"\\\\]*\"")
@@ -96,6 +120,10 @@ awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64$sh
     return count
   }
   BEGIN { last = -1; tree = "yes" }
+  FILENAME == "withheld" {
+    if ($0 !~ /^[0-9]+ [0-9a-f]+$/ || length($2) != 64 || $1 in hash) bad("withheld has a line that is none: " $0)
+    hash[$1] = $2; withheld++; next
+  }
   FILENAME == "SHA256SUMS" { sum[$2] = $1; next }
   FILENAME == "signatures" { second[$1] = 1; next }
   {
@@ -108,9 +136,17 @@ awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64$sh
     set = substr(text, RSTART + RLENGTH); sub(/,"time":.*/, "", set)
     seq = part[19]; gsub(/[^0-9]/, "", seq)
     if (part[4] != log_id || sprintf("%06d", seq) != $0 || seq + 0 <= last) bad(file " is not record " $0 " of this log")
-    if (seq == last + 1) {
-      if (part[12] != (last < 0 ? "" : sum[before])) bad(file " does not follow the record in front")
-      if (last >= 0 && part[16] != root) bad(file " names another tree than the checkpoint in front")
+    if (!count) last = (first = seq + 0) - 1
+    while (last + 1 < seq) {
+      missing = sprintf("%06d", ++last)
+      if (!(missing in hash)) bad("record " missing " is missing, and no hash stands in its place")
+      print "withheld", hash[missing] > (work "/leaves")
+      used++
+    }
+    print "record", $0 > (work "/leaves")
+    if (seq == 0 || before == sprintf("%06d.json", seq - 1)) {
+      if (part[12] != (count ? sum[before] : "")) bad(file " does not follow the record in front")
+      if (count && part[16] != root) bad(file " names another tree than the checkpoint in front")
     } else
       tree = "no"
     if (line_of(file ".checkpoint", note) != 5 || note[4] != "" || split(note[5], word, " ") != 3 || word[2] != origin)
@@ -129,14 +165,18 @@ awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64$sh
     print $0, note[2], note[3], word[3] > (work "/checks")
     last = seq + 0; before = file; count++
   }
-  END { if (!failed) print tree, count + 0, root }
-' SHA256SUMS signatures records > "$work/log" || exit 1
-read -r tree records treeroot < "$work/log"
+  END {
+    if (failed) exit 1
+    if (used != withheld) bad("withheld has hashes that stand between no two records")
+    print first + 0, count + 0, root
+  }
+' SHA256SUMS signatures withheld records > "$work/log" || exit 1
+read -r first_number records treeroot < "$work/log"
 touch "$work/alone" "$work/checks" "$work/types"
 while read -r number type; do
   case $type in
     opened | deferred | countersigned | policy-weakened | retired | rehearsed | officer-signed | custodian-signed | \
-      recovery-imported | enrolled)
+      recovery-imported | enrolled | reviewed | debts-settled)
       die "$number.json lacks its second signature" ;;
   esac
 done < "$work/alone"
@@ -144,7 +184,7 @@ done < "$work/alone"
 # 4. The terminal's signatures of records and checkpoints. Where no record is missing, the last checkpoint's covers every
 #    byte of all of them; then, of more than 1000, both ends and one in 256 are computed, at places nobody can foresee.
 every=1
-if [ "$tree" = yes ] && [ "$records" -gt 1000 ] && [ $# -eq 0 ]; then every=256; fi
+if [ "$first$withheld" = 0000000 ] && [ "$records" -gt 1000 ] && [ $# -eq 0 ]; then every=256; fi
 awk -v every="$every" -v total="$records" -v seed="$(od -An -N 4 -t u4 /dev/urandom | tr -d ' ')" "$base64"'
   BEGIN { srand(seed) }
   every == 1 || NR <= 2 || NR > total - 2 || rand() * every < 1 {
@@ -163,35 +203,48 @@ while read -r number size root signature; do
   signed=$((signed + 1))
 done < "$work/signed"
 
-# 5. If no record is missing from the first on: the whole tree (RFC 6962) has the root of the last checkpoint. Each level
-#    is hashed at once: a zero byte and a record, then a byte of one and two hashes; one that is left over goes up as it is.
+# 5. The whole tree (RFC 6962) has the root of the last checkpoint. Each level is hashed at once: a zero byte and a record,
+#    then a byte of one and two hashes; one that is left over goes up as it is. What was before the first record is there
+#    as hashes of whole subtrees, at most one a level, which stand to the left.
 hashes() { (cd "$work/level" && sha256_each) | cut -d ' ' -f 1; }
-if [ "$tree" = yes ]; then
-  mkdir "$work/level"
-  awk -v to="$work/level/" '{ print "printf \"\\000\" > \"" to $0 "\"" }' records > "$work/write"
-  . "$work/write"
-  awk -v to="$work/level/" 'BEGIN { ORS = "" } { getline text < ($0 ".json"); close($0 ".json"); out = to $0; print text >> out; close(out) }' records
-  hashes < records > "$work/up"
-  while [ "$(wc -l < "$work/up")" -gt 1 ]; do
-    rm -rf "$work/level"
-    mkdir "$work/level"
-    : > "$work/over"
-    awk -v over="$work/over" '
-      BEGIN { for (i = 0; i < 256; i++) octal[sprintf("%02x", i)] = sprintf("\\%03o", i) }
-      function written(hex,   at, found) {
-        for (at = 1; at < 64; at += 2) found = found octal[substr(hex, at, 2)]
-        return found
-      }
-      NR % 2 { left = $0; next }
-      { print "printf \"\\001" written(left) written($0) "\"" }
-      END { if (NR % 2) print left > over }
-    ' "$work/up" > "$work/write"
-    (. "$work/write") | split -b 65 -a 5 - "$work/level/n"
-    { (cd "$work/level" && printf '%s\n' *) | hashes; cat "$work/over"; } > "$work/next"
+mkdir "$work/level"
+awk -v to="$work/level/" '{ print "printf \"\\000\" > \"" to $0 "\"" }' records > "$work/write"
+. "$work/write"
+awk -v to="$work/level/" 'BEGIN { ORS = "" } { getline text < ($0 ".json"); close($0 ".json"); out = to $0; print text >> out; close(out) }' records
+hashes < records > "$work/hashed"
+awk -v hashed="$work/hashed" '$1 == "record" { getline hash < hashed; print hash; next } { print $2 }' "$work/leaves" > "$work/up"
+place=$first_number level=0 count=$(wc -l < "$work/up")
+while [ "$place" -gt 0 ] || [ "$count" -gt 1 ]; do
+  if [ "$((place % 2))" -eq 1 ]; then
+    sed -n "s/^$level \([0-9a-f]*\)\$/\1/p" before > "$work/left"
+    [ "$(wc -l < "$work/left")" -eq 1 ] || die "before has no hash of level $level"
+    cat "$work/left" "$work/up" > "$work/next"
     mv "$work/next" "$work/up"
-  done
-  [ "$(cat "$work/up")" = "$treeroot" ] || die "the records do not have the root of the last checkpoint"
-fi
+  fi
+  rm -rf "$work/level"
+  mkdir "$work/level"
+  : > "$work/over"
+  awk -v over="$work/over" '
+    BEGIN { for (i = 0; i < 256; i++) octal[sprintf("%02x", i)] = sprintf("\\%03o", i) }
+    function written(hex,   at, found) {
+      for (at = 1; at < 64; at += 2) found = found octal[substr(hex, at, 2)]
+      return found
+    }
+    NR % 2 { left = $0; next }
+    { print "printf \"\\001" written(left) written($0) "\"" }
+    END { if (NR % 2) print left > over }
+  ' "$work/up" > "$work/write"
+  if [ -s "$work/write" ]; then
+    (. "$work/write") | split -b 65 -a 5 - "$work/level/n"
+    (cd "$work/level" && printf '%s\n' *) | hashes > "$work/next"
+  else
+    : > "$work/next"
+  fi
+  cat "$work/over" >> "$work/next"
+  mv "$work/next" "$work/up"
+  place=$((place / 2)) level=$((level + 1)) count=$(wc -l < "$work/up")
+done
+[ "$(cat "$work/up")" = "$treeroot" ] || die "the records do not have the root of the last checkpoint"
 
 # 6. Quorums, drills, officers, custodians, recoveries and other terminals: each by whom the record's type asks for, an epoch's by the epoch
 #    that was opened, and judged by the time of its record, the policy of that time, and what was revoked by then.
@@ -213,6 +266,8 @@ while read -r type epoch policy number message signature principal namespace all
       other=$(sed -n 's/.*"log":"\([0-9a-f]*\)","policy":.*/\1/p' "$file") # of the body; the record's own stands before another key
       by="enrolment@breakglass-shamir terminal-$other allowed_signers" ;;
     officer-signed) by="officer@breakglass-shamir officer:* officers-$policy" ;;
+    reviewed) by="review@breakglass-shamir reviewer:* reviewers-$policy" ;;
+    debts-settled) by="settlement@breakglass-shamir settler:* reviewers-$policy" ;;
     custodian-signed) by="custodian@breakglass-shamir custodian:* custodians-$policy" ;;
     *) die "$file needs no second signature" ;;
   esac
@@ -234,6 +289,12 @@ while read -r type epoch policy number message signature principal namespace all
     enrolment@breakglass-shamir)
       statement "$file" | cmp -s - "$message" || die "$message is not what $file says"
       inside signature "$file" | cmp -s - "$signature" || die "$signature is not the one in $file" ;;
+    review@breakglass-shamir)
+      review "$file" | cmp -s - "$message" || die "$message is not what $file says"
+      inside signature "$file" | cmp -s - "$signature" || die "$signature is not the one in $file" ;;
+    settlement@breakglass-shamir)
+      settlement "$file" | cmp -s - "$message" || die "$message is not what $file says"
+      inside signature "$file" | cmp -s - "$signature" || die "$signature is not the one in $file" ;;
     *) [ "$message" = "$file" ] || die "$signature is not of $file" ;;
   esac
   time=$(field time "$file" | tr -d 'TZ:-')
@@ -247,6 +308,10 @@ while read -r type epoch policy number message signature principal namespace all
   second=$((second + 1))
 done < "$work/second"
 
-[ "$tree" = yes ] && whole="; their tree has the root $treeroot" || whole="; not all of the log: their tree was not computed"
+whole="their tree has the root $treeroot"
 [ "$signed" -eq "$records" ] && of="with $signed" || of="with a sample of $signed (all of them: sh verify.sh full)"
-echo "all $records records hold, $of signatures and checkpoints of the terminal and $second of others$whole"
+[ "$records" -eq 1 ] && hold="the one record holds" || hold="all $records records hold"
+[ "$signed" -eq 1 ] && signatures="signature and checkpoint" || signatures="signatures and checkpoints"
+echo "$hold, $of $signatures of the terminal and $second of others; $whole"
+echo "none is missing from record $first to record $last: $records are here, and $withheld are withheld, each by its hash"
+echo "$hidden"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from breakglass_shamir.custody.life.review_rules import is_opening
 from breakglass_shamir.custody.policy.duration import in_words
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Proven
@@ -21,9 +22,10 @@ from breakglass_shamir.custody.records.monitoring import (
     LoginSeen,
     Watched,
 )
-from breakglass_shamir.custody.records.openings import Refused
+from breakglass_shamir.custody.records.openings import Actions, Refused, Revealing, UseRecorded
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
+from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Deferred,
@@ -34,6 +36,7 @@ from breakglass_shamir.custody.records.rotations import (
 )
 from breakglass_shamir.custody.records.sheets import Noted
 from breakglass_shamir.operations.audit.story import DeliveredStory, LoginStory, Step
+from breakglass_shamir.plural import counted
 
 
 def _named(body: TargetNamed) -> str:
@@ -45,6 +48,22 @@ def _succession(body: Succession) -> str:
     who = f"the terminal of log {body.terminal}" if body.terminal else "this terminal"
     by = f", by the word of {', '.join(body.attested_by)}" if body.attested_by else ""
     return f"another epoch followed: {body.level}, as {who} saw{by}"
+
+
+def use_recorded(body: UseRecorded) -> str:
+    """Say of a recording what it is of, how it ended and who can read it."""
+    what = f"what {body.program} showed was recorded" if body.program else "what a recording had when it was cut off"
+    read = f"read by {', '.join(body.readers)} alone" if body.readers else ""
+    parts = counted(body.segments, "segment")
+    said = f"{body.ended}: {parts}, {counted(body.size, 'byte')}, {body.duration_ms // 1000} s"
+    return f"{what}, " + "; ".join(filter(None, [said, read, body.problem]))
+
+
+def actions(body: Actions) -> str:
+    """Say what the target itself remembers of a use."""
+    more = [f"{body.left_out} more"] if body.left_out else []
+    unread = [f"not all could be read: {body.problem}"] if body.problem else []
+    return f"{body.target} remembers of the use: " + "; ".join([*(body.sessions or ("nothing",)), *more, *unread])
 
 
 def _retired(body: Retired | RetiredAttested) -> str:
@@ -62,10 +81,20 @@ def _enrolled(body: Enrolled) -> str:
     return f"learned from the terminal {body.terminal}, log {body.log}; its policy was {body.policy}{sinks}"
 
 
+def _of(body: Reviewed) -> str:
+    return body.subject[:12] if is_opening(body.subject) else body.subject
+
+
 _EVENTS: dict[type, Callable[[Any], str]] = {
     Refused: lambda body: f"{body.stage}: {body.message}",
     Noted: lambda body: f"{body.text} ({body.by})",
     LedgerMoved: lambda body: body.reason,
+    Revealing: lambda body: (
+        f"the credential left in a use under way: {f'to {body.program}' if body.program else body.mode}"
+        + "".join(f"; warned of before: {words}" for words in body.warned)
+    ),
+    UseRecorded: use_recorded,
+    Actions: actions,
     Deferred: lambda body: f"the quorum put the rotation off for {in_words(body.for_s)}: {body.reason}",
     Abandoned: lambda body: f"a printed epoch was given up: {body.reason}",
     Rejected: lambda body: f"the target did not take the prepared credential: {body.detail}",
@@ -85,6 +114,8 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     Retired: _retired,
     RetiredAttested: _retired,
     TerminalRetired: _ended,
+    Reviewed: lambda body: f"review of {_of(body)}, signed by {body.reviewer}: {body.verdict}: {body.reason}",
+    DebtsSettled: lambda body: f"{body.officer} signed for {', '.join(body.debts)}: {body.reason}",
     ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",
 }
 """Record types that are told in one sentence."""

@@ -10,14 +10,23 @@ Rules:
 3. Every record of an opening is among its steps, so a record type that this module does not know is still told.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from breakglass_shamir.crypto import ssh_key
-from breakglass_shamir.custody.life import custodian_signatures, enrol_rules, lifecycle, recovery, standing, statement
+from breakglass_shamir.custody.life import (
+    custodian_signatures,
+    enrol_rules,
+    known,
+    lifecycle,
+    recovery,
+    standing,
+    statement,
+)
 from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.review_rules import subject_of
 from breakglass_shamir.custody.life.state import Debt, EpochState, LedgerState, SetState
 from breakglass_shamir.custody.policy.duration import in_words
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
@@ -26,6 +35,7 @@ from breakglass_shamir.custody.records.epochs import Issued, Recovered, Recovere
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.openings import (
+    Actions,
     Declared,
     InUse,
     OfficerSigned,
@@ -33,8 +43,10 @@ from breakglass_shamir.custody.records.openings import (
     Overridden,
     Settled,
     UseEnded,
+    UseRecorded,
 )
 from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.rotations import (
     Applied,
     Applying,
@@ -51,11 +63,15 @@ from breakglass_shamir.custody.records.sheets import (
     Reassigned,
     SheetVoided,
 )
-from breakglass_shamir.errors import InvalidSignature
+from breakglass_shamir.errors import InvalidInput, InvalidSignature
 from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.ledger.stored import KnownLog
+from breakglass_shamir.operations.audit import looks
+from breakglass_shamir.operations.audit.controls.facts import Facts
 from breakglass_shamir.operations.audit.happenings import Happenings
 from breakglass_shamir.operations.audit.listing import summary
 from breakglass_shamir.operations.audit.story import (
+    DONE,
     DebtStory,
     DrillStory,
     EpochStory,
@@ -66,37 +82,59 @@ from breakglass_shamir.operations.audit.story import (
     Passed,
     PolicyStory,
     RecoveryStory,
+    ReviewStory,
     RollCallStory,
     RotationStory,
     SetHistory,
     SheetStory,
     SignedBy,
     SignedFor,
+    Signer,
     Step,
 )
 
+Apply = Callable[[LedgerState, bytes, Record], LedgerState]
+"""Returns the state after one more record."""
 
-def build(entries: Iterable[Entry]) -> LogHistory:
+
+def of(log: KnownLog) -> LogHistory:
+    """Return the history of a log, of this home or from bundles that hold all that it takes.
+
+    Raises:
+        InvalidInput: too much of it is withheld.
+        IllegalState, InvalidRecord: a record may not follow; verify the log first.
+    """
+    if not log.replayable:
+        raise InvalidInput(
+            "what happened before the first record of the bundle is withheld: epochs, openings, debts and holders are "
+            "not known from it",
+            hint="add the bundles before it, or ask for one from the start: breakglass audit bundle --until TIME",
+        )
+    return build(log.replayed(), known.apply)
+
+
+def build(entries: Iterable[Entry], apply: Apply = lifecycle.apply) -> LogHistory:
     """Return the history of a log, given from its first record on.
 
     Raises:
         IllegalState, InvalidRecord: a record may not follow; verify the log first.
     """
-    state, sets, others = LedgerState(), dict[str, _Set](), Happenings()
+    state, sets, others, facts = LedgerState(), dict[str, _Set](), Happenings(), Facts()
     first = last = log = ""
     count = 0
     for entry in entries:
         record = entry.record
-        before, state = state, lifecycle.apply(state, entry.data, record)
+        before, state = state, apply(state, entry.data, record)
         first, last, log, count = first or record.time, record.time, record.log, count + 1
         if record.set in state.sets:
             story = sets.setdefault(record.set, _Set())
             story.take(entry, before.sets.get(record.set, SetState(record.set)), state.sets[record.set])
         else:
             others.take(record)
+            facts.take(entry)
     key = ssh_key.from_line(state.public_key).fingerprint if state.public_key else ""
     found = tuple(sets[name].finished(state.sets[name]) for name in sorted(sets))
-    return LogHistory(log, state.terminal, key, count, first, last, found, tuple(others.events))
+    return LogHistory(log, state.terminal, key, count, first, last, found, tuple(others.events), tuple(facts.found))
 
 
 @dataclass(slots=True)
@@ -114,7 +152,9 @@ class _Set:
     settled: list[DebtStory] = field(default_factory=list)
     drills: list[DrillStory] = field(default_factory=list)
     recoveries: list[RecoveryStory] = field(default_factory=list)
+    reviews: list[ReviewStory] = field(default_factory=list)
     happenings: Happenings = field(default_factory=Happenings)
+    facts: Facts = field(default_factory=Facts)
 
     def take(self, entry: Entry, before: SetState, after: SetState) -> None:
         """Take one more record, with the set's state before and after it."""
@@ -133,16 +173,22 @@ class _Set:
             self._of_opening(opening, entry)
         self._outcomes(record, before, after)
         self._debts(record, before, after)
+        policy = after.policy_source if after.policy_source != before.policy_source else ""
+        settles = bool(self.settled) and self.settled[-1].settled_seq == record.seq
+        self.facts.take(entry, policy=policy, settles=settles)
 
     def finished(self, state: SetState) -> SetHistory:
         """Return the history, with what is true now."""
         epochs = tuple(self._epoch(state, epoch) for epoch in state.epochs.values())
-        debts = sorted([*self.settled, *(debt for debt, _ in self.debts.values())], key=lambda debt: debt.seq)
+        owed = looks.owed([debt for debt, _ in self.debts.values()], state)
+        debts = sorted([*self.settled, *owed], key=lambda debt: debt.seq)
         phase, more = str(state.phase) if state.current else "", self.happenings
         return SetHistory(
             state.name, phase, tuple(self.policies), epochs, tuple(self.openings.values()), tuple(debts),
             tuple(self.drills), tuple(self.recoveries), tuple(more.events), tuple(more.logins),
-            tuple(more.delivered.values()), more.watched_until, chain_of(state).beside if state.current else (),
+            tuple(more.delivered.values()), more.watched_until, tuple(self.reviews),
+            chain_of(state).beside if state.current else (),
+            tuple(self.facts.found),
         )  # fmt: skip
 
     # --- the set itself --------------------------------------------------------------------------------------
@@ -165,6 +211,8 @@ class _Set:
             case DrillEnded() as body:
                 opened = self.openings[record.opening].sheets if record.opening in self.openings else ()
                 self._drill(record, body.drill, body.epoch_id, opened, body.login, body.result, body.reasons)
+            case Reviewed() as body:
+                self.reviews.append(looks.review(body, record))
             case RecoveryImported() as body:
                 said = recovery.parse(body.source.encode())
                 self.recoveries.append(
@@ -253,6 +301,9 @@ class _Set:
     # --- debts -----------------------------------------------------------------------------------------------
 
     def _debts(self, record: Record, before: SetState, after: SetState) -> None:
+        for debt_id, signer in looks.signers(record, before):
+            story, since = self.debts[debt_id]
+            self.debts[debt_id] = (replace(story, signers=(*story.signers, signer)), since)
         if before.debts is after.debts:
             return
         now = {debt.id: debt for debt in after.debts}
@@ -265,10 +316,11 @@ class _Set:
                 self.debts[debt.id] = (replace(story, what=debt.what, deadline_s=debt.deadline_s), since)
         for gone in [identifier for identifier in self.debts if identifier not in now]:
             story, since = self.debts.pop(gone)
+            reviewed = any(signer.verdict for signer in story.signers)
             self.settled.append(
                 replace(
-                    story, settled=record.time, settled_seq=record.seq, by=_settled_by(record),
-                    after_s=since.seconds_until(Moment.of(record)),
+                    story, settled=record.time, settled_seq=record.seq, by=_settled_by(record, story.signers),
+                    after_s=since.seconds_until(Moment.of(record)), review=DONE if reviewed else "",
                 )
             )  # fmt: skip
 
@@ -307,13 +359,18 @@ def _predecessor(epoch: EpochState) -> str:
 
 
 def _debt(debt: Debt, record: Record) -> DebtStory:
-    return DebtStory(debt.id, debt.kind, debt.what, debt.opening, record.seq, record.time, debt.deadline_s)
+    return DebtStory(
+        debt.id, debt.kind, debt.what, debt.opening, record.seq, record.time, debt.deadline_s,
+        subject=subject_of(debt),
+    )  # fmt: skip
 
 
-def _settled_by(record: Record) -> str:
+def _settled_by(record: Record, signers: Sequence[Signer]) -> str:
     match record.body:
         case Settled() as body:
             return f"{', '.join(body.officers)}: {body.reason}"
+        case DebtsSettled() | Reviewed():
+            return looks.in_words(signers)
         case OldDead(attested_by=()):
             return "the proven death of the old credential"
         case OldDead() as body:
@@ -332,6 +389,14 @@ _Changes = dict[str, Any]
 def _signed(story: OpeningStory, body: OfficerSigned, record: Record) -> _Changes:
     fingerprint = ssh_key.from_line(body.key).fingerprint
     return {"signed_by": (*story.signed_by, SignedBy(record.seq, record.time, body.officer, fingerprint))}
+
+
+def _reviewed(story: OpeningStory, body: Reviewed, record: Record) -> _Changes:
+    return {"reviews": (*story.reviews, looks.review(body, record))}
+
+
+def _recorded(story: OpeningStory, body: UseRecorded | Actions, record: Record) -> _Changes:
+    return {"recordings": (*story.recordings, looks.recording(body, record))}
 
 
 def _overridden(story: OpeningStory, body: Overridden, record: Record) -> _Changes:
@@ -372,6 +437,9 @@ def _waited(story: OpeningStory, body: Waited, _r: Record) -> _Changes:
 _OPENINGS: dict[type, Callable[[OpeningStory, Any, Record], _Changes]] = {
     OfficerSigned: _signed,
     Overridden: _overridden,
+    Reviewed: _reviewed,
+    UseRecorded: _recorded,
+    Actions: _recorded,
     Opened: _opened,
     InUse: lambda _s, _b, record: {"in_use": record.time},
     UseEnded: _use_ended,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The auditor's report: one HTML file that needs no network, no script and no other file.
+"""The auditor's report: one HTML file that needs no network, no script and no other file; and the same as JSON.
 
 Rules:
 
@@ -7,13 +7,17 @@ Rules:
    can still be read, and ends the command with what does not hold.
 2. Everything that people typed is escaped by the template engine, whose escaping is never switched off; the page
    forbids scripts, frames and requests to whoever shows it.
-3. A file is never overwritten, and none is left half written.
+3. A file is never overwritten, and none is left half written. Beside the page, under its name with ``.json``, is the
+   same for programs.
 4. Reading never writes to the ledger.
+5. Of bundles the page is made only where each holds: one that does not is named, and there is no page.
 """
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +28,7 @@ from breakglass_shamir.errors import (
     FileExists,
     IllegalState,
     IntegrityError,
+    InvalidInput,
     LedgerBusy,
     LedgerElsewhere,
     LedgerUnwritable,
@@ -32,17 +37,30 @@ from breakglass_shamir.ledger import clock, durable, home
 from breakglass_shamir.ledger import verify as verifying
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations.audit import history, listing, report_controls, report_view, verification
-from breakglass_shamir.operations.audit.report_view import Page, Verdict
+from breakglass_shamir.operations.audit import (
+    history,
+    report_controls,
+    report_json,
+    report_summary,
+    report_view,
+    verification,
+)
+from breakglass_shamir.operations.audit.period import Period
+from breakglass_shamir.operations.audit.report_parts import Page, Verdict
 from breakglass_shamir.operations.audit.story import LogHistory
 from breakglass_shamir.operations.monitoring import status
-from breakglass_shamir.operations.monitoring.status import Undelivered
+from breakglass_shamir.operations.monitoring.to_do import Undelivered
 from breakglass_shamir.operations.opening import receipts
+from breakglass_shamir.paper.reading import health
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.plural import counted
 from breakglass_shamir.version import __version__
 
 TEMPLATES = Path(__file__).with_name("report_page")
 """Where the page's parts lie, in this package."""
+
+_TIME = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\b")
+"""A time as records have it, within a text."""
 
 _NOTHING = LogHistory("", "", "", 0, "", "", ())
 
@@ -53,6 +71,7 @@ class Wanted:
 
     set_name: str = ""
     since: str = ""
+    until: str = ""
     full: bool | None = None
     receipts: Sequence[Path] = ()
     sheets: Sequence[Path] = ()
@@ -63,8 +82,13 @@ class Written:
     """A report that was written."""
 
     out: Path
+    beside: Path
+    """The same as JSON."""
+
     records: int
     root: bytes
+    """Of the first log, where there are several."""
+
     sets: tuple[str, ...]
     openings: int
     holds: tuple[str, ...]
@@ -94,20 +118,56 @@ def write(
         IntegrityError: what does not hold; the report is written and says so.
         LedgerUnwritable: the file could not be written.
     """
-    listing.check_since(wanted.since)
-    if out.exists():
-        raise FileExists(f"{out} is there already", hint="choose another --out")
+    check_out(out, Period.of(wanted.since, wanted.until))
     made, problem = _made(folder, wanted, undelivered, progress)
-    _write(out, render(made))
+    beside = put(out, made)
     if problem is not None:
         raise type(problem)(str(problem), hint=f"{out} says so at its top; {problem.hint}".rstrip("; "))
     assert made.verdict.verified is not None  # noqa: S101 - without a problem it was verified
     report = made.verdict.verified.report
-    lines = [tuple(one.words for one in found) for found in (made.holds, made.open, made.due)]
-    return Written(
-        out, report.records, report.root, tuple(one.name for one in made.sets),
-        sum(len(one.openings) for one in made.sets), *lines,
-    )  # fmt: skip
+    return written(out, beside, made, report.records, report.root)
+
+
+def check_out(out: Path, period: Period) -> Period:
+    """Refuse a place where something is already; returns the period, which was checked when it was made.
+
+    Raises:
+        FileExists: the page or what is written beside it is there.
+    """
+    for path in (out, beside_of(out)):
+        if path.exists():
+            raise FileExists(f"{path} is there already", hint="choose another --out")
+    return period
+
+
+def beside_of(out: Path) -> Path:
+    """Return where the same stands for programs.
+
+    Raises:
+        InvalidInput: that would be the page itself.
+    """
+    if out.suffix == ".json":
+        raise InvalidInput(f"expected another ending than .json for the page {out}: the JSON is written beside it")
+    return out.with_suffix(".json")
+
+
+def put(out: Path, page: Page) -> Path:
+    """Write a page and, beside it, the same for programs; returns where that is."""
+    beside = beside_of(out)
+    _write(beside, report_json.parts(page))
+    try:
+        _write(out, render(page))
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return beside
+
+
+def written(out: Path, beside: Path, page: Page, records: int, root: bytes) -> Written:
+    """Say what was written."""
+    lines = [tuple(one.words for one in found) for found in (page.holds, page.open, page.due)]
+    names = tuple(dict.fromkeys(one.name for one in page.sets))
+    return Written(out, beside, records, root, names, sum(len(one.openings) for one in page.sets), *lines)
 
 
 def render(page: Page) -> Iterator[str]:
@@ -116,12 +176,13 @@ def render(page: Page) -> Iterator[str]:
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, finalize=_with_plain_times,
     )  # fmt: skip
     environment.filters.update(when=_when, lasting=in_words, proofs=report_view.proof_table)
     environment.globals.update(
-        controls=report_controls.CONTROLS, titles=report_controls.TITLES, of_section=report_controls.of_section,
-        roll_called=report_view.roll_called, signed_for=report_view.signed_for,
+        print_said=health.said,
+        titles=report_controls.TITLES, of_section=partial(report_controls.of_section, page.controls),
+        counted=counted, roll_called=report_summary.roll_called, signed_for=report_summary.signed_for,
     )  # fmt: skip
     template = environment.get_template("report.html")
     stream = template.stream(page=page)
@@ -162,7 +223,7 @@ def _made(
 def _page(log: LogHistory, verdict: Verdict, statuses: dict[str, status.SetStatus], wanted: Wanted) -> Page:
     return report_view.page(
         log, verdict, statuses, made=clock.now().time, software=f"breakglass_shamir {__version__}",
-        only=wanted.set_name, since=wanted.since,
+        only=wanted.set_name, since=wanted.since, until=wanted.until,
     )  # fmt: skip
 
 
@@ -178,6 +239,13 @@ def _readable(ledger: Ledger) -> Generator[Entry]:
 def _when(time: str) -> str:
     """Write a time of a record for people; the page says once that it is UTC."""
     return time.replace("T", " ").removesuffix("Z")
+
+
+def _with_plain_times(shown: object) -> object:
+    """Write the times within a text as those by themselves; what is markup already stays as it is."""
+    if not isinstance(shown, str) or hasattr(shown, "__html__"):
+        return shown
+    return _TIME.sub(lambda found: _when(found[0]), shown)
 
 
 def _write(path: Path, parts: Iterator[str]) -> None:

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which controls an auditor may find evidence for, and where in the report it stands.
+"""Controls on the report's page: what is assessed of its logs, and which section speaks to which control."""
 
-In our own few words: what a standard says stands in the standard.
-"""
+from collections.abc import Sequence
 
-from dataclasses import dataclass
+from breakglass_shamir.operations.audit.controls import assessing
+from breakglass_shamir.operations.audit.controls.result import Assessment
+from breakglass_shamir.operations.audit.period import Period
+from breakglass_shamir.operations.audit.report_parts import Part
 
 TITLES = {
     "timeline": "Timeline",
     "epochs": "Epochs",
     "openings": "Openings",
+    "reviews": "Reviews",
     "debts": "Debts",
     "drills": "Drills",
     "sheets": "Sheets and roll-call",
@@ -22,72 +25,22 @@ TITLES = {
 """Kinds of sections, and their headings; all but the last two stand once for each set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
-    """One control of one standard."""
-
-    standard: str
-    number: str
-    concern: str
-    """What it is about, in our words."""
-
-    evidence: str
-    """What of this report speaks to it, in words."""
-
-    sections: tuple[str, ...]
-    """Kinds of sections in which that stands."""
-
-    @property
-    def name(self) -> str:
-        """Standard and number."""
-        return f"{self.standard} {self.number}"
+def assess(parts: Sequence[Part], only: str, period: Period) -> Assessment:
+    """Assess the controls of every standard that a policy of these logs names."""
+    return assessing.assess([_log(place, part) for place, part in enumerate(parts, 1)], only=only, period=period)
 
 
-CONTROLS = (
-    Control(
-        "NIST SP 800-53", "AC-2(2)", "emergency access ends by itself",
-        "how long each use took against what was declared, and the death of the old credential after it",
-        ("openings", "debts"),
-    ),
-    Control(
-        "NIST SP 800-53", "AU-5", "what happens when logging fails",
-        "no record, no reveal: silences, refusals, moves of the ledger, alerts that were delivered or were not",
-        ("alerts", "events", "verification"),
-    ),
-    Control(
-        "NIST SP 800-53", "AU-10", "nobody can deny an act",
-        "signatures of terminal, quorum and officers over the bytes of each record",
-        ("epochs", "openings", "verification"),
-    ),
-    Control(
-        "PCI DSS", "3.7.6", "no person alone holds a whole key",
-        "the quorum of every opening, by sheet, and who keeps which sheet",
-        ("openings", "sheets"),
-    ),
-    Control(
-        "PCI DSS", "3.7.8", "custodians accept what they keep",
-        "each acknowledgement with its custodian and bag, changes of hands, roll-calls",
-        ("sheets",),
-    ),
-    Control(
-        "DORA RTS", "Art. 21", "emergency access is rare, tied to a person and followed up",
-        "class, ticket, reason and officers of each use; logins held against openings; drills",
-        ("openings", "drills", "policies", "logins"),
-    ),
-    Control(
-        "ISO/IEC 27001", "A.8.2", "privileged access is restricted and reviewed",
-        "policies and what weakened them, who keeps sheets, what is owed and due",
-        ("policies", "sheets", "drills", "debts"),
-    ),
-    Control(
-        "ISO/IEC 27001", "A.8.15", "logs are kept, protected and looked at",
-        "the timeline, and the verification of every record behind it",
-        ("timeline", "logins", "alerts", "events", "verification"),
-    ),
-)  # fmt: skip
-"""The map, by standard."""
+def of_section(assessment: Assessment, section: str) -> tuple[str, ...]:
+    """Return the controls that a kind of section speaks to, a text for each standard: its name and their numbers."""
+    found = (
+        (standard.name, [control.number for control in standard.controls if section in control.sections])
+        for standard in assessment.standards
+    )
+    return tuple(f"{name} {', '.join(numbers)}" for name, numbers in found if numbers)
 
 
-def of_section(section: str) -> tuple[str, ...]:
-    """Return the names of the controls that a kind of section speaks to."""
-    return tuple(control.name for control in CONTROLS if section in control.sections)
+def _log(place: int, part: Part) -> assessing.Log:
+    verified = part.verdict.verified
+    late = verified.report.broken_promises if verified else ()
+    silences = tuple((one.since, int(one.seconds)) for one in late)
+    return assessing.Log(part.log, part.verdict.holds, silences, part.name, f"t{place}-" if part.name else "")

@@ -4,158 +4,47 @@
 Rules:
 
 1. Nothing is decided here that the records do not say; what is due comes from ``status``.
-2. A day to begin with leaves out what was over before it, by the times of the records: a target's clock decides
-   nothing. Epochs, sheets and what is still owed are always whole.
+2. A period leaves out what was over before it or began after it, by the times of the records: a target's clock
+   decides nothing. Epochs, sheets and what is still owed are always whole.
 3. Anchors are numbers, never names: a name is for people and may hold anything.
+4. Of several terminals each set stands once for each of them, and once with everything in one timeline.
+5. What is UNPINNED, an epoch, an opening or a terminal, stands under *Open*.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from heapq import merge
 from itertools import groupby
 
-from breakglass_shamir.custody.life.chain import Chain
-from breakglass_shamir.custody.life.watch_rules import CHANGE, LOGIN
+from breakglass_shamir.custody.life.across import Across
+from breakglass_shamir.custody.life.chain import UNPINNED, Chain
+from breakglass_shamir.custody.records.reviews import MISUSE
+from breakglass_shamir.operations.audit.period import EVER, Period
+from breakglass_shamir.operations.audit.report_controls import assess
+from breakglass_shamir.operations.audit.report_parts import AcrossPage, Moment, Page, Part, Proven, SetPage, Verdict
+from breakglass_shamir.operations.audit.report_summary import due, holds, open_between, open_of, shortened
 from breakglass_shamir.operations.audit.story import (
-    DebtStory,
-    DrillStory,
-    EpochStory,
     LogHistory,
-    LoginStory,
-    OpeningStory,
-    PolicyStory,
-    RecoveryStory,
     SetHistory,
-    SheetStory,
-    Step,
 )
-from breakglass_shamir.operations.audit.verification import Verified
 from breakglass_shamir.operations.monitoring.status import SetStatus
+from breakglass_shamir.plural import counted
 
 _PROOF = re.compile(r"(?:(?P<where>.+?): )?(?P<which>new again|new|old): (?P<result>accepted|refused): ")
 
 ALARMING = frozenset({"changed-outside", "escalated"})
 """Types of events that stand out."""
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether the log holds."""
-
-    problem: str
-    """What does not, in words; empty where it holds."""
-
-    verified: Verified | None
-    """None where it does not."""
-
-    @property
-    def holds(self) -> bool:
-        """Whether it does."""
-        return self.verified is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the summary."""
-
-    words: str
-    href: str
-    urgent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One line of a timeline."""
-
-    time: str
-    seq: int
-    kind: str
-    words: str
-    href: str = ""
-    alarming: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """A rotation's proof at one endpoint."""
-
-    where: str
-    new: str
-    old: str
-    again: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetPage:
-    """One set's part of the page."""
-
-    anchor: str
-    story: SetHistory
-    status: SetStatus | None
-    """None where the log does not hold."""
-
-    chain: Chain | None
-    timeline: tuple[Moment, ...]
-    openings: tuple[OpeningStory, ...]
-    drills: tuple[DrillStory, ...]
-    policies: tuple[PolicyStory, ...]
-    debts: tuple[DebtStory, ...]
-    recoveries: tuple[RecoveryStory, ...]
-    logins: tuple[LoginStory, ...]
-    events: tuple[Step, ...]
-
-    @property
-    def name(self) -> str:
-        """The set's name."""
-        return self.story.name
-
-    @property
-    def epoch(self) -> EpochStory | None:
-        """The epoch in force."""
-        return next((epoch for epoch in self.story.epochs if epoch.current), None)
-
-    @property
-    def unmatched(self) -> tuple[LoginStory, ...]:
-        """Logins that no opening accounts for."""
-        return tuple(login for login in self.logins if login.accepted and not login.matched)
-
-    def number_of(self, epoch_id: str) -> str:
-        """Return an epoch's number for people."""
-        return next((str(one.number) for one in self.story.epochs if one.epoch_id == epoch_id), "?")
-
-    def opening(self, identifier: str) -> OpeningStory | None:
-        """Return an opening of this set, whether it is shown or not."""
-        return next((one for one in self.story.openings if one.id == identifier), None)
-
-    def anchor_of(self, identifier: str) -> str:
-        """Return an opening's anchor; empty where it is not shown."""
-        seq = next((one.seq for one in self.openings if one.id == identifier), None)
-        return "" if seq is None else f"r{seq}"
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The whole page."""
-
-    log: LogHistory
-    verdict: Verdict
-    made: str
-    software: str
-    only: str
-    """The set it is limited to; empty: all."""
-
-    since: str
-    sets: tuple[SetPage, ...]
-    holds: tuple[Finding, ...]
-    open: tuple[Finding, ...]
-    due: tuple[Finding, ...]
+_TOLD_AS_REVIEW = "reviewed"
+"""Type of the event that stands in the timeline as a review, with its place on the page."""
 
 
 def page(
     log: LogHistory, verdict: Verdict, statuses: dict[str, SetStatus], *, made: str, software: str, only: str = "",
-    since: str = "",
+    since: str = "", until: str = "",
 ) -> Page:  # fmt: skip
-    """Put the page together.
+    """Put the page of one log together.
 
     Args:
         log: what the log tells.
@@ -165,18 +54,65 @@ def page(
         software: who made it.
         only: the one set it shows; empty: all.
         since: day or time from which on things are shown; empty: from the start.
+        until: day or time up to which they are; empty: to the end.
     """
-    chains = {chain.set_name: chain for chain in verdict.verified.chains} if verdict.verified else {}
-    told = [one for one in log.sets if only in ("", one.name)]
-    sets = tuple(
-        _set(f"set-{number}", one, statuses.get(one.name), chains.get(one.name), since)
-        for number, one in enumerate(told, 1)
-    )
+    return page_of([Part(log, verdict, statuses)], made=made, software=software, only=only, period=Period(since, until))
+
+
+def page_of(
+    parts: Sequence[Part], *, made: str, software: str, only: str = "", period: Period = EVER,
+    across: Sequence[Across] = (),
+) -> Page:  # fmt: skip
+    """Put the page of one log or of several together.
+
+    Args:
+        parts: the logs.
+        made: time the report is made, RFC 3339 in UTC.
+        software: who made it.
+        only: the one set it shows; empty: all.
+        period: what is shown; what is owed and in force is shown in any case.
+        across: how sets go on from one terminal to another.
+    """
+    sets: list[SetPage] = []
+    for place, part in enumerate(parts):
+        verified = part.verdict.verified
+        chains = {chain.set_name: chain for chain in verified.chains} if verified else {}
+        for one in part.log.sets:
+            if only in ("", one.name):
+                status, chain = part.statuses.get(one.name), chains.get(one.name)
+                anchor, mark = f"set-{len(sets) + 1}", f"t{place + 1}-" if part.name else ""
+                sets.append(_set(anchor, one, status, chain, period, part.name, mark))
+    shown = [one for one in across if only in ("", one.name) and (len(one.terminals) > 1 or one.open)]
+    between = tuple(_across(f"across-{number}", one, sets) for number, one in enumerate(shown, 1))
+    verdict = next((part.verdict for part in parts if not part.verdict.holds), parts[0].verdict)
+    found = tuple(sets)
+    opened = [*open_between(parts, between)]
+    opened += [one for part in parts for one in open_of(part, _of(part, found))]
     return Page(
-        log, verdict, made, software, only, since, sets, tuple(_holds(verdict, sets)),
-        tuple(sorted(_open(verdict, sets), key=lambda one: not one.urgent)),
-        tuple(_due(sets)),
+        parts[0].log, verdict, made, software, only, period.since, found,
+        tuple(one for part in parts for one in holds(part, _of(part, found))),
+        tuple(sorted(opened, key=lambda one: not one.urgent)),
+        tuple(due(found)), period.until, tuple(parts), between, assess(parts, only, period),
     )  # fmt: skip
+
+
+def _of(part: Part, sets: tuple[SetPage, ...]) -> tuple[SetPage, ...]:
+    """Return the sets of one terminal."""
+    return tuple(one for one in sets if one.terminal == part.name)
+
+
+def _across(anchor: str, of: Across, sets: Iterable[SetPage]) -> AcrossPage:
+    """Put what all terminals recorded of a set into one timeline; each terminal's own order stays."""
+    each = [_by_time(one) for one in sets if one.name == of.name]
+    timeline = tuple((terminal, moment) for _, terminal, moment in merge(*each, key=lambda one: one[0]))
+    return AcrossPage(anchor, of, timeline)
+
+
+def _by_time(one: SetPage) -> Iterator[tuple[str, str, Moment]]:
+    latest = ""
+    for moment in one.timeline:
+        latest = max(latest, moment.time)
+        yield latest, one.terminal, moment
 
 
 def proof_table(proofs: Iterable[str]) -> tuple[Proven, ...]:
@@ -195,34 +131,26 @@ def proof_table(proofs: Iterable[str]) -> tuple[Proven, ...]:
     )
 
 
-def roll_called(sheets: Iterable[SheetStory]) -> tuple[int, int]:
-    """Return how many sheets passed their last roll-call, and how many there are that count."""
-    counting = [sheet for sheet in sheets if not sheet.voided]
-    return sum(bool(one.roll_calls) and one.roll_calls[-1].result != "fail" for one in counting), len(counting)
-
-
-def signed_for(sheets: Iterable[SheetStory]) -> int:
-    """Return how many sheets that count are signed for with their custodian's own key, by a signature that verifies."""
-    return sum(one.signed is not None and one.signed.verifies for one in sheets if not one.voided)
-
-
-def _set(anchor: str, story: SetHistory, status: SetStatus | None, chain: Chain | None, since: str) -> SetPage:
-    openings = tuple(one for one in story.openings if not one.over or one.over >= since)
-    debts = tuple(one for one in story.debts if not one.by or one.settled >= since)
-    drills = tuple(one for one in story.drills if one.time >= since)
-    policies = tuple(one for one in story.policies if one.time >= since)
-    recoveries = tuple(one for one in story.recoveries if one.imported >= since)
-    logins = tuple(one for one in story.logins if one.time >= since)
-    events = tuple(one for one in story.events if one.time >= since)
+def _set(
+    anchor: str, story: SetHistory, status: SetStatus | None, chain: Chain | None, period: Period, terminal: str,
+    mark: str,
+) -> SetPage:  # fmt: skip
+    openings = tuple(one for one in story.openings if not one.over or period.overlaps(one.declared, one.over))
+    debts = tuple(one for one in story.debts if not one.by or period.overlaps(one.since, one.settled))
+    drills = tuple(one for one in story.drills if period.holds(one.time))
+    policies = tuple(one for one in story.policies if period.holds(one.time))
+    recoveries = tuple(one for one in story.recoveries if period.holds(one.imported))
+    logins = tuple(one for one in story.logins if period.holds(one.time))
+    events = tuple(one for one in story.events if period.holds(one.time))
+    reviews = tuple(one for one in story.reviews if period.holds(one.time))
     found = SetPage(
-        anchor, story, status, chain, (), openings, drills, policies, debts, recoveries, logins, events,
+        anchor, story, status, chain, (), openings, drills, policies, debts, recoveries, logins, events, reviews,
+        terminal, mark,
     )  # fmt: skip
     moments = sorted(
-        (one for tell in _TELL for one in tell(found) if one.time >= since), key=lambda one: (one.seq, one.kind)
+        (one for tell in _TELL for one in tell(found) if period.holds(one.time)), key=lambda one: (one.seq, one.kind)
     )
-    return SetPage(
-        anchor, story, status, chain, tuple(moments), openings, drills, policies, debts, recoveries, logins, events,
-    )  # fmt: skip
+    return replace(found, timeline=tuple(moments))
 
 
 # --- the timeline ---------------------------------------------------------------------------------------------
@@ -234,7 +162,7 @@ def _of_epochs(of: SetPage) -> Iterable[Moment]:
             "first": "the first", "pinned": "learned from its sheets, pinned by a receipt",
             "told": "told by a terminal that is pinned here",
         }.get(epoch.link, epoch.link)  # fmt: skip
-        how = "learned from its sheets, UNPINNED" if epoch.link == "unpinned" else how
+        how = f"learned from its sheets, {UNPINNED}" if epoch.link == "unpinned" else how
         words = f"epoch {epoch.number} on {len(epoch.sheets)} sheets, {how}"
         yield Moment(epoch.since, epoch.seq, "epoch", words, f"#{of.anchor}-epochs", epoch.link == "unpinned")
 
@@ -245,7 +173,7 @@ def _of_openings(of: SetPage) -> Iterable[Moment]:
         parts += [f"classified {one.classification}"] if one.classification else []
         parts.append(one.outcome or "under way")
         words = "; ".join(parts)
-        yield Moment(one.declared, one.seq, "opening", words, f"#r{one.seq}", one.classification == "misuse")
+        yield Moment(one.declared, one.seq, "opening", words, f"#{of.mark}r{one.seq}", one.classification == "misuse")
 
 
 def _of_drills(of: SetPage) -> Iterable[Moment]:
@@ -257,7 +185,7 @@ def _of_drills(of: SetPage) -> Iterable[Moment]:
     for day, group in groupby(sorted(calls, key=lambda call: call.seq), key=lambda call: call.time[:10]):
         looked = list(group)
         failed = sum(call.result == "fail" for call in looked)
-        words = f"roll-call: {_count(len(looked), 'look')} on {day}, {failed} failed"
+        words = f"roll-call: {counted(len(looked), 'look')} on {day}, {failed} failed"
         yield Moment(looked[0].time, looked[0].seq, "drill", words, f"#{of.anchor}-sheets", bool(failed))
 
 
@@ -295,79 +223,20 @@ def _of_logins(of: SetPage) -> Iterable[Moment]:
         yield Moment(one.time, one.seq, "login", words, f"#{of.anchor}-logins", alarming=True)
 
 
+def _of_reviews(of: SetPage) -> Iterable[Moment]:
+    for one in of.reviews:
+        words = f"of {shortened(one.subject)}, signed by {one.reviewer}: {one.verdict}: {one.reason}"
+        yield Moment(one.time, one.seq, "review", words, f"#{of.anchor}-reviews", alarming=one.verdict == MISUSE)
+
+
 def _of_events(of: SetPage) -> Iterable[Moment]:
     for one in of.events:
+        if one.type == _TOLD_AS_REVIEW:
+            continue
         yield Moment(one.time, one.seq, one.type, one.words, alarming=one.type in ALARMING)
 
 
 _TELL: tuple[Callable[[SetPage], Iterable[Moment]], ...] = (
-    _of_epochs, _of_openings, _of_drills, _of_policies, _of_sheets, _of_recoveries, _of_logins, _of_events,
+    _of_epochs, _of_openings, _of_drills, _of_policies, _of_sheets, _of_recoveries, _of_logins, _of_reviews,
+    _of_events,
 )  # fmt: skip
-
-
-# --- the summary ----------------------------------------------------------------------------------------------
-
-
-def _holds(verdict: Verdict, sets: tuple[SetPage, ...]) -> Iterable[Finding]:
-    if verdict.verified is None:
-        return
-    report = verdict.verified.report
-    how = "in full" if report.checked.full else "by sample"
-    yield Finding(f"all {report.records} records, checked {how}", "#verification")
-    for one in sets:
-        if one.chain and one.chain.whole:
-            yield Finding(one.chain.in_words(), f"#{one.anchor}-epochs")
-    for one in sets:
-        proven = [opening for opening in one.openings if opening.rotation and opening.rotation.proven]
-        if proven and not any(debt.kind == "rotation" for debt in one.story.owed):
-            words = f"{one.name}: {_count(len(proven), 'rotation')}, each old credential {_how_dead(proven)}"
-            yield Finding(words, f"#{one.anchor}-openings")
-    for one in sets:
-        if one.epoch and (signed := signed_for(one.epoch.sheets)):
-            _, counting = roll_called(one.epoch.sheets)
-            words = f"{one.name}: {signed} of {counting} sheets are signed for with their custodian's own key"
-            yield Finding(words, f"#{one.anchor}-sheets")
-    consistent = sum(witness.verdict == "consistent" for witness in verdict.verified.witnesses)
-    if consistent:
-        yield Finding(f"{_count(consistent, 'witness')} saw this same log", "#verification")
-
-
-def _how_dead(proven: list[OpeningStory]) -> str:
-    attested = sum(bool(one.rotation and one.rotation.attested_by) for one in proven)
-    return f"dead: {len(proven) - attested} proven, {attested} attested" if attested else "proven dead"
-
-
-def _open(verdict: Verdict, sets: tuple[SetPage, ...]) -> Iterable[Finding]:
-    for one in sets:
-        if not one.story.unbroken and one.epoch:
-            words = one.chain.in_words() if one.chain else f"chain of custody of {one.name}: broken"
-            yield Finding(words, f"#{one.anchor}-epochs", urgent=True)
-        overdue = {debt.id for debt in one.status.debts if debt.overdue} if one.status else set()
-        for debt in one.story.owed:
-            urgent = debt.id in overdue or debt.kind in (LOGIN, CHANGE)
-            yield Finding(f"{one.name}: {debt.what}", f"#{one.anchor}-debts", urgent)
-        for opening in one.openings:
-            if not opening.outcome:
-                yield Finding(f"{one.name}: opening {opening.short_id} is under way", f"#r{opening.seq}")
-    if verdict.verified:
-        for passed in verdict.verified.report.passed_gates:
-            if passed.set in {one.name for one in sets}:
-                yield Finding(passed.in_words(), "#verification", urgent=True)
-        for silence in verdict.verified.report.broken_promises:
-            yield Finding(f"silent longer than promised before record {silence.before}", "#verification")
-        if verdict.verified.late_now:
-            yield Finding("silent now, longer than promised", "#verification", urgent=True)
-
-
-def _due(sets: tuple[SetPage, ...]) -> Iterable[Finding]:
-    for one in sets:
-        owed = {debt.what for debt in one.story.owed}
-        for what in one.status.due if one.status else ():
-            if what not in owed:
-                urgent = one.status is not None and what in one.status.urgent
-                yield Finding(f"{one.name}: {what}", f"#{one.anchor}", urgent)
-
-
-def _count(number: int, what: str) -> str:
-    plural = f"{what}es" if what.endswith("s") else f"{what}s"
-    return f"{number} {what if number == 1 else plural}"

@@ -6,14 +6,17 @@ verified (``evidence.verify``). That the whole log holds is for ``audit verify``
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from breakglass_shamir.crypto import sshsig
-from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.ledger.stored import KnownLog
 from breakglass_shamir.operations.audit import evidence, history
 from breakglass_shamir.operations.audit.evidence import Exhibit
 from breakglass_shamir.operations.audit.story import OpeningStory, RotationStory
+from breakglass_shamir.plural import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class ShownRecord:
     """The exact bytes, which are UTF-8."""
 
 
-def show(ledger: Ledger, identifier: str) -> tuple[ShownRecord, ...]:
+def show(ledger: KnownLog, identifier: str) -> tuple[ShownRecord, ...]:
     """Return a record by its number, or every record of an opening, each verified.
 
     Raises:
@@ -68,12 +71,44 @@ def show(ledger: Ledger, identifier: str) -> tuple[ShownRecord, ...]:
     return tuple(shown)
 
 
-def story(ledger: Ledger, identifier: str) -> OpeningStory | None:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an id stands for."""
+
+    records: tuple[ShownRecord, ...]
+    opening: OpeningStory | None
+    """Of an opening of which enough is there to tell its story."""
+
+
+def show_in(logs: Sequence[KnownLog], identifier: str) -> Shown:
+    """Look for an id in several logs, and show what it stands for.
+
+    Raises:
+        InvalidInput: nothing of that id, or it stands for something in more than one log.
+        IntegrityError: the first thing that does not hold, with the record's number.
+    """
+    found: list[Shown] = []
+    problem: InvalidInput | None = None
+    for log in logs:
+        try:
+            found.append(Shown(show(log, identifier), story(log, identifier) if log.replayable else None))
+        except InvalidInput as error:
+            problem = error
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{identifier} is in the logs of {len(found)} terminals", hint="name the bundles of one of them with --from"
+        )
+    if problem is not None and not found:
+        raise problem
+    return found[0]
+
+
+def story(ledger: KnownLog, identifier: str) -> OpeningStory | None:
     """Return the story of the opening that an id names; None where it names a single record, or all."""
     wanted = identifier.strip().lower()
     if len(wanted) < evidence.SHORTEST_ID:
         return None
-    openings = (one for told in history.build(ledger.entries()).sets for one in told.openings)
+    openings = (one for told in history.of(ledger).sets for one in told.openings)
     return next((one for one in openings if one.id.startswith(wanted)), None)
 
 
@@ -90,8 +125,10 @@ def story_lines(opening: OpeningStory) -> list[str]:
     if said.ended:
         late = ", longer than declared" if said.overlong else ""
         rows.append(f"  used for {said.use_s} s of {said.allowed_s} s{late}: {said.how}; {said.classification}")
+    rows += [f"  {one.words}" for one in said.recordings]
     if said.rotation is not None:
         rows += _rotation_lines(said.rotation)
+    rows += [f"  reviewed {one.time} by {one.reviewer}, {one.verdict}: {one.reason}" for one in said.reviews]
     rows.append(f"  {said.outcome} {said.over}" if said.outcome else "  under way")
     return rows
 
@@ -109,11 +146,11 @@ def lines(record: ShownRecord) -> list[str]:
     rows = [f"{head}, set {record.set_name}" if record.set_name else head]
     rows += [f"  {name.replace('_', ' ')}: {said}" for name, value in record.fields.items() if (said := _words(value))]
     rows += [f"  signed by {one.by}, {one.fingerprint}, over {_over(record, one)}" for one in record.signatures]
-    rows.append(f"  sha256 {record.sha256}; in the tree of {record.seq + 1} records")
+    rows.append(f"  sha256 {record.sha256}; in the tree of {counted(record.seq + 1, 'record')}")
     return rows
 
 
-def _shown(ledger: Ledger, exhibit: Exhibit) -> ShownRecord:
+def _shown(ledger: KnownLog, exhibit: Exhibit) -> ShownRecord:
     entry, record = exhibit.entry, exhibit.entry.record
     text = entry.data.decode()
     fields = {name: value for name, value in json.loads(text)["body"].items() if name != "type"}
@@ -123,7 +160,7 @@ def _shown(ledger: Ledger, exhibit: Exhibit) -> ShownRecord:
     )  # fmt: skip
 
 
-def _signatures(ledger: Ledger, exhibit: Exhibit) -> tuple[ShownSignature, ...]:
+def _signatures(ledger: KnownLog, exhibit: Exhibit) -> tuple[ShownSignature, ...]:
     key, second = evidence.terminal_key(ledger), exhibit.second
     words = f"terminal {ledger.state.terminal}"
     found = [ShownSignature(words, "terminal", key.fingerprint, sshsig.RECORD_NAMESPACE, exhibit.seq)]
@@ -147,5 +184,5 @@ def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {item}" for name, item in value.items())
     if isinstance(value, str) and (len(value) > 200 or "\n" in value):
-        return f"({len(value)} characters; see them with --json)"
+        return f"({counted(len(value), 'character')}; see them with --json)"
     return str(value)

@@ -8,9 +8,14 @@ the record that says so. ``history.py`` builds it.
 from dataclasses import dataclass
 from typing import Literal
 
+from breakglass_shamir.operations.audit.controls.facts import Kept
+
 Link = Literal["first", "countersigned", "not countersigned", "pinned", "unpinned", "told"]
 """How an epoch follows: the first one; vouched for by its predecessor's quorum; printed by a rotation that broke off;
 learned from its sheets with a receipt, or with nothing to vouch for it; told by a terminal that is pinned."""
+
+OWED, DONE = "owed", "done"
+"""What can be with a review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,8 @@ class OpeningStory:
     """How many sessions of the account were open before the change, and how many when it waited no longer."""
 
     rotation: RotationStory | None = None
+    recordings: tuple["RecordingStory", ...] = ()
+    reviews: tuple["ReviewStory", ...] = ()
     outcome: str = ""
     """``closed``, ``cancelled``, ``superseded``, ``rehearsed``, ``ended``; empty while it is under way."""
 
@@ -122,6 +129,50 @@ class OpeningStory:
     def overlong(self) -> bool:
         """Whether the use took longer than was declared."""
         return self.use_s > self.allowed_s
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewStory:
+    """Somebody who took no part signed what they found of an opening, or of what left a debt."""
+
+    seq: int
+    time: str
+    reviewer: str
+    fingerprint: str
+    verdict: str
+    reason: str
+    subject: str
+    """Opening id, or id of a debt."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStory:
+    """What was recorded of a use: here, or in the target's own trail."""
+
+    seq: int
+    time: str
+    kind: str
+    """``recording`` or ``actions``."""
+
+    words: str
+    lacking: bool
+    """Whether a part of it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Somebody looked at a debt, and signed or was named."""
+
+    seq: int
+    time: str
+    person: str
+    fingerprint: str
+    """Of the key that signed; empty: a name in a record, and no more."""
+
+    verdict: str
+    """Of a review; empty: they settled it."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +281,18 @@ class DebtStory:
 
     after_s: int = -1
     """Seconds it was owed, elapsed; -1: it still is."""
+
+    subject: str = ""
+    """What a review of it is of: its opening, or itself."""
+
+    review: str = ""
+    """``owed`` or ``done``; empty: no review closes it, or closed it."""
+
+    needed: int = 0
+    """How many people must review it, or settle it, while it is owed; 0: something else closes it."""
+
+    signers: tuple[Signer, ...] = ()
+    """Who reviewed it, or settled it, so far."""
 
     @property
     def late(self) -> bool:
@@ -341,8 +404,14 @@ class SetHistory:
     watched_until: str = ""
     """Until when the target's logins were looked at; empty: nobody did."""
 
+    reviews: tuple[ReviewStory, ...] = ()
+    """Of openings and of debts."""
+
     beside: tuple[str, ...] = ()
     """Forks and loose ends of the chain of custody, a sentence each."""
+
+    facts: tuple[Kept, ...] = ()
+    """What controls are assessed on."""
 
     @property
     def unbroken(self) -> bool:
@@ -371,3 +440,6 @@ class LogHistory:
     sets: tuple[SetHistory, ...]
     events: tuple[Step, ...] = ()
     """What belongs to no set: refusals, moves of the ledger."""
+
+    facts: tuple[Kept, ...] = ()
+    """What controls are assessed on, and belongs to no set."""

@@ -6,7 +6,8 @@ Rules:
 1. The log itself comes first; then each receipt, each sheet and each copy, all of them, and only then the verdict.
 2. For each set it says whether the chain of custody reaches its first epoch, and where it does not, why. A break is
    reported; it is no error of the log, which holds.
-3. Reading never writes to the ledger.
+3. Recordings of uses that lie beside it are held against their heads; one that is not here is said.
+4. Reading never writes to the ledger.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,9 @@ from breakglass_shamir.ledger import clock, receipt, times
 from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.times import Silence
+from breakglass_shamir.operations.audit import heads
 from breakglass_shamir.operations.audit.against import hold
+from breakglass_shamir.operations.audit.heads import HeldRecording
 from breakglass_shamir.operations.audit.witnesses import UNKNOWN, Asked, Witness, ask, expose
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.paper.reading.scan import Scanner
@@ -39,6 +42,9 @@ class Verified:
 
     late_now: bool
     """Whether a heartbeat promised to end that by now."""
+
+    recordings: tuple[HeldRecording, ...] = ()
+    """Of uses, held against their heads."""
 
 
 def verify(
@@ -61,20 +67,23 @@ def verify(
         progress: hears how far the log is.
 
     Raises:
-        IntegrityError: the first thing in the log that does not hold, or what the witnesses expose.
+        IntegrityError: the first thing in the log that does not hold, what the witnesses expose, or the recordings
+            that are not what their records say.
         InvalidInput: a file holds no receipt, or a scan no envelope code.
     """
     report = verification.verify(ledger, full=full, progress=progress)
     with Scanner() as scanner:
         held = receipts.read(receipt_files, scanner) if receipt_files else []
-        printed = _envelopes(sheet_scans, scanner)
+        printed = envelopes(sheet_scans, scanner)
         held_against = hold(ledger, against, scanner)
     witnesses = [_ask_receipt(ledger, name, one) for name, one in held]
     witnesses += [_ask_sheet(ledger, name, envelope) for name, envelope in printed]
     witnesses += held_against
     expose(witnesses)
+    recordings = heads.hold(ledger, report.records, ledger.path.parent)
+    heads.expose(recordings)
     chains = tuple(chain_of(one) for one in report.state.sets.values() if one.current)
-    return Verified(report, tuple(w for w, _ in witnesses), chains, *_silence(report))
+    return Verified(report, tuple(w for w, _ in witnesses), chains, *_silence(report), recordings)
 
 
 def _silence(report: verification.Report) -> tuple[Silence, bool]:
@@ -99,7 +108,7 @@ def _ask_sheet(ledger: Ledger, source: str, envelope: Envelope) -> Asked:
     return witness, problem
 
 
-def _envelopes(scans: Sequence[Path], scanner: Scanner) -> list[tuple[str, Envelope]]:
+def envelopes(scans: Sequence[Path], scanner: Scanner) -> list[tuple[str, Envelope]]:
     """Read the envelopes in scans of sheets; share codes are not looked at.
 
     Raises:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from breakglass_shamir.errors import IntegrityError
 
-CONSISTENT, UNWITNESSED, UNKNOWN = "consistent", "unwitnessed", "unknown"
+CONSISTENT, UNWITNESSED, UNKNOWN, WITHHELD = "consistent", "unwitnessed", "unknown", "withheld"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Witness:
 
     verdict: str
     """``consistent``; ``unwitnessed``: of another log; ``unknown``: consistent, but the envelope carries what this
-    release does not know; else what does not agree, in words."""
+    release does not know; ``withheld``: the bundle does not have the tree that it saw; else what does not agree, in
+    words."""
 
     size: int
     """Records it remembers."""

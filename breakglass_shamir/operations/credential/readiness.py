@@ -20,7 +20,7 @@ from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.state import SetState, write_seat
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.quorum.pool import Pool
-from breakglass_shamir.errors import BreakglassError, InsufficientShares, InvalidInput
+from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.printing import outlet, sheets
@@ -49,6 +49,9 @@ class Readiness:
     attest: bool = False
     """Whether officers vouch for the end of the old credential, so that no target need be reached."""
 
+    abandon: bool = False
+    """Whether a printed epoch is given up, so that another is printed whatever sheets are there."""
+
     policy: Policy | None = None
     """Another policy than the one in force, which this command adopts."""
 
@@ -64,16 +67,20 @@ class Readiness:
         Raises:
             InvalidInput, FileExists, PaperError, ConnectorError, IllegalState: naming it.
         """
-        for need in self._needs() if pool is None else (lambda: self._place(pool),):
+        for need in self._needs() if pool is None else (self._place,):
             need()
 
     def warn(self, pool: Pool | None) -> None:
         """Say what is missing for the rotation at the end of an emergency, which goes on."""
-        for need in (self._target, self._reach, self._paper) if pool is None and self.printing is not None else ():
+        for need in (self._target, self._reach, self._paper) if pool is None and self._has_place else ():
             try:
                 need()
             except BreakglassError as error:
                 self.recorder.desk.warn(f"the new sheets cannot be printed now: {error}; the opening goes on")
+
+    @property
+    def _has_place(self) -> bool:
+        return self.printing is not None and self.printing.has_place
 
     def _needs(self) -> Iterator[Callable[[], None]]:
         yield self._any_place
@@ -146,30 +153,22 @@ class Readiness:
         policy, state = self._policy(), self._state()
         if self.printing is None or policy is None or self.attest or (state is not None and state.applying):
             return
+        if not self._has_place:
+            return
         checkpoint = self.recorder.ledger.checkpoint()
         sheets.check_drawing(policy, self.printing, checkpoint, self.scanner if self.typed else None)
 
     def _any_place(self) -> None:
         """Hold that there is a place for new sheets, where no printed ones could make it needless."""
         state = self._state()
-        if self.printing is None and state is not None and not (self.attest or state.prepared):
+        if not self._has_place and state is not None and (self.abandon or not (self.attest or state.prepared)):
             raise _no_place()
 
-    def _place(self, pool: Pool) -> None:
-        """Hold that there is a place for new sheets, where the scanned ones do not make them needless."""
+    def _place(self) -> None:
+        """Hold that there is a place for new sheets, now that it is known whether a printed epoch is gone on with."""
         state = self.recorder.set_state
-        if self.printing is not None or self.attest or state.applying:
-            return
-        if not state.prepared:
+        if not (self._has_place or self.attest or state.applying or state.prepared):
             raise _no_place()
-        try:
-            pool.quorum(bytes.fromhex(state.prepared))
-        except InsufficientShares:
-            number = state.epochs[state.prepared].number
-            raise InvalidInput(
-                f"expected a place for new sheets, or a quorum of epoch {number} scanned as well",
-                hint="name it with --out DIR or --printer NAME",
-            ) from None
 
 
 def _no_place() -> InvalidInput:

@@ -5,22 +5,22 @@ Rules:
 
 1. :func:`~breakglass_shamir.operations.opening.opening.open_set` returns only with its record durable; the reveal
    comes after it, here and nowhere else.
-2. The use ends with the command, when the people say so, by ``close`` from elsewhere, or at its deadline.
-3. Then the rotation applies. Whatever keeps it from finishing leaves a debt, said loudly.
+2. The use ends as ``using`` says.
+3. Then the rotation applies. Whatever keeps it from finishing leaves a debt, said loudly. Where nothing was done with
+   the credential, since its command could not be started and nobody was there, it does not apply: they come again.
 """
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from breakglass_shamir.connectors.port.answers import CheckResult
+from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.drill_rules import CONTRARY
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import EpochStatus, Phase
 from breakglass_shamir.custody.quorum.pool import Pool
-from breakglass_shamir.custody.records.openings import Closed, InUse, Refused, UseEnded
+from breakglass_shamir.custody.records.openings import Closed, Refused, UseEnded
 from breakglass_shamir.custody.records.rotations import Deferred
 from breakglass_shamir.errors import (
     BreakglassError,
@@ -30,49 +30,24 @@ from breakglass_shamir.errors import (
     LedgerUnwritable,
     RotationDue,
 )
-from breakglass_shamir.ledger import clock
-from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.credential.readiness import NO_TARGET, Readiness
-from breakglass_shamir.operations.opening import described, opening, reveal
+from breakglass_shamir.operations.credential.using import CLASSIFICATIONS, Use, Using, heed
+from breakglass_shamir.operations.monitoring.to_do import ToDo, to_destroy
+from breakglass_shamir.operations.opening import opening, reveal
 from breakglass_shamir.operations.opening.declaring import NOBODY, Overrides, check_request
 from breakglass_shamir.operations.opening.opening import OpenedSet
 from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.printing.sheets import Printing
-from breakglass_shamir.operations.reading.sources import Sources
+from breakglass_shamir.operations.reading.sources import Sources, read_sources
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.rotation import elsewhere, naming
+from breakglass_shamir.operations.recording import use as recording
+from breakglass_shamir.operations.rotation import naming
 from breakglass_shamir.operations.rotation.naming import NOBODY_NAMED, Way
-from breakglass_shamir.operations.rotation.rotation import Rotation
+from breakglass_shamir.operations.rotation.resuming import Place, Resuming, nowhere, telling_what_stands
+from breakglass_shamir.operations.rotation.rotation import Rotation, credential_of
 from breakglass_shamir.operations.targets import Named
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.shell import breakglass, word
-
-CLASSIFICATIONS = ("emergency", "drill", "misuse")
-"""What a closed opening was."""
-
-LOGIN = "login by the connector: "
-"""What the outcome of a use begins with where nobody saw the credential."""
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """How the credential is used (docs/guide-officer.md).
-
-    Attributes:
-        command: what gets the credential, on standard input and on the descriptor numbered by ``BREAKGLASS_FD``.
-        defer_s: seconds for which the rotation is put off; 0: not.
-        defer_reason: why, in words.
-    """
-
-    command: tuple[str, ...] = ()
-    command_output: int | None = None
-    """Descriptor for the command's standard output; None: ours."""
-
-    classification: str = ""
-    """How the opening is classified when its use ends; empty: by its purpose."""
-
-    defer_s: int = 0
-    defer_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +77,18 @@ class OpeningResult:
     may_live: tuple[int, ...] = ()
     """Other epochs whose sheets may still open something: nothing proves that they are dead."""
 
+    to_destroy: tuple[ToDo, ...] = ()
+    """Sheets that open nothing any more, and what records that they were destroyed; only after a rotation."""
+
+    @property
+    def left_to_do(self) -> tuple[str, ...]:
+        """Say, a line each, what becomes of sheets that open nothing any more, and what to type then."""
+        return tuple(
+            line
+            for one in self.to_destroy
+            for line in (f"destroy now: {one.what}", *(f"then type: {command}" for command in one.commands))
+        )
+
     @property
     def in_force(self) -> str:
         """Say which epoch is in force, and what is known of the sheets of the others."""
@@ -122,6 +109,7 @@ def recombine(
     *,
     signers: Signers = NOBODY,
     named: Named = NOBODY_NAMED,
+    place: Place = nowhere,
 ) -> OpeningResult:
     """Open, reveal, rotate.
 
@@ -131,10 +119,11 @@ def recombine(
         overrides: gates to pass.
         sources: the sheets.
         use: how the credential is used.
-        printing: where new sheets go; None: the rotation stays owed.
+        printing: where new sheets go; None: ``place`` says it after the use, or the rotation stays owed.
         scanner: reads them.
         signers: officers who sign the declaration on this terminal.
         named: the target, where no policy names it.
+        place: asked for a place for the new sheets when the use is over and a rotation could follow.
 
     Raises:
         InvalidInput: the use would be closed as something else than it was declared for; or a login is asked for
@@ -145,14 +134,20 @@ def recombine(
     request = check_request(request)
     _check_classification(request, use)
     program = reveal.find_program(use.command) if request.mode == "exec" else ""
+    warned = heed(recorder.desk, use.command, tty=use.tty) if request.mode == "exec" else ()
     readiness = Readiness(recorder, printing, scanner, named, typed=sources.only_typed)
     ready = functools.partial(_ready, readiness, request)
     opened = opening.open_set(recorder, request, overrides, sources, scanner, program, signers=signers, ready=ready)
     try:
         way = Way(recorder, opened.credential, named)
-        outcome = _use(recorder, request, use, opened, way)
+        using = Using(recorder, request, use, opened, way, program, warned)
+        outcome = using.until_over()
         _defer(recorder, use, opened)
-        _rotate(recorder, opened, way, printing, scanner, deferred=bool(use.defer_s))
+        if using.came_to_nothing:
+            raise _not_used(recorder.set_name, outcome)
+        with telling_what_stands(recorder):
+            resuming = Resuming(recorder, scanner, printing, place=place, opened=True)
+            _rotate(recorder, opened, way, resuming, sources, deferred=bool(use.defer_s))
     finally:
         opened.wipe()
     return result(recorder, outcome)
@@ -165,6 +160,7 @@ def _ready(readiness: Readiness, request: Request, pool: Pool | None) -> None:
         InvalidInput: a login is asked for at a target that nobody names.
     """
     recorder, named = readiness.recorder, readiness.named
+    recording.check(recorder, hard=request.purpose != "emergency")
     if request.purpose != "emergency":
         readiness.check(pool)
         return
@@ -178,11 +174,12 @@ def result(recorder: Recorder, outcome: str) -> OpeningResult:
     """Say what became of the opening that the recorder is at."""
     state = recorder.refresh()
     past = {one.id: one for one in (*state.past, *filter(None, [state.opening]))}
+    rotated = past[recorder.opening].rotated
     return OpeningResult(
         state.name,
         recorder.opening,
         outcome,
-        past[recorder.opening].rotated,
+        rotated,
         state.current_epoch.number,
         tuple(debt.id for debt in state.debts),
         may_live=tuple(
@@ -190,75 +187,8 @@ def result(recorder: Recorder, outcome: str) -> OpeningResult:
             for epoch in state.epochs.values()
             if epoch.status is EpochStatus.GOOD and epoch.epoch_id not in (state.current, state.prepared)
         ),
+        to_destroy=to_destroy(state) if rotated else (),
     )
-
-
-def _use(recorder: Recorder, request: Request, use: Use, opened: OpenedSet, way: Way) -> str:
-    """Reveal in the way that was asked for, and wait for the end of the use; returns how it ended."""
-    if request.mode == "exec":
-        recorder.desk.say(f"the credential goes to {use.command[0]}")
-        for warning in described.warnings(opened.credential, whole=False):
-            recorder.desk.warn(warning)
-        _record_use(recorder, InUse())
-        outcome = reveal.run_command(use.command, opened.credential, output=use.command_output)
-        return _end_use(recorder, outcome, use.classification or request.purpose)
-    if request.mode == "no-reveal":
-        return _end_use(recorder, _log_in(opened, way), use.classification or request.purpose)
-    return _show(recorder, request, use, opened)
-
-
-def _show(recorder: Recorder, request: Request, use: Use, opened: OpenedSet) -> str:
-    policy = policy_in_force(recorder.set_state)
-    for warning in described.warnings(opened.credential, whole=True):
-        recorder.desk.warn(warning)
-    _record_use(recorder, InUse())
-    recorder.desk.show(opened.credential, policy.reveal.show_for.seconds)
-    said = recorder.desk.until_use_ends(_closed_elsewhere(recorder), _seconds_left(recorder))
-    if _closed_elsewhere(recorder)():
-        return "the use was closed from elsewhere"
-    outcome = "shown on the screen; " + ("the officers ended the use" if said else "the time was over")
-    return _end_use(recorder, outcome, said or use.classification or request.purpose)
-
-
-def _closed_elsewhere(recorder: Recorder) -> Callable[[], bool]:
-    def closed() -> bool:
-        state = recorder.refresh()
-        return state.opening is None or state.opening.id != recorder.opening or state.opening.use_ended
-
-    return closed
-
-
-def _seconds_left(recorder: Recorder) -> Callable[[], int]:
-    started, allowed_s = clock.now(), recorder.set_state.active_opening.declared.use_for_s
-    return lambda: allowed_s - started.seconds_until(clock.now())
-
-
-def _log_in(opened: OpenedSet, way: Way) -> str:
-    """Let the connector log in, so that nobody sees the credential."""
-    try:
-        check = targets.connector_of(way.policy()).check(opened.credential.secret)
-    except BreakglassError as error:
-        return f"no login: {error}"
-    way.recorder.desk.say(f"{LOGIN}{check.result} ({check.detail})")
-    elsewhere.note(way.recorder, opened.quorum.epoch_id, check)
-    if check.result is CheckResult.REFUSED:
-        way_on = elsewhere.way_on(way.recorder, opened.quorum.epoch_id)
-        way.recorder.desk.warn(f"the target refuses this credential: {way_on}")
-    return f"{LOGIN}{check.result}"
-
-
-def _record_use(recorder: Recorder, record: InUse) -> None:
-    """Record that the use begins; where only that fails and the opening is found on record, it only warns.
-
-    Raises:
-        LedgerUnwritable, LedgerBusy: the opening is not found on record any more; nothing was revealed.
-    """
-    try:
-        recorder.append(record)
-    except (LedgerUnwritable, LedgerBusy) as error:
-        with opening.nothing_revealed():
-            recorder.require_found()
-        recorder.desk.warn(f"the beginning of the use could not be recorded: {error}")
 
 
 def _check_classification(request: Request, use: Use) -> None:
@@ -270,25 +200,12 @@ def _check_classification(request: Request, use: Use) -> None:
         )
 
 
-def _end_use(recorder: Recorder, outcome: str, classification: str) -> str:
-    word = classification if classification in CLASSIFICATIONS else "drill"
-    if _closed_elsewhere(recorder)():
-        recorder.desk.say("the use was closed from elsewhere")
-        return outcome
-    purpose = recorder.set_state.active_opening.declared.purpose
-    if (purpose, word) in CONTRARY:
-        recorder.desk.warn(f"what was declared with the purpose {purpose} is not closed as {word}: it stays {purpose}")
-        word = purpose
-    try:
-        recorder.append(UseEnded(outcome=outcome, classification=word))
-    except (LedgerUnwritable, LedgerBusy) as error:
-        raise type(error)(
-            f"{error}; the credential was opened and its rotation is owed, whatever the ledger says of it by now: keep "
-            "the receipts",
-            hint=error.hint,
-        ) from error
-    recorder.desk.say(f"the use has ended: {outcome}")
-    return outcome
+def _not_used(name: str, outcome: str) -> RotationDue:
+    """Say what is next where the command could not be started, and nobody was there to name another one."""
+    return RotationDue(
+        f"nothing was done with the credential of {name} ({outcome}); it was opened, and its rotation is owed",
+        hint=f"correct the command and open the set again, with --debt ID for it: {breakglass('recombine', name)}",
+    )
 
 
 def _defer(recorder: Recorder, use: Use, opened: OpenedSet) -> None:
@@ -305,9 +222,9 @@ def _defer(recorder: Recorder, use: Use, opened: OpenedSet) -> None:
 
 
 def _rotate(
-    recorder: Recorder, opened: OpenedSet, way: Way, printing: Printing | None, scanner: Scanner, *, deferred: bool
+    recorder: Recorder, opened: OpenedSet, way: Way, resuming: Resuming, sources: Sources, *, deferred: bool
 ) -> None:
-    """Rotate in the same run, where there is a place for the new sheets.
+    """Rotate in the same run, where there is a place for the new sheets, or an earlier one has printed them.
 
     Raises:
         RotationDue: it was put off, there is no place, or a step failed; the debt stands in the ledger.
@@ -315,21 +232,44 @@ def _rotate(
     name, interrupted = recorder.set_name, recorder.set_state.applying
     nobody_named = naming.is_open(recorder, way.named) and not recorder.desk.can_ask()
     options = "--scan PATH... --out DIR" + ("" if way.source else f" --target {word(way.named.uri or 'URI')}")
-    hint = f"settle it with: {breakglass('rotate', name, options=options)}"
+    asks = recorder.desk.can_ask()
+    hint = f"settle it with: {breakglass('rotate', name, options='' if asks else options)}"
     if interrupted:
-        command = breakglass("rotate", name, options="--scan PATH...")
+        command = breakglass("rotate", name, options="" if asks else "--scan PATH...")
         hint = f"go on with the old and the new sheets together: {command}"
-    if deferred or printing is None or interrupted or nobody_named:
+    prepared = recorder.set_state.prepared
+    if deferred or interrupted or nobody_named or not (prepared or resuming.find_place()):
         raise RotationDue(f"the credential of {name} was opened and its rotation is owed", hint=hint)
     try:
         rotation = Rotation(recorder, way.policy(), way.source, opened.credential, opened.set_key)
-        new = rotation.prepare(printing, scanner)
-        rotation.finish(new, printing, scanner)
+        new = _gone_on_with(recorder, resuming, sources) if prepared else None
+        if new is None:
+            assert resuming.printing is not None  # noqa: S101 - a place is held above, and where people give one up
+            new = rotation.prepare(resuming.printing, resuming.scanner)
+        rotation.finish(new, resuming.printing, resuming.scanner)
     except (LedgerUnwritable, LedgerBusy, IllegalState):
         raise
     except BreakglassError as error:
         recorder.append(Refused(stage="rotate", error=error.id, message=str(error)))
         raise RotationDue(f"the rotation of {name} is owed: {error}", hint=error.hint or hint) from error
+
+
+def _gone_on_with(recorder: Recorder, resuming: Resuming, sources: Sources) -> Credential | None:
+    """Return the credential of the epoch that an earlier run printed, from its sheets; None: people gave it up.
+
+    Raises:
+        InsufficientShares: no quorum of them is there; nothing is given up by that.
+    """
+    resuming.say()
+    pool = resuming.new_pool()
+    read_sources(pool, replace(sources, asks=False, camera=None, watched=None), resuming.scanner, recorder.desk,
+                 enough=lambda: False)  # fmt: skip
+    resuming.complete(pool)
+    if resuming.abandon:
+        resuming.give_up()
+        return None
+    resuming.take(pool)
+    return credential_of(pool.quorum(bytes.fromhex(recorder.set_state.prepared)))
 
 
 def close(recorder: Recorder, classification: str) -> str:
@@ -342,6 +282,7 @@ def close(recorder: Recorder, classification: str) -> str:
     if classification not in CLASSIFICATIONS:
         raise InvalidInput(f"expected one of {', '.join(CLASSIFICATIONS)}, got {classification!r}")
     under_way = recorder.set_state.active_opening
+    recording.settle_cut_off(recorder)
     recorder.opening = under_way.id
     if under_way.rotated:
         recorder.append(Closed(classification=classification))

@@ -5,8 +5,8 @@ Rules:
 
 1. A rotation is an opening with the purpose ``rotation``: declared, recorded, never revealed. Its checks are
    hard; it overrides nothing.
-2. Sheets of a prepared epoch that are scanned together with the old ones are used; without them the prepared
-   epoch is abandoned, which is said, and another is printed.
+2. A prepared epoch is gone on with: its sheets are asked for by name beside the old ones, and those that come are read
+   back. It is abandoned only by the word for it, which says what to destroy; then another is printed.
 3. When the target may already have been changed, the new sheets *and* the old ones are needed: the new
    credential is probed first, and the old one must be proven dead.
 4. That holds on a terminal, too, that does not know the set or the new epoch: with quorums of an epoch and of its
@@ -14,20 +14,22 @@ Rules:
 5. Where the old sheets are gone or the target cannot be asked about the old credential, two officers may
    attest that it is dead, if the new one is accepted. That is recorded as attested and stays a debt.
 6. What can be known to be missing is refused before anything is opened (``readiness.py``).
+7. A run that was killed between the opening and the end of its use has revealed nothing: the next one ends that use.
+   One that was killed after the proof only lacks the end of its opening, which is recorded without a sheet.
 """
 
 from dataclasses import replace
 
-from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.life import attesting
+from breakglass_shamir.custody.credential import Credential, CredentialKind
+from breakglass_shamir.custody.life import attesting, under_way
 from breakglass_shamir.custody.life.gates import Request
-from breakglass_shamir.custody.life.state import SetState
+from breakglass_shamir.custody.life.state import Phase, SetState
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.quorum.quorum import Quorum
-from breakglass_shamir.custody.records.openings import Cancelled, Settled, UseEnded
+from breakglass_shamir.custody.records.openings import Cancelled, Closed, UseEnded
 from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.credential.readiness import Readiness
 from breakglass_shamir.operations.credential.recombine import OpeningResult, result
 from breakglass_shamir.operations.opening import interrupted, opening
@@ -36,8 +38,10 @@ from breakglass_shamir.operations.opening.opening import OpenedSet, Wanted
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.operations.recording import use as recording
 from breakglass_shamir.operations.rotation.naming import NOBODY_NAMED, Way
-from breakglass_shamir.operations.rotation.rotation import Rival, Rotation
+from breakglass_shamir.operations.rotation.resuming import Place, Resuming, nowhere, telling_what_stands
+from breakglass_shamir.operations.rotation.rotation import Rival, Rotation, credential_of
 from breakglass_shamir.operations.targets import Named
 from breakglass_shamir.paper.reading.scan import Scanner
 
@@ -46,6 +50,11 @@ PLANNED_USE_S = 3600
 
 ATTESTING_OFFICERS = 2
 """Officers who must attest that an old credential is dead."""
+
+
+def kind_in_force(known: SetState | None) -> CredentialKind:
+    """Return what a set's secret bytes are, as far as its policy says before the sheets are read."""
+    return targets.kind_of(policies.parse(known.policy_source) if known and known.policy_source else None)
 
 
 def rotate(
@@ -59,39 +68,63 @@ def rotate(
     attest: bool = False,
     brought: Secret | None = None,
     named: Named = NOBODY_NAMED,
+    abandon: bool = False,
+    place: Place = nowhere,
 ) -> OpeningResult:
     """Rotate a set's credential.
 
     Args:
         recorder: at the set.
         sources: the sheets; old, or old and new.
-        printing: where new sheets go; may be absent when none are needed.
+        printing: where new sheets go and scans of them come back; absent, or without a place, where none are needed.
         scanner: reads them.
         reason: why, in words.
         officers: who takes part.
         attest: the officers vouch that the old credential is dead, where the target cannot be asked.
         brought: the new secret, where nobody here can make one.
         named: the target, where no policy names it.
+        abandon: the epoch that is printed and not in force is given up.
+        place: asks for a place, where people give that epoch up only when they are asked for its sheets.
 
     Raises:
         InsufficientShares: no quorum, or one of the two quorums that a resumed rotation needs is missing.
         InvalidInput: a rotation that prints needs a folder; or nobody says where the credential of a set goes that
             has no policy.
-        IllegalState: there is nothing to attest.
+        IllegalState: there is nothing to attest, or nothing to abandon.
         ConnectorError, PaperError: a step failed; the debt stays.
     """
+    known = recorder.state.sets.get(recorder.set_name)
+    if known is not None:
+        recording.settle_cut_off(recorder)
+    if known is not None and not attest and under_way.is_only_unclosed(known):
+        return _close(recorder)
+    with telling_what_stands(recorder):
+        resuming = Resuming(recorder, scanner, printing, abandon, place)
+        return _rotate(recorder, sources, resuming, reason, officers, brought, named, attest=attest)
+
+
+def _rotate(
+    recorder: Recorder, sources: Sources, resuming: Resuming, reason: str, officers: tuple[str, ...],
+    brought: Secret | None, named: Named, *, attest: bool,
+) -> OpeningResult:  # fmt: skip
     state = recorder.state.sets.get(recorder.set_name) or SetState(recorder.set_name)
     request = check_request(_request(state, reason, officers))
     _check(state, request.officers, attest=attest)
-    readiness = Readiness(recorder, printing, scanner, named, brought, attest, typed=sources.only_typed)
+    resuming.check()
+    readiness = Readiness(
+        recorder, resuming.printing, resuming.scanner, named, brought, attest, resuming.abandon,
+        typed=sources.only_typed,
+    )  # fmt: skip
     if not state.current:
         readiness.check(None)
-    also = (state.prepared,) if state.prepared else ()
+    _end_own_use(recorder, state)
+    also = (state.prepared,) if state.prepared and not resuming.abandon else ()
     sources = replace(sources, also=also, whole=True)
     wanted = (Wanted.NEW if attest else Wanted.BOTH) if state.applying else Wanted.LIVING
     opened = opening.open_set(
-        recorder, request, Overrides(), sources, scanner, "", wanted=wanted, ready=readiness.check
-    )
+        recorder, request, Overrides(), sources, resuming.scanner, "", wanted=wanted, ready=readiness.check,
+        complete=opening.as_it_is if attest else resuming.complete,
+    )  # fmt: skip
     others = _rivals(recorder, opened)
     try:
         recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
@@ -104,7 +137,7 @@ def rotate(
         elif recorder.set_state.applying:
             rotation.apply(_prepared_or_other(recorder, opened, rotation))
         else:
-            _start(recorder, rotation, opened, printing, scanner)
+            _start(recorder, rotation, opened, resuming)
     finally:
         opened.wipe()
         for one in others:
@@ -124,22 +157,8 @@ def cancel(recorder: Recorder, reason: str) -> str:
     return under_way.id
 
 
-def settle(recorder: Recorder, debt: str, reason: str, officers: tuple[str, ...]) -> None:
-    """Settle the debt of an overridden check, by people who looked at it.
-
-    Raises:
-        IllegalState: no such debt, or one that only a rotation settles.
-        InvalidInput: no officer, or a reason of empty words.
-    """
-    if not officers:
-        raise InvalidInput("expected at least one officer who looked at it", hint="name them with --officer")
-    said = check_human_text("reason", reason)
-    names = tuple(check_human_text("officer", name) for name in officers)
-    recorder.append(Settled(debt=debt, reason=said, officers=names))
-
-
 def _request(state: SetState, reason: str, officers: tuple[str, ...]) -> Request:
-    debts = tuple(debt.id for debt in state.debts)
+    debts = tuple(debt.id for debt in state.rotation_debts)
     return Request("rotation", "rotation", "none", reason, officers, "no-reveal", PLANNED_USE_S, debts)
 
 
@@ -156,34 +175,44 @@ def _check(state: SetState, officers: tuple[str, ...], *, attest: bool) -> None:
         raise IllegalState(against, hint="name each who attests with --officer")
 
 
-def _start(
-    recorder: Recorder, rotation: Rotation, opened: OpenedSet, printing: Printing | None, scanner: Scanner
-) -> None:
-    """Go on with the prepared epoch if its sheets were scanned too, else print another."""
-    state = recorder.set_state
-    if state.prepared:
-        try:
-            new = _prepared(recorder, opened)
-        except InsufficientShares:
-            number = state.epochs[state.prepared].number
-            if printing is None:
-                raise InvalidInput(
-                    f"expected a place for new sheets, or a quorum of epoch {number} scanned as well",
-                    hint="name it with --out DIR or --printer NAME",
-                ) from None
-            recorder.desk.warn(f"epoch {number} was prepared and is abandoned: collect its sheets and destroy them")
-        else:
-            rotation.finish(new, printing, scanner)
-            return
-    if printing is None:
+def _start(recorder: Recorder, rotation: Rotation, opened: OpenedSet, resuming: Resuming) -> None:
+    """Go on with the prepared epoch; where there is none, or people gave it up, print another."""
+    printing, scanner = resuming.printing, resuming.scanner
+    if recorder.set_state.prepared and not resuming.abandon:
+        resuming.take(opened.pool)
+        rotation.finish(_prepared(recorder, opened), printing, scanner)
+        return
+    if printing is None or not printing.has_place:
         raise InvalidInput("expected a folder for the new sheets", hint="name it with --out DIR")
+    if recorder.set_state.prepared:
+        resuming.give_up()
     rotation.finish(rotation.prepare(printing, scanner), printing, scanner)
+
+
+def _close(recorder: Recorder) -> OpeningResult:
+    """Record the end of an opening whose rotation was proven by a run that ended before it could."""
+    under = recorder.set_state.active_opening
+    recorder.opening = under.id
+    recorder.desk.say("the old credential was proven dead already; only the end of its opening was not on record")
+    recorder.append(Closed(classification=under.classification))
+    return result(recorder, "not revealed")
+
+
+def _end_own_use(recorder: Recorder, state: SetState) -> None:
+    """End the use that a rotation left behind when it was killed: nothing was revealed, and it blocks the next."""
+    under = state.opening
+    if under is None or under.declared.purpose != "rotation" or under.phase is not Phase.OPEN:
+        return
+    recorder.opening = under.id
+    recorder.append(UseEnded(outcome="not revealed; the run was interrupted", classification="rotation"))
+    recorder.opening = ""
+    recorder.desk.say(f"the rotation of {under.at.time} was interrupted; it goes on")
 
 
 def _rivals(recorder: Recorder, opened: OpenedSet) -> tuple[Rival, ...]:
     """Return the other epochs that follow the one to be rotated, of which quorums were scanned too."""
     found = interrupted.rivals(recorder.set_state, opened.pool)
-    return tuple(Rival(one, _unsealed(one)) for one in found)
+    return tuple(Rival(one, credential_of(one)) for one in found)
 
 
 def _prepared_or_other(recorder: Recorder, opened: OpenedSet, rotation: Rotation) -> Credential | None:
@@ -202,12 +231,4 @@ def _prepared(recorder: Recorder, opened: OpenedSet) -> Credential:
     Raises:
         InsufficientShares: no quorum of them was scanned.
     """
-    return _unsealed(opened.pool.quorum(bytes.fromhex(recorder.set_state.prepared)))
-
-
-def _unsealed(found: Quorum) -> Credential:
-    """Return the credential of a quorum that is there beside the one that was opened."""
-    new = found.unseal()
-    credential = Credential.from_bytes(new.plaintext)
-    new.wipe()
-    return credential
+    return credential_of(opened.pool.quorum(bytes.fromhex(recorder.set_state.prepared)))

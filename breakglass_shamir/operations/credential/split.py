@@ -7,7 +7,9 @@ Rules:
    cannot be asked leaves the epoch ``unproven``.
 2. The record comes after the sheets were put out; when it cannot be made durable, files are removed, and of
    paper that came out people are told.
-3. Without a readback the epoch stays *issued* until ``confirm``.
+3. Where one is generated for an account that is there, the target is asked before anything is printed what stands
+   against the change.
+4. Without a readback the epoch stays *issued* until ``confirm``.
 """
 
 from collections.abc import Sequence
@@ -26,11 +28,12 @@ from breakglass_shamir.custody.records.rotations import Abandoned
 from breakglass_shamir.errors import BreakglassError, ConnectorError, FileExists, InvalidInput
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.operations import targets
+from breakglass_shamir.operations import exact, targets
 from breakglass_shamir.operations.printing.outlet import Printed, check_printer
-from breakglass_shamir.operations.printing.readback import read_back_folder, wait_for_custodians
+from breakglass_shamir.operations.printing.readback import read_back_by_people, read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.printing.sheets import Epoch, Printing, print_epoch, seal_epoch
 from breakglass_shamir.operations.recorder import Recorder, warn_of_memory
+from breakglass_shamir.operations.rotation.fitting import Source, next_credential
 from breakglass_shamir.operations.rotation.probing import Living, Prober, find_living
 from breakglass_shamir.paper.reading.scan import Scanner
 
@@ -86,6 +89,7 @@ def split(
     Raises:
         InvalidPolicy: the policy file does not describe a set.
         GateClosed: somebody else could change the home.
+        InvalidInput: a key pair that ssh-keygen cannot read with these bytes.
         FileExists: the set, or one of the files, is there already.
         ConnectorError: the target refuses this credential, or could not be changed.
         PaperError: a file could not be written or does not read back, or nobody confirmed in time.
@@ -107,7 +111,11 @@ def split(
             "people change this target, so no credential is generated for it",
             hint="set the new one at the target, then split it with --credential-from",
         )
+    for one in (secret, current):
+        if one is not None:
+            exact.require_readable(one, targets.kind_of(policy, kind))
     proven = prove(recorder, policy, in_force)
+    _require_wanted(recorder, policy, proven)
     if _epochs(recorder) and proven != "accepted":
         raise FileExists(
             f"set {policy.name} is in this ledger already, and this credential could not be proven to be another one",
@@ -115,7 +123,8 @@ def split(
         )
     _replace_unproven(recorder)
     if secret is None:
-        secret, proven = policy.rotation.generator.draw(), "unproven"
+        assert current is not None  # noqa: S101 - one of the two is in force
+        secret, proven = _fitting(recorder, policy, current), "unproven"
     number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
     credential = targets.describe(policy, secret, kind=kind, totp_seed=totp_seed, totp_scheme=totp_scheme)
     epoch = seal_epoch(policy, source, credential, recorder.ledger.checkpoint(), number, NO_PREDECESSOR)
@@ -129,6 +138,19 @@ def split(
     state = recorder.set_state.current_epoch
     word = "accepted" if state.proven else "unproven"
     return SplitResult(policy.name, number, state.short_id, printed.files, word, state.sealed, printing.printer)
+
+
+def _fitting(recorder: Recorder, policy: Policy, current: Secret) -> Secret:
+    """Draw a credential that the target is not known to refuse, before anything is printed.
+
+    Raises:
+        ConnectorError: the target will refuse the change, or takes none before some instant.
+    """
+    desk = recorder.desk
+    source = Source(
+        targets.connector_of(policy, recorder.own_login), policy.rotation.generator, desk.say, lambda _until, _why: None
+    )
+    return next_credential(source, targets.describe(policy, current)).secret
 
 
 def _epochs(recorder: Recorder) -> Sequence[EpochState]:
@@ -147,24 +169,27 @@ def _put_in_force(
         ConnectorError: the target could not be changed.
     """
     epoch_id = recorder.set_state.current
-    connector = targets.connector_of(policy)
+    connector = targets.connector_of(policy, recorder.own_login)
     try:
         read_back_folder(recorder, epoch_id, printing, scanner, printed)
+        read_back_by_people(recorder, epoch_id, scanner)
         wait_for_custodians(recorder, epoch_id, printing.acknowledged, printing.timeout_s)
     except BaseException:
         recorder.append(Abandoned(epoch_id=epoch_id, reason="never applied"))
         recorder.desk.warn("the target is unchanged; these sheets open nothing: destroy them")
         raise
+    prober = Prober()
+    prober.learn(connector, current)
     try:
         connector.rotate(current, new)
     except ConnectorError as error:
-        _after_failure(recorder, connector, current, new, error)
-    check = Prober().ask(connector, new)
+        _after_failure(recorder, connector, current, new, error, prober)
+    check = prober.ask(connector, new, sure=True)
     recorder.append(Proven(epoch_id=epoch_id, result=check.result, detail=check.detail))
 
 
 def _after_failure(
-    recorder: Recorder, connector: Connector, current: Secret, new: Secret, error: ConnectorError
+    recorder: Recorder, connector: Connector, current: Secret, new: Secret, error: ConnectorError, prober: Prober
 ) -> None:
     """Find out which credential lives: the new one first, then the current one.
 
@@ -173,7 +198,7 @@ def _after_failure(
     Raises:
         ConnectorError: the new one does not live, or that is not clear.
     """
-    found = find_living(Prober(), connector, new, current)
+    found = find_living(prober, connector, new, current)
     if found.living is Living.NEW:
         return
     if found.living is Living.OLD and found.new_refused:
@@ -187,15 +212,31 @@ def _after_failure(
     ) from error
 
 
+def _require_wanted(recorder: Recorder, policy: Policy, proven: str) -> None:
+    """Ask whether a credential that its target has not accepted goes onto paper all the same.
+
+    Raises:
+        ConnectorError: people are there and do not want it; nothing was printed.
+    """
+    asks = recorder.desk.can_ask() and proven != "accepted" and not targets.connector_of(policy).by_people
+    if asks and not recorder.desk.agrees("Nobody knows whether it opens anything. Print it all the same?"):
+        raise ConnectorError(
+            "the credential could not be proven, and nothing was printed",
+            hint="mend what keeps the target from being asked, or give the right credential",
+        )
+
+
 def prove(recorder: Recorder, policy: Policy, secret: Secret) -> str:
     """Ask the target; returns ``accepted`` or ``unproven``.
 
     Raises:
-        ConnectorError: the target refuses this credential.
+        ConnectorError: the target refuses this credential, or can take none whatever it is.
     """
     try:
-        check = targets.connector_of(policy).check(secret)
+        check = targets.connector_of(policy, recorder.own_login).check(secret)
     except ConnectorError as error:
+        if error.rejected:
+            raise
         recorder.desk.warn(f"the credential could not be proven: {error}")
         return "unproven"
     if check.result is CheckResult.REFUSED:
@@ -207,22 +248,6 @@ def prove(recorder: Recorder, policy: Policy, secret: Secret) -> str:
         recorder.desk.warn(f"the credential could not be proven: {check.detail}")
         return "unproven"
     return "accepted"
-
-
-def clean_secret(data: bytes, *, raw: bool) -> Secret:
-    """Take a credential as read from a file or standard input.
-
-    Raises:
-        InvalidInput: empty, or it ends with a newline that is probably not part of it.
-    """
-    if not data:
-        raise InvalidInput("expected a credential, got nothing")
-    if data.endswith((b"\n", b"\r")) and not raw:
-        raise InvalidInput(
-            "the credential ends with a newline, which is probably not part of it",
-            hint="write it without one (printf %s), or say --raw if the newline belongs to it",
-        )
-    return Secret(data)
 
 
 def _refuse_existing(recorder: Recorder) -> None:

@@ -19,7 +19,8 @@ from breakglass_shamir.custody.records.drills import DrillEnded
 from breakglass_shamir.custody.records.openings import UseEnded
 from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.operations.credential.recombine import LOGIN, Use, recombine
+from breakglass_shamir.operations.credential.recombine import recombine
+from breakglass_shamir.operations.credential.using import LOGIN, Use
 from breakglass_shamir.operations.drills.rehearsal import DrillOutcome
 from breakglass_shamir.operations.opening.declaring import NOBODY, Overrides
 from breakglass_shamir.operations.opening.signing import Signers

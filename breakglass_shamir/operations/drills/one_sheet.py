@@ -64,6 +64,9 @@ class Look:
     several: bool = False
     """Whether a second live share was there, and the look was stopped."""
 
+    unread: bool = False
+    """Whether the sheet could not be read, which says nothing against it."""
+
 
 def look_apart(known: Mapping[bytes, Known], set_name: str, paths: Sequence[Path]) -> Look:
     """Look at one sheet in a process of its own.
@@ -124,8 +127,8 @@ def look(known: Mapping[bytes, Known], set_name: str, paths: Sequence[Path], sca
     reading = _Reading(Pool(known, set_name=set_name, in_custody=True))
     for path in paths:
         for page in scanner.read_path(path):
-            if page.problem:
-                reading.say(page.source, Answer(Verdict.FOREIGN, page.problem))
+            if page.problem or page.note:
+                reading.hindered(page.source, page.problem, page.note)
             reading.codes += len(page.codes)
             for code in page.codes:
                 if not reading.take(page.source, code):
@@ -145,6 +148,7 @@ class _Reading:
     on_page: Counter[tuple[str, str]] = field(default_factory=Counter)
     copies: Counter[tuple[str, str]] = field(default_factory=Counter)
     health: list[Health] = field(default_factory=list)
+    hindrances: list[str] = field(default_factory=list)
     codes: int = 0
 
     def take(self, source: str, code: ScannedCode) -> bool:
@@ -163,6 +167,11 @@ class _Reading:
             self.say(source, answer)
         return True
 
+    def hindered(self, source: str, problem: str, note: str) -> None:
+        """Keep why a page, or a part of it, could not be read."""
+        self.say(source, Answer(Verdict.FOREIGN if problem else Verdict.DAMAGED, problem or note))
+        self.hindrances.append(problem or note)
+
     def end_page(self) -> None:
         """Keep the most prints that one picture held: the same print in two pictures is still one."""
         self.copies |= self.on_page
@@ -174,14 +183,17 @@ class _Reading:
 
     def found(self) -> Look:
         """Return what came of it."""
-        if not self.codes:
+        unread = not self.copies and not self.problems
+        if unread and self.hindrances:
+            self.problems += self.hindrances
+        elif not self.codes:
             self.problems.append(NOTHING_FOUND)
-        elif not self.copies and not self.problems:
+        elif unread:
             self.problems.append("no share code was read: the sheet's small codes are missing from the scan")
         (sheet, epoch_id), copies = next(iter(self.copies.items()), (("", ""), 0))
         problems = tuple(dict.fromkeys(self.problems))
         grade = of_sheet(self.health, copies)
-        return Look(tuple(self.answers), sheet, epoch_id, problems, grade, copies)
+        return Look(tuple(self.answers), sheet, epoch_id, problems, grade, copies, unread=unread)
 
 
 def _live_share(code: str) -> set[tuple[bytes, int, int]]:

@@ -25,7 +25,7 @@ from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState, read_seat
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.quorum.answer import Answer
-from breakglass_shamir.custody.quorum.known import Known
+from breakglass_shamir.custody.quorum.known import Known, custodians_of
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed
 from breakglass_shamir.errors import BreakglassError, Exposed, GateClosed, IllegalState
@@ -211,7 +211,9 @@ def _known_cards(state: SetState) -> dict[bytes, Known]:
         envelope, current = drill_envelope(epoch, state.name), epoch.epoch_id == state.current
         good = epoch.status is EpochStatus.GOOD
         words = "printed but not yet in force" if good else f"{epoch.status} since {epoch.since[:10]}"
-        known[envelope.core.epoch_id] = Known(state.name, epoch.number, envelope, current, good, words, {})
+        known[envelope.core.epoch_id] = Known(
+            state.name, epoch.number, envelope, current, good, words, {}, custodians=custodians_of(epoch)
+        )  # fmt: skip
     return known
 
 

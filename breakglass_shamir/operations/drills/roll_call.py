@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.life import under_way
 from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.quorum.answer import Answer, Verdict
@@ -24,6 +25,7 @@ from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import Exposed, IllegalState, InvalidInput, RollCallFailed
 from breakglass_shamir.operations.drills.one_sheet import Look, look_apart
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.paper.reading import health
 from breakglass_shamir.paper.reading.health import FRESH_UP_TO, PRINTS
 from breakglass_shamir.shell import breakglass
 
@@ -59,6 +61,19 @@ class RollCallResult:
     result: str
     reasons: tuple[str, ...]
     compliance_status_id: int
+
+
+def what_now(found: RollCallResult) -> tuple[str, ...]:
+    """Say what a custodian does after a roll-call that did not fail, a line each."""
+    if found.level == "seal":
+        again = () if found.result == "pass" else (f"serial {found.bag} is on record from now on: write it down",)
+        return (*again, "put the bag back where it was, and write the date on your own list")
+    if found.bag:
+        new = f"put the sheet into bag {found.bag}, close it, write the serial down, and put it back where it was"
+    else:
+        record = breakglass("ack", found.set_name, found.sheet, options="--bag SERIAL")
+        new = f"put the sheet into a new bag, and record its serial: {record}"
+    return (new, "fill in a line of the table on the sheet before you close the bag")
 
 
 def inspect_seal(recorder: Recorder, sheet: str, serial: str, findings: Sequence[str]) -> RollCallResult:
@@ -97,6 +112,13 @@ def _void(name: str, sheet: str) -> str:
     return breakglass("void", name, sheet, options="--reason R")
 
 
+_NOT_THE_SHEET = "look for the right sheet; what cannot be found is void"
+_UNREAD = (
+    "scan it again, as said; a sheet that was not read still opens: its lines can be typed, and it can be replaced"
+)
+"""What to do after a roll-call that failed."""
+
+
 def verify_live(
     recorder: Recorder, sheet: str, paths: Sequence[Path], serial: str, findings: Sequence[str] = ()
 ) -> RollCallResult:
@@ -133,16 +155,32 @@ def verify_live(
     warnings = [] if said else _warnings(recorder, epoch, sheet, serial, found)
     result = _record(recorder, epoch, sheet, "live", serial, found, said, warnings)
     if result.result == "fail":
+        other = found.sheet if found.epoch_id == epoch.epoch_id and found.sheet != sheet else ""
         raise RollCallFailed(
             f"roll-call of sheet {sheet} of {recorder.set_name} failed: {'; '.join(said)}",
-            hint="look for the right sheet, or scan again flat and closer; what cannot be found is void",
+            hint=(_UNREAD if found.unread else _NOT_THE_SHEET) + _bagged(epoch, recorder.set_name, other),
+            out_of_bag=other,
         )
     return result
 
 
+def _bagged(epoch: EpochState, name: str, sheet: str) -> str:
+    """Say what becomes of another sheet that was on the scanner, and so out of its bag; empty: of none."""
+    if not sheet:
+        return ""
+    record = breakglass("ack", name, sheet, options="--bag SERIAL")
+    named = under_way.held(epoch, [sheet])
+    return f"; sheet {named} was out of its bag: put it into a new one, and record that: {record}"
+
+
 def _refuse_several(recorder: Recorder) -> None:
     """Record and refuse a run in which a second live share turned up."""
-    error = IllegalState(SEVERAL, hint="take the other sheets off the scanner and out of the folder, one run for each")
+    again = breakglass("ack", recorder.set_name, "SHEET", options="--bag SERIAL")
+    error = IllegalState(
+        SEVERAL,
+        hint="take the other sheets off the scanner and out of the folder, one run for each; each of them goes into a "
+        f"new bag: {again}",
+    )
     recorder.append(Refused(stage="roll-call", error=error.id, message=str(error)))
     raise error
 
@@ -166,12 +204,12 @@ def _warnings(recorder: Recorder, epoch: EpochState, sheet: str, serial: str, fo
     """Return what is not wrong, but should not stay so."""
     said = []
     if found.health and found.health.used > FRESH_UP_TO:
-        again = "; print it anew: breakglass rotate" if found.health.word == "replace" else ""
-        said.append(f"the print is {found.health.word}: {_percent(found)} % of its error correction is used{again}")
+        again = f", with {breakglass('rotate', recorder.set_name)}" if found.health.word == "replace" else ""
+        said.append(f"the print is {health.said(found.health.word, _percent(found))}{again}")
     if found.copies < PRINTS:
         said.append(
             f"the sheet is worn: {found.copies} of its {PRINTS} share codes was read; scan the whole sheet again, and "
-            "if that does not help, print it anew: breakglass rotate"
+            f"if that does not help, print it anew: breakglass rotate"
         )
     before = recorder.set_state.history.sheet(epoch.epoch_id, sheet).bag
     if not serial:

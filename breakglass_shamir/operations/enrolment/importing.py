@@ -35,6 +35,7 @@ from breakglass_shamir.operations.lineage import links
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.opening.declaring import record_refusal
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.plural import counted
 
 Ask = Callable[[str], str | None]
 """Asks for the fingerprint, saying what was wrong with the last one; None: nobody types any more."""
@@ -135,7 +136,7 @@ def _introduce(recorder: Recorder, found: Package) -> None:
     first = found.first
     sets = ", ".join(one.set for one in found.said)
     whose = f"this file says that it is of the terminal {first.terminal!r}"
-    recorder.desk.say(f"{whose}, with {first.size} records on {first.time}: sets {sets}")
+    recorder.desk.say(f"{whose}, with {counted(first.size, 'record')} on {first.time}: sets {sets}")
     known = [log for log, one in recorder.state.terminals.items() if one.name == first.terminal and log != first.log]
     if known:
         recorder.desk.warn(

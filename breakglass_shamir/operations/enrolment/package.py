@@ -25,6 +25,7 @@ from breakglass_shamir.errors import FingerprintMismatch, InvalidInput, InvalidP
 from breakglass_shamir.formats import text
 from breakglass_shamir.ledger import receipt, statements
 from breakglass_shamir.ledger.receipt import HeldReceipt
+from breakglass_shamir.ledger.unreadable import unreadable
 
 FINGERPRINT_LINE = 31
 """Number that the check character binds: no line on a sheet has it."""
@@ -95,7 +96,7 @@ def read(path: Path) -> Package:
                 raise InvalidInput(f"expected a file at {path}, found something else")
             data = file.read(enrolment_file.MAX_BYTES + 1)
     except OSError as error:
-        raise InvalidInput(f"{path} could not be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     return parse(data)
 
 

@@ -15,6 +15,7 @@ Rules:
 from dataclasses import dataclass, replace
 
 from breakglass_shamir.connectors.port.answers import Check, CheckResult
+from breakglass_shamir.connectors.port.cost import question
 from breakglass_shamir.custody.life import lineage_rules
 from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.gates import Request
@@ -24,6 +25,7 @@ from breakglass_shamir.custody.records.lineage import AttestedDead
 from breakglass_shamir.custody.records.openings import ASK, Closed, UseEnded
 from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import BreakglassError, IllegalState
+from breakglass_shamir.nearest import did_you_mean
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides, check_request, record_refusal
@@ -33,6 +35,7 @@ from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import elsewhere
 from breakglass_shamir.operations.rotation.probing import Prober
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.shell import breakglass
 
 ASKING_S = 3600
 """How long the opening that asks the target may take."""
@@ -105,7 +108,11 @@ def _owing(recorder: Recorder, debt: str) -> EpochState:
     state = recorder.refresh()
     found = next((one for one in state.debts if one.id == debt), None)
     if found is None:
-        raise IllegalState(f"set {state.name} has no debt {debt}", hint="see them with: breakglass status")
+        owed = [one.id for one in state.debts]
+        raise IllegalState(
+            f"set {state.name} has no debt {debt}: it owes {', '.join(owed) or 'nothing'}",
+            hint=did_you_mean(debt, owed, f"see them with: {breakglass('status', state.name)}"),
+        )
     if found.kind != ROTATION:
         raise IllegalState(
             f"expected the debt of a rotation, got {debt}", hint="settle it without --attest-old-dead and --scan"
@@ -137,7 +144,7 @@ def _ask(
     recorder: Recorder, epoch: EpochState, names: tuple[str, ...], reason: str, sources: Sources, scanner: Scanner
 ) -> Check:  # fmt: skip
     """Open the old epoch to ask the target about its credential, and for nothing else."""
-    debts = tuple(one.id for one in recorder.set_state.debts)
+    debts = tuple(one.id for one in recorder.set_state.rotation_debts)
     request = check_request(Request("rotation", "rotation", "none", reason, names, ASK, ASKING_S, debts))
     opened = opening.open_set(recorder, request, Overrides(), sources, scanner, "")
     try:
@@ -154,9 +161,11 @@ def _answer(recorder: Recorder, opened: OpenedSet) -> Check:
     """Ask at every endpoint that the policy names."""
     policy = policy_in_force(recorder.set_state)
     try:
-        endpoints = targets.endpoints_of(policy)
+        endpoints = targets.endpoints_of(policy, recorder.own_login)
     except BreakglassError as error:
         return Check(CheckResult.UNKNOWN, str(error))
+    if words := question(one.costs for one in endpoints):
+        recorder.desk.say(words)
     return Prober().ask_everywhere(endpoints, opened.credential.secret)
 
 

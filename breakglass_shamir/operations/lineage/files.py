@@ -12,6 +12,7 @@ from breakglass_shamir.custody.life import lineage
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.errors import FileExists, IllegalState, InvalidInput, LedgerUnwritable
 from breakglass_shamir.ledger import durable
+from breakglass_shamir.ledger.unreadable import unreadable
 from breakglass_shamir.operations.lineage import links
 from breakglass_shamir.operations.recorder import Recorder
 
@@ -57,7 +58,7 @@ def read(path: Path) -> tuple[SuccessionProof, ...]:
         with open_plain(path) as file:
             data = file.read(lineage.MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise InvalidInput(f"{path} could not be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     return lineage.from_bytes(data)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alerts for people and timers: what waits, deliver it, try a sink.
+"""Alerts for people and timers: deliver what waits, try a sink.
 
 Rules:
 
@@ -33,29 +33,13 @@ from breakglass_shamir.custody.records.monitoring import AlertsDelivered
 from breakglass_shamir.errors import BreakglassError, InvalidInput, LedgerBusy, LedgerUnwritable, SinkFailure
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger import home as homes
-from breakglass_shamir.ledger.outbox import Outbox, Queue
-from breakglass_shamir.ledger.store import FILE_NAME, Ledger
-from breakglass_shamir.operations.monitoring.status import Undelivered
+from breakglass_shamir.ledger.outbox import Outbox
+from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.nearest import did_you_mean
+from breakglass_shamir.operations.monitoring.queues import database
 
 FOLLOW_POLL_S = 1.0
 """How often a courier looks for queues whose pause is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueStatus:
-    """One queue, as of now."""
-
-    set_name: str
-    sink: str
-    waiting: int
-    delivered: int
-    waiting_since_s: int
-    """Age of the oldest event that waits, in seconds."""
-
-    failures: int
-    """Attempts in a row that failed."""
-
-    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +53,6 @@ class Tried:
     detail: str
 
 
-def queues(home: Path) -> list[QueueStatus]:
-    """Return what waits for which sink.
-
-    Raises:
-        NoHome: there is no ledger.
-        LedgerUnwritable, LedgerBusy: the outbox cannot be read.
-    """
-    with Outbox(_database(home)) as outbox:
-        return [_status(queue) for queue in outbox.queues()]
-
-
-def undelivered(home: Path) -> dict[str, Undelivered] | None:
-    """Return what waits by set, for ``status``; None where no sink was ever named or the outbox cannot be read."""
-    try:
-        every = queues(home)
-    except BreakglassError:
-        return None
-    if not every:
-        return None
-    found = [queue for queue in every if queue.waiting]
-    return {
-        name: Undelivered(
-            sum(queue.waiting for queue in found if queue.set_name == name),
-            max(queue.waiting_since_s for queue in found if queue.set_name == name),
-        )
-        for name in {queue.set_name for queue in found}
-    }
-
-
 def flush(home: Path, *, due_only: bool) -> list[Delivered]:
     """Deliver what waits, once round.
 
@@ -109,7 +64,7 @@ def flush(home: Path, *, due_only: bool) -> list[Delivered]:
         NoHome: there is no ledger.
         LedgerUnwritable, LedgerBusy: the outbox cannot be read or written.
     """
-    path = _database(home)
+    path = database(home)
     escalate(home)
     make_up(home)
     done = delivery.flush(path, due_only=due_only)
@@ -122,7 +77,7 @@ def follow(home: Path, descriptor: int) -> None:
 
     No queue waits for another: one that is slow, or whose sink hangs, is at it while the others go on.
     """
-    path, open_ = _database(home), True
+    path, open_ = database(home), True
     recording = threading.Lock()
 
     def record(done: Delivered) -> None:
@@ -160,7 +115,7 @@ def escalate(home: Path) -> None:
 
 def make_up(home: Path) -> None:
     """Fill in what records should have left in the outbox and did not."""
-    with Outbox(_database(home)) as outbox:
+    with Outbox(database(home)) as outbox:
         missing = outbox.missing()
         if not missing:
             return
@@ -178,9 +133,10 @@ def try_sink(state: LedgerState, name: str, make: Callable[[AnySink], Deliverer]
     """
     found = [(owner, sink) for owner, sink in _all_sinks(state) if sink.name == name]
     if not found:
-        known = ", ".join(sorted({sink.name for _, sink in _all_sinks(state)})) or "none"
+        known = sorted({sink.name for _, sink in _all_sinks(state)})
         raise InvalidInput(
-            f"expected a sink that a policy names ({known}), got {name!r}", hint="sinks stand under [[alerts.sinks]]"
+            f"expected a sink that a policy names ({', '.join(known) or 'none'}), got {name!r}",
+            hint=did_you_mean(name, known, "sinks stand under [[alerts.sinks]]"),
         )
     return [try_one(owner, sink, state, make) for owner, sink in found]
 
@@ -236,19 +192,3 @@ def _record(home: Path, done: Sequence[Delivered]) -> None:
 def _append(ledger: Ledger, one: Delivered) -> None:
     body = AlertsDelivered(sink=one.sink, count=len(one.events), first=one.events[0], last=one.events[-1])
     ledger.append(body, set_name=one.owner)
-
-
-def _status(queue: Queue) -> QueueStatus:
-    age_s = max(0, time.time_ns() // 1_000_000 - queue.since_ms) // 1000 if queue.since_ms else 0
-    return QueueStatus(queue.owner, queue.sink, queue.waiting, queue.delivered, age_s, queue.attempts, queue.problem)
-
-
-def _database(home: Path) -> Path:
-    """Return the ledger's database.
-
-    Raises:
-        NoHome: there is none.
-        LedgerElsewhere: it was moved.
-    """
-    homes.require(home)
-    return home / FILE_NAME

@@ -29,6 +29,7 @@ from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.ledger import clock, durable
 from breakglass_shamir.ledger.receipt import FOLDER_NAME, MAX_FILE_BYTES, read_text
 from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.plural import counted
 
 RECEIPTS = 64
 """Receipts that are looked at; all of one opening say the same."""
@@ -61,11 +62,12 @@ def _envelopes(ledger: Ledger) -> Iterator[str]:
                 continue
             printed = epoch.envelope.checkpoint
             if not _agrees(ledger, printed.size, printed.root):
-                yield f"the sheets of {name}, epoch {epoch.number}, saw {printed.size} records that are not these"
+                saw = counted(printed.size, "record")
+                yield f"the sheets of {name}, epoch {epoch.number}, saw {saw} that are not these"
             elif epoch.recovered:
                 yield (
-                    f"the sheets of {name}, epoch {epoch.number}, were printed by this terminal after {printed.size} "
-                    "records, and this ledger does not say so"
+                    f"the sheets of {name}, epoch {epoch.number}, were printed by this terminal after "
+                    f"{counted(printed.size, 'record')}, and this ledger does not say so"
                 )
 
 
@@ -77,7 +79,7 @@ def _receipts(ledger: Ledger) -> Iterator[str]:
             receipt, _ = Receipt.from_bytes(LogProof.from_text(text).extra)
             if receipt.terminal_key == ledger.public_key and not _agrees(ledger, receipt.size, receipt.root):
                 held = read_text(text)
-                yield f"the receipt {path.name} of {held.time} saw {receipt.size} records that are not these"
+                yield f"the receipt {path.name} of {held.time} saw {counted(receipt.size, 'record')} that are not these"
 
 
 def _newest(folder: Path) -> list[Path]:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from breakglass_shamir.custody.life.due import DAY_S, in_words
 from breakglass_shamir.custody.life.watch_rules import SILENCE_FACTOR
 from breakglass_shamir.operations.monitoring.heartbeat import Silence
-from breakglass_shamir.operations.monitoring.status import LONG_SILENCE, SetStatus
+from breakglass_shamir.operations.monitoring.status import SetStatus
+from breakglass_shamir.operations.monitoring.to_do import LONG_SILENCE
+from breakglass_shamir.plural import counted
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 """Exit codes of a plugin."""
@@ -57,7 +59,7 @@ def nagios(sets: Sequence[SetStatus], life: Life) -> tuple[str, int]:
     rest = [f"{one.name}: {what}" for one in sets for what in one.due if what not in one.urgent]
     rest += [] if life.long else late
     code = CRITICAL if urgent else WARNING if rest else OK
-    said = "; ".join(urgent + rest) or f"{len(sets)} sets, nothing is due"
+    said = "; ".join(urgent + rest) or f"{counted(len(sets), 'set')}, nothing is due"
     if not sets:
         return f"{_PREFIX} {WORDS[UNKNOWN]} - no set in this ledger yet", UNKNOWN
     perfdata = " ".join([_silence(life.silence), *(value for one in sets for value in _perfdata(one))])

@@ -10,8 +10,8 @@ Rules:
 It scans nothing; ``opening.py`` does.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.gates import Problem, Request
@@ -22,6 +22,7 @@ from breakglass_shamir.custody.records.openings import Declared, Overridden, Ref
 from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
 from breakglass_shamir.ledger import clock
+from breakglass_shamir.nearest import did_you_mean
 from breakglass_shamir.operations.opening import signing
 from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.recorder import GIVE_IT_BACK, Recorder
@@ -46,10 +47,20 @@ class Overrides:
     Attributes:
         gates: names of the checks to pass.
         reason: why, in words.
+        reasons: why, for single gates, where that is another reason.
     """
 
     gates: frozenset[str] = frozenset()
     reason: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def why(self, gate: str) -> str:
+        """Return why a gate is passed, in words. Never raises."""
+        return self.reasons.get(gate, self.reason)
+
+    def with_gate(self, gate: str, reason: str) -> "Overrides":
+        """Return these and one more. Never raises."""
+        return Overrides(self.gates | {gate}, self.reason, {**self.reasons, gate: reason})
 
 
 def check_request(request: Request) -> Request:
@@ -76,15 +87,18 @@ def check_overrides(request: Request, overrides: Overrides) -> Overrides:
     """
     unknown = sorted(overrides.gates - set(gates.GATES))
     if unknown:
-        raise InvalidInput(f"expected gates of {', '.join(gates.GATES)}, got {', '.join(unknown)}")
+        raise InvalidInput(
+            f"expected gates of {', '.join(gates.GATES)}, got {', '.join(unknown)}",
+            hint=" ".join(filter(None, (did_you_mean(one, gates.GATES) for one in unknown))),
+        )
     if overrides.gates and request.purpose != "emergency":
         raise InvalidInput(f"only an emergency may override a check, this is a {request.purpose}")
-    if not overrides.gates:
+    if overrides.gates <= overrides.reasons.keys():
         return overrides
     return replace(overrides, reason=check_human_text("reason in --override-reason", overrides.reason))
 
 
-def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Moment | None) -> None:
+def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Moment | None) -> Overrides:
     """Record the declaration, or go on under the one that says the same and still holds.
 
     Args:
@@ -92,6 +106,9 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
         request: what is asked for.
         overrides: gates to pass.
         last: when this ledger last recorded anything but a refusal, before this attempt.
+
+    Returns:
+        The overrides, with those that people gave when they were asked.
 
     Raises:
         GateClosed: a check failed and was not overridden.
@@ -108,11 +125,11 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     if under_way is not None and goes_on:
         overridden = {debt.kind for debt in state.debts if debt.opening == under_way.id}
         problems = [problem for problem in problems if problem.gate not in overridden]
-    stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
+    overrides = stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
     if under_way is not None and goes_on:
         recorder.opening = under_way.id
         record_overrides(recorder, problems, overrides)
-        return
+        return overrides
     declared = Declared(
         purpose=request.purpose,
         incident_class=request.incident_class,
@@ -133,9 +150,10 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     recorder.desk.say(f"declared: opening {recorder.opening[:12]} of {recorder.set_name}")
     if recorder.alerted_sinks():
         recorder.desk.say(f"told: {', '.join(recorder.alerted_sinks())}, as soon as each can be reached")
+    return overrides
 
 
-def have_signed(recorder: Recorder, request: Request, overrides: Overrides, signers: Signers) -> None:
+def have_signed(recorder: Recorder, request: Request, overrides: Overrides, signers: Signers) -> Overrides:
     """Have the officers sign before the first scan; what is missing stops here, or is passed by name.
 
     Raises:
@@ -144,27 +162,37 @@ def have_signed(recorder: Recorder, request: Request, overrides: Overrides, sign
     passed = any(debt.kind == "signatures" and debt.opening == recorder.opening for debt in recorder.set_state.debts)
     missing = signing.collect(recorder, signers, passes=passed or "signatures" in overrides.gates)
     problems = [] if passed else missing
-    stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
+    overrides = stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
     record_overrides(recorder, problems, overrides)
+    return overrides
 
 
-def stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides, *, emergency: bool) -> None:
-    """Refuse at the first problem that is not overridden, recording the refusal.
+def stop_at(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides, *, emergency: bool) -> Overrides:
+    """Refuse at the first problem that is not overridden, recording the refusal; in an emergency people are asked.
+
+    Returns:
+        The overrides, with those that people gave when they were asked.
 
     Raises:
         GateClosed: naming the gate.
     """
     for problem in problems:
-        if problem.gate not in overrides.gates:
+        reason = None
+        if problem.gate not in overrides.gates and emergency:
+            reason = recorder.desk.pass_gate(problem.gate, problem.text, gates.GATES[problem.gate])
+        if reason is not None:
+            overrides = overrides.with_gate(problem.gate, check_human_text("reason", reason))
+        elif problem.gate not in overrides.gates:
             error = GateClosed(problem.gate, problem.text, hint=_way_out(recorder, problem.gate, emergency=emergency))
             record_refusal(recorder, problem.gate, error)
             raise error
+    return overrides
 
 
 def record_overrides(recorder: Recorder, problems: Sequence[Problem], overrides: Overrides) -> None:
     """Record each gate that is passed, with what failed and why it is passed; each is owed."""
     for problem in problems:
-        recorder.append(Overridden(gate=problem.gate, problem=problem.text, reason=overrides.reason))
+        recorder.append(Overridden(gate=problem.gate, problem=problem.text, reason=overrides.why(problem.gate)))
         recorder.desk.warn(f"overridden: {problem.gate}: {problem.text}")
 
 

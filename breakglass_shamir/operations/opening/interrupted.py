@@ -14,6 +14,7 @@ Rules:
 import base64
 from collections.abc import Callable, Iterator
 
+from breakglass_shamir.custody.life import under_way
 from breakglass_shamir.custody.life.state import EpochStatus, SetState
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.custody.quorum.quorum import Quorum
@@ -76,7 +77,7 @@ def _resolve_fork(recorder: Recorder, state: SetState) -> None:
     recorder.append(Abandoned(epoch_id=mine.epoch_id, reason="a fork: another terminal printed a successor too"))
     recorder.desk.warn(
         f"a fork: epoch {mine.number} ({mine.short_id}), prepared here, and the one on these sheets follow the same "
-        "epoch; the one prepared here is abandoned: collect its sheets and destroy them"
+        f"epoch; {under_way.to_be_destroyed(recorder.set_state, mine.epoch_id).stands}"
     )
 
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 
 from breakglass_shamir.custody import names
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.life import gates
+from breakglass_shamir.custody.life import gates, under_way
 from breakglass_shamir.custody.life.gates import SUPERSEDED, Problem, Request
-from breakglass_shamir.custody.life.state import SetState
+from breakglass_shamir.custody.life.state import EpochStatus, SetState, read_seat
 from breakglass_shamir.custody.life.two_targets import elsewhere
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.quorum.known import known_epochs
@@ -39,8 +39,10 @@ from breakglass_shamir.errors import (
     LedgerBusy,
     LedgerUnwritable,
     VoidShare,
+    WentBack,
 )
 from breakglass_shamir.formats.envelope import is_set_name
+from breakglass_shamir.formats.structure import Seat
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.receipt import HeldReceipt
@@ -71,6 +73,14 @@ Ready = Callable[[Pool | None], None]
 
 def at_once(_pool: Pool | None) -> None:
     """Say that nothing stands against going on."""
+
+
+Complete = Callable[[Pool], None]
+"""Brings more sheets into a pool, where what was read is not enough."""
+
+
+def as_it_is(_pool: Pool) -> None:
+    """Bring no more."""
 
 
 class Wanted(enum.Enum):
@@ -118,6 +128,7 @@ def open_set(
     wanted: Wanted = Wanted.LIVING,
     signers: Signers = NOBODY,
     ready: Ready = at_once,
+    complete: Complete = as_it_is,
 ) -> OpenedSet:
     """Open a set by quorum and record.
 
@@ -132,12 +143,14 @@ def open_set(
         signers: officers who sign the declaration on this terminal.
         ready: asked twice what stands against going on: when it is known which set is meant, before anything is
             declared; and when the sheets are there, before they are combined.
+        complete: brings what is still missing once every source was read, and before a quorum is looked for.
 
     Raises:
         GateClosed: a check failed and was not overridden.
         InsufficientShares, MissingEnvelope, UnconfirmedMaster, DecryptionFailed: no quorum that opens.
         EnvelopeConflict: two valid envelopes under one epoch id.
         LedgerUnwritable, LedgerBusy: a record could not be made durable; nothing was revealed.
+        WentBack: people go back to the questions; that is no refusal.
     """
     overrides = check_overrides(request, overrides)
     warn_of_memory(recorder.desk, recorder.ledger.path.parent)
@@ -147,11 +160,14 @@ def open_set(
     if not _knows(recorder):
         pool = _identify(recorder, request, overrides, sources, scanner, brought)
     ready(None)
-    declare(recorder, request, overrides, last)
-    have_signed(recorder, request, overrides, signers)
+    overrides = declare(recorder, request, overrides, last)
+    overrides = have_signed(recorder, request, overrides, signers)
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)
+        complete(pool)
         return _combine(recorder, request, overrides, program, pool, wanted, brought, sources.only, ready)
+    except WentBack:
+        raise
     except BreakglassError as error:
         record_refusal(recorder, "open", error)
         raise
@@ -248,6 +264,7 @@ def _combine(
         past_epochs.stop(recorder, request, overrides, pool)
         raise
     state = recorder.refresh()
+    prepared = state.prepared
     ready(pool)
     problems = gates.before_opening(state, clock.now())
     problems += past_epochs.problems_of(state, found, request)
@@ -263,7 +280,7 @@ def _combine(
         recorder.desk.warn(f"{said.problem}; the rotation that is owed goes on all the same")
     elif said.problem:
         problems.append(Problem("witness", said.problem))
-    stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
+    overrides = stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
     record_overrides(recorder, problems, overrides)
     if unknown:
         _recover(recorder, found, pinned_by)
@@ -279,6 +296,8 @@ def _combine(
         set_key=unsealed.set_key,
     )  # fmt: skip
     recorder.desk.say(f"opened: sheets {', '.join(found.sheets)}; recorded before anything is revealed")
+    if prepared and recorder.set_state.epochs[prepared].status is EpochStatus.ABANDONED:
+        recorder.desk.warn(under_way.to_be_destroyed(recorder.set_state, prepared).stands)
     warn_of_memory(recorder.desk, recorder.ledger.path.parent)
     past_epochs.warn_of_fork(recorder, found)
     other = elsewhere(policies.parse(state.policy_source), credential) if state.policy_source else ""
@@ -374,13 +393,17 @@ def _gather(recorder: Recorder, sources: Sources, scanner: Scanner, overrides: O
     state = recorder.state.sets.get(recorder.set_name)
     also = [*map(bytes.fromhex, sources.also), *past_epochs.counting(state, sources)]
     pool = Pool(
-        known, set_name=recorder.set_name, also=also, void_too="void" in passed, past_too=SUPERSEDED in passed
+        known, set_name=recorder.set_name, also=also, void_too="void" in passed, past_too=SUPERSEDED in passed,
+        read_back=_read_back_of_prepared(state) if sources.also else {},
     )  # fmt: skip
     between = state is not None and (state.applying or bool(sources.also))
-    enough = _both(pool, state) if state is not None and between else pool.complete
+    enough = _both(recorder, pool) if between else pool.complete
     if sources.only:
         enough = past_epochs.one_is_enough(pool, bytes.fromhex(sources.only))
     files = enough
+    if state is not None and between and not state.applying and not sources.only:
+        # People are asked for the old sheets here; next, for the new ones, or for the word that gives them up.
+        enough = past_epochs.one_is_enough(pool, bytes.fromhex(state.current))
     if sources.whole:
         files = interrupted.both_quorums(pool) if not between else _nothing_is_enough
     read_sources(pool, sources, scanner, recorder.desk, enough=enough, enough_files=files)
@@ -389,15 +412,26 @@ def _gather(recorder: Recorder, sources: Sources, scanner: Scanner, overrides: O
     return pool
 
 
+def _read_back_of_prepared(state: SetState | None) -> dict[bytes, set[Seat]]:
+    """Return which sheets of a printed epoch were read back: the others are wanted, and not only a quorum."""
+    if state is None or not state.prepared or state.applying:
+        return {}
+    return {bytes.fromhex(state.prepared): {read_seat(seat) for seat in state.epochs[state.prepared].read_back}}
+
+
 def _nothing_is_enough() -> bool:
     """Read every file: beside old and new there may be what another terminal printed."""
     return False
 
 
-def _both(pool: Pool, state: SetState) -> Callable[[], bool]:
-    """While the target is being changed, go on until both quorums are there."""
-    structures = [state.epochs[epoch_id].envelope.core for epoch_id in (state.source, state.prepared)]
-    return lambda: all(core.structure.is_quorum(pool.have(core.epoch_id)) for core in structures)
+def _both(recorder: Recorder, pool: Pool) -> Callable[[], bool]:
+    """While a rotation is under way, go on until it lacks nothing of both epochs."""
+
+    def enough() -> bool:
+        state = recorder.refresh()
+        return not under_way.lacking(state, pool.have) if state.prepared else pool.complete()
+
+    return enough
 
 
 def _witness(recorder: Recorder, found: Quorum, pool: Pool, brought: Receipts) -> Testimony:

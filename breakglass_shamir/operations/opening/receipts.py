@@ -27,6 +27,7 @@ from breakglass_shamir.ledger import durable
 from breakglass_shamir.ledger import receipt as ledger_receipts
 from breakglass_shamir.ledger.receipt import FOLDER_NAME, MAX_FILE_BYTES, HeldReceipt
 from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.ledger.unreadable import unreadable
 from breakglass_shamir.operations.reading.files import read_file, utf8_text
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
@@ -159,7 +160,7 @@ def _beginning(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(len(HEADER))
     except OSError as error:
-        raise InvalidInput(f"{path} could not be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
 
 
 def _opening(recorder: Recorder) -> Opening | None:

@@ -8,77 +8,140 @@ Rules:
    is appended, and both end after it. Never in argv or the environment.
 3. Where a second factor rides along, it asks for one-time codes on the descriptor that ``BREAKGLASS_TOTP_FD``
    numbers; the seed stays here.
-4. Its end is the end of the reveal.
+4. Its end is the end of the reveal. Whether it ran at all, and whether it ended well, is told apart.
+5. A recipe (``operations/recipes``) is given the secret in its program's own way, and nothing else.
+6. In a terminal of its own the command gets it on the descriptor alone: standard input is the keyboard.
 """
 
 import os
 import shutil
-import signal
-import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.opening.code_giver import FD_VARIABLE as TOTP_FD_VARIABLE
 from breakglass_shamir.operations.opening.code_giver import CodeGiver
+from breakglass_shamir.operations.recipes import catalogue
+from breakglass_shamir.operations.recipes.passfile import Invocation
+from breakglass_shamir.operations.recipes.runner import Plain, Runner, interrupts_are_the_command_s
 
 FD_VARIABLE = "BREAKGLASS_FD"
 """Environment variable with the number of the descriptor to read the secret from."""
 
 
+AT_ONCE_S = 2.0
+"""A command that ends sooner has hardly been used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of a command.
+
+    Attributes:
+        words: how it ended.
+        started: whether it ran; else nothing of ours gave it the credential.
+        well: whether it ended without an error.
+        seconds: how long it ran.
+    """
+
+    words: str
+    started: bool = True
+    well: bool = False
+    seconds: float = 0.0
+
+    @property
+    def at_once(self) -> bool:
+        """Whether it ended before anybody can have done much with it."""
+        return self.seconds < AT_ONCE_S
+
+
 def find_program(command: Sequence[str]) -> str:
-    """Return the program's path, before anything is opened.
+    """Return the program's path, before anything is opened; behind the name of its recipe, where there is one.
 
     Raises:
-        InvalidInput: no command, or no such program.
+        InvalidInput: no command, or no such program or recipe.
     """
     if not command:
         raise InvalidInput("expected a command after --exec")
+    if catalogue.is_recipe(command):
+        return f"{command[0]} {catalogue.find(command)[1]}"
     found = shutil.which(command[0])
     if found is None:
         raise InvalidInput(f"expected a program for --exec, found none named {command[0]!r}")
     return found
 
 
-def run_command(command: Sequence[str], credential: Credential, *, output: int | None = None) -> str:
-    """Run a command with the secret, exact bytes of whichever kind; returns how it ended, in words.
+def run_command(
+    command: Sequence[str],
+    credential: Credential,
+    *,
+    output: int | None = None,
+    runner: Runner | None = None,
+    by_keyboard: bool = False,
+    by_recipe: Callable[[Secret], int] | None = None,
+) -> Ran:
+    """Run a command with the secret, exact bytes of whichever kind; returns what became of it.
 
     Args:
         command: program and arguments; they hold no secret.
         credential: what it gets the secret of, and the one-time codes.
         output: descriptor for its standard output; None: ours.
+        runner: runs it; None: with nobody who hears it.
+        by_keyboard: whether its standard input is the keyboard, and the secret is on the descriptor alone.
+        by_recipe: runs it where it is a recipe, with the secret, and returns its exit status.
     """
+    begun, codes = time.monotonic(), 0
+    try:
+        if by_recipe:
+            status = by_recipe(credential.secret)
+        else:
+            status, codes = _run(command, credential, runner or Plain(output), by_keyboard=by_keyboard)
+    except OSError as error:
+        return Ran(f"could not be started: {error.strerror}", started=False)
+    except BreakglassError as error:
+        return Ran(f"could not be started: {error}", started=False)
+    return Ran(_outcome(status, codes), well=status == 0, seconds=time.monotonic() - begun)
+
+
+def _run(command: Sequence[str], credential: Credential, runner: Runner, *, by_keyboard: bool) -> tuple[int, int]:
+    """Run it; returns its status, and how many one-time codes it took."""
     seed, scheme = credential.totp_seed, credential.totp_scheme
     codes = CodeGiver(seed, scheme) if seed and scheme.is_known else None
     try:
-        process = _start(command, credential.secret, codes, output)
-        if codes:
-            codes.start()
-    except OSError as error:
-        return f"could not be started: {error.strerror}"
-    else:
-        status = _wait(process)
+        with interrupts_are_the_command_s():
+            status = _run_with(command, credential.secret, codes, runner, by_keyboard=by_keyboard)
     finally:
         if codes:
             codes.close()
-    return _outcome(status, codes.given if codes else 0)
+    return status, codes.given if codes else 0
 
 
-def _start(
-    command: Sequence[str], secret: Secret, codes: CodeGiver | None, output: int | None
-) -> subprocess.Popen[bytes]:
-    for_stdin, for_descriptor = _pipe_with(secret), _pipe_with(secret)
-    numbers = {FD_VARIABLE: for_descriptor} | ({TOTP_FD_VARIABLE: codes.descriptor} if codes else {})
+def _run_with(
+    command: Sequence[str], secret: Secret, codes: CodeGiver | None, runner: Runner, *, by_keyboard: bool
+) -> int:
+    pipes = [_pipe_with(secret)] if by_keyboard else [_pipe_with(secret), _pipe_with(secret)]
+    numbers = {FD_VARIABLE: pipes[-1]} | ({TOTP_FD_VARIABLE: codes.descriptor} if codes else {})
     inherited = {name: value for name, value in os.environ.items() if name != TOTP_FD_VARIABLE}
+
+    def started() -> None:
+        while pipes:
+            os.close(pipes.pop())
+        if codes:
+            codes.start()
+
     try:
-        return subprocess.Popen(
-            list(command), stdin=for_stdin, stdout=output, pass_fds=tuple(numbers.values()),
-            env={**inherited, **{name: str(number) for name, number in numbers.items()}},
+        return runner.run(
+            Invocation(
+                tuple(command), {**inherited, **{name: str(number) for name, number in numbers.items()}},
+                tuple(numbers.values()), None if by_keyboard else pipes[0], started,
+            )
         )  # fmt: skip
     finally:
-        os.close(for_stdin)
-        os.close(for_descriptor)
+        while pipes:
+            os.close(pipes.pop())
 
 
 def _pipe_with(secret: Secret) -> int:
@@ -92,15 +155,6 @@ def _pipe_with(secret: Secret) -> int:
     finally:
         os.close(writing)
     return reading
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the command; an interrupt from the keyboard is the command's to answer."""
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        return process.wait()
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _outcome(status: int, codes: int) -> str:

@@ -64,7 +64,7 @@ def fingerprint(key_file: Path) -> str:
         done = programs.run(command, limit_s=NO_TERMINAL_LIMIT_S, env=_environment(asks=False))
     except OSError as error:
         raise InvalidInput(f"ssh-keygen could not read {key_file}: {error.__class__.__name__}") from error
-    lines = done.output.decode(errors="replace").splitlines()
+    lines = done.output.decode(errors="backslashreplace").splitlines()
     words = lines[0].split() if len(lines) == 1 else []
     if done.status != 0 or len(words) < 2 or not words[1].startswith("SHA256:"):
         raise InvalidInput(f"expected one SSH key in {key_file}", hint="name a private key, or its .pub file")

@@ -19,6 +19,7 @@ from breakglass_shamir.custody.life.custody_rules import policy_in_force, weaken
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.differences import differences
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.policy.weakening import changes_quorum
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
@@ -35,6 +36,9 @@ from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation.rotation import Rotation
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.shell import breakglass
+
+MOST_NAMED = 10
+"""Sets that a warning names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Adoption:
     """The epoch in force now; 0: there is none yet."""
 
     debts: tuple[str, ...]
+    differs: tuple[str, ...] = ()
+    """What it says otherwise than the one before, a sentence each; nothing where there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,7 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
     state = recorder.state.sets.get(new.name) or _unknown(recorder, new.name)
     if state.policy_source == source:
         return _result(recorder, (), changed=False, next_epoch=False)
+    differs = _differences(recorder, state, new)
     weaker, next_epoch = weakened_by(state, new), _waits_for_next_epoch(state, new)
     if weaker and ceremony is None:
         refused = PolicyWeakens(weaker)
@@ -109,7 +116,7 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
         raise refused
     if weaker and ceremony is not None:
         _by_quorum(recorder, source, weaker, ceremony)
-        return _result(recorder, weaker, changed=True, next_epoch=False)
+        return _result(recorder, weaker, changed=True, next_epoch=False, differs=differs)
     recorder.append(PolicyAdopted(source=source, digest=policies.digest(source).hex()))
     if ceremony is not None:
         recorder.desk.say("nothing of this weakens the set: no sheet was read")
@@ -117,12 +124,24 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
         recorder.desk.warn("who keeps the sheets, and how many are needed, changes with the next epoch: rotate")
     if state.current and (left := holders.departed(recorder.set_state)):
         recorder.desk.warn(f"no custodian by this policy, but with a sheet: {', '.join(left)}; rotate")
-    return _result(recorder, (), changed=True, next_epoch=next_epoch)
+    return _result(recorder, (), changed=True, next_epoch=next_epoch, differs=differs)
+
+
+def _differences(recorder: Recorder, state: SetState, new: Policy) -> tuple[str, ...]:
+    """Say what is about to change, before it does."""
+    if not state.policy_source:
+        return ()
+    found = differences(policies.parse(state.policy_source), new)
+    for line in found:
+        recorder.desk.say(f"{state.name} changes: {line}")
+    return found
 
 
 def _unknown(recorder: Recorder, name: str) -> SetState:
     """Return a set of which nothing is known, and say which sets are."""
-    known = ", ".join(sorted(recorder.state.sets)) or "none yet"
+    names = sorted(recorder.state.sets)
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    known = f"{', '.join(names[:MOST_NAMED])}{more}" if names else "none yet"
     recorder.desk.warn(
         f"this terminal does not know the set {name} (it knows {known}): the policy holds for the sheets that come"
     )
@@ -138,7 +157,7 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
         )
     for line in weaker:
         recorder.desk.warn(f"weaker: {line}")
-    debts = tuple(debt.id for debt in state.debts)
+    debts = tuple(debt.id for debt in state.rotation_debts)
     request = Request(
         "rotation", "policy", "none", ceremony.reason, ceremony.officers, "no-reveal", PLANNED_USE_S, debts
     )
@@ -180,7 +199,9 @@ def _waits_for_next_epoch(state: SetState, new: Policy) -> bool:
     return bool(state.current) and changes_quorum(policy_in_force(state, new.target.uri), new)
 
 
-def _result(recorder: Recorder, weaker: tuple[str, ...], *, changed: bool, next_epoch: bool) -> Adoption:
+def _result(
+    recorder: Recorder, weaker: tuple[str, ...], *, changed: bool, next_epoch: bool, differs: tuple[str, ...] = ()
+) -> Adoption:
     state = recorder.refresh()
     done = next((one for one in reversed(state.past) if one.id == recorder.opening), None)
     return Adoption(
@@ -192,4 +213,5 @@ def _result(recorder: Recorder, weaker: tuple[str, ...], *, changed: bool, next_
         done is not None and done.rotated,
         state.current_epoch.number if state.current else 0,
         tuple(debt.id for debt in state.debts),
+        differs,
     )

@@ -10,17 +10,28 @@ Rules:
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Literal
 
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.life import holders
-from breakglass_shamir.custody.life.custody_rules import weakened_by
+from breakglass_shamir.custody.life.custody_rules import policy_in_force, weakened_by
 from breakglass_shamir.custody.life.state import LedgerState, SetState
-from breakglass_shamir.custody.policy import availability
+from breakglass_shamir.custody.policy import availability, review_points
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.differences import differences
+from breakglass_shamir.custody.policy.resolving import Taken
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.policy.weak_points import fewest_people, warnings, weak_points
 from breakglass_shamir.errors import ConnectorError, InvalidInput, InvalidPolicy
+from breakglass_shamir.operations.policy import surroundings
+from breakglass_shamir.operations.policy.loading import PolicyFile
+
+Standing = Literal["adopted", "reworded", "differs", "not here"]
+"""Whether a ledger has a policy: this text, another one that means the same, one that does not, or none for the set."""
+
+SchemaKind = Literal["alone", "including", "shared"]
+"""Which kind of file a schema is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ class PolicyAnswers:
         sites_that_stop: sites without which there is none.
         sites_that_open: sites that hold a quorum alone.
         chance: of a quorum; None where no availability is stated.
+        reviewed_by: who reviews a use, in words.
         generated_characters: length of a generated credential.
         warnings: what is weak, a sentence each.
         notes: what to know, a sentence each.
@@ -70,6 +82,7 @@ class PolicyAnswers:
     sites_that_stop: tuple[str, ...]
     sites_that_open: tuple[str, ...]
     chance: Chance | None
+    reviewed_by: str
     generated_characters: int
     generated_bits: int
     """Entropy of a generated credential, rounded down."""
@@ -77,6 +90,25 @@ class PolicyAnswers:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     digest: str
+    in_force: Standing | None = None
+    """What this terminal's ledger has of the set; None where there is no ledger."""
+
+    differs: tuple[str, ...] = ()
+    """Where the ledger has another policy: what this one says otherwise, a sentence each."""
+
+    weakens: tuple[str, ...] = ()
+    """What of that takes the set's quorum, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswers(PolicyAnswers):
+    """What a policy file means, which may share parts with others (docs/guide-operator.md)."""
+
+    included: tuple[Taken, ...] = ()
+    """What it has from each of those."""
+
+    instead: tuple[str, ...] = ()
+    """What it says otherwise than those, or leaves out, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +124,21 @@ class Ledgered:
     @classmethod
     def of(cls, state: LedgerState, name: str) -> "Ledgered":
         """Take it from a ledger's state."""
-        sources = [one.policy_source for one in state.sets.values() if one.policy_source and one.name != name]
-        return cls(tuple(policies.parse(source) for source in sources), state.sets.get(name))
+        known = adopted(state)
+        return cls(tuple(policy for other, policy in known.items() if other != name), state.sets.get(name))
+
+    def weakens(self, new: Policy) -> tuple[str, ...]:
+        """Return what adopting a policy would weaken."""
+        return weakened_by(self.in_force, new) if self.in_force else ()
+
+    def standing(self, source: str, new: Policy) -> tuple[Standing, tuple[str, ...]]:
+        """Tell whether the ledger has a policy, and in what the one that it has differs."""
+        if self.in_force is None or not self.in_force.policy_source:
+            return "not here", ()
+        if self.in_force.policy_source == source:
+            return "adopted", ()
+        found = differences(policies.parse(self.in_force.policy_source), new)
+        return ("differs", found) if found else ("reworded", ())
 
     def sets_beside(self, new: Policy) -> int:
         """Count the other sets that open what this policy opens: the same target, or one names the other."""
@@ -108,9 +153,33 @@ class Ledgered:
         """Yield what adopting a policy would weaken, and what the custody of its sheets has come to."""
         if self.in_force is None or not self.in_force.current:
             return
-        for line in weakened_by(self.in_force, new):
+        for line in self.weakens(new):
             yield f"adopting it takes a quorum: {line}"
+        old = policy_in_force(self.in_force, new.target.uri)
+        yield from surroundings.other_options(old.target.options, new.target.options)
         yield from holders.rotation_reasons(self.in_force)
+
+
+def adopted(state: LedgerState) -> dict[str, Policy]:
+    """Return the policies that a ledger has, by set."""
+    return {one.name: policies.parse(one.policy_source) for one in state.sets.values() if one.policy_source}
+
+
+def check_file(file: PolicyFile, ledger: Ledgered | None = None) -> FileAnswers:
+    """Say what a policy file means, with all that it includes.
+
+    Args:
+        file: the file, read.
+        ledger: what this terminal's ledger says of it; None where there is no ledger.
+
+    Raises:
+        InvalidPolicy: it does not describe a set that can be kept, with every problem, its file and its line.
+    """
+    with file.located():
+        found = check(file.text, ledger)
+    said = {one.name: getattr(found, one.name) for one in fields(found)}
+    said["warnings"] = (*file.warnings, *found.warnings)
+    return FileAnswers(**said, included=file.resolved.taken, instead=file.resolved.instead)
 
 
 def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
@@ -128,9 +197,10 @@ def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
     chance, notes = _chance(policy)
     sets_of_this_target = ledger.sets_beside(policy) + 1 if ledger else None
     weak = weak_points(policy)
+    in_force, differs = ledger.standing(source, policy) if ledger else (None, ())
     return PolicyAnswers(
         policy.name,
-        structure.in_words(),
+        surroundings.opens_with(policy),
         structure.smallest_coalition,
         fewest_people(policy),
         structure.most_losses,
@@ -139,25 +209,36 @@ def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
         weak.sites_that_stop,
         weak.sites_that_open,
         chance,
+        review_points.reviewed_by(policy),
         policy.rotation.length,
         int(policy.rotation.generator.bits()),
-        (*warnings(policy, sets_of_this_target), *(ledger.warnings(policy) if ledger else ())),
+        (
+            *warnings(policy, sets_of_this_target),
+            *review_points.warnings(policy),
+            *(ledger.warnings(policy) if ledger else ()),
+            *surroundings.unprintable(policy),
+            *surroundings.missing_files(policy),
+        ),
         (*_connector_notes(policy), *notes),
         policies.digest(source).hex(),
+        in_force,
+        differs,
+        ledger.weakens(policy) if ledger else (),
     )
 
 
-def schema() -> str:
-    """Return the JSON Schema of a policy file."""
+def schema(kind: SchemaKind = "alone") -> str:
+    """Return the JSON Schema of a policy file: one that stands alone, one that includes others, or a shared one."""
     # Imported here: only an editor's maker asks.
-    from breakglass_shamir.custody.policy.schema import schema as made
+    from breakglass_shamir.custody.policy import schema as made
 
-    return json.dumps(made(), indent=2, ensure_ascii=False)
+    found = {"alone": made.schema, "including": made.including_schema, "shared": made.shared_schema}[kind]()
+    return json.dumps(found, indent=2, ensure_ascii=False)
 
 
 def _names(text: str, name: str) -> bool:
     """Tell whether a text names a set, as a word of its own."""
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
+    return name in text and re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
 
 
 def _connector_notes(policy: Policy) -> list[str]:

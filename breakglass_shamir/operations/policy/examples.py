@@ -6,6 +6,8 @@ from string import Template
 
 from breakglass_shamir.connectors.registry import known_schemes
 from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.nearest import did_you_mean
+from breakglass_shamir.operations.policy.shared_examples import SHARED
 
 _EXAMPLE = Template("""# One break-glass credential under custody. Every key that is not marked optional must be there.
 
@@ -82,9 +84,23 @@ signatures = 0                          # optional: how many different officers'
 valid_for = "30m"                       # optional: how long a declaration holds before the sheets are combined
 use_for = "1h"                          # optional: the longest use
 
+# Optional: what owes a review, and who reviews. Without reviewers an officer does who took no part.
+# [review]
+# needed = 1                            # optional: how many different people must review
+# deadline = "7d"                       # optional: when a review that is owed is overdue
+# on = ["opening", "override", "unmatched-login", "fork"]   # optional: what owes a review
+# settlement = { by = "reviewers", people = 1, signed = true }   # optional: who settles other debts, with own keys
+# [[review.reviewers]]
+# name = "internal audit"
+# keys = ["ssh-ed25519 AAAA... internal audit"]   # valid_from, valid_until and revoked as with officers
+
 [reveal]
 modes = ["exec", "show", "no-reveal"]   # optional: how the credential may leave the program
 show_for = "60s"                        # optional: how long --show keeps it on the screen
+
+[use]
+record = "offered"                      # optional: what a command shows is recorded: always, offered by --tty, or never
+auditors = []                           # optional: SSH public keys that alone can read recordings; none: in the clear
 
 [rotation]
 deadline = "1d"                         # optional: when a rotation that is owed is overdue
@@ -101,6 +117,9 @@ wait_for_sessions = "10m"               # optional: how long a change waits for 
 roll_call = "90d"                       # optional: how often every sheet is looked at
 rehearsal = "90d"                       # optional: how often a quorum rehearses on the drill cards
 access = "365d"                         # optional: how often the real thing is done, up to a login
+
+[audit]
+standards = []                          # optional: the report assesses controls of nist-800-53, pci-dss-4.0.1, ...
 
 [alerts]
 budget = "5s"                           # optional: how long an opening waits for its alerts
@@ -124,8 +143,8 @@ type = "journald"
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
-    """What differs between the examples."""
+class Sample:
+    """What differs between the examples: a name, an address, and what a connector needs beside it."""
 
     name: str
     uri: str
@@ -137,26 +156,42 @@ class _Sample:
 _DATABASE_OPTIONS = 'ca = "/etc/breakglass/db-ca.pem"'
 
 _EXAMPLES = {
-    "ad": _Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
-    "exec": _Sample(
+    "ad": Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
+    "exec": Sample(
         "console",
         "exec:///usr/local/lib/breakglass/hashed_file.py",
         "console",
         options='settings = "/etc/appliance/console.hash", abilities = "password_changed_at"',
     ),
-    "kerberos": _Sample("realm-admin", "kerberos://kdc1.example.net/EXAMPLE.NET", "breakglass/admin"),
-    "ldap": _Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
-    "ldaps": _Sample("directory-admin", "ldaps://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
-    "linux": _Sample("host", "linux:///breakglass", "breakglass", options='service = "login"'),
-    "manual": _Sample("cloud-root", "manual:cloud-root-account", "root"),
-    "mysql": _Sample("shop-db", "mysql://db.example.net/", "breakglass", options=_DATABASE_OPTIONS),
-    "postgresql": _Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass", options=_DATABASE_OPTIONS),
-    "ssh-authorized-keys": _Sample(
+    "keepass": Sample("team-safe", "keepass:///srv/safe/team.kdbx"),
+    "kerberos": Sample("realm-admin", "kerberos://kdc1.example.net/EXAMPLE.NET", "breakglass/admin"),
+    "ldap": Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
+    "ldaps": Sample("directory-admin", "ldaps://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
+    "linux": Sample("host", "linux:///breakglass", "breakglass", options='service = "login"'),
+    "luks": Sample("backup-disk", "luks:///dev/disk/by-uuid/2d3c7a5e-8f0b-4c1d-9e6a-7b5f4d3c2a10"),
+    "manual": Sample("cloud-root", "manual:cloud-root-account", "root"),
+    "mysql": Sample("shop-db", "mysql://db.example.net/", "breakglass", options=_DATABASE_OPTIONS),
+    "openbao-token": Sample(
+        "bao-root", "openbao-token://bao.example.net", "root", "token", 'audit_log = "/var/log/openbao/audit.log"'
+    ),
+    "openbao-userpass": Sample(
+        "bao-admin",
+        "openbao-userpass://bao.example.net/userpass",
+        "breakglass",
+        options='audit_log = "/var/log/openbao/audit.log"',
+    ),
+    "postgresql": Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass", options=_DATABASE_OPTIONS),
+    "ssh-authorized-keys": Sample(
         "host-key", "ssh-authorized-keys:///home/breakglass/.ssh/authorized_keys", "breakglass", "key-pair"
     ),
-    "ssh-key": _Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
+    "ssh-key": Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
 }
 """What differs, by scheme."""
+
+
+def sample(connector: str) -> Sample:
+    """Return what the example of a connector has in it."""
+    return _EXAMPLES[connector]
 
 
 def connectors_with_example() -> tuple[str, ...]:
@@ -165,12 +200,19 @@ def connectors_with_example() -> tuple[str, ...]:
 
 
 def example(connector: str) -> str:
-    """Return an example policy for a connector, with every key explained.
+    """Return an example policy for a connector, with every key explained, or one of the two where sets share parts.
+
+    Args:
+        connector: its scheme; ``organisation`` is the file that sets share, ``set`` the file of a set that includes it.
 
     Raises:
         InvalidInput: no such connector.
     """
+    if connector in SHARED:
+        return SHARED[connector]
     if connector not in connectors_with_example():
-        known = ", ".join(connectors_with_example())
-        raise InvalidInput(f"expected a connector of {known}, got {connector!r}")
+        known = (*connectors_with_example(), *SHARED)
+        raise InvalidInput(
+            f"expected a connector of {', '.join(known)}, got {connector!r}", hint=did_you_mean(connector, known)
+        )
     return _EXAMPLE.substitute(asdict(_EXAMPLES[connector]))

@@ -31,6 +31,15 @@ def seat(written: str) -> str:
     return f"{match[1] or 1}.{match[2]}"
 
 
+def sheet_of(recorder: Recorder, written: str) -> str:
+    """Return the sheet that people mean of the epoch that is being handed out, by number or custodian's name.
+
+    Raises:
+        InvalidInput: none is meant by it, or more than one.
+    """
+    return holders.sheet_of(epoch_in_hand(recorder.set_state), written)
+
+
 def acknowledge(recorder: Recorder, sheet: str, bag: str, *, epoch_id: str = "") -> str:
     """Record that a custodian holds a sheet; returns the custodian.
 

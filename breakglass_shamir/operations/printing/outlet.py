@@ -4,8 +4,10 @@
 Rules:
 
 1. Every document is decoded before it counts: all codes that were meant, and none of the other kind.
-2. A file is new or the whole step is refused; mode 0600; nothing half-written stays behind.
-3. To a printer a document goes from memory; this program writes none. A job ends before the next begins.
+2. A file is new or the whole step is refused; mode 0600; nothing half-written stays behind. A file is what was decoded,
+   byte by byte (``durable.write_new``), and what was written leaves memory.
+3. To a printer a document goes from memory, when all are decoded; this program writes none. A job ends before the next
+   begins.
 4. What cannot be finished is withdrawn: files are removed, and of pages that came out people are told.
 
 It does not know what a sheet says; ``sheets`` does.
@@ -13,7 +15,9 @@ It does not know what a sheet says; ``sheets`` does.
 
 import os
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +30,7 @@ from breakglass_shamir.ledger import durable
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.folders import on_memory
 from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
+from breakglass_shamir.plural import counted
 
 if TYPE_CHECKING:
     from breakglass_shamir.paper.printing.printer import Printer
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
 SPOOL = Path("/var/spool/cups")
 """Where CUPS keeps a document while it is printed, unless its ``RequestRoot`` says otherwise."""
 
+
+DRAWN_AHEAD = 2
+"""Documents that may wait to be decoded while others are drawn."""
 
 ROOM_BYTES = 48 * 1024
 """Room that a sheet or card needs, on an average of both."""
@@ -94,30 +102,58 @@ class Printed:
             desk.warn(_destroy(self.documents))
 
 
-def to_folder(documents: Sequence[Document], folder: Path, scanner: Scanner, desk: Desk) -> Printed:
-    """Write every document as a file and read each file back.
+def to_folder(
+    documents: Iterable[Document], names: Sequence[str], folder: Path, scanner: Scanner, desk: Desk
+) -> Printed:
+    """Write every document as a file, each once it was read back.
+
+    Args:
+        documents: as they are drawn.
+        names: of all of them.
+        folder: for the files.
+        scanner: reads them back.
+        desk: hears how far it is.
 
     Raises:
         FileExists: a file is already there; nothing was written.
-        PaperError: a file could not be written or does not read back; what was written is removed.
+        PaperError: a document does not read back, or could not be written; what was written is removed.
     """
-    paths = [inside(folder, document.name) for document in documents]
-    refuse_taken(paths)
+    refuse_taken([inside(folder, name) for name in names])
     for warning in folder_warnings(folder):
         desk.warn(warning)
     written: list[Path] = []
+    what: list[str] = []
     try:
         _make_folder(folder)
-        for path, document in zip(paths, documents, strict=True):
-            written.append(path)
-            _write(path, document.pdf)
-        for path, document in zip(written, documents, strict=True):
-            verify(path.name, scanner.read_once(path), document.codes)
+        for document in _read_back(documents, len(names), scanner, desk):
+            written.append(inside(folder, document.name))
+            _write(written[-1], document.pdf)
+            what.append(document.what)
     except BaseException:
         remove(written)
         raise
-    what = tuple(document.what for document in documents)
-    return Printed(tuple(written), what, f"{len(written)} files written to {folder} and read back")
+    said = f"{counted(len(written), 'file')} written to {folder} and read back"
+    return Printed(tuple(written), tuple(what), said)
+
+
+def _read_back(documents: Iterable[Document], count: int, scanner: Scanner, desk: Desk) -> Iterator[Document]:
+    """Yield each document once it was decoded; the next one is drawn meanwhile."""
+    with desk.progress("drawing sheets and cards, and reading them back") as tell, ThreadPoolExecutor(1) as reader:
+        waiting: deque[tuple[Document, Future[None]]] = deque()
+        for number, document in enumerate(documents, 1):
+            pages = scanner.read_drawn(document.pdf, document.what)
+            waiting.append((document, reader.submit(verify, document.what, pages, document.codes)))
+            if len(waiting) > DRAWN_AHEAD:
+                yield _decoded(*waiting.popleft())
+            tell(number, count)
+        while waiting:
+            yield _decoded(*waiting.popleft())
+
+
+def _decoded(document: Document, done: "Future[None]") -> Document:
+    """Wait until a document was decoded."""
+    done.result()
+    return document
 
 
 def refuse_taken(paths: Iterable[Path]) -> None:
@@ -132,15 +168,21 @@ def refuse_taken(paths: Iterable[Path]) -> None:
         raise FileExists(f"{listed} in {taken[0].parent} would be overwritten", hint="choose another --out")
 
 
-def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, desk: Desk) -> Printed:
+def to_printer(drawn: Iterable[Document], count: int, printer: str, scanner: Scanner, desk: Desk) -> Printed:
     """Print every document as a job of its own, each over before the next begins.
+
+    Args:
+        drawn: the documents, as they are drawn.
+        count: how many there are.
+        printer: the queue.
+        scanner: reads them back.
+        desk: hears how far it is.
 
     Raises:
         PaperError: a document does not read back and none was printed; or a job failed, and people did not want
             it tried again.
     """
-    for document in documents:
-        verify(document.what, scanner.read_frame(document.pdf, document.what), document.codes)
+    documents = list(_read_back(drawn, count, scanner, desk))
     queue, done = _queue(printer), list[str]()
     warning = spool_warning()
     if warning:
@@ -149,7 +191,7 @@ def to_printer(documents: Sequence[Document], printer: str, scanner: Scanner, de
         _print(queue, document, f"document {number} of {len(documents)}", done, desk)
         done.append(document.what)
         desk.say(f"{document.what}: printed ({number} of {len(documents)})")
-    where = f"{len(done)} documents printed on {printer}, each read back before"
+    where = f"{counted(len(done), 'document')} printed on {printer}, each read back before"
     return Printed((), tuple(done), where, printer, tuple(documents))
 
 

@@ -263,7 +263,7 @@ def _bag_rows(plan: Plan, state: LedgerState, done: Sequence[Record]) -> Iterato
 def _custodians(plan: Plan) -> dict[str, str]:
     if plan.policy is None:
         return {}
-    return {write_seat(seat): plan.policy.custodian(seat) for seat in plan.policy.structure.seats()}
+    return {write_seat(seat): policies.named(plan.policy.custodian(seat)) for seat in plan.policy.structure.seats()}
 
 
 def _note_rows(done: Sequence[Record]) -> Iterator[tuple[str, ...]]:

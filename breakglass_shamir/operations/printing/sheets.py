@@ -3,7 +3,8 @@
 
 Rules:
 
-1. Everything is drawn before anything leaves: a name that cannot be printed is refused with nothing written.
+1. To a printer nothing goes before all is drawn and decoded. Files appear one by one, each as soon as it is decoded;
+   all of them stay, or none.
 2. Live and drill are sealed apart, under independent masters.
 """
 
@@ -102,6 +103,11 @@ class Printing:
     printer: str = ""
     """CUPS queue that prints them, each as a job of its own."""
 
+    @property
+    def has_place(self) -> bool:
+        """Whether sheets can be put out; a rotation that is gone on with may need none."""
+        return self.out is not None or bool(self.printer)
+
 
 def seal_epoch(
     policy: Policy,
@@ -154,7 +160,7 @@ def check_drawing(policy: Policy, printing: Printing, checkpoint: Checkpoint, sc
         pdf = draw(_content(trial, sealed.envelope, share), printing.paper)
         if scanner is not None:
             codes = {share.to_text(), *(sealed.envelope.to_codes() if sealed is trial.live else ())}
-            outlet.verify("a sheet for trial", scanner.read_frame(pdf, "a sheet for trial"), frozenset(codes))
+            outlet.verify("a sheet for trial", scanner.read_drawn(pdf, "a sheet for trial"), frozenset(codes))
 
 
 def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) -> Printed:
@@ -163,12 +169,12 @@ def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) 
     Raises:
         FileExists: a file is already there; nothing was written.
         PaperError: a document could not be put out or does not read back; files that were written are removed.
-        InvalidInput: a name has a character that cannot be printed; nothing left this program.
+        InvalidInput: a name has a character that cannot be printed; files that were written are removed.
     """
-    documents = list(_documents(epoch, printing))
+    names = [_file_name(epoch, share) for sealed in (epoch.live, epoch.drill) for share in sealed.shares]
     if printing.out is None:
-        return outlet.to_printer(documents, printing.printer, scanner, desk)
-    return outlet.to_folder(documents, printing.out, scanner, desk)
+        return outlet.to_printer(_documents(epoch, printing), len(names), printing.printer, scanner, desk)
+    return outlet.to_folder(_documents(epoch, printing), names, printing.out, scanner, desk)
 
 
 def _documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
@@ -208,7 +214,7 @@ def _name_on_paper(name: str) -> str:
 
 def _content(epoch: Epoch, envelope: Envelope, share: Share) -> SheetContent:
     return content_of(
-        envelope, share, custodian=epoch.policy.custodian((share.group, share.member)),
+        envelope, share, custodian=policies.named(epoch.policy.custodian((share.group, share.member))),
         belongs_to=epoch.policy.belongs_to, printed_on=datetime.now(UTC).date(),
         kit=epoch.policy.kit, report_to=epoch.policy.report_to,
     )  # fmt: skip

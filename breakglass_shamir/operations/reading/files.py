@@ -13,6 +13,7 @@ import stat
 from pathlib import Path
 
 from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.ledger.unreadable import unreadable
 
 
 def read_file(path: Path, limit: int, *, hint: str = "") -> bytes:
@@ -34,7 +35,7 @@ def read_file(path: Path, limit: int, *, hint: str = "") -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise InvalidInput(f"{path} could not be read: {error.strerror}", hint=hint) from None
+        raise unreadable(path, error, hint) from None
     if len(data) > limit:
         raise InvalidInput(f"expected at most {limit} bytes in {path}", hint=hint)
     return data

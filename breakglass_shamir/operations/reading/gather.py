@@ -53,10 +53,20 @@ def scan_paths(
     for path in paths:
         if not path.exists():
             raise InvalidInput(f"expected a scan at {path}, found nothing there")
-        for page in _worth_a_word(scanner.read_path(path)):
+        for page in _pages(scanner, path, desk):
             add_page(pool, page, desk)
             if enough():
                 return
+
+
+def _pages(scanner: Scanner, path: Path, desk: Desk) -> Iterator[ScannedPage]:
+    """Yield the pages that are worth a word, telling meanwhile how far the reading is."""
+    try:
+        for page in _worth_a_word(scanner.read_path(path, desk.advance)):
+            desk.advance("", 0, 0)
+            yield page
+    finally:
+        desk.advance("", 0, 0)
 
 
 def type_lines(pool: Pool, lines: Iterable[str], source: str, desk: Desk) -> None:
@@ -100,8 +110,11 @@ def _tell(desk: Desk, source: str, answers: Iterable[Answer]) -> None:
 
 def add_page(pool: Pool, page: ScannedPage, desk: Desk) -> list[Answer]:
     """Put one page's codes into the pool; each different code is answered once, with the health of its worst print."""
-    if page.problem or not page.codes:
-        answer = Answer(Verdict.FOREIGN, page.problem or NOTHING_FOUND)
+    if page.problem or page.note:
+        pool.hindered(f"{page.source}: {page.problem or page.note}")
+    if not page.codes:
+        verdict = Verdict.DAMAGED if page.note and not page.problem else Verdict.FOREIGN
+        answer = Answer(verdict, page.problem or page.note or NOTHING_FOUND)
         desk.answer(page.source, answer)
         return [answer]
     texts = sorted({code.text for code in page.codes}, key=lambda code: code[: len(PREFIX)].upper() == PREFIX)
@@ -109,6 +122,8 @@ def add_page(pool: Pool, page: ScannedPage, desk: Desk) -> list[Answer]:
     for answer in answers:
         if answer.verdict is not Verdict.SEEN or len(answers) == 1 or answer.sheet:
             desk.answer(page.source, answer)
+    if page.note:
+        desk.warn(f"{page.source}: {page.note}")
     return answers
 
 
@@ -139,6 +154,7 @@ def watch(
     enough: Callable[[], bool],
     timeout_s: float,
     printed: Iterable[Path] = (),
+    asks: bool = True,
 ) -> list[Path]:
     """Read what lands in a folder until it is enough, people say that there is no more, or the time is over.
 
@@ -150,6 +166,7 @@ def watch(
         enough: tells when to stop.
         timeout_s: how long to wait at most.
         printed: the files that were printed; a copy of one is not a scan of its page.
+        asks: whether Enter says that there is no more.
 
     Returns:
         The files that held a verified sheet.
@@ -166,24 +183,47 @@ def watch(
         if path is not None and _digest(path) in originals:
             desk.answer(path.name, Answer(Verdict.FOREIGN, NOT_A_SCAN))
         elif path is not None:
-            pages = _worth_a_word(scanner.read_path(path))
-            answers = [answer for page in pages for answer in add_page(pool, page, desk)]
+            answers: list[Answer] = []
+            for page in _pages(scanner, path, desk):
+                answers += add_page(pool, page, desk)
+                if enough():
+                    break
             if any(answer.sheet and answer.verdict in _VERIFIED for answer in answers):
                 verified.append(path)
-        if enough() or desk.says_enough() or time.monotonic() > deadline:
+        if enough() or (asks and desk.says_enough()) or time.monotonic() > deadline:
             break
     return verified
 
 
+def pages_of(path: Path, scanner: Scanner, progress: Callable[[str, int, int], None]) -> Iterator[ScannedPage]:
+    """Read a file or folder; pages that say nothing new about their file are left out.
+
+    Args:
+        path: file or folder.
+        scanner: reads it.
+        progress: hears what is being done, and how much of how much is.
+    """
+    return _worth_a_word(scanner.read_path(path, progress))
+
+
 def _worth_a_word(pages: Iterable[ScannedPage]) -> Iterator[ScannedPage]:
-    """Leave out pages without a code in a file that gave one: they are the backs of sheets."""
+    """Leave out pages without a code in a file that gave one: they are the backs of sheets, or other papers.
+
+    Those of a file that gave none come at the end, together.
+    """
     fruitful: set[str] = set()
+    barren: dict[str, list[ScannedPage]] = {}
     for page in pages:
         file, _, number = page.source.rpartition(" page ")
         if page.codes:
             fruitful.add(file)
-        if page.codes or page.problem or not number or file not in fruitful:
+        if page.codes or page.problem or page.note or not number.isdigit():
             yield page
+        else:
+            barren.setdefault(file, []).append(page)
+    for file, empty in barren.items():
+        if file not in fruitful:
+            yield empty[0] if len(empty) == 1 else ScannedPage(f"{file}, {len(empty)} pages", (), "")
 
 
 def _digest(path: Path) -> bytes:

@@ -5,7 +5,9 @@ Rules:
 
 1. In this order: lines typed beforehand, files and folders, a folder that a scanner fills, a camera, people who type.
    Each is left as soon as there is enough.
-2. A camera that fails is said; it ends the reading only where nobody could type instead.
+2. Where people sit at a terminal, a board takes over after the files: there they give whatever they like, also when
+   those gave too little. What was read earlier in this run is there already.
+3. A camera that fails is said; it ends the reading only where nobody could type instead.
 
 It does not judge what was read; the pool does.
 """
@@ -18,6 +20,8 @@ from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.reading import gather
+from breakglass_shamir.operations.reading.board import Gathering
+from breakglass_shamir.operations.reading.held import Held, hand_on
 from breakglass_shamir.paper.reading.camera import Camera
 from breakglass_shamir.paper.reading.scan import Scanner
 
@@ -38,7 +42,7 @@ class Sources:
     """Lines typed beforehand; secret."""
 
     asks: bool = False
-    """Whether people are asked to type what the others did not give."""
+    """Whether people are asked for what the others did not give."""
 
     watched: Path | None = None
     """Folder into which a scanner drops scans meanwhile."""
@@ -60,6 +64,18 @@ class Sources:
 
     whole: bool = False
     """Whether every file is read even after a quorum is there: another epoch's sheets may be among them."""
+
+    types: bool = False
+    """Whether people begin by typing line by line."""
+
+    held: Held | None = field(default=None, repr=False)
+    """What was read earlier in this run, to which this reading adds; None: nothing is kept for another try."""
+
+    goes_back: bool = False
+    """Whether people may leave the board for a question before it."""
+
+    kept: bool = False
+    """Whether what is read is on record at once, so that leaving loses nothing."""
 
     @property
     def only_typed(self) -> bool:
@@ -84,9 +100,23 @@ def read_sources(
     Raises:
         InvalidInput: a path or folder does not exist.
         PaperError: the camera gives no pictures, and nobody is asked to type instead.
+        Stopped: people leave.
+        WentBack: people leave for the question before.
     """
+    files = enough_files or enough
+    if sources.held is not None:
+        hand_on(sources.held, pool, desk)
     gather.type_lines(pool, sources.typed, "typed text", desk)
-    gather.scan_paths(pool, sources.scans, scanner, desk, enough=enough_files or enough)
+    at_board = sources.asks and desk.has_board()
+    scans = _there(sources.scans, desk) if at_board else sources.scans
+    if not (sources.held and files()):
+        gather.scan_paths(pool, scans, scanner, desk, enough=files)
+    if at_board:
+        if not enough():
+            Gathering(
+                pool, scanner, desk, enough, files, types=sources.types, goes_back=sources.goes_back, kept=sources.kept
+            ).run(scans, sources.watched, sources.camera)
+        return
     if sources.watched is not None and not enough():
         desk.say(f"waiting for scans in {sources.watched}; press Enter when there are no more")
         gather.watch(pool, sources.watched, scanner, desk, enough=enough, timeout_s=sources.patience_s)
@@ -94,6 +124,14 @@ def read_sources(
         _look(pool, sources, scanner, desk, enough)
     if sources.asks and not enough():
         gather.type_in(pool, desk, enough=enough)
+
+
+def _there(scans: tuple[Path, ...], desk: Desk) -> tuple[Path, ...]:
+    """Leave out what is not there, and say so: people bring others."""
+    for path in scans:
+        if not path.exists():
+            desk.warn(f"expected a scan at {path}, found nothing there")
+    return tuple(path for path in scans if path.exists())
 
 
 def _look(pool: Pool, sources: Sources, scanner: Scanner, desk: Desk, enough: Callable[[], bool]) -> None:

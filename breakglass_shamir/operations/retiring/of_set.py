@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from breakglass_shamir.connectors.port.answers import Check, CheckResult
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import question
 from breakglass_shamir.custody.life import attesting, retire_rules
 from breakglass_shamir.custody.life.gates import Request
 from breakglass_shamir.custody.life.retire_rules import DEAD, GONE, LIVES, UNKNOWN
@@ -118,13 +119,13 @@ def by_quorum(
             f"the target of {state.name} was being changed when a rotation was interrupted: it ends first",
             hint=f"go on with it: {breakglass('rotate', state.name)}; or retire it --without-quorum --attest gone",
         )
-    debts = tuple(debt.id for debt in state.debts)
+    debts = tuple(debt.id for debt in state.rotation_debts)
     request = Request("rotation", "retirement", "none", ending.reason, ending.officers, "no-reveal", USE_S, debts)
     ready = _ready(recorder, ending, named)
     opened = opening.open_set(recorder, check_request(request), Overrides(), sources, scanner, "", ready=ready)
     try:
         recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
-        check = _ask(opened, Way(recorder, opened.credential, named))
+        check = _ask(recorder, opened, Way(recorder, opened.credential, named))
         recorder.desk.say(f"the target was asked: {check.result} ({check.detail})")
         elsewhere.note(recorder, opened.quorum.epoch_id, check)
         _record(recorder, ending, _KNOWN[check.result], check.detail, opened)
@@ -206,15 +207,17 @@ def _check_can_be_asked(recorder: Recorder, state: SetState, connector: Connecto
         )
 
 
-def _ask(opened: OpenedSet, way: Way) -> Check:
+def _ask(recorder: Recorder, opened: OpenedSet, way: Way) -> Check:
     """Ask the target once at every endpoint; not one that people change."""
     try:
         policy = way.policy()
         if targets.connector_of(policy).by_people:
             return Check(CheckResult.UNKNOWN, _NOT_ASKED)
-        endpoints = targets.endpoints_of(policy)
+        endpoints = targets.endpoints_of(policy, recorder.own_login)
     except BreakglassError as error:
         return Check(CheckResult.UNKNOWN, printable(str(error)))
+    if words := question(one.costs for one in endpoints):
+        recorder.desk.say(words)
     check = Prober().ask_everywhere(endpoints, opened.credential.secret)
     return replace(check, detail=printable(check.detail))
 

@@ -8,19 +8,24 @@ Rules:
 2. The target's rules are asked for before anything is printed. One that does not fit is thrown away and drawn again,
    since a rule may ask for a character that is there by chance; when several did not fit, the next ones are longer
    and of more kinds of characters, up to three times.
-3. What rides along, like the seed of a second factor, goes over unchanged.
+3. Asking costs logins. Where the target counts them (grace logins with an expired password, connections an hour), it
+   is asked about no further credential than leaves enough for the change.
+4. What rides along, like the seed of a second factor, goes over unchanged.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from breakglass_shamir.connectors.port.answers import Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.crypto.keys import random_bytes
 from breakglass_shamir.custody.credential import Credential, CredentialKind
 from breakglass_shamir.custody.policy.generator import Generator
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations import exact
+from breakglass_shamir.plural import counted
 
 STRENGTHS = 3
 """The policy's own generator, and two that are more demanding."""
@@ -36,9 +41,9 @@ _MOST_LENGTH = 128
 _OPAQUE_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Source:
-    """Where the next credential comes from."""
+    """Where the next credential comes from, and what the target said of it so far."""
 
     connector: Connector
     generator: Generator
@@ -46,11 +51,17 @@ class Source:
     too_early: Callable[[datetime, str], None]
     """Records that the target takes no change before an instant, and why."""
 
+    heard: Callable[[Preflight], None] = lambda _: None
+    """Gets what the target said to each question; may raise."""
+
     brought: Secret | None = None
     """What people brought, where nobody can make one."""
 
     said: set[str] = field(default_factory=set)
     """Notes of the target that were passed on; each is said once, however many credentials it is asked about."""
+
+    left: int | None = None
+    """Logins that the target said it still takes; None: any number, or nobody knows."""
 
 
 def next_credential(source: Source, old: Credential, strength: int = 0) -> Credential:
@@ -64,15 +75,18 @@ def next_credential(source: Source, old: Credential, strength: int = 0) -> Crede
     Raises:
         ConnectorError: the target will refuse a rotation, takes none before some instant, or takes nothing that
             can be drawn.
-        InvalidInput: a file is rotated and nobody brought the new one.
+        InvalidInput: a file is rotated and nobody brought the new one; or a key pair was that cannot be read.
     """
     if "issue" in source.connector.abilities and source.brought is None:
         _ready(source, None, old)
         return old.renewed(source.connector.issue(old.secret))
+    if source.brought is not None:
+        exact.require_readable(source.brought, old.kind)
     unfit: tuple[str, ...] = ()
     for tried in range(strength, STRENGTHS):
         for _draw in range(DRAWS if source.brought is None else 1):
             new = source.brought or _made(old, _stronger(source.generator, tried))
+            _afford(source)
             unfit = _ready(source, new, old)
             if not unfit:
                 return old.renewed(new)
@@ -88,6 +102,8 @@ def next_credential(source: Source, old: Credential, strength: int = 0) -> Crede
 def _ready(source: Source, new: Secret | None, old: Credential) -> tuple[str, ...]:
     """Ask what stands against a rotation; returns what stands against this credential alone."""
     found = source.connector.preflight(new, old.secret)
+    source.heard(found)
+    source.left = found.allowance.right if found.allowance else None
     for note in found.notes:
         if note not in source.said:
             source.said.add(note)
@@ -101,6 +117,20 @@ def _ready(source: Source, new: Secret | None, old: Credential) -> tuple[str, ..
             hint="rotate after that; the debt stands and is dated",
         )
     return found.unfit
+
+
+def _afford(source: Source) -> None:
+    """Ask about no further credential where that takes a login that the change needs.
+
+    Raises:
+        ConnectorError: it does.
+    """
+    costs = source.connector.costs
+    if source.left is not None and costs.preflight and source.left - costs.preflight < costs.rotate:
+        raise ConnectorError(
+            f"the target takes {counted(source.left, 'more login')}: too few to ask about another credential",
+            hint="set rotation.length, alphabet and must_contain in the policy to what the target takes",
+        )
 
 
 def _made(old: Credential, generator: Generator) -> Secret:

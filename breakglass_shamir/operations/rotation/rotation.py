@@ -17,8 +17,8 @@ Rules:
    where this terminal knows the old epoch, too, from its sheets alone: paper does not say who made it.
 8. Where neither of the two works and sheets of other successors are there, they are asked about: if the target takes
    one, another terminal rotated first, and that rotation is gone on with.
-9. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is abandoned and
-   made anew; one that may have been applied never is.
+9. Old sheets stay good until ``old-dead`` is recorded. A prepared epoch whose process is gone is gone on with, from
+   its sheets, or abandoned by a word of the people (``resuming.py``); one that may have been applied never is.
 
 The credential's text is in memory only, and in the sheets.
 """
@@ -26,15 +26,16 @@ The credential's text is in memory only, and in the sheets.
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from breakglass_shamir.connectors.port.answers import Check, CheckResult
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.port.cost import bill
 from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.life import under_way
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.quorum.quorum import Quorum
 from breakglass_shamir.custody.records.openings import Closed, Refused
 from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.custody.records.rotations import (
-    Abandoned,
     Applied,
     Applying,
     Countersigned,
@@ -45,18 +46,19 @@ from breakglass_shamir.custody.records.rotations import (
     Waited,
 )
 from breakglass_shamir.custody.records.sheets import ReadBack
-from breakglass_shamir.errors import BreakglassError, ConnectorError
+from breakglass_shamir.errors import BreakglassError, ConnectorError, IllegalState
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.opening import interrupted
 from breakglass_shamir.operations.printing.outlet import Printed
-from breakglass_shamir.operations.printing.readback import read_back_folder, wait_for_custodians
+from breakglass_shamir.operations.printing.readback import read_back_by_people, read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.printing.sheets import DEFAULT_TIMEOUT_S, Printing, print_epoch, seal_epoch
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import elsewhere
 from breakglass_shamir.operations.rotation.fitting import STRENGTHS, Source, next_credential
 from breakglass_shamir.operations.rotation.probing import Found, Living, Prober, find_living
-from breakglass_shamir.operations.rotation.proof import Proof
+from breakglass_shamir.operations.rotation.proof import CLOCKS_DIFFER, Proof
+from breakglass_shamir.operations.rotation.resuming import tell_to_destroy
 from breakglass_shamir.operations.rotation.sessions import OwnSessions
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.shell import breakglass, word
@@ -73,6 +75,14 @@ class Rival:
 
     quorum: Quorum
     credential: Credential = field(repr=False)
+
+
+def credential_of(found: Quorum) -> Credential:
+    """Return the credential of a quorum that is there beside the one that was opened."""
+    new = found.unseal()
+    credential = Credential.from_bytes(new.plaintext)
+    new.wipe()
+    return credential
 
 
 @dataclass(slots=True)
@@ -103,17 +113,22 @@ class Rotation:
             strength: how much more than the policy asks for the credential shall be; see ``fitting.py``.
 
         Raises:
+            IllegalState: another epoch is prepared; it is applied, or given up by a word (``resuming.py``).
             ConnectorError: the target says beforehand that it will refuse, or refuses the old credential.
             PaperError: the sheets could not be made, or were not read back in time.
         """
         desk = self.recorder.desk
         if self._connector().by_people:
             desk.require_screen()
-        state = self.recorder.refresh()
-        self._ask_about_old(strength)
-        if state.prepared:
-            self.recorder.append(Abandoned(epoch_id=state.prepared, reason="prepared by a run that ended"))
-        source = Source(self._connector(), self.policy.rotation.generator, desk.say, self._too_early, self.brought)
+        under = under_way.standing(self.recorder.refresh())
+        if self.recorder.set_state.prepared and under is not None:
+            raise IllegalState(under.stands, hint=under.hint)
+        connector = self._connector()
+        if not connector.costs.preflight:
+            self._ask_about_old(strength)
+        source = Source(connector, self.policy.rotation.generator, desk.say, self._too_early, self._heard, self.brought)
+        if not strength:
+            self._say_the_bill()
         new = targets.carried(self.policy, next_credential(source, self.old, strength))
         printed = self._print(new, printing, scanner)
         read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, printed)
@@ -139,7 +154,7 @@ class Rotation:
                 hint="an old credential can be attested dead only while the new one is accepted",
             )
         if brings_old:
-            self._require_not_accepted()
+            self._require_not_accepted(new)
         self.recorder.append(Applying(old_epoch_id=state.source, new_epoch_id=state.prepared))
         proofs = (f"new: {check.result}: {check.detail}", f"old: attested dead, not proven: {reason}")
         scope = self._connector().scope
@@ -157,18 +172,21 @@ class Rotation:
 
         Raises:
             PaperError: no quorum of the new sheets was acknowledged in time.
+            Stopped: people leave while the new sheets are read back.
             ConnectorError: the target was not changed, or the proof does not hold; the debt stays.
         """
         known, timeout_s = (printing.acknowledged, printing.timeout_s) if printing else ((), DEFAULT_TIMEOUT_S)
         for strength in range(1, STRENGTHS + 1):
             self._countersign()
+            read_back_by_people(self.recorder, self.recorder.set_state.prepared, scanner)
             wait_for_custodians(self.recorder, self.recorder.set_state.prepared, known, timeout_s)
             try:
                 self.apply(new)
             except ConnectorError as error:
-                if not error.rejected or printing is None or strength == STRENGTHS or self.brought is not None:
+                again = printing is not None and printing.has_place and strength < STRENGTHS
+                if printing is None or not (error.rejected and again) or self.brought is not None:
                     raise
-                self.recorder.desk.warn(f"{error}: another is made; destroy the sheets that were just printed")
+                self.recorder.desk.warn(f"{error}: another is made")
                 new = self.prepare(printing, scanner, strength)
             else:
                 return
@@ -185,17 +203,17 @@ class Rotation:
         """
         state = self.recorder.refresh()
         old_id, new_id = state.source, state.prepared
-        endpoints = targets.endpoints_of(self.policy)
+        endpoints = targets.endpoints_of(self.policy, self.recorder.own_login)
         sessions = OwnSessions(self.recorder, endpoints)
         if not state.applying:
-            sessions.wait(self.old.secret, self.policy.rotation.wait_for_sessions.seconds)
+            sessions.wait(self.old.secret, self.policy.rotation.wait_for_sessions.seconds, self._questions(endpoints))
         self.recorder.append(Applying(old_epoch_id=old_id, new_epoch_id=new_id))
         rival = self._change(endpoints[0], new, resumed=state.applying)
         if rival is not None:
             new, new_id = rival.credential, self._go_on_with(rival)
         assert new is not None  # noqa: S101 - without a rival that lives there is no way on from _change
         self.recorder.append(Applied(new_epoch_id=new_id))
-        proofs = self._prove(endpoints, new)
+        proofs = self._prove(endpoints, new, new_id)
         if self.policy.rotation.end_sessions:
             sessions.end(new.secret)
         scope = endpoints[0].scope
@@ -203,6 +221,15 @@ class Rotation:
         opening = self.recorder.set_state.active_opening
         self.recorder.append(Closed(classification=opening.classification))
         self.recorder.desk.say(f"rotated: the old credential is dead, epoch {self._number(new_id)} is in force")
+
+    def _questions(self, endpoints: tuple[Connector, ...]) -> int | None:
+        """Return how often the target may be asked about open sessions, so that the rest has enough logins left."""
+        first = endpoints[0]
+        allowed = self.prober.knows(first) or self.prober.learn(first, self.old.secret)
+        if allowed.right is None or not first.costs.sessions:
+            return None
+        needed = bill(first.costs).all - first.costs.preflight - first.costs.sessions
+        return max(0, allowed.right - needed) // first.costs.sessions
 
     def _print(self, new: Credential, printing: Printing, scanner: Scanner) -> Printed:
         state, ledger = self.recorder.set_state, self.recorder.ledger
@@ -234,10 +261,53 @@ class Rotation:
         Raises:
             ConnectorError: it does.
         """
-        connector, epoch_id = self._connector(), self.recorder.set_state.source
+        connector = self._connector()
         if connector.by_people or strength:
             return
-        check = Prober(self.prober.pace).ask(connector, self.old.secret)
+        self._judge_old(Prober(self.prober.pace).ask(connector, self.old.secret))
+
+    def _heard(self, found: Preflight) -> None:
+        """Take what the target said beforehand: to the old credential, and of the logins that it still takes.
+
+        Raises:
+            ConnectorError: it refuses the old credential.
+        """
+        if found.allowance is not None:
+            self.prober.told(self._connector(), found.allowance)
+        if found.login is not None:
+            self._judge_old(found.login)
+
+    def _changed_since(self, connector: Connector) -> bool | None:
+        """Ask, without a login of the account, whether its credential changed since the new one was made.
+
+        A time near that of the new one is that of the change only where the old one is older than the clocks differ.
+
+        Returns:
+            Whether it did; None where that is not clear.
+        """
+        try:
+            at = connector.password_changed_at(None)
+        except ConnectorError:
+            return None
+        state = self.recorder.set_state
+        old, new = (datetime.fromisoformat(state.epochs[one].since) for one in (state.source, state.prepared))
+        if at is None or (at >= new - CLOCKS_DIFFER and new - old < 2 * CLOCKS_DIFFER):
+            return None
+        return at >= new - CLOCKS_DIFFER
+
+    def _say_the_bill(self, *, resumed: bool = False) -> None:
+        first, *others = (endpoint.costs for endpoint in targets.endpoints_of(self.policy))
+        costs = bill(first, others, resumed=resumed)
+        if costs.all:
+            self.recorder.desk.say(costs.in_words)
+
+    def _judge_old(self, check: Check) -> None:
+        """Stop where the target refuses the old credential; note what it says where that was in doubt.
+
+        Raises:
+            ConnectorError: it does.
+        """
+        epoch_id = self.recorder.set_state.source
         if check.result is CheckResult.REFUSED:
             raise elsewhere.refused(self.recorder, epoch_id, check)
         if self.recorder.set_state.forking or self.recorder.set_state.epochs[epoch_id].refused_at:
@@ -254,7 +324,10 @@ class Rotation:
         if new is None:
             return self._living_rival(connector, "the sheets of the prepared epoch are not there")
         if resumed:
-            found = find_living(self.prober, connector, new.secret, self.old.secret)
+            self._say_the_bill(resumed=True)
+            self.prober.foresee(connector)
+            changed = None if self.prober.affords(connector) else self._changed_since(connector)
+            found = find_living(self.prober, connector, new.secret, self.old.secret, changed=changed)
             if found.living is Living.NEW:
                 return None
             if found.living is Living.OLD and self._is_only_on_paper():
@@ -317,6 +390,8 @@ class Rotation:
         """Tell whether only its own sheets say that the new epoch follows one this terminal vouches for."""
         state = self.recorder.set_state
         old, new = state.epochs[state.source], state.epochs[state.prepared]
+        if state.prepared == state.current:
+            return False
         return new.recovered and (old.pinned or not old.recovered)
 
     def _not_put_in_force(self) -> ConnectorError:
@@ -332,13 +407,16 @@ class Rotation:
         )
 
     def _rejected(self, error: ConnectorError) -> ConnectorError:
-        """Abandon the prepared epoch: the target's rules do not take it, and the old credential lives."""
-        self.recorder.append(Rejected(epoch_id=self.recorder.set_state.prepared, detail=str(error)))
-        return ConnectorError(
-            f"the target's rules do not take the new credential: {error}",
-            hint="the old sheets still open it; destroy the new ones and rotate again with --out DIR",
-            rejected=True,
-        )
+        """Let go of the prepared epoch: the target's rules do not take it, and the old credential lives."""
+        epoch_id = self.recorder.set_state.prepared
+        self.recorder.append(Rejected(epoch_id=epoch_id, detail=str(error)))
+        again = breakglass("rotate", self.recorder.set_name, options="--scan OLD --out DIR")
+        if epoch_id == self.recorder.set_state.current:
+            todo = f"the old sheets still open it; leave those of epoch {self._number(epoch_id)} out, then: {again}"
+        else:
+            tell_to_destroy(self.recorder, epoch_id)
+            todo = f"the old sheets still open it; destroy the new ones, then: {again}"
+        return ConnectorError(f"the target's rules do not take the new credential: {error}", hint=todo, rejected=True)
 
     def _left_to_people(self, connector: Connector, new: Credential) -> ConnectorError:
         """Show people the checklist and the new credential; the rotation stays open until they attest it."""
@@ -354,11 +432,17 @@ class Rotation:
             hint=f"then: {breakglass('rotate', name, options=_ATTESTS)}",
         )
 
-    def _require_not_accepted(self) -> None:
-        """Take nobody's word that the old credential is dead while the target takes it."""
+    def _require_not_accepted(self, new: Credential) -> None:
+        """Take nobody's word that the old credential is dead while the target takes it.
+
+        A target that a refused login would shut is not asked.
+        """
         if self._connector().by_people:
             return
-        check = self.prober.ask_everywhere(targets.endpoints_of(self.policy), self.old.secret)
+        endpoints = targets.endpoints_of(self.policy, self.recorder.own_login)
+        for endpoint in endpoints:
+            self.prober.learn(endpoint, new.secret)
+        check = self.prober.ask_everywhere(endpoints, self.old.secret)
         if check.result is CheckResult.ACCEPTED:
             raise ConnectorError(
                 f"the target still accepts the old credential, whoever attests that it is dead: {check.detail}",
@@ -396,13 +480,14 @@ class Rotation:
             hint += f"; {elsewhere.QUESTION}"
         return ConnectorError(message, hint=hint)
 
-    def _prove(self, endpoints: tuple[Connector, ...], new: Credential) -> tuple[str, ...]:
+    def _prove(self, endpoints: tuple[Connector, ...], new: Credential, new_id: str) -> tuple[str, ...]:
         """Prove the change at every endpoint.
 
         Raises:
             ConnectorError: it does not hold at one.
         """
-        proof = Proof(self.prober, new.secret, self.old.secret, self.recorder.desk.say, self._waited)
+        made = datetime.fromisoformat(self.recorder.set_state.epochs[new_id].since)
+        proof = Proof(self.prober, new.secret, self.old.secret, self.recorder.desk.say, self._waited, made)
         try:
             return proof.at(endpoints)
         except ConnectorError as error:
@@ -419,7 +504,7 @@ class Rotation:
         self.recorder.append(body)
 
     def _connector(self) -> Connector:
-        return targets.connector_of(self.policy)
+        return targets.connector_of(self.policy, self.recorder.own_login)
 
     def _number(self, epoch_id: str) -> int:
         return self.recorder.set_state.epochs[epoch_id].number

@@ -10,6 +10,7 @@ Rules:
 3. Begin and end of a wait are recorded with what was open, before the next question is asked: the watch takes the
    program's own logins from there. One that is interrupted has its end recorded, too: nobody's login is the
    program's own any more.
+   Where the target counts its logins, the questions are as few as it can spare, and spread over the wait.
 4. A target that cannot be asked holds nothing up. What it says after the change decides.
 5. After the change sessions are ended where the policy says so and the connector can. What cannot be ended is owed.
 """
@@ -24,6 +25,7 @@ from breakglass_shamir.custody.records.rotations import SessionsAwaited, Session
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.plural import counted
 
 FIRST_PAUSE_S = 1.0
 """Pause before the second question to the target."""
@@ -58,14 +60,20 @@ class OwnSessions:
         self._recorder = recorder
         self._endpoints = endpoints
 
-    def wait(self, credential: Secret, limit_s: int) -> None:
+    def wait(self, credential: Secret, limit_s: int, most: int | None = None) -> None:
         """Wait until no session is open, people want to go on, or the time is over.
 
         Args:
             credential: the one in force.
             limit_s: longest wait, seconds.
+            most: how often the target may be asked, each of which is a login there; None: any number of times.
         """
         able = [endpoint for endpoint in self._endpoints if "open_sessions" in endpoint.abilities]
+        if able and most == 0:
+            self._recorder.desk.warn(
+                "whether somebody is still logged in is not asked: the target has no login to spare"
+            )
+            return
         found = self._ask(able, credential)
         if not found.count:
             return
@@ -78,7 +86,10 @@ class OwnSessions:
         deadline, pause_s = time.monotonic() + limit_s, FIRST_PAUSE_S
         try:
             self._forget_what_was_typed()
-            while found.count and self._pause(min(pause_s, deadline - time.monotonic())):
+            while found.count and self._pause(self._until_next(deadline, pause_s, most)):
+                most = None if most is None else most - 1
+                if most == 0:
+                    break
                 found = self._ask(able, credential)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         finally:
@@ -103,6 +114,11 @@ class OwnSessions:
         except ConnectorError as error:
             self._recorder.desk.say(f"whether somebody is still logged in at {endpoint.target} is not known: {error}")
             return 0
+
+    def _until_next(self, deadline: float, pause_s: float, most: int | None) -> float:
+        """Return how long to wait before the next question; those that are counted are spread over what is left."""
+        left = deadline - time.monotonic()
+        return min(pause_s, left) if most is None else max(min(pause_s, left), left / most)
 
     def _pause(self, seconds: float) -> bool:
         """Let time pass; False if there is none left, or people want to go on."""
@@ -135,4 +151,4 @@ class OwnSessions:
 
 
 def _sessions(count: int) -> str:
-    return "1 session" if count == 1 else f"{count} sessions"
+    return counted(count, "session")

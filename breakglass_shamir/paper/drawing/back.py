@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.paper.drawing import qr
 from breakglass_shamir.paper.drawing.content import SheetContent
-from breakglass_shamir.paper.drawing.front import ENVELOPE_MODULES_MM, typed_lines
-from breakglass_shamir.paper.drawing.heading import HEADING_MM, MARGIN_MM
+from breakglass_shamir.paper.drawing.front import typed_lines
+from breakglass_shamir.paper.drawing.heading import HEADING_MM
 from breakglass_shamir.paper.drawing.layout import ACCENT, HEAVY_MM, SEMIBOLD_MM, Page, Style
+from breakglass_shamir.paper.sizes import ENVELOPE_MODULES_MM, MARGIN_MM, QUIET_MODULES
 
 _HEAD = Style("sans-bold", 13, ACCENT, stem=HEAVY_MM)
 _BODY = Style("sans", 11, stem=SEMIBOLD_MM)
@@ -77,7 +78,7 @@ def draw_back(page: Page, content: SheetContent, codes: Sequence[tuple[int, qr.M
         return
     count, room = len(content.core_lines), page.height - _BOTTOM_MM - y
     module = _module_beside(codes[0][1], room - count * _CLOSE_PITCH_MM) if codes else 0.0
-    beside = (len(codes[0][1]) + 2 * qr.QUIET_MODULES) * module + 4 if module else 0.0
+    beside = (len(codes[0][1]) + 2 * QUIET_MODULES) * module + 4 if module else 0.0
     tall = _height_of(codes[0][1], module) if module else 0.0
     told = [_height_without_us(page, content, across - beside, digests=digests) for digests in (True, False)]
     taken = max(tall, next((one for one in told if room - one >= count * _SMALLEST_PITCH_MM), told[1]))
@@ -91,7 +92,7 @@ def draw_back(page: Page, content: SheetContent, codes: Sequence[tuple[int, qr.M
     if module:
         page.text(MARGIN_MM, y, SECOND_PRINT, _LABEL)
         page.text(MARGIN_MM, y + 4.4, "the same as on the front, not secret", _SMALL)
-        page.code(MARGIN_MM, y + _LABEL_MM - 3 + qr.QUIET_MODULES * module, codes[0][1], module)
+        page.code(MARGIN_MM, y + _LABEL_MM - 3 + QUIET_MODULES * module, codes[0][1], module)
     if content.recovery_tool:
         without_us(page, content, MARGIN_MM + beside, y, across - beside, digests=taken >= told[0])
 
@@ -166,7 +167,7 @@ def _module_beside(envelope: qr.Matrix, room: float) -> float:
 
 def _height_of(envelope: qr.Matrix, module: float) -> float:
     """Return how far down a labelled code goes; its lower quiet zone may be the page's margin."""
-    return 5 + _LABEL_MM - 3 + (len(envelope) + qr.QUIET_MODULES) * module
+    return 5 + _LABEL_MM - 3 + (len(envelope) + QUIET_MODULES) * module
 
 
 def _explanation(content: SheetContent) -> str:
@@ -219,8 +220,8 @@ def _draw_grid(page: Page, codes: Sequence[tuple[int, qr.Matrix]], y: float, tot
             x = MARGIN_MM + column * ((page.width - 2 * MARGIN_MM + _GUTTER_MM) / 2)
             page.text(x, y + 3, f"CODE 2: ENVELOPE {number} of {total}", _LABEL)
             page.text(x, y + 7.4, "the same on every sheet, not secret; all needed", _SMALL)
-            page.code(x, y + _LABEL_MM + qr.QUIET_MODULES * module, matrix, module)
-        y += _LABEL_MM + max(len(matrix) + 2 * qr.QUIET_MODULES for _, matrix in row) * module
+            page.code(x, y + _LABEL_MM + QUIET_MODULES * module, matrix, module)
+        y += _LABEL_MM + max(len(matrix) + 2 * QUIET_MODULES for _, matrix in row) * module
 
 
 def _grid(page: Page, codes: Sequence[qr.Matrix], y: float) -> tuple[int, float] | None:
@@ -229,8 +230,8 @@ def _grid(page: Page, codes: Sequence[qr.Matrix], y: float) -> tuple[int, float]
     for module in ENVELOPE_MODULES_MM:
         for columns in range(1, _COLUMNS + 1):
             rows = [codes[start : start + columns] for start in range(0, len(codes), columns)]
-            sides = [max(len(matrix) + 2 * qr.QUIET_MODULES for matrix in row) * module for row in rows]
-            wide = columns == 1 or max(sides) - qr.QUIET_MODULES * module <= (across - _GUTTER_MM) / 2
-            if wide and sum(sides) + _LABEL_MM * len(rows) - qr.QUIET_MODULES * module <= down:
+            sides = [max(len(matrix) + 2 * QUIET_MODULES for matrix in row) * module for row in rows]
+            wide = columns == 1 or max(sides) - QUIET_MODULES * module <= (across - _GUTTER_MM) / 2
+            if wide and sum(sides) + _LABEL_MM * len(rows) - QUIET_MODULES * module <= down:
                 return columns, module
     return None

@@ -17,7 +17,7 @@ from breakglass_shamir.paper.drawing import qr
 from breakglass_shamir.paper.drawing.content import SheetContent
 from breakglass_shamir.paper.drawing.front import typed_lines
 from breakglass_shamir.paper.drawing.layout import HEAVY_MM, INK, WHITE, Page, Style
-from breakglass_shamir.paper.sizes import Size
+from breakglass_shamir.paper.sizes import QUIET_MODULES, Size
 
 MODULE_MM = 0.95
 """Side of one module of the drill code."""
@@ -78,7 +78,7 @@ def draw_drill_card(page: Page, content: SheetContent) -> None:
         InvalidInput: a name does not fit.
     """
     code = qr.modules(content.share_code, "Q")
-    side, quiet = len(code) * MODULE_MM, qr.QUIET_MODULES * MODULE_MM
+    side, quiet = len(code) * MODULE_MM, QUIET_MODULES * MODULE_MM
     right = page.width - MARGIN_MM
     column = page.width - 2 * MARGIN_MM - side - quiet - 3
     lower = page.height / 2 + _BELOW_FOLD_MM

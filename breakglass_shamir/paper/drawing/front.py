@@ -15,17 +15,16 @@ It does not draw an envelope code that is too large or one of several beyond the
 
 from breakglass_shamir.paper.drawing import qr
 from breakglass_shamir.paper.drawing.content import SheetContent
-from breakglass_shamir.paper.drawing.heading import FOOTER_MM, HEADING_MM, MARGIN_MM
+from breakglass_shamir.paper.drawing.heading import HEADING_MM
 from breakglass_shamir.paper.drawing.layout import ACCENT, HEAVY_MM, RULE_MM, SEMIBOLD_MM, TINT, Page, Style
-
-SHARE_MODULE_MM = 0.8
-"""Side of one module of the share code; below 0.75 photographs begin to fail."""
-
-ENVELOPE_MODULES_MM = (0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
-"""Sides tried for the envelope code, the largest that fits wins."""
-
-FIELD_MM = 95.0
-"""Height of the secret field, from the fold line to the lower edge."""
+from breakglass_shamir.paper.sizes import (
+    ENVELOPE_MODULES_MM,
+    FIELD_MM,
+    MARGIN_MM,
+    QUIET_MODULES,
+    SHARE_MODULE_MM,
+    share_places,
+)
 
 _WIDEST_ENVELOPE_MM = 80.0
 """Room left of the facts and the roll-call table."""
@@ -191,13 +190,13 @@ def _middle(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, bo
 def _module_that_fits(modules: int, down: float) -> float:
     """Return the largest module in mm at which the code and its quiet zone fit, or 0."""
     room = min(_WIDEST_ENVELOPE_MM, down)
-    return next((side for side in ENVELOPE_MODULES_MM if (modules + 2 * qr.QUIET_MODULES) * side <= room), 0.0)
+    return next((side for side in ENVELOPE_MODULES_MM if (modules + 2 * QUIET_MODULES) * side <= room), 0.0)
 
 
 def _envelope(page: Page, content: SheetContent, envelope: qr.Matrix, y: float, module: float) -> float:
     """Draw the envelope code below its label; return the width it takes, mm."""
     count = len(content.envelope_codes)
-    quiet = qr.QUIET_MODULES * module
+    quiet = QUIET_MODULES * module
     number = "" if count == 1 else f" 1 of {count}; the others follow"
     page.fitted(MARGIN_MM, y + 3, len(envelope) * module + quiet, f"CODE 2: ENVELOPE{number}", _LABEL, smallest=6)
     page.text(MARGIN_MM, y + 6.5, "the same on every sheet, not secret", _SMALL)
@@ -241,13 +240,11 @@ def _field(page: Page, content: SheetContent, fold: float) -> None:
     """Draw the secret field below the fold line."""
     _fold_line(page, fold)
     share = qr.modules(content.share_code, "Q")
-    side, quiet = len(share) * SHARE_MODULE_MM, qr.QUIET_MODULES * SHARE_MODULE_MM
-    upper = fold + 8 + quiet
-    lower = page.height - FOOTER_MM - 5.5 - side
-    right = page.width - MARGIN_MM - side
+    side, quiet = len(share) * SHARE_MODULE_MM, QUIET_MODULES * SHARE_MODULE_MM
+    (left, upper), (right, lower) = share_places((page.width, page.height), side)
     text_x = MARGIN_MM + side + 9
     page.text(MARGIN_MM, fold + 7, "CODE 1: SHARE, secret", _LABEL)
-    page.code(MARGIN_MM, upper, share, SHARE_MODULE_MM)
+    page.code(left, upper, share, SHARE_MODULE_MM)
     page.text(text_x, fold + 7, "YOUR SHARE: SECRET", _HEAD)
     typed_lines(page, text_x, upper + 4, content.share_lines, style=_TYPED, pitch=8)
     page.text(page.width - MARGIN_MM, lower - quiet - 0.5, "CODE 1: SHARE, second print, secret", _LABEL, "right")

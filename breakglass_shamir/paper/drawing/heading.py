@@ -6,15 +6,10 @@ The heading stays visible when the sheet is folded, and in its bag. It does not 
 
 from breakglass_shamir.paper.drawing.content import SheetContent
 from breakglass_shamir.paper.drawing.layout import ACCENT, HEAVY_MM, RULE_MM, SEMIBOLD_MM, Page, Style
-
-MARGIN_MM = 15.0
-"""Left and right margin."""
+from breakglass_shamir.paper.sizes import FOOTER_MM, MARGIN_MM
 
 HEADING_MM = 35.0
 """Where the content of a page may begin, from the upper edge."""
-
-FOOTER_MM = 8.0
-"""Base line of the footer, from the lower edge; printers reach 5 mm."""
 
 IN_THE_BAG = "of this sheet belong into the bag."
 _TOGETHER = Style("sans-bold", 9.5, stem=HEAVY_MM)

@@ -77,6 +77,18 @@ class Style:
         return self.size * _LINE_SPACING / POINTS_PER_MM
 
 
+@contextmanager
+def _in_binary() -> Iterator[None]:
+    """Have streams written as they are: written as text they take a quarter more room, and of the time to draw too."""
+    from reportlab import rl_config
+
+    before, rl_config.useA85 = rl_config.useA85, 0
+    try:
+        yield
+    finally:
+        rl_config.useA85 = before
+
+
 class Page:
     """A document under construction; draws on its current page."""
 
@@ -99,7 +111,8 @@ class Page:
 
     def finish(self) -> bytes:
         """Return the PDF."""
-        self._canvas.save()
+        with _in_binary():
+            self._canvas.save()
         return self._buffer.getvalue()
 
     @contextmanager
@@ -197,7 +210,7 @@ class Page:
     def code(self, x: float, y: float, matrix: qr.Matrix, module: float) -> float:
         """Draw a QR code whose first dark module's upper left corner is given; return its side in mm.
 
-        The caller keeps ``qr.QUIET_MODULES`` modules free around it.
+        The caller keeps ``sizes.QUIET_MODULES`` modules free around it.
         """
         side = len(matrix) * module
         self._canvas.setFillColorRGB(*BLACK)

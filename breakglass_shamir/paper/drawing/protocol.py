@@ -13,10 +13,9 @@ What the steps are, and when they were taken, is the caller's to say.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.paper.drawing.heading import FOOTER_MM, MARGIN_MM
 from breakglass_shamir.paper.drawing.layout import ACCENT, FAINT, TINT, Page, Style
 from breakglass_shamir.paper.drawing.typeface import drawable, wrap
-from breakglass_shamir.paper.sizes import PAPER_SIZES_MM, POINTS_PER_MM, Paper
+from breakglass_shamir.paper.sizes import FOOTER_MM, MARGIN_MM, PAPER_SIZES_MM, POINTS_PER_MM, Paper
 
 ROW_MM = 8.0
 """Least height of a row, for handwriting."""
@@ -62,6 +61,8 @@ class ProtocolContent:
     """Lines below the name: epoch, terminal, day."""
 
     tables: tuple[Table, ...]
+    kept: str = KEPT
+    """Where the page is kept, at its lower edge."""
 
 
 def render_protocol(content: ProtocolContent, paper: Paper) -> bytes:
@@ -110,7 +111,7 @@ class _Flow:
         """Draw the line at the lower edge."""
         y = self._page.height - FOOTER_MM
         name = drawable(self._content.set_name, "the set's name")
-        self._page.text(MARGIN_MM, y, KEPT, _SMALL)
+        self._page.text(MARGIN_MM, y, self._content.kept, _SMALL)
         self._page.text(self._page.width - MARGIN_MM, y, f"{name}, page {self._number}", _SMALL, "right")
 
     def _heading(self) -> None:

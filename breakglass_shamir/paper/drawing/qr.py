@@ -4,30 +4,43 @@
 Rules (spec section 4):
 
 1. Alphanumeric mode only: 5.5 bits a character, and a keyboard-wedge scanner types back the same string.
-2. The smallest version that fits; the level is the caller's, ``Q`` for a share, ``M`` for an envelope.
+2. The smallest version that fits; the level is the caller's, ``Q`` for a share, ``M`` for an envelope. Where a block
+   of codewords would be zeros alone, which the encoder cannot divide, the text is encoded in short segments.
 3. One path of merged horizontal runs: sharp at every resolution, small in the file, and without the hairlines
    that antialiasing leaves between separately filled modules.
 
 It does not draw the quiet zone: the caller keeps ``QUIET_MODULES`` free on every side.
 """
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Literal
 
 from reportlab.pdfgen.canvas import Canvas
 
 from breakglass_shamir.errors import PaperError
+from breakglass_shamir.paper.drawing import masks
 
 ALPHABET = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
 """The 45 characters of QR alphanumeric mode, ISO/IEC 18004 table 5."""
 
-QUIET_MODULES = 4
-"""Modules that stay white around a code, ISO/IEC 18004 section 9.1."""
+_PIECE = 16
+"""Characters of a segment, 88 bits: the least block of codewords, 13 bytes, then has a bit of a segment's head."""
 
 _ALPHANUMERIC: Literal[2] = 2
 """The mode's indicator, ISO/IEC 18004 table 2."""
 
 Level = Literal["L", "M", "Q"]
-Matrix = tuple[tuple[bool, ...], ...]
+
+
+class Matrix(tuple[tuple[bool, ...], ...]):
+    """The modules of a code, by rows from top to bottom; True is dark."""
+
+    @cached_property
+    def path(self) -> str:
+        """The PDF operators that fill the dark modules, in units of a module from the lower left corner."""
+        runs = ((start, row, length) for row, line in enumerate(reversed(self)) for start, length in _runs(line))
+        return "n " + " ".join(f"{start} {row} {length} 1 re" for start, row, length in runs) + " f"
 
 
 def modules(text: str, level: Level) -> Matrix:
@@ -43,20 +56,41 @@ def modules(text: str, level: Level) -> Matrix:
     Raises:
         PaperError: the text is empty, has another character, or fits no version.
     """
+    if not text or not ALPHABET.issuperset(text):
+        raise PaperError("a code holds digits, capitals and ' $%*+-./:' only, got another character or nothing")
+    try:
+        matrix = _encoded([text], level) or _encoded(
+            [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)], level
+        )
+    except OverflowError:
+        raise PaperError(f"{len(text)} characters do not fit one code at level {level}") from None
+    assert matrix is not None  # noqa: S101 - no block is longer than the zeros that a piece leaves
+    return matrix
+
+
+def _encoded(pieces: Iterable[str], level: Level) -> Matrix | None:
+    """Encode a text in pieces; None where a block of its codewords is zeros alone, which the encoder cannot divide.
+
+    Raises:
+        OverflowError: it fits no version.
+    """
     from qrcode.constants import ERROR_CORRECT_L, ERROR_CORRECT_M, ERROR_CORRECT_Q
     from qrcode.exceptions import DataOverflowError
     from qrcode.main import QRCode
     from qrcode.util import QRData
 
-    if not text or not ALPHABET.issuperset(text):
-        raise PaperError("a code holds digits, capitals and ' $%*+-./:' only, got another character or nothing")
     code = QRCode(error_correction={"L": ERROR_CORRECT_L, "M": ERROR_CORRECT_M, "Q": ERROR_CORRECT_Q}[level], border=0)
-    code.add_data(QRData(text, mode=_ALPHANUMERIC), optimize=0)
+    for piece in pieces:
+        code.add_data(QRData(piece, mode=_ALPHANUMERIC), optimize=0)
     try:
-        code.make(fit=True)
+        code.best_fit()
     except (DataOverflowError, ValueError):
-        raise PaperError(f"{len(text)} characters do not fit one code at level {level}") from None
-    return tuple(tuple(bool(cell) for cell in row) for row in code.get_matrix())
+        raise OverflowError from None
+    try:
+        code.makeImpl(False, masks.best(code))
+    except ValueError:
+        return None
+    return Matrix(tuple(bool(cell) for cell in row) for row in code.modules)
 
 
 def draw(canvas: Canvas, matrix: Matrix, x: float, y: float, module: float) -> None:
@@ -69,12 +103,11 @@ def draw(canvas: Canvas, matrix: Matrix, x: float, y: float, module: float) -> N
         y: lower edge of the last row, points.
         module: side of one module, points.
     """
-    path = canvas.beginPath()
-    for row_index, row in enumerate(matrix):
-        row_y = y + (len(matrix) - 1 - row_index) * module
-        for start, length in _runs(row):
-            path.rect(x + start * module, row_y, length * module, module)
-    canvas.drawPath(path, stroke=0, fill=1)
+    canvas.saveState()
+    canvas.translate(x, y)
+    canvas.scale(module, module)
+    canvas.addLiteral(matrix.path)
+    canvas.restoreState()
 
 
 def _runs(row: tuple[bool, ...]) -> list[tuple[int, int]]:

@@ -167,7 +167,7 @@ def _decode(body: bytes) -> _Answer:
         groups[-1].setdefault(name, []).append(value)
     message = groups[0].get("status-message", [b""])[0]
     told = tuple({name: tuple(values) for name, values in group.items()} for group in groups[1:])
-    return _Answer(status, shown(message.decode(errors="replace")), told)
+    return _Answer(status, shown(message.decode(errors="backslashreplace")), told)
 
 
 def _field(body: bytes, at: int) -> tuple[bytes, int]:
@@ -193,7 +193,7 @@ def _number(values: Values, name: str) -> int:
 
 def _told(texts: Sequence[bytes]) -> str:
     """Return what CUPS tells as the tail of a sentence, or nothing."""
-    told = ", ".join(dict.fromkeys(filter(None, (shown(text.decode(errors="replace")) for text in texts))))
+    told = ", ".join(dict.fromkeys(filter(None, (shown(text.decode(errors="backslashreplace")) for text in texts))))
     return f": {told}" if told else ""
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from breakglass_shamir.paper.reading import frames
+from breakglass_shamir.paper.reading.look import Task
 from breakglass_shamir.paper.reading.prints import Print
 
 _BOOT = (
@@ -54,6 +55,8 @@ VARIANTS = frozenset(
         "upscaled",
         "rectified",
         "salvaged",
+        "inkless",
+        "placed",
     }
 )
 """The names a worker may give."""
@@ -82,16 +85,38 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Looking:
+    """A thorough look at a page goes on: so many of so many steps are done."""
+
+    page: int
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found on one page."""
+    """What was found on one page.
+
+    Attributes:
+        page: its number, from 1.
+        codes: what was read.
+        problem: why nothing was.
+        prints: codes that are damaged beyond their error correction.
+        note: what is wrong with the file, though it was read in part.
+        signs: finder patterns of codes that were not read.
+        spent: processor time, seconds.
+    """
 
     page: int
     codes: tuple[Found, ...] = field(repr=False)
     problem: str
     prints: tuple[Print, ...] = field(default=(), repr=False)
+    note: str = ""
+    signs: int = 0
+    spent: float = 0.0
 
 
-Answer = Opened | Refused | Looked
+Answer = Opened | Refused | Looking | Looked
 
 
 class Decoder:
@@ -127,24 +152,26 @@ class Decoder:
         """Process id of the living worker."""
         return self._process.pid if self._process is not None else None
 
-    def ask(self, data: bytes, *, first: int, last: int, thorough: bool) -> Iterator[Answer]:
+    def ask(self, data: bytes, *, first: int, last: int, task: Task | None, signs: bool = True) -> Iterator[Answer]:
         """Have one file read.
 
         Args:
             data: the file, at most ``frames.LARGEST_FILE_BYTES``.
             first: first page, from 1.
             last: last page, or 0 for all.
-            thorough: look again with variants.
+            task: what a thorough look is for; None: a plain look.
+            signs: whether a plain look also sees what hints at codes that it did not read.
 
         Yields:
-            ``Refused``; or ``Opened`` and then one ``Looked`` per page.
+            ``Refused``; or ``Opened`` and then one ``Looked`` per page, after any number of ``Looking``.
 
         Raises:
             DecoderLost: the worker crashed, hung or talked nonsense; the next question gets a new one.
         """
         finished = False
         try:
-            self._send(frames.message(first=first, last=last, thorough=thorough) + frames.frame(data))
+            thorough = (task.share, task.envelope, task.seconds) if task else None
+            self._send(frames.message(first=first, last=last, thorough=thorough, signs=signs) + frames.frame(data))
             for answer in self._answers(first):
                 finished = isinstance(answer, Refused)
                 yield answer
@@ -187,16 +214,22 @@ class Decoder:
             yield Refused(_sentence(message["refused"]))
             return
         yield Opened(_count(message["pages"]))
-        while "end" not in (message := self._next()):
+        message = self._next()
+        while "end" not in message:
+            if "looking" in message:
+                yield Looking(expected_page, _count(message["looking"]), _count(message["of"]))
+                message = self._next(anew=False)
+                continue
             if message["page"] != expected_page:
                 raise ValueError("out of turn")
-            prints = _prints(message.get("prints", []))
-            yield Looked(expected_page, _codes(message["codes"]), _sentence(message["problem"]), prints)
+            yield _looked(message)
             expected_page += 1
+            message = self._next()
 
-    def _next(self) -> dict[str, Any]:
-        """Receive one message within the time limit, which begins now."""
-        self._deadline = time.monotonic() + self._patience()
+    def _next(self, *, anew: bool = True) -> dict[str, Any]:
+        """Receive one message within the time limit, which begins now, or with the page that is being looked at."""
+        if anew:
+            self._deadline = time.monotonic() + self._patience()
         message = frames.read_message(self._receive)
         self._fresh = False
         return message
@@ -238,6 +271,18 @@ def _sentence(value: object) -> str:
     return value
 
 
+def _looked(message: dict[str, Any]) -> Looked:
+    spent = message.get("spent", 0.0)
+    if not (isinstance(spent, float) and 0 <= spent <= frames.MOST_SECONDS):
+        raise ValueError("not a time")
+    signs = _count(message.get("signs", 0))
+    if signs > frames.MOST_SIGNS:
+        raise ValueError("too many signs")
+    codes, prints = _codes(message["codes"]), _prints(message.get("prints", []))
+    problem, note = _sentence(message["problem"]), _sentence(message.get("note", ""))
+    return Looked(message["page"], codes, problem, prints, note, signs, spent)
+
+
 def _codes(value: object) -> tuple[Found, ...]:
     if not isinstance(value, list) or len(value) > frames.MOST_CODES:
         raise ValueError("not a list of codes")
@@ -255,7 +300,7 @@ def _prints(value: object) -> tuple[Print, ...]:
     return tuple(_print(*one) for one in value)
 
 
-def _print(version: object, level: object, words: object, missing: object) -> Print:
+def _print(version: object, level: object, words: object, missing: object, sure: object = "") -> Print:
     if not isinstance(version, int) or not 1 <= version <= 40 or level not in {"L", "M", "Q", "H"}:
         raise ValueError("not a version and a level")
     if not isinstance(words, str) or len(words) > 2 * frames.MOST_CODEWORDS:
@@ -263,4 +308,6 @@ def _print(version: object, level: object, words: object, missing: object) -> Pr
     seen = bytes.fromhex(words)
     if not isinstance(missing, list) or not all(type(place) is int and 0 <= place < len(seen) for place in missing):
         raise ValueError("not numbers of codewords")
-    return Print(version, str(level), seen, frozenset(missing))
+    if not isinstance(sure, str) or len(sure) not in {0, len(words)}:
+        raise ValueError("not one figure for each codeword")
+    return Print(version, str(level), seen, frozenset(missing), bytes.fromhex(sure))

@@ -12,7 +12,7 @@ Rules:
 4. Patterns of several codes can stand as those of one. Where dark and light take turns along both timing lines, there
    is a code, whatever else its patterns may belong to: such guesses come first.
 
-It decodes nothing. A code with two patterns lost stays lost: its second print, or another sheet, has to do.
+It decodes nothing. Of a code with two patterns lost it says nothing: ``places`` knows where on a sheet it must be.
 """
 
 import math
@@ -223,12 +223,17 @@ def _straightened(picture: Image.Image, guess: Guess, apart: int) -> Image.Image
     return alone
 
 
-def finders(picture: Image.Image) -> list[Finder]:
-    """Find what looks like a finder pattern along a row and along the column through its centre."""
+def finders(picture: Image.Image, step: int = ROW_STEP) -> list[Finder]:
+    """Find what looks like a finder pattern along a row and along the column through its centre.
+
+    Args:
+        picture: grey and evenly lit.
+        step: pixels between the rows that are searched.
+    """
     black = picture.point([0] * 128 + [255] * 128)
     rows, columns = black.tobytes(), black.transpose(Image.Transpose.TRANSPOSE).tobytes()
     found: dict[Finder, int] = {}
-    for y in range(0, black.height, ROW_STEP):
+    for y in range(0, black.height, step):
         for x, across in _centres(rows[y * black.width : (y + 1) * black.width]):
             start = round(x) * black.height
             reach = round(6 * across)
@@ -237,7 +242,7 @@ def finders(picture: Image.Image) -> list[Finder]:
                 candidate = Finder(x, top + centre, (across + down) / 2)
                 if abs(candidate.y - y) < 2 * across and max(across, down) < 1.5 * min(across, down):
                     _count(found, candidate)
-    return [finder for finder, hits in found.items() if hits * ROW_STEP >= TALLEST_CHANCE * finder.module]
+    return [finder for finder, hits in found.items() if hits * step >= TALLEST_CHANCE * finder.module]
 
 
 def _centres(line: bytes) -> Iterator[tuple[float, float]]:

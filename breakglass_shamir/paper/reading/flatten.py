@@ -69,8 +69,29 @@ _MIDDLE: Final = 128
 
 _FINDER: Final = ("#######", "#     #", "# ### #", "# ### #", "# ### #", "#     #", "#######")
 
-Drawing = tuple["Image.Image", Corners, int]
-"""A clean code; outer corners in the picture, in pixels; modules, each way."""
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A code as its modules are seen.
+
+    Attributes:
+        clean: in black and white.
+        grey: the same, each module as dark as it is seen.
+        corners: outer corners in the picture, in pixels.
+        size: modules, each way.
+    """
+
+    clean: "Image.Image"
+    grey: "Image.Image"
+    corners: Corners
+    size: int
+
+    @property
+    def modules(self) -> "Image.Image":
+        """The grey drawing without a margin, one pixel a module."""
+        edge, side = _QUIET * _DRAWN, (_QUIET + self.size) * _DRAWN
+        return self.grey.crop((edge, edge, side, side)).reduce(_DRAWN)
+
 
 _Move = tuple[float, float]
 _Moves = list[list[_Move]]
@@ -95,7 +116,18 @@ def flattened(errors: Sequence[Any], picture: "Image.Image", slack: float | None
         if all(size != known or _apart(corners, other) > module for other, known in taken):
             taken.append((corners, size))
             left -= size**2
-            yield _drawn(_Straight.of(picture, corners, size)), corners, size
+            yield drawn(picture, corners, size)
+
+
+def drawn(picture: "Image.Image", corners: Corners, size: int) -> Drawing:
+    """Draw a code as its modules are seen.
+
+    Args:
+        picture: grey, evenly lit.
+        corners: about where its outer corners are, in pixels.
+        size: modules, each way.
+    """
+    return Drawing(*_drawn(_Straight.of(picture, corners, size)), corners, size)
 
 
 def _given_up(errors: Sequence[Any]) -> Iterator[tuple[Corners, int]]:
@@ -167,8 +199,8 @@ class _Straight:
         return self.plainness(row, column, near), near
 
 
-def _drawn(straight: _Straight) -> "Image.Image":
-    """Draw the code."""
+def _drawn(straight: _Straight) -> tuple["Image.Image", "Image.Image"]:
+    """Draw the code, clean and grey."""
     from PIL import Image
 
     places = _places(straight.size)
@@ -183,9 +215,11 @@ def _drawn(straight: _Straight) -> "Image.Image":
     side = straight.size + 2 * _QUIET
     small = Image.new("L", (side, side), 255)
     for row, column in product(range(straight.size), repeat=2):
-        if straight.level[straight.place(row, column, _at(moves, shares[row], shares[column]))] < _MIDDLE:
-            small.putpixel((column + _QUIET, row + _QUIET), 0)
-    return small.resize((side * _DRAWN, side * _DRAWN), Image.Resampling.NEAREST)
+        level = straight.level[straight.place(row, column, _at(moves, shares[row], shares[column]))]
+        small.putpixel((column + _QUIET, row + _QUIET), level)
+    clean = small.point([0 if level < _MIDDLE else 255 for level in range(256)])
+    large = (side * _DRAWN, side * _DRAWN)
+    return clean.resize(large, Image.Resampling.NEAREST), small.resize(large, Image.Resampling.NEAREST)
 
 
 def _places(size: int) -> list[int]:

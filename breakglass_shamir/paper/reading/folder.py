@@ -27,6 +27,38 @@ def visible_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
 
 
+def is_empty(folder: Path) -> bool:
+    """Tell whether a folder has no file to read; one that cannot be listed may have some."""
+    try:
+        return not visible_files(folder)
+    except OSError:
+        return False
+
+
+class Watch:
+    """One folder, looked into again and again."""
+
+    def __init__(self, folder: Path, *, read: bool = False) -> None:
+        """Begin with the next look.
+
+        Args:
+            folder: where the scanner drops its files.
+            read: whether what is there now has been read already.
+        """
+        self.folder = folder
+        self._seen: dict[Path, Stamp] = {}
+        self._done: dict[Path, Stamp] = _stamps(folder) if read else {}
+
+    def look(self) -> list[Path]:
+        """Return files that are complete since the last look, each once."""
+        stamps = _stamps(self.folder)
+        complete = [p for p, stamp in stamps.items() if self._seen.get(p) == stamp != self._done.get(p)]
+        self._seen = stamps
+        self._done = {path: stamp for path, stamp in self._done.items() if path in stamps}
+        self._done |= {path: stamps[path] for path in complete}
+        return complete
+
+
 def wait_for_files(folder: Path, *, poll_s: float = 0.2) -> Iterator[Path | None]:
     """Yield each complete file once, those already there first; without end.
 
@@ -37,16 +69,10 @@ def wait_for_files(folder: Path, *, poll_s: float = 0.2) -> Iterator[Path | None
     Yields:
         A path, or None after a pause in which nothing was completed, so that the caller can look at the clock.
     """
-    seen: dict[Path, Stamp] = {}
-    done: dict[Path, Stamp] = {}
+    watch = Watch(folder)
     while True:
-        stamps = _stamps(folder)
-        complete = [path for path, stamp in stamps.items() if seen.get(path) == stamp != done.get(path)]
-        seen = stamps
-        done = {path: stamp for path, stamp in done.items() if path in stamps}
-        for path in complete:
-            done[path] = stamps[path]
-            yield path
+        complete = watch.look()
+        yield from complete
         if not complete:
             time.sleep(poll_s)
             yield None

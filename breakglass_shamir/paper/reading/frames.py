@@ -2,15 +2,21 @@
 """What the scanner and its worker say to each other.
 
 A frame is a length of 4 bytes, big-endian, and that many bytes. A request is two frames, a JSON task and the
-file's bytes. Its answer is a count of the file's pages, a result per page asked for, and the end:
+file's bytes. Its answer is a count of the file's pages, a result per page asked for, and the end; during a thorough
+look it says how far it is:
 
     {"pages": 3}
-    {"page": 1, "codes": [[text, variant, used], ...], "prints": [[version, level, words, missing], ...], "problem": ""}
+    {"looking": 4, "of": 16}
+    ...
+    {"page": 1, "codes": [[text, variant, used], ...], "prints": [[version, level, words, missing, sure], ...],
+     "problem": "", "note": "", "signs": 0, "spent": 0.02}
     ...
     {"end": true}
 
 where ``used`` is the part of a code's error correction that its damage used, or null, and a print is of an envelope
-code that is damaged beyond it: its codewords in hexadecimal, and the numbers of those that are missing;
+or share code that is damaged beyond it: its codewords in hexadecimal, the numbers of those that are missing, and how
+sure each is. A note says what is wrong with a file that was read in part, ``signs`` how many finder patterns of unread
+codes there seem to be, and ``spent`` the processor time in seconds;
 or ``{"refused": sentence}`` when the file cannot be opened. Both sides bound what they read; the parent treats
 every answer as untrusted, since a decoder that was taken over writes it.
 
@@ -22,8 +28,8 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-LARGEST_FILE_BYTES: Final = 64 << 20
-"""A file of more bytes is refused unread."""
+LARGEST_FILE_BYTES: Final = 256 << 20
+"""A file of more bytes is refused unread; two hundred scanned pages have a hundred million."""
 
 LARGEST_ANSWER_BYTES: Final = 1 << 20
 """An answer of more bytes is not from our worker."""
@@ -35,7 +41,13 @@ MOST_CODES: Final = 64
 """Codes taken from one page."""
 
 MOST_PRINTS: Final = 8
-"""Damaged envelope codes taken from one page."""
+"""Damaged codes taken from one page."""
+
+MOST_SIGNS: Final = 99
+"""Signs that are counted; more than a page of codes has is noise."""
+
+MOST_SECONDS: Final = 3600.0
+"""Processor time that a page can have taken."""
 
 MOST_CODEWORDS: Final = 3706
 """Bytes of the largest QR code."""

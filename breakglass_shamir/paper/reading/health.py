@@ -43,7 +43,8 @@ Corners = tuple[tuple[float, float], ...]
 _ALPHANUMERIC: Final = 2
 """The mode's indicator, ISO/IEC 18004 table 2."""
 
-_WORDS: Final[dict[Word, str]] = {"fresh": "fresh", "worn": "worn", "replace": "nearly gone"}
+_WORDS: Final = {"fresh": "as new", "worn": "worn", "replace": "nearly gone"}
+"""What people read for each word of a record."""
 
 _Grid = list[list[bool | None]]
 
@@ -68,10 +69,20 @@ class Health:
         return round(self.used * 100)
 
     def in_words(self) -> str:
-        """Say it to a custodian: ``print fresh (4 %)``. Never raises."""
-        more = " of its error correction used: have it printed anew" if self.word == "replace" else ""
+        """Say it to a custodian: ``print: as new``. Never raises."""
         unread = "; its other share code was not read" if self.unread else ""
-        return f"print {_WORDS[self.word]} ({self.percent} %{more}{unread})"
+        return f"print: {said(self.word, self.percent)}{unread}"
+
+
+def said(word: str, percent: int) -> str:
+    """Say how a print is, of which a record has the word: ``as new``, or how much of its reserve is used up.
+
+    The reserve is the code's error correction. A word that is not known here is said as it is.
+    """
+    if word == "fresh":
+        return _WORDS["fresh"]
+    used = f", {percent} % of its reserve is used" if percent else ""
+    return f"{_WORDS.get(word, word)}{used}" + (": have it printed anew" if word == "replace" else "")
 
 
 def worst(of: Iterable[Health | None]) -> Health | None:
@@ -186,7 +197,7 @@ def block_of_each_codeword(data: list[int], total: list[int]) -> list[int]:
 @lru_cache(maxsize=4)
 def data_modules(version: int) -> list[tuple[int, int]]:
     """Return row and column of each data bit in order, ISO/IEC 18004 section 7.7.3."""
-    grid = _function_patterns(version)
+    grid = function_patterns(version)
     size = len(grid)
     places: list[tuple[int, int]] = []
     upwards = True
@@ -197,8 +208,8 @@ def data_modules(version: int) -> list[tuple[int, int]]:
     return places
 
 
-def _function_patterns(version: int) -> _Grid:
-    """Return the grid of a version in which only data modules are None."""
+def function_patterns(version: int) -> _Grid:
+    """Return the grid of a version in which only data modules are None; level and mask are left light."""
     from qrcode.main import QRCode
 
     code = QRCode(version=version, mask_pattern=0)
@@ -210,8 +221,20 @@ def _function_patterns(version: int) -> _Grid:
     code.setup_timing_pattern()
     code.setup_type_info(test=True, mask_pattern=0)
     if version >= 7:
-        code.setup_type_number(test=True)
+        code.setup_type_number(test=False)
     return code.modules
+
+
+def format_modules(version: int, level: str, mask: int) -> list[tuple[int, int, bool]]:
+    """Return row, column and darkness of each module that says level and mask, ISO/IEC 18004 section 7.9."""
+    from qrcode.main import QRCode
+
+    code = QRCode(version=version, error_correction=_levels()[level], mask_pattern=mask)
+    code.modules_count = 17 + 4 * version
+    code.modules = [[None] * code.modules_count for _ in range(code.modules_count)]
+    code.setup_type_info(test=False, mask_pattern=mask)
+    rows = enumerate(code.modules)
+    return [(row, at, dark) for row, line in rows for at, dark in enumerate(line) if dark is not None]
 
 
 def _clean(text: str, version: int, level: str, mask: int) -> _Grid:

@@ -4,6 +4,7 @@
 It makes no picture (``variants`` does) and decodes none (``worker`` does).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -19,6 +20,24 @@ Part = tuple[float, float, float, float]
 """Left, upper, right and lower edge, in parts of the page's sides."""
 
 WHOLE: Final[Part] = (0.0, 0.0, 1.0, 1.0)
+
+Tell = Callable[[int, int], None]
+"""Hears how many of how many steps are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a thorough look is for.
+
+    Attributes:
+        share: whether a share code is wanted.
+        envelope: whether an envelope code is.
+        seconds: processor time after which no further look is begun.
+    """
+
+    share: bool
+    envelope: bool
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

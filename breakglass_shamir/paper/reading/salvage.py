@@ -15,14 +15,12 @@ reads no envelope codes.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from breakglass_shamir.paper.reading.frames import SHARE_PREFIX
+from breakglass_shamir.paper.reading.merge import kind_of
 from breakglass_shamir.paper.reading.prints import blocks_of, printed
 
 if TYPE_CHECKING:
     from PIL import Image
-
-VERSION: Final = 6
-LEVEL: Final = "Q"
-"""Version and level of every share code (spec: docs/spec/6-sheet.md)."""
 
 TEXT_LENGTH: Final = 101
 """Characters of a share code."""
@@ -52,14 +50,10 @@ def salvaged(errors: Sequence[Any], picture: "Image.Image") -> str | None:
         errors: zxing-cpp's barcodes whose error correction failed.
         picture: the grey picture in which they were found.
     """
-    told = [found for found in errors if _is_share_code(found.extra or {})]
+    told = [found for found in errors if kind_of(found.extra or {}) == SHARE_PREFIX]
     prints = [one for one in (printed(found, picture) for found in told) if one]
     known = blocks_of(prints, spare=0) if prints else {}
     return _text(known) if known else None
-
-
-def _is_share_code(told: dict[str, Any]) -> bool:
-    return str(told.get("Version")) == str(VERSION) and told.get("ECLevel") == LEVEL
 
 
 def _text(known: _Known) -> str | None:

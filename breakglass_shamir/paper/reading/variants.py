@@ -27,6 +27,9 @@ from breakglass_shamir.paper.reading.rectify import rectified
 MOST_PIXELS = 6_000_000
 """An A4 page at 250 dpi; more makes a second look slower, and reads no more."""
 
+MOST_LOOKS = 19
+"""Looks that there can be."""
+
 LARGEST_DOUBLED_PIXELS = 3_000_000
 """A larger picture has pixels enough and is not doubled."""
 
@@ -48,6 +51,15 @@ _CLIPPED_SHARE = 0.02
 _SMALLEST_RANGE = 24
 """Contrast below which a tile is noise on plain paper and is not stretched further."""
 
+_INK_PART, _PAPER_PART = 0.02, 0.4
+"""Parts of the pixels that are ink, and that are paper, on every sheet."""
+
+_FADED = 60
+"""Level of ink above which the contrast is stretched."""
+
+_SMALLEST_CONTRAST = 10
+"""Levels between ink and paper below which there is no print."""
+
 _LOG_STEPS = 255 / math.log(256)
 """8-bit steps per unit of natural logarithm."""
 
@@ -55,26 +67,50 @@ _TO_LOG = [round(_LOG_STEPS * math.log(value + 1)) for value in range(256)]
 _FROM_LOG = [min(255, round(256 * math.exp((value - 255) / _LOG_STEPS))) for value in range(256)]
 
 
-def looks(plain: Image.Image) -> Iterator[Look]:
-    """Yield the looks after the plain one."""
+def looks(plain: Image.Image, inkless: Image.Image | None = None) -> Iterator[Look]:
+    """Yield the looks after the plain one.
+
+    Args:
+        plain: the page, grey.
+        inkless: the same without coloured ink, if there is any.
+    """
     plain = at_most(plain, MOST_PIXELS)
+    if inkless is not None:
+        yield Look("inkless", at_most(inkless, MOST_PIXELS), ("local", "fixed"))
     yield Look("threshold", plain, ("fixed", "global"))
-    yield Look("reduced", _sharpened(at_most(plain, _REDUCED_PIXELS), 1.5, 350), ("fixed",))
+    yield Look("reduced", reduced(plain), ("fixed",))
     yield Look("denoised", plain.filter(ImageFilter.GaussianBlur(2.2)), ("global", "local"))
     even = evened(plain)
     yield Look("even light", even, ("global",))
-    yield Look("deblurred", _sharpened(even, 4, 400), ("fixed", "global", "local"))
+    yield Look("deblurred", deblurred(even), ("fixed", "global", "local"))
     yield Look("unsharp", _sharpened(plain, 1.2, 400), ("fixed", "local"))
     yield Look("grain", _sharpened(plain.filter(ImageFilter.GaussianBlur(1)), 3, 800), ("fixed", "local"))
     yield Look("local contrast", stretched(plain), ("global",))
     for code in repaired(even, at_most(even, SEARCHED_PIXELS)):
         yield Look("repaired", code, ("local", "fixed"), None)
+    yield Look("placed", even if inkless is None else evened(at_most(inkless, MOST_PIXELS)), ())
     for part in product((0, _TILE_STEP), repeat=2):
         yield _tile(plain, *part)
     for times, most in ((2, LARGEST_DOUBLED_PIXELS), (4, LARGEST_QUADRUPLED_PIXELS)):
         if plain.width * plain.height <= most:
             large = plain.resize((times * plain.width, times * plain.height), Image.Resampling.BICUBIC)
             yield Look("upscaled", _sharpened(large.filter(ImageFilter.GaussianBlur(0.8)), 4, 400), ("fixed", "local"))
+
+
+def reduced(plain: Image.Image) -> Image.Image:
+    """Return a small, sharpened picture of the page."""
+    return _sharpened(at_most(plain, _REDUCED_PIXELS), 1.5, 350)
+
+
+def plainest(plain: Image.Image) -> Image.Image:
+    """Return a small, sharpened picture of the page, evenly lit and with all the contrast there can be."""
+    small = evened(at_most(plain, _REDUCED_PIXELS))
+    histogram = small.histogram()
+    pixels = sum(histogram)
+    ink, paper = _percentile(histogram, pixels * _INK_PART), 255 - _percentile(histogram[::-1], pixels * _PAPER_PART)
+    if ink > _FADED and paper - ink >= _SMALLEST_CONTRAST:
+        small = small.point([min(255, max(0, (value - ink) * 255 // (paper - ink))) for value in range(256)])
+    return _sharpened(small, 1.5, 350)
 
 
 def laid_flat(plain: Image.Image, codes: Sequence[tuple[Corners, int]]) -> Iterator[Look]:
@@ -98,6 +134,11 @@ def evened(plain: Image.Image) -> Image.Image:
     small = plain.reduce(8) if min(plain.size) > 64 else plain
     light = small.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.GaussianBlur(6))
     return _divided(plain, light.resize(plain.size, Image.Resampling.BILINEAR))
+
+
+def deblurred(even: Image.Image) -> Image.Image:
+    """Make up for ink that has run, or a picture out of focus."""
+    return _sharpened(even, 4, 400)
 
 
 def stretched(plain: Image.Image) -> Image.Image:

@@ -18,13 +18,16 @@ It is started by ``scan`` only, and interprets no share.
 import math
 import resource
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from breakglass_shamir.hygiene import harden_process
 from breakglass_shamir.paper.reading import frames
 from breakglass_shamir.paper.reading.chain import Reading, plain_look, thorough_look
-from breakglass_shamir.paper.reading.pages import Pages, RefusedPicture, open_pages
+from breakglass_shamir.paper.reading.formats import RefusedPicture, is_cut_off
+from breakglass_shamir.paper.reading.look import Task
+from breakglass_shamir.paper.reading.pages import CUT_OFF, Pages, open_pages
 
 
 def main(memory_bytes: int, seconds_per_page: float) -> None:
@@ -52,36 +55,46 @@ def _answers(task: dict[str, Any], data: bytes, seconds: float) -> Iterator[byte
         yield frames.message(refused=str(refusal))
         return
     except Exception:  # plugins raise anything on damaged input, and their words may quote it
-        yield frames.message(refused="damaged: the file cannot be opened")
+        yield frames.message(refused=f"damaged: {CUT_OFF if is_cut_off(data) else 'the file cannot be opened'}")
         return
     yield frames.message(pages=pages.count)
     last = min(pages.count, frames.MOST_PAGES, task["last"] or pages.count)
+    wanted = Task(*task["thorough"]) if task["thorough"] else None
     for number in range(task["first"], last + 1):
         _grant(seconds)
-        yield _page_answer(pages, number, thorough=task["thorough"])
+        yield from _page_answers(pages, number, wanted, signs_wanted=task["signs"])
     yield frames.message(end=True)
 
 
-def _page_answer(pages: Pages, number: int, *, thorough: bool) -> bytes:
-    """Read one page; whatever goes wrong becomes its problem."""
+def _page_answers(pages: Pages, number: int, task: Task | None, *, signs_wanted: bool) -> Iterator[bytes]:
+    """Read one page, telling how far it is; whatever goes wrong becomes its problem."""
+    began, problem, reading = time.process_time(), "", Reading()
     try:
-        reading = thorough_look(pages, number) if thorough else plain_look(pages, number)
+        if task is None:
+            reading = plain_look(pages, number, signs_wanted=signs_wanted)
+        else:
+            for done, of in thorough_look(pages, number, task, reading):
+                yield frames.message(looking=done, of=of)
     except RefusedPicture as refusal:
-        return _answer(number, Reading(), str(refusal))
+        problem = str(refusal)
     except MemoryError:
-        return _answer(number, Reading(), "too large for the memory allowed")
+        problem = "too large for the memory allowed: save it smaller"
     except Exception:
-        return _answer(number, Reading(), "damaged: the page cannot be decoded")
-    return _answer(number, reading, "")
+        problem = "damaged: the page cannot be decoded"
+    yield _answer(number, reading, "" if reading.codes else problem, time.process_time() - began)
 
 
-def _answer(number: int, reading: Reading, problem: str) -> bytes:
+def _answer(number: int, reading: Reading, problem: str, spent: float) -> bytes:
     """Return the frame that says what was found on a page."""
     codes = [(code.text, code.variant, code.used) for code in reading.codes[: frames.MOST_CODES]]
     prints = [
-        (one.version, one.level, one.words.hex(), sorted(one.missing)) for one in reading.prints[: frames.MOST_PRINTS]
+        (one.version, one.level, one.words.hex(), sorted(one.missing), one.sure.hex())
+        for one in sorted(reading.prints, key=lambda one: -one.worth)[: frames.MOST_PRINTS]
     ]
-    return frames.message(page=number, codes=codes, prints=prints, problem=problem)
+    signs = min(reading.signs, frames.MOST_SIGNS)
+    return frames.message(
+        page=number, codes=codes, prints=prints, problem=problem, note=reading.note, signs=signs, spent=spent
+    )
 
 
 def _grant(seconds: float) -> None:

@@ -27,10 +27,14 @@ MEBIBYTE = 1 << 20
 
 OWN_REASONS = {
     "bounded/program.py": "the one place",
+    "bounded/pseudo_terminal.py": "the officers' own command, at a terminal of its own",
     "cli/screen/watcher.py": "reads nothing; clears the screen after the program that started it",
     "operations/courier.py": "reads nothing, waits for nothing",
-    "operations/opening/reveal.py": "the officers' own command, with its own output",
     "operations/opening/ssh_sign.py": "asks a person at the terminal; writes to the terminal",
+    "operations/recipes/agent.py": "an agent of its own, which answers over a socket, and ssh-add",
+    "operations/recipes/runner.py": "the officers' own command, with its own output",
+    "operations/recipes/ticket.py": "the officers' own command, with its own output",
+    "operations/recording/capture.py": "the officers' own command, whose output is passed on as it comes",
     "paper/reading/decoder.py": "answers over a socket, with its own time limit for each message",
 }
 """Modules that start a process themselves, and why each may."""

@@ -119,3 +119,71 @@ def test_a_scheme_that_nobody_knows_gives_no_wrong_code() -> None:
 
 def test_a_code_is_not_in_its_repr() -> None:
     assert "287082" not in repr(totp.code_at(Secret(SEED), 59))
+
+
+BASE = f"otpauth://totp/Example:root?secret={TEXT}"
+
+
+@pytest.mark.parametrize(
+    ("more", "scheme"),
+    [
+        ("&ALGORITHM=sha256&Digits=8&PERIOD=60", (2, 8, 60)),
+        ("&%61lgorithm=SHA%2D512&%64igits=%38&perio%64=45", (3, 8, 45)),
+        ("&amp;algorithm=SHA256&amp;digits=7&amp;period=20", (2, 7, 20)),
+        ("&#38;digits=10&#x26;algorithm=HmacSHA512", (3, 10, 30)),
+        ("&&algorithm=HMAC-SHA-256&", (2, 6, 30)),
+        ("&issuer=Ex%26digits%3D8&image=https%3A%2F%2Fx%2Fy.png&Color=ff0000", (1, 6, 30)),
+    ],
+)
+def test_whatever_makes_the_codes_is_understood(more: str, scheme: tuple[int, int, int]) -> None:
+    seed, found = totp.seed_from_text(BASE + more)
+    assert (seed, found) == (Secret(SEED), totp.TotpScheme(*scheme))
+    assert recover.totp(SEED, 1111111109, totp.ALGORITHMS[found.algorithm], found.digits, found.period) == (
+        totp.code_at(seed, 1111111109, found).text
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        (f"{BASE}&digits=8&digits=6", "digits twice"),
+        (f"{BASE}&algorithm=SHA1&Algorithm=SHA256", "algorithm twice"),
+        (f"{BASE}&%73ecret={TEXT}", "secret twice"),
+        (f"{BASE}&encoder=steam&digits=5", "Steam"),
+        (f"{BASE}&issuer=STEAM", "Steam"),
+        (f"otpauth://totp/Steam:root?secret={TEXT}", "Steam"),
+        (f"otpauth://totp/steam%3Aroot?secret={TEXT}", "Steam"),
+        (f"otpauth://steam/Steam:root?secret={TEXT}", "got steam"),
+        (f"otpauth://yaotp/x?secret={TEXT}&pin_length=4", "got yaotp"),
+        (f"otpauth://hotp/x?secret={TEXT}&counter=3", "got hotp"),
+        (f"steam://{TEXT}", "steam:"),
+        ("otpauth-migration://offline?data=CjEKCkhlbGxv", "otpauth-migration:"),
+        (f"{BASE}&counter=1", "counter"),
+        (f"{BASE}&encoder=hex", "encoder"),
+        (f"{BASE}&t0=30", "t0"),
+        (f"{BASE}&timeStep=60", "timestep"),
+        (f"{BASE}&digits", "digits"),
+        (f"{BASE}&amp;amp;digits=8", "not understood"),
+        (f"{BASE};digits=8", "seed"),
+        (f"{BASE}&algorithm=MD5", "known scheme"),
+        (f"{BASE}&algorithm=", "known scheme"),
+        (f"{BASE}&period=30s", "known scheme"),
+        (f"{BASE}&digits=٨", "known scheme"),
+        (f"{BASE}#&digits=8", "seed"),
+    ],
+)
+def test_whatever_may_change_the_codes_is_refused_by_its_name(uri: str, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why) as refused:
+        totp.seed_from_text(uri)
+    assert TEXT.lower() not in f"{refused.value} {refused.value.hint}".lower()
+
+
+def test_a_name_that_is_the_secret_is_not_repeated() -> None:
+    for uri in (f"otpauth://totp/x?{TEXT[:16]}", f"otpauth://{TEXT[:16]}/x?secret=a"):
+        with pytest.raises(InvalidInput) as refused:
+            totp.seed_from_text(uri)
+        assert TEXT[:16].lower() not in f"{refused.value} {refused.value.hint}".lower()
+    for uri in (f"otpauth://totp/x?{TEXT}", f"otpauth://totp/x?{TEXT}=1", f"otpauth://{TEXT}/x?secret=a"):
+        with pytest.raises(InvalidInput) as refused:
+            totp.seed_from_text(uri)
+        assert TEXT.lower() not in f"{refused.value} {refused.value.hint}".lower()

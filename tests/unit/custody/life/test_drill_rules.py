@@ -214,7 +214,7 @@ def test_only_sheets_that_open_nothing_are_destroyed_and_each_once() -> None:
 
 def test_destruction_needs_two_different_witnesses() -> None:
     book = over()
-    for witnesses in ((), ("Duty",), ("Duty", "duty")):
+    for witnesses in ((), ("Duty",), ("Duty", "duty"), ("Duty", " ")):
         words = "expected 2 different witnesses of the destruction"
         book.refuse(destroyed("1.1", witnesses=witnesses), words, opening="")
 

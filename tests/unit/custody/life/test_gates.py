@@ -64,11 +64,16 @@ def test_nothing_stands_against_a_declaration_by_the_policy() -> None:
     ("gate", "changes", "message"),
     [
         ("class", {"incident_class": "flood"}, "expected a class of idp-outage, mfa-outage, got 'flood'"),
-        ("class", {"incident_class": "IDP-outage"}, "expected a class of idp-outage, mfa-outage, got 'IDP-outage'"),
+        (
+            "class",
+            {"incident_class": "IDP-outage"},
+            "expected a class of idp-outage, mfa-outage, got 'IDP-outage'; did you mean idp-outage?",
+        ),
         ("ticket", {"ticket": "INC-12345"}, "expected a ticket like INC-[0-9]{4}, got 'INC-12345'"),
         ("ticket", {"ticket": "INC-1234\n"}, r"expected a ticket like INC-[0-9]{4}, got 'INC-1234\n'"),
         ("officers", {"officers": ("Duty",)}, "expected 2 different officers, got Duty"),
         ("officers", {"officers": ()}, "expected 2 different officers, got none"),
+        ("officers", {"officers": ("Duty", " ")}, "expected 2 different officers, got Duty,  "),
         ("officers", {"officers": ("Duty", "DUTY")}, "expected 2 different officers, got Duty, DUTY"),
         ("officers", {"officers": ("Duty", "Second", "Duty")}, "expected 2 different officers, got Duty, Second, Duty"),
         ("duration", {"use_for_s": 3601}, "expected a use of at most 1h, got 3601 s"),
@@ -104,15 +109,16 @@ def test_a_planned_rotation_needs_no_incident_and_no_officers() -> None:
     assert problems(planned) == []
 
 
-def test_a_debt_must_be_named() -> None:
+def test_a_rotation_that_is_owed_must_be_named_and_no_other_debt() -> None:
     owed = (
         Debt("rotation-1", "rotation", "", NOW, 0, ""),
         Debt("clock-7", "clock", "", NOW, 0, ""),
     )
     state = replace(NOBODY, debts=owed)
-    assert problems(state=state) == [Problem("debt", "this set owes rotation-1, clock-7; name each with --debt ID")]
+    assert problems(state=state) == [Problem("debt", "this set owes rotation-1; name each with --debt ID")]
     named = replace(FINE, debts=("rotation-1",))
-    assert problems(named, state) == [Problem("debt", "this set owes clock-7; name each with --debt ID")]
+    assert problems(named, state) == []
+    assert problems(replace(FINE, debts=("clock-7",)), state)[0].gate == "debt"
     assert problems(replace(FINE, debts=("clock-7", "rotation-1")), state) == []
     assert problems(replace(planned(), debts=()), state)[0].gate == "debt"
 

@@ -136,9 +136,10 @@ class Book:
             body = msgspec.structs.replace(body, policy_digest=self.state.of(name).policy_digest)
         if opening is None:
             opening = "" if isinstance(body, Declared) else self.opening
+        time = f"2026-01-01T00:{self.count // 60 % 60:02d}:{self.count % 60:02d}Z"
         record = Record(
-            v=1, log="00" * 8, seq=self.count, previous="", root="", time=f"2026-01-01T00:00:{self.count % 60:02d}Z",
-            boot="b", uptime_ms=self.count * 1000, set=name, opening=opening, body=body,
+            v=1, log="00" * 8, seq=self.count, previous="", root="", time=time, boot="b", uptime_ms=self.count * 1000,
+            set=name, opening=opening, body=body,
         )  # fmt: skip
         data = record.to_bytes()
         self.state = lifecycle.apply(self.state, data, records.from_bytes(data))
@@ -453,7 +454,7 @@ def test_an_overridden_check_is_a_debt_until_people_settled_it() -> None:
     assert debt.what == "review the overridden check ticket: no ticket"
     settled = Settled(debt="ticket-4", reason="looked at it", officers=("Duty",))
     assert book.add(settled).set.debts == ()
-    book.refuse(settled, "set prod-db has no debt ticket-4")
+    book.refuse(settled, "set prod-db has no debt ticket-4: it owes nothing")
 
 
 @pytest.mark.parametrize("purpose", ["drill", "rotation"])
@@ -530,6 +531,16 @@ def test_a_use_begins_once_and_ends_once() -> None:
     assert at_open().add(USE_ENDED).under_way.use_ended
 
 
+def test_nothing_is_revealed_where_the_target_is_only_asked() -> None:
+    asks = Opened(
+        epoch_id=ONE, sheets=("1.1", "1.2"), mode="ask", program="", witnessed="consistent", pinned=True
+    )  # fmt: skip
+    book = at_open().add(USE_ENDED)
+    book.add(declared("rotation", supersedes=book.under_way.id)).add(asks)
+    book.refuse(InUse(), "this opening only asks the target about its credential: nothing is revealed in it")
+    book.add(UseEnded(outcome="asked", classification="rotation"))
+
+
 def test_a_deferral_moves_the_deadline_and_keeps_the_debt() -> None:
     body = Deferred(for_s=600, reason="change freeze")
     message = "there is no rotation to defer"
@@ -575,7 +586,8 @@ def test_sessions_are_waited_for_between_preparation_and_change() -> None:
     waits = SessionsAwaited(count=1, for_s=600, detail="a: 1 session")
     book = at_ready()
     before = book.set
-    assert book.add(waits).set == before, "a wait changes nothing"
+    after = replace(book.add(waits).set, cases=before.cases)
+    assert after == before, "a wait changes nothing but what a review would look at last"
     for early in (at_open(), at_applying()):
         early.refuse(waits, "sessions are waited for between the preparation of an epoch and the change")
     backwards = SessionsAwaited(count=-1, for_s=1, detail="")

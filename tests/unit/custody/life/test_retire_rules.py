@@ -127,7 +127,7 @@ def test_while_the_target_is_being_changed_only_peoples_word_counts() -> None:
     assert {book.set.epochs[one].status for one in (ONE, TWO)} == {EpochStatus.GOOD}
 
 
-@pytest.mark.parametrize("who", [(), ("Olga",), ("Olga", " olga "), ("Olga", "OLGA")])
+@pytest.mark.parametrize("who", [(), ("Olga",), ("Olga", " olga "), ("Olga", "OLGA"), ("Olga", " "), (" ", "\t")])
 def test_one_person_is_not_enough(who: tuple[str, ...]) -> None:
     body = RetiredAttested(reason="it moves", credential="unknown", attested_by=who)
     with pytest.raises(IllegalState):
@@ -138,6 +138,7 @@ def test_whose_word_counts() -> None:
     policy = policies.parse(SOURCE)
     assert attesting.against(policy, PEOPLE) == ""
     assert attesting.against(None, PEOPLE) == ""
+    assert attesting.against(None, ("Olga", "")) == "expected 2 different people who attest, got Olga"
     four = policies.parse(SOURCE.replace('["idp-outage"]', '["idp-outage"]\nofficers = 4'))
     assert attesting.against(four, PEOPLE) == "expected 4 different people who attest, got Olga, Oskar"
     listed = policies.parse(SOURCE + '[[officers]]\nname = "Olga"\n[[officers]]\nname = "Oskar"\n')

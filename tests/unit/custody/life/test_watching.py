@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from breakglass_shamir.custody.life.watching import Accounts
+from breakglass_shamir.connectors.port import marks
+from breakglass_shamir.custody.life.watching import AGAIN, CERTAIN, Accounts, Seen
 from breakglass_shamir.custody.records.drills import DrillEnded
 from breakglass_shamir.custody.records.epochs import Proven
-from breakglass_shamir.custody.records.monitoring import Heartbeat, LoginSeen
+from breakglass_shamir.custody.records.monitoring import Asked, Heartbeat, LoginSeen
 from breakglass_shamir.custody.records.openings import Closed, Refused, Settled, UseEnded
 from breakglass_shamir.custody.records.record import AnyBody, Record
 from breakglass_shamir.custody.records.rotations import Applied, Applying, SessionsAwaited
@@ -176,3 +177,118 @@ def test_no_length_of_time_in_a_record_stops_the_watch() -> None:
 
 def test_a_wait_accounts_for_no_change_of_the_password() -> None:
     assert not used().add(3000, SessionsAwaited(count=1, for_s=600, detail=""), OPENING).change(3000)
+
+
+@pytest.mark.parametrize(
+    "body", [Proven(epoch_id="00" * 8, result="accepted", detail="ok"), Applying("00" * 8, "11" * 8)]
+)
+def test_what_lies_near_the_programs_own_question_is_said_to_be_near(body: AnyBody) -> None:
+    log = Log().add(100, body).add(130, Applied("11" * 8))
+    span = log.accounts.of_login(START + timedelta(seconds=128))
+    assert span is not None
+    assert (span.own, span.near) == (True, "near this program's check at 00:02:10 UTC, not told apart")
+
+
+def test_a_use_by_people_is_no_check_of_the_programs() -> None:
+    span = used().accounts.of_login(START + timedelta(seconds=1500))
+    assert span is not None
+    assert not span.own
+
+
+TARGET = "mysql://db.example.com/"
+
+
+def login(seconds: float, mark: str, target: str = TARGET) -> Seen:
+    return Seen(START + timedelta(seconds=seconds), target, mark)
+
+
+def judged(log: Log, *logins: Seen) -> list[str]:
+    """Say of each login what the watch would: ``own``, ``strange``, or ``near``."""
+    own = log.accounts.own(logins)
+    strange = log.accounts.is_strange
+    return ["own" if one in own else "strange" if strange(one, own) else "near" for one in logins]
+
+
+def asked(*marks: str, target: str = TARGET) -> Asked:
+    return Asked(target=target, marks=marks)
+
+
+def found(seconds: int, mark: str, matched: str = "own") -> LoginSeen:
+    at = (START + timedelta(seconds=seconds)).isoformat()
+    return seen(at=at, matched=matched, mark=mark)
+
+
+def test_a_login_is_the_programs_own_where_both_have_one_mark() -> None:
+    log = Log().add(100, asked("name breakglass-0123456789abcdef", "port 10.0.0.1:40001"))
+    assert judged(log, login(101, "port 10.0.0.1:40001")) == ["own"]
+    assert judged(log, login(99, "name breakglass-0123456789abcdef")) == ["own"]
+    assert judged(log, login(101, "port 10.0.0.1:40002"), login(101, "")) == ["near", "near"]
+
+
+def test_a_mark_counts_once_whoever_reads_it_in_the_log() -> None:
+    log = Log().add(100, asked("name breakglass-0123456789abcdef"))
+    again = login(102, "name breakglass-0123456789abcdef"), login(103, "name breakglass-0123456789abcdef")
+    assert judged(log, *again) == ["own", "strange"]
+    log.add(104, found(102, "name breakglass-0123456789abcdef"))
+    assert judged(log, again[1]) == ["strange"]
+
+
+def test_one_login_has_many_marks_and_uses_all_of_them_up() -> None:
+    log = Log().add(100, asked("name breakglass-0123456789abcdef", "port 10.0.0.1:40001"))
+    first, second = login(101, "name breakglass-0123456789abcdef"), login(102, "port 10.0.0.1:40001")
+    assert judged(log, first, second) == ["own", "strange"]
+
+
+@pytest.mark.parametrize("seconds", [-21, 100 - SKEW_S - 1, 100 + SKEW_S + 1, 5000])
+def test_a_mark_counts_near_its_record_only(seconds: int) -> None:
+    log = Log().add(100, asked("connection 7"))
+    assert "own" not in judged(log, login(seconds, "connection 7"))
+
+
+def test_a_mark_of_one_target_is_none_at_another() -> None:
+    log = Log().add(100, asked("connection 7", target="mysql://replica/"))
+    assert judged(log, login(100, "connection 7")) == ["near"]
+
+
+def test_what_is_more_than_the_programs_logins_is_strange_once_each_of_them_was_found() -> None:
+    log = Log().add(100, asked("connection 7")).add(101, asked("connection 9"))
+    assert judged(log, login(101, "connection 8"), login(100, "connection 7")) == ["near", "own"]
+    three = login(100, "connection 7"), login(101, "connection 8"), login(101, "connection 9")
+    assert judged(log, *three) == ["own", "strange", "own"]
+
+
+def test_logins_that_share_a_mark_are_counted() -> None:
+    """A KDC's log has the second of a ticket, and nothing more."""
+    log = Log().add(100, asked("ticket of 1767225700")).add(101, asked("ticket of 1767225700"))
+    same = [login(100, f"ticket of 1767225700{number}") for number in ("", " #2", " #3")]
+    assert judged(log, *same) == ["own", "own", "strange"]
+
+
+def test_nothing_is_strange_where_the_programs_own_logins_are_not_in_the_log() -> None:
+    """A network that writes other ports into the packets must not make an alarm of each check."""
+    log = Log().add(100, asked("port 10.0.0.1:40001"))
+    assert judged(log, login(100, "port 192.0.2.1:1024")) == ["near"]
+
+
+@pytest.mark.parametrize("mark", ["process 4711", "terminal pts/3"])
+def test_a_mark_that_the_machine_gives_is_believed_by_itself(mark: str) -> None:
+    log = Log().add(100, asked("process 4710"))
+    assert judged(log, login(100, mark)) == ["strange"]
+
+
+def test_only_what_was_called_the_programs_own_uses_a_mark_up() -> None:
+    log = Log().add(100, asked("connection 7")).add(101, found(101, "connection 7", matched="near"))
+    assert judged(log, login(102, "connection 7")) == ["own"]
+
+
+def test_a_record_of_a_login_accounts_for_the_time_near_it() -> None:
+    span = Log().add(100, asked("connection 7")).accounts.of_login(START + timedelta(seconds=110))
+    assert span is not None
+    assert span.own
+
+
+def test_the_marks_are_written_in_one_way() -> None:
+    assert marks.of_process(4711).startswith(CERTAIN)
+    assert marks.of_terminal("pts/3").startswith(CERTAIN)
+    others = marks.of_name(marks.new_name()), marks.of_port("::1", 1), marks.of_connection(1), marks.of_ticket(1)
+    assert not any(one.startswith(CERTAIN) or AGAIN in one for one in others)

@@ -13,6 +13,9 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtQ0GhdyqUDkzd5Zk5k1GyUuuCsqKhlE2YnO
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtQ0GhdyqUDkzd5Zk5k1GyUuuCsqKhlE2YnOQ9DdxXf second"
 PRINT = "SHA256:" + "A" * 43
 
+AUDITOR = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMWmLOP6f22GrwAJOJzNgVJ3aR6mTaDFyY4wK7E91ZJI"
+OTHER_AUDITOR = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICxEVUGFSiTNtsUUZ6dBta5nLmKTk2OMdJlieVdtWUOS"
+
 BASE = f"""
 name = "prod-db"
 report_to = "1"
@@ -54,6 +57,9 @@ use_for = "1h"
 [reveal]
 modes = ["exec"]
 show_for = "30s"
+[use]
+record = "always"
+auditors = ["{AUDITOR}"]
 
 [rotation]
 deadline = "1d"
@@ -68,6 +74,9 @@ wait_for_sessions = "10m"
 roll_call = "90d"
 rehearsal = "90d"
 access = "365d"
+
+[audit]
+standards = ["ism", "soc-2"]
 
 [alerts]
 require_ack = true
@@ -111,6 +120,10 @@ WEAKER = [
     ('use_for = "1h"', 'use_for = "61m"', ["declaration.use_for: 61m instead of 1h"]),
     ('modes = ["exec"]', 'modes = ["exec", "show"]', ["reveal.modes: also show"]),
     ('show_for = "30s"', 'show_for = "31s"', ["reveal.show_for: 31s instead of 30s"]),
+    ('record = "always"', 'record = "offered"', ["use.record: 'offered' instead of 'always'"]),
+    ('standards = ["ism", "soc-2"]', 'standards = ["soc-2"]', ["audit.standards: no longer ism"]),
+    ('standards = ["ism", "soc-2"]', "", ["audit.standards: no longer ism", "audit.standards: no longer soc-2"]),
+    (f'auditors = ["{AUDITOR}"]', "auditors = []", ["use.auditors: recordings lie in the clear"]),
     ('deadline = "1d"', 'deadline = "2d"', ["rotation.deadline: 2d instead of 1d"]),
     ("may_defer = false", "may_defer = true", ["rotation.may_defer: a rotation may be put off"]),
     ("length = 24", "length = 23", ["rotation: credentials of 134 bits instead of 140"]),
@@ -199,3 +212,56 @@ def test_a_policy_for_a_set_known_from_its_sheets_may_list_classes_and_tickets()
     strict = read(alone.replace('account = "root"', "").replace('options = { a = "b" }', ""))
     assert weakenings(known, strict) == ()
     assert changes_quorum(known, strict)
+
+
+@pytest.mark.parametrize(
+    ("readers", "named"),
+    [
+        (
+            [OTHER_AUDITOR],
+            ["use.auditors: a key reads no further recording", "use.auditors: another key reads recordings"],
+        ),
+        ([AUDITOR, OTHER_AUDITOR], ["use.auditors: another key reads recordings"]),
+        ([f"{AUDITOR} with-a-comment"], []),
+    ],
+)
+def test_other_readers_of_recordings_are_named(readers: list[str], named: list[str]) -> None:
+    listed = ", ".join(f'"{one}"' for one in readers)
+    new = BASE.replace(f'auditors = ["{AUDITOR}"]', f"auditors = [{listed}]")
+    assert list(weakenings(policies.parse(BASE), policies.parse(new))) == named
+
+
+REVIEW = """
+[review]
+needed = 1
+[[review.reviewers]]
+name = "rosa"
+keys = ["{key}"]
+revoked = ["{revoked}"]
+"""
+ANOTHER_PRINT = f"SHA256:{'C' * 43}"
+AGAIN = "officers: a revoked key of duty counts again"
+DUTY = BASE[BASE.index("[[officers]]") : BASE.index("[declaration]")]
+
+
+@pytest.mark.parametrize("signatures", [0, 1])
+def test_who_leaves_takes_no_revoked_key_along(signatures: int) -> None:
+    """A key may be listed for a custodian or a reviewer, too, so it says so where no officer signs."""
+    base = BASE.replace("signatures = 1", f"signatures = {signatures}")
+    stays = f'[[officers]]\nname = "stays"\nkeys = ["{OTHER}"]\n'
+    old = read(base.replace("[declaration]", f"{stays}[declaration]"))
+    assert weakenings(old, read(base.replace(DUTY, stays))) == (AGAIN,)
+    keeps = stays + f'revoked = ["{PRINT}"]\n'
+    assert weakenings(old, read(base.replace(DUTY, keeps))) == (), "it stands with somebody else now"
+
+
+def test_a_reviewer_who_leaves_and_a_review_that_goes_take_none_along() -> None:
+    mine = REVIEW.format(key=OTHER, revoked=ANOTHER_PRINT)
+    again = "review.reviewers: a revoked key of rosa counts again"
+    old = read(BASE + mine)
+    assert weakenings(old, read(BASE)) == (again, "review: no use owes a review")
+    other = mine.replace("rosa", "ada").replace(f'revoked = ["{ANOTHER_PRINT}"]', "")
+    assert weakenings(old, read(BASE + other)) == (again, "review.reviewers: another key of ada counts")
+    to_officer = BASE.replace(f'"{PRINT}"', f'"{PRINT}", "{ANOTHER_PRINT}"')
+    assert weakenings(old, read(to_officer)) == ("review: no use owes a review",)
+    assert weakenings(read(to_officer), read(BASE + mine)) == (), "a reviewer's list revokes as well as an officer's"

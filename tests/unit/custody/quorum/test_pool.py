@@ -22,6 +22,11 @@ from breakglass_shamir.formats.share import Share
 from breakglass_shamir.formats.structure import Group, Seat, Structure
 from breakglass_shamir.hygiene import Secret
 
+ENVELOPE_NEXT = (
+    "read whole; now the envelope of its set: scan the large code of any sheet, or type lines 5, 6, 7 and on from the "
+    "back of any sheet"
+)
+
 TWO_OF_THREE = Structure(1, (Group(2, 3),))
 TWO_LEVELS = Structure(2, (Group(2, 3), Group(1, 2)))
 SECRET = Secret(b"tinned beans")
@@ -68,7 +73,7 @@ def test_accepted_and_how_many_are_still_needed() -> None:
     assert not pool.complete()
     assert says(pool.add(three), Verdict.ACCEPTED, "sheet 1.3 of prod-db, epoch 1: accepted (2 of 2)")
     assert pool.complete()
-    assert says(pool.add(two), Verdict.ACCEPTED, "sheet 1.2 of prod-db, epoch 1: accepted (3 of 2)")
+    assert says(pool.add(two), Verdict.ACCEPTED, "sheet 1.2 of prod-db, epoch 1: accepted (2 of 2 and 1 more)")
     quorum = pool.quorum()
     assert (quorum.sheets, quorum.known) == (("1.1", "1.2", "1.3"), True)
     assert quorum.unseal().plaintext == SECRET
@@ -94,7 +99,7 @@ def test_seen_already() -> None:
 def test_waiting_for_an_envelope() -> None:
     pool = Pool({})
     name = f"share {SHORT} 1.1"
-    message = f"{name}, but no envelope of its set yet: scan an envelope code from any sheet"
+    message = f"{name}: {ENVELOPE_NEXT}"
     assert says(pool.add(codes(FIRST)[0]), Verdict.WAITING, message)
     assert says(pool.add(codes(FIRST)[0]), Verdict.SEEN, "seen already")
     with pytest.raises(MissingEnvelope, match="shares were read, but no envelope"):
@@ -106,7 +111,9 @@ def test_an_unreliable_reading_names_no_set_while_it_waits() -> None:
     damaged = body[:5] + "?" * 25 + body[30:]
     answer = Pool({}).add(damaged)
     assert says(
-        answer, Verdict.WAITING, "a share, but no envelope of its set yet: scan an envelope code from any sheet"
+        answer,
+        Verdict.WAITING,
+        f"a share, {ENVELOPE_NEXT}",
     )
     repaired = Pool(known(FIRST)).add(damaged)
     assert says(repaired, Verdict.ACCEPTED, "sheet 1.1 of prod-db, epoch 1: accepted, 25 characters repaired (1 of 2)")
@@ -319,3 +326,34 @@ def test_the_cipher_is_not_asked_before_the_key_is_confirmed(monkeypatch: pytest
     with pytest.raises(Exception, match="do not combine"):
         pool.quorum().unseal()
     assert asked == []
+
+
+def test_another_pool_takes_over_what_was_read_and_judges_it_anew() -> None:
+    """A voided sheet, a damaged code and a stranger's share, too; what was seen already is taken once."""
+    pool = Pool(known(FIRST, voided={(1, 1): "lost"}))
+    one, two, three = codes(FIRST)
+    stranger = deal(name="other")
+    for code in (one, two, two, "https://example.com", codes(stranger)[0], envelope_code(stranger)):
+        pool.add(code)
+    assert not pool.complete()
+    later = Pool(known(FIRST, voided={(1, 1): "lost"}), void_too=True)
+    later.take_over(pool)
+    assert later.quorum().sheets == ("1.1", "1.2")
+    assert later.taken == pool.taken == 4
+    third = Pool(known(FIRST))
+    third.take_over(later)
+    third.add(codes(stranger)[1])
+    assert third.quorum(stranger.envelope.core.epoch_id).unseal().plaintext == SECRET
+    assert third.add(three).verdict is Verdict.ACCEPTED
+
+
+def test_of_a_printing_every_sheet_is_wanted() -> None:
+    epoch_id = FIRST.envelope.core.epoch_id
+    pool = Pool(known(FIRST), in_custody=True, set_name="prod-db", read_back={epoch_id: {(1, 2)}})
+    (tally,) = pool.tallies()
+    assert (tally.whole, tally.present, tally.more) == (True, 1, 2)
+    assert tally.groups[0].missing == ("1.1", "1.3")
+    pool.add(codes(FIRST)[0])
+    (tally,) = pool.tallies()
+    assert (tally.present, tally.more, tally.groups[0].missing) == (2, 1, ("1.3",))
+    assert Pool(known(FIRST), in_custody=True, read_back={epoch_id: {(1, 1), (1, 2), (1, 3)}}).tallies() == ()

@@ -162,7 +162,7 @@ def test_a_line_that_is_left_as_it_is_is_repaired_and_the_repair_is_shown() -> N
     place = next(i for i, (a, b) in enumerate(zip(typed, text.normalise(SHARES[0][1]), strict=True), 1) if a != b)
     was, means = typed[place - 1], text.normalise(SHARES[0][1])[place - 1]
     assert messages(answers)[-2:] == [
-        "sheet 1.1 of prod-db, epoch 1: accepted, 1 characters repaired (1 of 2)",
+        "sheet 1.1 of prod-db, epoch 1: accepted, 1 character repaired (1 of 2)",
         f"character {place} of line 2: read {was}, means {means}",
     ]
     assert pool.have(ENVELOPE) == ((1, 1),)

@@ -80,14 +80,16 @@ def test_no_record_type_has_a_float() -> None:
 
 def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
     assert sorted(body.__struct_config__.tag for body in AnyBody.__args__) == [
-        "abandoned", "acknowledged", "alerts-delivered", "applied", "applying", "attested-dead", "cancelled",
-        "changed-outside", "closed", "countersigned", "custodian-signed", "declared", "deferred", "destroyed",
-        "drill-ended", "eased", "enrolled", "enrolment-exported", "escalated", "heartbeat", "in-use", "issued",
-        "ledger-moved", "ledger-started", "login-seen", "not-before", "noted", "officer-signed", "old-dead", "opened",
-        "overridden", "pinned", "policy-adopted", "policy-weakened", "proven", "read-back", "reassigned", "recovered",
-        "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected", "retired", "retired-attested",
-        "roll-call", "rotation-found", "sessions-awaited", "sessions-ended", "settled", "sheet-voided", "succession",
-        "target-named", "terminal-retired", "use-ended", "waited", "watched",
+        "abandoned", "acknowledged", "actions", "alerts-delivered", "applied", "applying", "asked",
+        "attested-dead", "cancelled", "changed-outside", "closed", "countersigned", "custodian-signed",
+        "debts-settled", "declared", "deferred", "destroyed", "drill-ended", "eased", "enrolled",
+        "enrolment-exported", "escalated", "heartbeat", "in-use", "issued", "ledger-moved", "ledger-started",
+        "login-seen", "not-before", "noted", "officer-signed", "old-dead", "opened", "overridden", "pinned",
+        "policy-adopted", "policy-weakened", "proven", "read-back", "reassigned", "recovered",
+        "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected", "retired",
+        "retired-attested", "revealing", "reviewed", "roll-call", "rotation-found", "sessions-awaited",
+        "sessions-ended", "settled", "sheet-voided", "succession", "target-named", "terminal-retired",
+        "use-ended", "use-recorded", "waited", "watched",
     ]  # fmt: skip
 
 
@@ -108,6 +110,10 @@ def test_any_other_spelling_is_refused(old: bytes, new: bytes) -> None:
         from_bytes(CANONICAL.replace(old, new))
 
 
+NOT_UTF_8 = ("not a record: 'utf-8' codec can't decode byte 0xff", "not a record: Invalid UTF-8 encoded string")
+"""How one release of msgspec says it, and how the next does."""
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -122,11 +128,11 @@ def test_any_other_spelling_is_refused(old: bytes, new: bytes) -> None:
         (b"2026-01-02T03:04:05Z", b"yesterday", "expected a time such as 2026-01-01T00:00:00Z, got 'yesterday'"),
         (b"2026-01-02T03:04:05Z", b"2026-13-02T03:04:05Z", "expected a time such as"),
         (b"2026-01-02T03:04:05Z", b"2026-W01-2T03:04:05Z", "expected a time such as"),
-        (b'"it came back"', b'"\xff"', "not a record: 'utf-8' codec can't decode byte 0xff"),
+        (b'"it came back"', b'"\xff"', NOT_UTF_8),
         (b'"v":1}', b'"v":1', "not a record: Input data was truncated"),
     ],
 )  # fmt: skip
-def test_what_is_no_record_is_refused(old: bytes, new: bytes, message: str) -> None:
+def test_what_is_no_record_is_refused(old: bytes, new: bytes, message: str | tuple[str, ...]) -> None:
     assert old in CANONICAL
     for read in (parse, from_bytes):
         with pytest.raises(InvalidRecord) as refused:

@@ -13,27 +13,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.records.ledger import PolicyWeakened
+from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.monitoring import AlertsDelivered, ChangedOutside, LoginSeen, Watched
-from breakglass_shamir.custody.records.openings import Overridden, Refused, UseEnded
+from breakglass_shamir.custody.records.openings import Actions, Overridden, Refused, UseEnded, UseRecorded
 from breakglass_shamir.custody.records.rotations import OldDead
 from breakglass_shamir.custody.records.sheets import Acknowledged, Noted, SheetVoided
 from breakglass_shamir.errors import LedgerUnwritable
 from breakglass_shamir.ledger.times import Silence
 from breakglass_shamir.ledger.verify import Report
 from breakglass_shamir.ledger.walk import Checked
-from breakglass_shamir.operations.audit import report, report_controls, report_view
-from breakglass_shamir.operations.audit.report_view import Page, Verdict
+from breakglass_shamir.operations.audit import report, report_controls, report_json, report_view
+from breakglass_shamir.operations.audit.controls.catalogue import STANDARDS
+from breakglass_shamir.operations.audit.report_parts import Page, Verdict
 from breakglass_shamir.operations.audit.verification import Verified
 from breakglass_shamir.operations.monitoring import status
 from tests.unit.custody.life import test_lifecycle as lives
+from tests.unit.custody.life import test_review_rules as rules
 from tests.unit.custody.life.test_lifecycle import FIRST, ONE, SECOND, TWO
 from tests.unit.operations.audit.pages import Read, check
 from tests.unit.operations.audit.test_history import SOURCE, START, Kept, begun, lived, roll_call
+
+AT = "2026-01-01T00:00:00Z"
 
 HOSTILE = """'"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}{% raw %}&lt;</td></table>--><!--"""
 
@@ -128,6 +133,16 @@ def test_whoever_took_a_sheet_instead_of_its_custodian_is_named() -> None:
     book = begun()
     book.add(lives.read_back(ONE)).add(lives.ack(ONE, "1.2"))
     assert re.search(r"1\.2 South [\d: -]+ by North none", shown(book).text)
+
+
+def test_a_time_within_a_text_is_written_as_every_other() -> None:
+    book = lived()
+    said = "superseded: epoch 2 followed it, 2026-01-01T00:00:07Z; asked at 2026-01-01T00:00:08Z, not 12026-01-01T1"
+    page = html(page_of(book.add(Refused(stage="open", error="x", message=said), opening="")))
+    assert "followed it, 2026-01-01 00:00:07; asked at 2026-01-01 00:00:08, not 12026-01-01T1" in check(page).text
+    shown = re.sub(r'datetime="[^"]*"', "", page)
+    assert not re.search(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", shown)
+    assert 'datetime="2026-01-01T00:00:0' in page
 
 
 def test_the_summary_says_what_holds_what_is_open_and_what_is_due() -> None:
@@ -363,15 +378,88 @@ def test_every_colour_is_one_of_the_computed_ones() -> None:
 
 
 def test_every_control_names_sections_that_are_there() -> None:
-    read = shown(weakened())
+    standards = ", ".join(f'"{key}"' for key in STANDARDS)
+    text = f"{SOURCE}[audit]\nstandards = [{standards}]\n"
+    page = page_of(weakened().add(lives.adopted(source=text, digest=policies.digest(text).hex()), opening=""))
+    read = check(html(page))
     ids = {one.attributes["id"] for one in read.elements if "id" in one.attributes}
-    for control in report_controls.CONTROLS:
-        assert control.name in read.text
-        for section in control.sections:
-            anchors = {section, f"set-1-{section}"}
-            assert section == "events" or anchors & ids, section
-    asked = ["AC-2(2)", "AU-5", "AU-10", "3.7.6", "3.7.8", "Art. 21", "A.8.2", "A.8.15"]
-    assert [control.number for control in report_controls.CONTROLS] == asked
+    for standard in page.controls.standards:
+        for control in standard.controls:
+            assert control.number in read.text
+            for section in control.sections:
+                assert section in report_controls.TITLES
+                anchors = {section, f"set-1-{section}"}
+                assert section == "events" or anchors & ids, section
+    assert "Evidence for NIST SP 800-53 Rev. 5 AC-2(2), AC-3(10), AU-10, AU-14 · PCI DSS 4.0.1 3.7.6" in read.text
+    there = [control.number for standard in page.controls.standards for control in standard.controls]
+    asked = {"AC-2(2)", "AC-3(10)", "AU-5", "AU-10", "AU-14", "3.7.6", "3.7.8", "Art. 21(e)(ii)", "A.8.2", "A.8.15"}
+    assert asked <= set(there)
+
+
+def reviewed(verdict: str = "as declared") -> Kept:
+    """A recorded use, reviewed by one of two who must; a password that changed, settled by a signature."""
+    book = Kept()
+    text = rules.source("needed = 2")
+    book.add(START, name="").add(lives.adopted()).add(lives.issued(FIRST))
+    book.add(PolicyAdopted(source=text, digest=policies.digest(text).hex())).add(lives.declared()).add(
+        lives.opened(ONE)
+    )
+    kept = UseRecorded(
+        number=1, program="/usr/bin/psql", way="terminal", segments=3, size=1234, duration_ms=2500, head="c7" * 32,
+        ended="cut-off", problem="", masked=2, readers=(),
+    )  # fmt: skip
+    trail = Actions(target="postgresql://db/", since=AT, until=AT, sessions=("one session",), left_out=0, problem="")
+    book.add(kept).add(trail).add(lives.USE_ENDED)
+    book.add(lives.issued(SECOND)).add(lives.COUNTERSIGNED).add(lives.read_back(TWO))
+    for seat in lives.SEATS:
+        book.add(lives.ack(TWO, seat))
+    book.add(lives.APPLYING).add(lives.APPLIED).add(lives.OLD_DEAD).add(lives.CLOSED)
+    book.add(rules.OUTSIDE, opening="")
+    (changed,) = (debt.id for debt in book.set.debts if debt.kind != "review")
+    book.add(rules.settlement(book, "rudi", changed), opening="")
+    return book.add(rules.review(book, verdict=verdict))
+
+
+def test_reviews_recordings_and_settlements_stand_in_it_with_who_signed() -> None:
+    book = reviewed()
+    page = page_of(book)
+    read = check(html(page))
+    (debt,) = page.sets[0].reviews_owed
+    (opening,) = page.sets[0].openings
+    assert (debt.review, debt.needed, [one.person for one in debt.signers]) == ("owed", 2, ["Rosa"])
+    for words in (
+        "1 of 2", "review owed", "what /usr/bin/psql showed was recorded", "not all of it", "one session",
+        f"Who reviews: {page.sets[0].status.reviews if page.sets[0].status else ''}.",
+    ):  # fmt: skip
+        assert words in read.text, words
+    for who in ("rosa", "rudi"):
+        assert ssh_key.from_line(rules.LINES[who]).fingerprint in read.text
+    assert any("1 as declared" in one.words for one in page.holds)
+    assert [one.href for one in page.open if debt.what in one.words] == ["#set-1-reviews"]
+    (moment,) = [one for one in page.sets[0].timeline if one.kind == "review"]
+    assert moment.words == f"of {opening.short_id}, signed by Rosa: as declared: {rules.REASON}"
+    said = report_json.document(page)["sets"][0]
+    assert said["reviews_owed"] == [debt.id]
+    assert [(one["reviewer"], one["verdict"], one["subject"]) for one in said["reviews"]] == [
+        ("Rosa", "as declared", opening.id)
+    ]
+    assert [one["kind"] for one in said["openings"][0]["recordings"]] == ["recording", "actions"]
+    settled = next(one for one in said["debts"] if one["settled"] and one["kind"] != "rotation")
+    assert [(one["person"], bool(one["fingerprint"])) for one in settled["signers"]] == [("Rudi", True)]
+
+    book.add(rules.review(book, "rudi"))
+    page = page_of(book)
+    assert page.sets[0].reviews_owed == ()
+    assert page.sets[0].review_of(page.sets[0].openings[0]) == "done"
+    done = next(one for one in page.sets[0].debts if one.id == debt.id)
+    assert [one.person for one in done.signers] == ["Rosa", "Rudi"]
+    assert "signed by Rosa" in done.by and "signed by Rudi" in done.by
+
+
+def test_what_a_reviewer_called_misuse_is_urgent() -> None:
+    page = page_of(reviewed("misuse"))
+    assert any(one.urgent and "was reviewed as misuse, by Rosa" in one.words for one in page.open)
+    assert [one.alarming for one in page.sets[0].timeline if one.kind == "review"] == [True]
 
 
 def test_two_openings_and_two_epochs_have_anchors_of_their_own() -> None:

@@ -9,7 +9,7 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.monitoring import LoginSeen
 from breakglass_shamir.custody.records.sheets import Reassigned, SheetVoided
 from breakglass_shamir.operations.audit import report_view
-from breakglass_shamir.operations.audit.report_view import Verdict
+from breakglass_shamir.operations.audit.report_parts import Verdict
 from tests.unit.custody.life import test_custodian_signatures as keys
 from tests.unit.custody.life import test_lifecycle as lives
 from tests.unit.operations.audit.pages import check

@@ -101,7 +101,7 @@ def test_a_sheet_with_a_dead_print_is_worn_however_fresh_the_other_is(
         ([share(VOID)], "void since 2026-01-01; it opens nothing"),
         ([share(OTHER)], "another set, not prod-db"),
         ([share(FIRST, 2)], "this sheet was voided (lost)"),
-        ([share(STRANGER)], "no envelope of its set yet"),
+        ([share(STRANGER)], "read whole; now the envelope of its set"),
         ([envelope()], "no share code was read"),
         ([], "no code found"),
         ([ScannedCode("BGS1:" + "0" * 96, "plain", None)], "a share code, but too damaged by itself"),

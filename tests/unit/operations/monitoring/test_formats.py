@@ -10,7 +10,7 @@ from breakglass_shamir.custody.life.due import DAY_S
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.records.monitoring import Watched
-from breakglass_shamir.custody.records.sheets import SheetVoided
+from breakglass_shamir.custody.records.sheets import Acknowledged, SheetVoided
 from breakglass_shamir.ledger import times
 from breakglass_shamir.operations.monitoring.formats import (
     CRITICAL,
@@ -23,7 +23,8 @@ from breakglass_shamir.operations.monitoring.formats import (
     prometheus,
 )
 from breakglass_shamir.operations.monitoring.heartbeat import Silence
-from breakglass_shamir.operations.monitoring.status import SetStatus, Undelivered, ago, days, status_of
+from breakglass_shamir.operations.monitoring.status import SetStatus, ago, days, status_of
+from breakglass_shamir.operations.monitoring.to_do import Undelivered
 from tests.unit.custody.life.test_due import READ_BACK, days_later
 from tests.unit.custody.life.test_lifecycle import ONE, Book, at_issued, declared, opened
 
@@ -68,19 +69,22 @@ def at(book: Book, days_: float = 0) -> SetStatus:
 
 
 def sealed() -> Book:
-    return at_issued().add(READ_BACK)
+    book = at_issued()
+    for sheet in READ_BACK.sheets:
+        book.add(Acknowledged(epoch_id=ONE, sheet=sheet, custodian="", bag=""))
+    return book.add(READ_BACK)
 
 
 def test_a_quiet_set_is_ok_to_every_reader() -> None:
     one = at(sealed())
     line, code = nagios([one], QUIET)
-    assert (code, line.split(" | ")[0]) == (OK, "BREAKGLASS OK - 1 sets, nothing is due")
+    assert (code, line.split(" | ")[0]) == (OK, "BREAKGLASS OK - 1 set, nothing is due")
     metrics = parse(prometheus([one], QUIET))
     assert metrics["breakglass_due"] == [({"set": "prod-db"}, 0)]
     assert metrics["breakglass_sheets_verified"] == [({"set": "prod-db"}, 3)]
     assert metrics["breakglass_losses_left"] == [({"set": "prod-db"}, 1)]
     due = {labels["drill"]: value for labels, value in metrics["breakglass_drill_due_seconds"]}
-    assert due == {"roll-call": 90 * DAY_S, "rehearsal": 90 * DAY_S - 1, "access": 365 * DAY_S - 1}
+    assert due == {"roll-call": 90 * DAY_S, "rehearsal": 90 * DAY_S - 4, "access": 365 * DAY_S - 4}
 
 
 def test_several_sets_share_one_help_and_type() -> None:

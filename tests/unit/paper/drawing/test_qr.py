@@ -4,7 +4,9 @@
 import io
 from itertools import pairwise
 
+import numpy as np
 import pytest
+import zxingcpp
 from reportlab.pdfgen.canvas import Canvas
 
 from breakglass_shamir.errors import PaperError
@@ -45,3 +47,19 @@ def test_a_code_is_drawn_as_one_filled_path() -> None:
     dark_runs = sum(row[0] + sum(b and not a for a, b in pairwise(row)) for row in matrix)
     assert drawn.count(" re") == dark_runs
     assert drawn.count("f*") + drawn.count(" f ") <= 1
+
+
+@pytest.mark.parametrize("zeros", [60, 77, 90, 200, 300])
+def test_a_block_of_zeros_is_drawn_and_read_back(zeros: int) -> None:
+    """A log without a checkpoint makes a run of zero bytes; a block of them alone is what the encoder cannot divide."""
+    for before in range(0, 120, 7):
+        text = "Z" * before + "0" * zeros + "Z" * (585 - before - zeros)
+        cells = np.kron(~np.array(qr.modules(text, "M")), np.ones((4, 4), bool))
+        picture = np.pad(cells.astype(np.uint8) * 255, 16, constant_values=255)
+        assert [one.text for one in zxingcpp.read_barcodes(picture)] == [text]
+
+
+@pytest.mark.parametrize("level", ["L", "M", "Q"])
+def test_zeros_alone_are_drawn_in_every_version(level: qr.Level) -> None:
+    for characters in (1, 16, 17, 24, 25, 40, 77, 150, 300, 700, 1500):
+        assert qr.modules("0" * characters, level)

@@ -11,11 +11,9 @@ from PIL import Image
 
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.paper.drawing.content import SheetContent
-from breakglass_shamir.paper.drawing.front import FIELD_MM
-from breakglass_shamir.paper.drawing.qr import QUIET_MODULES
 from breakglass_shamir.paper.drawing.sheet import render, render_for_printer
 from breakglass_shamir.paper.reading.scan import Scanner
-from breakglass_shamir.paper.sizes import PAPER_SIZES_MM, Paper
+from breakglass_shamir.paper.sizes import FIELD_MM, PAPER_SIZES_MM, QUIET_MODULES, Paper
 
 Make = Callable[..., SheetContent]
 Some = Callable[[int], str]

@@ -73,18 +73,18 @@ def _moved(move: Move) -> None:
 
 def blur(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Out of focus."""
-    return _at(page, SCAN_DPI).filter(ImageFilter.GaussianBlur(chance.uniform(*((2.6, 3.4), (3.4, 4.4))[strength])))
+    return at_dpi(page, SCAN_DPI).filter(ImageFilter.GaussianBlur(chance.uniform(*((2.6, 3.4), (3.4, 4.4))[strength])))
 
 
 def noise(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """High gain, little light."""
-    dim = _at(page, SCAN_DPI).point([90 + value * 90 // 255 for value in range(256)])
+    dim = at_dpi(page, SCAN_DPI).point([90 + value * 90 // 255 for value in range(256)])
     return grain(dim, chance, (60, 110)[strength])
 
 
 def rotation(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Laid on askew, at any angle, at fewer dots per inch and well compressed."""
-    turned = _turned(_at(page, (150, 52)[strength]), chance.uniform(5, 355), expand=True, around=_DESK)
+    turned = _turned(at_dpi(page, (150, 52)[strength]), chance.uniform(5, 355), expand=True, around=_DESK)
     return jpeg(turned, (40, 30)[strength])
 
 
@@ -95,24 +95,24 @@ def perspective(page: Image.Image, chance: Random, strength: int) -> Image.Image
 
 def uneven_light(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """A lamp on one side and the photographer's own shadow."""
-    scan = lit(_at(page, (150, 100)[strength]), chance, darkest=(0.2, 0.08)[strength])
+    scan = lit(at_dpi(page, (150, 100)[strength]), chance, darkest=(0.2, 0.08)[strength])
     return grain(scan, chance, (6, 14)[strength])
 
 
 def compression(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Sent through a messenger that saves every byte."""
     del chance
-    return jpeg(_at(page, (130, 66)[strength]), (9, 8)[strength])
+    return jpeg(at_dpi(page, (130, 66)[strength]), (9, 8)[strength])
 
 
 def low_resolution(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Fax or thumbnail resolution."""
-    return _at(page, chance.choice(((72, 76, 80), (42, 45, 48))[strength])).filter(ImageFilter.GaussianBlur(0.6))
+    return at_dpi(page, chance.choice(((72, 76, 80), (42, 45, 48))[strength])).filter(ImageFilter.GaussianBlur(0.6))
 
 
 def motion(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """The camera moved during exposure."""
-    scan = _at(page, SCAN_DPI)
+    scan = at_dpi(page, SCAN_DPI)
     length, down = chance.uniform(*((6, 8), (8, 12))[strength]), chance.uniform(-0.5, 0.5)
     return shaken(scan, length, down if chance.random() < 0.5 else 1 / (down + 2))
 
@@ -136,7 +136,7 @@ def webcam(page: Image.Image, chance: Random, strength: int) -> Image.Image:
 
 def blot(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Ink drops."""
-    scan = _at(page, SCAN_DPI)
+    scan = at_dpi(page, SCAN_DPI)
     for _ in range((6, 12)[strength]):
         _disc(ImageDraw.Draw(scan), scan.size, chance, (30, (95, 130)[strength]), 25)
     return grain(scan, chance, 8)
@@ -144,7 +144,7 @@ def blot(page: Image.Image, chance: Random, strength: int) -> Image.Image:
 
 def stain(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Coffee: dark rims, tinted pools."""
-    scan = _at(page, SCAN_DPI)
+    scan = at_dpi(page, SCAN_DPI)
     for _ in range((5, 9)[strength]):
         layer = Image.new("L", scan.size, 255)
         pen, radius = ImageDraw.Draw(layer), chance.uniform(150, 380)
@@ -157,7 +157,7 @@ def stain(page: Image.Image, chance: Random, strength: int) -> Image.Image:
 
 def fold(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Folded small: toner gone along the creases, each panel in its own light."""
-    scan = _at(page, SCAN_DPI)
+    scan = at_dpi(page, SCAN_DPI)
     for along in range((4, 8)[strength]):
         scan = _creased(scan, chance, upright=along % 2 == 0, width=(5, 8)[strength])
     return grain(scan, chance, 8)
@@ -165,7 +165,7 @@ def fold(page: Image.Image, chance: Random, strength: int) -> Image.Image:
 
 def crumple(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Balled up and smoothed out: every facet leans and shades its own way."""
-    scan = _at(page, SCAN_DPI)
+    scan = at_dpi(page, SCAN_DPI)
     cell, lean = (130, 110)[strength], (5, 8)[strength]
     bent = bend(scan, chance, cell, lean)
     size = (scan.width // cell + 2, scan.height // cell + 2)
@@ -177,7 +177,7 @@ def crumple(page: Image.Image, chance: Random, strength: int) -> Image.Image:
 
 def photocopy(page: Image.Image, chance: Random, strength: int) -> Image.Image:
     """Copies of copies: soft, speckled, then hard black and white, each a little larger."""
-    scan = _at(page, SCAN_DPI)
+    scan = at_dpi(page, SCAN_DPI)
     for _ in range((2, 4)[strength]):
         soft = grain(_turned(scan, chance.uniform(-1, 1), expand=False, around=255), chance, 60)
         cut = chance.randint(95, 150)
@@ -260,7 +260,7 @@ def tilted(page: Image.Image, chance: Random, lean: float, size: Size) -> Image.
         (x + dx * chance.uniform(0, lean) * across, y + dy * chance.uniform(0, lean) * down)
         for (x, y), (dx, dy) in zip(nominal, inward, strict=True)
     ]
-    around = _resized(page, (round(across), round(down))) if scale < 1 else page
+    around = resized(page, (round(across), round(down))) if scale < 1 else page
     edge = ((0, 0), (around.width, 0), (around.width, around.height), (0, around.height))
     coefficients = projection(tuple(corners), edge)
     _moved(_projected(projection(edge, tuple(corners))))
@@ -289,12 +289,13 @@ def bend(picture: Image.Image, chance: Random, cell: int, lean: float) -> Image.
     return picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR, fillcolor=255)
 
 
-def _at(page: Image.Image, dpi: int) -> Image.Image:
+def at_dpi(page: Image.Image, dpi: int) -> Image.Image:
     """Scan the page at this resolution."""
-    return _resized(page, (page.width * dpi // PRINT_DPI, page.height * dpi // PRINT_DPI))
+    return resized(page, (page.width * dpi // PRINT_DPI, page.height * dpi // PRINT_DPI))
 
 
-def _resized(page: Image.Image, size: Size) -> Image.Image:
+def resized(page: Image.Image, size: Size) -> Image.Image:
+    """Bring the page to a size, pixels."""
     across, down = size[0] / page.width, size[1] / page.height
     _moved(lambda point: (point[0] * across, point[1] * down))
     return page.resize(size, Image.Resampling.BOX)

@@ -35,7 +35,7 @@ class LyingDecoder(Decoder):
 def asked(*answers: bytes) -> list[Answer]:
     decoder = LyingDecoder(*answers)
     try:
-        return list(decoder.ask(b"data", first=1, last=0, thorough=False))
+        return list(decoder.ask(b"data", first=1, last=0, task=None))
     finally:
         decoder.close()
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from breakglass_shamir.paper.drawing import qr
 from breakglass_shamir.paper.reading.health import Health, Word, health, sampled_budget, used_budget
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.paper.sizes import QUIET_MODULES
 
 Some = Callable[[int], str]
 
@@ -26,10 +27,10 @@ QR_ONLY = zxingcpp.barcode_formats_from_str("QRCode")
 
 def printed(text: str, level: qr.Level) -> Image.Image:
     matrix = qr.modules(text, level)
-    size = len(matrix) + 2 * qr.QUIET_MODULES
+    size = len(matrix) + 2 * QUIET_MODULES
     small = Image.new("L", (size, size), 255)
-    for y, row in enumerate(matrix, start=qr.QUIET_MODULES):
-        for x, dark in enumerate(row, start=qr.QUIET_MODULES):
+    for y, row in enumerate(matrix, start=QUIET_MODULES):
+        for x, dark in enumerate(row, start=QUIET_MODULES):
             if dark:
                 small.putpixel((x, y), 0)
     return small.resize((size * MODULE, size * MODULE), Image.Resampling.NEAREST)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the collection is, as libpq writes it, and one bounded login to it.
+
+Rules:
+
+1. An address with a password in it is refused: it would stand in the list of processes, in histories and in units.
+   Service files, client certificates, peer and libpq's password file are for libpq.
+2. Over TCP the server's certificate and name are verified; a weaker ``sslmode`` is refused. libpq leaves a Unix
+   socket alone.
+3. Every wait ends: for the connection, for a lock, for each statement.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from breakglass_shamir.errors import ConnectorError, InvalidInput, TargetError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+CONNECT_S = 10
+"""Longest wait for a connection, in seconds."""
+
+STATEMENT_S = 60
+"""Longest wait for one statement."""
+
+SCHEMES = ("postgresql://", "postgres://")
+
+_VERIFIED = "verify-full"
+_REFUSED = ("password", "sslpassword", "passfile", "options")
+
+
+def settings(address: str) -> dict[str, Any]:
+    """Return what libpq is told of an address.
+
+    Raises:
+        InvalidInput: it is no such address, or has a password in it, or asks for a connection that is not verified.
+        ConnectorError: psycopg is not there.
+    """
+    if not address.startswith(SCHEMES):
+        raise InvalidInput("expected an address such as postgresql://HOST/DATABASE or postgresql:///?service=NAME")
+    psycopg = _driver()
+    try:
+        found: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(address)
+    except psycopg.ProgrammingError:
+        raise InvalidInput("the address of the collection is not one that libpq reads") from None
+    for name in _REFUSED:
+        if name in found:
+            raise InvalidInput(
+                f"the address of the collection has {name} in it, which others could read or which weakens it",
+                hint="use a service file, a client certificate, peer, or libpq's password file",
+            )
+    if found.get("sslmode", _VERIFIED) != _VERIFIED:
+        raise InvalidInput(f"the address of the collection asks for sslmode={found['sslmode']}, expected {_VERIFIED}")
+    bounds = f"-c statement_timeout={STATEMENT_S}s -c lock_timeout={STATEMENT_S}s"
+    bounds += f" -c idle_in_transaction_session_timeout={STATEMENT_S}s"
+    return found | {
+        "sslmode": _VERIFIED, "gssencmode": "disable", "connect_timeout": CONNECT_S, "client_encoding": "UTF8",
+        "application_name": "breakglass", "options": bounds, "tcp_user_timeout": STATEMENT_S * 1000,
+        "keepalives_idle": CONNECT_S, "keepalives_interval": CONNECT_S, "keepalives_count": 3,
+    }  # fmt: skip
+
+
+@contextmanager
+def connected(address: str) -> Iterator["Connection[Any]"]:
+    """Log in for the length of a block; what is not committed in it is undone.
+
+    Raises:
+        InvalidInput: as :func:`settings`.
+        ConnectorError: the server does not answer, or refuses; what was not committed did not happen.
+    """
+    psycopg = _driver()
+    chosen = settings(address)
+    try:
+        with psycopg.connect("", autocommit=True, **chosen) as connection:
+            yield connection
+    except psycopg.Error as error:
+        said = str(error).strip().splitlines()
+        code = f" ({error.sqlstate})" if error.sqlstate else ""
+        raise ConnectorError(
+            f"the collection: {said[0] if said else type(error).__name__}{code}",
+            hint="nothing is lost: what was not taken is sent again the next time",
+        ) from error
+
+
+def _driver() -> Any:
+    try:
+        import psycopg
+        import psycopg.conninfo
+    except ImportError:
+        raise _missing() from None
+    return psycopg
+
+
+def _missing() -> TargetError:
+    return ConnectorError(
+        "psycopg is not installed", hint="install it with: pip install 'breakglass-shamir[postgresql]'"
+    )
