@@ -189,7 +189,7 @@ class _Reader:
             self._members.add(member)
         number = {"all": len(members), "any": 1}.get(needed) or (int(needed) if _NUMBER.fullmatch(needed) else 0)
         if not 1 <= number <= len(members):
-            raise InvalidInput(f"expected all, any, or a number of 1 to {len(members)} members, got {needed[:20]}")
+            raise InvalidInput(f"expected all, any, or a number from 1 to {len(members)}, got {needed[:20]}")
         self.groups[name] = Group(number, members)
         _require_few(self.groups, "group")
 

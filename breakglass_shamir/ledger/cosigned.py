@@ -14,7 +14,7 @@ Rules:
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,11 +107,12 @@ class WitnessFiles:
         Raises:
             LedgerBusy: another one does, and does not finish.
         """
-        try:
-            with alone_in(self._folder, "asks the witnesses"):
-                yield
-        except OSError as error:
-            raise LedgerBusy(f"{self._folder}: {error.strerror}") from error
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(alone_in(self._folder, "asks the witnesses"))
+            except OSError as error:
+                raise LedgerBusy(f"{self._folder}: {error.strerror}") from error
+            yield
 
     def policy(self) -> TrustPolicy | None:
         """Return the pinned policy; None: no witness is configured.

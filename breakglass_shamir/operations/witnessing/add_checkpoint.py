@@ -136,7 +136,7 @@ def _cosignature(witness: Witness, note: str, body: bytes, now: int) -> Cosignat
 
 
 def _conflict(answer: Answer) -> Conflict | Refusal:
-    if answer.headers.get("content-type", "") != SIZE_TYPE:
+    if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != SIZE_TYPE:
         return Conflict(None)
     size = _SIZE.fullmatch(answer.body)
     if size is None:

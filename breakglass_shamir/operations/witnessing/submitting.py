@@ -24,7 +24,15 @@ from breakglass_shamir.crypto import merkle
 from breakglass_shamir.crypto.cosignature import Cosignature
 from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.custody.trust_policy import TrustPolicy, Witness
-from breakglass_shamir.errors import BreakglassError, Forked, IntegrityError, InvalidProof, RecordMissing, WebError
+from breakglass_shamir.errors import (
+    BreakglassError,
+    Forked,
+    IntegrityError,
+    InvalidProof,
+    LedgerUnwritable,
+    RecordMissing,
+    WebError,
+)
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.cosigned import Cosigned, Finding, WitnessFiles, when
 from breakglass_shamir.ledger.entry import origin
@@ -154,9 +162,12 @@ def _ask(run: _Run, witness: Witness) -> Told:
     if isinstance(found, Refusal):
         return Told(witness.name, key, found.outcome, size, time, found.words, set_back)
     if isinstance(found, Finding):
-        run.files.accuse(witness, found)
         kind = RecordMissing if found.error == RecordMissing.id else Forked
         run.exposed.append(kind(found.in_words(witness.name), hint=UNSIGNED_HINT))
+        try:
+            run.files.accuse(witness, found)
+        except LedgerUnwritable as error:
+            run.exposed.append(error)
         return Told(witness.name, key, "accuses", size, time, found.in_words(witness.name), set_back)
     run.files.keep(witness, found.note)
     return Told(

@@ -84,7 +84,7 @@ WRONG = {
     "a member twice": (f"{W1}\n{W2}\ngroup g any a\ngroup h all g a\nquorum h", "line 4 .*a member already"),
     "none as a member": (f"{W1}\ngroup g any a none\nquorum g", "line 2 .*got none"),
     "itself as a member": (f"{W1}\ngroup g any a g\nquorum g", "line 2 .*got g"),
-    "too many of them": (f"{W1}\ngroup g 2 a\nquorum g", "line 2 .*1 to 1 member"),
+    "too many of them": (f"{W1}\ngroup g 2 a\nquorum g", "line 2 .*from 1 to 1"),
     "none of them": (f"{W1}\ngroup g 0 a\nquorum g", "line 2 .*got 0"),
     "a zero in front": (f"{W1}\n{W2}\ngroup g 02 a b\nquorum g", "line 3 .*got 02"),
     "no member": (f"{W1}\ngroup g all\nquorum a", "line 2 .*expected log KEY"),
