@@ -254,6 +254,15 @@ def test_lines_by_other_keys_are_left_out_and_one_of_ours_is_kept(
     assert len(lines) == 1 and "w1.example/w" in lines[0]
 
 
+def test_a_cosignature_of_a_longer_text_is_no_yes(ledger: Ledger, one: Witness, witnesses: list[Witness]) -> None:
+    note = ledger.row(4)[4]
+    stranger = witnesses[1].cosigned(note)
+    longer = f"{note}{stranger}more\n\n{stranger}"
+    one.lie = lambda _: Answer(200, (longer + one.cosigned(longer)).removeprefix(note).encode())
+    with pytest.raises(WebError, match="more than them"):
+        submitted(ledger)
+
+
 REFUSED = {
     "unknown": (Answer(404, b"who are you"), "does not know this log, .*: who are you"),
     "forbidden": (Answer(403), "does not know this log's key"),
