@@ -22,6 +22,7 @@ from pathlib import Path
 from breakglass_shamir.crypto import cosignature
 from breakglass_shamir.crypto.note import MAX_TREE_SIZE, Checkpoint, open_note
 from breakglass_shamir.custody import trust_policy
+from breakglass_shamir.custody.names import inside, of_witness
 from breakglass_shamir.custody.trust_policy import TrustPolicy, Witness
 from breakglass_shamir.errors import BreakglassError, Forked, InvalidProof, LedgerBusy, LedgerUnwritable, RecordMissing
 from breakglass_shamir.ledger import durable
@@ -219,10 +220,10 @@ class WitnessFiles:
 
     def path_of(self, witness: Witness) -> Path:
         """Return the file of what a witness cosigned."""
-        return self._folder / f"{_file_name(witness)}.checkpoint"
+        return inside(self._folder, of_witness(_digest(witness), ".checkpoint"))
 
     def _finding_path(self, witness: Witness) -> Path:
-        return self._folder / f"{_file_name(witness)}.finding"
+        return inside(self._folder, of_witness(_digest(witness), ".finding"))
 
     def _read(self, path: Path, witnesses: tuple[Witness, ...]) -> Cosigned | None:
         try:
@@ -265,5 +266,5 @@ def when(time: int) -> str:
         return f"{time} s after 1970"
 
 
-def _file_name(witness: Witness) -> str:
+def _digest(witness: Witness) -> str:
     return hashlib.sha256(witness.cosigner.to_text().encode()).hexdigest()[:16]
