@@ -38,6 +38,7 @@ COMMANDS = {
     "enrol": ("enrol", "A second terminal learns sets before the first night."),
     "sync": ("sync", "Push this terminal's records to a collection."),
     "collect": ("collect", "Keep many terminals' records in PostgreSQL."),
+    "witness": ("witness", "Let witnesses cosign this terminal's log."),
     "retire": ("retire", "Take a set, or this terminal, out of service."),
     "status": ("status", "Every set: state, sheets, drills, and what is due."),
     "heartbeat": ("heartbeat", "Record that this terminal is alive."),
