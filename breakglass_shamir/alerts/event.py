@@ -12,8 +12,9 @@ This module builds nothing; ``translate.py`` does.
 
 import enum
 import json
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 
 class Severity(enum.IntEnum):
@@ -42,8 +43,7 @@ class Action(enum.StrEnum):
     RESOLVE = "resolve"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One event.
 
     Attributes:

@@ -12,7 +12,8 @@ Who holds a sheet is not known here; the policy adds that.
 
 import itertools
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.errors import InvalidStructure
 
@@ -26,8 +27,7 @@ Seat = tuple[int, int]
 """Group and member, both from 1: the place of one sheet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """``threshold`` of ``members`` (docs/spec/1-cryptography.md, "Two levels").
 
     Attributes:
@@ -39,8 +39,7 @@ class Group:
     members: int
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(msgspec.Struct, frozen=True):
     """A two-level quorum structure; an invalid one cannot be made (docs/spec/1-cryptography.md, "Two levels").
 
     Plain 3 of 5 is ``Structure(1, (Group(3, 5),))``.

@@ -11,8 +11,9 @@ Rules:
 """
 
 import math
-from dataclasses import dataclass
 from itertools import combinations
+
+import msgspec
 
 from breakglass_shamir.crypto.keys import random_bytes
 from breakglass_shamir.errors import InvalidInput
@@ -33,8 +34,7 @@ MOST_DRAWS_PER_PASSWORD = 1024
 _KINDS = ("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789")
 
 
-@dataclass(frozen=True, slots=True)
-class Generator:
+class Generator(msgspec.Struct, frozen=True):
     """What a generated password looks like.
 
     Attributes:
