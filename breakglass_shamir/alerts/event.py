@@ -68,7 +68,7 @@ class Event(msgspec.Struct, frozen=True):
 
     def to_bytes(self) -> bytes:
         """Return the stored form: JSON in UTF-8."""
-        named = {name: getattr(self, name) for name in self.__slots__}
+        named = {name: getattr(self, name) for name in self.__struct_fields__}
         return json.dumps(named, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod

@@ -17,9 +17,9 @@ import hashlib
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import (
     EPOCH_ID_BYTES,

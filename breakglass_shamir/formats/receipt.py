@@ -11,10 +11,10 @@ Rules:
 """
 
 import struct
-from dataclasses import replace
 from typing import Self
 
 import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, ed25519_sign, ed25519_verify, epoch_id_of
 from breakglass_shamir.crypto.merkle import HASH_BYTES

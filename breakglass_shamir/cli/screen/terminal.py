@@ -14,7 +14,6 @@ The rules of the screen:
 5. A standard error that is broken or full stops nothing; a standard output that is ends with exit code 1.
 """
 
-import dataclasses
 import os
 import select
 import shutil
@@ -34,6 +33,7 @@ from breakglass_shamir.cli.screen.line import PLAIN_VARIABLE
 from breakglass_shamir.cli.screen.streams import LOST_RESULT, can_show, is_terminal
 from breakglass_shamir.custody.quorum.answer import Answer, Verdict
 from breakglass_shamir.errors import BreakglassError, InvalidInput
+from breakglass_shamir.formats.named_fields import names_of
 from breakglass_shamir.operations.desk import Board, Given, HowNext, OpenUse
 
 if TYPE_CHECKING:
@@ -583,22 +583,24 @@ def _plain(value: Any) -> Any:
     """Turn results into what JSON knows."""
     if isinstance(value, str | int) or value is None:
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {shown: _plain(getattr(value, name)) for name, shown in _named(type(value))}
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
-    return value.hex() if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return value.hex()
+    kind: Any = type(value)
+    if named := _named(kind):
+        return {shown: _plain(getattr(value, name)) for name, shown in named}
+    return value
 
 
 @cache
 def _named(kind: type[Any]) -> tuple[tuple[str, str], ...]:
-    """Return the fields of a data class, and what they are called in JSON."""
-    names = (field.name for field in dataclasses.fields(kind))
-    return tuple((name, "set" if name == "set_name" else name) for name in names)
+    """Return the fields of a class that names them, and what they are called in JSON."""
+    return tuple((name, "set" if name == "set_name" else name) for name in names_of(kind))
 
 
 def _default_home() -> Path:

@@ -13,7 +13,6 @@ Rules:
 6. Nothing of this is due for a set that is retired.
 """
 
-
 import msgspec
 
 from breakglass_shamir.custody.life.history import DrillResult, SheetHistory

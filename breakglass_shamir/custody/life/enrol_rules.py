@@ -17,9 +17,9 @@ That the statement is signed, and that what it carries is in its logs, is verifi
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import merkle, sshsig
 from breakglass_shamir.custody.life import epoch_rules, retire_rules, statement

@@ -5,7 +5,8 @@ Which record has which rule stands in the table of ``lifecycle.py``.
 """
 
 import hashlib
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
 from breakglass_shamir.custody.confirm import ConfirmedCore

@@ -12,9 +12,9 @@ What is due, and when, is ``due.py``; which record may follow, ``lifecycle.py``.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import statement
 from breakglass_shamir.custody.life.moment import Moment

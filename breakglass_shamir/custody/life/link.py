@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One link of a set's lineage: an epoch whose credential died when another one's came into force."""
 
-
 import msgspec
 
 PROVEN = "proven"

@@ -13,9 +13,8 @@ Rules (spec: docs/spec/7-records.md, "Gates"):
 It decides nothing and changes no state.
 """
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.gates import Problem, Request

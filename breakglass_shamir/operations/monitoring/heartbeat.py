@@ -4,7 +4,6 @@
 It tells no one that is away; whoever verifies the ledger later, or asks for its status now, sees it.
 """
 
-
 import msgspec
 
 from breakglass_shamir.custody.life.moment import Moment

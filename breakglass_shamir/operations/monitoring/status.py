@@ -10,10 +10,10 @@ Rules:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import due as dues
 from breakglass_shamir.custody.life import retire_rules, review_rules

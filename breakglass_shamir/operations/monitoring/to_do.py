@@ -13,10 +13,10 @@ Reads; records nothing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import holders, retire_rules, review_rules, under_way, watch_rules
 from breakglass_shamir.custody.life.due import Due, in_words

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody who has held enough sheets of one epoch over time is caught, whichever way the sheets went."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.confirm import ConfirmedCore
 from breakglass_shamir.custody.life import holders
