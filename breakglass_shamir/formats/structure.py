@@ -12,8 +12,7 @@ Who holds a sheet is not known here; the policy adds that.
 
 import itertools
 from collections.abc import Collection, Iterator
-
-import msgspec
+from dataclasses import dataclass
 
 from breakglass_shamir.errors import InvalidStructure
 
@@ -27,7 +26,8 @@ Seat = tuple[int, int]
 """Group and member, both from 1: the place of one sheet."""
 
 
-class Group(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Group:
     """``threshold`` of ``members`` (docs/spec/1-cryptography.md, "Two levels").
 
     Attributes:
@@ -39,7 +39,8 @@ class Group(msgspec.Struct, frozen=True):
     members: int
 
 
-class Structure(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Structure:
     """A two-level quorum structure; an invalid one cannot be made (docs/spec/1-cryptography.md, "Two levels").
 
     Plain 3 of 5 is ``Structure(1, (Group(3, 5),))``.
