@@ -14,7 +14,6 @@ import json
 import re
 from typing import Any
 
-from breakglass_shamir.formats.likeness import masked
 from breakglass_shamir.formats.plain import escaped, without_bytes
 
 _PLAIN = re.compile(r"[\n -~]+")
@@ -28,6 +27,8 @@ def clean(text: str) -> str:
 
 def message(text: str) -> str:
     """Return a message that drives no terminal and repeats nothing that looks like a share."""
+    from breakglass_shamir.formats.likeness import masked
+
     return escaped(masked(text))
 
 

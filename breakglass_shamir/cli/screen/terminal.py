@@ -27,19 +27,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.screen import answers, streams
+from breakglass_shamir.cli.screen import streams
 from breakglass_shamir.cli.screen.cleaning import clean, json_text, message
-from breakglass_shamir.cli.screen.line import PLAIN_VARIABLE
-from breakglass_shamir.cli.screen.streams import LOST_RESULT, can_show, is_terminal
-from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.cli.screen.streams import LOST_RESULT, PLAIN_VARIABLE, can_show, is_terminal
 from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.formats.named_fields import names_of
-from breakglass_shamir.operations.desk import Board, Given, HowNext, OpenUse
 
 if TYPE_CHECKING:
     from breakglass_shamir.cli.screen.board import BoardScreen
     from breakglass_shamir.cli.screen.progress import Progress
     from breakglass_shamir.custody.credential import Credential
+    from breakglass_shamir.custody.quorum.answer import Answer
+    from breakglass_shamir.operations.desk import Board, Given, HowNext, OpenUse
 
 HOME_VARIABLE = "BREAKGLASS_HOME"
 """Environment variable with the home folder."""
@@ -56,12 +55,6 @@ _INDENT = 2
 _PIPE_COLUMNS, _SENTENCE_COLUMNS = 200, 80
 """How wide a table is where no screen sets a limit: so wide, or wider where names are long; the rest is for the last
 column, the only one that is broken."""
-
-_GOOD = frozenset(
-    {Verdict.ACCEPTED, Verdict.ENVELOPE, Verdict.SEEN, Verdict.UNKNOWN, Verdict.UNVERIFIED, Verdict.LINE,
-     Verdict.WAITING}
-)  # fmt: skip
-_OF_A_LINE = frozenset({Verdict.LINE, Verdict.UNSURE, Verdict.ASKED})
 
 
 _ADVANCE_S = 10.0
@@ -137,11 +130,13 @@ class Terminal:
         if error.hint:
             self.say(f"hint: {error.hint}")
 
-    def answer(self, source: str, answer: Answer) -> None:
+    def answer(self, source: str, answer: "Answer") -> None:
         """Tell at once what a scan turned out to be."""
+        from breakglass_shamir.cli.screen import verdicts
+
         if answer.used_percent is not None:
-            self._prints.append(_print_of(source, answer))
-        good = answer.verdict in _GOOD
+            self._prints.append(verdicts.print_of(source, answer))
+        good = answer.verdict in verdicts.GOOD
         words = f"{'+' if good else '-'} {message(source)}: {message(answer.message)}"
         if self._progress is not None:
             self._progress.clear()
@@ -149,8 +144,9 @@ class Terminal:
             first, *rest = self._rows(words, _INDENT)
             _tell("\n".join([self._style(first[0], "green" if good else "red") + first[1:], *rest]))
             return
-        self._board.tell(words, "" if answer.verdict in _OF_A_LINE else source, _rank(answer))
-        if answer.verdict not in _OF_A_LINE:
+        of_a_line = answer.verdict in verdicts.OF_A_LINE
+        self._board.tell(words, "" if of_a_line else source, verdicts.rank(answer))
+        if not of_a_line:
             self._read.append((source, answer))
 
     def has_board(self) -> bool:
@@ -158,8 +154,9 @@ class Terminal:
         return interactive()
 
     @contextmanager
-    def board(self, look: Callable[[], Board]) -> Iterator[None]:
+    def board(self, look: "Callable[[], Board]") -> Iterator[None]:
         """Keep a board up that is cleared afterwards, and say again what was read."""
+        from breakglass_shamir.cli.screen import verdicts
         from breakglass_shamir.cli.screen.board import BoardScreen
 
         self._read = []
@@ -169,12 +166,13 @@ class Terminal:
                 yield
         finally:
             said_already, self._board = self._board is not None and self._board.prints, None
-            for source, answer in () if said_already else _once(self._read):
+            for source, answer in () if said_already else verdicts.once(self._read):
                 self.answer(source, answer)
 
-    def given(self, wait_s: float) -> Given | None:
+    def given(self, wait_s: float) -> "Given | None":
         """Return what people gave at the board; what means nothing there is answered here."""
         from breakglass_shamir.cli.screen import giving
+        from breakglass_shamir.operations.desk import Given
 
         assert self._board is not None  # noqa: S101 - inside board()
         if self._types() and not self._board.agrees_to_show(giving.TYPED):
@@ -204,6 +202,8 @@ class Terminal:
 
     def says_enough(self) -> bool:
         """Tell whether Enter was pressed since the last look."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive() or not select.select([sys.stdin], [], [], 0)[0]:
             return False
         said = sys.stdin.readline()
@@ -221,6 +221,8 @@ class Terminal:
 
     def pass_gate(self, gate: str, problem: str, meaning: str) -> str | None:
         """Ask whether an emergency goes on although a check failed, and why."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return None
         self.warn(problem)
@@ -252,6 +254,8 @@ class Terminal:
 
     def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
         """Ask for a key file until one is named, the line is empty, or it is over without it."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return None
         streams.echo(clean(question), err=True)
@@ -264,6 +268,8 @@ class Terminal:
 
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return False
         return answers.confirm(
@@ -272,6 +278,8 @@ class Terminal:
 
     def bring_sheets(self, stands: str, wants: str, word: str) -> tuple[Path, ...] | str | None:
         """Ask for sheets that a rotation under way still needs; None when nobody is there, or they stop."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return None
         from breakglass_shamir.cli.screen import completion, paths
@@ -297,6 +305,8 @@ class Terminal:
 
     def print_again(self, document: str, problem: str) -> bool:
         """Ask whether to try a document again that was not printed."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return False
         self.warn(f"{document} {problem}")
@@ -313,6 +323,8 @@ class Terminal:
 
     def is_ready(self) -> bool:
         """Ask whether the credential may be shown now, in a guided flow: Enter alone shows it."""
+        from breakglass_shamir.cli.screen import answers
+
         while self.asks_ready:
             said = answers.ask(_READY, optional=True, plain=self.plain).strip().lower()
             if not said or answers.agreed(said):
@@ -331,11 +343,14 @@ class Terminal:
 
     def agrees(self, question: str) -> bool:
         """Ask whether something that was warned of is done all the same."""
+        from breakglass_shamir.cli.screen import answers
+
         return interactive() and answers.confirm(clean(question))
 
-    def how_next(self, use: OpenUse) -> HowNext:
+    def how_next(self, use: "OpenUse") -> "HowNext":
         """Ask how an open use goes on, until there is an answer, a close from elsewhere, or the deadline."""
         from breakglass_shamir.cli.screen.using import Question
+        from breakglass_shamir.operations.desk import HowNext
 
         return Question(use, self.warn).ask() if interactive() else HowNext()
 
@@ -472,6 +487,8 @@ class Terminal:
         Raises:
             InvalidInput: nobody is there to ask.
         """
+        from breakglass_shamir.cli.screen import answers
+
         if value is not None:
             return value
         if not interactive():
@@ -480,10 +497,14 @@ class Terminal:
 
     def ask_optional(self, question: str) -> str:
         """Ask for something that may be left empty."""
+        from breakglass_shamir.cli.screen import answers
+
         return answers.ask(clean(question), optional=True, plain=self.plain).strip()
 
     def ask_public(self, question: str) -> str:
         """Ask for something public that has the look of a line of a sheet; it may be left empty."""
+        from breakglass_shamir.cli.screen import answers
+
         return answers.ask(clean(question), optional=True, public=True, plain=self.plain).strip()
 
     def ask_secret(self, question: str, option: str) -> bytes:
@@ -555,28 +576,6 @@ def _tell(line: str) -> None:
     """Write to standard error where that is possible; nothing depends on it."""
     with suppress(OSError):
         streams.echo(line, err=True)
-
-
-def _rank(answer: Answer) -> int:
-    """Order the answers about one file: a sheet that is in comes first, then what is wrong with one."""
-    return 2 * bool(answer.sheet) + (answer.verdict in _GOOD)
-
-
-def _once(answers: Sequence[tuple[str, Answer]]) -> Iterator[tuple[str, Answer]]:
-    """Yield what came of each thing that was given at a board: the best of it, once."""
-    best: dict[str, Answer] = {}
-    for source, answer in answers:
-        if source not in best or (_rank(answer) >= _rank(best[source]) and answer.verdict is not Verdict.SEEN):
-            best[source] = answer
-    yield from best.items()
-
-
-def _print_of(source: str, answer: Answer) -> dict[str, Any]:
-    """Return what JSON says of a code that was scanned."""
-    return {
-        "source": source, "verdict": str(answer.verdict), "sheet": answer.sheet, "epoch_id": answer.epoch_id.hex(),
-        "health": answer.health, "used_percent": answer.used_percent,
-    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

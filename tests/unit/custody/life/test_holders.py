@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.life import holders
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, read_seat
 from breakglass_shamir.formats.structure import Group, Structure

@@ -15,7 +15,8 @@ from msgspec import structs
 from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody import confirm
-from breakglass_shamir.custody.confirm import MAX_TRIES, ConfirmedCore
+from breakglass_shamir.custody.confirm import MAX_TRIES
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.quorum.answer import Answer, Verdict
