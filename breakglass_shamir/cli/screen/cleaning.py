@@ -34,11 +34,23 @@ def message(text: str) -> str:
 
 def json_text(document: Any, encoding: str | None, *, indent: int | None = None) -> str:
     """Write a document as JSON, for a stream of this encoding."""
-    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    text = _written(document, indent)
     if _PLAIN.fullmatch(text):
         return text
     everything = (encoding or "").lower().replace("-", "") not in ("utf8", "utf8sig")
     return "".join(_in_json(one, everything=everything) for one in text)
+
+
+def _written(document: Any, indent: int | None) -> str:
+    """Write a document as :mod:`json` does, but in compiled code where that writes the same."""
+    if indent is None:
+        return json.dumps(document, ensure_ascii=False)
+    import msgspec
+
+    try:
+        return msgspec.json.format(msgspec.json.encode(document), indent=indent).decode()
+    except (ValueError, TypeError):  # a byte that is no UTF-8, or a number beyond 64 bits
+        return json.dumps(document, ensure_ascii=False, indent=indent)
 
 
 def _in_json(one: str, *, everything: bool) -> str:

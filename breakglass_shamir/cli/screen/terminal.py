@@ -52,6 +52,9 @@ _READY = "Ready? Enter shows it; back: another way"
 _INDENT = 2
 """Columns before the rows that follow the first one of what is told."""
 
+_FORCE_COLOUR = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})
+"""Environment variables by which rich is told that it draws on a terminal."""
+
 _PIPE_COLUMNS, _SENTENCE_COLUMNS = 200, 80
 """How wide a table is where no screen sets a limit: so wide, or wider where names are long; the rest is for the last
 column, the only one that is broken."""
@@ -409,14 +412,30 @@ class Terminal:
         if self.as_json:
             self.result(document, ())
             return
+        from breakglass_shamir.cli.screen import plain_table
+
+        cells = [[clean(cell) for cell in row] for row in rows]
+        width = self.columns()
+        by_rich = self._colours_results() or not (sys.stdout.encoding or "").lower().startswith("utf")
+        lines = None if by_rich else plain_table.drawn(head, cells, width or _PIPE_COLUMNS)
+        if lines is None:
+            self._table_with_rich(head, cells, width)
+            return
+        with self._printing():
+            streams.echo("\n".join(lines))
+
+    def _colours_results(self) -> bool:
+        """Tell whether rich would draw in colour on standard output."""
+        return self._color and (is_terminal(sys.stdout) or bool(_FORCE_COLOUR & os.environ.keys()))
+
+    def _table_with_rich(self, head: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> None:
+        """Print a table that is in colour, is not plain, or does not fit as it is."""
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
 
         from breakglass_shamir.cli.screen import tables
 
-        cells = [[clean(cell) for cell in row] for row in rows]
-        width = self.columns()
         if cells and width and tables.width_of(head, cells) > width:
             with self._printing():
                 for line in (*tables.blocks(head, cells, width), ""):
@@ -425,7 +444,7 @@ class Terminal:
         table = Table(*head, box=SIMPLE_HEAD, pad_edge=False)
         for row in cells:
             table.add_row(*row)
-        console = Console(color_system="auto" if self._color else None, highlight=False, markup=False)
+        console = Console(color_system="auto" if self._color else None, highlight=False, markup=False, emoji=False)
         if not width:
             console.width = max(
                 _PIPE_COLUMNS, tables.width_of(head[:-1], [row[:-1] for row in cells]) + _SENTENCE_COLUMNS

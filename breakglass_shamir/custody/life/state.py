@@ -6,6 +6,7 @@ the wall clock is all there is, and a clock set back counts as no time at all.
 """
 
 import enum
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 
@@ -22,10 +23,13 @@ from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import IllegalState, UnknownSet
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Envelope
-from breakglass_shamir.formats.structure import Seat
+from breakglass_shamir.formats.structure import Seat, Structure
 
 MARK_DIGITS = 8
 """Hexadecimal digits of a record's SHA-256 that mark what it began."""
+
+_MOST_KEPT = 256
+"""Structures of which the seats are kept."""
 
 ROTATION = "rotation"
 """Kind of the debt that only a proven rotation settles."""
@@ -135,7 +139,7 @@ class EpochState(msgspec.Struct, frozen=True):
     @property
     def seats(self) -> tuple[str, ...]:
         """Every sheet's seat, ``group.member``."""
-        return tuple(write_seat(seat) for seat in self.envelope.core.structure.seats())
+        return _seats_of(self.envelope.core.structure)
 
     @property
     def sealed(self) -> bool:
@@ -486,6 +490,12 @@ class LedgerState(msgspec.Struct, frozen=True):
         if name not in self.sets:
             raise UnknownSet.among(name, self.sets)
         return self.sets[name]
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _seats_of(structure: Structure) -> tuple[str, ...]:
+    """Return the seats of a structure as records write them: it is asked many times, and few structures are in use."""
+    return tuple(map(write_seat, structure.seats()))
 
 
 def write_seat(seat: Seat) -> str:

@@ -39,5 +39,7 @@ def printable(text: str) -> str:
 
 def is_clean(text: str) -> bool:
     """Tell whether text has no control, surrogate or bidirectional formatting characters."""
+    if text.isascii() and text.isprintable():
+        return True
     bidirectional = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
     return not any(c in bidirectional or unicodedata.category(c) in ("Cc", "Cs") for c in text)
