@@ -3,9 +3,10 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from breakglass_shamir.alerts.event import Action, Severity
 from breakglass_shamir.custody.life.state import EpochState, LedgerState, Opening, SetState
@@ -15,8 +16,7 @@ from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import InvalidPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
+class Telling(msgspec.Struct, frozen=True):
     """How one record is told: an OCSF class and activity, and what people read.
 
     Attributes:
@@ -33,13 +33,12 @@ class Telling:
     activity_id: int
     subject: str
     severity: Severity = Severity.INFORMATIONAL
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     action: Action = Action.NOTE
     incident: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """A record and what stands around it."""
 
     record: Record

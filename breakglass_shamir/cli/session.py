@@ -16,6 +16,7 @@ from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.cli.screen import streams, values
 from breakglass_shamir.cli.screen.meant import Respelled, meant
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
+from breakglass_shamir.crypto import binding
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
@@ -60,6 +61,7 @@ def recorder(
     Raises:
         Respelled: there is no set of that name, and people say that they meant another one.
     """
+    binding.by_ctypes()
     opened = Recorder(home.open_home(terminal.home, BESIDE), terminal, record_to=record_to)
     opened.set_name = set_name
     try:

@@ -13,8 +13,9 @@ Nothing is verified here but the form: see :mod:`.merkle` and :mod:`.note`.
 
 import base64
 import re
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from breakglass_shamir.crypto.merkle import HASH_BYTES
 from breakglass_shamir.errors import InvalidProof
@@ -31,8 +32,7 @@ MAX_HASHES = 63
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
 
 
-@dataclass(frozen=True, slots=True)
-class LogProof:
+class LogProof(msgspec.Struct, frozen=True):
     """A leaf's place in a checkpointed tree."""
 
     index: int

@@ -19,7 +19,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.crypto import ssh_wire as wire
 from breakglass_shamir.crypto.keys import (
@@ -83,8 +84,7 @@ _END = "-----END SSH SIGNATURE-----\n"
 _NAME = re.compile(r"[A-Za-z0-9@._+:/-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class UntrustedSignature:
+class UntrustedSignature(msgspec.Struct, frozen=True):
     """What a signature says of itself; nothing in it is verified.
 
     Attributes:

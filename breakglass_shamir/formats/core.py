@@ -13,7 +13,8 @@ This module neither verifies nor decrypts.
 import itertools
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, SUITE, Kind
 from breakglass_shamir.errors import (
@@ -71,8 +72,7 @@ class Reader:
             raise InvalidEnvelope(f"{counted(len(self.data) - self.position, 'byte')} too many after the envelope")
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(msgspec.Struct, frozen=True):
     """What opens: everything a quorum needs besides its shares; public (docs/spec/4-envelope.md)."""
 
     kind: Kind
@@ -274,8 +274,7 @@ def _keeps(fixed: "_Fixed", kept: Mapping[int, str]) -> bool:
     return all(symbols[at : at + text.LINE_CHARACTERS] == kept[number] for number, at in starts.items())
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
+class _Fixed(msgspec.Struct, frozen=True):
     """What repaired blocks hold, and the blocks themselves."""
 
     data: bytes

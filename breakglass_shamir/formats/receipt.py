@@ -11,8 +11,10 @@ Rules:
 """
 
 import struct
-from dataclasses import dataclass, field, replace
 from typing import Self
+
+import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, ed25519_sign, ed25519_verify, epoch_id_of
 from breakglass_shamir.crypto.merkle import HASH_BYTES
@@ -40,8 +42,7 @@ _LABEL = b"breakglass-shamir receipt\x00"
 _NUMBERS = struct.Struct(">QQQ")
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(msgspec.Struct, frozen=True):
     """An epoch that a log vouches for."""
 
     set_public_key: bytes
@@ -53,8 +54,7 @@ class Pin:
         return epoch_id_of(self.set_public_key)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What a log was, by its own signature.
 
     Attributes:
@@ -77,7 +77,7 @@ class Receipt:
     leaf: bytes
     set_name: str
     pins: tuple[Pin, ...]
-    signature: bytes = field(repr=False, default=b"")
+    signature: bytes = b""
 
     def to_bytes(self) -> bytes:
         """Return the statement and its signature."""

@@ -12,7 +12,9 @@ Neither function knows who asked, or writes a record; ``operations`` does, befor
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import cipher, keys, shamir
 from breakglass_shamir.crypto.keys import Kind

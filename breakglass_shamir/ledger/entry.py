@@ -2,7 +2,8 @@
 """One stored record with its signatures and checkpoint, and the names a log goes by."""
 
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.record import Record
@@ -19,8 +20,7 @@ StoredRow = tuple[int, bytes, str, str, str]
 """Number, record, terminal's signature, quorum's signature, checkpoint, as they lie in the database."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A record as stored; ``record`` is parsed from exactly ``data``."""
 
     data: bytes

@@ -24,8 +24,9 @@ import stat
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from breakglass_shamir.ledger import mounts, moved
 from breakglass_shamir.ledger.durable import read_plain
@@ -51,8 +52,7 @@ _WRITE, _READ = 2, 4
 _USER_MOUNT = re.compile(r"(?:^|,)user_id=(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(msgspec.Struct, frozen=True):
     """What was found about a home."""
 
     problems: tuple[str, ...] = ()

@@ -14,8 +14,9 @@ Rules:
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from breakglass_shamir.crypto.note import MAX_TREE_SIZE, open_note, sign_note
 from breakglass_shamir.errors import BreakglassError, InvalidRecord, LedgerBusy, LedgerElsewhere, LedgerUnwritable
@@ -37,8 +38,7 @@ MAX_BYTES = 16 * 1024
 _LINES = re.compile(r"([^\n]+)\n(0|[1-9][0-9]{0,18})\n([0-9a-f]{64})\n(\"[^\n]*\")\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(msgspec.Struct, frozen=True):
     """What a note says that this terminal signed."""
 
     size: int
@@ -51,8 +51,7 @@ class Moved:
     """The folder where it goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(msgspec.Struct, frozen=True):
     """A note that this terminal did not sign."""
 
     problem: str

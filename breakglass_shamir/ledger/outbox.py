@@ -17,10 +17,11 @@ It holds no secret, is neither signed nor verified, and knows neither events nor
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import msgspec
 
 from breakglass_shamir.ledger.connection import durably, open_existing
 from breakglass_shamir.ledger.schema import Row
@@ -62,8 +63,7 @@ WHERE d.owner = ? AND d.sink = ? AND d.delivered_ms = 0 ORDER BY d.seq, d.place 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(msgspec.Struct, frozen=True):
     """A sink as a record's transaction names it.
 
     Attributes:
@@ -77,8 +77,7 @@ class Destination:
     configuration: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(msgspec.Struct, frozen=True):
     """One sink of one set, as it stands.
 
     Attributes:
@@ -104,8 +103,7 @@ class Queue:
     since_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """One event of a queue that has not arrived."""
 
     seq: int

@@ -11,8 +11,9 @@ Rules:
 5. What does not agree is named: which records are missing and since when, or which record is another one.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from breakglass_shamir.crypto import merkle
 from breakglass_shamir.crypto.note import Checkpoint, open_note
@@ -41,8 +42,7 @@ TWO_HISTORIES = (
 """What to do where a receipt saw another history."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldReceipt:
+class HeldReceipt(msgspec.Struct, frozen=True):
     """A receipt as somebody holds it; verified in itself."""
 
     receipt: Receipt
@@ -196,8 +196,7 @@ def missing(log: StoredLog, size: int, expected: int) -> str:
     return f"{numbers} missing: this ledger ends with record {first - 1} of {since}"
 
 
-@dataclass(frozen=True, slots=True)
-class Recomputed:
+class Recomputed(msgspec.Struct, frozen=True):
     """What the first records of a log hash to."""
 
     root: bytes

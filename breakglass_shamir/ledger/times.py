@@ -15,8 +15,9 @@ It reads no clock.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from breakglass_shamir.custody.records.record import Record
 
@@ -36,8 +37,7 @@ KEPT = 1000
 """Records that are named, of each kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(msgspec.Struct, frozen=True):
     """A time without any record."""
 
     seconds: int

@@ -23,8 +23,9 @@ sheets remember that.
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import islice
+
+import msgspec
 
 from breakglass_shamir.custody.life.passed import PassedGate
 from breakglass_shamir.custody.life.state import LedgerState
@@ -42,8 +43,7 @@ Progress = Callable[[int, int], None]
 """Hears from time to time how many records of how many are verified."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What was verified."""
 
     records: int
@@ -60,7 +60,7 @@ class Report:
     broken_promises: tuple[Silence, ...] = ()
     """Silences longer than the last heartbeat promised; of very many, the first."""
 
-    checked: Checked = field(default_factory=Checked)
+    checked: Checked = msgspec.field(default_factory=Checked)
     passed_gates: tuple[PassedGate, ...] = ()
     """Gates that were passed although no override is on record; of very many, the first."""
 

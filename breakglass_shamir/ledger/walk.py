@@ -6,9 +6,10 @@ checkpoint is held against the root that the next record names; both are covered
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
+
+import msgspec
 
 from breakglass_shamir.crypto import merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note
@@ -31,8 +32,7 @@ _SIGNED = frozenset((*records.QUORUM_SIGNED, *records.DRILL_SIGNED, *SIGNED_INSI
 _PLACES = ("number", "log id", "hash of the record before", "tree root")
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """How much of a log was computed."""
 
     full: bool = True

@@ -15,7 +15,9 @@ Rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life import gates

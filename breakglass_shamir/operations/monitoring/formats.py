@@ -8,7 +8,8 @@ It decides nothing: what is due and what is urgent is ``status.py``'s to say.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.custody.life.due import DAY_S, in_words
 from breakglass_shamir.custody.life.watch_rules import SILENCE_FACTOR
@@ -26,8 +27,7 @@ WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _PREFIX = "BREAKGLASS"
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(msgspec.Struct, frozen=True):
     """How a terminal's ledger itself is: how long it has been silent, and whether it seems to be a copy."""
 
     terminal: str

@@ -4,7 +4,7 @@
 It tells no one that is away; whoever verifies the ledger later, or asks for its status now, sees it.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import LedgerState
@@ -17,8 +17,7 @@ LONGEST_S = 366 * 86_400
 """A promise for longer than a year is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(msgspec.Struct, frozen=True):
     """A heartbeat that was recorded (docs/guide-operator.md).
 
     Attributes:
@@ -35,8 +34,7 @@ class Beat:
     """Whether that was longer than the heartbeat before promised."""
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(msgspec.Struct, frozen=True):
     """How long a ledger has been silent."""
 
     seconds: int

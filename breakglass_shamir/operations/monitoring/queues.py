@@ -2,8 +2,9 @@
 """What waits in the outbox, for ``status`` and ``alerts list``. Nothing is delivered here, and no sink is loaded."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.ledger import home as homes
@@ -12,8 +13,7 @@ from breakglass_shamir.ledger.store import FILE_NAME
 from breakglass_shamir.operations.monitoring.to_do import Undelivered
 
 
-@dataclass(frozen=True, slots=True)
-class QueueStatus:
+class QueueStatus(msgspec.Struct, frozen=True):
     """One queue, as of now."""
 
     set_name: str

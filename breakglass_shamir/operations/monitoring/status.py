@@ -10,8 +10,10 @@ Rules:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import due as dues
 from breakglass_shamir.custody.life import retire_rules, review_rules
@@ -32,8 +34,7 @@ from breakglass_shamir.operations.monitoring.to_do import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DebtStatus:
+class DebtStatus(msgspec.Struct, frozen=True):
     """One debt, as of now (docs/json.md).
 
     Attributes:
@@ -51,8 +52,7 @@ class DebtStatus:
     overdue: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DrillStatus:
+class DrillStatus(msgspec.Struct, frozen=True):
     """The last drill of a kind, as of now (docs/json.md).
 
     Attributes:
@@ -66,8 +66,7 @@ class DrillStatus:
     age_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class WatchStatus:
+class WatchStatus(msgspec.Struct, frozen=True):
     """The watch on the target's logins, as of now (docs/json.md)."""
 
     age_s: int
@@ -83,8 +82,7 @@ class WatchStatus:
     """What it does not see, and why; empty where it sees all."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetStatus:
+class SetStatus(msgspec.Struct, frozen=True):
     """One set, as of now (docs/json.md).
 
     Attributes:

@@ -13,8 +13,10 @@ Reads; records nothing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
+
+import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import holders, retire_rules, review_rules, under_way, watch_rules
 from breakglass_shamir.custody.life.due import Due, in_words
@@ -28,8 +30,7 @@ LONG_SILENCE = 3
 """A silence of so many times what was promised cannot wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToDo:
+class ToDo(msgspec.Struct, frozen=True):
     """One thing to do (docs/json.md).
 
     Attributes:
@@ -43,8 +44,7 @@ class ToDo:
     urgent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered:
+class Undelivered(msgspec.Struct, frozen=True):
     """Alerts of a set that no sink, or not every sink, has taken."""
 
     count: int

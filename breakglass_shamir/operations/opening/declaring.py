@@ -13,6 +13,8 @@ It scans nothing; ``opening.py`` does.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.gates import Problem, Request
 from breakglass_shamir.custody.life.moment import Moment
@@ -70,7 +72,7 @@ def check_request(request: Request) -> Request:
         InvalidInput: an empty reason, ticket, class or officer.
     """
     clean = check_human_text
-    return replace(
+    return structs.replace(
         request,
         incident_class=clean("incident class", request.incident_class),
         ticket=clean("ticket", request.ticket),
@@ -117,7 +119,9 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     under_way = state.opening
     policy = policies.parse(state.policy_source) if state.policy_source else None
     if not request.use_for_s:
-        request = replace(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
+        request = structs.replace(
+            request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S
+        )
     goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
     problems = gates.before_declaring(
         policy, state, request, clock.now(), last=last, goes_on=goes_on, others=recorder.guard().problems
