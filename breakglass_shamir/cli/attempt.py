@@ -16,8 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import structs
-
+from breakglass_shamir import structs
 from breakglass_shamir.cli.printing import printing_of, resuming_of
 from breakglass_shamir.cli.receipts import giving_receipts
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive

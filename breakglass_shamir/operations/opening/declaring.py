@@ -13,8 +13,7 @@ It scans nothing; ``opening.py`` does.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from msgspec import structs
-
+from breakglass_shamir import structs
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.gates import Problem, Request
 from breakglass_shamir.custody.life.moment import Moment

@@ -98,7 +98,7 @@ def test_each_policy_is_parsed_each_record_read_and_each_envelope_verified_once(
 
 BOUND = """
 import sys
-from breakglass_shamir.crypto import binding
+from breakglass_shamir.cli import binding
 binding.by_ctypes()
 print("cffi" in sys.modules)
 from Crypto.Util import _raw_api
