@@ -4,7 +4,13 @@
 It is msgspec's, and what is here is all of it that is used outside ``custody``.
 """
 
-from msgspec import Struct, field
-from msgspec.structs import force_setattr, replace
+import msgspec
 
-__all__ = ["Struct", "field", "force_setattr", "replace"]
+Struct = msgspec.Struct
+"""What a class of such values inherits from."""
+
+field = msgspec.field
+"""A field whose default is made anew for each value."""
+
+replace = msgspec.structs.replace
+"""Return a value with some fields changed; :func:`dataclasses.replace` takes no struct."""
