@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from breakglass_shamir.alerts.event import Action, Severity
 from breakglass_shamir.custody.life.state import EpochState, LedgerState, Opening, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import InvalidPolicy
+from breakglass_shamir.structs import Struct, field
 
 
-class Telling(msgspec.Struct, frozen=True):
+class Telling(Struct, frozen=True):
     """How one record is told: an OCSF class and activity, and what people read.
 
     Attributes:
@@ -33,12 +32,12 @@ class Telling(msgspec.Struct, frozen=True):
     activity_id: int
     subject: str
     severity: Severity = Severity.INFORMATIONAL
-    attributes: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     action: Action = Action.NOTE
     incident: str = ""
 
 
-class Context(msgspec.Struct, frozen=True):
+class Context(Struct, frozen=True):
     """A record and what stands around it."""
 
     record: Record

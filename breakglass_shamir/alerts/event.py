@@ -14,7 +14,7 @@ import enum
 import json
 from typing import Any
 
-import msgspec
+from breakglass_shamir.structs import Struct
 
 
 class Severity(enum.IntEnum):
@@ -43,7 +43,7 @@ class Action(enum.StrEnum):
     RESOLVE = "resolve"
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(Struct, frozen=True):
     """One event.
 
     Attributes:

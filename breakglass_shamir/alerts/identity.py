@@ -8,7 +8,7 @@ from the same number.
 import re
 from collections.abc import Iterator
 
-import msgspec
+from breakglass_shamir.structs import Struct
 
 DIGEST_DIGITS = 16
 """Hexadecimal digits of the record's SHA-256."""
@@ -16,7 +16,7 @@ DIGEST_DIGITS = 16
 _ID = re.compile(rb"(?<![0-9a-f])([0-9a-f]{16})-(\d{1,15})-([0-9a-f]{%d})-\d{1,4}(?!\d)" % DIGEST_DIGITS)
 
 
-class Named(msgspec.Struct, frozen=True):
+class Named(Struct, frozen=True):
     """What the id of an event says of its record."""
 
     log: bytes

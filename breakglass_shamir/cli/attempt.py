@@ -16,8 +16,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import structs
-
 from breakglass_shamir.cli.printing import printing_of, resuming_of
 from breakglass_shamir.cli.receipts import giving_receipts
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
@@ -35,6 +33,7 @@ from breakglass_shamir.errors import (
 )
 from breakglass_shamir.operations.reading.held import Held
 from breakglass_shamir.shell import breakglass
+from breakglass_shamir.structs import replace as with_fields
 
 if TYPE_CHECKING:
     from breakglass_shamir.cli.guide.asking import Guide
@@ -201,12 +200,12 @@ class _Talk:
         overrides = Overrides(
             frozenset(options["gates"]) | guide.passed.keys(), options["override_reason"], dict(guide.passed)
         )
-        request = structs.replace(
+        request = with_fields(
             _request_of(options, asked.answers, asked.officers),
             debts=tuple(dict.fromkeys((*options["debts"], *asked.debts))),
         )
         if asked.use_for_s:
-            request = structs.replace(request, use_for_s=asked.use_for_s)
+            request = with_fields(request, use_for_s=asked.use_for_s)
         use = replace(_use(self.terminal, asked.command, options), tty=asked.tty)
         return Said(request, overrides, use, self.place)
 

@@ -13,10 +13,10 @@ import click
 from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.bounded import reading
 from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.cli import binding
 from breakglass_shamir.cli.screen import streams, values
 from breakglass_shamir.cli.screen.meant import Respelled, meant
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
-from breakglass_shamir.crypto import binding
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home

@@ -15,10 +15,9 @@ import base64
 import re
 from typing import Self
 
-import msgspec
-
 from breakglass_shamir.crypto.merkle import HASH_BYTES
 from breakglass_shamir.errors import InvalidProof
+from breakglass_shamir.structs import Struct
 
 HEADER = "c2sp.org/tlog-proof@v1"
 """First line of every proof."""
@@ -32,7 +31,7 @@ MAX_HASHES = 63
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
 
 
-class LogProof(msgspec.Struct, frozen=True):
+class LogProof(Struct, frozen=True):
     """A leaf's place in a checkpointed tree."""
 
     index: int

@@ -13,15 +13,13 @@ Rules:
 import struct
 from typing import Self
 
-import msgspec
-from msgspec.structs import replace
-
 from breakglass_shamir.crypto.keys import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, ed25519_sign, ed25519_verify, epoch_id_of
 from breakglass_shamir.crypto.merkle import HASH_BYTES
 from breakglass_shamir.errors import InvalidProof, MalformedText
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.structs import Struct, replace
 
 PREFIX = "BGR1:"
 """What a receipt's QR code begins with."""
@@ -42,7 +40,7 @@ _LABEL = b"breakglass-shamir receipt\x00"
 _NUMBERS = struct.Struct(">QQQ")
 
 
-class Pin(msgspec.Struct, frozen=True):
+class Pin(Struct, frozen=True):
     """An epoch that a log vouches for."""
 
     set_public_key: bytes
@@ -54,7 +52,7 @@ class Pin(msgspec.Struct, frozen=True):
         return epoch_id_of(self.set_public_key)
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(Struct, frozen=True):
     """What a log was, by its own signature.
 
     Attributes:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
+from breakglass_shamir.structs import Struct
 
 MEMORY_TYPES = frozenset({"tmpfs", "ramfs", "devtmpfs", "rootfs", "hugetlbfs"})
 """File systems that keep nothing on a disk, swap aside."""
@@ -46,7 +46,7 @@ class Kept(enum.Enum):
     """On an overlay whose upper layer cannot be seen from here."""
 
 
-class Mount(msgspec.Struct, frozen=True):
+class Mount(Struct, frozen=True):
     """One row of mountinfo."""
 
     number: int

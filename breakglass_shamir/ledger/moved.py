@@ -16,8 +16,6 @@ import json
 import re
 from pathlib import Path
 
-import msgspec
-
 from breakglass_shamir.crypto.note import MAX_TREE_SIZE, open_note, sign_note
 from breakglass_shamir.errors import BreakglassError, InvalidRecord, LedgerBusy, LedgerElsewhere, LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
@@ -25,6 +23,7 @@ from breakglass_shamir.ledger.durable import read_plain
 from breakglass_shamir.ledger.entry import log_id
 from breakglass_shamir.ledger.stored import StoredLog
 from breakglass_shamir.shell import breakglass
+from breakglass_shamir.structs import Struct
 
 MOVED_NAME = "MOVED"
 """Beside a database that goes on elsewhere."""
@@ -38,7 +37,7 @@ MAX_BYTES = 16 * 1024
 _LINES = re.compile(r"([^\n]+)\n(0|[1-9][0-9]{0,18})\n([0-9a-f]{64})\n(\"[^\n]*\")\n")
 
 
-class Moved(msgspec.Struct, frozen=True):
+class Moved(Struct, frozen=True):
     """What a note says that this terminal signed."""
 
     size: int
@@ -51,7 +50,7 @@ class Moved(msgspec.Struct, frozen=True):
     """The folder where it goes on."""
 
 
-class Stranger(msgspec.Struct, frozen=True):
+class Stranger(Struct, frozen=True):
     """A note that this terminal did not sign."""
 
     problem: str

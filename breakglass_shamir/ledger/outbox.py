@@ -21,11 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from breakglass_shamir.ledger.connection import durably, open_existing
 from breakglass_shamir.ledger.schema import Row
 from breakglass_shamir.ledger.turns import TURNS_NAME, Turns
+from breakglass_shamir.structs import Struct
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS outbox_seen (seq INTEGER PRIMARY KEY) STRICT""",
@@ -63,7 +62,7 @@ WHERE d.owner = ? AND d.sink = ? AND d.delivered_ms = 0 ORDER BY d.seq, d.place 
 """
 
 
-class Destination(msgspec.Struct, frozen=True):
+class Destination(Struct, frozen=True):
     """A sink as a record's transaction names it.
 
     Attributes:
@@ -77,7 +76,7 @@ class Destination(msgspec.Struct, frozen=True):
     configuration: bytes
 
 
-class Queue(msgspec.Struct, frozen=True):
+class Queue(Struct, frozen=True):
     """One sink of one set, as it stands.
 
     Attributes:
@@ -103,7 +102,7 @@ class Queue(msgspec.Struct, frozen=True):
     since_ms: int
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(Struct, frozen=True):
     """One event of a queue that has not arrived."""
 
     seq: int

@@ -13,8 +13,6 @@ Rules:
 
 from datetime import UTC, datetime
 
-import msgspec
-
 from breakglass_shamir.crypto import merkle
 from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.crypto.proof import LogProof
@@ -28,6 +26,7 @@ from breakglass_shamir.ledger.entry import log_id, origin
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.stored import KnownLog, StoredLog
 from breakglass_shamir.plural import counted
+from breakglass_shamir.structs import Struct
 
 FOLDER_NAME = "receipts"
 """In the home folder; where receipts go unless somebody says otherwise."""
@@ -42,7 +41,7 @@ TWO_HISTORIES = (
 """What to do where a receipt saw another history."""
 
 
-class HeldReceipt(msgspec.Struct, frozen=True):
+class HeldReceipt(Struct, frozen=True):
     """A receipt as somebody holds it; verified in itself."""
 
     receipt: Receipt
@@ -196,7 +195,7 @@ def missing(log: StoredLog, size: int, expected: int) -> str:
     return f"{numbers} missing: this ledger ends with record {first - 1} of {since}"
 
 
-class Recomputed(msgspec.Struct, frozen=True):
+class Recomputed(Struct, frozen=True):
     """What the first records of a log hash to."""
 
     root: bytes

@@ -17,9 +17,8 @@ It reads no clock.
 from collections.abc import Iterable
 from datetime import datetime
 
-import msgspec
-
 from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.structs import Struct
 
 DRIFT_S = 5.0
 """How far the wall clock may leave the uptime between two records, and a thousandth of the time besides."""
@@ -37,7 +36,7 @@ KEPT = 1000
 """Records that are named, of each kind."""
 
 
-class Silence(msgspec.Struct, frozen=True):
+class Silence(Struct, frozen=True):
     """A time without any record."""
 
     seconds: int

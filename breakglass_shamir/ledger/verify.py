@@ -25,8 +25,6 @@ from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
 
-import msgspec
-
 from breakglass_shamir.custody.life.passed import PassedGate
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.errors import BreakglassError, InvalidRecord
@@ -35,6 +33,7 @@ from breakglass_shamir.ledger.sample import Everything, Look, Sample
 from breakglass_shamir.ledger.stored import SignedLog
 from breakglass_shamir.ledger.times import NO_SILENCE, Silence
 from breakglass_shamir.ledger.walk import Checked, Walk
+from breakglass_shamir.structs import Struct, field
 
 FULL_UP_TO = 1000
 """Records that are verified in full where nobody says otherwise: half a second."""
@@ -43,7 +42,7 @@ Progress = Callable[[int, int], None]
 """Hears from time to time how many records of how many are verified."""
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(Struct, frozen=True):
     """What was verified."""
 
     records: int
@@ -60,7 +59,7 @@ class Report(msgspec.Struct, frozen=True):
     broken_promises: tuple[Silence, ...] = ()
     """Silences longer than the last heartbeat promised; of very many, the first."""
 
-    checked: Checked = msgspec.field(default_factory=Checked)
+    checked: Checked = field(default_factory=Checked)
     passed_gates: tuple[PassedGate, ...] = ()
     """Gates that were passed although no override is on record; of very many, the first."""
 

@@ -491,14 +491,17 @@ class Terminal:
 
     def verdicts(self, lines: Sequence[tuple[str, str]]) -> None:
         """Print lines below a table, each in its colour where standard output is a terminal, broken at spaces there."""
-        from breakglass_shamir.cli.screen.tables import wrapped
-
         colourful, width = self._color and is_terminal(sys.stdout), self.columns()
         with self._printing():
             for line, colour in lines:
                 said = message(line)
-                for row in wrapped(said, VERDICT_INDENT, width) if width and not is_command(said) else [said]:
+                for row in self._wrapped(said, width) if width and not is_command(said) else [said]:
                     streams.echo(click.style(row, fg=colour) if colourful and colour else row)
+
+    def _wrapped(self, line: str, width: int) -> list[str]:
+        from breakglass_shamir.cli.screen import tables
+
+        return tables.wrapped(line, VERDICT_INDENT, width)
 
     def ask(self, value: str | None, option: str, question: str) -> str:
         """Return a value, asking for it when it is missing and somebody is there.

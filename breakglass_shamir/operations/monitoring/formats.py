@@ -9,8 +9,6 @@ It decides nothing: what is due and what is urgent is ``status.py``'s to say.
 
 from collections.abc import Callable, Iterator, Sequence
 
-import msgspec
-
 from breakglass_shamir.custody.life.due import DAY_S, in_words
 from breakglass_shamir.custody.life.watch_rules import SILENCE_FACTOR
 from breakglass_shamir.operations.monitoring.heartbeat import Silence
@@ -18,6 +16,7 @@ from breakglass_shamir.operations.monitoring.status import SetStatus
 from breakglass_shamir.operations.monitoring.to_do import LONG_SILENCE
 from breakglass_shamir.operations.witnessing.standing import Witnessed
 from breakglass_shamir.plural import counted
+from breakglass_shamir.structs import Struct
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 """Exit codes of a plugin."""
@@ -27,7 +26,7 @@ WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _PREFIX = "BREAKGLASS"
 
 
-class Life(msgspec.Struct, frozen=True):
+class Life(Struct, frozen=True):
     """How a terminal's ledger itself is: how long it has been silent, and whether it seems to be a copy."""
 
     terminal: str

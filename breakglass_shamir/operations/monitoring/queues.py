@@ -4,16 +4,15 @@
 import time
 from pathlib import Path
 
-import msgspec
-
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.ledger.outbox import Outbox, Queue
 from breakglass_shamir.ledger.store import FILE_NAME
 from breakglass_shamir.operations.monitoring.to_do import Undelivered
+from breakglass_shamir.structs import Struct
 
 
-class QueueStatus(msgspec.Struct, frozen=True):
+class QueueStatus(Struct, frozen=True):
     """One queue, as of now."""
 
     set_name: str

@@ -12,9 +12,6 @@ Rules:
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import msgspec
-from msgspec.structs import replace
-
 from breakglass_shamir.custody.life import due as dues
 from breakglass_shamir.custody.life import retire_rules, review_rules
 from breakglass_shamir.custody.life.chain import chain_of
@@ -32,9 +29,10 @@ from breakglass_shamir.operations.monitoring.to_do import (
     prepared,
     to_do,
 )
+from breakglass_shamir.structs import Struct, replace
 
 
-class DebtStatus(msgspec.Struct, frozen=True):
+class DebtStatus(Struct, frozen=True):
     """One debt, as of now (docs/json.md).
 
     Attributes:
@@ -52,7 +50,7 @@ class DebtStatus(msgspec.Struct, frozen=True):
     overdue: bool
 
 
-class DrillStatus(msgspec.Struct, frozen=True):
+class DrillStatus(Struct, frozen=True):
     """The last drill of a kind, as of now (docs/json.md).
 
     Attributes:
@@ -66,7 +64,7 @@ class DrillStatus(msgspec.Struct, frozen=True):
     age_s: int
 
 
-class WatchStatus(msgspec.Struct, frozen=True):
+class WatchStatus(Struct, frozen=True):
     """The watch on the target's logins, as of now (docs/json.md)."""
 
     age_s: int
@@ -82,7 +80,7 @@ class WatchStatus(msgspec.Struct, frozen=True):
     """What it does not see, and why; empty where it sees all."""
 
 
-class SetStatus(msgspec.Struct, frozen=True):
+class SetStatus(Struct, frozen=True):
     """One set, as of now (docs/json.md).
 
     Attributes:

@@ -15,9 +15,6 @@ Reads; records nothing.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-import msgspec
-from msgspec.structs import replace
-
 from breakglass_shamir.custody.life import holders, retire_rules, review_rules, under_way, watch_rules
 from breakglass_shamir.custody.life.due import Due, in_words
 from breakglass_shamir.custody.life.moment import Moment
@@ -25,12 +22,13 @@ from breakglass_shamir.custody.life.rules import epoch_of
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, Opening, Phase, SetState
 from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import breakglass, word
+from breakglass_shamir.structs import Struct, replace
 
 LONG_SILENCE = 3
 """A silence of so many times what was promised cannot wait."""
 
 
-class ToDo(msgspec.Struct, frozen=True):
+class ToDo(Struct, frozen=True):
     """One thing to do (docs/json.md).
 
     Attributes:
@@ -44,7 +42,7 @@ class ToDo(msgspec.Struct, frozen=True):
     urgent: bool = False
 
 
-class Undelivered(msgspec.Struct, frozen=True):
+class Undelivered(Struct, frozen=True):
     """Alerts of a set that no sink, or not every sink, has taken."""
 
     count: int
