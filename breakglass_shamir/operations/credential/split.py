@@ -131,6 +131,7 @@ def split(
     printed = print_epoch(epoch, printing, scanner, recorder.desk)
     _record(recorder, epoch, proven, printed)
     recorder.desk.say(printed.where)
+    printed = printing.handed_over(printed)
     if in_force is current:
         _put_in_force(recorder, policy, current, secret, printing, scanner, printed)
     else:

@@ -21,14 +21,12 @@ from breakglass_shamir.custody.quorum.known import known_epochs
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import InsufficientShares, InvalidInput
 from breakglass_shamir.operations.desk import Desk, EmptyDesk
+from breakglass_shamir.operations.fleet.heap import REPLACE, LeftOut
 from breakglass_shamir.operations.printing.epochs import good_epochs, unread
 from breakglass_shamir.operations.printing.readback import record_read_back
 from breakglass_shamir.operations.reading import gather
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
-
-REPLACE = "replace"
-"""Health of a print that should be printed anew."""
 
 _FINE = frozenset({Verdict.ACCEPTED, Verdict.ENVELOPE})
 
@@ -54,21 +52,6 @@ class SetRead:
     sheets: int
     read: tuple[str, ...]
     missing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A scan that counted for no set, or once more for one (docs/json.md).
-
-    Attributes:
-        source: the file, and the page where it has several.
-        verdict: what it is, for a program.
-        message: what it is, for people.
-    """
-
-    source: str
-    verdict: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ class _Run:
             self.done[order.set_name] = SetSplit(
                 order.set_name, order.file, ISSUED, made.epoch, made.epoch_id, made.proven
             )
-            files = self.piles.hand_over(self.recorder.set_state)
+            files = self.piles.hand_over(self.recorder.set_state, self.recorder.set_state.current_epoch)
             self.done[order.set_name] = replace(self.done[order.set_name], files=files)
         except BreakglassError as error:
             desk.warn(f"{order.set_name}: {error}")

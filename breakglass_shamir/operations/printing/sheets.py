@@ -10,7 +10,7 @@ Rules:
 
 import base64
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -81,6 +81,11 @@ class Epoch:
         )
 
 
+def _as_it_is(printed: Printed) -> Printed:
+    """Leave the files where they are."""
+    return printed
+
+
 @dataclass(frozen=True, slots=True)
 class Printing:
     """Where the sheets go and how they come back (docs/guide-operator.md).
@@ -102,6 +107,9 @@ class Printing:
 
     printer: str = ""
     """CUPS queue that prints them, each as a job of its own."""
+
+    handed_over: Callable[[Printed], Printed] = field(default=_as_it_is, repr=False, compare=False)
+    """Called once the epoch is on record: who sorts the paper of many sets moves its files then, and says where to."""
 
     @property
     def has_place(self) -> bool:

@@ -245,7 +245,7 @@ class Rotation:
             raise
         self.recorder.desk.say(f"epoch {number}: {printed.where}")
         self.recorder.desk.say("keep the old and the new sheets together until the rotation is closed")
-        return printed
+        return printing.handed_over(printed)
 
     def _countersign(self) -> None:
         """Let the old epoch's quorum vouch for the prepared envelope, unless an interrupted run did."""
