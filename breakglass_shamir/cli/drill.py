@@ -2,6 +2,7 @@
 """``drill roll-call``, ``drill rehearsal``, ``drill access``: the three drills."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ from breakglass_shamir.cli.session import (
     sheets_from,
     target_options,
 )
-from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.errors import InvalidInput, NoHome
+from breakglass_shamir.ledger import home
 from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
@@ -131,17 +133,19 @@ def _names_sets(terminal: Terminal, words: tuple[str, ...]) -> bool:
 
     if len(words) != 2:
         return False
-    with recorder(terminal, asks=False) as opened:
-        first, second = opened.state.sets.get(words[0]), words[1]
-        if first is None or not first.current or second not in opened.state.sets:
+    with suppress(NoHome), home.open_home(terminal.home) as ledger:
+        sets, second = ledger.state.sets, words[1]
+        first = sets.get(words[0])
+        if first is None or not first.current or second not in sets:
             return False
         try:
             seat = holders.sheet_of(first.current_epoch, second)
         except InvalidInput:
             return True
-    raise InvalidInput(
-        f"{second} is a set and sheet {seat} of {words[0]}", hint="give the sheet's number, or say --all for many sets"
-    )
+        raise InvalidInput(
+            f"{second} is a set and sheet {seat} of {words[0]}",
+            hint="give the sheet's number, or say --all for many sets",
+        )
 
 
 def _guided_roll_call(

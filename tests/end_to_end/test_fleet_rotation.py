@@ -1,28 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many sets rotated from one heap: each whole or not begun, into piles by custodian, killed and gone on with."""
 
-import contextlib
-import os
+import errno
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pypdfium2
 import pytest
 
-from breakglass_shamir.ledger import home
-from tests.end_to_end.fleet import Fleet
-from tests.end_to_end.life import Life, opens, secrets_on_paper
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.formats.envelope import NO_PREDECESSOR
+from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger import durable, home
+from breakglass_shamir.operations import targets
+from breakglass_shamir.operations.desk import EmptyDesk
+from breakglass_shamir.operations.fleet import rotating
+from breakglass_shamir.operations.printing import sheets
+from breakglass_shamir.operations.printing.sheets import Printing
+from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.paper.reading.scan import Scanner
+from tests.end_to_end.fleet import PEOPLE, Fleet
+from tests.end_to_end.life import Life, make_key, opens, passphrase, scan_folder, secrets_on_paper
 
 SETS = 3
 
 
 @pytest.fixture(scope="module")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """Three sealed sets, and a heap of their sheets."""
+    """Three sealed sets, and one heap of their sheets."""
     fleet = Fleet(Life(tmp_path_factory.mktemp("fleet") / "life"), SETS)
     fleet.begin()
     fleet.life.ok(*fleet.split_words())
@@ -40,19 +50,229 @@ def fleet(once: Fleet) -> Fleet:
     return once
 
 
-def test_try(fleet: Fleet) -> None:
-    d = fleet.life.run("rotate", "--all", "--scan", fleet.scans, "--out", fleet.out)
-    print(d.exit, d.out, d.err)
-    d = fleet.life.run("rotate", "--all", "--scan", fleet.scans, "--out", fleet.out)
-    print(d.exit, d.out, d.err)
+def rotate_words(fleet: Fleet) -> list[str | Path]:
+    return ["--json", "rotate", "--all", "--scan", fleet.scans, "--out", fleet.out]
+
+
+def handed_out(fleet: Fleet) -> None:
+    """Print, scan, confirm and hand out what lies in the piles."""
     fleet.scan()
-    d = fleet.life.run("confirm", "--scan", fleet.scans)
-    print(d.exit, d.out, d.err)
-    (fleet.folder / "bags.csv").write_text("set,sheet,bag\n" + "\n".join(f"{n},{s},B-{n}-{s}" for n in fleet.names() for s in (1, 2)))
-    d = fleet.life.run("ack", "--from", fleet.folder / "bags.csv")
-    print(d.exit, d.out, d.err)
-    d = fleet.life.run("rotate", "--all", "--scan", fleet.scans)
-    print(d.exit, d.out, d.err)
-    d = fleet.life.run("rotate", "--all", "--scan", fleet.scans)
-    print(d.exit, d.out, d.err)
-    assert 0
+    fleet.life.ok("confirm", "--scan", fleet.scans)
+    rows = [f"{name},{seat},N-{name}-{seat}" for name in fleet.names() for seat in (1, 2)]
+    (fleet.folder / "bags.csv").write_text("\n".join(["set,sheet,bag", *rows]))
+    fleet.life.ok("ack", "--from", fleet.folder / "bags.csv")
+
+
+def outcomes(document: object) -> dict[str, str]:
+    assert isinstance(document, dict)
+    return {one["set"]: one["outcome"] for one in document["sets"]}
+
+
+def new_sheets(fleet: Fleet) -> dict[str, list[Path]]:
+    """The sheets and cards of second epochs that lie in piles, by set."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(fleet.out.rglob("*-e2-*.pdf")):
+        found.setdefault(path.name.partition("-e2-")[0], []).append(path)
+    return found
+
+
+def living(fleet: Fleet, name: str) -> Secret:
+    """What the sheets of the second epoch open, read from the paper alone."""
+    gathered = fleet.folder / f"gathered-{name}"
+    gathered.mkdir()
+    for path in new_sheets(fleet)[name]:
+        shutil.copy(path, gathered)
+    (secret,) = secrets_on_paper(gathered)
+    return secret
+
+
+def assert_whole(fleet: Fleet, names: list[str]) -> None:
+    """Hold that sets were rotated once: the new paper opens the key, the old credential does not, nothing is over."""
+    with home.open_home(fleet.life.home) as ledger:
+        for name in names:
+            s = ledger.state.of(name)
+            assert sorted(epoch.number for epoch in s.epochs.values()) == [1, 2], name
+            assert (s.current_epoch.number, s.prepared, s.opening) == (2, "", None), name
+            assert not s.rotation_debts
+    for name in names:
+        assert opens(fleet.folder / "keys" / name, living(fleet, name))
+        assert not opens(fleet.folder / "keys" / name, Secret((fleet.credentials / name).read_bytes()))
+    assert {name: len(files) for name, files in new_sheets(fleet).items() if name in names} == dict.fromkeys(names, 6)
+    assert not list(fleet.out.glob("unfinished-*"))
+
+
+def kill_when(fleet: Fleet, words: list[str | Path], moment: Callable[[], bool]) -> None:
+    """Run a command and kill it at a moment."""
+    process = subprocess.Popen(
+        fleet.life.command(*words), env=fleet.life.environment(), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not moment():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait(20) == -signal.SIGKILL
+
+
+def test_killed_while_printing_and_while_applying_each_set_is_rotated_once(fleet: Fleet) -> None:
+    words = rotate_words(fleet)
+    kill_when(fleet, words, lambda: any("set-001" in str(path) for path in fleet.out.glob("unfinished-*/*.pdf")))
+    kill_when(fleet, words, lambda: bool(new_sheets(fleet).get("set-001")))
+    done = fleet.life.run(*words)
+    assert done.exit == 4
+    assert set(outcomes(done.document).values()) == {"printed"}
+    assert {name: len(files) for name, files in new_sheets(fleet).items()} == dict.fromkeys(fleet.names(), 6)
+    for name in fleet.names():
+        assert opens(fleet.folder / "keys" / name, Secret((fleet.credentials / name).read_bytes()))
+    for pile in fleet.out.iterdir():
+        said = "".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pile / "00-cover.pdf"))
+        (mine,) = (one for one in PEOPLE if one in said)
+        assert pile.name.startswith(mine.casefold().replace(" ", "-"))
+        assert said.count("set-") == len([path for path in pile.glob("*-e2-*.pdf") if "drill" not in path.name])
+    before = fleet.life.kinds()
+    assert fleet.life.run(*words).exit == 4
+    assert fleet.life.kinds() == before
+    handed_out(fleet)
+    kill_when(fleet, words, lambda: fleet.life.kinds().count("applied") == 1)
+    done = fleet.life.ok(*words)
+    assert set(outcomes(done.document).values()) <= {"rotated", "there already"}
+    assert_whole(fleet, fleet.names())
+    before = fleet.life.kinds()
+    done = fleet.life.ok(*words)
+    assert set(outcomes(done.document).values()) == {"there already"}
+    assert fleet.life.kinds() == before
+
+
+def stranger(fleet: Fleet, folder: Path) -> None:
+    """Scan a sheet of somebody else's set of the name of one of these."""
+    text = (fleet.policies / "set-001.toml").read_text()
+    policy = policies.parse_new(text)
+    with home.open_home(fleet.life.home) as ledger:
+        credential = targets.describe(policy, passphrase())
+        epoch = sheets.seal_epoch(policy, text, credential, ledger.checkpoint(), 1, NO_PREDECESSOR)
+    with Scanner() as scanner:
+        sheets.print_epoch(epoch, Printing(fleet.folder / "strange"), scanner, EmptyDesk())
+    scan_folder(fleet.folder / "strange", folder)
+
+
+def test_what_is_missing_is_named_and_strangers_count_for_nothing(fleet: Fleet) -> None:
+    heap = fleet.folder / "heap"
+    heap.mkdir()
+    stranger(fleet, heap)
+    for path in heap.iterdir():
+        path.rename(heap / f"strange-{path.name}")
+    for path in fleet.scans.iterdir():
+        if not path.name.startswith("set-001") or path.name.startswith("set-001-e1-g1-m1"):
+            shutil.copy(path, heap)
+    shutil.copy(next(fleet.scans.glob("set-002-*")), heap / "again.jpg")
+    done = fleet.life.run("--json", "rotate", *fleet.names(), "--scan", heap, "--out", fleet.out)
+    assert done.exit == 4
+    found = {one["set"]: one for one in done.document["sets"]}
+    assert outcomes(done.document) == {"set-000": "printed", "set-001": "sheets missing", "set-002": "printed"}
+    (missing,) = found["set-001"]["missing"]
+    assert missing["sheets"] == ["1.2 (Chen)", "1.3 (Dora)"]
+    assert "got 1" in missing["why"]
+    assert {one["verdict"] for one in done.document["left_out"]} == {"unknown set", "seen already"}
+    assert sum("strange-" in one["source"] for one in done.document["left_out"]) == 3
+    kinds = [entry.record.body.__struct_config__.tag for entry in fleet.life.entries() if entry.record.set == "set-001"]
+    assert "declared" not in kinds
+    assert set(new_sheets(fleet)) == {"set-000", "set-002"}
+
+
+def test_a_target_that_refuses_and_an_opening_under_way_stop_no_other(fleet: Fleet) -> None:
+    other = passphrase()
+    (fleet.folder / "keys" / "set-000").unlink()
+    make_key(fleet.folder / "keys" / "set-000", other)
+    one = next(fleet.scans.glob("set-001-*"))
+    assert fleet.life.run(
+        "recombine", "set-001", "--class", "idp-outage", "--ticket", "INC-1234", "--reason", "nobody can log in",
+        "--officer", "Olga", "--officer", "Oskar", "--scan", one, "--no-reveal", "--out", fleet.folder / "x",
+    ).exit == 4  # fmt: skip
+    done = fleet.life.run(*rotate_words(fleet))
+    assert done.exit == 6
+    found = {one["set"]: one for one in done.document["sets"]}
+    assert outcomes(done.document) == {"set-000": "failed", "set-001": "failed", "set-002": "printed"}
+    assert "refuses" in found["set-000"]["problem"]
+    assert found["set-001"]["exit"] == 3
+    assert set(new_sheets(fleet)) == {"set-002"}
+
+
+def test_a_full_disk_fails_a_set_and_the_same_run_later_makes_it(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_new, written = durable.write_new, list[Path]()
+
+    def full(path: Path, data: bytes, mode: int = 0o600) -> None:
+        written.append(path)
+        if len(written) == 9:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_new(path, data, mode)
+
+    def run() -> rotating.ManyRotated:
+        with home.open_home(fleet.life.home) as ledger, Scanner() as scanner:
+            return rotating.rotate(
+                Recorder(ledger, EmptyDesk()),
+                (),
+                [fleet.scans],
+                Printing(fleet.out),
+                scanner,
+                reason="planned rotation",
+            )
+
+    monkeypatch.setattr(durable, "write_new", full)
+    found = run()
+    assert [one.outcome for one in found.sets] == ["printed", "failed", "printed"]
+    assert "No space left" in found.sets[1].problem
+    assert set(new_sheets(fleet)) == {"set-000", "set-002"}
+    monkeypatch.setattr(durable, "write_new", write_new)
+    assert [one.outcome for one in run().sets] == ["printed"] * 3
+    assert {name: len(files) for name, files in new_sheets(fleet).items()} == dict.fromkeys(fleet.names(), 6)
+
+
+def test_with_a_folder_for_scans_each_set_is_rotated_whole_in_one_run(fleet: Fleet) -> None:
+    readback, over = fleet.folder / "readback", threading.Event()
+    readback.mkdir()
+
+    def office() -> None:
+        """Scan each set's new sheets as soon as its last card lies in its pile."""
+        seen = set[str]()
+        while not over.wait(0.05):
+            for name, files in new_sheets(fleet).items():
+                if name not in seen and len(files) == 6:
+                    seen.add(name)
+                    tray = fleet.folder / f"tray-{name}"
+                    tray.mkdir()
+                    for path in files:
+                        shutil.copy(path, tray)
+                    scan_folder(tray, readback)
+
+    worker = threading.Thread(target=office)
+    worker.start()
+    names = fleet.names()[:2]
+    done = fleet.life.run(
+        "--json", "rotate", *names, "--scan", fleet.scans, "--out", fleet.out, "--readback", readback, "--ack", "1",
+        "--ack", "2", "--timeout", "120", "--protocol", fleet.folder / "protocols",
+    )  # fmt: skip
+    over.set()
+    worker.join()
+    assert done.exit == 0, done.err
+    assert outcomes(done.document) == dict.fromkeys(names, "rotated")
+    assert {one["source"] for one in done.document["left_out"]} >= {path.name for path in fleet.scans.glob("set-002*")}
+    assert_whole(fleet, names)
+    assert not list(readback.iterdir())
+    assert sorted(path.name for path in (fleet.folder / "protocols").iterdir()) == [
+        "set-000-rotate-1.pdf", "set-001-rotate-1.pdf",
+    ]  # fmt: skip
+
+
+def test_what_is_for_one_set_alone_is_refused_and_two_runs_share_no_folder(fleet: Fleet) -> None:
+    for words in (["--abandon"], ["--attest-old-dead"], ["--new-credential-from", "-"], ["--typed", "-"]):
+        done = fleet.life.run("rotate", "--all", *words, "--scan", fleet.scans, "--out", fleet.out)
+        assert done.exit == 2
+        assert f"expected one set with {words[0]}, got many" in done.err
+    assert "expected --scan" in fleet.life.run("rotate", "set-000", "set-001", "--out", fleet.out).err
+    with rotating.Piles(fleet.out, "00").alone():
+        done = fleet.life.run(*rotate_words(fleet))
+    assert done.exit == 6
+    assert "another run writes sheets" in done.err
+    assert "declared" not in fleet.life.kinds()
