@@ -2,7 +2,6 @@
 """``drill roll-call``, ``drill rehearsal``, ``drill access``: the three drills."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,19 +132,21 @@ def _names_sets(terminal: Terminal, words: tuple[str, ...]) -> bool:
 
     if len(words) != 2:
         return False
-    with suppress(NoHome), home.open_home(terminal.home) as ledger:
-        sets, second = ledger.state.sets, words[1]
-        first = sets.get(words[0])
-        if first is None or not first.current or second not in sets:
-            return False
-        try:
-            seat = holders.sheet_of(first.current_epoch, second)
-        except InvalidInput:
-            return True
-        raise InvalidInput(
-            f"{second} is a set and sheet {seat} of {words[0]}",
-            hint="give the sheet's number, or say --all for many sets",
-        )
+    try:
+        with home.open_home(terminal.home) as ledger:
+            sets, second = ledger.state.sets, words[1]
+    except NoHome:
+        return False
+    first = sets.get(words[0])
+    if first is None or not first.current or second not in sets:
+        return False
+    try:
+        seat = holders.sheet_of(first.current_epoch, second)
+    except InvalidInput:
+        return True
+    raise InvalidInput(
+        f"{second} is a set and sheet {seat} of {words[0]}", hint="give the sheet's number, or say --all for many sets"
+    )
 
 
 def _guided_roll_call(

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``rotate`` and ``drill`` do for many sets at once: which options go with them, and how the results are shown."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from breakglass_shamir.cli.printing import PRINTING, resuming_of
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
@@ -15,6 +15,7 @@ from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
+    from breakglass_shamir.custody.policy.tables import Policy
     from breakglass_shamir.operations.fleet.heap import LeftOut, Missing
     from breakglass_shamir.operations.fleet.rotating import ManyRotated
     from breakglass_shamir.operations.recorder import Recorder
@@ -47,9 +48,14 @@ def require_scans(scans: Sequence[Path]) -> None:
         raise InvalidInput("expected --scan of the heap, got none", hint="name pictures, PDFs or folders with --scan")
 
 
-def protocols_in(
-    opened: "Recorder", act: str, folder: Path | None, paper: Any
-) -> Callable[[str], AbstractContextManager[None]]:
+class Keep(Protocol):
+    """Returns what keeps the protocol of one set."""
+
+    def __call__(self, name: str, policy: "Policy | None" = None) -> AbstractContextManager[None]:
+        """Return it, for a set that may have no policy here yet."""
+
+
+def protocols_in(opened: "Recorder", act: str, folder: Path | None, paper: Any) -> Keep:
     """Return what keeps a protocol for each set, as a file of its own in a folder; none without a folder."""
     from breakglass_shamir.operations.printing import protocol as protocols
 
@@ -58,8 +64,8 @@ def protocols_in(
     if folder is not None:
         durable.make_folder(folder, 0o700)
 
-    def kept(name: str) -> AbstractContextManager[None]:
-        return protocols.kept(opened, act, protocols.one_of_many(folder, name, act), paper)
+    def kept(name: str, policy: "Policy | None" = None) -> AbstractContextManager[None]:
+        return protocols.kept(opened, act, protocols.one_of_many(folder, name, act), paper, policy)
 
     return kept
 

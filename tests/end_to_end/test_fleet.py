@@ -196,10 +196,11 @@ def test_two_runs_do_not_share_a_folder(two: Fleet) -> None:
 
 
 def test_what_is_for_one_set_alone_is_refused_for_many(two: Fleet) -> None:
-    for words in (("--generate",), ("--printer", "x")):
-        done = two.life.run("split", two.policies, *words, *(() if "--printer" in words else ("--out", two.out)))
+    for words in (("--totp-from", "x"), ("--ack", "1")):
+        done = two.life.run(*two.split_words(), *words)
         assert done.exit == 2
-        assert f"expected one policy with {words[0]}, got many" in done.err
+        assert f"expected one set with {words[0]}, got many" in done.err
+    assert not list(two.folder.rglob("*.pdf"))
 
 
 def test_a_heap_is_sorted_by_what_the_sheets_say_and_the_rest_is_named(dealt: Fleet) -> None:

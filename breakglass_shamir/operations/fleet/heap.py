@@ -105,9 +105,12 @@ class Listener(EmptyDesk):
         self.hidden = ""
         """What no line that is passed on may hold."""
 
+        self.quiet = False
+        """Whether nothing is passed on but warnings and what people must look at."""
+
     def say(self, line: str) -> None:
         """Pass it on, where it is new, with the set that it is about."""
-        if line not in self._said and not (self.hidden and self.hidden in line):
+        if not self.quiet and line not in self._said and not (self.hidden and self.hidden in line):
             self._said.add(line)
             self._desk.say(f"{self.set_name}: {line}" if self.set_name else line)
 

@@ -41,6 +41,9 @@ KEPT = "Says who holds which sheets: signed, it goes back to whoever handed them
 
 PAGES_OF_SHEET, PAGES_OF_CARD = 2, 1
 
+Row = tuple[str, int, str]
+"""A sheet in a pile: its set, the number of its epoch, its seat."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piles:
@@ -179,16 +182,16 @@ class Piles:
         Raises:
             PaperError: one could not be written.
         """
-        piles: dict[Path, tuple[str, list[tuple[str, EpochState, str]]]] = {}
+        piles: dict[Path, tuple[str, list[Row]]] = {}
         for s in sets:
             epoch = epoch_in_hand(s)
             for seat in epoch.seats:
                 keeper, folder = named(epoch.custodians.get(seat, "")), self.place(epoch, s.name, seat)
                 if (folder / names.sheet(s.name, epoch.short_id, epoch.number, *read_seat(seat))).exists():
-                    piles.setdefault(folder, (keeper, []))[1].append((s.name, epoch, seat))
+                    piles.setdefault(folder, (keeper, []))[1].append((s.name, epoch.number, seat))
         made = []
         for folder, (keeper, rows) in sorted(piles.items()):
-            data = render_protocol(_cover(keeper, rows, terminal, at), paper)
+            data = drawn_cover(keeper, rows, terminal, at, paper)
             try:
                 durable.write_over(inside(folder, names.cover()), data)
             except OSError as error:
@@ -239,18 +242,25 @@ def _is_of(epoch: EpochState, files: Sequence[Path], scanner: Scanner) -> bool:
     return ids <= {bytes.fromhex(epoch.epoch_id), drill} and bool(ids) >= bool(files)
 
 
-def _cover(keeper: str, rows: Sequence[tuple[str, EpochState, str]], terminal: str, at: datetime) -> ProtocolContent:
+def drawn_cover(keeper: str, rows: Sequence[Row], terminal: str, at: datetime, paper: Paper) -> bytes:
+    """Draw the page on top of a pile.
+
+    Args:
+        keeper: whose pile it is; empty: nobody is named.
+        rows: the sheets in it.
+        terminal: name of this one.
+        at: the day.
+        paper: its size.
+    """
     count = len(rows)
     pages = count * (PAGES_OF_SHEET + PAGES_OF_CARD)
     facts = (
-        f"{count} sheets and {count} drill cards, {counted(pages, 'page')}",
+        f"{counted(count, 'sheet')} and {counted(count, 'drill card')}, {counted(pages, 'page')}",
         f"{at:%Y-%m-%d}, {terminal}",
         "Each sheet goes into a tamper-evident bag of its own; its drill card stays outside of it.",
     )
-    listed = tuple(
-        (name, str(epoch.number), seat, "", "") for name, epoch, seat in sorted(rows, key=lambda one: one[0])
-    )
-    return ProtocolContent(
+    listed = tuple((name, str(number), seat, "", "") for name, number, seat in sorted(rows))
+    content = ProtocolContent(
         "Handed over",
         keeper or "a custodian who is not named yet",
         facts,
@@ -265,3 +275,4 @@ def _cover(keeper: str, rows: Sequence[tuple[str, EpochState, str]], terminal: s
         ),
         KEPT,
     )
+    return render_protocol(content, paper)

@@ -138,7 +138,7 @@ def rehearse(
     finally:
         recorder.desk = desk
     sets = tuple(run.result(name) for name in chosen)
-    worst = max(*(one.exit for one in sets), Exposed.exit_code if exposed else 0)
+    worst = max([Exposed.exit_code if exposed else 0, *(one.exit for one in sets)])
     return ManyRehearsed(sets, exposed, tuple(listener.left_out), worst)
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from breakglass_shamir.custody.life import under_way
 from breakglass_shamir.custody.life.custody_rules import policy_in_force
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState, write_seat
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.quorum.known import known_epochs
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import (
@@ -44,6 +45,7 @@ from breakglass_shamir.operations.desk import EmptyDesk
 from breakglass_shamir.operations.fleet import heap
 from breakglass_shamir.operations.fleet.heap import LeftOut, Listener, Missing, each_held
 from breakglass_shamir.operations.fleet.piles import Piles
+from breakglass_shamir.operations.fleet.trays import Trays
 from breakglass_shamir.operations.monitoring.to_do import ToDo
 from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.printing import outlet
@@ -241,6 +243,8 @@ class _Run:
     around: Around
     done: dict[str, SetRotated] = field(default_factory=dict)
     receipts: list[Path] = field(default_factory=list)
+    _uncovered: list[tuple[Policy, int]] = field(default_factory=list)
+    """Policy and epoch of sets whose pages a printer gave."""
 
     def can_begin(self, name: str, pages: Sequence[ScannedPage]) -> bool:
         """Tell whether a set can be begun; what keeps it from that is its result."""
@@ -304,7 +308,7 @@ class _Run:
     def _putting_out(self, begun: SetState, files: list[Path]) -> Iterator[Printing]:
         """Give one set a place for its sheets; what was given up meanwhile is removed from the piles."""
         if self.piles is None:
-            yield self.printing
+            yield replace(self.printing, by_custodian=True, handed_over=self._came_out)
             return
         piles, staging = self.piles, self.piles.staging(begun.name)
         self.listener.hidden = str(staging)
@@ -337,6 +341,12 @@ class _Run:
             if epoch.status is EpochStatus.VOID
         )
 
+    def _came_out(self, printed: Printed) -> Printed:
+        """Note what a printer gave without a cover."""
+        s = self.recorder.set_state
+        self._uncovered.append((policy_in_force(s), s.epochs[s.prepared].number))
+        return printed
+
     def _may_apply(self, s: SetState) -> bool:
         """Tell whether a prepared epoch can go on at once, or somebody will be waited for."""
         epoch = s.epochs[s.prepared]
@@ -356,12 +366,13 @@ class _Run:
         return SetRotated(s.name, outcome, s.current_epoch.number, printed)
 
     def covers(self) -> tuple[Path, ...]:
-        """Write the covers of all that lies in the piles now."""
+        """Put the covers on all that lies in the piles now, or that came out of the printer."""
+        state, at = self.recorder.state, datetime.fromisoformat(clock.now().time)
         if self.piles is None:
+            trays = Trays(self.printing.printer, self.printing.paper, state.terminal, at)
+            trays.covers(self._uncovered, self.recorder.desk)
             return ()
-        state = self.recorder.state
         sets = [s for s in state.sets.values() if s.current]
-        at = datetime.fromisoformat(clock.now().time)
         return self.piles.cover(sets, state.terminal, at, self.printing.paper)
 
     def result(self, name: str) -> SetRotated:

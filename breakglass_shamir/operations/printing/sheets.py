@@ -10,7 +10,7 @@ Rules:
 
 import base64
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -108,6 +108,9 @@ class Printing:
     printer: str = ""
     """CUPS queue that prints them, each as a job of its own."""
 
+    by_custodian: bool = False
+    """Whether a printer gets each sheet together with its drill card, instead of all sheets first."""
+
     handed_over: Callable[[Printed], Printed] = field(default=_as_it_is, repr=False, compare=False)
     """Called once the epoch is on record: who sorts the paper of many sets moves its files then, and says where to."""
 
@@ -181,11 +184,19 @@ def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) 
     """
     names = [_file_name(epoch, share) for sealed in (epoch.live, epoch.drill) for share in sealed.shares]
     if printing.out is None:
-        return outlet.to_printer(_documents(epoch, printing), len(names), printing.printer, scanner, desk)
-    return outlet.to_folder(_documents(epoch, printing), names, printing.out, scanner, desk)
+        drawn: Iterable[Document] = documents(epoch, printing)
+        if printing.by_custodian:
+            drawn = sorted(drawn, key=lambda one: one.seat)
+        return outlet.to_printer(drawn, len(names), printing.printer, scanner, desk)
+    return outlet.to_folder(documents(epoch, printing), names, printing.out, scanner, desk)
 
 
-def _documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
+def documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
+    """Draw every sheet and drill card, live sheets first.
+
+    Raises:
+        InvalidInput: a name has a character that cannot be printed.
+    """
     draw = render if printing.out else render_for_printer
     envelope = frozenset(epoch.live.envelope.to_codes())
     kinds: tuple[tuple[Sealed, str, frozenset[str]], ...] = (
@@ -195,8 +206,8 @@ def _documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
     for sealed, word, more in kinds:
         for share in sealed.shares:
             pdf = draw(_content(epoch, sealed.envelope, share), printing.paper)
-            what = f"{word} {share.group}.{share.member}"
-            yield Document(_file_name(epoch, share), what, pdf, more | {share.to_text()})
+            seat = write_seat((share.group, share.member))
+            yield Document(_file_name(epoch, share), f"{word} {seat}", pdf, more | {share.to_text()}, seat)
 
 
 def _file_name(epoch: Epoch, share: Share) -> str:
