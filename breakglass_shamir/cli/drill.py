@@ -257,7 +257,7 @@ def rehearsal(terminal: Terminal, /, names: tuple[str, ...], every_set: bool, **
 
 
 @drill.command()
-@click.argument("name", required=False, default="")
+@click.argument("names", nargs=-1, metavar="NAME")
 @_declaring
 @reading_options
 @printing_options
@@ -266,7 +266,7 @@ def rehearsal(terminal: Terminal, /, names: tuple[str, ...], every_set: bool, **
 @target_options
 @click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
 @pass_terminal
-def access(terminal: Terminal, /, name: str, **options: Any) -> None:
+def access(terminal: Terminal, /, names: tuple[str, ...], **options: Any) -> None:
     """Open NAME for real, up to a login by the connector that nobody sees, and rotate it.
 
     Takes a quorum of live sheets and ends in new ones, as every opening does. Its checks are hard.
@@ -277,6 +277,13 @@ def access(terminal: Terminal, /, name: str, **options: Any) -> None:
     from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
+    if len(names) > 1:
+        many = breakglass("rotate", *names, options="--scan DIR --out DIR")
+        raise InvalidInput(
+            "expected one set, got many: an access drill opens, logs in and rotates at once",
+            hint=f"drill one of them; the others are rotated together with: {many}",
+        )
+    name = names[0] if names else ""
     if not interactive():
         _require(("NAME", name))
     with Scanner() as scanner, recorder(terminal, name, record_to=options["record_to"]) as opened:

@@ -185,7 +185,9 @@ def roll_call(
     if not terminal.as_json:
         done = sum(one.outcome in (calling.CALLED, calling.ALREADY) for one in found.sheets)
         count = len(found.sheets) + sum(len(one.missing.sheets) for one in found.missing)
-        lines_said = [(f"{done} of {counted(count, 'sheet')} looked at", "green" if not found.exit else "yellow")]
+        lines_said = [
+            (f"{done} of {counted(count, 'sheet')} as they should be", "green" if not found.exit else "yellow")
+        ]
         lines_said += of_left_out(found.left_out)
         terminal.verdicts([*lines_said, *of_hints(one.hint for one in found.sheets)])
     return found.exit
@@ -219,7 +221,10 @@ def _of_rotation(found: "ManyRotated") -> list[tuple[str, str]]:
         return lines
     for one in found.sets:
         for todo in one.to_destroy:
-            lines += [(f"destroy now: {todo.what}", ""), *((f"then type: {line}", "") for line in todo.commands)]
+            lines += [
+                (f"{one.set_name}: destroy now: {todo.what}", ""),
+                *((f"then type: {line}", "") for line in todo.commands),
+            ]
     return lines + _goes_on(done, len(found.sets))
 
 

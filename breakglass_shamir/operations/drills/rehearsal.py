@@ -43,6 +43,10 @@ from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.shell import breakglass
 
 
+LIVE_SCANNED = "live sheets were scanned in a drill: "
+"""How the reason begins that names live sheets among the scans."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrillOutcome:
     """What a drill showed (docs/json.md).
@@ -185,7 +189,7 @@ def _judge(epoch: EpochState, pool: "_TimedPool", untold: tuple[str, ...] = ()) 
     if epoch.envelope.core.structure.is_quorum(of_epoch):
         return "fail", (f"a quorum of live sheets was scanned in a drill: {live}", *untold)
     if live:
-        return "warning", (f"live sheets were scanned in a drill: {live}; new bag and roll-call for each", *untold)
+        return "warning", (f"{LIVE_SCANNED}{live}; new bag and roll-call for each", *untold)
     return ("warning", untold) if untold else ("pass", ())
 
 

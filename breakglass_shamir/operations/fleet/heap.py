@@ -95,7 +95,7 @@ class Heap:
 class Listener(EmptyDesk):
     """Hears what each scan was; lets people hear what they must look at, and what keeps them waiting.
 
-    What is said again and again of every set is said once, and nothing that tells of the folder in which sheets wait.
+    What is warned of again and again is so once, and nothing is said that tells of the folder in which sheets wait.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -109,9 +109,8 @@ class Listener(EmptyDesk):
         """Whether nothing is passed on but warnings and what people must look at."""
 
     def say(self, line: str) -> None:
-        """Pass it on, where it is new, with the set that it is about."""
-        if not self.quiet and line not in self._said and not (self.hidden and self.hidden in line):
-            self._said.add(line)
+        """Pass it on, with the set that it is about."""
+        if not self.quiet and not (self.hidden and self.hidden in line):
             self._desk.say(f"{self.set_name}: {line}" if self.set_name else line)
 
     def advance(self, what: str, done: int, of: int) -> None:

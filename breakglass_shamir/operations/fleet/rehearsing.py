@@ -118,7 +118,7 @@ def rehearse(
     chosen = [name for name in wanted if names or name in found.pages]
     run = _Run(recorder, request, scanner, listener, signers, around)
     todo = [name for name in chosen if run.can_begin(name, found.pages.get(name, ()))]
-    exposed = _record_exposed(recorder, found, todo)
+    exposed = _record_exposed(recorder, found, todo, run)
     if not found.pages:
         raise InsufficientShares(
             f"no drill card of {', '.join(names) or 'any set here'} was read",
@@ -203,6 +203,10 @@ class _Run:
         self.done[name] = SetRehearsed(name, REHEARSED, s.current_epoch.number, drill)
         return True
 
+    def is_there(self, name: str) -> bool:
+        """Tell whether a set was rehearsed by an earlier run."""
+        return name in self.done and self.done[name].outcome == ALREADY
+
     def result(self, name: str) -> SetRehearsed:
         """Return what became of a set."""
         number = self.recorder.state.of(name).current_epoch.number
@@ -232,11 +236,12 @@ def _is_rehearsed(s: SetState, request: Request) -> bool:
     )
 
 
-def _record_exposed(recorder: Recorder, found: Heap, todo: Sequence[str]) -> tuple[str, ...]:
+def _record_exposed(recorder: Recorder, found: Heap, todo: Sequence[str], run: _Run) -> tuple[str, ...]:
     """Record live sheets in the heap whose own drill is not begun; returns them, each with its set."""
     exposed: list[str] = []
     for name, seats in sorted(_live({**found.others, **found.pages}, recorder).items()):
-        if name in todo:
+        seats -= _told(recorder.state.of(name)) if run.is_there(name) else set()
+        if name in todo or not seats:
             continue
         held = ", ".join(each_held(recorder.state.of(name).current_epoch, sorted(seats)))
         message = f"live sheets lay in a heap of drill cards: {held}; new bag and roll-call for each"
@@ -245,6 +250,13 @@ def _record_exposed(recorder: Recorder, found: Heap, todo: Sequence[str]) -> tup
         recorder.desk.warn(f"{name}: {message}")
         exposed += [f"{name} {seat}" for seat in sorted(seats)]
     return tuple(exposed)
+
+
+def _told(s: SetState) -> set[str]:
+    """Return the live sheets that the last drill of a set has on record."""
+    reasons = s.history.rehearsal.reasons if s.history.rehearsal else ()
+    said = [one.removeprefix(single.LIVE_SCANNED) for one in reasons if one.startswith(single.LIVE_SCANNED)]
+    return {seat for one in said for seat in one.partition(";")[0].split(", ")}
 
 
 def _live(pages: Mapping[str, Sequence[ScannedPage]], recorder: Recorder) -> dict[str, set[str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many sets rotated from one heap: each whole or not begun, into piles by custodian, killed and gone on with."""
+"""Many sets rotated, rehearsed and called from one heap: each whole or not begun, killed and gone on with."""
 
 import errno
 import shutil
@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
+from PIL import Image
 
+from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
@@ -20,24 +22,33 @@ from breakglass_shamir.ledger import durable, home
 from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.desk import EmptyDesk
 from breakglass_shamir.operations.fleet import rotating
+from breakglass_shamir.operations.fleet.piles import Piles
 from breakglass_shamir.operations.printing import sheets
 from breakglass_shamir.operations.printing.sheets import Printing
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.paper.simulate import scanned
 from tests.end_to_end.fleet import PEOPLE, Fleet
-from tests.end_to_end.life import Life, make_key, opens, passphrase, scan_folder, secrets_on_paper
+from tests.end_to_end.life import DECLARATION, DPI, Life, make_key, opens, passphrase, scan_folder, secrets_on_paper
 
 SETS = 3
 
 
 @pytest.fixture(scope="module")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """Three sealed sets, and one heap of their sheets."""
+    """Three sealed sets in custody, and heaps of their sheets and drill cards."""
     fleet = Fleet(Life(tmp_path_factory.mktemp("fleet") / "life"), SETS)
     fleet.begin()
     fleet.life.ok(*fleet.split_words())
     fleet.scan()
+    cards = fleet.folder / "cards"
+    cards.mkdir()
+    for number, card in enumerate(sorted(fleet.out.rglob("*-drill.pdf"))):
+        (cards / f"{card.stem}.jpg").write_bytes(scanned(card.read_bytes(), dpi=DPI, seed=number))
     fleet.life.ok("confirm", "--scan", fleet.scans)
+    rows = [f"{name},{seat},B-{name}-{seat}" for name in fleet.names() for seat in (1, 2, 3)]
+    (fleet.folder / "bags.csv").write_text("\n".join(["set,sheet,bag", *rows]))
+    fleet.life.ok("ack", "--from", fleet.folder / "bags.csv")
     shutil.rmtree(fleet.out)
     fleet.life.keep()
     return fleet
@@ -101,17 +112,22 @@ def assert_whole(fleet: Fleet, names: list[str]) -> None:
     assert not list(fleet.out.glob("unfinished-*"))
 
 
+def states(fleet: Fleet) -> list[SetState]:
+    with home.open_home(fleet.life.home) as ledger:
+        return list(ledger.state.sets.values())
+
+
 def kill_when(fleet: Fleet, words: list[str | Path], moment: Callable[[], bool]) -> None:
     """Run a command and kill it at a moment."""
     process = subprocess.Popen(
         fleet.life.command(*words), env=fleet.life.environment(), stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not moment():
         assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.002)
+        time.sleep(0.02)
     process.kill()
     assert process.wait(20) == -signal.SIGKILL
 
@@ -135,7 +151,7 @@ def test_killed_while_printing_and_while_applying_each_set_is_rotated_once(fleet
     assert fleet.life.run(*words).exit == 4
     assert fleet.life.kinds() == before
     handed_out(fleet)
-    kill_when(fleet, words, lambda: fleet.life.kinds().count("applied") == 1)
+    kill_when(fleet, words, lambda: any(s.applying or s.current_epoch.number == 2 for s in states(fleet)))
     done = fleet.life.ok(*words)
     assert set(outcomes(done.document).values()) <= {"rotated", "there already"}
     assert_whole(fleet, fleet.names())
@@ -187,8 +203,7 @@ def test_a_target_that_refuses_and_an_opening_under_way_stop_no_other(fleet: Fle
     make_key(fleet.folder / "keys" / "set-000", other)
     one = next(fleet.scans.glob("set-001-*"))
     assert fleet.life.run(
-        "recombine", "set-001", "--class", "idp-outage", "--ticket", "INC-1234", "--reason", "nobody can log in",
-        "--officer", "Olga", "--officer", "Oskar", "--scan", one, "--no-reveal", "--out", fleet.folder / "x",
+        "recombine", "set-001", *DECLARATION, "--scan", one, "--no-reveal", "--out", fleet.folder / "x",
     ).exit == 4  # fmt: skip
     done = fleet.life.run(*rotate_words(fleet))
     assert done.exit == 6
@@ -270,8 +285,119 @@ def test_what_is_for_one_set_alone_is_refused_and_two_runs_share_no_folder(fleet
         done = fleet.life.run("rotate", "--all", *words, "--scan", fleet.scans, "--out", fleet.out)
         assert done.exit == 2
         assert f"expected one set with {words[0]}, got many" in done.err
-    with rotating.Piles(fleet.out, "00").alone():
+    with Piles(fleet.out, "00").alone():
         done = fleet.life.run(*rotate_words(fleet))
     assert done.exit == 6
     assert "another run writes sheets" in done.document["error"]["message"]
     assert "declared" not in fleet.life.kinds()
+
+
+def chosen(fleet: Fleet, source: str, *patterns: str) -> Path:
+    """Lay scans of these names into a heap."""
+    heap = fleet.folder / "heap"
+    heap.mkdir(exist_ok=True)
+    for pattern in patterns:
+        for path in (fleet.folder / source).glob(pattern):
+            shutil.copy(path, heap)
+    return heap
+
+
+def kinds_of(fleet: Fleet, name: str) -> list[str]:
+    return [str(entry.record.body.__struct_config__.tag) for entry in fleet.life.entries() if entry.record.set == name]
+
+
+def test_rehearsals_of_many_say_what_is_missing_and_go_on(fleet: Fleet) -> None:
+    heap = chosen(fleet, "cards", "set-000-*", "set-002-*", "set-001-e1-g1-m2-*")
+    chosen(fleet, "scans", "set-002-e1-g1-m1.jpg", "set-001-e1-g1-m3.jpg")
+    words: list[str | Path] = ["--json", "drill", "rehearsal", "--all", *DECLARATION, "--scan", heap]
+    done = fleet.life.run(*words)
+    found = {one["set"]: one for one in done.document["sets"]}
+    assert outcomes(done.document) == {"set-000": "rehearsed", "set-001": "cards missing", "set-002": "rehearsed"}
+    assert found["set-000"]["drill"]["result"] == "pass"
+    assert "first-scan" not in found["set-000"]["drill"]["steps_ms"]
+    assert (found["set-002"]["drill"]["result"], found["set-002"]["drill"]["live"]) == ("warning", ["1.1"])
+    (missing,) = found["set-001"]["missing"]
+    assert missing["sheets"] == ["1.1 (Bo)", "1.3 (Dora)"]
+    assert (done.exit, done.document["exposed"]) == (7, ["set-001 1.3"])
+    assert kinds_of(fleet, "set-001")[-1] == "refused"
+    assert "declared" not in kinds_of(fleet, "set-001")
+    (heap / "set-001-e1-g1-m3.jpg").unlink()
+    chosen(fleet, "cards", "set-001-*")
+    done = fleet.life.ok(*words)
+    assert outcomes(done.document) == {
+        "set-000": "there already", "set-001": "rehearsed", "set-002": "there already",
+    }  # fmt: skip
+    assert [kinds_of(fleet, name).count("rehearsed") for name in fleet.names()] == [1, 1, 1]
+
+
+def test_killed_rehearsals_are_gone_on_with_and_no_set_is_rehearsed_twice(fleet: Fleet) -> None:
+    words: list[str | Path] = [
+        "--json",
+        "drill",
+        "rehearsal",
+        *fleet.names(),
+        *DECLARATION,
+        "--scan",
+        fleet.folder / "cards",
+    ]
+    kill_when(fleet, words, lambda: any(s.history.rehearsal for s in states(fleet)))
+    fleet.life.ok(*words)
+    assert [kinds_of(fleet, name).count("rehearsed") for name in fleet.names()] == [1, 1, 1]
+
+
+def test_bags_are_called_by_a_list_and_a_wrong_serial_is_a_finding(fleet: Fleet) -> None:
+    listed = fleet.folder / "called.csv"
+    head = "set,sheet,bag,custodian,finding"
+    listed.write_text(f"{head}\nset-000,1,B-1,,\nset-001,9,B-2,,\nset-002,1,,,\nset-002,2,B-1,,\nset-000,2,B-3,Emil,\n")
+    before = fleet.life.kinds()
+    done = fleet.life.run("drill", "roll-call", "--from", listed)
+    assert done.exit == 2
+    for words in ("line 3: set-001 has no sheet 1.9", "line 4: expected the serial", "line 5: bag B-1 is in line 2",
+                  "line 6: sheet 1.2 of set-000 is with Bo, not with Emil"):  # fmt: skip
+        assert words in done.err
+    assert fleet.life.kinds() == before
+    listed.write_text(
+        f"{head}\nset-000,1,B-set-000-1,,\nset-001,1,B-x,,\nset-002,1,B-set-002-1,,seal torn\nset-002,3,b-SET-002-3,,\n"
+    )
+    done = fleet.life.run("--json", "drill", "roll-call", "--from", listed)
+    assert done.exit == 7
+    assert [one["outcome"] for one in done.document["sheets"]] == ["called", "failed", "failed", "called"]
+    assert "expected the bag B-set-001-1, got B-x" in done.document["sheets"][1]["problem"]
+    assert fleet.life.kinds().count("roll-call") == 4
+    done = fleet.life.run("--json", "drill", "roll-call", "--from", listed)
+    assert [one["outcome"] for one in done.document["sheets"]] == [
+        "there already", "failed", "failed", "there already",
+    ]  # fmt: skip
+    mine = fleet.folder / "mine.csv"
+    mine.write_text("set,sheet,bag\nset-000,chen,B-set-000-3\nset-002,1.1,B-set-002-1\n")
+    done = fleet.life.run("--json", "drill", "roll-call", "--from", mine, "--custodian", "Chen")
+    assert done.exit == 4
+    assert [(one["set"], one["missing"]["sheets"]) for one in done.document["missing"]] == [("set-001", ["1.2 (Chen)"])]
+
+
+def test_sheets_are_called_by_a_folder_and_two_of_one_set_are_refused(fleet: Fleet) -> None:
+    heap = chosen(fleet, "scans", "set-000-e1-g1-m3.jpg", "set-001-e1-g1-m1.jpg", "set-001-e1-g1-m2.jpg")
+    for number, path in enumerate(sorted(heap.iterdir())):
+        path.rename(heap / f"IMG-{number}.jpg")
+    shutil.copy(heap / "IMG-0.jpg", heap / "IMG-9.jpg")
+    chosen(fleet, "cards", "set-000-e1-g1-m1-*")
+    with Image.open(heap / "IMG-0.jpg") as one, Image.open(heap / "IMG-1.jpg") as other:
+        both = Image.new("L", (one.width + other.width, one.height), 255)
+        both.paste(one, (0, 0))
+        both.paste(other, (one.width, 0))
+        both.save(heap / "two.png")
+    bags = fleet.folder / "new.csv"
+    bags.write_text("set,sheet,bag\nset-000,3,N-1\n")
+    done = fleet.life.run("--json", "drill", "roll-call", *fleet.names(), "--scan", heap, "--from", bags)
+    found = {(one["set"], one["sheet"]): one for one in done.document["sheets"]}
+    assert {place: one["outcome"] for place, one in found.items()} == {
+        ("set-000", "1.3"): "called", ("set-001", "1.1"): "failed", ("set-001", "1.2"): "failed",
+    }  # fmt: skip
+    assert (found["set-000", "1.3"]["found"]["result"], found["set-000", "1.3"]["found"]["bag"]) == ("pass", "N-1")
+    assert done.exit == 4
+    assert [one["set"] for one in done.document["missing"]] == ["set-002"]
+    assert {one["source"]: one["verdict"] for one in done.document["left_out"]} == {
+        "IMG-9.jpg": "seen already", "two.png": "wrong share", "set-000-e1-g1-m1-drill.jpg": "drill code",
+    }  # fmt: skip
+    assert fleet.life.kinds().count("roll-call") == 1
+    assert kinds_of(fleet, "set-001").count("refused") == 1
