@@ -42,7 +42,6 @@ from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.shell import breakglass
 
-
 LIVE_SCANNED = "live sheets were scanned in a drill: "
 """How the reason begins that names live sheets among the scans."""
 

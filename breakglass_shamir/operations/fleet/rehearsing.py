@@ -239,8 +239,8 @@ def _is_rehearsed(s: SetState, request: Request) -> bool:
 def _record_exposed(recorder: Recorder, found: Heap, todo: Sequence[str], run: _Run) -> tuple[str, ...]:
     """Record live sheets in the heap whose own drill is not begun; returns them, each with its set."""
     exposed: list[str] = []
-    for name, seats in sorted(_live({**found.others, **found.pages}, recorder).items()):
-        seats -= _told(recorder.state.of(name)) if run.is_there(name) else set()
+    for name, scanned in sorted(_live({**found.others, **found.pages}, recorder).items()):
+        seats = scanned - _told(recorder.state.of(name)) if run.is_there(name) else scanned
         if name in todo or not seats:
             continue
         held = ", ".join(each_held(recorder.state.of(name).current_epoch, sorted(seats)))

@@ -308,7 +308,7 @@ class _Run:
     def _putting_out(self, begun: SetState, files: list[Path]) -> Iterator[Printing]:
         """Give one set a place for its sheets; what was given up meanwhile is removed from the piles."""
         if self.piles is None:
-            yield replace(self.printing, by_custodian=True, handed_over=self._came_out)
+            yield replace(self.printing, by_custodian=True, moves=self._came_out)
             return
         piles, staging = self.piles, self.piles.staging(begun.name)
         self.listener.hidden = str(staging)
@@ -320,7 +320,7 @@ class _Run:
             return replace(printed, files=moved)
 
         try:
-            yield replace(self.printing, out=staging, handed_over=hand_over)
+            yield replace(self.printing, out=staging, moves=hand_over)
         finally:
             self.listener.hidden = ""
             with suppress(OSError):

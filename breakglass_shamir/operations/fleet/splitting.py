@@ -290,12 +290,12 @@ class _Run:
             return printed[0]
 
         if self.piles is None:
-            yield replace(place, handed_over=hand_over)
+            yield replace(place, moves=hand_over)
             return
         staging = self.piles.staging(order.set_name)
         self.listener.hidden = str(staging)
         try:
-            yield replace(place, out=staging, handed_over=hand_over)
+            yield replace(place, out=staging, moves=hand_over)
         finally:
             self.listener.hidden = ""
             with suppress(OSError):

@@ -81,11 +81,6 @@ class Epoch:
         )
 
 
-def _as_it_is(printed: Printed) -> Printed:
-    """Leave the files where they are."""
-    return printed
-
-
 @dataclass(frozen=True, slots=True)
 class Printing:
     """Where the sheets go and how they come back (docs/guide-operator.md).
@@ -111,13 +106,17 @@ class Printing:
     by_custodian: bool = False
     """Whether a printer gets each sheet together with its drill card, instead of all sheets first."""
 
-    handed_over: Callable[[Printed], Printed] = field(default=_as_it_is, repr=False, compare=False)
+    moves: Callable[[Printed], Printed] | None = field(default=None, repr=False, compare=False)
     """Called once the epoch is on record: who sorts the paper of many sets moves its files then, and says where to."""
 
     @property
     def has_place(self) -> bool:
         """Whether sheets can be put out; a rotation that is gone on with may need none."""
         return self.out is not None or bool(self.printer)
+
+    def handed_over(self, printed: Printed) -> Printed:
+        """Let the paper of an epoch that is on record be sorted; returns where it is now."""
+        return self.moves(printed) if self.moves else printed
 
 
 def seal_epoch(

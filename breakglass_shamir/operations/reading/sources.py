@@ -56,9 +56,6 @@ class Sources:
     receipts: tuple[Path, ...] = ()
     """Receipts that officers bring: they pin a set that this ledger does not know, and witness this one."""
 
-    pages: tuple[ScannedPage, ...] = field(default=(), repr=False)
-    """Pages that were read from a heap of many sets; secret."""
-
     also: tuple[str, ...] = ()
     """Epochs that count although they are not in force, hexadecimal: the prepared one of a rotation."""
 
@@ -79,6 +76,9 @@ class Sources:
 
     kept: bool = False
     """Whether what is read is on record at once, so that leaving loses nothing."""
+
+    pages: tuple[ScannedPage, ...] = field(default=(), repr=False)
+    """Pages that were read from a heap of many sets; secret."""
 
     @property
     def only_typed(self) -> bool:
