@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from breakglass_shamir.cli.printing import PRINTING, resuming_of
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.cli.session import recorder
-from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.errors import InvalidInput, PaperError
 from breakglass_shamir.ledger import durable
 from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import breakglass
@@ -62,7 +62,10 @@ def protocols_in(opened: "Recorder", act: str, folder: Path | None, paper: Any) 
     if folder is not None and folder.exists() and not folder.is_dir():
         raise InvalidInput(f"expected a folder for the protocols of many sets, got the file {folder}")
     if folder is not None:
-        durable.make_folder(folder, 0o700)
+        try:
+            durable.make_folder(folder, 0o700)
+        except OSError as error:
+            raise PaperError(f"the folder {folder} cannot be made: {error.strerror}") from error
 
     def kept(name: str, policy: "Policy | None" = None) -> AbstractContextManager[None]:
         return protocols.kept(opened, act, protocols.one_of_many(folder, name, act), paper, policy)

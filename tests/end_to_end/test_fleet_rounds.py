@@ -159,6 +159,10 @@ def test_killed_while_printing_and_while_applying_each_set_is_rotated_once(fleet
     done = fleet.life.ok(*words)
     assert set(outcomes(done.document).values()) == {"there already"}
     assert fleet.life.kinds() == before
+    heap = chosen(fleet, "scans", "set-000-e1-g1-m3.jpg", "set-000-e2-g1-m1.jpg", "set-000-e2-g1-m2.jpg")
+    done = fleet.life.run("--json", "rotate", "--all", "--scan", heap, "--out", fleet.folder / "third")
+    assert outcomes(done.document) == {"set-000": "printed"}
+    assert [(one["source"], one["verdict"]) for one in done.document["left_out"]] == [("set-000-e1-g1-m3.jpg", "void")]
 
 
 def stranger(fleet: Fleet, folder: Path) -> None:

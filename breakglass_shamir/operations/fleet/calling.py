@@ -44,6 +44,9 @@ CALLED, ALREADY, FAILED, LEFT = "called", "there already", "failed", "not begun"
 
 ONE_FILE_EACH = "several live sheets in one file: nothing of them was taken; scan each into a file of its own"
 
+_HARMLESS = frozenset({Verdict.SEEN, Verdict.OTHER_SET, Verdict.DRILL})
+"""What in a folder of scans says nothing against any sheet that was to be looked at."""
+
 MOST_NAMED = 40
 """So many mistakes are named; of the others it is said how many they are."""
 
@@ -188,7 +191,8 @@ def verify(
 def _result(
     sheets: Sequence[SheetCalled], missing: Sequence[SetMissing], left_out: Sequence[LeftOut]
 ) -> ManyCalled:  # fmt: skip
-    worst = max(max((one.exit for one in sheets), default=0), InsufficientShares.exit_code if missing else 0)
+    unclear = missing or any(one.verdict not in _HARMLESS for one in left_out)
+    worst = max([InsufficientShares.exit_code if unclear else 0, *(one.exit for one in sheets)])
     return ManyCalled(tuple(sheets), tuple(missing), tuple(left_out), worst)
 
 

@@ -19,7 +19,7 @@ from breakglass_shamir.custody.life import under_way
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.quorum.answer import Answer, Verdict
 from breakglass_shamir.custody.quorum.pool import Pool
-from breakglass_shamir.errors import BreakglassError, InvalidInput
+from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidInput
 from breakglass_shamir.formats import share
 from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
 from breakglass_shamir.formats.envelope import EnvelopeReader
@@ -139,6 +139,18 @@ class Listener(EmptyDesk):
     def can_ask(self) -> bool:
         """Pass it on."""
         return self._desk.can_ask()
+
+    def agrees(self, question: str) -> bool:
+        """Pass it on, with the set that it is about."""
+        return self._desk.agrees(f"{self.set_name}: {question}")
+
+    def require_screen(self) -> None:
+        """Refuse: no credential is shown while many sets are at work.
+
+        Raises:
+            IllegalState: always.
+        """
+        raise IllegalState(f"people have to see the credential of {self.set_name}", hint="take this set by itself")
 
     def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
         """Pass it on, with the set that it is about."""

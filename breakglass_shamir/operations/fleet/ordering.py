@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.life.state import LedgerState, SetState
 from breakglass_shamir.custody.names import inside
 from breakglass_shamir.custody.policy import shared
 from breakglass_shamir.custody.policy import source as policies
@@ -139,15 +139,19 @@ def _order(state: LedgerState, found: PolicyFile, *, generates: bool) -> Order:
     if known is None or not known.current:
         policies.check_new(policy)
         targets.connector_of(policy)
-        number = 1 + max((epoch.number for epoch in known.epochs.values()), default=0) if known else 1
-        return Order(file, source, policy, already=False, number=number)
+        return Order(file, source, policy, already=False, number=_next(known))
     if known.retired:
         raise InvalidInput(f"set {policy.name} was retired in this ledger; give the new set another name")
     if known.policy_source != source:
         raise InvalidInput(f"set {policy.name} is in this ledger already, by another policy")
     if generates and not known.current_epoch.proven:
-        return Order(file, source, policy, already=False, number=1 + known.current_epoch.number)
+        return Order(file, source, policy, already=False, number=_next(known))
     return Order(file, source, policy, already=True)
+
+
+def _next(known: SetState | None) -> int:
+    """Return the number of the epoch that would be made."""
+    return 1 + max((epoch.number for epoch in known.epochs.values()), default=0) if known else 1
 
 
 def _refuse(problems: Sequence[str]) -> None:

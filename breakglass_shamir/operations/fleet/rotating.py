@@ -62,6 +62,8 @@ ROTATED, PRINTED, ALREADY, MISSING, FAILED, LEFT = (
     "rotated", "printed", "there already", "sheets missing", "failed", "not begun",
 )  # fmt: skip
 
+ONCE_MORE = "where a quorum of dead sheets is in the heap the set was rotated; leave them out to rotate it once more"
+
 Around = Callable[[str], AbstractContextManager[None]]
 """Returns what is kept up while one set is at work: its protocol of the day."""
 
@@ -156,12 +158,13 @@ def rotate(
         known = known_epochs(recorder.state)
         owners = {epoch_id: one.set_name for epoch_id, one in known.items()}
         found = heap.sort(paths, scanner, listener, owners, wanted, Pool(known))
-        if not found.pages and not any(under_way.is_only_unclosed(recorder.state.of(name)) for name in wanted):
+        chosen = [name for name in wanted if name in found.pages or under_way.is_only_unclosed(recorder.state.of(name))]
+        if not chosen:
             raise InsufficientShares(
                 f"no sheet of {', '.join(names) or 'any set here'} was read",
                 hint="scan the sheets flat and in even light, one page at a time",
             )
-        chosen = [name for name in wanted if names or name in found.pages]
+        chosen = list(wanted) if names else chosen
         run = _Run(recorder, piles, printing, scanner, listener, reason, officers, receipts_to, around)
         todo = [name for name in chosen if run.can_begin(name, found.pages.get(name, ()))]
         if piles:
@@ -251,8 +254,8 @@ class _Run:
         s = self.recorder.state.of(name)
         if under_way.is_only_unclosed(s):
             return True
-        if self._has_quorum_of_dead(s, pages):
-            self.done[name] = self._standing(s, ALREADY)
+        if not s.prepared and self._has_quorum_of_dead(s, pages):
+            self.done[name] = replace(self._standing(s, ALREADY), hint=ONCE_MORE)
             return False
         known = known_epochs(self.recorder.state)
         pool = taking(Pool(known, set_name=name, in_custody=True), pages)
@@ -306,9 +309,14 @@ class _Run:
 
     @contextmanager
     def _putting_out(self, begun: SetState, files: list[Path]) -> Iterator[Printing]:
-        """Give one set a place for its sheets; what was given up meanwhile is removed from the piles."""
+        """Give one set a place for its sheets; what was given up meanwhile is removed from the piles.
+
+        Without a folder for scans nobody is waited for.
+        """
+        timeout_s = self.printing.timeout_s if self.printing.readback is not None else 0
+        printing = replace(self.printing, timeout_s=timeout_s, by_custodian=True, moves=self._came_out)
         if self.piles is None:
-            yield replace(self.printing, by_custodian=True, moves=self._came_out)
+            yield printing
             return
         piles, staging = self.piles, self.piles.staging(begun.name)
         self.listener.hidden = str(staging)
@@ -320,7 +328,7 @@ class _Run:
             return replace(printed, files=moved)
 
         try:
-            yield replace(self.printing, out=staging, moves=hand_over)
+            yield replace(printing, out=staging, moves=hand_over)
         finally:
             self.listener.hidden = ""
             with suppress(OSError):
