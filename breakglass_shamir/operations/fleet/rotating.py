@@ -144,11 +144,13 @@ def rotate(
         InvalidInput: a path does not exist, a named set is retired, or two people would get one name.
         InsufficientShares: no sheet of any of these sets was read.
         FileExists: sheets would be overwritten; nothing was begun.
-        PaperError: the folder cannot be used.
+        PaperError: a folder cannot be used.
         GateClosed: somebody else could change the home.
     """
     recorder.require_guarded()
     wanted = wanted_of(recorder, names)
+    if receipts_to is not None:
+        outlet.check_folder(receipts_to, "--receipts")
     desk = recorder.desk
     listener = Listener(desk)
     piles = Piles(printing.out, recorder.ledger.log_id.hex()) if printing.out is not None else None
