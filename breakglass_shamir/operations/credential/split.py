@@ -31,7 +31,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import exact, targets
 from breakglass_shamir.operations.printing.outlet import Printed, check_printer
 from breakglass_shamir.operations.printing.readback import read_back_by_people, read_back_folder, wait_for_custodians
-from breakglass_shamir.operations.printing.sheets import Epoch, Printing, print_epoch, seal_epoch
+from breakglass_shamir.operations.printing.sheets import Epoch, Printing, handed_over, print_epoch, seal_epoch
 from breakglass_shamir.operations.recorder import Recorder, warn_of_memory
 from breakglass_shamir.operations.rotation.fitting import Source, next_credential
 from breakglass_shamir.operations.rotation.probing import Living, Prober, find_living
@@ -177,7 +177,7 @@ def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printin
     recorder.set_name = policy.name
     _record(recorder, epoch, begun.proven, printed)
     recorder.desk.say(printed.where)
-    printed = printing.handed_over(printed)
+    printed = handed_over(printing, printed)
     if begun.replaces is not None:
         _put_in_force(recorder, policy, begun.replaces, begun.secret, printing, scanner, printed)
     else:

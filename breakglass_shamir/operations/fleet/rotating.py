@@ -51,7 +51,7 @@ from breakglass_shamir.operations.opening import receipts
 from breakglass_shamir.operations.printing import outlet
 from breakglass_shamir.operations.printing.epochs import unread
 from breakglass_shamir.operations.printing.outlet import Printed
-from breakglass_shamir.operations.printing.sheets import Printing
+from breakglass_shamir.operations.printing.sheets import Printing, SortedPrinting
 from breakglass_shamir.operations.reading import gather
 from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
@@ -316,9 +316,9 @@ class _Run:
         Without a folder for scans nobody is waited for.
         """
         timeout_s = self.printing.timeout_s if self.printing.readback is not None else 0
-        printing = replace(self.printing, timeout_s=timeout_s, by_custodian=True, moves=self._came_out)
+        printing = replace(self.printing, timeout_s=timeout_s)
         if self.piles is None:
-            yield printing
+            yield SortedPrinting.of(printing, self._came_out)
             return
         piles, staging = self.piles, self.piles.staging(begun.name)
         self.listener.hidden = str(staging)
@@ -330,7 +330,7 @@ class _Run:
             return replace(printed, files=moved)
 
         try:
-            yield replace(printing, out=staging, moves=hand_over)
+            yield SortedPrinting.of(replace(printing, out=staging), hand_over)
         finally:
             self.listener.hidden = ""
             with suppress(OSError):

@@ -33,7 +33,7 @@ from breakglass_shamir.operations.fleet.rotating import tell_of_settled
 from breakglass_shamir.operations.fleet.trays import Drawn, Trays
 from breakglass_shamir.operations.printing import outlet, sheets
 from breakglass_shamir.operations.printing.outlet import Printed
-from breakglass_shamir.operations.printing.sheets import Printing
+from breakglass_shamir.operations.printing.sheets import Printing, SortedPrinting
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.plural import counted
@@ -281,7 +281,7 @@ class _Run:
     def _putting_out(self, order: Order, printed: list[Printed]) -> Iterator[Printing]:
         """Give one set a place for its sheets; what was given up meanwhile is removed from the piles."""
         readback = self.printing.readback if self.generates else None
-        place = replace(self.printing, readback=readback, by_custodian=True)
+        place = replace(self.printing, readback=readback)
 
         def hand_over(made: Printed) -> Printed:
             s = self.recorder.set_state
@@ -290,12 +290,12 @@ class _Run:
             return printed[0]
 
         if self.piles is None:
-            yield replace(place, moves=hand_over)
+            yield SortedPrinting.of(place, hand_over)
             return
         staging = self.piles.staging(order.set_name)
         self.listener.hidden = str(staging)
         try:
-            yield replace(place, out=staging, moves=hand_over)
+            yield SortedPrinting.of(replace(place, out=staging), hand_over)
         finally:
             self.listener.hidden = ""
             with suppress(OSError):

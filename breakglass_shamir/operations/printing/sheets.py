@@ -11,7 +11,7 @@ Rules:
 import base64
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -103,20 +103,28 @@ class Printing:
     printer: str = ""
     """CUPS queue that prints them, each as a job of its own."""
 
-    by_custodian: bool = False
-    """Whether a printer gets each sheet together with its drill card, instead of all sheets first."""
-
-    moves: Callable[[Printed], Printed] | None = field(default=None, repr=False, compare=False)
-    """Called once the epoch is on record: who sorts the paper of many sets moves its files then, and says where to."""
-
     @property
     def has_place(self) -> bool:
         """Whether sheets can be put out; a rotation that is gone on with may need none."""
         return self.out is not None or bool(self.printer)
 
-    def handed_over(self, printed: Printed) -> Printed:
-        """Let the paper of an epoch that is on record be sorted; returns where it is now."""
-        return self.moves(printed) if self.moves else printed
+
+@dataclass(frozen=True, slots=True)
+class SortedPrinting(Printing):
+    """Where the sheets of one set among many go: sorted by custodian, each sheet with its drill card."""
+
+    moves: Callable[[Printed], Printed] = field(kw_only=True, repr=False, compare=False)
+    """Called once the epoch is on record: it moves the files, and returns where they are then."""
+
+    @classmethod
+    def of(cls, printing: Printing, moves: Callable[[Printed], Printed]) -> "SortedPrinting":
+        """Return the same places, sorted."""
+        return cls(**{one.name: getattr(printing, one.name) for one in fields(Printing)}, moves=moves)
+
+
+def handed_over(printing: Printing, printed: Printed) -> Printed:
+    """Let the paper of an epoch that is on record be sorted, where it is one among many; returns where it is now."""
+    return printing.moves(printed) if isinstance(printing, SortedPrinting) else printed
 
 
 def seal_epoch(
@@ -184,7 +192,7 @@ def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) 
     names = [_file_name(epoch, share) for sealed in (epoch.live, epoch.drill) for share in sealed.shares]
     if printing.out is None:
         drawn: Iterable[Document] = documents(epoch, printing)
-        if printing.by_custodian:
+        if isinstance(printing, SortedPrinting):
             drawn = sorted(drawn, key=lambda one: one.seat)
         return outlet.to_printer(drawn, len(names), printing.printer, scanner, desk)
     return outlet.to_folder(documents(epoch, printing), names, printing.out, scanner, desk)
