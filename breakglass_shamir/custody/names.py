@@ -154,6 +154,17 @@ def policy_file(set_name: str) -> str:
     return f"{set_name}.toml"
 
 
+def protocol(set_name: str, act: str, number: int) -> str:
+    """Return the file name of the protocol of one set among many.
+
+    Args:
+        set_name: of the narrow alphabet.
+        act: the ceremony.
+        number: which of them, from 1.
+    """
+    return f"{set_name}-{act}-{number}.pdf"
+
+
 def manual_page(command: str) -> str:
     """Return the file name of a command's manual page."""
     return f"{command}.1"
