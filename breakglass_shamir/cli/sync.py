@@ -81,7 +81,7 @@ def _lines(found: "Synced", brought: "Brought", told: "Told") -> Iterator[str]:
     if found.witness:
         yield f"witness kept: {found.witness}"
     if brought.told:
-        yield f"told others of: {counted(brought.told, 'epoch')}"
+        yield f"told others of: {counted(brought.told, 'epoch', 'epochs')}"
     if told.recorded:
         yield from telling.lines(told)
     for one in brought.voided:
