@@ -15,16 +15,19 @@ Rules:
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from breakglass_shamir.collection import telling
 from breakglass_shamir.crypto.cosignature import Cosigner, cosigned_at
 from breakglass_shamir.crypto.note import Checkpoint, open_note
+from breakglass_shamir.custody.life import telling
 from breakglass_shamir.errors import InvalidProof
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+    Session: TypeAlias = Connection[Any]
+    """A login that :func:`breakglass_shamir.collection.address.connected` gives."""
 
 ROWS_AT_ONCE = 64
 """Rows in one transaction; a record has 256 KiB at most."""
@@ -95,7 +98,7 @@ class ToldRow:
     signature: str
 
 
-def head(connection: "Connection[Any]", public_key: bytes, collector: Cosigner) -> Cosigned | None:
+def head(connection: "Session", public_key: bytes, collector: Cosigner) -> Cosigned | None:
     """Return how far the collection has a log; None: it has nothing of it that this collector cosigned.
 
     Raises:
@@ -108,7 +111,7 @@ def head(connection: "Connection[Any]", public_key: bytes, collector: Cosigner) 
     return Cosigned(opened(note, public_key), note, cosigned_at(note, collector))
 
 
-def checkpoint(connection: "Connection[Any]", public_key: bytes, size: int) -> str:
+def checkpoint(connection: "Session", public_key: bytes, size: int) -> str:
     """Return the note of the checkpoint that a terminal signed over so many records, as the collection keeps it.
 
     Raises:
@@ -121,7 +124,7 @@ def checkpoint(connection: "Connection[Any]", public_key: bytes, size: int) -> s
     return note
 
 
-def forks(connection: "Connection[Any]", public_key: bytes) -> Iterator[tuple[str, str]]:
+def forks(connection: "Session", public_key: bytes) -> Iterator[tuple[str, str]]:
     """Yield what the collection shows as two histories of a log, two notes each; nothing is verified."""
     wanted = (MAX_NOTE_CHARACTERS, MAX_NOTE_CHARACTERS, log_id(public_key))
     for note, held in _rows(connection, _FORKS, wanted, MAX_FORKS):
@@ -137,7 +140,7 @@ def opened(note: str, public_key: bytes) -> Checkpoint:
     return Checkpoint.from_text(open_note(note, origin(public_key), public_key))
 
 
-def told(connection: "Connection[Any]", addresses: Sequence[bytes], logs: Sequence[bytes]) -> Iterator[ToldRow]:
+def told(connection: "Session", addresses: Sequence[bytes], logs: Sequence[bytes]) -> Iterator[ToldRow]:
     """Yield what terminals of some logs told at some addresses, the newest of each; nothing is verified."""
     bounds = (telling.MAX_BYTES + 1, telling.MAX_SIGNATURE_CHARACTERS)
     for some_logs in _some(logs, LOGS_AT_ONCE):
@@ -146,7 +149,7 @@ def told(connection: "Connection[Any]", addresses: Sequence[bytes], logs: Sequen
                 yield ToldRow(bytes(log), bytes(data), str(signature))
 
 
-def push(connection: "Connection[Any]", public_key: bytes, rows: Iterable[StoredRow]) -> Pushed:
+def push(connection: "Session", public_key: bytes, rows: Iterable[StoredRow]) -> Pushed:
     """Push rows, some in each transaction, until the collection takes no more of this login."""
     count, log = 0, log_id(public_key)
     left = iter(rows)
@@ -158,7 +161,7 @@ def push(connection: "Connection[Any]", public_key: bytes, rows: Iterable[Stored
     return Pushed(count)
 
 
-def tell(connection: "Connection[Any]", public_key: bytes, tellings: Iterable[tuple[bytes, int, bytes, str]]) -> Pushed:
+def tell(connection: "Session", public_key: bytes, tellings: Iterable[tuple[bytes, int, bytes, str]]) -> Pushed:
     """Push tellings: address, size, bytes and signature of each; until the collection takes no more of this login."""
     count, log = 0, log_id(public_key)
     for one in tellings:
@@ -168,7 +171,7 @@ def tell(connection: "Connection[Any]", public_key: bytes, tellings: Iterable[tu
     return Pushed(count)
 
 
-def _pushed(connection: "Connection[Any]", statement: str, several: Sequence[Sequence[object]]) -> str:
+def _pushed(connection: "Session", statement: str, several: Sequence[Sequence[object]]) -> str:
     """Insert in one transaction; returns why it was refused, where the login has as much waiting as it may."""
     from psycopg import Error
 
@@ -183,7 +186,7 @@ def _pushed(connection: "Connection[Any]", statement: str, several: Sequence[Seq
 
 
 def _rows(
-    connection: "Connection[Any]", query: str, values: Sequence[object], most: int
+    connection: "Session", query: str, values: Sequence[object], most: int
 ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
     """Yield the rows of an answer as they come.
 

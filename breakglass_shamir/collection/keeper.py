@@ -25,11 +25,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from breakglass_shamir.collection import telling
 from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.cosignature import Cosigner, cosign
 from breakglass_shamir.crypto.note import Checkpoint, open_note
-from breakglass_shamir.custody.life import lifecycle
+from breakglass_shamir.custody.life import lifecycle, telling
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.record import Record

@@ -11,11 +11,11 @@ import pytest
 from collection_place import Place
 from shared_set import NAME, Terminal
 
-from breakglass_shamir.collection import address, telling
+from breakglass_shamir.collection import address
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.crypto.cosignature import cosign
 from breakglass_shamir.crypto.note import Checkpoint, sign_note
-from breakglass_shamir.custody.life import standing
+from breakglass_shamir.custody.life import standing, telling
 from breakglass_shamir.custody.life.state import EpochStatus
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret

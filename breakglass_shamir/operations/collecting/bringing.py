@@ -16,19 +16,18 @@ Rules:
 7. Bounded: epochs, rows, rounds. What was recorded before a failure stays.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from breakglass_shamir.collection import address, door, telling
-from breakglass_shamir.collection.telling import Telling
+from breakglass_shamir.collection import address, door
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody import names
-from breakglass_shamir.custody.life import statement
+from breakglass_shamir.custody.life import statement, telling
 from breakglass_shamir.custody.life.state import EpochStatus
+from breakglass_shamir.custody.life.telling import Telling
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.sheets import SheetVoided
@@ -50,9 +49,7 @@ from breakglass_shamir.operations.lineage.links import Refusal, Taken
 from breakglass_shamir.plural import counted
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
-    from breakglass_shamir.collection.door import ToldRow
+    from breakglass_shamir.collection.door import Session, ToldRow
     from breakglass_shamir.crypto.cosignature import Cosigner
     from breakglass_shamir.custody.life.lineage import SuccessionProof
     from breakglass_shamir.custody.life.state import PinnedTerminal
@@ -150,7 +147,7 @@ def bring(recorder: "Recorder", place: str) -> Brought:
     )  # fmt: skip
 
 
-def _tell(recorder: "Recorder", connection: "Connection[Any]") -> tuple[door.Pushed, list[str]]:
+def _tell(recorder: "Recorder", connection: "Session") -> tuple[door.Pushed, list[str]]:
     """Push what this terminal tells, unless the collection shows that it has it."""
     ledger = recorder.ledger
     mine, too_long = own.tellings(ledger)
@@ -165,7 +162,7 @@ def _pinned(recorder: "Recorder") -> "dict[str, PinnedTerminal]":
     return {log: one for log, one in recorder.state.terminals.items() if log != recorder.ledger.log_id.hex()}
 
 
-def _look_for_forks(recorder: "Recorder", connection: "Connection[Any]", cosigner: "Cosigner", taking: _Taking) -> None:
+def _look_for_forks(recorder: "Recorder", connection: "Session", cosigner: "Cosigner", taking: _Taking) -> None:
     """Hold what the collection shows of each pinned terminal's log against itself, and against what was seen here."""
     for log, terminal in _pinned(recorder).items():
         try:
@@ -180,7 +177,7 @@ def _look_for_forks(recorder: "Recorder", connection: "Connection[Any]", cosigne
 
 
 def _check_log(
-    recorder: "Recorder", connection: "Connection[Any]", cosigner: "Cosigner", log: str, terminal: "PinnedTerminal"
+    recorder: "Recorder", connection: "Session", cosigner: "Cosigner", log: str, terminal: "PinnedTerminal"
 ) -> None:
     """Hold the log of one terminal against what was seen of it.
 
@@ -262,24 +259,27 @@ def _notes(file: Path) -> tuple[str, ...]:
         InvalidProof: it was damaged.
     """
     try:
-        return msgspec.json.decode(durable.read_plain(file, 4 * door.MAX_NOTE_CHARACTERS), type=tuple[str, ...])
+        found = json.loads(durable.read_plain(file, 4 * door.MAX_NOTE_CHARACTERS))
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise unreadable(file, error) from None
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise InvalidProof(f"{file} does not hold: {error}", hint=_DAMAGED) from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise InvalidProof(f"{file} does not hold: it is no list of notes", hint=_DAMAGED)
+    return tuple(found)
 
 
 def _keep(file: Path, notes: Sequence[str]) -> None:
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        durable.write_over(file, msgspec.json.encode(notes))
+        durable.write_over(file, json.dumps(list(notes)).encode())
     except OSError as error:
         raise LedgerUnwritable(f"{file} could not be written: {error.strerror}") from error
 
 
-def _take(recorder: "Recorder", connection: "Connection[Any]", taking: _Taking) -> None:
+def _take(recorder: "Recorder", connection: "Session", taking: _Taking) -> None:
     """Take what was told of every epoch that is known here, and of those that this makes known."""
     terminals = {log: one for log, one in _pinned(recorder).items() if log not in taking.forked}
     asked = set[bytes]()
@@ -342,13 +342,15 @@ def _void(recorder: "Recorder", taking: _Taking, who: tuple[str, str], told: Tel
     epoch = s.epochs[told.epoch_id]
     if epoch.status is not EpochStatus.GOOD or sheet in epoch.voided:
         return
+    if sheet not in epoch.seats:
+        said = f"the terminal {name} tells of a sheet {sheet} that epoch {epoch.number} does not have"
+        taking.problems.append(Problem(log, InvalidRecord(said)))
+        return
     recorder.set_name, recorder.opening = s.name, ""
     reason = f"void at the terminal {name}, log {log}, since {since}; told among its first {told.size} records"
     try:
-        if sheet not in epoch.seats:
-            raise InvalidRecord(f"the terminal {name} tells of a sheet {sheet} that epoch {epoch.number} does not have")
         recorder.append(SheetVoided(epoch_id=epoch.epoch_id, sheet=sheet, reason=reason))
-    except (IllegalState, InvalidRecord, InvalidInput, LooksLikeShare) as error:
+    except (IllegalState, InvalidInput, LooksLikeShare) as error:
         taking.problems.append(Problem(log, error))
     else:
         taking.voided.append(Voided(s.name, epoch.number, sheet, log))

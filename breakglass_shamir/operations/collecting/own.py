@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from breakglass_shamir.collection import telling
-from breakglass_shamir.collection.telling import Telling
-from breakglass_shamir.custody.life import statement
+from breakglass_shamir.custody.life import statement, telling
 from breakglass_shamir.custody.life.state import EpochState, LedgerState, SetState
+from breakglass_shamir.custody.life.telling import Telling
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.lineage import Succession
