@@ -4,7 +4,8 @@
 Rules:
 
 1. Migrations are numbered, and run once, in order, in one transaction.
-2. A terminal's role inserts into one table and asks one function for the head of a log. It reads no record.
+2. A terminal's role inserts into two tables of staging and asks functions for heads, checkpoints and tellings. It reads
+   no record.
 3. The log, its cosignatures and the evidence are append-only for every role: by privileges, and by triggers, which
    hold the owner too. A superuser can drop a trigger; against that stand the signatures.
 4. Lengths are bounded by the database, since what a terminal's role sends is anybody's; and so is how much one login

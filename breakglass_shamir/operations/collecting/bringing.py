@@ -206,7 +206,10 @@ def _check_log(
         if not kept:
             return  # that terminal gave the collection less than it told here
         has = counted(head.checkpoint.size if head else 0, "record")
-        raise InvalidProof(f"the collection has {has} of {whose}, and had {size} before: it was set back")
+        raise InvalidProof(
+            f"the collection shows {has} of {whose} with the pinned collector's cosignature, and showed {size} before: "
+            "it was set back, or the collector has not worked yet"
+        )
     if size and root:
         shown = head.note if head.checkpoint.size == size else door.checkpoint(connection, key, size)
         if door.opened(shown, key).root.hex() != root:
