@@ -159,7 +159,12 @@ CREATE INDEX told_by ON breakglass_staging.told (pusher);
 CREATE INDEX pushed_by ON breakglass_staging.pushed (pusher);
 
 CREATE TABLE breakglass_staging.turns (log_id bytea PRIMARY KEY);
-CREATE TABLE breakglass_staging.logins (pusher name PRIMARY KEY, pushes bigint NOT NULL);
+CREATE TABLE breakglass_staging.logins (
+  pusher name PRIMARY KEY,
+  xact xid8 NOT NULL,
+  xact_rows bigint NOT NULL,
+  xact_bytes bigint NOT NULL
+);
 CREATE TABLE breakglass_log.limits (
   waiting_rows bigint NOT NULL,
   waiting_bytes bigint NOT NULL,
@@ -169,6 +174,25 @@ CREATE TABLE breakglass_log.limits (
 CREATE UNIQUE INDEX only_one ON breakglass_log.limits ((true));
 INSERT INTO breakglass_log.limits VALUES (4096, 67108864, 256, 16777216);
 
+CREATE FUNCTION breakglass_staging.bound_row() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  most breakglass_log.limits;
+  now breakglass_staging.logins;
+BEGIN
+  INSERT INTO breakglass_staging.logins AS l VALUES (session_user, pg_current_xact_id(), 1, pg_column_size(NEW))
+    ON CONFLICT (pusher) DO UPDATE SET xact = excluded.xact,
+      xact_rows = excluded.xact_rows + CASE WHEN l.xact = excluded.xact THEN l.xact_rows ELSE 0 END,
+      xact_bytes = excluded.xact_bytes + CASE WHEN l.xact = excluded.xact THEN l.xact_bytes ELSE 0 END
+    RETURNING l.* INTO STRICT now;
+  SELECT * INTO STRICT most FROM breakglass_log.limits;
+  IF now.xact_rows > most.waiting_rows OR now.xact_bytes > 2 * most.waiting_bytes THEN
+    RAISE EXCEPTION 'the login % pushes % rows of % bytes at once, at most % of % bytes may wait', session_user,
+      now.xact_rows, now.xact_bytes, most.waiting_rows, most.waiting_bytes
+      USING ERRCODE = 'configuration_limit_exceeded';
+  END IF;
+  RETURN NEW;
+END $$;
 CREATE FUNCTION breakglass_staging.bound() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -176,8 +200,6 @@ DECLARE
   waiting bigint;
   bytes bigint;
 BEGIN
-  INSERT INTO breakglass_staging.logins AS l VALUES (session_user, 1)
-    ON CONFLICT (pusher) DO UPDATE SET pushes = l.pushes + 1;
   SELECT * INTO STRICT most FROM breakglass_log.limits;
   SELECT count(*), coalesce(sum(o), 0) INTO waiting, bytes FROM (
     SELECT octet_length(data) + octet_length(terminal_signature) + octet_length(quorum_signature)
@@ -198,6 +220,9 @@ BEGIN
     EXECUTE format('CREATE TRIGGER bound AFTER INSERT ON breakglass_staging.%I '
       'FOR EACH STATEMENT EXECUTE FUNCTION breakglass_staging.bound()', name);
     EXECUTE format('ALTER TABLE breakglass_staging.%I ENABLE ALWAYS TRIGGER bound', name);
+    EXECUTE format('CREATE TRIGGER bound_row BEFORE INSERT ON breakglass_staging.%I '
+      'FOR EACH ROW EXECUTE FUNCTION breakglass_staging.bound_row()', name);
+    EXECUTE format('ALTER TABLE breakglass_staging.%I ENABLE ALWAYS TRIGGER bound_row', name);
   END LOOP;
 END $$;
 
@@ -273,8 +298,8 @@ CREATE FUNCTION breakglass_staging.told_of(addresses bytea[], logs bytea[])
   WHERE t.address = ANY (addresses[1:64]) AND t.log_id = ANY (logs[1:64])
   ORDER BY t.address, t.log_id, t.size DESC LIMIT 256
 $$;
-REVOKE ALL ON FUNCTION breakglass_staging.bound(), breakglass_staging.head(bytea, text),
-  breakglass_staging.checkpoint(bytea, bigint), breakglass_staging.forks(bytea),
+REVOKE ALL ON FUNCTION breakglass_staging.bound_row(), breakglass_staging.bound(),
+  breakglass_staging.head(bytea, text), breakglass_staging.checkpoint(bytea, bigint), breakglass_staging.forks(bytea),
   breakglass_staging.told_of(bytea[], bytea[]), breakglass_log.count_evidence() FROM PUBLIC;
 
 GRANT INSERT (log_id, address, size, data, signature) ON breakglass_staging.told TO breakglass_terminal;

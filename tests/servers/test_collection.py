@@ -30,7 +30,7 @@ UPDATES = {
     "migrations": "UPDATE {} SET version = version",
     "limits": "UPDATE {} SET waiting_rows = 1",
     "evidence_counts": "UPDATE {} SET kept = 0",
-    "logins": "UPDATE {} SET pushes = 0",
+    "logins": "UPDATE {} SET xact_rows = 0",
 }
 TABLES = ("migrations", "terminals", "records", "nodes", "cosigned", "evidence", "told")
 OTHERS = ("limits", "evidence_counts")
