@@ -22,6 +22,7 @@ from breakglass_shamir.crypto.note import Checkpoint, open_note
 from breakglass_shamir.custody.life import telling
 from breakglass_shamir.errors import InvalidProof
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
+from breakglass_shamir.plural import counted
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -120,7 +121,8 @@ def checkpoint(connection: "Session", public_key: bytes, size: int) -> str:
     row = connection.execute(_CHECKPOINT, (MAX_NOTE_CHARACTERS, log_id(public_key), size)).fetchone()
     note = str(row[0]) if row else ""
     if not note or opened(note, public_key).size != size:
-        raise InvalidProof(f"the collection does not show the checkpoint of the first {size} records of that log")
+        said = counted(size, "record")
+        raise InvalidProof(f"the collection does not show the checkpoint of the first {said} of that log")
     return note
 
 

@@ -214,7 +214,9 @@ def _check_log(
         shown = head.note if head.checkpoint.size == size else door.checkpoint(connection, key, size)
         if door.opened(shown, key).root.hex() != root:
             _keep(proof, [*(kept or [_told_checkpoint(recorder, log)]), shown])
-            raise Forked(f"{whose} is forked: its key signed another history of its first {size} records", hint=_FORK)
+            raise Forked(
+                f"{whose} is forked: its key signed another history of its first {counted(size, 'record')}", hint=_FORK
+            )
     if not kept or head.checkpoint.size > size:
         _keep(file, [head.note])
 
@@ -242,7 +244,7 @@ def _require_one(notes: Sequence[str], key: bytes, whose: str, proof: Path) -> N
     found = [door.opened(note, key) for note in notes if _is_signed(note, key)]
     if len(found) == 2 and found[0].size == found[1].size and found[0].root != found[1].root:
         _keep(proof, notes)
-        said = f"{whose} is forked: its key signed two histories of its first {found[0].size} records"
+        said = f"{whose} is forked: its key signed two histories of its first {counted(found[0].size, 'record')}"
         raise Forked(said, hint=_FORK)
 
 
@@ -350,7 +352,9 @@ def _void(recorder: "Recorder", taking: _Taking, who: tuple[str, str], told: Tel
         taking.problems.append(Problem(log, InvalidRecord(said)))
         return
     recorder.set_name, recorder.opening = s.name, ""
-    reason = f"void at the terminal {name}, log {log}, since {since}; told among its first {told.size} records"
+    reason = (
+        f"void at the terminal {name}, log {log}, since {since}; told among its first {counted(told.size, 'record')}"
+    )
     try:
         recorder.append(SheetVoided(epoch_id=epoch.epoch_id, sheet=sheet, reason=reason))
     except (IllegalState, InvalidInput, LooksLikeShare) as error:

@@ -125,6 +125,7 @@ def replace_collector(recorder: "Recorder", given: Path, reason: str) -> Replace
     """
     recorder.require_guarded()
     said, new, folder = check_human_text("reason", reason), read_key(given), recorder.ledger.path.parent
+    check_human_text("name of the collector's key", new.name)
     place, cosigned = folder / COLLECTOR_FILE, folder / COSIGNED_FILE
     if not place.exists():
         raise InvalidInput("no collector is pinned yet", hint="pin this one with --collector FILE alone")
