@@ -60,6 +60,9 @@ KIT_NAMESPACE = "kit@breakglass-shamir"
 BUNDLE_NAMESPACE = "bundle@breakglass-shamir"
 """The terminal key signs the SHA-256 of a bundle for auditors."""
 
+TELLING_NAMESPACE = "telling@breakglass-shamir"
+"""The terminal key signs what it tells other terminals of one epoch, through a collection."""
+
 KEY_TYPE = b"ssh-ed25519"
 """The one key type that is signed with and verified here."""
 

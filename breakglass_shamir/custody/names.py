@@ -226,6 +226,33 @@ def cover() -> str:
     return "00-cover.pdf"
 
 
+def log_checkpoint(log: str) -> str:
+    """Return the file name of the newest checkpoint that was seen of another terminal's log.
+
+    Args:
+        log: its id, hexadecimal.
+    """
+    return f"{log}.checkpoint"
+
+
+def log_forked(log: str) -> str:
+    """Return the file name of two checkpoints that show that another terminal's log was forked.
+
+    Args:
+        log: its id, hexadecimal.
+    """
+    return f"{log}.forked"
+
+
+def former_checkpoint(key_id: str) -> str:
+    """Return the file name of the last checkpoint that a collector cosigned who is pinned no more.
+
+    Args:
+        key_id: of its key, hexadecimal.
+    """
+    return f"cosigned-{key_id}.checkpoint"
+
+
 def inside(folder: _Path, name: str) -> _Path:
     """Return the path of a file in a folder.
 

@@ -22,7 +22,13 @@ from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveredCore, RecoveryImported
-from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.ledger import (
+    CollectorReplaced,
+    LedgerMoved,
+    LedgerStarted,
+    PolicyAdopted,
+    PolicyWeakened,
+)
 from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.custody.records.monitoring import Asked, ChangedOutside, Eased, Escalated, LoginSeen, Watched
 from breakglass_shamir.custody.records.openings import (
@@ -61,6 +67,7 @@ PUBLIC: Mapping[type[Body], frozenset[str]] = {
     CustodianSigned: frozenset({"key", "signature"}),
     Reviewed: frozenset({"key", "signature"}),
     DebtsSettled: frozenset({"key", "signature"}),
+    CollectorReplaced: frozenset({"old", "new"}),
 }
 """Fields that hold base64 of public data, and are not looked at."""
 

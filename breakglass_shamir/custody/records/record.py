@@ -30,7 +30,13 @@ from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
-from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.ledger import (
+    CollectorReplaced,
+    LedgerMoved,
+    LedgerStarted,
+    PolicyAdopted,
+    PolicyWeakened,
+)
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
@@ -103,7 +109,7 @@ AnyBody = (
     | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
     | TargetNamed | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
     | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
-    | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions
+    | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions | CollectorReplaced
 )  # fmt: skip
 """Every record type."""
 
