@@ -16,7 +16,7 @@ Rules:
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from breakglass_shamir.crypto.keys import Kind
@@ -39,6 +39,7 @@ from breakglass_shamir.operations.reading.sources import Sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
 from breakglass_shamir.plural import counted
+from breakglass_shamir.structs import replace
 
 REHEARSED, ALREADY, MISSING, FAILED, LEFT = "rehearsed", "there already", "cards missing", "failed", "not begun"
 
