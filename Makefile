@@ -23,7 +23,7 @@ BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench performance faults fleet mysql differences browsers kit-wheels clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench performance faults fleet mysql differences long browsers kit-wheels clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -64,8 +64,15 @@ mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, 
 	.ci/mysql
 	$(PY) -m pytest -n 2 --dist loadfile tests/servers/test_mysql_server.py tests/servers/test_mysql_faults.py
 
+witness: setup-dev  ## fetch a C2SP witness that others wrote, and let it cosign a log
+	.ci/witness
+	$(PY) -m pytest tests/servers/test_witness.py
+
 differences: setup-dev  ## look for what recover.py and recover.html answer differently, in 100,000 cases
 	$(PY) -m tests.browsers.differences 100000
+
+long: setup-dev  ## go all the way with the properties and pages that make test goes a third of
+	BREAKGLASS_LONG=1 $(PY) -m pytest -n 2 tests/properties tests/browsers
 
 browsers: setup-browsers  ## run recover.html in Firefox and WebKit
 	$(PY) -m tests.browsers.others
