@@ -22,6 +22,7 @@ TARGETS = {
     "mysql": ("mysql://{host}/", "breakglass"),
     "openbao-token": ("openbao-token://{host}", "root"),
     "openbao-userpass": ("openbao-userpass://{host}", "breakglass"),
+    "redis": ("redis://{host}", "breakglass"),
     "postgresql": ("postgresql://{host}/db", "breakglass"),
 }
 """Targets with a host, and an account that each takes."""

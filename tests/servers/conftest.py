@@ -21,6 +21,7 @@ from mysql_server import MysqlServer
 from openbao_server import OpenBaoServer
 from openbao_server import program as bao_program
 from postgres_server import PostgresServer, program
+from redis_server import RedisServer
 from samba_server import SambaServer
 from slapd_server import SlapdServer
 from throwaway_ca import ThrowAwayCa
@@ -129,6 +130,17 @@ def openbao(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Iterator[O
     """An OpenBao server."""
     need(str(bao_program()))
     server = OpenBaoServer(throwaway_ca)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_server(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Iterator[RedisServer]:
+    """A Redis server whose accounts are in a file."""
+    for name in (RedisServer.program, "redis-cli"):
+        need(name)
+    server = RedisServer(throwaway_ca)
     server.start()
     yield server
     server.remove()

@@ -40,6 +40,7 @@ WORDS = {
     "linux": "the password of an account of this machine",
     "postgresql": "a role of a PostgreSQL server",
     "mysql": "an account of a MySQL or MariaDB server",
+    "redis": "an account of a Redis or Valkey server",
     "ldap": "an entry of an LDAP directory",
     "ad": "an account of Active Directory or Samba",
     "kerberos": "a Kerberos principal",

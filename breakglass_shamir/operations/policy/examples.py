@@ -181,6 +181,9 @@ _EXAMPLES = {
         options='audit_log = "/var/log/openbao/audit.log"',
     ),
     "postgresql": Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass", options=_DATABASE_OPTIONS),
+    "redis": Sample(
+        "shop-cache", "redis://cache.example.net", "breakglass", options='ca = "/etc/breakglass/cache-ca.pem"'
+    ),
     "ssh-authorized-keys": Sample(
         "host-key", "ssh-authorized-keys:///home/breakglass/.ssh/authorized_keys", "breakglass", "key-pair"
     ),
