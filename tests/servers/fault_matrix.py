@@ -21,7 +21,8 @@ Rules:
    test's folder, and appended to the file that ``BREAKGLASS_FAULT_TABLE`` names.
 6. Before ``applying`` no step touches the target, so those boundaries are gone through on one server only, the
    one whose world is ``whole``, or on all with ``BREAKGLASS_FAULT_WHOLE=1``. So it is with the exchanges that a world
-   does not name in ``exchanges``.
+   does not name in ``exchanges``. A world that is ``few`` has only the cells of :data:`FEW`; the others are for the
+   variable, which ``make faults`` sets.
 """
 
 import contextlib
@@ -59,6 +60,9 @@ TABLE_VARIABLE = "BREAKGLASS_FAULT_TABLE"
 
 WHOLE_VARIABLE = "BREAKGLASS_FAULT_WHOLE"
 """Environment variable: go through every boundary on every server."""
+
+FEW = ("before connector.rotate", "after connector.rotate", "record applied")
+"""Where a world that is ``few`` is broken: right before and after the change, and where the disk is full behind it."""
 
 MOST_STEPS = 6
 """Things people do to bring a set back, at most."""
@@ -106,6 +110,7 @@ class World:
         offers: ``SCHEME=MODULE:CLASS`` of connectors that do not ship with the program.
         logs: files and folders where the server writes; no secret may stand there.
         whole: whether every boundary is gone through.
+        few: whether only the cells of :data:`FEW` are gone through, unless all are asked for.
         kind: ``target.kind`` of the policy.
         split: more options of ``split``.
         secret: the first credential; None for a password that is drawn.
@@ -126,6 +131,7 @@ class World:
     logs: Sequence[Path] = ()
     whole: bool = False
     exchanges: Sequence[int] | None = None
+    few: bool = False
     kind: str = "password"
     split: Sequence[str] = ()
     secret: Secret | None = None
@@ -530,6 +536,16 @@ def _opened(folder: Path) -> list[Credential]:
     return opened
 
 
+def _is_few(matrix: Matrix) -> bool:
+    return matrix.world.few and not os.environ.get(WHOLE_VARIABLE)
+
+
+def _among_few(matrix: Matrix, where: str) -> None:
+    """Skip what a world that is ``few`` leaves to ``make faults``."""
+    if _is_few(matrix) and where not in FEW[1:]:
+        pytest.skip("make faults goes through this cell of this target")
+
+
 class FaultMatrix:
     """The matrix, as tests; a subclass overrides the fixture ``world`` with scope ``class``."""
 
@@ -558,6 +574,14 @@ class FaultMatrix:
 
     @pytest.mark.crash
     def test_a_kill_at_any_step(self, matrix: Matrix) -> None:
+        if _is_few(matrix):
+            for boundary in FEW[:2]:
+                matrix.begin()
+                ended = matrix.rotate(kill=boundary)
+                assert ended.status == -signal.SIGKILL, ended.said
+                matrix.cell(boundary, "killed", ended)
+            assert {row.lived for row in matrix.rows} == {"old", "new"}
+            return
         whole = matrix.world.whole or bool(os.environ.get(WHOLE_VARIABLE))
         number = 0 if whole else self._first_of_interest(matrix)
         killed = 0
@@ -591,6 +615,7 @@ class FaultMatrix:
         restart = matrix.world.restart
         if restart is None:
             pytest.skip("this target has no server to restart")
+        _among_few(matrix, step)
         matrix.begin()
         ended = matrix.rotate(lambda _name: restart(), pauses=[step])
         matrix.cell(step, "server restarted", ended)
@@ -599,6 +624,7 @@ class FaultMatrix:
         "where", ["sheets", "record issued", "record applying", "record applied", "record old-dead"]
     )
     def test_a_full_disk(self, matrix: Matrix, where: str) -> None:
+        _among_few(matrix, where)
         matrix.begin()
         ended = matrix.rotate(full=where)
         assert ended.status != 0
@@ -606,6 +632,7 @@ class FaultMatrix:
 
     @pytest.mark.parametrize(("scanner", "fault"), [("dead", "scanner time-out"), ("blot", "one sheet unreadable")])
     def test_new_sheets_that_are_not_read_back(self, matrix: Matrix, scanner: str, fault: str) -> None:
+        _among_few(matrix, scanner)
         matrix.begin()
         ended = matrix.rotate(scanner=scanner)
         assert ended.status != 0

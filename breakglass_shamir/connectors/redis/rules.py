@@ -174,7 +174,9 @@ def connections(listed: object) -> list[Mapping[str, str]]:
         ConnectorError: a line has no number or no account.
     """
     lines = text(listed).splitlines()
-    read = [dict(word.partition("=")[::2] for word in line.split(" ")) for line in lines if line]
+    read: list[Mapping[str, str]] = [
+        dict(word.partition("=")[::2] for word in line.split(" ")) for line in lines if line
+    ]
     if not read or not all(one.get("id", "").isdecimal() and "user" in one for one in read):
         raise ConnectorError("the server's list of connections cannot be read")
     return read

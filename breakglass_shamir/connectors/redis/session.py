@@ -5,6 +5,7 @@ What it does not do: it decides nothing.
 """
 
 import contextlib
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -96,7 +97,7 @@ def connection(target: DatabaseTarget, limit_s: float) -> Iterator[tuple[Session
     with contextlib.ExitStack() as held:
         try:
             if target.socket:
-                connected = held.enter_context(dial_local(target.socket, bounds))
+                connected: socket.socket = held.enter_context(dial_local(target.socket, bounds))
             else:
                 connected = held.enter_context(dial(target.host, target.port, bounds))
                 if target.tls.verify:
