@@ -25,6 +25,7 @@ ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
 
 BUILT_IN = {
     "ad": "breakglass_shamir.connectors.directory.active_directory:ActiveDirectoryConnector",
+    "aws-iam": "breakglass_shamir.connectors.aws.connector:AwsIamConnector",
     "exec": "breakglass_shamir.connectors.program.connector:ExecConnector",
     "keepass": "breakglass_shamir.connectors.keepass.connector:KeepassConnector",
     "kerberos": "breakglass_shamir.connectors.kerberos.connector:KerberosConnector",
@@ -44,7 +45,8 @@ BUILT_IN = {
 """Scheme to ``module:class`` of what ships here."""
 
 EXTRAS = {
-    "ad": "ldap", "keepass": "keepass", "ldap": "ldap", "ldaps": "ldap", "mysql": "mysql", "postgresql": "postgresql",
+    "ad": "ldap", "aws-iam": "aws", "keepass": "keepass", "ldap": "ldap", "ldaps": "ldap", "mysql": "mysql",
+    "postgresql": "postgresql",
 }  # fmt: skip
 """Scheme to the extra that brings what its connector needs."""
 

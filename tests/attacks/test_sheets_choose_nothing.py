@@ -26,7 +26,7 @@ LOCAL = (
     "exec:///bin/sh", "ssh-key:///etc/ssh/ssh_host_ed25519_key", "ssh-authorized-keys:///root/.ssh/authorized_keys",
     "linux:///root", f"exec://{sys.executable}", "kerberos:///EXAMPLE.NET",
     "luks:///dev/sda", "keepass:///root/safe.kdbx",
-    "postgresql:///postgres", "mysql:///", "redis:///", "manual:a-friend", "telnet://host", "no uri at all",
+    "postgresql:///postgres", "mysql:///", "redis:///", "aws-iam://123456789012", "manual:a-friend", "telnet://host", "no uri at all",
 )  # fmt: skip
 """Targets on this machine, one that people change, and some that are none."""
 

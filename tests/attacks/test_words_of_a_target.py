@@ -28,6 +28,7 @@ TARGETS = {
 """Targets with a host, and an account that each takes."""
 
 LOCAL = {
+    "aws-iam": "aws-iam://123456789012",
     "exec": "exec:///bin/true",
     "keepass": "keepass:///k",
     "linux": "linux:///breakglass",

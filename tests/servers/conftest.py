@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from aws_cloud import AwsCloud
 from kdc_server import KdcServer
 from linux_host import LinuxHost
 from mariadb_server import MariadbServer
@@ -144,3 +145,12 @@ def redis_server(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Itera
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def aws_cloud(throwaway_ca: ThrowAwayCa) -> Iterator[AwsCloud]:
+    """IAM and STS."""
+    cloud = AwsCloud(throwaway_ca)
+    cloud.start()
+    yield cloud
+    cloud.remove()

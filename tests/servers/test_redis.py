@@ -24,7 +24,7 @@ from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
-EXCHANGES = (6, 11, 13)
+EXCHANGES = (7, 13, 15)
 """The new password put beside the old one, the old one taken away, and a login of the proof."""
 
 NARROW = (

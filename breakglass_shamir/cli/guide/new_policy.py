@@ -46,6 +46,7 @@ WORDS = {
     "kerberos": "a Kerberos principal",
     "openbao-userpass": "an account of OpenBao or Vault",
     "openbao-token": "a root token of OpenBao or Vault",
+    "aws-iam": "an access key of an AWS user",
     "luks": "a passphrase of an encrypted disk (LUKS)",
     "keepass": "the master password of a KeePass database",
     "manual": "anything else: people change it, and two of them attest it",

@@ -48,16 +48,18 @@ class Session:
         return reply
 
     def together(self, *commands: tuple[Word, ...]) -> list[Any]:
-        """Run commands as one transaction, sent in one piece; returns a reply for each, a refusal among them.
+        """Run commands as one transaction; returns a reply for each, a refusal among them.
 
-        A command that fails takes none of the others back.
+        They are sent in one piece with what ends it, once the server began one: behind a refused ``MULTI`` each would
+        run by itself. A command that fails takes none of the others back.
 
         Raises:
             Denied: the account may not run one of them, or the server took no transaction: none was run.
             Lost: no answer came; they may have been done.
         """
+        self.ask("MULTI")
         self._bounds.renew(self._limit_s)
-        *queued, done = self._wire.ask(("MULTI",), *commands, ("EXEC",))
+        *queued, done = self._wire.ask(*commands, ("EXEC",))
         for one in (*queued, done):
             if isinstance(one, Denied):
                 raise one

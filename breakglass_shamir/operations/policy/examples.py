@@ -157,6 +157,7 @@ _DATABASE_OPTIONS = 'ca = "/etc/breakglass/db-ca.pem"'
 
 _EXAMPLES = {
     "ad": Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
+    "aws-iam": Sample("cloud-admin", "aws-iam://123456789012", "breakglass", "token"),
     "exec": Sample(
         "console",
         "exec:///usr/local/lib/breakglass/hashed_file.py",
