@@ -26,9 +26,10 @@ LOCAL = (
     "exec:///bin/sh", "ssh-key:///etc/ssh/ssh_host_ed25519_key", "ssh-authorized-keys:///root/.ssh/authorized_keys",
     "linux:///root", f"exec://{sys.executable}", "kerberos:///EXAMPLE.NET",
     "luks:///dev/sda", "keepass:///root/safe.kdbx",
-    "postgresql:///postgres", "mysql:///", "redis:///", "aws-iam://123456789012", "manual:a-friend", "telnet://host", "no uri at all",
+    "postgresql:///postgres", "mysql:///", "redis:///", "manual:a-friend", "telnet://host", "no uri at all",
+    "aws-iam://123456789012",
 )  # fmt: skip
-"""Targets on this machine, one that people change, and some that are none."""
+"""Targets on this machine, one that people change, some that are none, and one that is far away."""
 
 REMOTE = (
     "postgresql://127.0.0.1:{port}/db", "mysql://127.0.0.1:{port}/", "ldap://127.0.0.1:{port}",
