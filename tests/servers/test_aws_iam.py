@@ -23,8 +23,8 @@ from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from tests.attacks.dripping import dripping, silence
 
-EXCHANGES = (21, 30)
-"""The old key's end, and a question of the proof."""
+EXCHANGES = (3, 19, 30)
+"""A question about the old key, the old key's end, and a question of the proof."""
 
 
 @pytest.fixture
