@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Passwords of ACL users on a real Redis server, and what must never pass for a dead credential."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,6 @@ from breakglass_shamir.connectors.port.answers import CheckResult, Logins
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.redis.connector import RedisConnector
 from breakglass_shamir.connectors.redis.rules import hash_of
-from breakglass_shamir.connectors.redis.session import Session
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
@@ -246,19 +245,20 @@ def test_a_second_password_is_not_taken_for_the_one_in_force(
     assert [redis_server.lets_in(account, one) for one in (right, second, new)] == [True, True, False]
 
 
-def test_of_two_changes_at_once_one_is_made(redis_server: RedisServer, right: Secret) -> None:
+@pytest.mark.parametrize("step", ["_put_beside", "_prove"])
+def test_of_two_changes_at_once_one_is_made(redis_server: RedisServer, right: Secret, step: str) -> None:
     account = redis_server.add_account(right)
     offers = [generate(24) for _ in range(2)]
     first, second = make(redis_server, account), make(redis_server, account)
-    put = RedisConnector._put_beside
+    taken = getattr(RedisConnector, step)
 
     def overtaken(self: RedisConnector, *rest: object) -> None:
-        put(self, *rest)  # type: ignore[arg-type]
+        taken(self, *rest)
         if self is first:
             second.rotate(right, offers[1])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RedisConnector, "_put_beside", overtaken)
+        patch.setattr(RedisConnector, step, overtaken)
         with pytest.raises(ConnectorError, match="unchanged"):
             first.rotate(right, offers[0])
     assert [redis_server.lets_in(account, one) for one in (right, *offers)] == [False, False, True]
@@ -455,9 +455,6 @@ def test_a_target_that_makes_no_sense_is_refused(target: str, account: str, opti
 def test_several_terminals_at_once(redis_server: RedisServer, right: Secret) -> None:
     account = redis_server.add_account(right)
     offers = [generate(24) for _ in range(2)]
-    opens: Callable[[Secret], bool] = partial(redis_server.lets_in, account)
-    taken = Session.together
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "together", taken)
-        assert_one_of_several_wins(lambda: make(redis_server, account), right, offers, opens)
+    assert_one_of_several_wins(
+        lambda: make(redis_server, account), right, offers, partial(redis_server.lets_in, account)
+    )
