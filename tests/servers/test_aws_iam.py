@@ -2,6 +2,8 @@
 """Access keys of IAM users at moto's IAM and STS, and what must never pass for a dead credential."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -150,6 +152,21 @@ def test_a_key_that_cannot_be_made_inactive_is_named(
     monkeypatch.undo()
     assert connector.issue(right)
     assert left not in aws_cloud.statuses(user)
+
+
+def test_a_key_that_is_not_newer_than_the_one_in_force_is_not_kept(
+    aws_cloud: AwsCloud, user: str, right: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS tells whole seconds: of two keys of one second nobody could say which takes the other's place."""
+    listed = asking.listed
+
+    def later(cloud: asking.Cloud, key: asking.AccessKey, name: str) -> tuple[asking.Listed, ...]:
+        return tuple(replace(one, made=one.made + timedelta(days=3)) for one in listed(cloud, key, name))
+
+    monkeypatch.setattr(asking, "listed", later)
+    with pytest.raises(ConnectorError, match="within the second"):
+        make(aws_cloud, user).issue(right)
+    assert aws_cloud.statuses(user) == {public(right): "Active"}
 
 
 # --- a change that was interrupted ---------------------------------------------------------------------------

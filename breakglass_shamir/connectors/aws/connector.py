@@ -21,6 +21,7 @@ What it does not do: it changes no user, no policy and no password of the consol
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ from breakglass_shamir.connectors.database_target import (
     require_different,
     stop_at,
 )
+from breakglass_shamir.connectors.port import stamps
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import NOTHING, Costs
@@ -189,15 +191,17 @@ class AwsIamConnector(Connector):
     def _issue(self, current: Secret) -> Secret:
         mine = access_key(current)
         try:
-            self._clear(mine)
+            before = self._clear(mine)
             made = self._ask(mine, "iam", "CreateAccessKey", UserName=self.account)
         except (Denied, Lost) as error:
-            raise ConnectorError(f"no new access key: {_in_words(error)}") from error
+            words = "no new access key; one that was made all the same is deleted by the next rotation"
+            raise ConnectorError(f"{words}: {_in_words(error)}") from error
         new = Secret(f"{text(made, 'AccessKeyId')}:{text(made, 'SecretAccessKey')}".encode())
         key = access_key(new)
         try:
             self._set(mine, key, INACTIVE)
-            if key.public not in {one.public for one in self._newer(mine)}:
+            at = stamps.instant(text(made, "CreateDate"))
+            if at is None or at <= before:
                 self._delete(mine, key)
                 raise ConnectorError("AWS made a key within the second of the one in force; none is left: rotate again")
         except (Denied, Lost) as error:
@@ -207,20 +211,27 @@ class AwsIamConnector(Connector):
             ) from error
         return new
 
-    def _clear(self, mine: AccessKey) -> None:
-        """Delete the keys that nobody put in force, and see that they are gone.
+    def _clear(self, mine: AccessKey) -> datetime:
+        """Delete the keys that nobody put in force, and see that they are gone; returns when the one in force was made.
 
         Raises:
-            ConnectorError: somebody uses one, or one is still there.
+            ConnectorError: somebody uses one, or one is still there; or the one in force is none of this user's.
         """
-        left = self._others(mine)
+        keys = asking.listed(self._cloud, mine, self.account)
+        made = next((one.made for one in keys if one.public == mine.public), None)
+        if made is None:
+            raise ConnectorError("no new access key: the one in force is none of this user's")
+        left = [one for one in keys if one.public != mine.public]
         for one in left:
             if one.active and self._was_used(mine, one):
                 raise ConnectorError(f"no new access key: {_somebodys(one)}")
         for one in left:
             self._delete(mine, AccessKey(one.public, ""))
-        if left and (there := self._others(mine)):
-            raise ConnectorError(f"no new access key: {there[0].public} was deleted and is still listed")
+        if left:
+            self._wait(
+                lambda: not self._others(mine), f"no new access key: {left[0].public} was deleted and is still listed"
+            )
+        return made
 
     def _rotate(self, old: Secret, new: Secret) -> None:
         require_different(old, new)
