@@ -57,12 +57,16 @@ faults: setup-dev  ## break a rotation at every step on every server; writes fau
 	printf '| target | step | fault | credential alive after it | what people did |\n|---|---|---|---|---|\n' > fault-table.md
 	BREAKGLASS_FAULT_TABLE=$(CURDIR)/fault-table.md BREAKGLASS_FAULT_WHOLE=1 $(PY) -m pytest -n 2 -k Faults tests/servers
 
-fleet: setup-dev  ## issue, confirm and hand out 200 sets, killed on the way; writes fleet-results.md
+fleet: setup-dev  ## issue, hand out, rehearse and rotate 200 sets, killed on the way; writes fleet-results.md
 	$(PY) -m tests.benchmarks.fleet_run fleet-results.md
 
 mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, and run the tests that need one
 	.ci/mysql
 	$(PY) -m pytest -n 2 --dist loadfile tests/servers/test_mysql_server.py tests/servers/test_mysql_faults.py
+
+witness: setup-dev  ## fetch a C2SP witness that others wrote, and let it cosign a log
+	.ci/witness
+	$(PY) -m pytest tests/servers/test_witness.py
 
 differences: setup-dev  ## look for what recover.py and recover.html answer differently, in 100,000 cases
 	$(PY) -m tests.browsers.differences 100000

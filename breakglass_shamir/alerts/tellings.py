@@ -23,7 +23,13 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
-from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.ledger import (
+    CollectorReplaced,
+    LedgerMoved,
+    LedgerStarted,
+    PolicyAdopted,
+    PolicyWeakened,
+)
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
@@ -150,6 +156,11 @@ def _ledger_started(_c: Context, body: LedgerStarted) -> Iterator[Telling]:
 def _ledger_moved(_c: Context, body: LedgerMoved) -> Iterator[Telling]:
     subject = f"the ledger goes on in another place: {body.reason}"
     yield _terminal(ocsf.OTHER, subject, Severity.HIGH, activity_name="Ledger moved")
+
+
+def _collector_replaced(_c: Context, body: CollectorReplaced) -> Iterator[Telling]:
+    subject = f"another collector is pinned, {body.new}, instead of {body.old}: {body.reason}"
+    yield _terminal(ocsf.OTHER, subject, Severity.HIGH, activity_name="Collector replaced")
 
 
 def _policy_adopted(_c: Context, body: PolicyAdopted) -> Iterator[Telling]:
@@ -573,6 +584,7 @@ def _times(level: int) -> str:
 TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     LedgerStarted: _ledger_started,
     LedgerMoved: _ledger_moved,
+    CollectorReplaced: _collector_replaced,
     PolicyAdopted: _policy_adopted,
     PolicyWeakened: _policy_weakened,
     Reassigned: _reassigned,

@@ -83,7 +83,8 @@ def _tell(terminal: Terminal, found: object, *, once: bool) -> None:
     if found.evidence:
         terminal.warn(f"{found.evidence} pushed rows do not hold, and are kept apart as evidence")
     words = f"kept: {counted(found.kept, 'record')}; there already: {found.repeated}; evidence: {found.evidence}"
+    words += f"; told others: {found.told}" if found.told else ""
     if once:
         terminal.result(found, [words])
-    elif found.kept:
+    elif found.kept or found.told:
         terminal.say(words)

@@ -22,7 +22,8 @@ from breakglass_shamir.cli.session import (
     sheets_from,
     target_options,
 )
-from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.errors import InvalidInput, NoHome
+from breakglass_shamir.ledger import home
 from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
@@ -69,23 +70,40 @@ def _defaults(ctx: click.Context, command: click.Command) -> dict[str, Any]:
 @drill.command("roll-call")
 @click.argument("name", required=False, default="")
 @click.argument("sheet", required=False, default="")
+@click.argument("others", nargs=-1, metavar="[NAME...]")
+@click.option("--from", "listed", type=PATH, metavar="FILE", help="Many: CSV with the columns set, sheet, bag.")
+@click.option("--custodian", default="", metavar="NAME", help="Many: all of them are this custodian's.")
+@click.option("--all", "every_set", is_flag=True, help="Many: sheets of every set that are among the scans.")
 @click.option("--bag", help="The serial on the bag; with --scan, on the new bag.")
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Scan of this one sheet: look at it, not at its bag.")
 @click.option("--finding", "findings", multiple=True, help="What is wrong with the bag or its seal, in words.")
 @pass_terminal
 def roll_call(
-    terminal: Terminal, name: str, sheet: str, bag: str | None, scans: tuple[Path, ...], findings: tuple[str, ...]
-) -> None:
+    terminal: Terminal, name: str, sheet: str, others: tuple[str, ...], listed: Path | None, custodian: str,
+    every_set: bool, bag: str | None, scans: tuple[Path, ...], findings: tuple[str, ...],
+) -> int:  # fmt: skip
     """Look at one SHEET of NAME (3, 2.3 for group 2, or its custodian's name), with its custodian alone.
 
     Without --scan nothing is opened: the bag is whole and has the serial on record. With --scan the sheet itself
     is verified, in a process that keeps nothing, and goes into a new bag. At a terminal what is missing is asked for.
+
+    Many sheets, at most one of each set: --from names a list of bags; with --scan the files, one for each sheet, say
+    themselves of which set they are, and the list says which new bag each goes into. Words are names of sets then. Exit
+    code: that of the worst, 4 where a sheet is missing.
     """
     from breakglass_shamir.custody.life import holders
     from breakglass_shamir.operations.drills import roll_call as operation
     from breakglass_shamir.paper.reading.health import said
 
     harden(terminal)
+    names = tuple(filter(None, (name, sheet, *others)))
+    if others or listed is not None or custodian or every_set or _names_sets(terminal, names):
+        if every_set and names:
+            raise InvalidInput("expected either NAME or --all, got both")
+        from breakglass_shamir.cli import rounds
+
+        alone = {"--bag": bag, "--finding": findings}
+        return rounds.roll_call(terminal, names, listed, custodian, scans, alone)
     asks = interactive() and not (name and sheet and (scans or bag is not None))
     if not asks:
         _require(("NAME", name), ("SHEET", sheet), ("--bag", "--scan" if scans else bag))
@@ -101,6 +119,34 @@ def roll_call(
     where = f"sheet {found.sheet} of {name}" + (f" with {found.custodian}" if found.custodian else "")
     print_health = f"; print: {said(found.health, found.used_percent)}" if found.health else ""
     terminal.result(found, [f"roll-call {found.result}: {where}, bag {found.bag or 'none'}{print_health}"])
+    return 0
+
+
+def _names_sets(terminal: Terminal, words: tuple[str, ...]) -> bool:
+    """Tell whether two words are two sets, and not a set and a sheet of it.
+
+    Raises:
+        InvalidInput: the second may be either.
+    """
+    from breakglass_shamir.custody.life import holders
+
+    if len(words) != 2:
+        return False
+    try:
+        with home.open_home(terminal.home) as ledger:
+            sets, second = ledger.state.sets, words[1]
+    except NoHome:
+        return False
+    first = sets.get(words[0])
+    if first is None or not first.current or second not in sets:
+        return False
+    try:
+        seat = holders.sheet_of(first.current_epoch, second)
+    except InvalidInput:
+        return True
+    raise InvalidInput(
+        f"{second} is a set and sheet {seat} of {words[0]}", hint="give the sheet's number, or say --all for many sets"
+    )
 
 
 def _guided_roll_call(
@@ -168,17 +214,21 @@ def _declaring(command: Any) -> Any:
 
 
 @drill.command()
-@click.argument("name", required=False, default="")
+@click.argument("names", nargs=-1, metavar="NAME...")
+@click.option("--all", "every_set", is_flag=True, help="Every set here of which cards are among the scans.")
 @_declaring
 @reading_options
 @click.option("--timeout", type=SECONDS, default=600.0, show_default=True, help="Seconds to wait for scans.")
 @protocol_option
 @pass_terminal
-def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
+def rehearsal(terminal: Terminal, /, names: tuple[str, ...], every_set: bool, **options: Any) -> int:
     """Play an opening of NAME on a quorum of drill cards; the live sheets stay in their bags.
 
     Declared, timed and recorded like an opening. Nothing is revealed, and nothing of the credential can follow
     from what is scanned.
+
+    Several names, or --all, are rehearsed one after the other from one heap of cards, which is sorted by itself; each
+    under a declaration of its own. A set without a quorum of its cards is not begun. Exit code: that of the worst.
     """
     from breakglass_shamir.operations.drills import rehearsal as operation
     from breakglass_shamir.operations.opening.signing import Signers
@@ -186,6 +236,13 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
     from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
+    if every_set or len(names) > 1:
+        if every_set and names:
+            raise InvalidInput("expected either NAME or --all, got both")
+        from breakglass_shamir.cli import rounds
+
+        return rounds.rehearsal(terminal, names, options)
+    name = names[0] if names else ""
     if not interactive():
         _require(("NAME", name))
     with Scanner() as scanner, recorder(terminal, name) as opened:
@@ -196,10 +253,11 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
         with protocols.kept(opened, "rehearsal", options["protocol"], "a4"):
             found = operation.rehearse(opened, request, sources, scanner, signers=signers)
     terminal.result(found, _lines(found))
+    return 0
 
 
 @drill.command()
-@click.argument("name", required=False, default="")
+@click.argument("names", nargs=-1, metavar="NAME")
 @_declaring
 @reading_options
 @printing_options
@@ -208,7 +266,7 @@ def rehearsal(terminal: Terminal, /, name: str, **options: Any) -> None:
 @target_options
 @click.option("--record-to", type=PATH, help="Where the ledger goes on when it cannot be written here.")
 @pass_terminal
-def access(terminal: Terminal, /, name: str, **options: Any) -> None:
+def access(terminal: Terminal, /, names: tuple[str, ...], **options: Any) -> None:
     """Open NAME for real, up to a login by the connector that nobody sees, and rotate it.
 
     Takes a quorum of live sheets and ends in new ones, as every opening does. Its checks are hard.
@@ -219,6 +277,13 @@ def access(terminal: Terminal, /, name: str, **options: Any) -> None:
     from breakglass_shamir.paper.reading.scan import Scanner
 
     harden(terminal)
+    if len(names) > 1:
+        many = breakglass("rotate", *names, options="--scan DIR --out DIR")
+        raise InvalidInput(
+            "expected one set, got many: an access drill opens, logs in and rotates at once",
+            hint=f"drill one of them; the others are rotated together with: {many}",
+        )
+    name = names[0] if names else ""
     if not interactive():
         _require(("NAME", name))
     with Scanner() as scanner, recorder(terminal, name, record_to=options["record_to"]) as opened:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What commands do for many sets at once: which sets and files the words mean, and how the results are shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,8 +147,6 @@ def _asked(terminal: Terminal, opened: "Recorder", custodian: str) -> "HandedOut
 
 def _bag(guide: "Guide", opened: "Recorder", line: "Line", asks: str) -> "HandedOut | None":
     """Ask for one bag until it is no slip; None: the sheet is not handed over yet."""
-    from dataclasses import replace
-
     from breakglass_shamir.cli.guide.question import Question
     from breakglass_shamir.operations.fleet import handing
 
@@ -163,49 +162,73 @@ def _bag(guide: "Guide", opened: "Recorder", line: "Line", asks: str) -> "Handed
     return handing.check(opened.state, [replace(line, bag=said or None)])
 
 
-def refuse_for_many(options: Mapping[str, object]) -> None:
-    """Refuse options that are for one set alone.
+@dataclass(frozen=True, slots=True)
+class SplitWords:
+    """What the line of a ``split`` of many says of credentials."""
 
-    Raises:
-        InvalidInput: with those that were given.
-    """
-    given = [name for name, value in options.items() if value]
-    if given:
-        raise InvalidInput(
-            f"expected one policy with {', '.join(given)}, got many",
-            hint="split these sets one by one, or leave it out; confirm --scan and ack --from follow for many",
-        )
+    credential_from: str | None
+    current_from: str | None
+    totp_from: str | None
+    kind: str | None
+    protocol: Path | None
+    raw: bool
+    generated: bool
+
+    def folder(self) -> Path | None:
+        """Return the folder with a credential for each set; None: people are asked.
+
+        Raises:
+            InvalidInput: the words do not go together, or there is no such folder.
+        """
+        if self.generated and self.credential_from is not None:
+            raise InvalidInput("expected either --credential-from or --generate, got both")
+        if not self.generated and self.current_from is not None:
+            raise InvalidInput("--current-from goes with --generate")
+        option = "--current-from" if self.generated else "--credential-from"
+        named = self.current_from if self.generated else self.credential_from
+        folder = Path(named) if named else None
+        if folder is None and not interactive():
+            raise InvalidInput(f"expected {option}, got none", hint="name a folder with a file for each set")
+        if folder is not None and not folder.is_dir():
+            raise InvalidInput(
+                f"expected a folder with a file for each set, got {named}",
+                hint=f"name each file as its set, and name the folder with {option}",
+            )
+        return folder
 
 
-def split(
-    terminal: Terminal, policies: Sequence[Path], printing: "Printing | None", credential_from: str | None, *,
-    raw: bool, kind: str | None,
-) -> int:  # fmt: skip
+def split(terminal: Terminal, policies: Sequence[Path], printing: "Printing | None", given: SplitWords) -> int:
     """Split many credentials; returns the exit code of the worst."""
+    from breakglass_shamir.cli import rounds
     from breakglass_shamir.operations import targets
     from breakglass_shamir.operations.fleet import splitting
     from breakglass_shamir.paper.reading.scan import Scanner
 
     if printing is None:
-        raise InvalidInput("expected a folder for the sheets", hint="name it with --out DIR")
-    folder = Path(credential_from) if credential_from else None
-    if folder is None and not interactive():
-        raise InvalidInput("expected --credential-from, got none", hint="name a folder with a file for each set")
-    if folder is not None and not folder.is_dir():
-        raise InvalidInput(
-            f"expected a folder with a file for each set, got {credential_from}",
-            hint="name each file as its set, and name the folder with --credential-from",
-        )
+        raise InvalidInput("expected a place for the sheets", hint="name it with --out DIR or --printer NAME")
+    folder = given.folder()
+    rounds.refuse({"--totp-from": given.totp_from}, "a seed is of one account")
+    if not given.generated:
+        rounds.refuse({"--ack": printing.acknowledged}, "sheets of many sets are handed out with ack --from")
+    if printing.printer and not given.generated:
+        rounds.refuse({"--protocol": given.protocol}, "a printer gives the sheets of many sets together")
 
     def secret_of(order: "Order") -> Secret:
         if folder is None:
-            return Secret(terminal.ask_secret(f"Credential of {order.set_name}", "--credential-from"))
+            what, option = (
+                ("What opens", "--current-from") if given.generated else ("Credential of", "--credential-from")
+            )
+            return Secret(terminal.ask_secret(f"{what} {order.set_name}", option))
         path = str(names.inside(folder, order.set_name))
-        return read_secret(terminal, path, targets.kind_of(order.policy, kind), raw=raw)
+        return read_secret(terminal, path, targets.kind_of(order.policy, given.kind), raw=given.raw)
 
     with Scanner() as scanner, recorder(terminal) as opened:
         scanner.start()
-        found = splitting.split(opened, policies, printing, scanner, credentials=folder, secret_of=secret_of, kind=kind)
+        keep = rounds.protocols_in(opened, "split", given.protocol, printing.paper)
+        found = splitting.split(
+            opened, policies, printing, scanner, credentials=folder, secret_of=secret_of, kind=given.kind,
+            generates=given.generated, around=lambda order: keep(order.set_name, order.policy),
+        )  # fmt: skip
     rows = [
         (one.set_name, one.outcome, f"{one.epoch} ({one.epoch_id})" if one.epoch else "none", one.proven or "not asked",
          one.problem)
@@ -227,8 +250,17 @@ def _of_split(found: "ManySplit") -> list[tuple[str, str]]:
         lines.append((f"hint: {hint}", ""))
     if there < len(found.sets):
         lines.append(("the same command goes on with those that are not", ""))
-    if found.covers:
-        lines.append(
-            (f"next: print each pile, scan what came out, and run: {breakglass('confirm', options='--scan DIR')}", "")
-        )
+    read, confirm = found.read_back, breakglass("confirm", options="--scan DIR")
+    if read is not None:
+        lines += [
+            (f"{one.set_name}, epoch {one.epoch}: not read back: {', '.join(one.missing)}", "yellow")
+            for one in read.sets
+            if one.missing
+        ]
+    if read is not None and read.sealed:
+        lines.append(("sealed: every sheet that was printed now was read back", "green"))
+    elif found.covers:
+        lines.append((f"next: print each pile, scan what came out, and run: {confirm}", ""))
+    elif there:
+        lines.append((f"next: scan what came out, and run: {confirm}", ""))
     return lines

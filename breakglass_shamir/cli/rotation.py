@@ -42,7 +42,8 @@ PLANNED = "planned rotation"
 
 
 @click.command()
-@click.argument("name", required=False, default="")
+@click.argument("names", nargs=-1, metavar="NAME...")
+@click.option("--all", "every_set", is_flag=True, help="Every set here of which sheets are among the scans.")
 @click.option("--scan", "scans", type=PATH, multiple=True, help="Picture, PDF or folder of sheets.")
 @click.option("--typed", metavar="FILE|-", help="Typed lines and codes; - at a terminal asks for each.")
 @reading_options
@@ -57,7 +58,7 @@ PLANNED = "planned rotation"
 @printing_options
 @protocol_option
 @pass_terminal
-def rotate(terminal: Terminal, /, name: str, **options: Any) -> None:
+def rotate(terminal: Terminal, /, names: tuple[str, ...], every_set: bool, **options: Any) -> int:
     """Start or resume the rotation of NAME; this is what settles a rotation debt.
 
     Nobody sees the credential. At a terminal whatever is missing is asked for, the set too. When an earlier run was
@@ -65,8 +66,18 @@ def rotate(terminal: Terminal, /, name: str, **options: Any) -> None:
     ones, too. Nothing that was printed is given up without --abandon, or its word at the terminal. Where the old sheets
     are gone, or where people change the target, --attest-old-dead goes on with the new ones. A file, and whatever else
     nobody here can make, is brought with --new-credential-from.
+
+    Several names, or --all, are rotated one after the other from one heap of scans, which is sorted by itself: each set
+    whole, or not begun. The new sheets lie in a folder for each custodian, under a cover. Exit code: that of the worst.
     """
     harden(terminal)
+    if every_set or len(names) > 1:
+        if every_set and names:
+            raise InvalidInput("expected either NAME or --all, got both")
+        from breakglass_shamir.cli import rounds
+
+        return rounds.rotate(terminal, names, options, PLANNED)
+    name = names[0] if names else ""
     if options["abandon"] and options["attest"]:
         raise click.UsageError("expected either --abandon or --attest-old-dead, got both")
     if not name and not interactive():
@@ -81,6 +92,7 @@ def rotate(terminal: Terminal, /, name: str, **options: Any) -> None:
         *found.left_to_do,
     ]
     terminal.result(found, lines, wraps=True)
+    return 0
 
 
 @dataclass(slots=True)

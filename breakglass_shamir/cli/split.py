@@ -30,7 +30,7 @@ KINDS = ("password", "key-pair", "token", "opaque", "file", "list")
 )
 @click.option("--raw", is_flag=True, help="Take the bytes as they are: a newline at the end belongs to the credential.")
 @click.option("--generate", "generated", is_flag=True, help="Make a new credential and change the target to it.")
-@click.option("--current-from", metavar="FILE|-", help="With --generate: what opens the target now.")
+@click.option("--current-from", metavar="FILE|-", help="With --generate: what opens the target now. Of many: a folder.")
 @click.option("--kind", type=click.Choice(KINDS), help="What the secret bytes are; default: as the policy says.")
 @click.option("--totp-from", metavar="FILE|-", help="Seed of the account's second factor: otpauth:// or base32.")
 @printing_options
@@ -48,9 +48,9 @@ def split(
     with the policy, or goes on with sheets that were printed before.
 
     Several policies, or a folder of them, are split one after another: all are checked before anything is printed, each
-    set is made whole or not at all, and the same command goes on where it was broken off. --credential-from names a
-    folder then, with a file for each set by its name. The sheets lie in a folder for each custodian, under a cover.
-    Exit code: that of the worst.
+    set is made whole or not at all, and the same command goes on where it was broken off. --credential-from, or
+    --current-from with --generate, names a folder then, with a file for each set by its name. The sheets lie in a
+    folder for each custodian, under a cover, or come out of a printer in that order. Exit code: that of the worst.
     """
     from breakglass_shamir.crypto.totp import COMMON
     from breakglass_shamir.operations import targets
@@ -63,11 +63,8 @@ def split(
     if len(policies) > 1 or any(path.is_dir() for path in policies):
         from breakglass_shamir.cli import fleet
 
-        fleet.refuse_for_many(
-            {"--generate": generated, "--current-from": current_from, "--totp-from": totp_from, "--protocol": protocol,
-             "--printer": options["printer"], "--readback": options["readback"], "--ack": options["acks"]}
-        )  # fmt: skip
-        return fleet.split(terminal, policies, printing, credential_from, raw=raw, kind=kind)
+        given = fleet.SplitWords(credential_from, current_from, totp_from, kind, protocol, raw, generated)
+        return fleet.split(terminal, policies, printing, given)
     policy = policies[0] if policies else None
     if interactive() and credential_from is None and not generated and (policy is None or printing is None):
         from breakglass_shamir.cli import dealer

@@ -7,11 +7,15 @@ Rules:
    Service files, client certificates, peer and libpq's password file are for libpq.
 2. Over TCP the server's certificate and name are verified; a weaker ``sslmode`` is refused. libpq leaves a Unix
    socket alone.
-3. Every wait ends: for the connection, for a lock, for each statement.
+3. Every wait ends: for the connection, for a lock, for each statement; and for a whole block, whatever the server does
+   or leaves undone.
 """
 
+import os
+import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from breakglass_shamir.errors import ConnectorError, InvalidInput, TargetError
@@ -25,8 +29,16 @@ CONNECT_S = 10
 STATEMENT_S = 60
 """Longest wait for one statement."""
 
+LOGIN_S = 600
+"""Longest time that one login is kept."""
+
+_NOT_OF_THIS_VERSION = ("3F000", "42P01", "42883", "42703")
+"""SQLSTATEs where a schema, table, function or column is not there."""
+
 SCHEMES = ("postgresql://", "postgres://")
 
+_LATER = "nothing is lost: what was not taken is sent again the next time"
+_OLD = "the collection is not of this release's version: breakglass collect init brings it there"
 _VERIFIED = "verify-full"
 _REFUSED = ("password", "sslpassword", "passfile", "options")
 
@@ -63,8 +75,12 @@ def settings(address: str) -> dict[str, Any]:
 
 
 @contextmanager
-def connected(address: str) -> Iterator["Connection[Any]"]:
+def connected(address: str, within_s: float = LOGIN_S) -> Iterator["Connection[Any]"]:
     """Log in for the length of a block; what is not committed in it is undone.
+
+    Args:
+        address: of the database.
+        within_s: how long the block may take, in seconds; then the connection ends, whatever it waits for.
 
     Raises:
         InvalidInput: as :func:`settings`.
@@ -73,15 +89,32 @@ def connected(address: str) -> Iterator["Connection[Any]"]:
     psycopg = _driver()
     chosen = settings(address)
     try:
-        with psycopg.connect("", autocommit=True, **chosen) as connection:
+        with psycopg.connect("", autocommit=True, **chosen) as connection, _ending(connection, within_s):
             yield connection
     except psycopg.Error as error:
         said = str(error).strip().splitlines()
         code = f" ({error.sqlstate})" if error.sqlstate else ""
         raise ConnectorError(
             f"the collection: {said[0] if said else type(error).__name__}{code}",
-            hint="nothing is lost: what was not taken is sent again the next time",
+            hint=_OLD if error.sqlstate in _NOT_OF_THIS_VERSION else _LATER,
         ) from error
+
+
+@contextmanager
+def _ending(connection: "Connection[Any]", within_s: float) -> Iterator[None]:
+    """End a connection that is still there after so many seconds: a statement's own limit is the server's to keep."""
+    timer = threading.Timer(within_s, _cut, (connection,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(connection: "Connection[Any]") -> None:
+    with suppress(OSError, ValueError, _driver().Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _driver() -> Any:

@@ -154,6 +154,17 @@ def policy_file(set_name: str) -> str:
     return f"{set_name}.toml"
 
 
+def protocol(set_name: str, act: str, number: int) -> str:
+    """Return the file name of the protocol of one set among many.
+
+    Args:
+        set_name: of the narrow alphabet.
+        act: the ceremony.
+        number: which of them, from 1.
+    """
+    return f"{set_name}-{act}-{number}.pdf"
+
+
 def manual_page(command: str) -> str:
     """Return the file name of a command's manual page."""
     return f"{command}.1"
@@ -162,6 +173,16 @@ def manual_page(command: str) -> str:
 def queue_lock(digest: str) -> str:
     """Return the file name of the lock of a queue of alerts."""
     return f"outbox-{digest}.lock"
+
+
+def of_witness(digest: str, ending: str) -> str:
+    """Return the file name of what is kept of a witness.
+
+    Args:
+        digest: SHA-256 of its verifier key, hexadecimal, as far as it tells witnesses apart.
+        ending: with its dot.
+    """
+    return f"{digest}{ending}"
 
 
 def trial(number: int) -> str:
@@ -203,6 +224,33 @@ def of_custodian(name: str, seat: str) -> str:
 def cover() -> str:
     """Return the file name of the page that lies on top of a custodian's sheets."""
     return "00-cover.pdf"
+
+
+def log_checkpoint(log: str) -> str:
+    """Return the file name of the newest checkpoint that was seen of another terminal's log.
+
+    Args:
+        log: its id, hexadecimal.
+    """
+    return f"{log}.checkpoint"
+
+
+def log_forked(log: str) -> str:
+    """Return the file name of two checkpoints that show that another terminal's log was forked.
+
+    Args:
+        log: its id, hexadecimal.
+    """
+    return f"{log}.forked"
+
+
+def former_checkpoint(key_id: str) -> str:
+    """Return the file name of the last checkpoint that a collector cosigned who is pinned no more.
+
+    Args:
+        key_id: of its key, hexadecimal.
+    """
+    return f"cosigned-{key_id}.checkpoint"
 
 
 def inside(folder: _Path, name: str) -> _Path:

@@ -240,6 +240,10 @@ class Ledger(KnownLog):
         """Return the terminal's signature over the SHA-256 of a bundle, hexadecimal."""
         return sshsig.sign(self._key, sha256.encode(), sshsig.BUNDLE_NAMESPACE)
 
+    def sign_telling(self, data: bytes) -> str:
+        """Return the terminal's signature over what it tells other terminals of an epoch."""
+        return sshsig.sign(self._key, data, sshsig.TELLING_NAMESPACE)
+
     def checkpoint(self) -> PrintedCheckpoint:
         """Return the tree as it stands, in the form a sheet witnesses."""
         return PrintedCheckpoint(self.log_id, self._size, self.root_at(self._size))

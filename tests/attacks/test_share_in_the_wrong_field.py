@@ -124,7 +124,7 @@ def test_the_lists_of_the_last_door_name_fields_that_there_are() -> None:
 
 ENCODED = {
     "envelope", "drill_envelope", "core", "key", "public_key", "signature", "statement", "countersigned",
-    "countersignature", "old_dead", "terminal_key", "terminal_signature",
+    "countersignature", "old_dead", "terminal_key", "terminal_signature", "old", "new",
 }  # fmt: skip
 """Fields that hold base64 or armor of public data, or a statement that was guarded where it was made."""
 

@@ -19,6 +19,7 @@ import pytest
 from icalendar import Calendar
 
 from breakglass_shamir.connectors.port.answers import Login
+from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
 from breakglass_shamir.operations.desk import EmptyDesk
 from breakglass_shamir.operations.fleet.watching import ManyWatches
@@ -27,7 +28,7 @@ from breakglass_shamir.operations.monitoring.watch import Watching
 from breakglass_shamir.operations.recorder import Recorder
 from tests.attacks.strangers import People
 from tests.end_to_end.fleet import PEOPLE, Fleet
-from tests.end_to_end.life import Life, passphrase
+from tests.end_to_end.life import Life, opens, passphrase, scan_folder, secrets_on_paper
 
 SETS = 6
 
@@ -196,10 +197,70 @@ def test_two_runs_do_not_share_a_folder(two: Fleet) -> None:
 
 
 def test_what_is_for_one_set_alone_is_refused_for_many(two: Fleet) -> None:
-    for words in (("--generate",), ("--printer", "x")):
-        done = two.life.run("split", two.policies, *words, *(() if "--printer" in words else ("--out", two.out)))
+    for words in (("--totp-from", "x"), ("--ack", "1")):
+        done = two.life.run(*two.split_words(), *words)
         assert done.exit == 2
-        assert f"expected one policy with {words[0]}, got many" in done.err
+        assert f"expected one set with {words[0]}, got many" in done.err
+    assert not list(two.folder.rglob("*.pdf"))
+
+
+def office(fleet: Fleet, readback: Path, over: threading.Event) -> None:
+    """Scan each set's sheets as soon as all of them lie in piles."""
+    readback.mkdir()
+    seen = set[str]()
+    while not over.wait(0.05):
+        for name in fleet.names():
+            files = [path for path in fleet.out.rglob(f"{name}-e*-m*.pdf") if "unfinished" not in path.parent.name]
+            newest = max((path.name.split("-")[2] for path in files), default="")
+            files = [path for path in files if f"-{newest}-" in path.name]
+            if f"{name}{newest}" not in seen and len(files) == 2 * fleet.sheets:
+                seen.add(f"{name}{newest}")
+                tray = fleet.folder / f"tray-{name}-{newest}"
+                tray.mkdir()
+                for path in files:
+                    shutil.copy(path, tray)
+                scan_folder(tray, readback)
+
+
+@pytest.fixture
+def scanning(two: Fleet) -> Iterator[Path]:
+    """A folder into which every sheet that comes out is scanned."""
+    readback, over = two.folder / "readback", threading.Event()
+    worker = threading.Thread(target=office, args=(two, readback, over))
+    worker.start()
+    yield readback
+    over.set()
+    worker.join()
+
+
+def test_sheets_of_many_are_read_back_from_one_folder(two: Fleet, scanning: Path) -> None:
+    (scanning / "note.txt").write_text("mine")
+    done = two.life.ok("--json", *two.split_words(), "--readback", scanning, "--protocol", two.folder / "protocols")
+    assert done.document["read_back"]["sealed"]
+    assert [one["missing"] for one in done.document["read_back"]["sets"]] == [[], []]
+    assert [path.name for path in scanning.iterdir()] == ["note.txt"]
+    assert len(list((two.folder / "protocols").glob("set-00?-split-1.pdf"))) == 2
+
+
+def test_generated_credentials_are_in_force_when_their_sheets_are_held(two: Fleet, scanning: Path) -> None:
+    (two.policies / "set-001.toml").unlink()
+    words: list[str | Path] = ["split", two.policies, "--generate", "--current-from", two.credentials, "--out", two.out]
+    key, before = two.folder / "keys" / "set-000", Secret((two.credentials / "set-000").read_bytes())
+    done = two.life.run("--json", *words, "--ack", "1", "--ack", "2", "--timeout", "0.2")
+    assert done.exit == 6
+    assert "was not read back in time" in done.document["sets"][0]["problem"]
+    assert opens(key, before)
+    assert not list(two.out.rglob("*-m*.pdf"))
+    done = two.life.ok("--json", *words, "--readback", scanning, "--ack", "1", "--ack", "2", "--timeout", "200")
+    assert [(one["outcome"], one["epoch"]) for one in done.document["sets"]] == [("issued", 2)]
+    gathered = two.folder / "gathered"
+    gathered.mkdir()
+    for path in two.out.rglob("*-m*.pdf"):
+        shutil.copy(path, gathered)
+    (secret,) = secrets_on_paper(gathered)
+    assert opens(key, secret)
+    assert not opens(key, before)
+    assert two.life.ok("--json", *words, "--timeout", "1").document["sets"][0]["outcome"] == "there already"
 
 
 def test_a_heap_is_sorted_by_what_the_sheets_say_and_the_rest_is_named(dealt: Fleet) -> None:

@@ -15,6 +15,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from aws_cloud import AwsCloud
+from collection_place import Place
+from collection_place import made as made_collection
 from kdc_server import KdcServer
 from linux_host import LinuxHost
 from mariadb_server import MariadbServer
@@ -66,6 +68,14 @@ def mysql_server(throwaway_ca: ThrowAwayCa) -> Iterator[MysqlServer]:
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture
+def place(postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A collection in a database of its own."""
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "passwords"))
+    with made_collection(postgres_server, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ from breakglass_shamir.custody.policy.weakening import weakenings
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Pinned, Proven
-from breakglass_shamir.custody.records.ledger import LedgerMoved, PolicyWeakened
+from breakglass_shamir.custody.records.ledger import CollectorReplaced, LedgerMoved, PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
@@ -323,6 +323,8 @@ def branch() -> Log:
     log.add(attest, "typed")
     _revealed_again(log)
     _watched(log)
+    key = "example.org/witness+f1b4ca53+BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g"
+    log.add(CollectorReplaced(old=key, new=key.replace("witness", "other"), reason="the machine burned down"), "")
     return log
 
 

@@ -26,8 +26,9 @@ own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotat
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import (
     alert_rules,
@@ -52,7 +53,13 @@ from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
-from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.ledger import (
+    CollectorReplaced,
+    LedgerMoved,
+    LedgerStarted,
+    PolicyAdopted,
+    PolicyWeakened,
+)
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
@@ -210,11 +217,16 @@ def _heartbeat(state: LedgerState, body: Heartbeat, _r: Record) -> LedgerState:
     return replace(state, beat_every_s=body.every_s)
 
 
+def _collector_replaced(state: LedgerState, _b: CollectorReplaced, _r: Record) -> LedgerState:
+    return state
+
+
 _OF_LOG: Mapping[type, Callable[[LedgerState, Any, Record], LedgerState]] = {
     Heartbeat: _heartbeat,
     TerminalRetired: retire_rules.terminal_retired,
     EnrolmentExported: enrol_rules.exported,
     Enrolled: _enrolled,
+    CollectorReplaced: _collector_replaced,
 }
 """Record types that change more than one set's state."""
 

@@ -22,7 +22,13 @@ from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveredCore, RecoveryImported
-from breakglass_shamir.custody.records.ledger import LedgerMoved, LedgerStarted, PolicyAdopted, PolicyWeakened
+from breakglass_shamir.custody.records.ledger import (
+    CollectorReplaced,
+    LedgerMoved,
+    LedgerStarted,
+    PolicyAdopted,
+    PolicyWeakened,
+)
 from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.custody.records.monitoring import Asked, ChangedOutside, Eased, Escalated, LoginSeen, Watched
 from breakglass_shamir.custody.records.openings import (
@@ -46,7 +52,6 @@ from breakglass_shamir.custody.records.rotations import (
 from breakglass_shamir.custody.records.sheets import CustodianSigned, Reassigned
 from breakglass_shamir.custody.records.words import printable
 from breakglass_shamir.errors import LooksLikeShare
-from breakglass_shamir.formats.likeness import looks_like_share
 
 PUBLIC: Mapping[type[Body], frozenset[str]] = {
     LedgerStarted: frozenset({"public_key"}),
@@ -62,6 +67,7 @@ PUBLIC: Mapping[type[Body], frozenset[str]] = {
     CustodianSigned: frozenset({"key", "signature"}),
     Reviewed: frozenset({"key", "signature"}),
     DebtsSettled: frozenset({"key", "signature"}),
+    CollectorReplaced: frozenset({"old", "new"}),
 }
 """Fields that hold base64 of public data, and are not looked at."""
 
@@ -113,6 +119,8 @@ def check(body: Body, set_name: str) -> None:
     Raises:
         LooksLikeShare: naming the field.
     """
+    from breakglass_shamir.formats.likeness import looks_like_share
+
     public = PUBLIC.get(type(body), frozenset())
     for name in body.__struct_fields__:
         if name not in public and any(map(looks_like_share, _texts(getattr(body, name)))):

@@ -36,3 +36,13 @@ class PolicyWeakened(Body, frozen=True, tag="policy-weakened"):
     digest: str
     weakens: tuple[str, ...]
     """What it allows that the one before did not, a sentence each."""
+
+
+class CollectorReplaced(Body, frozen=True, tag="collector-replaced"):
+    """People pinned another collector in the place of the one that was pinned here."""
+
+    old: str
+    """Its public key as it is pinned, ``name+keyid+base64``."""
+
+    new: str
+    reason: str

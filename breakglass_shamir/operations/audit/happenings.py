@@ -12,7 +12,7 @@ from breakglass_shamir.custody.life.review_rules import is_opening
 from breakglass_shamir.custody.policy.duration import in_words
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Proven
-from breakglass_shamir.custody.records.ledger import LedgerMoved
+from breakglass_shamir.custody.records.ledger import CollectorReplaced, LedgerMoved
 from breakglass_shamir.custody.records.lineage import AttestedDead, Succession
 from breakglass_shamir.custody.records.monitoring import (
     AlertsDelivered,
@@ -89,6 +89,7 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     Refused: lambda body: f"{body.stage}: {body.message}",
     Noted: lambda body: f"{body.text} ({body.by})",
     LedgerMoved: lambda body: body.reason,
+    CollectorReplaced: lambda body: f"another collector was pinned, {body.new}, instead of {body.old}: {body.reason}",
     Revealing: lambda body: (
         f"the credential left in a use under way: {f'to {body.program}' if body.program else body.mode}"
         + "".join(f"; warned of before: {words}" for words in body.warned)

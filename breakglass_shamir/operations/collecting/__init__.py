@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A terminal gives its records to the collection, and a collector keeps what holds.
+"""Terminals give their records to the collection and take what others proved; a collector keeps what holds.
 
-Nothing here adds a record to a ledger.
+What comes back of other terminals counts by their own signatures, and by nothing that the collection says.
 """

@@ -18,6 +18,9 @@ from breakglass_shamir.ledger.unreadable import unreadable
 
 MAX_FILE_BYTES = 16 * 1024
 
+ROUND_S = 3600
+"""Longest round, in seconds: that of a collection that begins with long logs."""
+
 PUBLIC_ENDING = ".pub"
 """Behind the name of a key's file: its public key's."""
 
@@ -86,7 +89,8 @@ def rounds(
 ) -> None:
     """Work through what is staged; again and again, where ``every_s`` is not 0.
 
-    An outage of the database ends a round and not the service; ``failed`` hears of it.
+    An outage of the database ends a round and not the service; ``failed`` hears of it. A round that takes too long is
+    ended, too; what it kept is kept.
 
     Raises:
         ConnectorError: of a single round, the database does not answer.
@@ -94,7 +98,7 @@ def rounds(
     collector = _collector(key)
     while True:
         try:
-            with address.connected(place) as connection:
+            with address.connected(place, ROUND_S) as connection:
                 _require_schema(schema.version(connection))
                 told(keeper.collect(connection, collector))
         except ConnectorError as error:

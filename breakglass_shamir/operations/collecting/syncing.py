@@ -3,10 +3,12 @@
 
 Rules:
 
-1. The collector's key is pinned in the home at the first time; another one is refused afterwards.
+1. The collector's key is pinned in the home at the first time; another one is refused afterwards. It is exchanged by
+   name and reason, which is on record before the file is written; what the one before cosigned last is kept.
 2. The cosigned checkpoint lies beside the ledger, and ``audit verify --against`` reads it.
 3. A ledger that does not have what was cosigned says so; what it has instead is pushed first, as evidence.
-4. Nothing that happens at the collection keeps a record from being made here: this reads the ledger only.
+4. Where the collection takes no more of this login, what is left stays here and is sent the next time.
+5. Nothing that happens at the collection keeps a record from being made here.
 """
 
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from typing import TYPE_CHECKING
 from breakglass_shamir.collection import address, door
 from breakglass_shamir.crypto.cosignature import Cosigner, cosigned_at
 from breakglass_shamir.crypto.note import Checkpoint, open_note
+from breakglass_shamir.custody import names
+from breakglass_shamir.custody.records.ledger import CollectorReplaced
+from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import (
     BreakglassError,
     Forked,
@@ -34,6 +39,7 @@ from breakglass_shamir.plural import counted
 if TYPE_CHECKING:
     from breakglass_shamir.collection.door import Cosigned
     from breakglass_shamir.ledger.store import Ledger
+    from breakglass_shamir.operations.recorder import Recorder
 
 COLLECTOR_FILE, COSIGNED_FILE = "collector.pub", "cosigned.checkpoint"
 """Beside the ledger: the pinned collector's key, and the newest checkpoint that it cosigned."""
@@ -53,6 +59,7 @@ class Synced:
         cosigned: of them, how many the collector has cosigned so far.
         witness: file with the cosigned checkpoint; None: there is none yet.
         set_back: whether the collection has less than it cosigned before.
+        full: why the collection takes no more of this login now; empty: it took all.
     """
 
     pushed: int
@@ -60,6 +67,15 @@ class Synced:
     cosigned: int
     witness: Path | None
     set_back: bool
+    full: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Another collector that is pinned from now on (docs/json.md): the public keys, before and now."""
+
+    old: str
+    new: str
 
 
 def sync(ledger: "Ledger", place: str, collector: Path | None) -> Synced:
@@ -84,13 +100,56 @@ def sync(ledger: "Ledger", place: str, collector: Path | None) -> Synced:
         start = max(0, min(head.checkpoint.size if head else 0, size) - 1)
         pushed = door.push(connection, ledger.public_key, islice(ledger.rows(start), size - start))
     if head is None:
-        return Synced(pushed, size, 0, None, set_back=kept is not None)
+        return Synced(pushed.count, size, 0, None, kept is not None, pushed.full)
     _hold(ledger, head.checkpoint)
     set_back = kept is not None and kept.size > head.checkpoint.size
     witness = ledger.path.parent / COSIGNED_FILE
     if not set_back:
         _write(witness, head)
-    return Synced(pushed, size, head.checkpoint.size, witness, set_back)
+    return Synced(pushed.count, size, head.checkpoint.size, witness, set_back, pushed.full)
+
+
+def replace_collector(recorder: "Recorder", given: Path, reason: str) -> Replaced:
+    """Pin another collector in the place of the one that is pinned, and have it on record.
+
+    Args:
+        recorder: at no set.
+        given: file with the new collector's public key.
+        reason: why, as people say it.
+
+    Raises:
+        InvalidInput: none is pinned yet, this one is already, the key cannot be read, or the reason says nothing.
+        InvalidProof: it is no collector's key.
+        LedgerUnwritable: the record or the files could not be written.
+        GateClosed: somebody else could change the home.
+    """
+    recorder.require_guarded()
+    said, new, folder = check_human_text("reason", reason), read_key(given), recorder.ledger.path.parent
+    check_human_text("name of the collector's key", new.name)
+    place, cosigned = folder / COLLECTOR_FILE, folder / COSIGNED_FILE
+    if not place.exists():
+        raise InvalidInput("no collector is pinned yet", hint="pin this one with --collector FILE alone")
+    old = read_key(place)
+    if old == new:
+        raise InvalidInput(f"{given} is the collector's key that is pinned already")
+    recorder.append(CollectorReplaced(old=old.to_text(), new=new.to_text(), reason=said))
+    try:
+        if cosigned.exists():
+            cosigned.replace(names.inside(folder, names.former_checkpoint(old.key_id.hex())))
+        durable.write_over(place, f"{new.to_text()}\n".encode(), 0o644)
+    except OSError as error:
+        raise LedgerUnwritable(f"{place} could not be written: {error.strerror}") from error
+    return Replaced(old.to_text(), new.to_text())
+
+
+def pinned(ledger: "Ledger") -> Cosigner:
+    """Return the collector that is pinned.
+
+    Raises:
+        InvalidInput: none is, or its file cannot be read.
+        InvalidProof: the file holds no key.
+    """
+    return _pinned(ledger, None)
 
 
 def read_key(path: Path) -> Cosigner:
@@ -124,7 +183,10 @@ def _pinned(ledger: "Ledger", given: Path | None) -> Cosigner:
         return cosigner
     pinned = read_key(place)
     if given is not None and read_key(given) != pinned:
-        raise KeyMismatch(f"{given} is another collector's key than the one that is pinned in {place}")
+        raise KeyMismatch(
+            f"{given} is another collector's key than the one that is pinned in {place}",
+            hint="ask the collector's people; a key that was lost is exchanged with --replace-collector REASON",
+        )
     return pinned
 
 

@@ -70,6 +70,7 @@ def rotate(
     named: Named = NOBODY_NAMED,
     abandon: bool = False,
     place: Place = nowhere,
+    prints_only: bool = False,
 ) -> OpeningResult:
     """Rotate a set's credential.
 
@@ -85,6 +86,8 @@ def rotate(
         named: the target, where no policy names it.
         abandon: the epoch that is printed and not in force is given up.
         place: asks for a place, where people give that epoch up only when they are asked for its sheets.
+        prints_only: leave it when the new sheets are printed and on record; another run goes on when they are read
+            back and handed out.
 
     Raises:
         InsufficientShares: no quorum, or one of the two quorums that a resumed rotation needs is missing.
@@ -100,12 +103,14 @@ def rotate(
         return _close(recorder)
     with telling_what_stands(recorder):
         resuming = Resuming(recorder, scanner, printing, abandon, place)
-        return _rotate(recorder, sources, resuming, reason, officers, brought, named, attest=attest)
+        return _rotate(
+            recorder, sources, resuming, reason, officers, brought, named, attest=attest, prints_only=prints_only
+        )
 
 
 def _rotate(
     recorder: Recorder, sources: Sources, resuming: Resuming, reason: str, officers: tuple[str, ...],
-    brought: Secret | None, named: Named, *, attest: bool,
+    brought: Secret | None, named: Named, *, attest: bool, prints_only: bool,
 ) -> OpeningResult:  # fmt: skip
     state = recorder.state.sets.get(recorder.set_name) or SetState(recorder.set_name)
     request = check_request(_request(state, reason, officers))
@@ -137,7 +142,7 @@ def _rotate(
         elif recorder.set_state.applying:
             rotation.apply(_prepared_or_other(recorder, opened, rotation))
         else:
-            _start(recorder, rotation, opened, resuming)
+            _start(recorder, rotation, opened, resuming, prints_only=prints_only)
     finally:
         opened.wipe()
         for one in others:
@@ -175,7 +180,7 @@ def _check(state: SetState, officers: tuple[str, ...], *, attest: bool) -> None:
         raise IllegalState(against, hint="name each who attests with --officer")
 
 
-def _start(recorder: Recorder, rotation: Rotation, opened: OpenedSet, resuming: Resuming) -> None:
+def _start(recorder: Recorder, rotation: Rotation, opened: OpenedSet, resuming: Resuming, *, prints_only: bool) -> None:
     """Go on with the prepared epoch; where there is none, or people gave it up, print another."""
     printing, scanner = resuming.printing, resuming.scanner
     if recorder.set_state.prepared and not resuming.abandon:
@@ -186,7 +191,9 @@ def _start(recorder: Recorder, rotation: Rotation, opened: OpenedSet, resuming: 
         raise InvalidInput("expected a folder for the new sheets", hint="name it with --out DIR")
     if recorder.set_state.prepared:
         resuming.give_up()
-    rotation.finish(rotation.prepare(printing, scanner), printing, scanner)
+    new = rotation.prepare(printing, scanner)
+    if not prints_only:
+        rotation.finish(new, printing, scanner)
 
 
 def _close(recorder: Recorder) -> OpeningResult:

@@ -13,7 +13,7 @@ Rules:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from breakglass_shamir.connectors.port.answers import CheckResult
@@ -31,7 +31,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import exact, targets
 from breakglass_shamir.operations.printing.outlet import Printed, check_printer
 from breakglass_shamir.operations.printing.readback import read_back_by_people, read_back_folder, wait_for_custodians
-from breakglass_shamir.operations.printing.sheets import Epoch, Printing, print_epoch, seal_epoch
+from breakglass_shamir.operations.printing.sheets import Epoch, Printing, handed_over, print_epoch, seal_epoch
 from breakglass_shamir.operations.recorder import Recorder, warn_of_memory
 from breakglass_shamir.operations.rotation.fitting import Source, next_credential
 from breakglass_shamir.operations.rotation.probing import Living, Prober, find_living
@@ -59,6 +59,20 @@ class SplitResult:
     sealed: bool
     printer: str = ""
     """The printer that took the sheets; empty where they are files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sealed epoch that is not on paper yet."""
+
+    policy: Policy
+    epoch: Epoch = field(repr=False)
+    proven: str
+    """What the target said of the credential: ``accepted`` or ``unproven``."""
+
+    secret: Secret = field(repr=False)
+    replaces: Secret | None = field(default=None, repr=False)
+    """What the target takes now, where a generated credential is to be put in its place."""
 
 
 def split(
@@ -95,6 +109,28 @@ def split(
         PaperError: a file could not be written or does not read back, or nobody confirmed in time.
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
+    begun = begin(
+        recorder, source, secret, printing, current=current, kind=kind, totp_seed=totp_seed, totp_scheme=totp_scheme
+    )
+    printed = print_epoch(begun.epoch, printing, scanner, recorder.desk)
+    return finish(recorder, begun, printed, printing, scanner)
+
+
+def begin(
+    recorder: Recorder,
+    source: str,
+    secret: Secret | None,
+    printing: Printing,
+    *,
+    current: Secret | None = None,
+    kind: str | None = None,
+    totp_seed: Secret | None = None,
+    totp_scheme: TotpScheme = COMMON,
+) -> Begun:
+    """Prove and seal a credential; nothing is printed yet.
+
+    What it takes and raises is that of :func:`split`.
+    """
     recorder.require_guarded()
     warn_of_memory(recorder.desk, recorder.ledger.path.parent)
     policy = policies.parse_new(source)
@@ -128,16 +164,27 @@ def split(
     number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
     credential = targets.describe(policy, secret, kind=kind, totp_seed=totp_seed, totp_scheme=totp_scheme)
     epoch = seal_epoch(policy, source, credential, recorder.ledger.checkpoint(), number, NO_PREDECESSOR)
-    printed = print_epoch(epoch, printing, scanner, recorder.desk)
-    _record(recorder, epoch, proven, printed)
+    return Begun(policy, epoch, proven, secret, current if in_force is current else None)
+
+
+def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printing, scanner: Scanner) -> SplitResult:
+    """Record an epoch whose sheets are out, and have them read back.
+
+    Raises:
+        ConnectorError, PaperError, LedgerUnwritable: as :func:`split`.
+    """
+    policy, epoch = begun.policy, begun.epoch
+    recorder.set_name = policy.name
+    _record(recorder, epoch, begun.proven, printed)
     recorder.desk.say(printed.where)
-    if in_force is current:
-        _put_in_force(recorder, policy, current, secret, printing, scanner, printed)
+    printed = handed_over(printing, printed)
+    if begun.replaces is not None:
+        _put_in_force(recorder, policy, begun.replaces, begun.secret, printing, scanner, printed)
     else:
         read_back_folder(recorder, _id(epoch), printing, scanner, printed)
     state = recorder.set_state.current_epoch
     word = "accepted" if state.proven else "unproven"
-    return SplitResult(policy.name, number, state.short_id, printed.files, word, state.sealed, printing.printer)
+    return SplitResult(policy.name, epoch.number, state.short_id, printed.files, word, state.sealed, printing.printer)
 
 
 def _fitting(recorder: Recorder, policy: Policy, current: Secret) -> Secret:

@@ -12,10 +12,11 @@ Rules:
 5. It ends in a record that the cards' own key signs, in a namespace that never satisfies a quorum; one that found
    no quorum ends in a record of that.
 6. An emergency that is declared meanwhile supersedes it.
+7. How long people took to show their cards is on record only where they showed them after the declaration.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life import gates
@@ -40,6 +41,10 @@ from breakglass_shamir.operations.reading.sources import Sources, read_sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.shell import breakglass
+from breakglass_shamir.structs import replace
+
+LIVE_SCANNED = "live sheets were scanned in a drill: "
+"""How the reason begins that names live sheets among the scans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +106,11 @@ def rehearse(
     epoch = state.current_epoch
     drill_envelope(epoch, state.name)
     declaring.declare(recorder, _in_an_allowed_mode(state, request), Overrides(), recorder.state.last_done)
-    steps = _Steps(recorder.set_state.active_opening.at.uptime_ms)
+    steps = _Steps(recorder.set_state.active_opening.at.uptime_ms, read_before=bool(sources.pages))
     declaring.have_signed(recorder, request, Overrides(), signers)
     if recorder.set_state.active_opening.signatures:
         steps.mark("signed")
-    pool = _TimedPool(_known_cards(state), state, steps)
+    pool = _TimedPool(known_cards(state), state, steps)
     try:
         # Every file is read to its end, so that no live sheet among them stays unnamed.
         read_sources(pool, sources, scanner, recorder.desk, enough=pool.complete, enough_files=lambda: False)
@@ -184,7 +189,7 @@ def _judge(epoch: EpochState, pool: "_TimedPool", untold: tuple[str, ...] = ()) 
     if epoch.envelope.core.structure.is_quorum(of_epoch):
         return "fail", (f"a quorum of live sheets was scanned in a drill: {live}", *untold)
     if live:
-        return "warning", (f"live sheets were scanned in a drill: {live}; new bag and roll-call for each", *untold)
+        return "warning", (f"{LIVE_SCANNED}{live}; new bag and roll-call for each", *untold)
     return ("warning", untold) if untold else ("pass", ())
 
 
@@ -202,7 +207,7 @@ def _failed(recorder: Recorder, epoch: EpochState, pool: "_TimedPool", error: Br
         recorder.desk.warn(f"this drill could not be recorded: {failure}")
 
 
-def _known_cards(state: SetState) -> dict[bytes, Known]:
+def known_cards(state: SetState) -> dict[bytes, Known]:
     """Return the drill cards that this ledger knows, by their own epoch id."""
     known = {}
     for epoch in state.epochs.values():
@@ -222,6 +227,9 @@ class _Steps:
     """How long after the declaration each step was taken."""
 
     declared_ms: int
+    read_before: bool = False
+    """Whether the cards came from a heap that was read before: then nobody took the time of showing them."""
+
     taken: dict[str, int] = field(default_factory=dict)
 
     def mark(self, step: str) -> None:
@@ -241,14 +249,18 @@ class _TimedPool(Pool):
 
     def add_share(self, read: ReadShare, *others: ReadShare) -> Answer:
         """Take one share; a live one is named and left."""
-        self.steps.mark("first-scan")
+        self._mark("first-scan")
         found = read.share
         if found.kind is Kind.LIVE:
             seat, mine = f"{found.group}.{found.member}", found.epoch_id.hex() == self._state.current
             self.live.add(seat if mine else f"{seat} of set {text.short_id(found.epoch_id)}")
         answer = super().add_share(read, *others)
         if self.confirmed is None and self.complete():
-            self.steps.mark("quorum")
+            self._mark("quorum")
             self.confirmed = self.quorum().unseal()
-            self.steps.mark("confirmed")
+            self._mark("confirmed")
         return answer
+
+    def _mark(self, step: str) -> None:
+        if not self.steps.read_before:
+            self.steps.mark(step)

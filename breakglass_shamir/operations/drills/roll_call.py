@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.life import under_way
 from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.life.state import EpochState
@@ -137,12 +137,7 @@ def verify_live(
         InvalidInput: a scan does not exist.
         PaperError: the look came to no end.
     """
-    epoch = _epoch(recorder, sheet)
-    if isinstance(epoch.envelope, ConfirmedCore):
-        raise IllegalState(
-            f"the envelope of epoch {epoch.number} was only typed: there is no commitment to hold a sheet against",
-            hint="inspect the seal with --bag, and rotate",
-        )
+    _live_epoch(recorder, sheet)
     for path in paths:
         if not path.exists():
             raise InvalidInput(f"expected a scan at {path}, found nothing there")
@@ -150,7 +145,27 @@ def verify_live(
     for source, verdict, message in found.answers:
         recorder.desk.answer(source, Answer(Verdict(verdict), message))
     if found.several:
-        _refuse_several(recorder)
+        refuse_several(recorder)
+    return record_live(recorder, sheet, found, serial, findings)
+
+
+def record_live(
+    recorder: Recorder, sheet: str, found: Look, serial: str, findings: Sequence[str] = ()
+) -> RollCallResult:
+    """Record what a look at one sheet found.
+
+    Args:
+        recorder: at the set.
+        sheet: the seat it should be.
+        found: what was seen of this sheet and no other.
+        serial: of the bag it goes into; empty: none.
+        findings: what was wrong with the bag it came from, in words.
+
+    Raises:
+        RollCallFailed: the sheet is not what it should be; that is recorded.
+        IllegalState: no such sheet, or nothing to verify a single sheet against.
+    """
+    epoch = _live_epoch(recorder, sheet)
     said = [*(check_human_text("finding", one) for one in findings), *_problems(epoch, sheet, found)]
     warnings = [] if said else _warnings(recorder, epoch, sheet, serial, found)
     result = _record(recorder, epoch, sheet, "live", serial, found, said, warnings)
@@ -164,6 +179,17 @@ def verify_live(
     return result
 
 
+def _live_epoch(recorder: Recorder, sheet: str) -> EpochState:
+    """Return the epoch in force, which a single sheet of it can be held against."""
+    epoch = _epoch(recorder, sheet)
+    if isinstance(epoch.envelope, ConfirmedCore):
+        raise IllegalState(
+            f"the envelope of epoch {epoch.number} was only typed: there is no commitment to hold a sheet against",
+            hint="inspect the seal with --bag, and rotate",
+        )
+    return epoch
+
+
 def _bagged(epoch: EpochState, name: str, sheet: str) -> str:
     """Say what becomes of another sheet that was on the scanner, and so out of its bag; empty: of none."""
     if not sheet:
@@ -173,8 +199,12 @@ def _bagged(epoch: EpochState, name: str, sheet: str) -> str:
     return f"; sheet {named} was out of its bag: put it into a new one, and record that: {record}"
 
 
-def _refuse_several(recorder: Recorder) -> None:
-    """Record and refuse a run in which a second live share turned up."""
+def refuse_several(recorder: Recorder) -> None:
+    """Record and refuse a run in which a second live share turned up.
+
+    Raises:
+        IllegalState: always.
+    """
     again = breakglass("ack", recorder.set_name, "SHEET", options="--bag SERIAL")
     error = IllegalState(
         SEVERAL,

@@ -10,7 +10,8 @@ Rules:
 3. Whatever else lies in the heap is named: pages of other sets, damaged ones, sheets that were scanned twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +22,16 @@ from breakglass_shamir.custody.quorum.known import known_epochs
 from breakglass_shamir.custody.quorum.pool import Pool
 from breakglass_shamir.errors import InsufficientShares, InvalidInput
 from breakglass_shamir.operations.desk import Desk, EmptyDesk
+from breakglass_shamir.operations.fleet.heap import REPLACE, LeftOut
 from breakglass_shamir.operations.printing.epochs import good_epochs, unread
+from breakglass_shamir.operations.printing.outlet import Printed, remove
 from breakglass_shamir.operations.printing.readback import record_read_back
 from breakglass_shamir.operations.reading import gather
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
 
-REPLACE = "replace"
-"""Health of a print that should be printed anew."""
+MISSING = InsufficientShares.exit_code
+"""Exit code where sheets of a set are still missing."""
 
 _FINE = frozenset({Verdict.ACCEPTED, Verdict.ENVELOPE})
 
@@ -54,21 +57,6 @@ class SetRead:
     sheets: int
     read: tuple[str, ...]
     missing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A scan that counted for no set, or once more for one (docs/json.md).
-
-    Attributes:
-        source: the file, and the page where it has several.
-        verdict: what it is, for a program.
-        message: what it is, for people.
-    """
-
-    source: str
-    verdict: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +86,28 @@ class _Sorter(EmptyDesk):
         self.met: set[bytes] = set()
         """Epochs of which a sheet was read at all."""
 
+        self._about = ""
+
+    def about(self, set_name: str) -> "_Sorter":
+        """Return this one, which tells of a set from now on."""
+        self._about = set_name
+        return self
+
+    def warn(self, line: str) -> None:
+        """Pass it on, with the set that it is about."""
+        self._desk.warn(f"{self._about}: {line}" if self._about else line)
+
+    def says_enough(self) -> bool:
+        """Pass it on."""
+        return self._desk.says_enough()
+
+    def print_again(self, document: str, problem: str) -> bool:
+        """Pass it on, with the set that it is about."""
+        return self._desk.print_again(f"{document} of {self._about}", problem)
+
     def say(self, line: str) -> None:
         """Pass it on."""
         self._desk.say(line)
-
-    def warn(self, line: str) -> None:
-        """Pass it on."""
-        self._desk.warn(line)
 
     def advance(self, what: str, done: int, of: int) -> None:
         """Pass it on."""
@@ -143,33 +146,109 @@ def confirm(recorder: Recorder, names: Sequence[str], paths: Sequence[Path], sca
     if absent := [str(path) for path in paths if not path.exists()]:
         raise InvalidInput(f"expected scans at {', '.join(absent)}, found nothing there")
     pool, sorter = _pool(recorder, wanted), _Sorter(recorder.desk)
-    owners = {epoch.envelope.core.epoch_id: name for name in wanted for epoch in good_epochs(recorder.state.of(name))}
-
-    def look() -> bool:
-        for epoch_id in [*sorter.touched]:
-            name = owners.get(epoch_id)
-            epoch = recorder.state.of(name).epochs[epoch_id.hex()] if name else None
-            if name and epoch and len(pool.have(epoch_id)) == len(epoch.seats):
-                _record(recorder, pool, name, epoch_id)
-                sorter.touched.discard(epoch_id)
-        return False
-
-    try:
-        gather.scan_paths(pool, paths, scanner, sorter, enough=look)
-    finally:
-        recorder.ledger.catch_up()
-        for epoch_id in sorted(sorter.touched & owners.keys()):
-            _record(recorder, pool, owners[epoch_id], epoch_id)
-    met = [owners[epoch_id] for epoch_id in sorter.met if epoch_id in owners]
-    if not met:
+    heap = _Heap(recorder, pool, sorter, wanted)
+    with heap.recording():
+        gather.scan_paths(pool, paths, scanner, sorter, enough=heap.look)
+    if not heap.met:
         raise InsufficientShares(
             f"no sheet of {', '.join(names) or 'any set here'} was read",
             hint="scan the sheets flat and in even light, one page at a time",
         )
-    left_out = (*sorter.left_out, *_of_others(sorter.met - owners.keys(), recorder))
-    shown = [recorder.state.of(name) for name in wanted if names or name in met or _waits(recorder.state.of(name))]
-    found = tuple(_read(s, pool) for s in shown if good_epochs(s))
-    return HeapRead(found, left_out, all(one.sealed for one in found))
+    left_out = (*sorter.left_out, *_of_others(sorter.met - heap.owners.keys(), recorder))
+    shown = [name for name in wanted if names or name in heap.met or _waits(recorder.state.of(name))]
+    return heap.found(shown, left_out)
+
+
+def read_back(
+    recorder: Recorder, names: Sequence[str], folder: Path, scanner: Scanner, timeout_s: float,
+    printed: Mapping[str, Printed],
+) -> HeapRead:  # fmt: skip
+    """Wait until every sheet of sets that were just printed has landed in a folder; verified scans are deleted there.
+
+    Args:
+        recorder: of the ledger.
+        names: the sets.
+        folder: into which a scanner drops scans.
+        scanner: reads them.
+        timeout_s: how long to wait for people, in seconds.
+        printed: the paper of each set: a copy of a file is no scan, and what a printer got can be printed again.
+
+    Raises:
+        InvalidInput: there is no such folder.
+    """
+    epochs = {recorder.state.of(name).current for name in names}
+    known = {epoch_id: one for epoch_id, one in known_epochs(recorder.state).items() if epoch_id.hex() in epochs}
+    pool, sorter = Pool(known, in_custody=True), _Sorter(recorder.desk)
+    heap = _Heap(recorder, pool, sorter, names)
+    files = [path for one in printed.values() for path in one.files]
+
+    def enough() -> bool:
+        heap.look()
+        return all(recorder.state.of(name).current_epoch.sealed for name in names)
+
+    while True:
+        recorder.desk.say(f"waiting for scans in {folder}; press Enter when there are no more")
+        with heap.recording():
+            verified = gather.watch(
+                pool, folder, scanner, sorter, enough=enough, timeout_s=timeout_s, printed=files
+            )  # fmt: skip
+        remove(verified)
+        again = [
+            one.print_again(unread(recorder.state.of(name).current_epoch), sorter.about(name))
+            for name, one in printed.items()
+        ]
+        if not any(again):
+            return heap.found(names, sorter.left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heap:
+    """Sheets of many sets on their way to the record."""
+
+    recorder: Recorder
+    pool: Pool
+    sorter: _Sorter
+    names: Sequence[str]
+
+    @property
+    def owners(self) -> dict[bytes, str]:
+        """The set of each epoch whose sheets are recorded."""
+        state = self.recorder.state
+        return {epoch.envelope.core.epoch_id: name for name in self.names for epoch in good_epochs(state.of(name))}
+
+    @property
+    def met(self) -> list[str]:
+        """The sets of which a sheet was read."""
+        owners = self.owners
+        return [owners[epoch_id] for epoch_id in self.sorter.met if epoch_id in owners]
+
+    def look(self) -> bool:
+        """Record each set that is whole by now; never enough."""
+        owners = self.owners if self.sorter.touched else {}
+        for epoch_id in [*self.sorter.touched]:
+            name = owners.get(epoch_id)
+            epoch = self.recorder.state.of(name).epochs[epoch_id.hex()] if name else None
+            if name and epoch and len(self.pool.have(epoch_id)) == len(epoch.seats):
+                _record(self.recorder, self.pool, name, epoch_id)
+                self.sorter.touched.discard(epoch_id)
+        return False
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record at the end what was read of sets that are not whole, also when it is an interruption."""
+        try:
+            yield
+        finally:
+            self.recorder.ledger.catch_up()
+            owners = self.owners
+            for epoch_id in sorted(self.sorter.touched & owners.keys()):
+                _record(self.recorder, self.pool, owners[epoch_id], epoch_id)
+
+    def found(self, names: Sequence[str], left_out: Sequence[LeftOut]) -> HeapRead:
+        """Say what was read."""
+        sets = [self.recorder.state.of(name) for name in names]
+        read = tuple(_read(s, self.pool) for s in sets if good_epochs(s))
+        return HeapRead(read, tuple(left_out), all(one.sealed for one in read))
 
 
 def _record(recorder: Recorder, pool: Pool, name: str, epoch_id: bytes) -> None:

@@ -48,6 +48,8 @@ class Line:
     sheet: str
     bag: str | None
     custodian: str = ""
+    finding: str = ""
+    """What is wrong with the bag, in words, in a list of roll-calls; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,13 @@ class HandedOut:
     waiting: tuple[str, ...]
 
 
-def read_list(text: str, name: str) -> tuple[Line, ...]:
+def read_list(text: str, name: str, columns_known: Sequence[str] = COLUMNS) -> tuple[Line, ...]:
     """Read a list with a head line: ``set,sheet,bag`` and, if it is wanted, ``custodian``.
 
     Args:
         text: CSV, separated by commas, semicolons or tabs.
         name: of its file, for messages.
+        columns_known: what it may have; the first two it must.
 
     Raises:
         InvalidInput: it has not these columns, or is no CSV.
@@ -101,10 +104,14 @@ def read_list(text: str, name: str) -> tuple[Line, ...]:
     except csv.Error as error:
         raise InvalidInput(f"{name} is no CSV file: {error}") from None
     columns = [cell.strip().casefold() for cell in rows[0]] if rows else []
-    if not {"set", "sheet"} <= set(columns) or not set(columns) <= set(COLUMNS) or len(set(columns)) < len(columns):
+    if (
+        not {"set", "sheet"} <= set(columns)
+        or not set(columns) <= set(columns_known)
+        or len(set(columns)) < len(columns)
+    ):
         raise InvalidInput(
             f"expected a head line such as set,sheet,bag in {name}, got {head.strip()[:80]!r}",
-            hint=f"its columns are {', '.join(COLUMNS)}; the first two must be there",
+            hint=f"its columns are {', '.join(columns_known)}; the first two must be there",
         )
     found = []
     for number, row in enumerate(rows[1:], 2):
@@ -113,7 +120,11 @@ def read_list(text: str, name: str) -> tuple[Line, ...]:
         if len(row) != len(columns):
             raise InvalidInput(f"expected {len(columns)} cells in line {number} of {name}, got {len(row)}")
         cell = dict(zip(columns, (cell.strip() for cell in row), strict=True))
-        found.append(Line(number, cell["set"], cell["sheet"], cell.get("bag"), cell.get("custodian", "")))
+        found.append(
+            Line(
+                number, cell["set"], cell["sheet"], cell.get("bag"), cell.get("custodian", ""), cell.get("finding", "")
+            )
+        )
     if not found:
         raise InvalidInput(f"expected a line for each sheet in {name}, got none")
     return tuple(found)

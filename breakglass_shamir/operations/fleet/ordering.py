@@ -5,14 +5,15 @@ Rules:
 
 1. Every mistake in every file is found at once: a policy that describes no set, two of one name, a set that is here by
    another policy, a credential that is not there, a name that cannot be printed.
-2. A set that was issued here by the very same policy is there already: a run that was broken off is run again.
+2. A set that was issued here by the very same policy is there already: a run that was broken off is run again. One
+   whose credential was generated is so only where its target took that.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from breakglass_shamir.custody.life.state import LedgerState
+from breakglass_shamir.custody.life.state import LedgerState, SetState
 from breakglass_shamir.custody.names import inside
 from breakglass_shamir.custody.policy import shared
 from breakglass_shamir.custody.policy import source as policies
@@ -45,6 +46,8 @@ class Order:
     source: str = field(repr=False)
     policy: Policy = field(repr=False)
     already: bool
+    number: int = 1
+    """Of the epoch that is made."""
 
     @property
     def set_name(self) -> str:
@@ -70,13 +73,16 @@ def files_of(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def orders(state: LedgerState, paths: Iterable[Path], credentials: Path | None) -> tuple[Order, ...]:
+def orders(
+    state: LedgerState, paths: Iterable[Path], credentials: Path | None, *, generates: bool = False
+) -> tuple[Order, ...]:
     """Read every policy, with what it includes; a shared file among them is no set.
 
     Args:
         state: of the ledger.
         paths: files and folders.
         credentials: folder with a file for each set, by its name; None: people are asked.
+        generates: whether credentials are generated: one that its target never took is made anew.
 
     Raises:
         InvalidInput: with every mistake in every file.
@@ -90,7 +96,7 @@ def orders(state: LedgerState, paths: Iterable[Path], credentials: Path | None) 
             document = files.read(file)
             if shared.is_shared(document):
                 continue
-            order = _order(state, files.loaded(file, document))
+            order = _order(state, files.loaded(file, document), generates=generates)
             before = named.setdefault(order.set_name.casefold(), file)
             if before != file:
                 raise InvalidInput(f"the set {order.set_name} is in {before} already")
@@ -127,18 +133,25 @@ def strangers(found: Sequence[Order], credentials: Path) -> tuple[str, ...]:
     return tuple(sorted(one.name for one in credentials.iterdir() if one.name not in names))
 
 
-def _order(state: LedgerState, found: PolicyFile) -> Order:
+def _order(state: LedgerState, found: PolicyFile, *, generates: bool) -> Order:
     file, source, policy = found.path, found.text, found.parse_new()
     known = state.sets.get(policy.name)
     if known is None or not known.current:
         policies.check_new(policy)
         targets.connector_of(policy)
-        return Order(file, source, policy, already=False)
+        return Order(file, source, policy, already=False, number=_next(known))
     if known.retired:
         raise InvalidInput(f"set {policy.name} was retired in this ledger; give the new set another name")
     if known.policy_source != source:
         raise InvalidInput(f"set {policy.name} is in this ledger already, by another policy")
+    if generates and not known.current_epoch.proven:
+        return Order(file, source, policy, already=False, number=_next(known))
     return Order(file, source, policy, already=True)
+
+
+def _next(known: SetState | None) -> int:
+    """Return the number of the epoch that would be made."""
+    return 1 + max((epoch.number for epoch in known.epochs.values()), default=0) if known else 1
 
 
 def _refuse(problems: Sequence[str]) -> None:

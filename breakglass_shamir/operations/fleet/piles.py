@@ -24,13 +24,14 @@ from datetime import datetime
 from pathlib import Path
 
 from breakglass_shamir.custody import names
-from breakglass_shamir.custody.life.state import EpochState, LedgerState, SetState, read_seat
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, SetState, read_seat
 from breakglass_shamir.custody.names import inside
 from breakglass_shamir.custody.policy.source import named
 from breakglass_shamir.errors import BreakglassError, FileExists, PaperError
 from breakglass_shamir.formats import share
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.ledger import durable
+from breakglass_shamir.operations.printing.epochs import epoch_in_hand
 from breakglass_shamir.paper.drawing.protocol import ProtocolContent, Table, render_protocol
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.paper.sizes import Paper
@@ -39,6 +40,9 @@ from breakglass_shamir.plural import counted
 KEPT = "Says who holds which sheets: signed, it goes back to whoever handed them out. It never stays with a sheet."
 
 PAGES_OF_SHEET, PAGES_OF_CARD = 2, 1
+
+Row = tuple[str, int, str]
+"""A sheet in a pile: its set, the number of its epoch, its seat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +113,23 @@ class Piles:
                 hint="choose another --out",
             )
 
-    def hand_over(self, s: SetState) -> tuple[Path, ...]:
-        """Put the sheets of a set that is on record where they belong; returns them all.
+    def hand_over(self, s: SetState, epoch: EpochState) -> tuple[Path, ...]:
+        """Put the sheets of an epoch that is on record where they belong; returns them all.
 
         Raises:
             PaperError: a file could not be moved; the next run goes on.
         """
-        epoch, staging = s.current_epoch, self.staging(s.name)
+        staging = self.staging(s.name)
         moved: list[Path] = []
         try:
-            for seat in epoch.seats:
-                for target in self._files(
-                    s.name, epoch.short_id, epoch.number, seat, named(epoch.custodians.get(seat, ""))
-                ):
-                    durable.make_folder(target.parent, 0o700)
-                    _move(inside(staging, target.name), target)
-                    moved.append(target)
+            for target in self.files_of(s.name, epoch):
+                durable.make_folder(target.parent, 0o700)
+                _move(inside(staging, target.name), target)
+                moved.append(target)
             shutil.rmtree(staging)
         except OSError as error:
             raise PaperError(
-                f"the sheets of {s.name} are issued and wait in {staging}: {error.strerror}",
+                f"the sheets of {s.name} are on record and wait in {staging}: {error.strerror}",
                 hint="make room and run it again: it goes on there",
             ) from error
         return tuple(moved)
@@ -144,13 +145,36 @@ class Piles:
         for staging in sorted(one for one in self.out.iterdir() if one.name.startswith(prefix) and one.is_dir()):
             name = staging.name.removeprefix(prefix)
             known = state.sets.get(name)
-            if known is not None and known.current and _is_of(known.current_epoch, staging, scanner):
-                self.hand_over(known)
+            epoch = _on_record(known, staging, scanner) if known is not None else None
+            if known is not None and epoch is not None:
+                self.hand_over(known, epoch)
                 handed.append(name)
             else:
                 shutil.rmtree(staging)
                 removed.append(name)
         return tuple(handed), tuple(removed)
+
+    def clear_dead(self, s: SetState, scanner: Scanner) -> tuple[Path, ...]:
+        """Remove sheets of epochs of a set that were given up before they came into force; returns their files.
+
+        A file is removed only where its codes are of that epoch.
+        """
+        gone: list[Path] = []
+        for epoch in s.epochs.values():
+            if epoch.status is EpochStatus.ABANDONED:
+                there = [path for path in self.files_of(s.name, epoch) if path.exists()]
+                gone += [path for path in there if _is_of(epoch, [path], scanner)]
+        for path in gone:
+            path.unlink()
+        return tuple(gone)
+
+    def files_of(self, set_name: str, epoch: EpochState) -> tuple[Path, ...]:
+        """Return where the sheets and cards of an epoch go."""
+        return tuple(
+            path
+            for seat in epoch.seats
+            for path in self._files(set_name, epoch.short_id, epoch.number, seat, named(epoch.custodians.get(seat, "")))
+        )
 
     def cover(self, sets: Sequence[SetState], terminal: str, at: datetime, paper: Paper) -> tuple[Path, ...]:
         """Write the cover of each pile that holds sheets of these sets, over an older one.
@@ -158,16 +182,16 @@ class Piles:
         Raises:
             PaperError: one could not be written.
         """
-        piles: dict[Path, tuple[str, list[tuple[str, EpochState, str]]]] = {}
+        piles: dict[Path, tuple[str, list[Row]]] = {}
         for s in sets:
-            epoch = s.current_epoch
+            epoch = epoch_in_hand(s)
             for seat in epoch.seats:
                 keeper, folder = named(epoch.custodians.get(seat, "")), self.place(epoch, s.name, seat)
                 if (folder / names.sheet(s.name, epoch.short_id, epoch.number, *read_seat(seat))).exists():
-                    piles.setdefault(folder, (keeper, []))[1].append((s.name, epoch, seat))
+                    piles.setdefault(folder, (keeper, []))[1].append((s.name, epoch.number, seat))
         made = []
         for folder, (keeper, rows) in sorted(piles.items()):
-            data = render_protocol(_cover(keeper, rows, terminal, at), paper)
+            data = drawn_cover(keeper, rows, terminal, at, paper)
             try:
                 durable.write_over(inside(folder, names.cover()), data)
             except OSError as error:
@@ -197,9 +221,15 @@ def _move(source: Path, target: Path) -> None:
     durable.sync_folder(target.parent)
 
 
-def _is_of(epoch: EpochState, staging: Path, scanner: Scanner) -> bool:
-    """Tell whether the sheets and cards that wait are those that are on record, by the epoch ids in their codes."""
-    files = [path for path in staging.iterdir() if path.suffix == ".pdf"]
+def _on_record(s: SetState, staging: Path, scanner: Scanner) -> EpochState | None:
+    """Return the epoch whose sheets and cards wait, where it is one that may open."""
+    files = sorted(path for path in staging.iterdir() if path.suffix == ".pdf")
+    epochs = (epoch_in_hand(s), s.current_epoch) if s.current else ()
+    return next((epoch for epoch in epochs if _is_of(epoch, files, scanner)), None)
+
+
+def _is_of(epoch: EpochState, files: Sequence[Path], scanner: Scanner) -> bool:
+    """Tell whether files are sheets and cards of an epoch, by the epoch ids in their codes."""
     codes = [
         code.text for path in files for page in scanner.read_drawn(path.read_bytes(), path.name) for code in page.codes
     ]
@@ -212,18 +242,25 @@ def _is_of(epoch: EpochState, staging: Path, scanner: Scanner) -> bool:
     return ids <= {bytes.fromhex(epoch.epoch_id), drill} and bool(ids) >= bool(files)
 
 
-def _cover(keeper: str, rows: Sequence[tuple[str, EpochState, str]], terminal: str, at: datetime) -> ProtocolContent:
+def drawn_cover(keeper: str, rows: Sequence[Row], terminal: str, at: datetime, paper: Paper) -> bytes:
+    """Draw the page on top of a pile.
+
+    Args:
+        keeper: whose pile it is; empty: nobody is named.
+        rows: the sheets in it.
+        terminal: name of this one.
+        at: the day.
+        paper: its size.
+    """
     count = len(rows)
     pages = count * (PAGES_OF_SHEET + PAGES_OF_CARD)
     facts = (
-        f"{count} sheets and {count} drill cards, {counted(pages, 'page')}",
+        f"{counted(count, 'sheet')} and {counted(count, 'drill card')}, {counted(pages, 'page')}",
         f"{at:%Y-%m-%d}, {terminal}",
         "Each sheet goes into a tamper-evident bag of its own; its drill card stays outside of it.",
     )
-    listed = tuple(
-        (name, str(epoch.number), seat, "", "") for name, epoch, seat in sorted(rows, key=lambda one: one[0])
-    )
-    return ProtocolContent(
+    listed = tuple((name, str(number), seat, "", "") for name, number, seat in sorted(rows))
+    content = ProtocolContent(
         "Handed over",
         keeper or "a custodian who is not named yet",
         facts,
@@ -238,3 +275,4 @@ def _cover(keeper: str, rows: Sequence[tuple[str, EpochState, str]], terminal: s
         ),
         KEPT,
     )
+    return render_protocol(content, paper)

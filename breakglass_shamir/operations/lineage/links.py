@@ -8,7 +8,7 @@ Rules:
 2. What is taken is judged link by link, in whatever order it comes: a link whose predecessor another one brings waits
    for that. One that does not hold is named and keeps none of the others from being recorded.
 3. Halves of one proof that came from several terminals are put together.
-4. That some did not hold is recorded, once for all of them.
+4. That some did not hold is recorded, once for all of them, where people brought them.
 5. An opening that waited for nothing but this rotation is closed.
 
 What proves a link is for ``custody/life/lineage.py``, what follows from one for ``lineage_rules.py``.
@@ -117,8 +117,13 @@ def collected_from(entries: Iterable[Entry], public_key: bytes, s: SetState) -> 
     return tuple(found.proofs(s))
 
 
-def take(recorder: Recorder, proofs: Iterable[SuccessionProof]) -> Taken:
+def take(recorder: Recorder, proofs: Iterable[SuccessionProof], *, refusals: bool = True) -> Taken:
     """Record the links that hold and are news.
+
+    Args:
+        recorder: at no set.
+        proofs: as they came.
+        refusals: whether it is recorded, too, that some did not hold.
 
     Raises:
         LedgerUnwritable, LedgerBusy: one could not be recorded; those before it are.
@@ -144,7 +149,7 @@ def take(recorder: Recorder, proofs: Iterable[SuccessionProof]) -> Taken:
             break
         waiting = tuple(one.proof for one in later)
     lasting = _lasting(recorder, refused)
-    if lasting:
+    if lasting and refusals:
         _record_refusal(recorder, lasting)
     return Taken(tuple(recorded), known, lasting)
 

@@ -58,7 +58,10 @@ class Document:
 
     pdf: bytes = field(repr=False)
     codes: frozenset[str] = field(repr=False)
-    """The texts of its codes; secret."""
+    """The texts of its codes; secret. Empty: it has none."""
+
+    seat: str = ""
+    """Whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Printed:
             and desk.print_again(document.what, "was not read back")
         ]
         for document in wanted:
-            _print(_queue(self.printer), document, "document", (), desk)
+            print_one(queue(self.printer), document, "document", (), desk)
             desk.warn(f"{document.what}: printed again; destroy the page that it replaces")
         return bool(wanted)
 
@@ -125,7 +128,7 @@ def to_folder(
     what: list[str] = []
     try:
         _make_folder(folder)
-        for document in _read_back(documents, len(names), scanner, desk):
+        for document in read_back(documents, len(names), scanner, desk):
             written.append(inside(folder, document.name))
             _write(written[-1], document.pdf)
             what.append(document.what)
@@ -136,8 +139,12 @@ def to_folder(
     return Printed(tuple(written), tuple(what), said)
 
 
-def _read_back(documents: Iterable[Document], count: int, scanner: Scanner, desk: Desk) -> Iterator[Document]:
-    """Yield each document once it was decoded; the next one is drawn meanwhile."""
+def read_back(documents: Iterable[Document], count: int, scanner: Scanner, desk: Desk) -> Iterator[Document]:
+    """Yield each document once it was decoded; the next one is drawn meanwhile.
+
+    Raises:
+        PaperError: one does not read back.
+    """
     with desk.progress("drawing sheets and cards, and reading them back") as tell, ThreadPoolExecutor(1) as reader:
         waiting: deque[tuple[Document, Future[None]]] = deque()
         for number, document in enumerate(documents, 1):
@@ -182,13 +189,13 @@ def to_printer(drawn: Iterable[Document], count: int, printer: str, scanner: Sca
         PaperError: a document does not read back and none was printed; or a job failed, and people did not want
             it tried again.
     """
-    documents = list(_read_back(drawn, count, scanner, desk))
-    queue, done = _queue(printer), list[str]()
+    documents = list(read_back(drawn, count, scanner, desk))
+    to, done = queue(printer), list[str]()
     warning = spool_warning()
     if warning:
         desk.warn(warning)
     for number, document in enumerate(documents, start=1):
-        _print(queue, document, f"document {number} of {len(documents)}", done, desk)
+        print_one(to, document, f"document {number} of {len(documents)}", done, desk)
         done.append(document.what)
         desk.say(f"{document.what}: printed ({number} of {len(documents)})")
     where = f"{counted(len(done), 'document')} printed on {printer}, each read back before"
@@ -238,7 +245,7 @@ def check_printer(name: str) -> None:
         PaperError: CUPS has no such printer, or does not answer.
     """
     if name:
-        _queue(name)
+        queue(name)
 
 
 def folder_warnings(folder: Path) -> list[str]:
@@ -272,17 +279,33 @@ def remove(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _queue(name: str) -> "Printer":
+def queue(name: str) -> "Printer":
+    """Return a queue of CUPS.
+
+    Raises:
+        PaperError: CUPS has none of this name, or does not answer.
+    """
     from breakglass_shamir.paper.printing.printer import Printer
 
     return Printer(name)
 
 
-def _print(queue: "Printer", document: Document, title: str, done: Sequence[str], desk: Desk) -> None:
-    """Print one document, as often as people ask for it."""
+def print_one(to: "Printer", document: Document, title: str, done: Sequence[str], desk: Desk) -> None:
+    """Print one document, as often as people ask for it.
+
+    Args:
+        to: the queue.
+        document: to be printed.
+        title: what queue listings may show.
+        done: what was printed before it, and counts for nothing if this one is not.
+        desk: is asked.
+
+    Raises:
+        PaperError: it was not printed; with what is to be destroyed.
+    """
     while True:
         try:
-            queue.print_pdf(document.pdf, title)
+            to.print_pdf(document.pdf, title)
         except PaperError as error:
             if desk.print_again(document.what, f"was not printed: {error}"):
                 continue

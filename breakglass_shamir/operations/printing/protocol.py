@@ -10,13 +10,16 @@ Rules:
 3. A protocol that cannot be written stops nothing that has begun.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from breakglass_shamir.custody import names
 from breakglass_shamir.custody.life.state import LedgerState, write_seat
+from breakglass_shamir.custody.names import inside
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.openings import Declared
@@ -146,6 +149,16 @@ def write_plan(recorder: Recorder, plan: Plan, path: Path, paper: Paper, *, sinc
     _refuse_existing(path)
     done = () if since is None else _done(recorder, plan.set_name, since)
     _write(path, _pdf(plan, recorder.state, done, paper))
+
+
+def one_of_many(folder: Path | None, set_name: str, act: str) -> Path | None:
+    """Return a file that is not there yet for the protocol of one set among many; None without a folder."""
+    if folder is None:
+        return None
+    numbers = itertools.count(1)
+    return next(
+        path for number in numbers if not (path := inside(folder, names.protocol(set_name, act, number))).exists()
+    )
 
 
 def plan_of(recorder: Recorder, act: str, policy: Policy | None = None, start: datetime | None = None) -> Plan:

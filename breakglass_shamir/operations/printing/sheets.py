@@ -10,8 +10,8 @@ Rules:
 
 import base64
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -109,6 +109,24 @@ class Printing:
         return self.out is not None or bool(self.printer)
 
 
+@dataclass(frozen=True, slots=True)
+class SortedPrinting(Printing):
+    """Where the sheets of one set among many go: sorted by custodian, each sheet with its drill card."""
+
+    moves: Callable[[Printed], Printed] = field(kw_only=True, repr=False, compare=False)
+    """Called once the epoch is on record: it moves the files, and returns where they are then."""
+
+    @classmethod
+    def of(cls, printing: Printing, moves: Callable[[Printed], Printed]) -> "SortedPrinting":
+        """Return the same places, sorted."""
+        return cls(**{one.name: getattr(printing, one.name) for one in fields(Printing)}, moves=moves)
+
+
+def handed_over(printing: Printing, printed: Printed) -> Printed:
+    """Let the paper of an epoch that is on record be sorted, where it is one among many; returns where it is now."""
+    return printing.moves(printed) if isinstance(printing, SortedPrinting) else printed
+
+
 def seal_epoch(
     policy: Policy,
     source: str,
@@ -173,11 +191,19 @@ def print_epoch(epoch: Epoch, printing: Printing, scanner: Scanner, desk: Desk) 
     """
     names = [_file_name(epoch, share) for sealed in (epoch.live, epoch.drill) for share in sealed.shares]
     if printing.out is None:
-        return outlet.to_printer(_documents(epoch, printing), len(names), printing.printer, scanner, desk)
-    return outlet.to_folder(_documents(epoch, printing), names, printing.out, scanner, desk)
+        drawn: Iterable[Document] = documents(epoch, printing)
+        if isinstance(printing, SortedPrinting):
+            drawn = sorted(drawn, key=lambda one: one.seat)
+        return outlet.to_printer(drawn, len(names), printing.printer, scanner, desk)
+    return outlet.to_folder(documents(epoch, printing), names, printing.out, scanner, desk)
 
 
-def _documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
+def documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
+    """Draw every sheet and drill card, live sheets first.
+
+    Raises:
+        InvalidInput: a name has a character that cannot be printed.
+    """
     draw = render if printing.out else render_for_printer
     envelope = frozenset(epoch.live.envelope.to_codes())
     kinds: tuple[tuple[Sealed, str, frozenset[str]], ...] = (
@@ -187,8 +213,8 @@ def _documents(epoch: Epoch, printing: Printing) -> Iterator[Document]:
     for sealed, word, more in kinds:
         for share in sealed.shares:
             pdf = draw(_content(epoch, sealed.envelope, share), printing.paper)
-            what = f"{word} {share.group}.{share.member}"
-            yield Document(_file_name(epoch, share), what, pdf, more | {share.to_text()})
+            seat = write_seat((share.group, share.member))
+            yield Document(_file_name(epoch, share), f"{word} {seat}", pdf, more | {share.to_text()}, seat)
 
 
 def _file_name(epoch: Epoch, share: Share) -> str:

@@ -3,8 +3,8 @@
 
 Rules:
 
-1. In this order: lines typed beforehand, files and folders, a folder that a scanner fills, a camera, people who type.
-   Each is left as soon as there is enough.
+1. In this order: lines typed beforehand, pages of a heap that was sorted, files and folders, a folder that a scanner
+   fills, a camera, people who type. Each is left as soon as there is enough.
 2. Where people sit at a terminal, a board takes over after the files: there they give whatever they like, also when
    those gave too little. What was read earlier in this run is there already.
 3. A camera that fails is said; it ends the reading only where nobody could type instead.
@@ -23,7 +23,7 @@ from breakglass_shamir.operations.reading import gather
 from breakglass_shamir.operations.reading.board import Gathering
 from breakglass_shamir.operations.reading.held import Held, hand_on
 from breakglass_shamir.paper.reading.camera import Camera
-from breakglass_shamir.paper.reading.scan import Scanner
+from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
 
 DEFAULT_PATIENCE_S = 600.0
 """How long people may take to bring the next sheet."""
@@ -77,10 +77,13 @@ class Sources:
     kept: bool = False
     """Whether what is read is on record at once, so that leaving loses nothing."""
 
+    pages: tuple[ScannedPage, ...] = field(default=(), repr=False)
+    """Pages that were read from a heap of many sets; secret."""
+
     @property
     def only_typed(self) -> bool:
         """Whether no picture is among them."""
-        return not self.scans and self.watched is None and self.camera is None
+        return not self.scans and not self.pages and self.watched is None and self.camera is None
 
 
 def read_sources(
@@ -107,6 +110,8 @@ def read_sources(
     if sources.held is not None:
         hand_on(sources.held, pool, desk)
     gather.type_lines(pool, sources.typed, "typed text", desk)
+    for page in sources.pages:
+        gather.add_page(pool, page, desk)
     at_board = sources.asks and desk.has_board()
     scans = _there(sources.scans, desk) if at_board else sources.scans
     if not (sources.held and files()):

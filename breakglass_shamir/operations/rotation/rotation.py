@@ -52,7 +52,13 @@ from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.opening import interrupted
 from breakglass_shamir.operations.printing.outlet import Printed
 from breakglass_shamir.operations.printing.readback import read_back_by_people, read_back_folder, wait_for_custodians
-from breakglass_shamir.operations.printing.sheets import DEFAULT_TIMEOUT_S, Printing, print_epoch, seal_epoch
+from breakglass_shamir.operations.printing.sheets import (
+    DEFAULT_TIMEOUT_S,
+    Printing,
+    handed_over,
+    print_epoch,
+    seal_epoch,
+)
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import elsewhere
 from breakglass_shamir.operations.rotation.fitting import STRENGTHS, Source, next_credential
@@ -245,7 +251,7 @@ class Rotation:
             raise
         self.recorder.desk.say(f"epoch {number}: {printed.where}")
         self.recorder.desk.say("keep the old and the new sheets together until the rotation is closed")
-        return printed
+        return handed_over(printing, printed)
 
     def _countersign(self) -> None:
         """Let the old epoch's quorum vouch for the prepared envelope, unless an interrupted run did."""
