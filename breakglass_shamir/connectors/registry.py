@@ -25,6 +25,7 @@ ENTRY_POINT_GROUP = "breakglass_shamir.connectors"
 
 BUILT_IN = {
     "ad": "breakglass_shamir.connectors.directory.active_directory:ActiveDirectoryConnector",
+    "aws-iam": "breakglass_shamir.connectors.aws.connector:AwsIamConnector",
     "exec": "breakglass_shamir.connectors.program.connector:ExecConnector",
     "keepass": "breakglass_shamir.connectors.keepass.connector:KeepassConnector",
     "kerberos": "breakglass_shamir.connectors.kerberos.connector:KerberosConnector",
@@ -37,13 +38,15 @@ BUILT_IN = {
     "openbao-token": "breakglass_shamir.connectors.openbao.token:OpenBaoTokenConnector",
     "openbao-userpass": "breakglass_shamir.connectors.openbao.userpass:OpenBaoUserpassConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql.connector:PostgresqlConnector",
+    "redis": "breakglass_shamir.connectors.redis.connector:RedisConnector",
     "ssh-authorized-keys": "breakglass_shamir.connectors.ssh.authorized_keys:AuthorizedKeysConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh.connector:SshKeyConnector",
 }
 """Scheme to ``module:class`` of what ships here."""
 
 EXTRAS = {
-    "ad": "ldap", "keepass": "keepass", "ldap": "ldap", "ldaps": "ldap", "mysql": "mysql", "postgresql": "postgresql",
+    "ad": "ldap", "aws-iam": "aws", "keepass": "keepass", "ldap": "ldap", "ldaps": "ldap", "mysql": "mysql",
+    "postgresql": "postgresql",
 }  # fmt: skip
 """Scheme to the extra that brings what its connector needs."""
 

@@ -44,6 +44,7 @@ TARGETS: dict[str, Callable[[int], Connector]] = {
     "kerberos": lambda port: connector_for(f"kerberos://{HOST}:{port}/EXAMPLE.COM", "bg", QUICK),
     "openbao-userpass": lambda port: connector_for(f"openbao-userpass://{HOST}:{port}", "bg", {**QUICK, "tls": "off"}),
     "openbao-token": lambda port: connector_for(f"openbao-token://{HOST}:{port}", "root", {**QUICK, "tls": "off"}),
+    "redis": lambda port: connector_for(f"redis://{HOST}:{port}", "bg", {**QUICK, "tls": "off"}),
     "openbao over tls": lambda port: connector_for(f"openbao-token://{HOST}:{port}", "root", QUICK),
 }
 
@@ -72,6 +73,23 @@ def test_no_target_keeps_a_question(target: str, behaviour: str) -> None:
             assert "copper" not in str(error)
         else:
             assert check.result is CheckResult.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"+OK\r\n*2\r\n$5\r\nflags\r\n$99999999999\r\n", b"x" * 65536),
+        (b"+OK\r\n*999999999999\r\n", b":1\r\n"),
+        (b"+OK\r\n", b"*1\r\n" * 10_000),
+        (b"+OK\r\n+", b"x" * 65536),
+    ],
+    ids=["a string that is too long", "an array as long as it likes", "arrays in arrays", "a line without an end"],
+)
+def test_no_redis_server_fills_the_memory(head: bytes, piece: bytes) -> None:
+    """What a reply says of its own length reserves nothing."""
+    with dripping(flood_after(head, piece)) as server:
+        check = connector_for(f"redis://{HOST}:{server.port}", "bg", {"time_limit": "2", "tls": "off"}).check(SECRET)
+    assert check.result is CheckResult.UNKNOWN
 
 
 @pytest.mark.parametrize("behaviour", [*HTTP_WITHOUT_ANSWER, *HTTP_ENDLESS_BODIES])

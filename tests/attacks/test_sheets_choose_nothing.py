@@ -26,14 +26,15 @@ LOCAL = (
     "exec:///bin/sh", "ssh-key:///etc/ssh/ssh_host_ed25519_key", "ssh-authorized-keys:///root/.ssh/authorized_keys",
     "linux:///root", f"exec://{sys.executable}", "kerberos:///EXAMPLE.NET",
     "luks:///dev/sda", "keepass:///root/safe.kdbx",
-    "postgresql:///postgres", "mysql:///", "manual:a-friend", "telnet://host", "no uri at all",
+    "postgresql:///postgres", "mysql:///", "redis:///", "manual:a-friend", "telnet://host", "no uri at all",
+    "aws-iam://123456789012",
 )  # fmt: skip
-"""Targets on this machine, one that people change, and some that are none."""
+"""Targets on this machine, one that people change, some that are none, and one that is far away."""
 
 REMOTE = (
     "postgresql://127.0.0.1:{port}/db", "mysql://127.0.0.1:{port}/", "ldap://127.0.0.1:{port}",
     "ldaps://127.0.0.1:{port}", "ad://127.0.0.1:{port}", "kerberos://127.0.0.1:{port}/EXAMPLE.NET",
-    "openbao-userpass://127.0.0.1:{port}", "openbao-token://127.0.0.1:{port}",
+    "redis://127.0.0.1:{port}", "openbao-userpass://127.0.0.1:{port}", "openbao-token://127.0.0.1:{port}",
 )  # fmt: skip
 """Targets somewhere else."""
 

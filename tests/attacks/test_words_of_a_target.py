@@ -22,11 +22,13 @@ TARGETS = {
     "mysql": ("mysql://{host}/", "breakglass"),
     "openbao-token": ("openbao-token://{host}", "root"),
     "openbao-userpass": ("openbao-userpass://{host}", "breakglass"),
+    "redis": ("redis://{host}", "breakglass"),
     "postgresql": ("postgresql://{host}/db", "breakglass"),
 }
 """Targets with a host, and an account that each takes."""
 
 LOCAL = {
+    "aws-iam": "aws-iam://123456789012",
     "exec": "exec:///bin/true",
     "keepass": "keepass:///k",
     "linux": "linux:///breakglass",

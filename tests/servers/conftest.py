@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from aws_cloud import AwsCloud
 from collection_place import Place
 from collection_place import made as made_collection
 from kdc_server import KdcServer
@@ -23,6 +24,7 @@ from mysql_server import MysqlServer
 from openbao_server import OpenBaoServer
 from openbao_server import program as bao_program
 from postgres_server import PostgresServer, program
+from redis_server import RedisServer
 from samba_server import SambaServer
 from slapd_server import SlapdServer
 from throwaway_ca import ThrowAwayCa
@@ -142,3 +144,23 @@ def openbao(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Iterator[O
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_server(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Iterator[RedisServer]:
+    """A Redis server whose accounts are in a file."""
+    for name in (RedisServer.program, "redis-cli"):
+        need(name)
+    server = RedisServer(throwaway_ca)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def aws_cloud(throwaway_ca: ThrowAwayCa) -> Iterator[AwsCloud]:
+    """IAM and STS."""
+    cloud = AwsCloud(throwaway_ca)
+    cloud.start()
+    yield cloud
+    cloud.remove()

@@ -23,6 +23,7 @@ from linux_host import LinuxHost
 from mariadb_server import HOST, SEEN, UNSEEN, MariadbServer
 from openbao_server import OpenBaoServer
 from postgres_server import PostgresServer
+from redis_server import RedisServer
 from samba_server import BASE, TLS_PORT, SambaServer
 from slapd_server import SlapdServer
 from throwaway_ca import ThrowAwayCa
@@ -180,6 +181,24 @@ def test_userpass_of_openbao(openbao: OpenBaoServer, tmp_path: Path) -> None:
     assert (found.count(True), found.count(False)) == (cost.right, cost.wrong)
 
 
+def test_redis(redis_server: RedisServer, tmp_path: Path) -> None:
+    """By the server's own count of ``AUTH``, of which no other client logs in as anything meanwhile."""
+    account = redis_server.add_account(generate(24))
+    world = World(
+        "redis", "redis://{address}", account, redis_server.address, become=partial(redis_server.become, account),
+        opens=partial(redis_server.lets_in, account), options={"time_limit": "5", "ca": str(redis_server.ca)},
+    )  # fmt: skip
+    cost = costs_of("redis")
+    with at(world, tmp_path) as lab:
+        lab.begin()
+        redis_server.admin("CONFIG RESETSTAT")
+        rotated_only(lab)
+        told = re.search(r"cmdstat_auth:calls=(\d+),.*failed_calls=(\d+)", redis_server.admin("INFO commandstats"))
+    assert told
+    asked, wrong = int(told[1]) - 1, int(told[2])  # the administrator's question is one
+    assert (asked - wrong, wrong) == (cost.right, cost.wrong)
+
+
 def postgres_world(server: PostgresServer) -> World:
     role = server.add_role(Secret(b"a7" + generate(24).reveal()))
     return World(
@@ -294,7 +313,7 @@ def test_the_documents_table_is_what_the_connectors_declare() -> None:
             "linux": "linux:///x", "kerberos": "kerberos://h/R", "ldap": "ldap://h", "ldaps": "ldaps://h",
             "ad": "ad://h", "manual": "manual:x", "ssh-key": "ssh-key:///x",
             "ssh-authorized-keys": "ssh-authorized-keys:///x", "keepass": "keepass:///x", "luks": "luks:///x",
-            "openbao-token": "openbao-token://h",
+            "openbao-token": "openbao-token://h", "aws-iam": "aws-iam://123456789012",
         }  # fmt: skip
         costs = connector_for(uris.get(name, f"{name}://h/"), accounts.get(name, "x")).costs
         whole = bill(costs)

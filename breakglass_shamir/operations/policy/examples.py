@@ -157,6 +157,7 @@ _DATABASE_OPTIONS = 'ca = "/etc/breakglass/db-ca.pem"'
 
 _EXAMPLES = {
     "ad": Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
+    "aws-iam": Sample("cloud-admin", "aws-iam://123456789012", "breakglass", "token"),
     "exec": Sample(
         "console",
         "exec:///usr/local/lib/breakglass/hashed_file.py",
@@ -181,6 +182,9 @@ _EXAMPLES = {
         options='audit_log = "/var/log/openbao/audit.log"',
     ),
     "postgresql": Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass", options=_DATABASE_OPTIONS),
+    "redis": Sample(
+        "shop-cache", "redis://cache.example.net", "breakglass", options='ca = "/etc/breakglass/cache-ca.pem"'
+    ),
     "ssh-authorized-keys": Sample(
         "host-key", "ssh-authorized-keys:///home/breakglass/.ssh/authorized_keys", "breakglass", "key-pair"
     ),
