@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One terminal of the big run: its ledger grows, and goes to the collection until all of it is cosigned.
+
+    python -m tests.benchmarks.collection_terminal HOME ADDRESS COLLECTOR RECORDS SEED
+
+It may be killed at any moment and started again. Some pushes are of what is there already, and some are in disorder.
+"""
+
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from breakglass_shamir.collection import address, door
+from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.ledger import home
+from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations.collecting import syncing
+from tests.benchmarks.ledgers import body
+from tests.benchmarks.quick_ledger import extend
+
+MOST_AT_ONCE = 200
+"""Records that are added between two pushes."""
+
+PATIENCE_S = 30.0
+"""How long the collector's word is waited for before everything that it has not cosigned is pushed again."""
+
+
+def main() -> None:
+    place, to, collector, records, seed = sys.argv[1:]
+    with home.open_home(Path(place)) as ledger:
+        live(ledger, to, Path(collector), int(records), random.Random(seed))
+
+
+def live(ledger: Ledger, to: str, collector: Path, records: int, chance: random.Random) -> None:
+    """Grow, push and wait, until there are so many records and all of them are cosigned."""
+    cosigned = 0
+    while cosigned < records:
+        extend(ledger, min(records, ledger.size + chance.randint(1, MOST_AT_ONCE)), body)
+        with suppress(ConnectorError):
+            push(ledger, to, chance)
+            syncing.sync(ledger, to, collector)
+            cosigned = waited(ledger, to, collector, chance)
+        time.sleep(chance.random())
+
+
+def push(ledger: Ledger, to: str, chance: random.Random) -> None:
+    """Push some rows once more, or in disorder, or nothing."""
+    start = chance.randrange(ledger.size)
+    rows = list(islice(ledger.rows(start), chance.choice((0, 0, 20, 100))))
+    if chance.random() < 0.5:
+        chance.shuffle(rows)
+    with address.connected(to) as connection:
+        door.push(connection, ledger.public_key, rows)
+
+
+def waited(ledger: Ledger, to: str, collector: Path, chance: random.Random) -> int:
+    """Wait until the collector has cosigned what was pushed; returns how far it is."""
+    end, found = time.monotonic() + PATIENCE_S, 0
+    for found in cosigned_so_far(ledger, to, collector):
+        if found == ledger.size or time.monotonic() > end:
+            break
+        time.sleep(chance.uniform(1, 4))
+    return found
+
+
+def cosigned_so_far(ledger: Ledger, to: str, collector: Path) -> Iterator[int]:
+    """Ask again and again, each time by a new login."""
+    key = syncing.read_key(collector)
+    while True:
+        with address.connected(to) as connection:
+            head = door.head(connection, ledger.public_key, key)
+        yield head.checkpoint.size if head else 0
+
+
+if __name__ == "__main__":
+    main()
