@@ -7,11 +7,14 @@ Rules:
    Service files, client certificates, peer and libpq's password file are for libpq.
 2. Over TCP the server's certificate and name are verified; a weaker ``sslmode`` is refused. libpq leaves a Unix
    socket alone.
-3. Every wait ends: for the connection, for a lock, for each statement.
+3. Every wait ends: for the connection, for a lock, for each statement, and for an answer that a server owes although
+   it lives, which a time-out of its own would not end.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from breakglass_shamir.errors import ConnectorError, InvalidInput, TargetError
@@ -19,13 +22,22 @@ from breakglass_shamir.errors import ConnectorError, InvalidInput, TargetError
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    Login = Connection[Any]
+    """A connection, for those that may not know psycopg."""
+
 CONNECT_S = 10
 """Longest wait for a connection, in seconds."""
 
 STATEMENT_S = 60
 """Longest wait for one statement."""
 
+ANSWER_S = STATEMENT_S + CONNECT_S
+"""Longest wait for an answer; after it the connection is ended from here."""
+
 SCHEMES = ("postgresql://", "postgres://")
+
+SENT_AGAIN = "nothing is lost: what was not taken is sent again the next time"
+"""Hint of a failure, for those who write."""
 
 _VERIFIED = "verify-full"
 _REFUSED = ("password", "sslpassword", "passfile", "options")
@@ -63,8 +75,12 @@ def settings(address: str) -> dict[str, Any]:
 
 
 @contextmanager
-def connected(address: str) -> Iterator["Connection[Any]"]:
+def connected(address: str, *, hint: str = SENT_AGAIN) -> Iterator["Connection[Any]"]:
     """Log in for the length of a block; what is not committed in it is undone.
+
+    Args:
+        address: of the collection.
+        hint: what is to be done where it fails.
 
     Raises:
         InvalidInput: as :func:`settings`.
@@ -73,15 +89,40 @@ def connected(address: str) -> Iterator["Connection[Any]"]:
     psycopg = _driver()
     chosen = settings(address)
     try:
-        with psycopg.connect("", autocommit=True, **chosen) as connection:
+        with _bounded().connect("", autocommit=True, **chosen) as connection:
             yield connection
     except psycopg.Error as error:
         said = str(error).strip().splitlines()
         code = f" ({error.sqlstate})" if error.sqlstate else ""
-        raise ConnectorError(
-            f"the collection: {said[0] if said else type(error).__name__}{code}",
-            hint="nothing is lost: what was not taken is sent again the next time",
-        ) from error
+        raise ConnectorError(f"the collection: {said[0] if said else type(error).__name__}{code}", hint=hint) from error
+
+
+@cache
+def _bounded() -> Any:
+    """Return psycopg's connection, whose every wait ends."""
+    _driver()
+    import psycopg
+
+    class Bounded(psycopg.Connection[Any]):
+        """A connection that is ended where an answer does not come."""
+
+        def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+            return super().wait(self._until(gen, time.monotonic() + ANSWER_S), *args, **kwargs)
+
+        def _until(self, asking: Generator[Any, Any, Any], end: float) -> Generator[Any, Any, Any]:
+            """Pass on what is waited for, and what came, until the end."""
+            try:
+                wanted = next(asking)
+                while True:
+                    came = yield wanted
+                    if time.monotonic() > end:
+                        self.pgconn.finish()
+                        raise psycopg.OperationalError(f"no answer within {ANSWER_S} s")
+                    wanted = asking.send(came)
+            except StopIteration as done:
+                return done.value
+
+    return Bounded
 
 
 def _driver() -> Any:

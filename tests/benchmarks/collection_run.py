@@ -5,7 +5,8 @@
 
 Terminals and collectors are processes, and each terminal has a home of its own. Terminals, collectors and the server
 are killed (SIGKILL) and started again. At the end the collection is held against the ledgers, byte for byte, and every
-cosigned checkpoint is verified. Before it, what a collector does in a second is measured at a server with no other work.
+cosigned checkpoint is verified. Before it, what a collector does in a second is measured
+at a server with no other work.
 """
 
 import argparse
@@ -27,11 +28,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
 from postgres_server import PostgresServer
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.collection import address, door
+from breakglass_shamir.collection import address
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.crypto.cosignature import Cosigner, cosigned_at
 from breakglass_shamir.crypto.note import Checkpoint, open_note
-from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home
 from breakglass_shamir.ledger.entry import origin
@@ -69,7 +69,9 @@ def main() -> None:
     words = argparse.ArgumentParser(prog="python -m tests.benchmarks.collection_run")
     words.add_argument("--terminals", type=int, default=50)
     words.add_argument("--records", type=int, default=100_000, help="of all terminals together")
-    words.add_argument("--alone", type=int, default=ALONE, help="records of the log that is collected without other work")
+    words.add_argument(
+        "--alone", type=int, default=ALONE, help="records of the log that is collected without other work"
+    )
     words.add_argument("--kill-every", type=float, default=10.0, help="seconds between two that are killed")
     words.add_argument("--keep", action="store_true", help="leave the homes and the server, and say where they are")
     words.add_argument("results", nargs="?", type=Path, default=Path("collection-results.md"))
@@ -210,7 +212,8 @@ def by_itself(place: Place, records: int) -> Iterator[str]:
         place.asked("SELECT pg_stat_statements_reset() IS NULL, 1")
         began, computed = time.monotonic(), computed_s()
         working = [collector(place, "--once") for _ in range(count)]
-        if any([process.wait(LONGEST_S) for process in working]):
+        ended = [process.wait(LONGEST_S) for process in working]
+        if any(ended):
             raise SystemExit("a collector failed")
         took, ((calls, asked_us),) = time.monotonic() - began, place.asked(STATEMENTS)
         rows = records * count
@@ -318,7 +321,8 @@ def sizes(place: Place, terminals: Sequence[Terminal], wal: int, kept: int) -> I
         yield f"| (disk: `{name}`) | | | {taken >> 20} MiB, {rows} rows, {taken / total:.0f} bytes a record |"
     staging = place.number("SELECT pg_total_relation_size('breakglass_staging.pushed')")
     yield f"| (disk: staging, empty at the end) | | | {staging >> 20} MiB |"
-    yield f"| (write-ahead log) | | | {(place.number(WAL) - wal) >> 20} MiB, {(place.number(WAL) - wal) / kept:.0f} bytes a record |"
+    written = place.number(WAL) - wal
+    yield f"| (write-ahead log) | | | {written >> 20} MiB, {written / kept:.0f} bytes a record |"
     files = sum((one.home / FILE_NAME).stat().st_size for one in terminals)
     yield f"| (disk: the ledgers of the terminals) | | | {files >> 20} MiB |"
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from breakglass_shamir.collection.address import SCHEMES
+
 _LONGEST_CAMERA_NUMBER = 3
 """Digits."""
 
@@ -27,6 +29,14 @@ class _AnyPath(click.Path):
         return converted
 
 
+class _Place(_AnyPath):
+    """A file's path, or the address of a collection, which is text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return an address as it is, and anything else as a path."""
+        return value if isinstance(value, str) and value.startswith(SCHEMES) else super().convert(value, param, ctx)
+
+
 class _Seconds(click.FloatRange):
     """A time in seconds: a number that is not negative and has an end."""
 
@@ -40,6 +50,9 @@ class _Seconds(click.FloatRange):
 
 PATH = _AnyPath(path_type=Path)
 """A path."""
+
+PLACE = _Place(path_type=Path)
+"""A path, or the address of a collection."""
 
 SECONDS = _Seconds(min=0)
 """A length of time in seconds."""
