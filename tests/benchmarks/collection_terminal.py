@@ -25,7 +25,7 @@ from tests.benchmarks.quick_ledger import extend
 MOST_AT_ONCE = 200
 """Records that are added between two pushes."""
 
-PATIENCE_S = 30.0
+PATIENCE_S = 600.0
 """How long the collector's word is waited for before everything that it has not cosigned is pushed again."""
 
 
@@ -39,7 +39,8 @@ def live(ledger: Ledger, to: str, collector: Path, records: int, chance: random.
     """Grow, push and wait, until there are so many records and all of them are cosigned."""
     cosigned = 0
     while cosigned < records:
-        extend(ledger, min(records, ledger.size + chance.randint(1, MOST_AT_ONCE)), body)
+        if cosigned == ledger.size or ledger.size < MOST_AT_ONCE:
+            extend(ledger, min(records, ledger.size + chance.randint(1, MOST_AT_ONCE)), body)
         with suppress(ConnectorError):
             push(ledger, to, chance)
             syncing.sync(ledger, to, collector)
