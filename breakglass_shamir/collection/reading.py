@@ -139,7 +139,7 @@ def head(connection: "Connection[Any]", public_key: bytes, collector: Cosigner) 
     size = found.checkpoint.size if found else 0
     behind = connection.execute(_BEHIND, (log, size)).fetchone()
     if behind is not None:
-        raise InvalidProof(f"the collection has record {behind[0]}, and {counted(size, 'record')} of it are cosigned")
+        raise InvalidProof(f"the collection has record {behind[0]}, and of the log {counted(size, 'record')} cosigned")
     return found
 
 
@@ -185,7 +185,7 @@ def rows(connection: "Connection[Any]", log: bytes, size: int) -> Generator[Stor
             yield (row[0], bytes(row[1]), row[2], row[3], row[4])
             start += 1
         if start < size and (len(page) < ROWS_AT_ONCE or page[-1][0] >= start):
-            raise RecordMissing(f"record {start} is not there, and {counted(size, 'record')} were cosigned")
+            raise RecordMissing(f"record {start} is not there, and the collector cosigned {counted(size, 'record')}")
 
 
 def row(connection: "Connection[Any]", log: bytes, seq: int) -> StoredRow | None:

@@ -95,7 +95,8 @@ def _refuse(log: BundledLog, count: int, size: int) -> NoReturn:
     """
     verify.verify_first(log, count, full=True)
     raise InvalidProof(
-        f"{counted(count, 'record')} are kept of another history than the checkpoint of {counted(size, 'record')} is of"
+        f"what is kept, {counted(count, 'record')}, is another history than that of the checkpoint of "
+        f"{counted(size, 'record')}"
     )
 
 

@@ -72,7 +72,7 @@ def main() -> None:
     words.add_argument(
         "--alone", type=int, default=ALONE, help="records of the log that is collected without other work"
     )
-    words.add_argument("--kill-every", type=float, default=15.0, help="seconds between two that are killed")
+    words.add_argument("--kill-every", type=float, default=30.0, help="seconds between two that are killed")
     words.add_argument("--keep", action="store_true", help="leave the homes and the server, and say where they are")
     words.add_argument("results", nargs="?", type=Path, default=Path("collection-results.md"))
     given = words.parse_args()

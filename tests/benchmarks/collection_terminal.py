@@ -9,7 +9,6 @@ It may be killed at any moment and started again. Some pushes are of what is the
 import random
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -28,6 +27,9 @@ MOST_AT_ONCE = 200
 PATIENCE_S = 600.0
 """How long the collector's word is waited for before everything that it has not cosigned is pushed again."""
 
+ASKED_EVERY_S = (5.0, 15.0)
+"""Between these, seconds from one question for the collector's word to the next."""
+
 
 def main() -> None:
     place, to, collector, records, seed = sys.argv[1:]
@@ -41,11 +43,13 @@ def live(ledger: Ledger, to: str, collector: Path, records: int, chance: random.
     while cosigned < records:
         if cosigned == ledger.size or ledger.size < MOST_AT_ONCE:
             extend(ledger, min(records, ledger.size + chance.randint(1, MOST_AT_ONCE)), body)
-        with suppress(ConnectorError):
+        try:
             push(ledger, to, chance)
             syncing.sync(ledger, to, collector)
-            cosigned = waited(ledger, to, collector, chance)
-        time.sleep(chance.random())
+        except ConnectorError:
+            time.sleep(chance.random())
+            continue
+        cosigned = waited(ledger, to, collector, chance)
 
 
 def push(ledger: Ledger, to: str, chance: random.Random) -> None:
@@ -59,22 +63,14 @@ def push(ledger: Ledger, to: str, chance: random.Random) -> None:
 
 
 def waited(ledger: Ledger, to: str, collector: Path, chance: random.Random) -> int:
-    """Wait until the collector has cosigned what was pushed; returns how far it is."""
-    end, found = time.monotonic() + PATIENCE_S, 0
-    for found in cosigned_so_far(ledger, to, collector):
-        if found == ledger.size or time.monotonic() > end:
-            break
-        time.sleep(chance.uniform(1, 4))
-    return found
-
-
-def cosigned_so_far(ledger: Ledger, to: str, collector: Path) -> Iterator[int]:
-    """Ask again and again, each time by a new login."""
-    key = syncing.read_key(collector)
-    while True:
-        with address.connected(to) as connection:
+    """Wait until the collector has cosigned what was pushed, whatever the server does; returns how far it is."""
+    end, key, found = time.monotonic() + PATIENCE_S, syncing.read_key(collector), 0
+    while found < ledger.size and time.monotonic() < end:
+        time.sleep(chance.uniform(*ASKED_EVERY_S))
+        with suppress(ConnectorError), address.connected(to) as connection:
             head = door.head(connection, ledger.public_key, key)
-        yield head.checkpoint.size if head else 0
+            found = head.checkpoint.size if head else 0
+    return found
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from breakglass_shamir.collection.address import SCHEMES
-
 _LONGEST_CAMERA_NUMBER = 3
 """Digits."""
 
@@ -34,6 +32,8 @@ class _Place(_AnyPath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return an address as it is, and anything else as a path."""
+        from breakglass_shamir.collection.address import SCHEMES
+
         return value if isinstance(value, str) and value.startswith(SCHEMES) else super().convert(value, param, ctx)
 
 

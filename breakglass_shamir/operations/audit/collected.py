@@ -76,7 +76,7 @@ class Collected:
         if not self.evidence:
             return ()
         where = breakglass("collect evidence", options=f"--from {word(self.wanted.address)}")
-        return (f"{counted(self.evidence, 'pushed row')} that did not hold are kept apart: see {where}",)
+        return (f"{counted(self.evidence, 'pushed row')} kept apart; see: {where}",)
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def read(
         chosen = _chosen(connection, wanted.terminals)
         if len(chosen) > MOST_LOGS:
             raise InvalidInput(
-                f"the collection has {len(chosen)} terminals, and at most {MOST_LOGS} are read at a time",
+                f"the collection has {counted(len(chosen), 'terminal')}, and at most {MOST_LOGS} are read at a time",
                 hint="choose some with --terminal; they are listed by: breakglass collect terminals",
             )
         counts = reading.evidence_counts(connection)
@@ -150,7 +150,7 @@ def cosignatures(one: Collected, log: BundledLog) -> int:
     with connected(one.wanted.address) as connection:
         for found in reading.notes(connection, log.public_key, one.wanted.collector, one.cosigned.checkpoint.size):
             if log.root_at(found.checkpoint.size) != found.checkpoint.root:
-                raise Forked(f"the collector cosigned another history of the first {found.checkpoint.size} records")
+                raise Forked(f"the collector cosigned another history of {counted(found.checkpoint.size, 'record')}")
             count += 1
     return count
 

@@ -25,6 +25,7 @@ from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
 from breakglass_shamir.operations.audit import collected
+from breakglass_shamir.plural import counted
 
 if TYPE_CHECKING:
     from breakglass_shamir.collection.address import Login
@@ -142,7 +143,7 @@ def _other_tree(connection: "Login", checkpoint: Checkpoint, held: str, key: byt
     if row is not None:
         known.append(_checkpoint(row[4], key))
     if any(one is not None and one.size == checkpoint.size and one.root != checkpoint.root for one in known):
-        return f"the terminal signed two trees of {checkpoint.size} records"
+        return f"the terminal signed two trees of {counted(checkpoint.size, 'record')}"
     return ""
 
 
