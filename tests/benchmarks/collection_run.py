@@ -73,6 +73,9 @@ def main() -> None:
         "--alone", type=int, default=ALONE, help="records of the log that is collected without other work"
     )
     words.add_argument("--kill-every", type=float, default=30.0, help="seconds between two that are killed")
+    words.add_argument("--kills", type=int, default=10_000, help="how many times at most")
+    words.add_argument("--ask-every", type=float, default=10.0, help="seconds between two questions of a terminal")
+    words.add_argument("--audits", action=argparse.BooleanOptionalAction, default=True, help="measure those at the end")
     words.add_argument("--keep", action="store_true", help="leave the homes and the server, and say where they are")
     words.add_argument("results", nargs="?", type=Path, default=Path("collection-results.md"))
     given = words.parse_args()
@@ -80,7 +83,7 @@ def main() -> None:
     with given.results.open("w") as file, Place(folder, keep=given.keep) as place:
         for row in (HEAD, "|---|---|---|---|"):
             file.write(f"{row}\n")
-        for row in measured(place, given.terminals, given.records, given.alone, given.kill_every):
+        for row in measured(place, given):
             file.write(f"{row}\n")
             file.flush()
             sys.stderr.write(f"{row}\n")
@@ -156,11 +159,12 @@ class Terminal:
     home: Path
     to: str
     records: int
+    asked_every_s: float
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self, place: Place, seed: str) -> None:
         """Start it, or start it again."""
-        words = [str(self.home), self.to, str(place.collector), str(self.records), seed]
+        words = [str(self.home), self.to, str(place.collector), str(self.records), seed, str(self.asked_every_s)]
         self.process = started(place, "-m", "tests.benchmarks.collection_terminal", *words)
 
 
@@ -172,24 +176,25 @@ class Run:
     most_staged: int = 0
 
 
-def measured(place: Place, terminals: int, records: int, alone: int, kill_every: float) -> Iterator[str]:
+def measured(place: Place, given: argparse.Namespace) -> Iterator[str]:
     """Live it; yields the rows of the table."""
-    yield from by_itself(place, alone)
-    each, more = divmod(records, terminals)
-    made = [prepared(place, number, each + (number < more)) for number in range(terminals)]
+    yield from by_itself(place, given.alone)
+    each, more = divmod(given.records, given.terminals)
+    made = [prepared(place, number, each + (number < more), given.ask_every) for number in range(given.terminals)]
     before, wal = place.number("SELECT count(*) FROM breakglass_log.records"), place.number(WAL)
     began, computed = time.monotonic(), computed_s()
-    run = lived(place, made, kill_every)
+    run = lived(place, made, given.kill_every, given.kills)
     took = time.monotonic() - began
     kept = place.number("SELECT count(*) FROM breakglass_log.records") - before
     killed = ", ".join(f"{count} {what}" for what, count in run.killed.items())
     yield (
-        f"| {terminals} terminals, 2 collectors | {took:.0f} | {computed_s() - computed:.0f} | {kept} records, "
+        f"| {len(made)} terminals, 2 collectors | {took:.0f} | {computed_s() - computed:.0f} | {kept} records, "
         f"{kept / took:.0f} a second; killed: {killed}; at most {run.most_staged} rows staged |"
     )
     yield from sizes(place, made, wal, kept)
     yield held(place, made)
-    yield from audited(place)
+    if given.audits:
+        yield from audited(place)
 
 
 WAL = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
@@ -232,15 +237,15 @@ def grown(place: Path, name: str, records: int) -> Ledger:
     return ledger
 
 
-def prepared(place: Place, number: int, records: int) -> Terminal:
+def prepared(place: Place, number: int, records: int, asked_every_s: float) -> Terminal:
     """Make a terminal's home, with the life of a set in it, and enrol it."""
     name = f"terminal-{number}"
     with grown(place.folder / name, name, 0) as ledger:
         keeping.enrol(place.logins["collector"], sshsig.public_line(ledger.public_key, name))
-    return Terminal(place.folder / name, place.at(place.login("terminal")), records)
+    return Terminal(place.folder / name, place.at(place.login("terminal")), records, asked_every_s)
 
 
-def lived(place: Place, terminals: Sequence[Terminal], kill_every: float) -> Run:
+def lived(place: Place, terminals: Sequence[Terminal], kill_every: float, kills: int) -> Run:
     """Run terminals and collectors until every terminal has all it made cosigned; kill some of them meanwhile."""
     run, chance = Run(), random.Random(5)
     for number, terminal in enumerate(terminals):
@@ -257,7 +262,7 @@ def lived(place: Place, terminals: Sequence[Terminal], kill_every: float) -> Run
                 raise SystemExit("it has no end")
             time.sleep(min(1.0, kill_every))
             run.most_staged = max(run.most_staged, place.number("SELECT count(*) FROM breakglass_staging.pushed"))
-            if time.monotonic() < kill_at:
+            if time.monotonic() < kill_at or run.killed["terminals"] == kills:
                 continue
             kill_at = time.monotonic() + kill_every
             killed_one(place, run, alive, collectors, chance)

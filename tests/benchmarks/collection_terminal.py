@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One terminal of the big run: its ledger grows, and goes to the collection until all of it is cosigned.
 
-    python -m tests.benchmarks.collection_terminal HOME ADDRESS COLLECTOR RECORDS SEED
+    python -m tests.benchmarks.collection_terminal HOME ADDRESS COLLECTOR RECORDS SEED ASKED
 
 It may be killed at any moment and started again. Some pushes are of what is there already, and some are in disorder.
 """
@@ -27,17 +27,14 @@ MOST_AT_ONCE = 200
 PATIENCE_S = 600.0
 """How long the collector's word is waited for before everything that it has not cosigned is pushed again."""
 
-ASKED_EVERY_S = (5.0, 15.0)
-"""Between these, seconds from one question for the collector's word to the next."""
-
 
 def main() -> None:
-    place, to, collector, records, seed = sys.argv[1:]
+    place, to, collector, records, seed, asked = sys.argv[1:]
     with home.open_home(Path(place)) as ledger:
-        live(ledger, to, Path(collector), int(records), random.Random(seed))
+        live(ledger, to, Path(collector), int(records), random.Random(seed), float(asked))
 
 
-def live(ledger: Ledger, to: str, collector: Path, records: int, chance: random.Random) -> None:
+def live(ledger: Ledger, to: str, collector: Path, records: int, chance: random.Random, asked_every_s: float) -> None:
     """Grow, push and wait, until there are so many records and all of them are cosigned."""
     cosigned = 0
     while cosigned < records:
@@ -49,7 +46,7 @@ def live(ledger: Ledger, to: str, collector: Path, records: int, chance: random.
         except ConnectorError:
             time.sleep(chance.random())
             continue
-        cosigned = waited(ledger, to, collector, chance)
+        cosigned = waited(ledger, to, collector, asked_every_s)
 
 
 def push(ledger: Ledger, to: str, chance: random.Random) -> None:
@@ -62,11 +59,11 @@ def push(ledger: Ledger, to: str, chance: random.Random) -> None:
         door.push(connection, ledger.public_key, rows)
 
 
-def waited(ledger: Ledger, to: str, collector: Path, chance: random.Random) -> int:
+def waited(ledger: Ledger, to: str, collector: Path, asked_every_s: float) -> int:
     """Wait until the collector has cosigned what was pushed, whatever the server does; returns how far it is."""
     end, key, found = time.monotonic() + PATIENCE_S, syncing.read_key(collector), 0
     while found < ledger.size and time.monotonic() < end:
-        time.sleep(chance.uniform(*ASKED_EVERY_S))
+        time.sleep(asked_every_s)
         with suppress(ConnectorError), address.connected(to) as connection:
             head = door.head(connection, ledger.public_key, key)
             found = head.checkpoint.size if head else 0
