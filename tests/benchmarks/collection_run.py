@@ -37,6 +37,7 @@ from breakglass_shamir.ledger import home
 from breakglass_shamir.ledger.entry import origin
 from breakglass_shamir.ledger.store import FILE_NAME, Ledger
 from breakglass_shamir.operations.collecting import keeping, syncing
+from breakglass_shamir.plural import counted
 from tests.attacks.test_ledger_tampering import fill
 from tests.benchmarks.ledgers import body
 from tests.benchmarks.million import CHILD
@@ -172,7 +173,7 @@ class Terminal:
 class Run:
     """What happened."""
 
-    killed: dict[str, int] = field(default_factory=lambda: {"terminals": 0, "collectors": 0, "servers": 0})
+    killed: dict[str, int] = field(default_factory=lambda: {"terminal": 0, "collector": 0, "server": 0})
     most_staged: int = 0
 
 
@@ -186,7 +187,7 @@ def measured(place: Place, given: argparse.Namespace) -> Iterator[str]:
     run = lived(place, made, given.kill_every, given.kills)
     took = time.monotonic() - began
     kept = place.number("SELECT count(*) FROM breakglass_log.records") - before
-    killed = ", ".join(f"{count} {what}" for what, count in run.killed.items())
+    killed = ", ".join(counted(count, what) for what, count in run.killed.items())
     yield (
         f"| {len(made)} terminals, 2 collectors | {took:.0f} | {computed_s() - computed:.0f} | {kept} records, "
         f"{kept / took:.0f} a second; killed: {killed}; at most {run.most_staged} rows staged |"
@@ -262,7 +263,7 @@ def lived(place: Place, terminals: Sequence[Terminal], kill_every: float, kills:
                 raise SystemExit("it has no end")
             time.sleep(min(1.0, kill_every))
             run.most_staged = max(run.most_staged, place.number("SELECT count(*) FROM breakglass_staging.pushed"))
-            if time.monotonic() < kill_at or run.killed["terminals"] == kills:
+            if time.monotonic() < kill_at or run.killed["terminal"] == kills:
                 continue
             kill_at = time.monotonic() + kill_every
             killed_one(place, run, alive, collectors, chance)
@@ -278,21 +279,21 @@ def killed_one(
     chance: random.Random,
 ) -> None:  # fmt: skip
     """Kill a terminal, every third time a collector, every sixth time the server, too; and start them again."""
-    number = run.killed["terminals"]
+    number = run.killed["terminal"]
     terminal = chance.choice(alive)
     assert terminal.process
     terminal.process.kill()
     terminal.process.wait()
-    run.killed["terminals"] += 1
+    run.killed["terminal"] += 1
     if number % 3 == 0:
         process = collectors.pop(0)
         process.kill()
         process.wait()
         collectors.append(collector(place, "--every", "1s"))
-        run.killed["collectors"] += 1
+        run.killed["collector"] += 1
     if number % 6 == 1:
         place.kill()
-        run.killed["servers"] += 1
+        run.killed["server"] += 1
     terminal.start(place, f"{number} again")
 
 
