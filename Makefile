@@ -67,6 +67,10 @@ mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, 
 	.ci/mysql
 	$(PY) -m pytest -n 2 --dist loadfile tests/servers/test_mysql_server.py tests/servers/test_mysql_faults.py
 
+witness: setup-dev  ## fetch a C2SP witness that others wrote, and let it cosign a log
+	.ci/witness
+	$(PY) -m pytest tests/servers/test_witness.py
+
 differences: setup-dev  ## look for what recover.py and recover.html answer differently, in 100,000 cases
 	$(PY) -m tests.browsers.differences 100000
 

@@ -15,7 +15,6 @@ the exposure, it does not end it. ``docs/threat-model.md`` says so to the user.
 
 import ctypes
 import resource
-from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -133,6 +132,8 @@ def _has_swap() -> bool:
 
 
 def _read(path: str) -> str:
+    from pathlib import Path
+
     try:
         return Path(path).read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -10,12 +10,12 @@ Rules:
 It runs nothing.
 """
 
-import shlex
-
 
 def word(value: object) -> str:
     """Return a name, path or number as one word of a POSIX shell."""
-    return shlex.quote(str(value))
+    from shlex import quote
+
+    return quote(str(value))
 
 
 def operand(path: object) -> str:

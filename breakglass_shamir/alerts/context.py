@@ -3,7 +3,6 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +12,10 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import InvalidPolicy
+from breakglass_shamir.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
+class Telling(Struct, frozen=True):
     """How one record is told: an OCSF class and activity, and what people read.
 
     Attributes:
@@ -38,8 +37,7 @@ class Telling:
     incident: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """A record and what stands around it."""
 
     record: Record

@@ -12,8 +12,9 @@ This module builds nothing; ``translate.py`` does.
 
 import enum
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from breakglass_shamir.structs import Struct
 
 
 class Severity(enum.IntEnum):
@@ -42,8 +43,7 @@ class Action(enum.StrEnum):
     RESOLVE = "resolve"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One event.
 
     Attributes:
@@ -68,7 +68,7 @@ class Event:
 
     def to_bytes(self) -> bytes:
         """Return the stored form: JSON in UTF-8."""
-        named = {name: getattr(self, name) for name in self.__slots__}
+        named = {name: getattr(self, name) for name in self.__struct_fields__}
         return json.dumps(named, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod

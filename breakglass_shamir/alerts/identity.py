@@ -7,7 +7,8 @@ from the same number.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from breakglass_shamir.structs import Struct
 
 DIGEST_DIGITS = 16
 """Hexadecimal digits of the record's SHA-256."""
@@ -15,8 +16,7 @@ DIGEST_DIGITS = 16
 _ID = re.compile(rb"(?<![0-9a-f])([0-9a-f]{16})-(\d{1,15})-([0-9a-f]{%d})-\d{1,4}(?!\d)" % DIGEST_DIGITS)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """What the id of an event says of its record."""
 
     log: bytes

@@ -33,6 +33,7 @@ from breakglass_shamir.errors import (
 )
 from breakglass_shamir.operations.reading.held import Held
 from breakglass_shamir.shell import breakglass
+from breakglass_shamir.structs import replace as with_fields
 
 if TYPE_CHECKING:
     from breakglass_shamir.cli.guide.asking import Guide
@@ -199,12 +200,12 @@ class _Talk:
         overrides = Overrides(
             frozenset(options["gates"]) | guide.passed.keys(), options["override_reason"], dict(guide.passed)
         )
-        request = replace(
+        request = with_fields(
             _request_of(options, asked.answers, asked.officers),
             debts=tuple(dict.fromkeys((*options["debts"], *asked.debts))),
         )
         if asked.use_for_s:
-            request = replace(request, use_for_s=asked.use_for_s)
+            request = with_fields(request, use_for_s=asked.use_for_s)
         use = replace(_use(self.terminal, asked.command, options), tty=asked.tty)
         return Said(request, overrides, use, self.place)
 

@@ -4,9 +4,7 @@
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,6 +13,8 @@ from breakglass_shamir.cli.screen.values import PATH, PLACE
 from breakglass_shamir.cli.session import recorder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from breakglass_shamir.crypto.cosignature import Cosigner
     from breakglass_shamir.ledger.stored import KnownLog
     from breakglass_shamir.operations.audit.sources import Place, Source
@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(NamedTuple):
     """What ``--from`` and the options beside it say."""
 
     places: "tuple[Place, ...]"
     pins: tuple[str, ...]
-    collector: Path | None
+    collector: "Path | None"
     terminals: tuple[str, ...]
 
     def __bool__(self) -> bool:
@@ -90,7 +89,7 @@ def from_options(command: Command) -> Command:
     """Add ``--from``, ``--pin``, ``--collector`` and ``--terminal``; the command gets them as ``elsewhere``."""
 
     @functools.wraps(command)
-    def called(*arguments: Any, places: "tuple[Place, ...]", pins: tuple[str, ...], collector: Path | None,
+    def called(*arguments: Any, places: "tuple[Place, ...]", pins: tuple[str, ...], collector: "Path | None",
                terminals: tuple[str, ...], **options: Any) -> Any:  # fmt: skip
         elsewhere = Elsewhere(places, pins, collector, terminals)
         elsewhere.check()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from breakglass_shamir.ledger.verify import Report
     from breakglass_shamir.operations.audit.verification import Verified
     from breakglass_shamir.operations.audit.witnesses import Witness
+    from breakglass_shamir.operations.witnessing.standing import Witnessed
 
 
 PASSED = 5
@@ -34,11 +35,15 @@ WORTH_A_LINE_S = 3600
     "--against", type=PATH, multiple=True,
     help="A copy of the ledger (its home or file), an export, a receipt, a checkpoint, or a file of alerts.",
 )  # fmt: skip
+@click.option(
+    "--witnesses", "trust_policy", type=PATH, metavar="FILE",
+    help="Whose cosignatures must be there (C2SP tlog-policy). Default: the home's own, as far as they are.",
+)  # fmt: skip
 @from_options
 @pass_terminal
 def verify(
     terminal: Terminal, /, full: bool, sample: bool, receipts: tuple[Path, ...], sheets: tuple[Path, ...],
-    against: tuple[Path, ...], elsewhere: Elsewhere,
+    against: tuple[Path, ...], trust_policy: Path | None, elsewhere: Elsewhere,
 ) -> int:  # fmt: skip
     """Verify the log, and hold receipts, sheets and copies of it against it; names the first thing that does not hold.
 
@@ -57,6 +62,8 @@ def verify(
     if sheets:
         harden(terminal)
     if elsewhere:
+        if trust_policy:
+            raise click.UsageError("expected either --from or --witnesses, got both: bundles hold no cosignatures")
         if against:
             raise click.UsageError("expected either --from or --against, got both: two bundles are named by --from")
         return _verify_bundles(
@@ -65,7 +72,7 @@ def verify(
     with recorder(terminal) as opened, terminal.progress("verifying") as progress:
         found = operation.verify(
             opened.ledger, full=full or (False if sample else None), receipt_files=receipts, sheet_scans=sheets,
-            against=against, progress=progress,
+            against=against, trust_policy=trust_policy, progress=progress,
         )  # fmt: skip
     terminal.result(_document(found), _lines(found))
     return PASSED if found.report.passed_gates else 0
@@ -121,6 +128,7 @@ def _document(found: "Verified") -> dict[str, Any]:
         "witnesses": found.witnesses,
         "chains": found.chains,
         "recordings": found.recordings,
+        "witnessed": found.witnessed,
     }
 
 
@@ -130,6 +138,7 @@ def _lines(found: "Verified") -> list[str]:
     lines = [holds, f"tree root {report.root.hex()}", _how(report)]
     lines += [f"PASSED  {one.in_words()}" for one in report.passed_gates]
     lines += [witness_words(one) for one in found.witnesses]
+    lines += _cosigned(found.witnessed)
     lines += [chain.in_words() for chain in found.chains]
     lines += [one.in_words() for one in found.recordings]
     lines += [f"the clock was set back before record {seq}" for seq in report.clock_steps_back]
@@ -138,6 +147,17 @@ def _lines(found: "Verified") -> list[str]:
         lines.append(f"the terminal was retired {report.state.ended.time}: this log has ended")
     lines += [f"record {seq} goes on with an earlier run of a machine" for seq in report.runs_back]
     return lines + _silences(found)
+
+
+def _cosigned(found: "Witnessed | None") -> list[str]:
+    """Say how far witnesses have cosigned the log, where any is configured."""
+    if found is None:
+        return []
+    said = [f"ACCUSED {one.problem}" for one in found.witnesses if one.problem]
+    if found.age_s is None:
+        return [*said, f"not enough witnesses have cosigned any of it; {found.needs}"]
+    cosigned = f"{found.records} of {counted(found.of, 'record')} cosigned by {', '.join(found.by)} at {found.time}"
+    return [*said, f"{cosigned}; {found.needs}"]
 
 
 def _how(report: "Report") -> str:

@@ -2,6 +2,7 @@
 """What commands do for many sets at once: which sets and files the words mean, and how the results are shown."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,8 +147,6 @@ def _asked(terminal: Terminal, opened: "Recorder", custodian: str) -> "HandedOut
 
 def _bag(guide: "Guide", opened: "Recorder", line: "Line", asks: str) -> "HandedOut | None":
     """Ask for one bag until it is no slip; None: the sheet is not handed over yet."""
-    from dataclasses import replace
-
     from breakglass_shamir.cli.guide.question import Question
     from breakglass_shamir.operations.fleet import handing
 

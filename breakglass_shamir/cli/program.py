@@ -4,16 +4,20 @@
 Start-up matters at 3 a.m.: this module imports click and nothing else of weight.
 """
 
+import gc
 import importlib
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from breakglass_shamir.cli import examples
 from breakglass_shamir.cli.screen.values import PATH
 from breakglass_shamir.version import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMMANDS = {
     "init": ("home", "Make a home: ledger and terminal key."),
@@ -38,6 +42,7 @@ COMMANDS = {
     "enrol": ("enrol", "A second terminal learns sets before the first night."),
     "sync": ("sync", "Push this terminal's records to a collection."),
     "collect": ("collect", "Keep many terminals' records in PostgreSQL."),
+    "witness": ("witness", "Let witnesses cosign this terminal's log."),
     "retire": ("retire", "Take a set, or this terminal, out of service."),
     "status": ("status", "Every set: state, sheets, drills, and what is due."),
     "heartbeat": ("heartbeat", "Record that this terminal is alive."),
@@ -54,6 +59,9 @@ COMMANDS = {
 The function has the command's name.
 """
 
+
+COLLECT_AFTER = 50_000
+"""Objects that are made before the collector looks for cycles: a command makes few, and Python looks after 700."""
 
 COMPLETING = "_BREAKGLASS_COMPLETE"
 """Environment variable in which a shell asks for completions."""
@@ -109,7 +117,7 @@ class Commands(click.Group):
 @click.option("--plain", is_flag=True, help="Print lines and draw nothing, as for a screen reader.")
 @click.version_option(__version__, prog_name="breakglass", message="%(prog)s %(version)s")
 @click.pass_context
-def breakglass(ctx: click.Context, home: Path | None, as_json: bool, no_color: bool, plain: bool) -> None:
+def breakglass(ctx: click.Context, home: "Path | None", as_json: bool, no_color: bool, plain: bool) -> None:
     """Keep one break-glass credential on paper, under a quorum.
 
     Every use leaves a signed record and ends in a new credential.
@@ -124,6 +132,7 @@ def main() -> None:
     from breakglass_shamir.cli.screen import failure, streams
     from breakglass_shamir.hygiene import forbid_dumps
 
+    gc.set_threshold(COLLECT_AFTER)
     streams.occupy_closed()
     forbid_dumps()
     if COMPLETING in os.environ:

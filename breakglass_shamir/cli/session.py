@@ -13,6 +13,7 @@ import click
 from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.bounded import reading
 from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.cli import binding
 from breakglass_shamir.cli.screen import streams, values
 from breakglass_shamir.cli.screen.meant import Respelled, meant
 from breakglass_shamir.cli.screen.terminal import Terminal, interactive
@@ -60,6 +61,7 @@ def recorder(
     Raises:
         Respelled: there is no set of that name, and people say that they meant another one.
     """
+    binding.by_ctypes()
     opened = Recorder(home.open_home(terminal.home, BESIDE), terminal, record_to=record_to)
     opened.set_name = set_name
     try:

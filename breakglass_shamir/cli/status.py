@@ -73,7 +73,10 @@ def status(
         terminal.result(None, prometheus(found, life).splitlines())
         return 0
     due = not life.ended and bool(silence.late or life.copies or any(one.due or one.debts for one in found))
-    document = {"sets": found, "due": due, "silence": silence, "copies": life.copies, "ended": life.ended or None}
+    document = {
+        "sets": found, "due": due, "silence": silence, "copies": life.copies, "ended": life.ended or None,
+        "witnessed": life.witnessed,
+    }  # fmt: skip
     found = found if terminal.as_json else sorted(found, key=_rank)
     terminal.table(document, HEAD, [_row(one) for one in found])
     if not terminal.as_json:
@@ -83,8 +86,11 @@ def status(
             return 0
         own += [(f"OVERDUE  {life.said}", "red")] if silence.late else []
         terminal.verdicts(
-            [*own, *(one for one in _verdicts(found, terminal.named_home) if not (own and one == NOTHING_DUE))]
-        )
+            [
+                *own, *(one for one in _verdicts(found, terminal.named_home) if not (own and one == NOTHING_DUE)),
+                *_witnessed(life),
+            ]
+        )  # fmt: skip
     return DUE if due else 0
 
 
@@ -113,6 +119,15 @@ def _of_terminal(one: "Standing") -> list[tuple[str, str]]:
             word, colour = ("OVERDUE", "red") if what.urgent else ("due", "yellow")
             lines.append((f"{word:<{VERDICT_INDENT}}{one.terminal}, {each.name}: {what.what}", colour))
     return lines
+
+
+def _witnessed(life: "Life") -> list[tuple[str, str]]:
+    """Say how far the witnesses have cosigned the log, where any is configured."""
+    if life.witnessed is None:
+        return []
+    from breakglass_shamir.cli.witness import in_words
+
+    return [(in_words(life.witnessed), "")]
 
 
 def _rank(one: "SetStatus") -> tuple[bool, bool, float, str]:
@@ -159,13 +174,14 @@ def _read(terminal: Terminal, names: tuple[str, ...], custodian: str) -> "tuple[
     from breakglass_shamir.operations.monitoring import forks, heartbeat, queues
     from breakglass_shamir.operations.monitoring import status as operation
     from breakglass_shamir.operations.monitoring.formats import Life
+    from breakglass_shamir.operations.witnessing import standing
 
     with recorder(terminal, names[0] if len(names) == 1 else "") as opened:
         chosen = tuple(s.name for s in _chosen(opened.state, names, custodian)) if names or custodian else ()
         found = operation.status(opened.state, chosen, undelivered=queues.undelivered(terminal.home))
         ended = opened.state.ended.time if opened.state.ended else ""
         silence, copies = heartbeat.silence(opened.state, clock.now()), forks.signs(opened.ledger)
-        return found, Life(opened.state.terminal, silence, ended, copies)
+        return found, Life(opened.state.terminal, silence, ended, copies, standing.known(opened.ledger))
 
 
 def _plugin(terminal: Terminal, names: tuple[str, ...], custodian: str) -> int:

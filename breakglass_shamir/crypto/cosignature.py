@@ -98,6 +98,19 @@ def cosign(note: str, name: str, seed: Secret, time: int) -> str:
     return note + signature_line(name, cosigner.key_id + signature)
 
 
+@dataclass(frozen=True, slots=True)
+class Cosignature:
+    """One cosignature that verifies.
+
+    Attributes:
+        line: in a note, with its newline.
+        time: seconds since 1970.
+    """
+
+    line: str
+    time: int
+
+
 def cosigned_at(note: str, cosigner: Cosigner) -> int:
     """Return when a cosigner signed a note, in seconds since 1970; the latest, where it did so more than once.
 
@@ -105,11 +118,25 @@ def cosigned_at(note: str, cosigner: Cosigner) -> int:
         InvalidProof: the note is malformed.
         InvalidSignature: no cosignature by this key, or one that does not verify.
     """
-    text, lines = take_apart(note)
-    found = signatures_by(lines, cosigner.name, cosigner.key_id)
-    if not found:
+    found = latest(note, cosigner)
+    if found is None:
         raise InvalidSignature(f"expected a cosignature by {cosigner.to_text()}, got none")
-    return max(_verified(text, signature, cosigner) for signature in found)
+    return found.time
+
+
+def latest(note: str, cosigner: Cosigner) -> Cosignature | None:
+    """Return a cosigner's latest cosignature of a note; None: it has none.
+
+    Raises:
+        InvalidProof: the note is malformed.
+        InvalidSignature: a cosignature by this key does not verify.
+    """
+    text, lines = take_apart(note)
+    found = [
+        Cosignature(signature_line(cosigner.name, cosigner.key_id + one), _verified(text, one, cosigner))
+        for one in signatures_by(lines, cosigner.name, cosigner.key_id)
+    ]
+    return max(found, key=lambda one: one.time, default=None)
 
 
 def _verified(text: str, signature: bytes, cosigner: Cosigner) -> int:

@@ -11,6 +11,7 @@ Rules:
 This module does not know what is encrypted or signed.
 """
 
+import base64
 import enum
 import hashlib
 
@@ -37,6 +38,12 @@ PUBLIC_KEY_BYTES = 32
 
 SIGNATURE_BYTES = 64
 """Raw Ed25519 signature (RFC 8032)."""
+
+_PKCS8_HEAD = bytes.fromhex("302e020100300506032b657004220420")
+"""What stands before the seed in a PKCS #8 key of Ed25519 that holds nothing else (RFC 8410 section 7)."""
+
+_PEM_BEGIN, _PEM_END = b"-----BEGIN PRIVATE KEY-----", b"-----END PRIVATE KEY-----\n"
+_PEM_LINE_CHARACTERS = 64
 
 
 class Kind(enum.IntEnum):
@@ -148,6 +155,8 @@ def seed_from_pem(pem: bytes) -> Secret:
     Raises:
         InvalidSignature: not an Ed25519 private key.
     """
+    if (seed := _seed_alone(pem)) is not None:
+        return seed
     from Crypto.PublicKey import ECC
 
     try:
@@ -157,3 +166,16 @@ def seed_from_pem(pem: bytes) -> Secret:
         return Secret(key.seed)
     except (ValueError, TypeError, IndexError):
         raise InvalidSignature("expected an Ed25519 private key in PEM form") from None
+
+
+def _seed_alone(pem: bytes) -> Secret | None:
+    """Return the seed where a file is what :func:`seed_to_pem` writes, to the byte; None: the library reads it."""
+    begin, _, rest = pem.partition(b"\n")
+    line, _, end = rest.partition(b"\n")
+    if begin != _PEM_BEGIN or end != _PEM_END or len(line) != _PEM_LINE_CHARACTERS:
+        return None
+    try:
+        key = base64.b64decode(line, validate=True)
+    except ValueError:
+        return None
+    return Secret(key[len(_PKCS8_HEAD) :]) if key.startswith(_PKCS8_HEAD) else None

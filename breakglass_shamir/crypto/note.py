@@ -20,13 +20,13 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from breakglass_shamir.crypto.keys import SIGNATURE_BYTES, ed25519_public, ed25519_sign, ed25519_verify
 from breakglass_shamir.crypto.merkle import HASH_BYTES
 from breakglass_shamir.errors import InvalidProof, InvalidSignature
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.structs import Struct
 
 ED25519_TYPE = b"\x01"
 """Signature type identifier of the C2SP signed-note."""
@@ -44,8 +44,7 @@ _LINE_START = "\u2014 "
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """The head of a log at one size.
 
     Attributes:
@@ -102,8 +101,7 @@ def sign_note(text: str, name: str, seed: Secret) -> str:
     return f"{text}\n{signature_line(name, signature)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """How every checkpoint by one name and key is written: what begins so and is as long is of this form.
 
     Whether its signature verifies is another question.

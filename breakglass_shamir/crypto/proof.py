@@ -13,11 +13,11 @@ Nothing is verified here but the form: see :mod:`.merkle` and :mod:`.note`.
 
 import base64
 import re
-from dataclasses import dataclass
 from typing import Self
 
 from breakglass_shamir.crypto.merkle import HASH_BYTES
 from breakglass_shamir.errors import InvalidProof
+from breakglass_shamir.structs import Struct
 
 HEADER = "c2sp.org/tlog-proof@v1"
 """First line of every proof."""
@@ -31,8 +31,7 @@ MAX_HASHES = 63
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
 
 
-@dataclass(frozen=True, slots=True)
-class LogProof:
+class LogProof(Struct, frozen=True):
     """A leaf's place in a checkpointed tree."""
 
     index: int

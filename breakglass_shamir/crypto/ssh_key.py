@@ -14,12 +14,12 @@ It reads no key files and does not know whose a key is.
 """
 
 import base64
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from breakglass_shamir.crypto import ssh_wire as wire
 from breakglass_shamir.crypto.keys import PUBLIC_KEY_BYTES, ed25519_verify
 from breakglass_shamir.errors import InvalidSignature
+from breakglass_shamir.structs import Struct
 
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
@@ -52,8 +52,7 @@ USER_PRESENT = 0x01
 _UNCOMPRESSED = b"\x04"
 
 
-@dataclass(frozen=True, slots=True)
-class SshKey:
+class SshKey(Struct, frozen=True):
     """A public key that is well formed; nothing says whose it is.
 
     Attributes:

@@ -19,7 +19,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from breakglass_shamir.crypto import ssh_wire as wire
 from breakglass_shamir.crypto.keys import (
@@ -32,6 +31,7 @@ from breakglass_shamir.crypto.keys import (
 from breakglass_shamir.crypto.ssh_key import SshKey
 from breakglass_shamir.errors import InvalidInput, InvalidSignature
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.structs import Struct
 
 RECORD_NAMESPACE = "record@breakglass-shamir"
 """The terminal key signs every record of its ledger."""
@@ -83,8 +83,7 @@ _END = "-----END SSH SIGNATURE-----\n"
 _NAME = re.compile(r"[A-Za-z0-9@._+:/-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class UntrustedSignature:
+class UntrustedSignature(Struct, frozen=True):
     """What a signature says of itself; nothing in it is verified.
 
     Attributes:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from breakglass_shamir.crypto import keys
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.errors import InvalidStructure, SharesError, UnconfirmedMaster
 from breakglass_shamir.formats import seal
 from breakglass_shamir.formats.core import Core
@@ -30,15 +31,6 @@ _Placed = TypeVar("_Placed")
 
 Options = Mapping[Seat, Sequence[Share]]
 """What may stand at each seat; a share that can be read in several ways gives several."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmedCore:
-    """A core without proofs that a quorum confirmed; what a ledger knows of a set that was only typed."""
-
-    core: Core
-    set_public_key: bytes
-    """Derived from the combined master; its hash is the epoch id."""
 
 
 @dataclass(frozen=True, slots=True)

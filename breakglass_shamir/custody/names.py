@@ -164,6 +164,16 @@ def queue_lock(digest: str) -> str:
     return f"outbox-{digest}.lock"
 
 
+def of_witness(digest: str, ending: str) -> str:
+    """Return the file name of what is kept of a witness.
+
+    Args:
+        digest: SHA-256 of its verifier key, hexadecimal, as far as it tells witnesses apart.
+        ending: with its dot.
+    """
+    return f"{digest}{ending}"
+
+
 def trial(number: int) -> str:
     """Return the file name of a trial, by which a folder is seen to take files."""
     return f"trial-{number:016x}.tmp"

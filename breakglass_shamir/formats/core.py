@@ -13,7 +13,6 @@ This module neither verifies nor decrypts.
 import itertools
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, SUITE, Kind
 from breakglass_shamir.errors import (
@@ -28,6 +27,7 @@ from breakglass_shamir.formats import parity, text
 from breakglass_shamir.formats.share import TEXT_LINES
 from breakglass_shamir.formats.structure import Group, Seat, Structure
 from breakglass_shamir.plural import counted
+from breakglass_shamir.structs import Struct
 
 VERSION = 1
 """Format version of the envelope."""
@@ -71,8 +71,7 @@ class Reader:
             raise InvalidEnvelope(f"{counted(len(self.data) - self.position, 'byte')} too many after the envelope")
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(Struct, frozen=True):
     """What opens: everything a quorum needs besides its shares; public (docs/spec/4-envelope.md)."""
 
     kind: Kind
@@ -274,8 +273,7 @@ def _keeps(fixed: "_Fixed", kept: Mapping[int, str]) -> bool:
     return all(symbols[at : at + text.LINE_CHARACTERS] == kept[number] for number, at in starts.items())
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
+class _Fixed(Struct, frozen=True):
     """What repaired blocks hold, and the blocks themselves."""
 
     data: bytes

@@ -17,7 +17,6 @@ import hashlib
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 from breakglass_shamir.crypto.keys import (
     EPOCH_ID_BYTES,
@@ -41,6 +40,7 @@ from breakglass_shamir.formats.core import Core, Reader, read_core
 from breakglass_shamir.formats.extensions import NO_EXTENSIONS, Extensions
 from breakglass_shamir.formats.share import COMMITMENT_BYTES, Share
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.structs import Struct, replace
 
 PREFIX = "BGE1:"
 """What an envelope's QR code begins with."""
@@ -63,8 +63,7 @@ _PART_NUMBERS = re.compile(r"([1-9][0-9]?)/([1-9][0-9]?)", re.ASCII)
 _REFUSED_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """The ledger's tree at printing time, as a sheet witnesses it (docs/spec/4-envelope.md)."""
 
     log_id: bytes
@@ -91,8 +90,7 @@ class Checkpoint:
         return self.log_id + struct.pack(">Q", self.size) + self.root
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """Core and proofs of one epoch; public (docs/spec/4-envelope.md).
 
     One that was read or dealt is verified against its own set public key. That proves consistency, not origin.
@@ -122,7 +120,7 @@ class Envelope:
     extensions: Extensions = NO_EXTENSIONS
     """What else its release says; what this one does not know is kept."""
 
-    signature: bytes = field(repr=False, default=b"")
+    signature: bytes = b""
     """64 bytes by the set key over everything before it."""
 
     @property

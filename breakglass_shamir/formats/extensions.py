@@ -13,10 +13,10 @@ This module does not decide what becomes of an envelope whose proofs are unknown
 """
 
 import re
-from dataclasses import dataclass
 
 from breakglass_shamir.errors import InvalidEnvelope, InvalidInput
 from breakglass_shamir.formats import fields
+from breakglass_shamir.structs import Struct
 
 MAX_BLOCK_BYTES = 1024
 """Longest extension block: what is larger belongs into the ledger, and its hash here."""
@@ -29,8 +29,7 @@ _CREATED_BYTES, _SECOND_KEY_BYTES = 8, 32
 _RELEASE_TEXT = re.compile(r"[\x20-\x7e]{1,32}")
 
 
-@dataclass(frozen=True, slots=True)
-class Extensions:
+class Extensions(Struct, frozen=True):
     """What an envelope says besides its fixed fields (docs/spec/4-envelope.md).
 
     Raises:

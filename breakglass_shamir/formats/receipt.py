@@ -11,7 +11,6 @@ Rules:
 """
 
 import struct
-from dataclasses import dataclass, field, replace
 from typing import Self
 
 from breakglass_shamir.crypto.keys import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, ed25519_sign, ed25519_verify, epoch_id_of
@@ -20,6 +19,7 @@ from breakglass_shamir.errors import InvalidProof, MalformedText
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import is_set_name
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.structs import Struct, replace
 
 PREFIX = "BGR1:"
 """What a receipt's QR code begins with."""
@@ -40,8 +40,7 @@ _LABEL = b"breakglass-shamir receipt\x00"
 _NUMBERS = struct.Struct(">QQQ")
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Struct, frozen=True):
     """An epoch that a log vouches for."""
 
     set_public_key: bytes
@@ -53,8 +52,7 @@ class Pin:
         return epoch_id_of(self.set_public_key)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What a log was, by its own signature.
 
     Attributes:
@@ -77,7 +75,7 @@ class Receipt:
     leaf: bytes
     set_name: str
     pins: tuple[Pin, ...]
-    signature: bytes = field(repr=False, default=b"")
+    signature: bytes = b""
 
     def to_bytes(self) -> bytes:
         """Return the statement and its signature."""

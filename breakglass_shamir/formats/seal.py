@@ -12,7 +12,7 @@ Neither function knows who asked, or writes a record; ``operations`` does, befor
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from breakglass_shamir.crypto import cipher, keys, shamir
 from breakglass_shamir.crypto.keys import Kind
@@ -31,6 +31,7 @@ from breakglass_shamir.formats.extensions import NO_EXTENSIONS, Extensions
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.formats.structure import Seat, Structure
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.structs import replace
 
 MAX_PLAINTEXT_BYTES = 8 * 1024
 """A credential of 4 KiB and everything that describes it."""

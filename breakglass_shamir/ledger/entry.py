@@ -2,12 +2,12 @@
 """One stored record with its signatures and checkpoint, and the names a log goes by."""
 
 import hashlib
-from dataclasses import dataclass
 
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import InvalidRecord
 from breakglass_shamir.ledger.connection import DAMAGED_HINT
+from breakglass_shamir.structs import Struct
 
 LOG_ID_BYTES = 8
 """Length of a log id."""
@@ -19,8 +19,7 @@ StoredRow = tuple[int, bytes, str, str, str]
 """Number, record, terminal's signature, quorum's signature, checkpoint, as they lie in the database."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A record as stored; ``record`` is parsed from exactly ``data``."""
 
     data: bytes

@@ -24,7 +24,6 @@ import stat
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.ledger import mounts, moved
@@ -33,6 +32,7 @@ from breakglass_shamir.ledger.home import KEY_NAME
 from breakglass_shamir.ledger.moved import MOVED_NAME, Stranger
 from breakglass_shamir.ledger.store import FILE_NAME
 from breakglass_shamir.ledger.turns import TURNS_NAME
+from breakglass_shamir.structs import Struct
 
 FILES = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm", f"{FILE_NAME}-journal", TURNS_NAME, KEY_NAME, MOVED_NAME)
 """What a home is made of."""
@@ -51,8 +51,7 @@ _WRITE, _READ = 2, 4
 _USER_MOUNT = re.compile(r"(?:^|,)user_id=(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """What was found about a home."""
 
     problems: tuple[str, ...] = ()

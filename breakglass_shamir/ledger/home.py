@@ -37,7 +37,6 @@ from breakglass_shamir.ledger.placing import alone_in, has_ledger, place, place_
 from breakglass_shamir.ledger.schema import Beside
 from breakglass_shamir.ledger.standing import MAX_KEY_BYTES
 from breakglass_shamir.ledger.store import FILE_NAME, Ledger
-from breakglass_shamir.ledger.verify import verify
 from breakglass_shamir.shell import breakglass
 from breakglass_shamir.version import __version__
 
@@ -236,6 +235,8 @@ def _continue(ledger: Ledger, path: Path, target: Path, reason: str) -> Moved:
     Raises:
         LedgerUnwritable: the copy does not hold, or lacks what is known here.
     """
+    from breakglass_shamir.ledger.verify import verify
+
     ledger.copy_to(path)
     with Ledger.open(path, keys.seed_from_pem(ledger.key_pem())) as copy:
         try:

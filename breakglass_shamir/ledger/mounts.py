@@ -17,8 +17,9 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from breakglass_shamir.structs import Struct
 
 MEMORY_TYPES = frozenset({"tmpfs", "ramfs", "devtmpfs", "rootfs", "hugetlbfs"})
 """File systems that keep nothing on a disk, swap aside."""
@@ -45,8 +46,7 @@ class Kept(enum.Enum):
     """On an overlay whose upper layer cannot be seen from here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """One row of mountinfo."""
 
     number: int

@@ -14,7 +14,6 @@ Rules:
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.crypto.note import MAX_TREE_SIZE, open_note, sign_note
@@ -24,6 +23,7 @@ from breakglass_shamir.ledger.durable import read_plain
 from breakglass_shamir.ledger.entry import log_id
 from breakglass_shamir.ledger.stored import StoredLog
 from breakglass_shamir.shell import breakglass
+from breakglass_shamir.structs import Struct
 
 MOVED_NAME = "MOVED"
 """Beside a database that goes on elsewhere."""
@@ -37,8 +37,7 @@ MAX_BYTES = 16 * 1024
 _LINES = re.compile(r"([^\n]+)\n(0|[1-9][0-9]{0,18})\n([0-9a-f]{64})\n(\"[^\n]*\")\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """What a note says that this terminal signed."""
 
     size: int
@@ -51,8 +50,7 @@ class Moved:
     """The folder where it goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(Struct, frozen=True):
     """A note that this terminal did not sign."""
 
     problem: str

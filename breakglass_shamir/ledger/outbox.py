@@ -17,7 +17,6 @@ It holds no secret, is neither signed nor verified, and knows neither events nor
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +24,7 @@ from typing import Self
 from breakglass_shamir.ledger.connection import durably, open_existing
 from breakglass_shamir.ledger.schema import Row
 from breakglass_shamir.ledger.turns import TURNS_NAME, Turns
+from breakglass_shamir.structs import Struct
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS outbox_seen (seq INTEGER PRIMARY KEY) STRICT""",
@@ -62,8 +62,7 @@ WHERE d.owner = ? AND d.sink = ? AND d.delivered_ms = 0 ORDER BY d.seq, d.place 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """A sink as a record's transaction names it.
 
     Attributes:
@@ -77,8 +76,7 @@ class Destination:
     configuration: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """One sink of one set, as it stands.
 
     Attributes:
@@ -104,8 +102,7 @@ class Queue:
     since_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """One event of a queue that has not arrived."""
 
     seq: int

@@ -28,7 +28,7 @@ from breakglass_shamir.ledger.standing import MAX_KEY_BYTES
 from breakglass_shamir.ledger.store import FILE_NAME
 
 LOCK_WAIT_S = 30.0
-"""How long to wait for another program that makes a ledger in the same folder."""
+"""How long to wait for another program that works in the same folder."""
 
 _LOCK_POLL_S = 0.05
 _UNFINISHED_NAME = FILE_NAME + ".new"
@@ -110,21 +110,25 @@ def place_key(path: Path, seed: Secret) -> None:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Let one program at a time make a ledger in a folder, where the file system can.
+def alone_in(folder: Path, doing: str = "makes a ledger there") -> Iterator[None]:
+    """Let one program at a time work in a folder, where the file system can.
+
+    Args:
+        folder: where.
+        doing: what another one is said to do.
 
     Raises:
         OSError: another one does, and does not finish.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _lock(descriptor)
+        _lock(descriptor, doing)
         yield
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> None:
+def _lock(descriptor: int, doing: str) -> None:
     """Lock a folder; one whose file system has no locks is left as it is."""
     end = time.monotonic() + LOCK_WAIT_S
     while True:
@@ -132,7 +136,7 @@ def _lock(descriptor: int) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > end:
-                raise OSError(errno.EBUSY, "another program makes a ledger there and does not finish") from None
+                raise OSError(errno.EBUSY, f"another program {doing} and does not finish") from None
             time.sleep(_LOCK_POLL_S)
         except OSError:
             return

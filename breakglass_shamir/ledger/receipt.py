@@ -11,7 +11,6 @@ Rules:
 5. What does not agree is named: which records are missing and since when, or which record is another one.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from breakglass_shamir.crypto import merkle
@@ -27,6 +26,7 @@ from breakglass_shamir.ledger.entry import log_id, origin
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.stored import KnownLog, StoredLog
 from breakglass_shamir.plural import counted
+from breakglass_shamir.structs import Struct
 
 FOLDER_NAME = "receipts"
 """In the home folder; where receipts go unless somebody says otherwise."""
@@ -41,8 +41,7 @@ TWO_HISTORIES = (
 """What to do where a receipt saw another history."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldReceipt:
+class HeldReceipt(Struct, frozen=True):
     """A receipt as somebody holds it; verified in itself."""
 
     receipt: Receipt
@@ -196,8 +195,7 @@ def missing(log: StoredLog, size: int, expected: int) -> str:
     return f"{numbers} missing: this ledger ends with record {first - 1} of {since}"
 
 
-@dataclass(frozen=True, slots=True)
-class Recomputed:
+class Recomputed(Struct, frozen=True):
     """What the first records of a log hash to."""
 
     root: bytes

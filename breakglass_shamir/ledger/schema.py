@@ -5,10 +5,10 @@ The triggers do not stop a raw connection that drops them; against that stands t
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.structs import Struct
 
 SCHEMA_VERSION = 1
 """PRAGMA user_version."""
@@ -73,8 +73,7 @@ Row = tuple[str, tuple[Value, ...]]
 """A statement that inserts one row, and its values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """Tables that are kept beside the records and filled in the same transaction, such as an outbox.
 
     They are a cache of what follows from the records, never part of the log: neither signed nor verified.

@@ -15,10 +15,10 @@ It reads no clock.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.structs import Struct
 
 DRIFT_S = 5.0
 """How far the wall clock may leave the uptime between two records, and a thousandth of the time besides."""
@@ -36,8 +36,7 @@ KEPT = 1000
 """Records that are named, of each kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """A time without any record."""
 
     seconds: int

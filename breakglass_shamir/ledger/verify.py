@@ -23,7 +23,6 @@ sheets remember that.
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import islice
 
 from breakglass_shamir.custody.life.passed import PassedGate
@@ -34,6 +33,7 @@ from breakglass_shamir.ledger.sample import Everything, Look, Sample
 from breakglass_shamir.ledger.stored import SignedLog
 from breakglass_shamir.ledger.times import NO_SILENCE, Silence
 from breakglass_shamir.ledger.walk import Checked, Walk
+from breakglass_shamir.structs import Struct, field
 
 FULL_UP_TO = 1000
 """Records that are verified in full where nobody says otherwise: half a second."""
@@ -42,8 +42,7 @@ Progress = Callable[[int, int], None]
 """Hears from time to time how many records of how many are verified."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What was verified."""
 
     records: int

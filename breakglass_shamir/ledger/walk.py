@@ -6,7 +6,6 @@ checkpoint is held against the root that the next record names; both are covered
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 
@@ -24,6 +23,7 @@ from breakglass_shamir.ledger.sample import Look
 from breakglass_shamir.ledger.several import AT_ONCE, Forms
 from breakglass_shamir.ledger.signatures import check_first, signature_due
 from breakglass_shamir.ledger.times import Times
+from breakglass_shamir.structs import Struct
 
 _SIGNED = frozenset((*records.QUORUM_SIGNED, *records.DRILL_SIGNED, *SIGNED_INSIDE))
 """Record types that carry another signature, which is verified whether they are looked at or not."""
@@ -31,8 +31,7 @@ _SIGNED = frozenset((*records.QUORUM_SIGNED, *records.DRILL_SIGNED, *SIGNED_INSI
 _PLACES = ("number", "log id", "hash of the record before", "tree root")
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """How much of a log was computed."""
 
     full: bool = True

@@ -15,10 +15,10 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from breakglass_shamir.errors import InvalidInput
+from breakglass_shamir.formats.named_fields import names_of
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -53,11 +53,11 @@ def _check(name: str, value: Any, hint: Any) -> None:
     if get_origin(hint) in {tuple, Sequence, frozenset}:
         for number, item in enumerate(value):
             _check(f"{name}[{number}]", item, get_args(hint)[0])
-    elif is_dataclass(value):
+    elif fields := names_of(type(value)):
         kind: Any = type(value)
         inner = _hints(kind)
-        for field in fields(value):
-            _check(f"{name}.{field.name}", getattr(value, field.name), inner[field.name])
+        for field in fields:
+            _check(f"{name}.{field}", getattr(value, field), inner[field])
     elif get_origin(hint) in {Union, types.UnionType}:
         _check(name, value, next(one for one in get_args(hint) if _is(value, one)))
 

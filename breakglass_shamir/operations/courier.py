@@ -12,10 +12,13 @@ Rules:
 """
 
 import os
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 _PROGRAM = "from breakglass_shamir.cli.program import main; main()"
 
@@ -50,7 +53,9 @@ class Courier:
             self._process.returncode = 0  # it outlives this program on purpose: no warning that it still runs
         self._process = None
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> "subprocess.Popen[bytes]":
+        import subprocess
+
         command = [sys.executable, "-P", "-c", _PROGRAM, "--home", str(self._home), "alerts", "flush", "--follow"]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

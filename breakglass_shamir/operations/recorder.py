@@ -10,6 +10,7 @@ record waiting: a courier beside this program delivers them.
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.life.state import LedgerState, SetState
@@ -24,9 +25,11 @@ from breakglass_shamir.ledger.guarded import Guard
 from breakglass_shamir.ledger.outbox import Outbox
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.courier import Courier
-from breakglass_shamir.operations.desk import Desk
 from breakglass_shamir.operations.folders import home_warning
 from breakglass_shamir.shell import breakglass
+
+if TYPE_CHECKING:
+    from breakglass_shamir.operations.desk import Desk
 
 GIVE_IT_BACK = (
     "let the home, its key and every folder above it belong to you or root and be written by nobody else, "
@@ -40,7 +43,7 @@ _ACK_POLL_S = 0.05
 class Recorder:
     """Appends records about one set."""
 
-    def __init__(self, ledger: Ledger, desk: Desk, *, record_to: Path | None = None) -> None:
+    def __init__(self, ledger: Ledger, desk: "Desk", *, record_to: Path | None = None) -> None:
         self.ledger = ledger
         self.desk = desk
         self.set_name = ""
@@ -190,13 +193,13 @@ def require_guarded(guard: Guard) -> None:
         raise GateClosed("home", "; ".join(guard.problems), hint=f"{GIVE_IT_BACK}, or use a home that is yours alone")
 
 
-def warn_of_others(desk: Desk, guard: Guard) -> None:
+def warn_of_others(desk: "Desk", guard: Guard) -> None:
     """Say who else could change a home; what follows from it is for the use case to say."""
     for line in (*guard.problems, *guard.remarks):
         desk.warn(line)
 
 
-def warn_of_memory(desk: Desk, home: Path) -> None:
+def warn_of_memory(desk: "Desk", home: Path) -> None:
     """Say when a ledger is where it does not outlive this machine."""
     if warning := home_warning(home):
         desk.warn(warning)

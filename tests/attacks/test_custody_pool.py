@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, SetState, write_seat
@@ -63,7 +64,7 @@ def add_envelope(pool: Pool, envelope: Envelope) -> Answer:
 def second_envelope(made: Sealed, **changes: object) -> Envelope:
     """Sign another envelope of the same epoch: what whoever once held a quorum can do."""
     set_key = unseal(made.envelope.core, made.shares).set_key
-    return replace(made.envelope, **changes).signed_by(set_key)  # type: ignore[arg-type]
+    return structs.replace(made.envelope, **changes).signed_by(set_key)
 
 
 def altered(share: Share) -> Share:
@@ -108,7 +109,7 @@ def test_two_envelopes_of_an_unknown_epoch(made: Sealed, shares_first: bool) -> 
 
 
 def test_another_ciphertext_under_the_same_epoch_id_is_a_conflict_too(made: Sealed) -> None:
-    core = replace(made.envelope.core, ciphertext=deal().envelope.core.ciphertext)
+    core = structs.replace(made.envelope.core, ciphertext=deal().envelope.core.ciphertext)
     pool = Pool(pinned(made))
     assert add_envelope(pool, second_envelope(made, core=core)).verdict is Verdict.CONFLICT
 
@@ -128,7 +129,7 @@ def test_commitments_rewritten_to_fit_wrong_shares_do_not_replace_the_pinned_one
 
 def test_a_forged_set_presented_under_a_known_epoch_id(made: Sealed) -> None:
     theirs, known_id = deal(), made.envelope.core.epoch_id
-    posing = replace(theirs.envelope, core=replace(theirs.envelope.core, epoch_id=known_id))
+    posing = structs.replace(theirs.envelope, core=structs.replace(theirs.envelope.core, epoch_id=known_id))
     forged = posing.signed_by(unseal(theirs.envelope.core, theirs.shares).set_key)
     for known in (pinned(made), {}):
         pool = Pool(known)

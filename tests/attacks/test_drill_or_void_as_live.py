@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from breakglass_shamir.crypto import keys
 from breakglass_shamir.crypto.keys import Kind
@@ -57,7 +58,7 @@ def test_a_live_share_passed_as_drill(live: Sealed, drill: Sealed) -> None:
 
 
 def test_a_whole_drill_epoch_relabelled_as_live(drill: Sealed) -> None:
-    core = replace(drill.envelope.core, kind=Kind.LIVE)
+    core = structs.replace(drill.envelope.core, kind=Kind.LIVE)
     with pytest.raises(UnconfirmedMaster):
         unseal(core, [replace(share, kind=Kind.LIVE) for share in drill.shares])
 

@@ -6,11 +6,12 @@ One ledger, one epoch, its codes as text. What is opened here goes through the o
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential

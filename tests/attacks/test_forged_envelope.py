@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from breakglass_shamir.crypto.keys import Kind, ed25519_public
 from breakglass_shamir.errors import BreakglassError, InvalidEnvelope, ShareMismatch, UnconfirmedMaster
@@ -33,7 +34,7 @@ def test_signed_again_by_another_key(sealed: Sealed) -> None:
 
 
 def test_signed_again_by_another_key_that_it_names(sealed: Sealed) -> None:
-    posing = replace(sealed.envelope, set_public_key=ed25519_public(STRANGER)).signed_by(STRANGER)
+    posing = structs.replace(sealed.envelope, set_public_key=ed25519_public(STRANGER)).signed_by(STRANGER)
     with pytest.raises(InvalidEnvelope, match="epoch id"):
         Envelope.from_bytes(posing.to_bytes())
 
@@ -66,16 +67,16 @@ def test_every_byte_of_a_bare_core_counts_at_the_opening(sealed: Sealed) -> None
 )
 def test_a_weaker_or_renamed_core_does_not_open(sealed: Sealed, altered: dict[str, object]) -> None:
     with pytest.raises(BreakglassError) as refused:
-        unseal(replace(sealed.envelope.core, **altered), sealed.shares)  # type: ignore[arg-type]
+        unseal(structs.replace(sealed.envelope.core, **altered), sealed.shares)
     assert refused.value.id in {"decryption-failed", "unconfirmed-master"}
 
 
 def test_a_whole_set_forged_under_a_known_epoch_id(sealed: Sealed) -> None:
     theirs, known = deal(), sealed.envelope.core.epoch_id
-    core = replace(theirs.envelope.core, epoch_id=known)
+    core = structs.replace(theirs.envelope.core, epoch_id=known)
     shares = [replace(share, epoch_id=known) for share in theirs.shares]
     with pytest.raises(InvalidEnvelope, match="epoch id"):
-        Envelope.from_bytes(replace(theirs.envelope, core=core).signed_by(STRANGER).to_bytes())
+        Envelope.from_bytes(structs.replace(theirs.envelope, core=core).signed_by(STRANGER).to_bytes())
     for share in shares:
         with pytest.raises(ShareMismatch):
             sealed.envelope.check_share(share)
@@ -84,7 +85,7 @@ def test_a_whole_set_forged_under_a_known_epoch_id(sealed: Sealed) -> None:
 
 
 def test_their_ciphertext_in_our_core(sealed: Sealed) -> None:
-    spliced = replace(sealed.envelope.core, ciphertext=deal().envelope.core.ciphertext)
+    spliced = structs.replace(sealed.envelope.core, ciphertext=deal().envelope.core.ciphertext)
     with pytest.raises(BreakglassError) as refused:
         unseal(spliced, sealed.shares)
     assert refused.value.id == "decryption-failed"
@@ -93,4 +94,4 @@ def test_their_ciphertext_in_our_core(sealed: Sealed) -> None:
 def test_their_proofs_under_our_core(sealed: Sealed) -> None:
     theirs = deal().envelope
     with pytest.raises(InvalidEnvelope):
-        Envelope.from_bytes(replace(theirs, core=sealed.envelope.core).to_bytes())
+        Envelope.from_bytes(structs.replace(theirs, core=sealed.envelope.core).to_bytes())

@@ -6,10 +6,10 @@ Such a program signs with the terminal's key and the set key, so every signature
 
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import passed
 from breakglass_shamir.custody.life.gates import GATES

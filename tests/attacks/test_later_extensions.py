@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Extensions of an envelope: whatever a later release writes opens here, and nobody changes it unseen."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.errors import InvalidEnvelope, InvalidInput

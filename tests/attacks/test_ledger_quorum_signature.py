@@ -7,10 +7,11 @@ one record, at one place, of one opening, by one epoch's live key.
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind

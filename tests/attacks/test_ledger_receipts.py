@@ -5,10 +5,10 @@ Every shortened or rewritten log here holds by itself. The receipt, or the sheet
 """
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import keys
 from breakglass_shamir.crypto.proof import LogProof

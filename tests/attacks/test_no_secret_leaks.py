@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
+from msgspec import structs
 
 from breakglass_shamir.crypto import cipher, keys, shamir
 from breakglass_shamir.crypto.keys import Kind
@@ -181,9 +182,9 @@ def _failing_openings(epoch: Epoch) -> Iterator[Callable[[], object]]:
     ):
         yield partial(unseal, made, wrong)
     for altered in (
-        replace(made, epoch=2),
-        replace(made, ciphertext=made.ciphertext[:-1]),
-        replace(made, ciphertext=bytes(80)),
+        structs.replace(made, epoch=2),
+        structs.replace(made, ciphertext=made.ciphertext[:-1]),
+        structs.replace(made, ciphertext=bytes(80)),
     ):
         yield partial(unseal, altered, sealed.shares)
     key, nonce = keys.credential_key(epoch.master, Kind.LIVE)

@@ -430,7 +430,7 @@ def test_no_proof_settles_what_the_target_took_here_after_it(strange: World) -> 
     strange.terminals["north"].log.state = LedgerState(
         **{
             name: getattr(strange.terminals["north"].log.state, name)
-            for name in LedgerState.__dataclass_fields__
+            for name in LedgerState.__struct_fields__
             if name != "terminals"
         },
         terminals=pinned.terminals["north"].log.state.terminals,

@@ -4,10 +4,10 @@
 With a matcher that backtracks each of these takes longer than the universe is old; that a test ends is the assertion.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.gates import before_declaring
 from breakglass_shamir.custody.life.moment import Moment

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
 
 import watch_places
@@ -77,7 +79,7 @@ def backlog(folder: Path, runs: int) -> Measured:
     def queue_up() -> None:
         first, stored = next(taken), list[Row]()
         for place, event in enumerate(events):
-            kept = replace(event, id=f"{event.id}-{first}")
+            kept = structs.replace(event, id=f"{event.id}-{first}")
             stored += outbox.rows(first + place, [(kept.id, kept.time_ms, kept.to_bytes())], [destination])
         with Outbox(path) as box:
             box.store(stored)

@@ -4,11 +4,11 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pypdfium2
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.records.epochs import Pinned, Recovered

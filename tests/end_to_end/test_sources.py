@@ -3,12 +3,12 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image, ImageOps
 
 from breakglass_shamir.formats.envelope import Envelope, EnvelopeReader

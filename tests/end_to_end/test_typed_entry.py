@@ -6,10 +6,11 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.formats import share, text
 from breakglass_shamir.formats.core import from_lines

@@ -7,7 +7,6 @@ The model beside it remembers what a person would: what was opened, what was pro
 import base64
 import functools
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import Phase as Stage
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.keys import Kind

@@ -11,13 +11,16 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from msgspec import Struct
+
 import breakglass_shamir
 from breakglass_shamir.errors import BreakglassError
+from breakglass_shamir.formats.named_fields import names_of
 
 PACKAGE = breakglass_shamir.__name__
 
@@ -89,7 +92,7 @@ def _items(path: str, thing: Any) -> Iterator[Item]:
 
 
 def _class_items(path: str, kind: type) -> Iterator[Item]:
-    bases = ", ".join(base.__name__ for base in kind.__bases__ if base is not object)
+    bases = ", ".join(base.__name__ for base in kind.__bases__ if base not in {object, Struct})
     line = f"class {path}({bases})" if bases else f"class {path}"
     if issubclass(kind, BreakglassError):
         line += f": id {kind.id}, exit code {kind.exit_code}"
@@ -104,10 +107,11 @@ def _class_items(path: str, kind: type) -> Iterator[Item]:
 
 def _constructor(path: str, kind: type) -> Item | None:
     ours = [kind] if issubclass(kind, BreakglassError) else kind.__mro__
-    own = any("__init__" in vars(one) for one in ours if one.__module__.startswith(PACKAGE))
+    own = issubclass(kind, Struct) or any("__init__" in vars(one) for one in ours if one.__module__.startswith(PACKAGE))
     if issubclass(kind, enum.Enum) or path in MADE_BY_HOME | ASKED_OF_CALLERS or not own:
         return None
-    return Item(path, f"  {path}{_signature(kind)}", _own_doc(kind), "constructor", _types(kind.__init__))
+    returned = " -> None" if issubclass(kind, Struct) else ""  # which every class of Python's own says of itself
+    return Item(path, f"  {path}{_signature(kind)}{returned}", _own_doc(kind), "constructor", _types(kind.__init__))
 
 
 def _attributes(path: str, kind: type) -> Iterator[Item]:
@@ -129,9 +133,9 @@ def _attributes(path: str, kind: type) -> Iterator[Item]:
 
 
 def _annotations(kind: type) -> dict[str, Any]:
-    if is_dataclass(kind):
+    if names := names_of(kind):
         hints = get_type_hints(kind)
-        return {one.name: hints[one.name] for one in fields(kind) if not one.name.startswith("_")}
+        return {name: hints[name] for name in names if not name.startswith("_")}
     found: dict[str, Any] = {}
     own = issubclass(kind, BreakglassError) and kind is not BreakglassError
     for one in [] if own else reversed([each for each in kind.__mro__ if each.__module__.startswith(PACKAGE)]):

@@ -12,7 +12,7 @@ import breakglass_shamir
 
 PACKAGE = Path(breakglass_shamir.__file__).parent
 PAGE = PACKAGE.parent / "docs" / "architecture.md"
-SHARED = frozenset({"errors", "hygiene", "nearest", "plural", "shell", "version"})
+SHARED = frozenset({"errors", "hygiene", "nearest", "plural", "shell", "structs", "version"})
 """What everybody imports, and no arrow tells anything of."""
 
 WAYS = ("One share, from paper to memory", "One credential, from memory to paper")

@@ -3,9 +3,9 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from dealt import Epoch, Vector, bad, good, wrong_but_checks
+from msgspec.structs import replace
 
 from breakglass_shamir.formats import parity, text
 from breakglass_shamir.formats.core import FIRST_LINE, MAX_LINES, MOST_READINGS, Core, relaxed_from_lines

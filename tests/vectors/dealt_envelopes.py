@@ -9,6 +9,7 @@ from dealt_cores import core_edges
 from dealt_repairs import core_repairs
 from dealt_signed import signed
 from dealt_streams import names, streams, structures
+from msgspec import structs
 
 from breakglass_shamir.crypto import keys
 from breakglass_shamir.crypto.keys import Kind
@@ -218,7 +219,7 @@ def _batches(epochs: list[Epoch]) -> Iterator[Vector]:
     stream = [misread, *rest[:-1], first, rest[-1]]
     yield good("the last reading of a code counts", kind, {"codes": stream}, told(several))
     yield bad("a code that was misread", kind, {"codes": [misread, *rest]}, "invalid-envelope")
-    rival = replace(one.sealed.envelope, policy_digest=bytes(32)).signed_by(one.seed)
+    rival = structs.replace(one.sealed.envelope, policy_digest=bytes(32)).signed_by(one.seed)
     both = [*one.codes, *rival.to_codes()]
     yield bad("two valid envelopes of one epoch", kind, {"codes": both}, "envelope-conflict")
 
@@ -227,7 +228,7 @@ def _written_lines(epoch: Epoch) -> Iterator[Vector]:
     """Which cores are printed for typing: those that fit in 27 lines."""
     kind = "write-core-lines"
     for length in (101, 229, 236, 237, 369, 370, 600):
-        made = replace(epoch.core, ciphertext=bytes(length - len(epoch.core.header()) - 2))
+        made = structs.replace(epoch.core, ciphertext=bytes(length - len(epoch.core.header()) - 2))
         lines = list(made.to_lines())
         name = f"a core of {length} bytes, {len(lines) or 'no'} lines"
         yield good(name, kind, {"core": made.to_bytes().hex()}, {"lines": lines})

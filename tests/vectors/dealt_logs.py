@@ -7,7 +7,6 @@ thing. All else of that record holds, its signatures and its checkpoint included
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +23,7 @@ from dealt_refused import refused
 from dealt_steps import NOTE, illegal
 from made_logs import BEGAN, OFFICERS, SET, Log, id_of, line_of, public_test_key
 from made_ways import shorter
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life.state import LedgerState

@@ -7,6 +7,7 @@ from dataclasses import replace
 from dealt import Epoch, Vector, bad, credential_of, facts_of, good, mask_of, other_symbol, wrong_but_checks
 from dealt_repairs import typed_repairs
 from dealt_typed import typed_edges
+from msgspec import structs
 
 from breakglass_shamir.crypto import shamir
 from breakglass_shamir.crypto.keys import Kind
@@ -126,7 +127,7 @@ def _typed(epochs: list[Epoch]) -> Iterator[Vector]:
     yield bad("two lines of a share wrong", kind, given, "unconfirmed-master")
     given = {"codes": first.codes, "share_lines": [twice, b]}
     yield bad("two lines of a share wrong, with an envelope", kind, given, "insufficient-shares")
-    changed = replace(first.core, ciphertext=bytes([first.core.ciphertext[0] ^ 1]) + first.core.ciphertext[1:])
+    changed = structs.replace(first.core, ciphertext=bytes([first.core.ciphertext[0] ^ 1]) + first.core.ciphertext[1:])
     given = {"core_lines": wrong(list(changed.to_lines()), 2, 5), "share_lines": [a, b]}
     yield bad("a changed ciphertext, and a line of it wrong", kind, given, "decryption-failed")
 
@@ -198,17 +199,17 @@ def _refused_with_core(epochs: list[Epoch]) -> Iterator[Vector]:
     texts = both.texts((1, 1), (1, 2))
     yield bad("a voided sheet relabelled, core", "open", given(both.core, *texts, relabelled), "unconfirmed-master")
     body = first.core.ciphertext
-    changed = replace(first.core, ciphertext=bytes([body[0] ^ 1]) + body[1:])
+    changed = structs.replace(first.core, ciphertext=bytes([body[0] ^ 1]) + body[1:])
     yield bad("a changed ciphertext", "open", given(changed, a, b), "decryption-failed")
-    yield bad("a changed epoch number", "open", given(replace(first.core, epoch=2), a, b), "decryption-failed")
-    fewer = replace(first.core, structure=Structure(1, (Group(2, 2),)))
+    yield bad("a changed epoch number", "open", given(structs.replace(first.core, epoch=2), a, b), "decryption-failed")
+    fewer = structs.replace(first.core, structure=Structure(1, (Group(2, 2),)))
     yield bad("fewer members", "open", given(fewer, a, b), "decryption-failed")
     masked = (bytes([both.core.masked[0][0] ^ 1]) + both.core.masked[0][1:], both.core.masked[1])
     texts = both.texts((1, 1), (1, 2), (2, 1))
     yield bad(
         "a changed masked value",
         "open",
-        given(replace(both.core, masked=masked), *texts),
+        given(structs.replace(both.core, masked=masked), *texts),
         "unconfirmed-master",
     )
 

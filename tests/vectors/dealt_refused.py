@@ -2,7 +2,6 @@
 """Records that may not follow a log that went on in a way of its own: what each type asks for is left out once."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import made_bodies as bodies
@@ -25,6 +24,7 @@ from made_ways import (
     roll_call,
     terminal_retired,
 )
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.weakening import weakenings

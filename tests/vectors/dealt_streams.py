@@ -3,9 +3,9 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from dealt import Epoch, Vector, bad, facts_of, good, other_symbol
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import keys
 from breakglass_shamir.crypto.keys import Kind

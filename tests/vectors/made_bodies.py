@@ -4,12 +4,12 @@
 import functools
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 from dealt import Epoch
 from made_logs import CUSTODIAN, OFFICERS, SEATS, SET, WEAKER, Log, deal, drill_of, encoded, id_of, line_of
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life import recovery

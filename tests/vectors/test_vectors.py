@@ -16,7 +16,7 @@ import pytest
 
 from breakglass_shamir.crypto import cipher, keys, shamir
 from breakglass_shamir.crypto.keys import Kind
-from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.credential import Credential
 from breakglass_shamir.custody.quorum.known import Known
 from breakglass_shamir.custody.quorum.pool import Pool

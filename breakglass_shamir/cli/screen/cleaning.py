@@ -14,7 +14,6 @@ import json
 import re
 from typing import Any
 
-from breakglass_shamir.formats.likeness import masked
 from breakglass_shamir.formats.plain import escaped, without_bytes
 
 _PLAIN = re.compile(r"[\n -~]+")
@@ -28,16 +27,30 @@ def clean(text: str) -> str:
 
 def message(text: str) -> str:
     """Return a message that drives no terminal and repeats nothing that looks like a share."""
+    from breakglass_shamir.formats.likeness import masked
+
     return escaped(masked(text))
 
 
 def json_text(document: Any, encoding: str | None, *, indent: int | None = None) -> str:
     """Write a document as JSON, for a stream of this encoding."""
-    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    text = _written(document, indent)
     if _PLAIN.fullmatch(text):
         return text
     everything = (encoding or "").lower().replace("-", "") not in ("utf8", "utf8sig")
     return "".join(_in_json(one, everything=everything) for one in text)
+
+
+def _written(document: Any, indent: int | None) -> str:
+    """Write a document as :mod:`json` does, but in compiled code where that writes the same."""
+    if indent is None:
+        return json.dumps(document, ensure_ascii=False)
+    import msgspec
+
+    try:
+        return msgspec.json.format(msgspec.json.encode(document), indent=indent).decode()
+    except (ValueError, TypeError):  # a byte that is no UTF-8, or a number beyond 64 bits
+        return json.dumps(document, ensure_ascii=False, indent=indent)
 
 
 def _in_json(one: str, *, everything: bool) -> str:

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.output.vt100 import Vt100_Output
 
-PLAIN_VARIABLE = "BREAKGLASS_PLAIN"
-"""Environment variable that has lines printed and nothing drawn."""
-
 MOST_KEPT = 200
 """Answers that are kept for the arrow keys."""
 
@@ -66,7 +63,7 @@ def keep(answer: str) -> None:
 def edits(*, plain: bool = False) -> bool:
     """Tell whether a line can be edited: at a terminal that can be drawn on, where people did not ask for plain."""
     return (
-        not (plain or os.environ.get(PLAIN_VARIABLE, "") not in ("", "0"))
+        not (plain or os.environ.get(streams.PLAIN_VARIABLE, "") not in ("", "0"))
         and streams.is_terminal(sys.stdin)
         and streams.is_terminal(sys.stderr)
         and sequences.erases()

@@ -20,6 +20,9 @@ import click
 LOST_RESULT = 1
 """Exit code when the result could not be written."""
 
+PLAIN_VARIABLE = "BREAKGLASS_PLAIN"
+"""Environment variable that has lines printed and nothing drawn."""
+
 
 def occupy_closed() -> None:
     """Give the null device every standard descriptor that is closed."""

@@ -14,7 +14,6 @@ The rules of the screen:
 5. A standard error that is broken or full stops nothing; a standard output that is ends with exit code 1.
 """
 
-import dataclasses
 import os
 import select
 import shutil
@@ -28,18 +27,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.screen import answers, streams
+from breakglass_shamir.cli.screen import streams
 from breakglass_shamir.cli.screen.cleaning import clean, json_text, message
-from breakglass_shamir.cli.screen.line import PLAIN_VARIABLE
-from breakglass_shamir.cli.screen.streams import LOST_RESULT, can_show, is_terminal
-from breakglass_shamir.custody.quorum.answer import Answer, Verdict
+from breakglass_shamir.cli.screen.streams import LOST_RESULT, PLAIN_VARIABLE, can_show, is_terminal
 from breakglass_shamir.errors import BreakglassError, InvalidInput
-from breakglass_shamir.operations.desk import Board, Given, HowNext, OpenUse
+from breakglass_shamir.formats.named_fields import names_of
 
 if TYPE_CHECKING:
     from breakglass_shamir.cli.screen.board import BoardScreen
     from breakglass_shamir.cli.screen.progress import Progress
     from breakglass_shamir.custody.credential import Credential
+    from breakglass_shamir.custody.quorum.answer import Answer
+    from breakglass_shamir.operations.desk import Board, Given, HowNext, OpenUse
 
 HOME_VARIABLE = "BREAKGLASS_HOME"
 """Environment variable with the home folder."""
@@ -53,15 +52,12 @@ _READY = "Ready? Enter shows it; back: another way"
 _INDENT = 2
 """Columns before the rows that follow the first one of what is told."""
 
+_FORCE_COLOUR = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})
+"""Environment variables by which rich is told that it draws on a terminal."""
+
 _PIPE_COLUMNS, _SENTENCE_COLUMNS = 200, 80
 """How wide a table is where no screen sets a limit: so wide, or wider where names are long; the rest is for the last
 column, the only one that is broken."""
-
-_GOOD = frozenset(
-    {Verdict.ACCEPTED, Verdict.ENVELOPE, Verdict.SEEN, Verdict.UNKNOWN, Verdict.UNVERIFIED, Verdict.LINE,
-     Verdict.WAITING}
-)  # fmt: skip
-_OF_A_LINE = frozenset({Verdict.LINE, Verdict.UNSURE, Verdict.ASKED})
 
 
 _ADVANCE_S = 10.0
@@ -137,11 +133,13 @@ class Terminal:
         if error.hint:
             self.say(f"hint: {error.hint}")
 
-    def answer(self, source: str, answer: Answer) -> None:
+    def answer(self, source: str, answer: "Answer") -> None:
         """Tell at once what a scan turned out to be."""
+        from breakglass_shamir.cli.screen import verdicts
+
         if answer.used_percent is not None:
-            self._prints.append(_print_of(source, answer))
-        good = answer.verdict in _GOOD
+            self._prints.append(verdicts.print_of(source, answer))
+        good = answer.verdict in verdicts.GOOD
         words = f"{'+' if good else '-'} {message(source)}: {message(answer.message)}"
         if self._progress is not None:
             self._progress.clear()
@@ -149,8 +147,9 @@ class Terminal:
             first, *rest = self._rows(words, _INDENT)
             _tell("\n".join([self._style(first[0], "green" if good else "red") + first[1:], *rest]))
             return
-        self._board.tell(words, "" if answer.verdict in _OF_A_LINE else source, _rank(answer))
-        if answer.verdict not in _OF_A_LINE:
+        of_a_line = answer.verdict in verdicts.OF_A_LINE
+        self._board.tell(words, "" if of_a_line else source, verdicts.rank(answer))
+        if not of_a_line:
             self._read.append((source, answer))
 
     def has_board(self) -> bool:
@@ -158,8 +157,9 @@ class Terminal:
         return interactive()
 
     @contextmanager
-    def board(self, look: Callable[[], Board]) -> Iterator[None]:
+    def board(self, look: "Callable[[], Board]") -> Iterator[None]:
         """Keep a board up that is cleared afterwards, and say again what was read."""
+        from breakglass_shamir.cli.screen import verdicts
         from breakglass_shamir.cli.screen.board import BoardScreen
 
         self._read = []
@@ -169,12 +169,13 @@ class Terminal:
                 yield
         finally:
             said_already, self._board = self._board is not None and self._board.prints, None
-            for source, answer in () if said_already else _once(self._read):
+            for source, answer in () if said_already else verdicts.once(self._read):
                 self.answer(source, answer)
 
-    def given(self, wait_s: float) -> Given | None:
+    def given(self, wait_s: float) -> "Given | None":
         """Return what people gave at the board; what means nothing there is answered here."""
         from breakglass_shamir.cli.screen import giving
+        from breakglass_shamir.operations.desk import Given
 
         assert self._board is not None  # noqa: S101 - inside board()
         if self._types() and not self._board.agrees_to_show(giving.TYPED):
@@ -204,6 +205,8 @@ class Terminal:
 
     def says_enough(self) -> bool:
         """Tell whether Enter was pressed since the last look."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive() or not select.select([sys.stdin], [], [], 0)[0]:
             return False
         said = sys.stdin.readline()
@@ -221,6 +224,8 @@ class Terminal:
 
     def pass_gate(self, gate: str, problem: str, meaning: str) -> str | None:
         """Ask whether an emergency goes on although a check failed, and why."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return None
         self.warn(problem)
@@ -252,6 +257,8 @@ class Terminal:
 
     def key_file(self, question: str, over: Callable[[], bool]) -> str | None:
         """Ask for a key file until one is named, the line is empty, or it is over without it."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return None
         streams.echo(clean(question), err=True)
@@ -264,6 +271,8 @@ class Terminal:
 
     def has_sheet(self, sheet: str, custodian: str) -> bool:
         """Ask whether the custodian holds the new sheet."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return False
         return answers.confirm(
@@ -272,6 +281,8 @@ class Terminal:
 
     def bring_sheets(self, stands: str, wants: str, word: str) -> tuple[Path, ...] | str | None:
         """Ask for sheets that a rotation under way still needs; None when nobody is there, or they stop."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return None
         from breakglass_shamir.cli.screen import completion, paths
@@ -297,6 +308,8 @@ class Terminal:
 
     def print_again(self, document: str, problem: str) -> bool:
         """Ask whether to try a document again that was not printed."""
+        from breakglass_shamir.cli.screen import answers
+
         if not interactive():
             return False
         self.warn(f"{document} {problem}")
@@ -313,6 +326,8 @@ class Terminal:
 
     def is_ready(self) -> bool:
         """Ask whether the credential may be shown now, in a guided flow: Enter alone shows it."""
+        from breakglass_shamir.cli.screen import answers
+
         while self.asks_ready:
             said = answers.ask(_READY, optional=True, plain=self.plain).strip().lower()
             if not said or answers.agreed(said):
@@ -331,11 +346,14 @@ class Terminal:
 
     def agrees(self, question: str) -> bool:
         """Ask whether something that was warned of is done all the same."""
+        from breakglass_shamir.cli.screen import answers
+
         return interactive() and answers.confirm(clean(question))
 
-    def how_next(self, use: OpenUse) -> HowNext:
+    def how_next(self, use: "OpenUse") -> "HowNext":
         """Ask how an open use goes on, until there is an answer, a close from elsewhere, or the deadline."""
         from breakglass_shamir.cli.screen.using import Question
+        from breakglass_shamir.operations.desk import HowNext
 
         return Question(use, self.warn).ask() if interactive() else HowNext()
 
@@ -394,14 +412,30 @@ class Terminal:
         if self.as_json:
             self.result(document, ())
             return
+        from breakglass_shamir.cli.screen import plain_table
+
+        cells = [[clean(cell) for cell in row] for row in rows]
+        width = self.columns()
+        by_rich = self._colours_results() or not (sys.stdout.encoding or "").lower().startswith("utf")
+        lines = None if by_rich else plain_table.drawn(head, cells, width or _PIPE_COLUMNS)
+        if lines is None:
+            self._table_with_rich(head, cells, width)
+            return
+        with self._printing():
+            streams.echo("\n".join(lines))
+
+    def _colours_results(self) -> bool:
+        """Tell whether rich would draw in colour on standard output."""
+        return self._color and (is_terminal(sys.stdout) or bool(_FORCE_COLOUR & os.environ.keys()))
+
+    def _table_with_rich(self, head: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> None:
+        """Print a table that is in colour, is not plain, or does not fit as it is."""
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
 
         from breakglass_shamir.cli.screen import tables
 
-        cells = [[clean(cell) for cell in row] for row in rows]
-        width = self.columns()
         if cells and width and tables.width_of(head, cells) > width:
             with self._printing():
                 for line in (*tables.blocks(head, cells, width), ""):
@@ -410,7 +444,7 @@ class Terminal:
         table = Table(*head, box=SIMPLE_HEAD, pad_edge=False)
         for row in cells:
             table.add_row(*row)
-        console = Console(color_system="auto" if self._color else None, highlight=False, markup=False)
+        console = Console(color_system="auto" if self._color else None, highlight=False, markup=False, emoji=False)
         if not width:
             console.width = max(
                 _PIPE_COLUMNS, tables.width_of(head[:-1], [row[:-1] for row in cells]) + _SENTENCE_COLUMNS
@@ -457,14 +491,17 @@ class Terminal:
 
     def verdicts(self, lines: Sequence[tuple[str, str]]) -> None:
         """Print lines below a table, each in its colour where standard output is a terminal, broken at spaces there."""
-        from breakglass_shamir.cli.screen.tables import wrapped
-
         colourful, width = self._color and is_terminal(sys.stdout), self.columns()
         with self._printing():
             for line, colour in lines:
                 said = message(line)
-                for row in wrapped(said, VERDICT_INDENT, width) if width and not is_command(said) else [said]:
+                for row in self._wrapped(said, width) if width and not is_command(said) else [said]:
                     streams.echo(click.style(row, fg=colour) if colourful and colour else row)
+
+    def _wrapped(self, line: str, width: int) -> list[str]:
+        from breakglass_shamir.cli.screen import tables
+
+        return tables.wrapped(line, VERDICT_INDENT, width)
 
     def ask(self, value: str | None, option: str, question: str) -> str:
         """Return a value, asking for it when it is missing and somebody is there.
@@ -472,6 +509,8 @@ class Terminal:
         Raises:
             InvalidInput: nobody is there to ask.
         """
+        from breakglass_shamir.cli.screen import answers
+
         if value is not None:
             return value
         if not interactive():
@@ -480,10 +519,14 @@ class Terminal:
 
     def ask_optional(self, question: str) -> str:
         """Ask for something that may be left empty."""
+        from breakglass_shamir.cli.screen import answers
+
         return answers.ask(clean(question), optional=True, plain=self.plain).strip()
 
     def ask_public(self, question: str) -> str:
         """Ask for something public that has the look of a line of a sheet; it may be left empty."""
+        from breakglass_shamir.cli.screen import answers
+
         return answers.ask(clean(question), optional=True, public=True, plain=self.plain).strip()
 
     def ask_secret(self, question: str, option: str) -> bytes:
@@ -557,48 +600,28 @@ def _tell(line: str) -> None:
         streams.echo(line, err=True)
 
 
-def _rank(answer: Answer) -> int:
-    """Order the answers about one file: a sheet that is in comes first, then what is wrong with one."""
-    return 2 * bool(answer.sheet) + (answer.verdict in _GOOD)
-
-
-def _once(answers: Sequence[tuple[str, Answer]]) -> Iterator[tuple[str, Answer]]:
-    """Yield what came of each thing that was given at a board: the best of it, once."""
-    best: dict[str, Answer] = {}
-    for source, answer in answers:
-        if source not in best or (_rank(answer) >= _rank(best[source]) and answer.verdict is not Verdict.SEEN):
-            best[source] = answer
-    yield from best.items()
-
-
-def _print_of(source: str, answer: Answer) -> dict[str, Any]:
-    """Return what JSON says of a code that was scanned."""
-    return {
-        "source": source, "verdict": str(answer.verdict), "sheet": answer.sheet, "epoch_id": answer.epoch_id.hex(),
-        "health": answer.health, "used_percent": answer.used_percent,
-    }  # fmt: skip
-
-
 def _plain(value: Any) -> Any:
     """Turn results into what JSON knows."""
     if isinstance(value, str | int) or value is None:
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {shown: _plain(getattr(value, name)) for name, shown in _named(type(value))}
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
-    return value.hex() if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return value.hex()
+    kind: Any = type(value)
+    if named := _named(kind):
+        return {shown: _plain(getattr(value, name)) for name, shown in named}
+    return value
 
 
 @cache
 def _named(kind: type[Any]) -> tuple[tuple[str, str], ...]:
-    """Return the fields of a data class, and what they are called in JSON."""
-    names = (field.name for field in dataclasses.fields(kind))
-    return tuple((name, "set" if name == "set_name" else name) for name in names)
+    """Return the fields of a class that names them, and what they are called in JSON."""
+    return tuple((name, "set" if name == "set_name" else name) for name in names_of(kind))
 
 
 def _default_home() -> Path:

@@ -3,7 +3,6 @@
 
 import math
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +16,9 @@ class _AnyPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse what can be no path on this machine: too long, or with a null character."""
-        converted = super().convert(value, param, ctx)
+        from pathlib import Path
+
+        converted = Path(os.fsdecode(super().convert(value, param, ctx)))
         try:
             os.lstat(converted)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -48,10 +49,10 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
-PATH = _AnyPath(path_type=Path)
+PATH = _AnyPath()
 """A path."""
 
-PLACE = _Place(path_type=Path)
+PLACE = _Place()
 """A path, or the address of a collection."""
 
 SECONDS = _Seconds(min=0)
@@ -63,11 +64,13 @@ class _Camera(_AnyPath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return a number, or a path of a file that is there."""
+        from pathlib import Path
+
         if isinstance(value, int | Path):
             return value
         if str(value).isdecimal() and len(str(value)) <= _LONGEST_CAMERA_NUMBER:
             return int(value)
-        path = Path(super().convert(value, param, ctx))
+        path: Path = super().convert(value, param, ctx)
         if not path.is_file():
             self.fail(f"expected a camera's number, such as 0, or a recording, got {value}", param, ctx)
         return path

@@ -14,8 +14,7 @@ import re
 import sys
 import textwrap
 
-from breakglass_shamir.cli.screen.line import PLAIN_VARIABLE
-from breakglass_shamir.cli.screen.streams import is_terminal
+from breakglass_shamir.cli.screen.streams import PLAIN_VARIABLE, is_terminal
 
 NARROWEST = 20
 """Columns that a row has at least."""

@@ -8,7 +8,7 @@ Rules:
 3. That alerts were delivered changes nothing: their state is kept beside the records.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Escalation, SetState

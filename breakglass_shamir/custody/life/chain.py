@@ -13,8 +13,9 @@ Rules:
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 from breakglass_shamir.custody.life import standing
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState
@@ -25,8 +26,7 @@ UNPINNED = "UNPINNED"
 _FORK = "a fork: "
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(msgspec.Struct, frozen=True):
     """How far back a set's custody reaches (docs/spec/7-records.md).
 
     Attributes:

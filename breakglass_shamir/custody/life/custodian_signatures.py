@@ -12,7 +12,7 @@ Rules:
 It does not verify a signature over a log's bytes by itself; :func:`verify` is called by whoever has the bytes.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState

@@ -12,7 +12,7 @@ Rules:
    says that it has happened and names what stands against it.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import holders
 from breakglass_shamir.custody.life.moment import Moment

@@ -13,7 +13,8 @@ Rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life import lineage

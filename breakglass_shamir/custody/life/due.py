@@ -13,7 +13,7 @@ Rules:
 6. Nothing of this is due for a set that is retired.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from breakglass_shamir.custody.life.history import DrillResult, SheetHistory
 from breakglass_shamir.custody.life.moment import Moment
@@ -27,8 +27,7 @@ DEFAULT_MAX_AGE_S = 365 * 86_400
 DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """One thing to do, now or later (docs/guide-operator.md).
 
     Attributes:

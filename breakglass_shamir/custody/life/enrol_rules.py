@@ -17,7 +17,9 @@ That the statement is signed, and that what it carries is in its logs, is verifi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import merkle, sshsig
 from breakglass_shamir.custody.life import epoch_rules, retire_rules, statement
@@ -54,8 +56,7 @@ TAKEN, KEPT = "taken", "kept"
 """What became of the policy in a statement."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(msgspec.Struct, frozen=True):
     """A policy in a statement."""
 
     source: str

@@ -5,10 +5,11 @@ Which record has which rule stands in the table of ``lifecycle.py``.
 """
 
 import hashlib
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
-from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.life import lineage, recovery, standing
 from breakglass_shamir.custody.life.lineage_rules import heard
 from breakglass_shamir.custody.life.moment import Moment

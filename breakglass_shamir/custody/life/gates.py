@@ -10,7 +10,8 @@ Rules:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.custody.life import officers
 from breakglass_shamir.custody.life.moment import Moment
@@ -56,8 +57,7 @@ BUILT_IN_OFFICERS = 2
 """Officers to be named where no policy says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What the officers ask for (docs/guide-officer.md).
 
     Attributes:
@@ -81,8 +81,7 @@ class Request:
     debts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """A gate that is closed."""
 
     gate: str

@@ -12,7 +12,9 @@ What is due, and when, is ``due.py``; which record may follow, ``lifecycle.py``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import statement
 from breakglass_shamir.custody.life.moment import Moment
@@ -31,8 +33,7 @@ STATUS_IDS = {"pass": 1, "warning": 2, "fail": 3}
 """The same as ``compliance.status_id`` of an OCSF Compliance Finding (class 2003)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SheetHistory:
+class SheetHistory(msgspec.Struct, frozen=True):
     """What is known of one sheet."""
 
     verified: Moment | None = None
@@ -55,8 +56,7 @@ class SheetHistory:
         return self.roll_call is not None and self.roll_call.result == "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class DrillResult:
+class DrillResult(msgspec.Struct, frozen=True):
     """The last drill of a kind."""
 
     at: Moment
@@ -66,14 +66,13 @@ class DrillResult:
     """When one last did not fail; this one, or an earlier one."""
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(msgspec.Struct, frozen=True):
     """What drills and custody of one set have shown."""
 
-    began: Mapping[str, Moment] = field(default_factory=dict)
+    began: Mapping[str, Moment] = msgspec.field(default_factory=dict)
     """Epoch id to when this ledger learned of it."""
 
-    sheets: Mapping[tuple[str, str], SheetHistory] = field(default_factory=dict)
+    sheets: Mapping[tuple[str, str], SheetHistory] = msgspec.field(default_factory=dict)
     """By epoch id and seat."""
 
     rehearsal: DrillResult | None = None
@@ -84,7 +83,7 @@ class History:
     people_changed: Moment | None = None
     """When a sheet last changed hands, unless a rehearsal that did not fail came after."""
 
-    destroyed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    destroyed: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     """Epoch id to seats whose sheets are destroyed."""
 
     def sheet(self, epoch_id: str, seat: str) -> SheetHistory:

@@ -11,7 +11,8 @@ Rules:
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import enrol_rules, epoch_rules, lifecycle, statement
 from breakglass_shamir.custody.life.state import EpochState, LedgerState, PinnedTerminal, SetState

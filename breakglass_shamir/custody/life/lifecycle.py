@@ -26,8 +26,9 @@ own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotat
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import (
     alert_rules,

@@ -19,7 +19,6 @@ It reads no file and records nothing; what follows from a link is in ``lineage_r
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -89,8 +88,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     proofs: Annotated[tuple[SuccessionProof, ...], msgspec.Meta(max_length=MAX_PROOFS)]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """A link that holds, and what it rests on."""
 
     link: Link

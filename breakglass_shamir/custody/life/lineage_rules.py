@@ -16,7 +16,8 @@ Rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import attesting, lineage, standing
 from breakglass_shamir.custody.life.link import Link

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One link of a set's lineage: an epoch whose credential died when another one's came into force."""
 
-from dataclasses import dataclass
+import msgspec
 
 PROVEN = "proven"
 """The target refused the old credential and accepted the new one, as a terminal saw that is trusted here."""
@@ -10,8 +10,7 @@ ATTESTED = "attested"
 """People vouched that the old credential is dead; the target was not asked, or could not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """An epoch and what followed it."""
 
     predecessor: str

@@ -4,14 +4,14 @@
 Wall-clock time only warns; what expires is measured by elapsed time (docs/spec/7-records.md). No clock is read here.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from breakglass_shamir.custody.records.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """When a record was made, by both clocks."""
 
     time: str

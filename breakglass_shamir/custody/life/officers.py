@@ -14,7 +14,8 @@ It does not verify a signature over a log's bytes by itself; :func:`verify` is c
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.crypto.ssh_key import SshKey

@@ -5,7 +5,8 @@ Which record has which rule stands in the table of ``lifecycle.py``.
 """
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import drill_rules, standing
 from breakglass_shamir.custody.life.gates import GATES, SUPERSEDED

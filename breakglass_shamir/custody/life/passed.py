@@ -13,7 +13,8 @@ Rules (spec: docs/spec/7-records.md, "Gates"):
 It decides nothing and changes no state.
 """
 
-from dataclasses import dataclass, field, replace
+import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.life.gates import Problem, Request
@@ -42,8 +43,7 @@ _UNREVEALED = ("no-reveal", ASK)
 """The modes of a rotation."""
 
 
-@dataclass(frozen=True, slots=True)
-class PassedGate:
+class PassedGate(msgspec.Struct, frozen=True):
     """A gate that was passed although nobody overrode it on record (docs/spec/7-records.md).
 
     Attributes:
@@ -69,16 +69,15 @@ class PassedGate:
         )
 
 
-@dataclass(slots=True)
-class _Asked:
+class _Asked(msgspec.Struct):
     """What the latest declaration of a set asked for, and what stood against it."""
 
     opening: str
     declared: Declared
     policy: Policy | None
     problems: list[Problem]
-    overridden: set[str] = field(default_factory=set)
-    learned: set[str] = field(default_factory=set)
+    overridden: set[str] = msgspec.field(default_factory=set)
+    learned: set[str] = msgspec.field(default_factory=set)
     """Epochs that were taken from their sheets since, and unasked."""
 
 

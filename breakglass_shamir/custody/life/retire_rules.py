@@ -16,7 +16,8 @@ Rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import attesting, opening_rules, standing, under_way
 from breakglass_shamir.custody.life.lineage_rules import UNPROVEN

@@ -16,8 +16,9 @@ Rules:
    terminal was changing the target itself, what it prepared is left as it is: its sheets count, should it live.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochStatus, SetState

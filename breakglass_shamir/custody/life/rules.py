@@ -2,7 +2,8 @@
 """What the rules of several records ask of a set."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, EpochStatus, Opening, SetState
 from breakglass_shamir.custody.policy import source as policies

@@ -13,7 +13,8 @@ The signature over the statement is verified by :func:`verify`, which whoever ha
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.crypto.ssh_key import SshKey

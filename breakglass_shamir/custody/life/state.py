@@ -6,11 +6,13 @@ the wall clock is all there is, and a clock set back counts as no time at all.
 """
 
 import enum
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from breakglass_shamir.custody.confirm import ConfirmedCore
+import msgspec
+
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.life.history import History
 from breakglass_shamir.custody.life.link import Link
 from breakglass_shamir.custody.life.moment import Moment
@@ -21,10 +23,13 @@ from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import IllegalState, UnknownSet
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.envelope import Envelope
-from breakglass_shamir.formats.structure import Seat
+from breakglass_shamir.formats.structure import Seat, Structure
 
 MARK_DIGITS = 8
 """Hexadecimal digits of a record's SHA-256 that mark what it began."""
+
+_MOST_KEPT = 256
+"""Structures of which the seats are kept."""
 
 ROTATION = "rotation"
 """Kind of the debt that only a proven rotation settles."""
@@ -53,8 +58,7 @@ class EpochStatus(enum.StrEnum):
     ABANDONED = "abandoned"
 
 
-@dataclass(frozen=True, slots=True)
-class EpochState:
+class EpochState(msgspec.Struct, frozen=True):
     """One generation of a set."""
 
     number: int
@@ -84,20 +88,20 @@ class EpochState:
     """Whether the quorum of its predecessor vouched for it in this ledger."""
 
     read_back: frozenset[str] = frozenset()
-    acknowledged: Mapping[str, str] = field(default_factory=dict)
-    acknowledgements: Mapping[str, bytes] = field(default_factory=dict)
+    acknowledged: Mapping[str, str] = msgspec.field(default_factory=dict)
+    acknowledgements: Mapping[str, bytes] = msgspec.field(default_factory=dict)
     """Seat to the exact bytes of its last ``acknowledged`` record, which its custodian may sign."""
 
-    acknowledgements_signed: Mapping[str, str] = field(default_factory=dict)
+    acknowledgements_signed: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Seat to the SHA-256 of the last of them that was signed."""
 
-    voided: Mapping[str, str] = field(default_factory=dict)
+    voided: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Seat to reason, for single sheets."""
 
-    voided_on: Mapping[str, str] = field(default_factory=dict)
+    voided_on: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Seat to wall-clock time of that."""
 
-    former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    former: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """Seat to those who held its sheet before, first one first."""
 
     was_in_force: bool = False
@@ -135,7 +139,7 @@ class EpochState:
     @property
     def seats(self) -> tuple[str, ...]:
         """Every sheet's seat, ``group.member``."""
-        return tuple(write_seat(seat) for seat in self.envelope.core.structure.seats())
+        return _seats_of(self.envelope.core.structure)
 
     @property
     def sealed(self) -> bool:
@@ -152,8 +156,7 @@ class EpochState:
         return self.envelope.core.structure.is_quorum([read_seat(seat) for seat in seats])
 
 
-@dataclass(frozen=True, slots=True)
-class OfficerSignature:
+class OfficerSignature(msgspec.Struct, frozen=True):
     """A declaration was signed with an officer's own key."""
 
     officer: str
@@ -163,8 +166,7 @@ class OfficerSignature:
     at: Moment
 
 
-@dataclass(frozen=True, slots=True)
-class Debt:
+class Debt(msgspec.Struct, frozen=True):
     """What an opening still owes."""
 
     id: str
@@ -182,8 +184,7 @@ class Debt:
     """Successors of that epoch that were known already when it was opened all the same: they do not settle it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """Somebody looked at something, and signed what follows from it."""
 
     person: str
@@ -200,8 +201,7 @@ class Look:
     """Number of the record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """What has to be known of an opening, or of a debt, by whoever looks at it."""
 
     last: str
@@ -223,8 +223,7 @@ class Case:
     settlements: tuple[Look, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WatchState:
+class WatchState(msgspec.Struct, frozen=True):
     """How far the watch on the target's logins is."""
 
     until: str = ""
@@ -246,8 +245,7 @@ class WatchState:
     """The newest change of the password outside a rotation that was recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Escalation:
+class Escalation(msgspec.Struct, frozen=True):
     """Something past its deadline that was told."""
 
     level: int
@@ -259,8 +257,7 @@ class Escalation:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True):
     """One use, from declaration to closure."""
 
     id: str
@@ -275,7 +272,7 @@ class Opening:
 
     rotated: bool = False
     signatures: tuple[OfficerSignature, ...] = ()
-    data: bytes = field(default=b"", repr=False)
+    data: bytes = b""
     """Exact bytes of the declaration, which officers sign; empty when the opening is over."""
 
     outcome: str = ""
@@ -300,8 +297,7 @@ class Opening:
         return self.phase is Phase.ROTATION_DUE
 
 
-@dataclass(frozen=True, slots=True)
-class Retirement:
+class Retirement(msgspec.Struct, frozen=True):
     """A set is out of service: nothing is due but the end of its sheets."""
 
     at: Moment
@@ -316,8 +312,7 @@ class Retirement:
     """Whether the set's own quorum took it out of service; else people did, on their word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """What another terminal last told of a set."""
 
     size: int
@@ -333,13 +328,12 @@ class Told:
     """Since when the set was retired there; empty: it was in service."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetState:
+class SetState(msgspec.Struct, frozen=True):
     """One break-glass credential under custody."""
 
     name: str
     policy_source: str = ""
-    epochs: Mapping[str, EpochState] = field(default_factory=dict)
+    epochs: Mapping[str, EpochState] = msgspec.field(default_factory=dict)
     current: str = ""
     prepared: str = ""
     applying: bool = False
@@ -351,13 +345,13 @@ class SetState:
     recoveries: frozenset[str] = frozenset()
     """SHA-256 of every recovery record that was imported."""
 
-    history: History = field(default_factory=History)
+    history: History = msgspec.field(default_factory=History)
     """What drills and custody have shown."""
 
     watch: WatchState = WatchState()
     """The watch on the target's logins."""
 
-    escalations: Mapping[str, Escalation] = field(default_factory=dict)
+    escalations: Mapping[str, Escalation] = msgspec.field(default_factory=dict)
     """What is past its deadline and was told so, by its subject, until it is settled."""
 
     links: tuple[Link, ...] = ()
@@ -369,14 +363,14 @@ class SetState:
     retired: Retirement | None = None
     """Since when, and how, it is out of service; None: it is in service."""
 
-    told: Mapping[str, Told] = field(default_factory=dict)
+    told: Mapping[str, Told] = msgspec.field(default_factory=dict)
     """Log id of another terminal to what it last told of this set."""
 
-    marks: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Of what is owed or was escalated under the number of a record: the first ``MARK_DIGITS`` digits of its SHA-256,
     so that two copies of a log that went on separately do not tell of two things under one name."""
 
-    cases: Mapping[str, Case] = field(default_factory=dict)
+    cases: Mapping[str, Case] = msgspec.field(default_factory=dict)
     """By opening id or the id of a debt: those under way, remembered or owed."""
 
     @property
@@ -446,8 +440,7 @@ class SetState:
         return epoch_id == self.current or not epoch.outlived_by
 
 
-@dataclass(frozen=True, slots=True)
-class PinnedTerminal:
+class PinnedTerminal(msgspec.Struct, frozen=True):
     """Another terminal whose key people pinned here: its signature counts for what it says of sets."""
 
     name: str
@@ -461,13 +454,12 @@ class PinnedTerminal:
     """Root of the tree over them, hexadecimal; empty: no checkpoint of it was seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerState:
+class LedgerState(msgspec.Struct, frozen=True):
     """Everything one log adds up to."""
 
     terminal: str = ""
     public_key: str = ""
-    sets: Mapping[str, SetState] = field(default_factory=dict)
+    sets: Mapping[str, SetState] = msgspec.field(default_factory=dict)
     last: Moment | None = None
     last_done: Moment | None = None
     """When anything but a refusal or a move was last recorded."""
@@ -475,7 +467,7 @@ class LedgerState:
     beat_every_s: int = 0
     """Within how many seconds the last heartbeat promised the next one; 0: nothing was promised."""
 
-    terminals: Mapping[str, PinnedTerminal] = field(default_factory=dict)
+    terminals: Mapping[str, PinnedTerminal] = msgspec.field(default_factory=dict)
     """Other terminals that are pinned here, by log id, hexadecimal."""
 
     ended: Moment | None = None
@@ -498,6 +490,12 @@ class LedgerState:
         if name not in self.sets:
             raise UnknownSet.among(name, self.sets)
         return self.sets[name]
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _seats_of(structure: Structure) -> tuple[str, ...]:
+    """Return the seats of a structure as records write them: it is asked many times, and few structures are in use."""
+    return tuple(map(write_seat, structure.seats()))
 
 
 def write_seat(seat: Seat) -> str:

@@ -13,7 +13,8 @@ Rules:
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.custody.life.rules import epoch_of
 from breakglass_shamir.custody.life.state import EpochState, Opening, Phase, SetState, read_seat
@@ -27,8 +28,7 @@ _BOTH = "--scan OLD --scan NEW"
 _ATTESTS = f"{_BOTH} --attest-old-dead --officer O --officer O2"
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """One thing that people can do now."""
 
     words: str
@@ -36,8 +36,7 @@ class Way:
     """It, as it is typed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """How far a rotation is."""
 
     stands: str

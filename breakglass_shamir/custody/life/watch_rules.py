@@ -8,8 +8,9 @@ Rules:
 3. A watch promises its next sign; one that is later than promised is silent, and ``status`` says so.
 """
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Debt, SetState

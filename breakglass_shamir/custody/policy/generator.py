@@ -11,8 +11,10 @@ Rules:
 """
 
 import math
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
+
+import msgspec
 
 from breakglass_shamir.crypto.keys import random_bytes
 from breakglass_shamir.errors import InvalidInput
@@ -30,11 +32,13 @@ MOST_SETS = 8
 MOST_DRAWS_PER_PASSWORD = 1024
 """Rules that fewer texts than one in this many keep to are refused."""
 
+_MOST_KEPT = 256
+"""Generators of which the entropy is kept."""
+
 _KINDS = ("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789")
 
 
-@dataclass(frozen=True, slots=True)
-class Generator:
+class Generator(msgspec.Struct, frozen=True):
     """What a generated password looks like.
 
     Attributes:
@@ -56,15 +60,7 @@ class Generator:
         Raises:
             InvalidInput: the rules contradict each other, or nearly no text keeps to them.
         """
-        allowed, sets = self._allowed(), self._sets()
-        count = 0
-        for size in range(len(sets) + 1):
-            for missing in combinations(sets, size):
-                left = len(set(allowed).difference(*missing))
-                count += (-1) ** size * left**self.length
-        if count * MOST_DRAWS_PER_PASSWORD < len(allowed) ** self.length:
-            raise InvalidInput("nearly no text of this length holds a character of each set that must be there")
-        return math.log2(count)
+        return _bits(self)
 
     def draw(self) -> Secret:
         """Draw a password.
@@ -155,3 +151,17 @@ def _draw(alphabet: str, length: int) -> str:
     while len(characters) < length:
         characters += [alphabet[byte % len(alphabet)] for byte in random_bytes(length) if byte < limit]
     return "".join(characters[:length])
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _bits(generator: Generator) -> float:
+    """Count the texts that keep to the rules; most policies of a terminal have the same ones."""
+    allowed, sets = generator._allowed(), generator._sets()
+    count = 0
+    for size in range(len(sets) + 1):
+        for missing in combinations(sets, size):
+            left = len(set(allowed).difference(*missing))
+            count += (-1) ** size * left**generator.length
+    if count * MOST_DRAWS_PER_PASSWORD < len(allowed) ** generator.length:
+        raise InvalidInput("nearly no text of this length holds a character of each set that must be there")
+    return math.log2(count)

@@ -12,15 +12,15 @@ Nobody can tell two people apart who share nothing in the policy, nor one who us
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import InvalidSignature
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """Everything that one person is called and signs with, by a policy."""
 
     names: frozenset[str]

@@ -2,13 +2,13 @@
 """One thing that is wrong with a policy file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.errors import InvalidPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyProblem:
+class PolicyProblem(msgspec.Struct, frozen=True):
     """A key, what is wrong with it, and what was probably meant."""
 
     key: str

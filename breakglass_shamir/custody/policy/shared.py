@@ -10,12 +10,13 @@ Rules:
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.policy import lines
 from breakglass_shamir.custody.policy.problem import PolicyProblem, invalid

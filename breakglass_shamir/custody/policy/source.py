@@ -26,7 +26,6 @@ from breakglass_shamir.custody.policy.rules import new_name, problems
 from breakglass_shamir.custody.policy.tables import CustodianGroup, Declaration, Policy, Quorum, Target
 from breakglass_shamir.custody.records.words import is_clean
 from breakglass_shamir.errors import InvalidInput, LooksLikeShare
-from breakglass_shamir.formats.likeness import looks_like_share
 from breakglass_shamir.formats.structure import Structure
 
 BY_PEOPLE = "manual:target-on-the-sheets"
@@ -92,6 +91,8 @@ def refuse_share_lines(source: str, what: str) -> None:
     Raises:
         LooksLikeShare: there is one; nothing of it is repeated.
     """
+    from breakglass_shamir.formats.likeness import looks_like_share
+
     for number, line in enumerate(source.split("\n"), 1):
         if looks_like_share(line):
             raise LooksLikeShare(f"line {number} of {what} looks like a share, and is not taken")
@@ -103,6 +104,8 @@ def refuse_share_values(tree: Any, what: str) -> None:
     Raises:
         LooksLikeShare: there is one; nothing of it is repeated.
     """
+    from breakglass_shamir.formats.likeness import looks_like_share
+
     if any(map(looks_like_share, _texts(tree))):
         raise LooksLikeShare(f"a value of {what} looks like a share, and is not taken")
 

@@ -10,7 +10,8 @@ Rules:
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.tables import Policy
@@ -30,8 +31,7 @@ MOST_SHARED_WITH = 8
 """With more people who keep several sheets than this it is not computed with how few others each of them opens."""
 
 
-@dataclass(frozen=True, slots=True)
-class WeakPoints:
+class WeakPoints(msgspec.Struct, frozen=True):
     """Single people and sites that are enough."""
 
     people_that_stop: tuple[str, ...]

@@ -18,7 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from breakglass_shamir.custody import confirm
-from breakglass_shamir.custody.confirm import Confirmed, ConfirmedCore
+from breakglass_shamir.custody.confirm import Confirmed
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.errors import DecryptionFailed, MixedShares, ShareMismatch
 from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import Envelope

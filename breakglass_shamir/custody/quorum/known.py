@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.life import standing
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, SetState, read_seat
 from breakglass_shamir.custody.policy.source import named

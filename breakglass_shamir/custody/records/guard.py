@@ -46,7 +46,6 @@ from breakglass_shamir.custody.records.rotations import (
 from breakglass_shamir.custody.records.sheets import CustodianSigned, Reassigned
 from breakglass_shamir.custody.records.words import printable
 from breakglass_shamir.errors import LooksLikeShare
-from breakglass_shamir.formats.likeness import looks_like_share
 
 PUBLIC: Mapping[type[Body], frozenset[str]] = {
     LedgerStarted: frozenset({"public_key"}),
@@ -113,6 +112,8 @@ def check(body: Body, set_name: str) -> None:
     Raises:
         LooksLikeShare: naming the field.
     """
+    from breakglass_shamir.formats.likeness import looks_like_share
+
     public = PUBLIC.get(type(body), frozenset())
     for name in body.__struct_fields__:
         if name not in public and any(map(looks_like_share, _texts(getattr(body, name)))):

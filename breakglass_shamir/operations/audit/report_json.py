@@ -9,9 +9,9 @@ Rules:
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from typing import Any
 
+from breakglass_shamir.formats.named_fields import names_of
 from breakglass_shamir.operations.audit.report_parts import AcrossPage, Page, Part, SetPage
 
 VERSION = 1
@@ -77,8 +77,8 @@ def _across(one: AcrossPage) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Turn stories into what JSON knows; what leads to places on the page is left out."""
-    if is_dataclass(value) and not isinstance(value, type):
-        named = ((one.name, getattr(value, one.name)) for one in fields(value))
+    if names := names_of(type(value)):
+        named = ((name, getattr(value, name)) for name in names)
         return {"set" if name == "set_name" else name: _plain(item) for name, item in named if name != "href"}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]

@@ -3,7 +3,8 @@
 
 Rules:
 
-1. The log itself comes first; then each receipt, each sheet and each copy, all of them, and only then the verdict.
+1. The log itself comes first; then each receipt, each sheet, each copy and what witnesses cosigned, all of them, and
+   only then the verdict.
 2. For each set it says whether the chain of custody reaches its first epoch, and where it does not, why. A break is
    reported; it is no error of the log, which holds.
 3. Recordings of uses that lie beside it are held against their heads; one that is not here is said.
@@ -22,11 +23,12 @@ from breakglass_shamir.ledger import clock, receipt, times
 from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.times import Silence
-from breakglass_shamir.operations.audit import heads
+from breakglass_shamir.operations.audit import cosigners, heads
 from breakglass_shamir.operations.audit.against import hold
 from breakglass_shamir.operations.audit.heads import HeldRecording
 from breakglass_shamir.operations.audit.witnesses import UNKNOWN, Asked, Witness, ask, expose
 from breakglass_shamir.operations.opening import receipts
+from breakglass_shamir.operations.witnessing.standing import Witnessed
 from breakglass_shamir.paper.reading.scan import Scanner
 
 
@@ -46,6 +48,9 @@ class Verified:
     recordings: tuple[HeldRecording, ...] = ()
     """Of uses, held against their heads."""
 
+    witnessed: Witnessed | None = None
+    """How far enough witnesses have cosigned the log; None: none is configured."""
+
 
 def verify(
     ledger: Ledger,
@@ -54,6 +59,7 @@ def verify(
     receipt_files: Sequence[Path] = (),
     sheet_scans: Sequence[Path] = (),
     against: Sequence[Path] = (),
+    trust_policy: Path | None = None,
     progress: verification.Progress = lambda done, of: None,
 ) -> Verified:
     """Verify a ledger, then hold every receipt and sheet against it.
@@ -64,12 +70,13 @@ def verify(
         receipt_files: receipts, or pictures of them.
         sheet_scans: scans of sheets; only their envelope codes are looked at.
         against: whatever else there is of the log; see :mod:`.against`.
+        trust_policy: whose cosignatures count, and must be there; None: those that the home's own policy names.
         progress: hears how far the log is.
 
     Raises:
         IntegrityError: the first thing in the log that does not hold, what the witnesses expose, or the recordings
             that are not what their records say.
-        InvalidInput: a file holds no receipt, or a scan no envelope code.
+        InvalidInput: a file holds no receipt, a scan no envelope code, or a policy of witnesses cannot be read.
     """
     report = verification.verify(ledger, full=full, progress=progress)
     with Scanner() as scanner:
@@ -78,12 +85,13 @@ def verify(
         held_against = hold(ledger, against, scanner)
     witnesses = [_ask_receipt(ledger, name, one) for name, one in held]
     witnesses += [_ask_sheet(ledger, name, envelope) for name, envelope in printed]
-    witnesses += held_against
+    held_cosigned, witnessed = cosigners.hold(ledger, trust_policy, against)
+    witnesses += [*held_against, *held_cosigned]
     expose(witnesses)
     recordings = heads.hold(ledger, report.records, ledger.path.parent)
     heads.expose(recordings)
     chains = tuple(chain_of(one) for one in report.state.sets.values() if one.current)
-    return Verified(report, tuple(w for w, _ in witnesses), chains, *_silence(report), recordings)
+    return Verified(report, tuple(w for w, _ in witnesses), chains, *_silence(report), recordings, witnessed)
 
 
 def _silence(report: verification.Report) -> tuple[Silence, bool]:

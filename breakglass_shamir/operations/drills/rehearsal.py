@@ -15,7 +15,7 @@ Rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life import gates
@@ -40,6 +40,7 @@ from breakglass_shamir.operations.reading.sources import Sources, read_sources
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.shell import breakglass
+from breakglass_shamir.structs import replace
 
 
 @dataclass(frozen=True, slots=True)

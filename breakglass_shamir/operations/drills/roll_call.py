@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.life import under_way
 from breakglass_shamir.custody.life.history import STATUS_IDS
 from breakglass_shamir.custody.life.state import EpochState

@@ -4,7 +4,8 @@
 Rules:
 
 1. What others hold is asked by ``audit verify``; here only what lies on this terminal: receipts in the home, the
-   checkpoints in the envelopes that the ledger pins, files of alerts that a policy names, and the clocks.
+   checkpoints in the envelopes that the ledger pins, those that witnesses cosigned, files of alerts that a policy
+   names, and the clocks.
 2. A receipt counts if this terminal signed it, an envelope if the ledger pins it. An alert in a file is not signed, and
    the sentence says so.
 3. The tree is asked for its stored nodes: that takes no longer for a long log. Whether they hold is for the
@@ -29,6 +30,7 @@ from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.ledger import clock, durable
 from breakglass_shamir.ledger.receipt import FOLDER_NAME, MAX_FILE_BYTES, read_text
 from breakglass_shamir.ledger.store import Ledger
+from breakglass_shamir.operations.witnessing import standing
 from breakglass_shamir.plural import counted
 
 RECEIPTS = 64
@@ -40,7 +42,9 @@ TAIL_BYTES = 1 << 20
 
 def signs(ledger: Ledger) -> tuple[str, ...]:
     """Return what shows that a ledger was copied or set back, a sentence each; empty: nothing does."""
-    found = [*_clocks(ledger), *_envelopes(ledger), *_receipts(ledger), *_alerts(ledger)]
+    found = [
+        *_clocks(ledger), *_envelopes(ledger), *_receipts(ledger), *standing.signs(ledger), *_alerts(ledger),
+    ]  # fmt: skip
     return tuple(dict.fromkeys(found))
 
 

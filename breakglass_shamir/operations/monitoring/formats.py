@@ -8,14 +8,15 @@ It decides nothing: what is due and what is urgent is ``status.py``'s to say.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from breakglass_shamir.custody.life.due import DAY_S, in_words
 from breakglass_shamir.custody.life.watch_rules import SILENCE_FACTOR
 from breakglass_shamir.operations.monitoring.heartbeat import Silence
 from breakglass_shamir.operations.monitoring.status import SetStatus
 from breakglass_shamir.operations.monitoring.to_do import LONG_SILENCE
+from breakglass_shamir.operations.witnessing.standing import Witnessed
 from breakglass_shamir.plural import counted
+from breakglass_shamir.structs import Struct
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 """Exit codes of a plugin."""
@@ -25,8 +26,7 @@ WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _PREFIX = "BREAKGLASS"
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Struct, frozen=True):
     """How a terminal's ledger itself is: how long it has been silent, and whether it seems to be a copy."""
 
     terminal: str
@@ -36,6 +36,9 @@ class Life:
 
     copies: tuple[str, ...] = ()
     """What shows that its ledger was copied or set back, a sentence each."""
+
+    witnessed: Witnessed | None = None
+    """How far witnesses have cosigned its ledger; None: none is pinned."""
 
     @property
     def said(self) -> str:
@@ -62,7 +65,8 @@ def nagios(sets: Sequence[SetStatus], life: Life) -> tuple[str, int]:
     said = "; ".join(urgent + rest) or f"{counted(len(sets), 'set')}, nothing is due"
     if not sets:
         return f"{_PREFIX} {WORDS[UNKNOWN]} - no set in this ledger yet", UNKNOWN
-    perfdata = " ".join([_silence(life.silence), *(value for one in sets for value in _perfdata(one))])
+    own = [_silence(life.silence), *_witnessed(life.witnessed)]
+    perfdata = " ".join([*own, *(value for one in sets for value in _perfdata(one))])
     return f"{_PREFIX} {WORDS[code]} - {_plain(said)} | {perfdata}", code
 
 
@@ -85,6 +89,12 @@ def _silence(silence: Silence) -> str:
     return f"'silence_seconds'={silence.seconds};{every_s or ''};{LONG_SILENCE * every_s or ''};0;"
 
 
+def _witnessed(found: Witnessed | None) -> Iterator[str]:
+    """Write how old the newest checkpoint is that enough witnesses cosigned, where there is one."""
+    if found is not None and found.age_s is not None:
+        yield f"'witnessed_seconds'={found.age_s};;;0;"
+
+
 def _of_terminal(life: Life) -> dict[str, tuple[str, list[str]]]:
     silence, terminal = life.silence, _labels(terminal=life.terminal)
     found = {
@@ -96,6 +106,11 @@ def _of_terminal(life: Life) -> dict[str, tuple[str, list[str]]]:
     }
     if not silence.every_s:
         del found["silence_promised_seconds"]
+    if life.witnessed is not None:
+        waiting = life.witnessed.of - life.witnessed.records
+        found["witnessed_waiting_records"] = "Records that not enough witnesses have cosigned yet.", waiting
+        if life.witnessed.age_s is not None:
+            found["witnessed_age_seconds"] = "Time since enough witnesses last cosigned.", life.witnessed.age_s
     return {f"breakglass_{name}": (text, [f"{terminal} {value}"]) for name, (text, value) in found.items()}
 
 

@@ -4,21 +4,19 @@
 It tells no one that is away; whoever verifies the ledger later, or asks for its status now, sees it.
 """
 
-from dataclasses import dataclass
-
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records.monitoring import Heartbeat
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.ledger import clock, times
 from breakglass_shamir.operations.recorder import Recorder
+from breakglass_shamir.structs import Struct
 
 LONGEST_S = 366 * 86_400
 """A promise for longer than a year is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(Struct, frozen=True):
     """A heartbeat that was recorded (docs/guide-operator.md).
 
     Attributes:
@@ -35,8 +33,7 @@ class Beat:
     """Whether that was longer than the heartbeat before promised."""
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """How long a ledger has been silent."""
 
     seconds: int

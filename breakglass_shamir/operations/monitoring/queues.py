@@ -2,7 +2,6 @@
 """What waits in the outbox, for ``status`` and ``alerts list``. Nothing is delivered here, and no sink is loaded."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass_shamir.errors import BreakglassError
@@ -10,10 +9,10 @@ from breakglass_shamir.ledger import home as homes
 from breakglass_shamir.ledger.outbox import Outbox, Queue
 from breakglass_shamir.ledger.store import FILE_NAME
 from breakglass_shamir.operations.monitoring.to_do import Undelivered
+from breakglass_shamir.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class QueueStatus:
+class QueueStatus(Struct, frozen=True):
     """One queue, as of now."""
 
     set_name: str

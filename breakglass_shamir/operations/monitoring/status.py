@@ -10,7 +10,6 @@ Rules:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from breakglass_shamir.custody.life import due as dues
@@ -30,10 +29,10 @@ from breakglass_shamir.operations.monitoring.to_do import (
     prepared,
     to_do,
 )
+from breakglass_shamir.structs import Struct, replace
 
 
-@dataclass(frozen=True, slots=True)
-class DebtStatus:
+class DebtStatus(Struct, frozen=True):
     """One debt, as of now (docs/json.md).
 
     Attributes:
@@ -51,8 +50,7 @@ class DebtStatus:
     overdue: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DrillStatus:
+class DrillStatus(Struct, frozen=True):
     """The last drill of a kind, as of now (docs/json.md).
 
     Attributes:
@@ -66,8 +64,7 @@ class DrillStatus:
     age_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class WatchStatus:
+class WatchStatus(Struct, frozen=True):
     """The watch on the target's logins, as of now (docs/json.md)."""
 
     age_s: int
@@ -83,8 +80,7 @@ class WatchStatus:
     """What it does not see, and why; empty where it sees all."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetStatus:
+class SetStatus(Struct, frozen=True):
     """One set, as of now (docs/json.md).
 
     Attributes:

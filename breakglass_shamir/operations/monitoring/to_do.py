@@ -13,7 +13,6 @@ Reads; records nothing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
 
 from breakglass_shamir.custody.life import holders, retire_rules, review_rules, under_way, watch_rules
@@ -23,13 +22,13 @@ from breakglass_shamir.custody.life.rules import epoch_of
 from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochState, Opening, Phase, SetState
 from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import breakglass, word
+from breakglass_shamir.structs import Struct, replace
 
 LONG_SILENCE = 3
 """A silence of so many times what was promised cannot wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToDo:
+class ToDo(Struct, frozen=True):
     """One thing to do (docs/json.md).
 
     Attributes:
@@ -43,8 +42,7 @@ class ToDo:
     urgent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered:
+class Undelivered(Struct, frozen=True):
     """Alerts of a set that no sink, or not every sink, has taken."""
 
     count: int

@@ -27,6 +27,7 @@ from breakglass_shamir.operations.opening import signing
 from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.recorder import GIVE_IT_BACK, Recorder
 from breakglass_shamir.shell import breakglass, word
+from breakglass_shamir.structs import replace as with_fields
 
 DEFAULT_VALID_FOR_S = 1800
 """How long a declaration holds where no policy says otherwise."""
@@ -70,7 +71,7 @@ def check_request(request: Request) -> Request:
         InvalidInput: an empty reason, ticket, class or officer.
     """
     clean = check_human_text
-    return replace(
+    return with_fields(
         request,
         incident_class=clean("incident class", request.incident_class),
         ticket=clean("ticket", request.ticket),
@@ -117,7 +118,7 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     under_way = state.opening
     policy = policies.parse(state.policy_source) if state.policy_source else None
     if not request.use_for_s:
-        request = replace(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
+        request = with_fields(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
     goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
     problems = gates.before_declaring(
         policy, state, request, clock.now(), last=last, goes_on=goes_on, others=recorder.guard().problems

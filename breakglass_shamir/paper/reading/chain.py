@@ -295,8 +295,15 @@ def _is_complete(codes: list[Code]) -> bool:
 
 def _decode(look: Look, threshold: Threshold = "local") -> list[Code]:
     """Return the QR codes of one picture."""
-    found = zxingcpp.read_barcodes(look.picture, formats=_QR_ONLY, binarizer=_BINARIZERS[threshold])
+    found = zxingcpp.read_barcodes(_pixels(look.picture), formats=_QR_ONLY, binarizer=_BINARIZERS[threshold])
     return [_code(one, look) for one in found if one.text and len(one.text) <= frames.LONGEST_TEXT]
+
+
+def _pixels(picture: Image.Image) -> Any:
+    """Return what the decoder reads: a grey picture's bytes, which it would otherwise copy twice, and in strips."""
+    if picture.mode != "L":
+        return picture
+    return memoryview(picture.tobytes()).cast("B", (picture.height, picture.width))
 
 
 def _code(found: Any, look: Look) -> Code:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 THRESHOLD, MEMBERS = 3, 5
 
 
@@ -145,7 +147,6 @@ def _another(value: bytes) -> bytes:
 
 
 def _forged_mnemonic(share: str) -> str:
-    from dataclasses import replace
 
     from shamir_mnemonic.share import Share
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A set across terminals: epochs by lineage, forks, terminals that lag behind, sets of one name."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.across import across
 from breakglass_shamir.custody.life.link import PROVEN, Link

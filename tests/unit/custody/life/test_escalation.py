@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is past its deadline is told once, again louder after an interval, and settled aloud."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.escalation import overdue, steps
 from breakglass_shamir.custody.life.moment import Moment

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each gate, closed and open."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.gates import GATES, Problem, Request, before_declaring, before_opening
 from breakglass_shamir.custody.life.moment import Moment

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody who has held enough sheets of one epoch over time is caught, whichever way the sheets went."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from breakglass_shamir.custody.confirm import ConfirmedCore
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.life import holders
 from breakglass_shamir.custody.life.state import EpochState, EpochStatus, read_seat
 from breakglass_shamir.formats.structure import Group, Structure

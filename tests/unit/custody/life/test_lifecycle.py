@@ -4,11 +4,11 @@
 import base64
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life import holders, lifecycle, opening_rules

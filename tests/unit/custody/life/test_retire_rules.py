@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a set: who may end it, what stands against it, and what is left of it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import attesting, due, escalation, retire_rules
 from breakglass_shamir.custody.life.moment import Moment

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What owes a review, who may make one, and what a review can't be made to say: each attack by its name."""
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from breakglass_shamir.alerts import translate
 from breakglass_shamir.alerts.event import Action, Severity

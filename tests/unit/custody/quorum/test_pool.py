@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind
@@ -220,7 +221,7 @@ def resealed(made: Sealed) -> Envelope:
     from breakglass_shamir.formats.seal import unseal
 
     key = unseal(made.envelope.core, made.shares).set_key
-    return replace(made.envelope, policy_digest=b"x" * 32).signed_by(key)
+    return structs.replace(made.envelope, policy_digest=b"x" * 32).signed_by(key)
 
 
 def test_a_second_envelope_stands_back_behind_the_pinned_one() -> None:
@@ -312,7 +313,7 @@ def test_what_the_ledger_knows_becomes_what_the_pool_knows() -> None:
     old, new = found[bytes.fromhex(one)], found[bytes.fromhex(two)]
     assert (old.openable, old.good, old.state) == (False, False, "void since 2026-01-01 10:00")
     assert (new.openable, new.good, new.state, new.voided) == (True, True, "", {(1, 2): "lost"})
-    waiting = known_epochs(LedgerState(sets={"prod-db": replace(current, current="", prepared=two)}))
+    waiting = known_epochs(LedgerState(sets={"prod-db": structs.replace(current, current="", prepared=two)}))
     assert waiting[bytes.fromhex(two)].state == "printed but not yet in force"
 
 

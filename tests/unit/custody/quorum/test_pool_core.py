@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from breakglass_shamir.crypto import cipher, keys
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody import confirm
-from breakglass_shamir.custody.confirm import MAX_TRIES, ConfirmedCore
+from breakglass_shamir.custody.confirm import MAX_TRIES
+from breakglass_shamir.custody.confirmed import ConfirmedCore
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.quorum.answer import Answer, Verdict
@@ -81,15 +83,15 @@ def with_envelope(made: Sealed = FIRST) -> dict[bytes, Known]:
 
 
 def altered(core: Core) -> Core:
-    return replace(core, ciphertext=bytes(len(core.ciphertext)))
+    return structs.replace(core, ciphertext=bytes(len(core.ciphertext)))
 
 
 def second_sealing() -> Core:
     """Return a second core under one master: what a quorum holder can make, and nobody else."""
     master_key = seals._combine(CORE, {(s.group, s.member): s for s in FIRST.shares})
-    other = replace(CORE, epoch=7, ciphertext=b"")
+    other = structs.replace(CORE, epoch=7, ciphertext=b"")
     key, nonce = keys.credential_key(master_key, Kind.LIVE)
-    return replace(other, ciphertext=cipher.encrypt(key, nonce, other.header(), Secret(b"mine")))
+    return structs.replace(other, ciphertext=cipher.encrypt(key, nonce, other.header(), Secret(b"mine")))
 
 
 # --- enough right shares ---------------------------------------------------------------------------------
@@ -298,7 +300,7 @@ def test_a_polluted_core_opens_nothing_and_is_named_once_the_shares_combine() ->
 
 def test_a_core_with_another_structure_opens_nothing() -> None:
     for structure in (Structure(1, (Group(3, 3),)), Structure(1, (Group(2, 9),)), Structure(2, (Group(2, 3),) * 2)):
-        pool, _ = pool_of(replace(CORE, structure=structure), FIRST.shares)
+        pool, _ = pool_of(structs.replace(CORE, structure=structure), FIRST.shares)
         assert not pool.complete()
 
 
@@ -321,7 +323,7 @@ def test_a_core_of_another_epoch_confirms_no_share_of_this_one() -> None:
 
 
 def test_a_core_that_claims_another_epochs_id_opens_nothing() -> None:
-    forged = replace(deal(number=2).envelope.core, epoch_id=CORE.epoch_id)
+    forged = structs.replace(deal(number=2).envelope.core, epoch_id=CORE.epoch_id)
     pool, _ = pool_of(forged, FIRST.shares)
     with pytest.raises(DecryptionFailed):
         pool.quorum()
@@ -404,7 +406,7 @@ def test_an_envelope_code_takes_the_place_of_the_lines() -> None:
 
 def test_an_envelope_whose_core_is_not_the_pinned_one_is_a_conflict() -> None:
     key = seals.unseal(CORE, FIRST.shares).set_key
-    (code,) = replace(FIRST.envelope, core=second_sealing()).signed_by(key).to_codes()
+    (code,) = structs.replace(FIRST.envelope, core=second_sealing()).signed_by(key).to_codes()
     pool, _ = pool_of(CORE, FIRST.shares, Pool(pinned()))
     assert pool.add(code).verdict is Verdict.CONFLICT
     with pytest.raises(EnvelopeConflict):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.quorum import typed_line
@@ -577,7 +578,7 @@ def test_a_core_line_that_was_wrong_can_be_typed_again_after_the_core_was_taken(
     pool, entry = begin(knows=False)
     type_all(entry, [*CORE[:4], wrong_line(CORE[4], 9, asked=True), *CORE[5:]])
     assert messages(entry.take(CORE[4])) == ["line 9 of the envelope: known already"]
-    other = replace(FIRST.envelope.core, ciphertext=bytes(len(FIRST.envelope.core.ciphertext)))
+    other = structs.replace(FIRST.envelope.core, ciphertext=bytes(len(FIRST.envelope.core.ciphertext)))
     pool, entry = begin(knows=False)
     polluted = other.to_lines()
     type_all(entry, polluted)

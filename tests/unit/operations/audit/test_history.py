@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The history that a report renders: everything that happened is in it once, with who, why and how long."""
 
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from breakglass_shamir.crypto import sshsig
@@ -13,6 +12,7 @@ from breakglass_shamir.custody.records.openings import Cancelled, InUse, Officer
 from breakglass_shamir.custody.records.record import AnyBody, Record
 from breakglass_shamir.custody.records.rotations import SessionsAwaited, SessionsEnded, Waited
 from breakglass_shamir.custody.records.sheets import Acknowledged, Noted, Reassigned, SheetVoided
+from breakglass_shamir.formats.named_fields import names_of
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.operations.audit import history
 from breakglass_shamir.operations.audit.story import LogHistory, SetHistory
@@ -173,9 +173,9 @@ def test_a_history_is_plain_data() -> None:
     seen: list[type] = []
 
     def walk(value: Any) -> None:
-        if is_dataclass(value) and not isinstance(value, type):
-            for one in fields(value):
-                walk(getattr(value, one.name))
+        if names := names_of(type(value)):
+            for name in names:
+                walk(getattr(value, name))
         elif isinstance(value, tuple):
             for item in value:
                 walk(item)

@@ -5,13 +5,13 @@ import errno
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody.life.chain import chain_of

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 
 import pytest
+from msgspec import structs
 
 from breakglass_shamir.custody.life.due import DAY_S
 from breakglass_shamir.custody.life.moment import Moment
@@ -89,7 +90,7 @@ def test_a_quiet_set_is_ok_to_every_reader() -> None:
 
 def test_several_sets_share_one_help_and_type() -> None:
     two = [at(sealed()), at(sealed())]
-    object.__setattr__(two[1], "name", "other")
+    structs.force_setattr(two[1], "name", "other")
     metrics = parse(prometheus(two, QUIET))
     assert [labels["set"] for labels, _ in metrics["breakglass_due"]] == ["prod-db", "other"]
 
@@ -97,7 +98,7 @@ def test_several_sets_share_one_help_and_type() -> None:
 @pytest.mark.parametrize("name", ['quo"te', "back\\slash", "ünï", "a'b=c", "a|b"])
 def test_no_name_breaks_a_format(name: str) -> None:
     one = at(sealed(), 400)
-    object.__setattr__(one, "name", name)
+    structs.force_setattr(one, "name", name)
     assert parse(prometheus([one], QUIET))["breakglass_due"][0][0] == {"set": name}
     line, _ = nagios([one], QUIET)
     assert line.count(" | ") == 1

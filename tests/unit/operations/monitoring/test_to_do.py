@@ -5,6 +5,7 @@ import shlex
 
 import click
 import pytest
+from msgspec import structs
 
 from breakglass_shamir.cli.program import breakglass
 from breakglass_shamir.custody.life import review_rules, under_way
@@ -77,7 +78,7 @@ def test_each_thing_to_do_has_a_command_of_this_program_about_this_set(stage: st
 
 def test_a_name_with_spaces_is_one_word_of_each_command() -> None:
     book = at_issued().add(READ_BACK)
-    object.__setattr__(book.set, "name", "the $(touch x) set")
+    structs.force_setattr(book.set, "name", "the $(touch x) set")
     for what in at(book, 400).to_do:
         for command in what.commands:
             if not command.startswith("breakglass alerts"):
