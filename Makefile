@@ -23,7 +23,7 @@ BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench performance faults fleet mysql differences long browsers kit-wheels clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench performance faults fleet collection mysql differences long browsers kit-wheels clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -60,6 +60,9 @@ faults: setup-dev  ## break a rotation at every step on every server; writes fau
 fleet: setup-dev  ## issue, hand out, rehearse and rotate 200 sets, killed on the way; writes fleet-results.md
 	$(PY) -m tests.benchmarks.fleet_run fleet-results.md
 
+collection: setup-dev  ## 50 terminals, 100,000 records and two collectors at PostgreSQL, killed on the way; writes collection-results.md
+	$(PY) -m tests.benchmarks.collection_run collection-results.md
+
 mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, and run the tests that need one
 	.ci/mysql
 	$(PY) -m pytest -n 2 --dist loadfile tests/servers/test_mysql_server.py tests/servers/test_mysql_faults.py
@@ -82,7 +85,7 @@ kit-wheels: setup-runtime  ## fetch and build what breakglass kit takes wheels f
 
 clean:  ## remove what these targets made
 	rm -rf $(VENV) .peers build dist bench-results.md peers-results.md degradation-results.md log-cost-results.md guided-results.md
-	rm -rf growth-results.md fault-table.md fleet-results.md
+	rm -rf growth-results.md fault-table.md fleet-results.md collection-results.md
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 setup-runtime:

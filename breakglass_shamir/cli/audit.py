@@ -9,7 +9,7 @@ import click
 
 from breakglass_shamir.cli.audit_registers import debts, drills, holders, openings
 from breakglass_shamir.cli.audit_report import report
-from breakglass_shamir.cli.audit_sources import check_csv, csv_option, from_options, logs, period_options
+from breakglass_shamir.cli.audit_sources import Elsewhere, check_csv, csv_option, from_options, logs, period_options
 from breakglass_shamir.cli.audit_verify import receipt, verify
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
@@ -30,13 +30,13 @@ def audit() -> None:
 @pass_terminal
 def list_(
     terminal: Terminal, /, set_name: str, since: str, until: str, kinds: tuple[str, ...], as_csv: bool,
-    bundles: tuple[Path, ...], pins: tuple[str, ...],
+    elsewhere: Elsewhere,
 ) -> None:  # fmt: skip
     """List the records, oldest first; of several terminals by time, each terminal's in its own order."""
     from breakglass_shamir.operations.audit import listing as operation
 
     check_csv(terminal, as_csv=as_csv)
-    with logs(terminal, bundles, pins) as found, terminal.progress("reading the records") as tell:
+    with logs(terminal, elsewhere) as found, terminal.progress("reading the records") as tell:
         several = len(found) > 1
         head = (*(("TERMINAL",) if several else ()), "NO", "TIME", "SET", "OPENING", "RECORD", "WHAT")
 
@@ -54,9 +54,7 @@ def list_(
 @from_options
 @click.option("--cast", type=PATH, metavar="FILE", help="Write its recording to a new file, for asciinema play.")
 @pass_terminal
-def show(
-    terminal: Terminal, /, identifier: str, bundles: tuple[Path, ...], pins: tuple[str, ...], cast: Path | None
-) -> None:
+def show(terminal: Terminal, /, identifier: str, elsewhere: Elsewhere, cast: Path | None) -> None:
     """Show a record (its number) or an opening (the beginning of its id) in full, verified, and who signed it.
 
     Of a record use-recorded the recording is shown, too, as text.
@@ -64,9 +62,9 @@ def show(
     from breakglass_shamir.operations.audit import recordings
     from breakglass_shamir.operations.audit import showing as operation
 
-    with logs(terminal, bundles, pins) as found:
+    with logs(terminal, elsewhere) as found:
         shown = operation.show_in([log for _, log in found], identifier)
-    home = None if bundles else terminal.home
+    home = None if elsewhere else terminal.home
     heard = recordings.shown(home, shown.records, whole=len(shown.records) == 1)
     written = [recordings.write_cast(home, shown.records, cast)] if cast is not None else []
     lines = operation.story_lines(shown.opening) if shown.opening else []

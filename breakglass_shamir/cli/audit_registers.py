@@ -2,12 +2,11 @@
 """``audit openings``, ``drills``, ``debts`` and ``holders``: registers, as tables, JSON or CSV."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.audit_sources import check_csv, csv_option, from_options, logs, period_options
+from breakglass_shamir.cli.audit_sources import Elsewhere, check_csv, csv_option, from_options, logs, period_options
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import pass_terminal
 from breakglass_shamir.errors import UnknownSet
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 @from_options
 @pass_terminal
 def openings(
-    terminal: Terminal, /, set_name: str, since: str, until: str, as_csv: bool, bundles: tuple[Path, ...],
-    pins: tuple[str, ...],
+    terminal: Terminal, /, set_name: str, since: str, until: str, as_csv: bool, elsewhere: Elsewhere,
 ) -> None:  # fmt: skip
     """List the openings: who, why, when, for how long, and what became of them."""
     from breakglass_shamir.operations.audit import registers as operation
@@ -31,7 +29,7 @@ def openings(
 
     check_csv(terminal, as_csv=as_csv)
     period = Period.of(since, until)
-    found = operation.openings(_told(terminal, bundles, pins, set_name), set_name=set_name, period=period)
+    found = operation.openings(_told(terminal, elsewhere, set_name), set_name=set_name, period=period)
 
     def cells(one: "OpeningLine") -> Sequence[str]:
         officers = ", ".join(f"{name} (signed)" if name in one.signed_by else name for name in one.officers)
@@ -49,8 +47,7 @@ def openings(
 @from_options
 @pass_terminal
 def drills(
-    terminal: Terminal, /, set_name: str, since: str, until: str, as_csv: bool, bundles: tuple[Path, ...],
-    pins: tuple[str, ...],
+    terminal: Terminal, /, set_name: str, since: str, until: str, as_csv: bool, elsewhere: Elsewhere,
 ) -> None:  # fmt: skip
     """List the drills: rehearsals, access drills, and each look at a sheet."""
     from breakglass_shamir.operations.audit import registers as operation
@@ -58,7 +55,7 @@ def drills(
 
     check_csv(terminal, as_csv=as_csv)
     period = Period.of(since, until)
-    found = operation.drills(_told(terminal, bundles, pins, set_name), set_name=set_name, period=period)
+    found = operation.drills(_told(terminal, elsewhere, set_name), set_name=set_name, period=period)
 
     def cells(one: "DrillLine") -> Sequence[str]:
         what = f"{one.drill}, {one.level}" if one.level else one.drill
@@ -75,8 +72,7 @@ def drills(
 @from_options
 @pass_terminal
 def debts(
-    terminal: Terminal, /, set_name: str, since: str, until: str, as_csv: bool, bundles: tuple[Path, ...],
-    pins: tuple[str, ...],
+    terminal: Terminal, /, set_name: str, since: str, until: str, as_csv: bool, elsewhere: Elsewhere,
 ) -> None:  # fmt: skip
     """List the debts, those that are settled among them: what was owed since when, and what settled it."""
     from breakglass_shamir.operations.audit import registers as operation
@@ -84,7 +80,7 @@ def debts(
 
     check_csv(terminal, as_csv=as_csv)
     period = Period.of(since, until)
-    found = operation.debts(_told(terminal, bundles, pins, set_name), set_name=set_name, period=period)
+    found = operation.debts(_told(terminal, elsewhere, set_name), set_name=set_name, period=period)
 
     def cells(one: "DebtLine") -> Sequence[str]:
         settled = f"{one.settled}, late" if one.late else one.settled
@@ -103,8 +99,7 @@ def debts(
 @from_options
 @pass_terminal
 def holders(
-    terminal: Terminal, /, set_name: str, since: str, until: str, past: bool, as_csv: bool, bundles: tuple[Path, ...],
-    pins: tuple[str, ...],
+    terminal: Terminal, /, set_name: str, since: str, until: str, past: bool, as_csv: bool, elsewhere: Elsewhere,
 ) -> None:  # fmt: skip
     """List who holds which sheet, by person, across sets; with --past, --since or --until who held it when.
 
@@ -115,7 +110,7 @@ def holders(
 
     check_csv(terminal, as_csv=as_csv)
     period = Period.of(since, until)
-    told = _told(terminal, bundles, pins, set_name)
+    told = _told(terminal, elsewhere, set_name)
     found = operation.holders(told, set_name=set_name, period=period, past=past or bool(since or until))
 
     def cells(one: "HolderLine") -> Sequence[str]:
@@ -126,7 +121,7 @@ def holders(
     _list(terminal, "holders", found, head, cells, operation.HolderLine, as_csv=as_csv)
 
 
-def _told(terminal: Terminal, bundles: tuple[Path, ...], pins: tuple[str, ...], set_name: str) -> "Told":
+def _told(terminal: Terminal, elsewhere: Elsewhere, set_name: str) -> "Told":
     """Read what the logs tell.
 
     Raises:
@@ -134,7 +129,7 @@ def _told(terminal: Terminal, bundles: tuple[Path, ...], pins: tuple[str, ...], 
     """
     from breakglass_shamir.operations.audit import history
 
-    with logs(terminal, bundles, pins) as found:
+    with logs(terminal, elsewhere) as found:
         told = [(name, history.of(log)) for name, log in found]
     known = {one.name for _, log in told for one in log.sets}
     if set_name and set_name not in known:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from breakglass_shamir.cli.audit_sources import check_pins, from_options, period_options
+from breakglass_shamir.cli.audit_sources import Elsewhere, from_options, period_options
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal
 from breakglass_shamir.plural import counted
@@ -25,29 +25,31 @@ if TYPE_CHECKING:
 @pass_terminal
 def report(
     terminal: Terminal, /, out: Path, set_name: str, since: str, until: str, full: bool, receipts: tuple[Path, ...],
-    sheets: tuple[Path, ...], bundles: tuple[Path, ...], pins: tuple[str, ...],
+    sheets: tuple[Path, ...], elsewhere: Elsewhere,
 ) -> None:  # fmt: skip
     """Verify the log and write what happened as one HTML page, to be read, printed and kept.
 
     Epochs, sheets and what is owed are always whole; --since leaves out what was over before, --until what began after.
     A log that does not hold gives a page that says so, and exit code 5. Beside the page lies the same as JSON.
 
-    With --from it is made of bundles, of several terminals at once, and needs no home.
+    With --from it is made of bundles or a collection, of several terminals at once, and needs no home.
     """
     from breakglass_shamir.ledger import guarded
     from breakglass_shamir.operations.audit import report as operation
     from breakglass_shamir.operations.monitoring import queues
     from breakglass_shamir.operations.recorder import warn_of_others
 
-    check_pins(bundles, pins)
     if sheets:
         harden(terminal)
     wanted = operation.Wanted(set_name, since, until, True if full else None, receipts, sheets)
-    if bundles:
+    if elsewhere:
         from breakglass_shamir.operations.audit import bundle_report
 
         with terminal.progress("verifying") as progress:
-            found = bundle_report.write(bundles, pins, out, wanted, progress=progress)
+            found = bundle_report.write(
+                elsewhere.places, elsewhere.pins, out, wanted, collector=elsewhere.cosigner(),
+                terminals=elsewhere.terminals, say=terminal.warn, progress=progress,
+            )  # fmt: skip
         terminal.result(found, _lines(found))
         return
     warn_of_others(terminal, guarded.look(terminal.home))

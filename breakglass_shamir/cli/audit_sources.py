@@ -1,38 +1,103 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What commands for auditors share: the logs they are about, of this home or of bundles, and options of lists."""
+"""What commands for auditors share: the logs they are about, of this home or from elsewhere, and options of lists."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from breakglass_shamir.cli.screen.terminal import Terminal
-from breakglass_shamir.cli.screen.values import PATH
+from breakglass_shamir.cli.screen.values import PATH, PLACE
 from breakglass_shamir.cli.session import recorder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from breakglass_shamir.crypto.cosignature import Cosigner
     from breakglass_shamir.ledger.stored import KnownLog
-    from breakglass_shamir.operations.audit.sources import Source
+    from breakglass_shamir.operations.audit.sources import Place, Source
 
 Command = Callable[..., Any]
 
 
-def from_options(command: Command) -> Command:
-    """Add ``--from`` and ``--pin``."""
-    bundles = click.option(
-        "--from",
-        "bundles",
-        type=PATH,
-        multiple=True,
-        metavar="FILE",
-        help="A bundle, in the place of this home; give it once for each.",
-    )
-    pins = click.option(
+class Elsewhere(NamedTuple):
+    """What ``--from`` and the options beside it say."""
+
+    places: "tuple[Place, ...]"
+    pins: tuple[str, ...]
+    collector: "Path | None"
+    terminals: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Tell whether it is about logs from elsewhere, and not about this home."""
+        return bool(self.places)
+
+    def check(self) -> None:
+        """Refuse options beside nothing, or beside files that say nothing to a file."""
+        collections = [place for place in self.places if isinstance(place, str)]
+        for option, given, there in (
+            ("--pin", self.pins, self.places), ("--collector", self.collector, collections),
+            ("--terminal", self.terminals, collections),
+        ):  # fmt: skip
+            if given and not there:
+                what = "--from ADDRESS" if option != "--pin" else "--from FILE"
+                raise click.UsageError(f"expected {what} beside {option}, got none")
+
+    def cosigner(self) -> "Cosigner | None":
+        """Return the collector's key, where it was given."""
+        from breakglass_shamir.operations.collecting import syncing
+
+        return syncing.read_key(self.collector) if self.collector is not None else None
+
+    @contextmanager
+    def opened(self, terminal: Terminal) -> "Iterator[tuple[Source, ...]]":
+        """Read what is meant; says of what nothing is there."""
+        from breakglass_shamir.operations.audit import sources
+
+        with ExitStack() as stack:
+            with terminal.progress("reading") as progress:
+                reading = sources.opened(
+                    self.places, self.pins, collector=self.cosigner(), terminals=self.terminals, say=terminal.warn,
+                    progress=progress,
+                )  # fmt: skip
+                found = stack.enter_context(reading)
+            yield found
+
+
+_OPTIONS = (
+    click.option(
+        "--from", "places", type=PLACE, multiple=True, metavar="FILE|ADDRESS",
+        help="A bundle, or a collection such as postgresql:///?service=collection, in the place of this home; give it "
+        "once for each.",
+    ),
+    click.option(
         "--pin", "pins", multiple=True, metavar="SHA256:...", help="Fingerprint of a terminal's key, from its people."
-    )
-    return bundles(pins(command))
+    ),
+    click.option(
+        "--collector", type=PATH, metavar="FILE", help="The collector's public key, from its people; for a collection."
+    ),
+    click.option(
+        "--terminal", "terminals", multiple=True, metavar="NAME|LOG",
+        help="Of a collection only this terminal, by its name or its log's id; give it once for each.",
+    ),
+)  # fmt: skip
+
+
+def from_options(command: Command) -> Command:
+    """Add ``--from``, ``--pin``, ``--collector`` and ``--terminal``; the command gets them as ``elsewhere``."""
+
+    @functools.wraps(command)
+    def called(*arguments: Any, places: "tuple[Place, ...]", pins: tuple[str, ...], collector: "Path | None",
+               terminals: tuple[str, ...], **options: Any) -> Any:  # fmt: skip
+        elsewhere = Elsewhere(places, pins, collector, terminals)
+        elsewhere.check()
+        return command(*arguments, elsewhere=elsewhere, **options)
+
+    for option in reversed(_OPTIONS):
+        called = option(called)
+    return called
 
 
 def period_options(command: Command) -> Command:
@@ -56,25 +121,16 @@ def check_csv(terminal: Terminal, *, as_csv: bool) -> None:
         raise click.UsageError("expected either --json or --csv, got both")
 
 
-def check_pins(bundles: Sequence[Path], pins: Sequence[str]) -> None:
-    """Refuse pins of nothing."""
-    if pins and not bundles:
-        raise click.UsageError("expected --from FILE beside --pin, got none")
-
-
 @contextmanager
-def logs(
-    terminal: Terminal, bundles: Sequence[Path], pins: Sequence[str]
-) -> "Iterator[tuple[tuple[str, KnownLog], ...]]":
-    """Give each log with the name of its terminal: this home's, or those of bundles; says what is open about these."""
-    check_pins(bundles, pins)
-    if not bundles:
+def logs(terminal: Terminal, elsewhere: Elsewhere) -> "Iterator[tuple[tuple[str, KnownLog], ...]]":
+    """Give each log with the name of its terminal: this home's, or those from elsewhere; says what is open of these."""
+    if not elsewhere:
         with recorder(terminal) as opened:
             yield ((opened.ledger.state.terminal, opened.ledger),)
         return
-    from breakglass_shamir.operations.audit import bundle_verifying, sources
+    from breakglass_shamir.operations.audit import bundle_verifying
 
-    with sources.opened(bundles, pins) as found:
+    with elsewhere.opened(terminal) as found:
         tell_open(terminal, found)
         yield tuple((bundle_verifying.label(one, found), one.log) for one in found)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from breakglass_shamir.cli.audit_sources import check_pins, from_options
+from breakglass_shamir.cli.audit_sources import Elsewhere, from_options
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, harden, pass_terminal, recorder
 from breakglass_shamir.custody.policy.duration import in_words
@@ -43,7 +43,7 @@ WORTH_A_LINE_S = 3600
 @pass_terminal
 def verify(
     terminal: Terminal, /, full: bool, sample: bool, receipts: tuple[Path, ...], sheets: tuple[Path, ...],
-    against: tuple[Path, ...], trust_policy: Path | None, bundles: tuple[Path, ...], pins: tuple[str, ...],
+    against: tuple[Path, ...], trust_policy: Path | None, elsewhere: Elsewhere,
 ) -> int:  # fmt: skip
     """Verify the log, and hold receipts, sheets and copies of it against it; names the first thing that does not hold.
 
@@ -51,8 +51,9 @@ def verify(
     says which. Exit code 5, too, where the log holds and shows a gate that was passed without an override.
     Recordings of uses that lie beside the log are held against their heads in it.
 
-    With --from it verifies bundles, of several terminals at once, and needs no home: each log by itself, then how the
-    sets go on from one terminal to another.
+    With --from it verifies bundles or a collection, of several terminals at once, and needs no home: each log by
+    itself, then how the sets go on from one terminal to another. Of a collection every checkpoint that it cosigned is
+    verified where the log is verified in full.
     """
     from breakglass_shamir.operations.audit import verification as operation
 
@@ -60,14 +61,13 @@ def verify(
         raise click.UsageError("expected either --full or --sample, got both")
     if sheets:
         harden(terminal)
-    check_pins(bundles, pins)
-    if bundles:
+    if elsewhere:
         if trust_policy:
             raise click.UsageError("expected either --from or --witnesses, got both: bundles hold no cosignatures")
         if against:
             raise click.UsageError("expected either --from or --against, got both: two bundles are named by --from")
         return _verify_bundles(
-            terminal, bundles, pins, full=full or (False if sample else None), receipts=receipts, sheets=sheets
+            terminal, elsewhere, full=full or (False if sample else None), receipts=receipts, sheets=sheets
         )
     with recorder(terminal) as opened, terminal.progress("verifying") as progress:
         found = operation.verify(
@@ -97,14 +97,13 @@ def receipt(terminal: Terminal, identifier: str, out: Path) -> None:
 
 
 def _verify_bundles(
-    terminal: Terminal, bundles: tuple[Path, ...], pins: tuple[str, ...], *, full: bool | None,
+    terminal: Terminal, elsewhere: Elsewhere, *, full: bool | None,
     receipts: tuple[Path, ...], sheets: tuple[Path, ...],
 ) -> int:  # fmt: skip
     from breakglass_shamir.cli import bundle_words
     from breakglass_shamir.operations.audit import bundle_verifying as operation
-    from breakglass_shamir.operations.audit import sources
 
-    with sources.opened(bundles, pins) as opened, terminal.progress("verifying") as progress:
+    with elsewhere.opened(terminal) as opened, terminal.progress("verifying") as progress:
         found = operation.verify(opened, full=full, receipt_files=receipts, sheet_scans=sheets, progress=progress)
         document, lines = bundle_words.document(found), bundle_words.lines(found)
     terminal.result(document, lines)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of bundles that were verified: in lines for people, and as a document."""
+"""What is said of bundles and collections that were verified: in lines for people, and as a document."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ def _terminal(one: "Terminal") -> dict[str, Any]:
         "root": one.root, "rules": one.rules, "signatures": one.signatures, "receipts": one.receipts,
         "gaps": source.gaps, "passed_gates": report.passed_gates if report else [],
         "full": report.checked.full if report else True, "recordings": one.recordings,
+        "cosigned": one.cosigned,
     }  # fmt: skip
 
 
@@ -61,6 +62,10 @@ def _of_terminal(one: "Terminal") -> Iterator[str]:
             if value
         )
         of = f", of {asked}" if asked else ""
+        if bundle.cosigned:
+            yield f"  {bundle.source}: read {head.time}; {counted(bundle.records, 'record')}"
+            yield f"  cosigned {bundle.cosigned}; {counted(one.cosigned or 0, 'cosigned checkpoint')} verified"
+            continue
         yield f"  {bundle.source}: made {head.time}{of}; {counted(bundle.records, 'record')}"
         if head.set:
             yield (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from breakglass_shamir.cli.collection_lists import evidence, terminals
 from breakglass_shamir.cli.screen.terminal import Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal
 from breakglass_shamir.plural import counted
@@ -88,3 +89,7 @@ def _tell(terminal: Terminal, found: object, *, once: bool) -> None:
         terminal.result(found, [words])
     elif found.kept or found.told:
         terminal.say(words)
+
+
+collect.add_command(terminals)
+collect.add_command(evidence)

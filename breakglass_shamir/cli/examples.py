@@ -49,6 +49,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "collect key": ("collect key --out collector.key --name collector.example/one",),
     "collect enrol": ('collect enrol "ssh-ed25519 AAAAC3Nza..." --to postgresql:///?service=collection',),
     "collect run": ("collect run --to postgresql:///?service=collection --key collector.key --once",),
+    "collect terminals": ("collect terminals --from postgresql:///?service=collection --collector collector.key.pub",),
+    "collect evidence": ("collect evidence --from postgresql:///?service=collection --csv",),
     "witness pin": ("witness pin witnesses.policy",),
     "witness submit": ("witness submit",),
     "witness list": ("witness list",),

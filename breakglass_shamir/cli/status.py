@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``status``: every set, for people and for monitoring."""
+"""``status``: every set, of this home or of terminals elsewhere, for people and for monitoring."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from breakglass_shamir.cli.audit_sources import Elsewhere, from_options, tell_open
 from breakglass_shamir.cli.screen.terminal import VERDICT_INDENT, Terminal
 from breakglass_shamir.cli.session import PATH, pass_terminal, recorder
 from breakglass_shamir.errors import BreakglassError, IntegrityError, InvalidInput
@@ -14,6 +15,7 @@ from breakglass_shamir.shell import breakglass, in_home, word
 
 if TYPE_CHECKING:
     from breakglass_shamir.custody.life.state import LedgerState, SetState
+    from breakglass_shamir.operations.audit.standings import Standing
     from breakglass_shamir.operations.monitoring.formats import Life
     from breakglass_shamir.operations.monitoring.status import SetStatus
     from breakglass_shamir.operations.monitoring.to_do import ToDo
@@ -36,14 +38,25 @@ NOTHING_DUE = ("nothing is due", "green")
 )  # fmt: skip
 @click.option("--custodian", default="", metavar="NAME", help="Only sets of which this custodian keeps a sheet.")
 @click.option("--calendar", type=PATH, metavar="FILE", help="Write what is due for whom, as iCalendar.")
+@from_options
 @pass_terminal
-def status(terminal: Terminal, names: tuple[str, ...], form: str, custodian: str, calendar: Path | None) -> int:
+def status(
+    terminal: Terminal, /, names: tuple[str, ...], form: str, custodian: str, calendar: Path | None,
+    elsewhere: Elsewhere,
+) -> int:  # fmt: skip
     """Show every set, or those named: state, sheets, drills, rotation, and what is due, the soonest first.
 
     Exit code 7 when anything is due. As a plugin: 0, 1, 2 or 3, as plugins do. As metrics, and where a calendar is
     written: 0. A calendar says who keeps which sheet, and is written for its owner alone; with --custodian it holds
     what takes that person.
+
+    With --from it is of terminals elsewhere, by their bundles or a collection, and needs no home: the state in which
+    their records leave the sets now.
     """
+    if elsewhere:
+        if form != "table" or calendar is not None or custodian:
+            raise InvalidInput("expected --from by itself, got --format, --calendar or --custodian beside it")
+        return _elsewhere(terminal, names, elsewhere)
     if form != "table" and terminal.as_json:
         raise InvalidInput(f"expected either --json or --format {word(form)}, got both")
     if calendar is not None:
@@ -79,6 +92,33 @@ def status(terminal: Terminal, names: tuple[str, ...], form: str, custodian: str
             ]
         )  # fmt: skip
     return DUE if due else 0
+
+
+def _elsewhere(terminal: Terminal, names: tuple[str, ...], elsewhere: Elsewhere) -> int:
+    """Show the sets of each terminal, and what is due there, with the terminal's name in front."""
+    from breakglass_shamir.operations.audit import standings as operation
+
+    with elsewhere.opened(terminal) as sources:
+        tell_open(terminal, sources)
+        found = operation.standings(sources, names)
+    due = any(one.due for one in found)
+    rows = [(one.terminal, *_row(each)) for one in found for each in sorted(one.sets, key=_rank)]
+    terminal.table({"terminals": found, "due": due}, ("TERMINAL", *HEAD), rows)
+    if not terminal.as_json:
+        terminal.verdicts([line for one in found for line in _of_terminal(one)] or [NOTHING_DUE])
+    return DUE if due else 0
+
+
+def _of_terminal(one: "Standing") -> list[tuple[str, str]]:
+    """Return what is due at a terminal, each line with its name in front; what is done about it is done there."""
+    if one.ended:
+        return [(f"RETIRED  {one.terminal}: since {one.ended}; its log has ended", "")]
+    lines = [(f"OVERDUE  {one.terminal}: {one.late}", "red")] if one.late else []
+    for each in sorted(one.sets, key=_rank):
+        for what in each.to_do:
+            word, colour = ("OVERDUE", "red") if what.urgent else ("due", "yellow")
+            lines.append((f"{word:<{VERDICT_INDENT}}{one.terminal}, {each.name}: {what.what}", colour))
+    return lines
 
 
 def _witnessed(life: "Life") -> list[tuple[str, str]]:

@@ -7,21 +7,26 @@ Rules:
    Service files, client certificates, peer and libpq's password file are for libpq.
 2. Over TCP the server's certificate and name are verified; a weaker ``sslmode`` is refused. libpq leaves a Unix
    socket alone.
-3. Every wait ends: for the connection, for a lock, for each statement; and for a whole block, whatever the server does
-   or leaves undone.
+3. Every wait ends: for the connection, for a lock, for each statement; for an answer that a server owes although it
+   lives, which a time-out of its own would not end; and for a whole block, where it has a bound.
 """
 
 import os
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from breakglass_shamir.errors import ConnectorError, InvalidInput, TargetError
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+    Login = Connection[Any]
+    """A connection, for those that may not know psycopg."""
 
 CONNECT_S = 10
 """Longest wait for a connection, in seconds."""
@@ -30,14 +35,19 @@ STATEMENT_S = 60
 """Longest wait for one statement."""
 
 LOGIN_S = 600
-"""Longest time that one login is kept."""
+"""Longest time that one login is kept by those who write."""
+
+ANSWER_S = STATEMENT_S + CONNECT_S
+"""Longest wait for an answer; after it the connection is ended from here."""
+
+SCHEMES = ("postgresql://", "postgres://")
+
+SENT_AGAIN = "nothing is lost: what was not taken is sent again the next time"
+"""Hint of a failure, for those who write."""
 
 _NOT_OF_THIS_VERSION = ("3F000", "42P01", "42883", "42703")
 """SQLSTATEs where a schema, table, function or column is not there."""
 
-SCHEMES = ("postgresql://", "postgres://")
-
-_LATER = "nothing is lost: what was not taken is sent again the next time"
 _OLD = "the collection is not of this release's version: breakglass collect init brings it there"
 _VERIFIED = "verify-full"
 _REFUSED = ("password", "sslpassword", "passfile", "options")
@@ -75,12 +85,16 @@ def settings(address: str) -> dict[str, Any]:
 
 
 @contextmanager
-def connected(address: str, within_s: float = LOGIN_S) -> Iterator["Connection[Any]"]:
+def connected(
+    address: str, within_s: float | None = LOGIN_S, *, hint: str = SENT_AGAIN
+) -> Iterator["Connection[Any]"]:
     """Log in for the length of a block; what is not committed in it is undone.
 
     Args:
         address: of the database.
-        within_s: how long the block may take, in seconds; then the connection ends, whatever it waits for.
+        within_s: how long the block may take, in seconds; then the connection ends, whatever it waits for. None: as
+            long as each answer comes in time.
+        hint: what is to be done where it fails.
 
     Raises:
         InvalidInput: as :func:`settings`.
@@ -89,20 +103,51 @@ def connected(address: str, within_s: float = LOGIN_S) -> Iterator["Connection[A
     psycopg = _driver()
     chosen = settings(address)
     try:
-        with psycopg.connect("", autocommit=True, **chosen) as connection, _ending(connection, within_s):
+        with _bounded().connect("", autocommit=True, **chosen) as connection, _ending(connection, within_s):
             yield connection
     except psycopg.Error as error:
         said = str(error).strip().splitlines()
         code = f" ({error.sqlstate})" if error.sqlstate else ""
         raise ConnectorError(
             f"the collection: {said[0] if said else type(error).__name__}{code}",
-            hint=_OLD if error.sqlstate in _NOT_OF_THIS_VERSION else _LATER,
+            hint=_OLD if error.sqlstate in _NOT_OF_THIS_VERSION else hint,
         ) from error
 
 
+@cache
+def _bounded() -> Any:
+    """Return psycopg's connection, whose every wait ends."""
+    _driver()
+    import psycopg
+
+    class Bounded(psycopg.Connection[Any]):
+        """A connection that is ended where an answer does not come."""
+
+        def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+            return super().wait(self._until(gen, time.monotonic() + ANSWER_S), *args, **kwargs)
+
+        def _until(self, asking: Generator[Any, Any, Any], end: float) -> Generator[Any, Any, Any]:
+            """Pass on what is waited for, and what came, until the end."""
+            try:
+                wanted = next(asking)
+                while True:
+                    came = yield wanted
+                    if time.monotonic() > end:
+                        self.pgconn.finish()
+                        raise psycopg.OperationalError(f"no answer within {ANSWER_S} s")
+                    wanted = asking.send(came)
+            except StopIteration as done:
+                return done.value
+
+    return Bounded
+
+
 @contextmanager
-def _ending(connection: "Connection[Any]", within_s: float) -> Iterator[None]:
+def _ending(connection: "Connection[Any]", within_s: float | None) -> Iterator[None]:
     """End a connection that is still there after so many seconds: a statement's own limit is the server's to keep."""
+    if within_s is None:
+        yield
+        return
     timer = threading.Timer(within_s, _cut, (connection,))
     timer.daemon = True
     timer.start()

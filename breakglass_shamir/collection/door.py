@@ -106,9 +106,15 @@ def head(connection: "Session", public_key: bytes, collector: Cosigner) -> Cosig
         InvalidProof, InvalidSignature: what the database says is not signed by both.
     """
     row = connection.execute(_HEAD, (MAX_NOTE_CHARACTERS, log_id(public_key), collector.to_text())).fetchone()
-    if row is None:
-        return None
-    note = str(row[1])
+    return None if row is None else cosigned(str(row[1]), public_key, collector)
+
+
+def cosigned(note: str, public_key: bytes, collector: Cosigner) -> Cosigned:
+    """Read a cosigned checkpoint of a log.
+
+    Raises:
+        InvalidProof, InvalidSignature: it is not signed by both.
+    """
     return Cosigned(opened(note, public_key), note, cosigned_at(note, collector))
 
 

@@ -49,15 +49,17 @@ from breakglass_shamir.plural import counted
 MAX_RECEIPTS = 4096
 """Most receipts in one bundle."""
 
-_TABLES = """
+TABLES = """
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;
 CREATE TABLE records (
   seq INTEGER PRIMARY KEY, data BLOB, terminal_signature TEXT, quorum_signature TEXT, checkpoint TEXT
 );
 CREATE TABLE nodes (level INTEGER, position INTEGER, hash BLOB, PRIMARY KEY (level, position)) WITHOUT ROWID;
 """
-_ADD_RECORD = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?)"
-_ADD_NODE = "INSERT OR IGNORE INTO nodes VALUES (?, ?, ?)"
+"""Of the temporary database."""
+
+ADD_RECORD = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?)"
+ADD_NODE = "INSERT OR IGNORE INTO nodes VALUES (?, ?, ?)"
 _NODES = "SELECT level, position, hash FROM nodes ORDER BY level, position"
 _NUMBERS = "SELECT seq FROM records ORDER BY seq"
 
@@ -73,9 +75,11 @@ class Bundle:
     records: int
     withheld: int
     sha256: str
-    """Of every byte in front of its last line."""
+    """Of every byte in front of its last line; of a log that somebody else keeps the root of its tree."""
 
     receipts: tuple[HeldReceipt, ...]
+    cosigned: str = ""
+    """Who cosigned its checkpoint, and when, in words, where somebody else keeps the log; empty: it is a file."""
 
     @property
     def range(self) -> Range:
@@ -211,8 +215,8 @@ class BundledLog(KnownLog):
                 )
                 break
         with durably():
-            self._connection.executemany(_ADD_RECORD, other.rows())
-            self._connection.executemany(_ADD_NODE, other._connection.execute(_NODES))
+            self._connection.executemany(ADD_RECORD, other.rows())
+            self._connection.executemany(ADD_NODE, other._connection.execute(_NODES))
         self.bundles += [one for one in other.bundles if one.sha256 not in {mine.sha256 for mine in self.bundles}]
         self._state = None
 
@@ -227,7 +231,7 @@ def read(path: Path) -> BundledLog:
     """
     connection = sqlite3.connect("", isolation_level=None)
     try:
-        connection.executescript(_TABLES)
+        connection.executescript(TABLES)
         with durable.open_plain(path) as file:
             connection.execute("BEGIN")
             log = _read(str(path), file, connection)
@@ -320,13 +324,13 @@ def _take_record(work: _Read, line: Held) -> None:
             f"expected record {seq} of log {work.log} in line {work.number}, got {record.seq} of {record.log}"
         )
     row = (seq, data, line.signature, line.quorum_signature, line.checkpoint)
-    work.connection.execute(_ADD_RECORD, row)
+    work.connection.execute(ADD_RECORD, row)
     work.records += 1
     _add(work, 0, merkle.leaf_hash(data))
 
 
 def _add(work: _Read, level: int, value: bytes) -> None:
-    work.connection.executemany(_ADD_NODE, work.tree.append(level, value))
+    work.connection.executemany(ADD_NODE, work.tree.append(level, value))
 
 
 def _check_end(work: _Read, end: End, sha256: str, key: bytes) -> None:

@@ -29,7 +29,7 @@ _COMMANDS = {
     "`status`, which opens the log": ("status",),
 }
 
-_CHILD = """
+CHILD = """
 import atexit, sys
 from pathlib import Path
 from breakglass_shamir.cli.program import main
@@ -86,7 +86,7 @@ def _table(place: Path, peak: Path) -> str:
 
 def _measured(what: str, place: Path, peak: Path) -> str:
     """Run a command to its end; returns its row."""
-    command = [sys.executable, "-c", _CHILD, str(peak), "--home", str(place), *_COMMANDS[what]]
+    command = [sys.executable, "-c", CHILD, str(peak), "--home", str(place), *_COMMANDS[what]]
     began, computed = time.perf_counter(), _computed_s()
     subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - began

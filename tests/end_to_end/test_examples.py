@@ -38,6 +38,8 @@ RUN_ELSEWHERE = {
     "witness list": "tests/servers/test_witness.py has witnesses",
     "collect enrol": "tests/servers/test_collection.py has a server",
     "collect run": "tests/servers/test_collection.py has a server",
+    "collect terminals": "tests/servers/test_collection_reading.py has a server",
+    "collect evidence": "tests/servers/test_collection_reading.py has a server",
     "watch": "tests/servers have targets that tell of logins",
 }
 """Examples that another test runs; they cost too much to be run twice."""

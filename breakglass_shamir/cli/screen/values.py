@@ -28,6 +28,16 @@ class _AnyPath(click.Path):
         return converted
 
 
+class _Place(_AnyPath):
+    """A file's path, or the address of a collection, which is text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return an address as it is, and anything else as a path."""
+        from breakglass_shamir.collection.address import SCHEMES
+
+        return value if isinstance(value, str) and value.startswith(SCHEMES) else super().convert(value, param, ctx)
+
+
 class _Seconds(click.FloatRange):
     """A time in seconds: a number that is not negative and has an end."""
 
@@ -41,6 +51,9 @@ class _Seconds(click.FloatRange):
 
 PATH = _AnyPath()
 """A path."""
+
+PLACE = _Place()
+"""A path, or the address of a collection."""
 
 SECONDS = _Seconds(min=0)
 """A length of time in seconds."""

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The auditor's report of bundles: several terminals on one page, each set in one timeline, without a home.
+"""The auditor's report of bundles and collections: several terminals on one page, each set in one timeline, no home.
 
 Rules:
 
 1. Everything is verified first; a bundle that does not hold gives no page.
 2. Whose logs these are is said for each: a terminal that is not pinned stands under *Open* as UNPINNED.
-3. Silences and dates are as of the moment at which each bundle was made: what came after is not in it.
+3. Silences and dates are as of the moment at which each bundle was made, and a collection was read: what came after is
+   not in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from breakglass_shamir.crypto.cosignature import Cosigner
 from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.errors import UnknownSet
@@ -24,34 +26,39 @@ from breakglass_shamir.operations.audit.bundle_verifying import Terminal, Verifi
 from breakglass_shamir.operations.audit.period import Period
 from breakglass_shamir.operations.audit.report import Wanted, Written
 from breakglass_shamir.operations.audit.report_parts import Part, Verdict
-from breakglass_shamir.operations.audit.sources import UNPINNED, Source
+from breakglass_shamir.operations.audit.sources import UNPINNED, Place, Source
 from breakglass_shamir.operations.audit.verification import Verified
 from breakglass_shamir.operations.monitoring import status
 from breakglass_shamir.version import __version__
 
 
 def write(
-    paths: Sequence[Path], pins: Sequence[str], out: Path, wanted: Wanted, *,
+    places: Sequence[Place], pins: Sequence[str], out: Path, wanted: Wanted, *, collector: Cosigner | None = None,
+    terminals: Sequence[str] = (), say: Callable[[str], None] = lambda line: None,
     progress: Progress = lambda done, of: None,
 ) -> Written:  # fmt: skip
-    """Verify bundles and write the report.
+    """Verify bundles and collections, and write the report.
 
     Args:
-        paths: the bundles.
+        places: files of bundles, and addresses of collections.
         pins: fingerprints of terminal keys.
         out: a new file.
         wanted: what it is to show.
-        progress: hears how far the verification is.
+        collector: who cosigns the collections.
+        terminals: of a collection only these, by name or id of the log.
+        say: hears of logs of which a collection has nothing.
+        progress: hears how far the reading and the verification are.
 
     Raises:
         FileExists: the file is there.
         UnknownSet: no bundle has the set.
+        ConnectorError: a collection does not answer.
         InvalidInput: not a time, no bundle, or too much is withheld for a report.
         IntegrityError: what does not hold.
         LedgerUnwritable: the file could not be written.
     """
     period = report.check_out(out, Period.of(wanted.since, wanted.until))
-    with sources.opened(paths, pins) as found:
+    with sources.opened(places, pins, collector=collector, terminals=terminals, say=say, progress=progress) as found:
         verified = bundle_verifying.verify(
             found, full=wanted.full, receipt_files=wanted.receipts, sheet_scans=wanted.sheets, progress=progress
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verify what bundles hold: each terminal's log by itself, and then the sets across them.
+"""Verify what bundles and collections hold: each terminal's log by itself, and then the sets across them.
 
 Rules:
 
@@ -7,6 +7,8 @@ Rules:
    which nothing is missing as the ledger of a home is, rules and gates included; else each record by itself.
 2. What was not verified, because it is withheld, is said.
 3. A receipt in a bundle of one terminal is held against every log that it is of.
+4. Of a log in a collection that is verified in full every cosigned checkpoint is, too; else the newest alone was, when
+   it was read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +26,8 @@ from breakglass_shamir.ledger import verify as verification
 from breakglass_shamir.ledger.bundled import BundledLog
 from breakglass_shamir.ledger.people import SIGNED_INSIDE
 from breakglass_shamir.ledger.receipt import HeldReceipt
-from breakglass_shamir.ledger.verify import Progress, Report
-from breakglass_shamir.operations.audit import evidence, heads
+from breakglass_shamir.ledger.verify import FULL_UP_TO, Progress, Report
+from breakglass_shamir.operations.audit import collected, evidence, heads
 from breakglass_shamir.operations.audit.sources import UNPINNED, Source
 from breakglass_shamir.operations.audit.verification import envelopes
 from breakglass_shamir.operations.audit.witnesses import CONSISTENT, UNWITNESSED, WITHHELD, Asked, Witness, expose
@@ -65,6 +67,9 @@ class Terminal:
 
     recordings: int = 0
     """Records that name the head of a recording; the recordings themselves are in no bundle."""
+
+    cosigned: int | None = None
+    """Cosigned checkpoints that were verified; None: no collection has the log."""
 
     @property
     def whole(self) -> bool:
@@ -163,7 +168,14 @@ def _terminal(source: Source, full: bool | None, progress: Progress) -> Terminal
         source, after + count, min(one.first for one in ranges), max(one.last for one in ranges), log.size,
         log.newest.head.root, log.replayable, quorums + people, people,
         sum(len(one.receipts) for one in log.bundles), report, sum(1 for _ in heads.named(log, log.size)),
+        _cosigned(source, full=log.size <= FULL_UP_TO if full is None else full),
     )  # fmt: skip
+
+
+def _cosigned(source: Source, *, full: bool) -> int | None:
+    if source.collected is None:
+        return None
+    return collected.cosignatures(source.collected, source.log) if full else 1
 
 
 def _each(log: BundledLog, *, after: int, progress: Progress) -> tuple[int, int, int]:

@@ -1,46 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bundles as an auditor has them: several files, of several terminals, read without a home.
+"""Bundles and collections as an auditor has them: logs of several terminals, read without a home.
 
 Rules:
 
 1. Files of one log are put together: what they share must be the same, and what is in none of them is named. The same
    file twice is one.
 2. A key in a bundle is a claim. A terminal is *pinned* by its fingerprint, which the auditor has from elsewhere;
-   *known* by a log that is pinned and that was enrolled with it, where people compared fingerprints; else it is
-   UNPINNED.
-3. Where fingerprints were given, a bundle of a terminal that is neither pinned nor known is refused.
+   *known* by a log that is pinned and that was enrolled with it, where people compared fingerprints; *cosigned* by a
+   collector whose key the auditor has from elsewhere, and whose people enrolled it; else it is UNPINNED.
+3. Where fingerprints were given, a bundle of a terminal that is UNPINNED is refused. So is a collection that lacks one
+   of them, unless terminals of it were chosen: what nobody misses can be left out.
+4. A bundle and a collection may have the same log: it is put together as two bundles are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from breakglass_shamir.collection.address import SCHEMES
 from breakglass_shamir.crypto import sshsig
+from breakglass_shamir.crypto.cosignature import Cosigner
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.errors import BreakglassError, InvalidInput, KeyMismatch
 from breakglass_shamir.ledger import bundled
 from breakglass_shamir.ledger.bundled import BundledLog
 from breakglass_shamir.ledger.entry import log_id
-from breakglass_shamir.operations.audit import evidence
+from breakglass_shamir.ledger.verify import Progress
+from breakglass_shamir.operations.audit import collected, evidence
+from breakglass_shamir.operations.audit.collected import Collected, Wanted
 from breakglass_shamir.plural import counted
 
-PINNED, KNOWN, UNPINNED = "pinned", "known", "UNPINNED"
+PINNED, KNOWN, COSIGNED, UNPINNED = "pinned", "known", "cosigned", "UNPINNED"
+
+Place = Path | str
+"""A bundle's file, or a collection's address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One terminal's log, of one bundle or several."""
+    """One terminal's log, of one bundle or several, or of a collection."""
 
     log: BundledLog
     trust: str
-    """``pinned``, ``known`` or ``UNPINNED``."""
+    """``pinned``, ``known``, ``cosigned`` or ``UNPINNED``."""
 
     known_by: str = ""
-    """The terminal that vouches for it, where it is known."""
+    """The terminal that vouches for it, where it is known; the collector, where it is cosigned."""
 
     gaps: tuple[str, ...] = ()
     """What of the log is in no bundle, and what could not be held against each other, a sentence each."""
+
+    collected: Collected | None = None
+    """What a collection has of it; None: it is of bundles alone."""
 
     @property
     def terminal(self) -> str:
@@ -64,6 +76,8 @@ class Source:
             return f"pinned: {self.fingerprint}"
         if self.trust == KNOWN:
             return f"known to the terminal {self.known_by}, where it is enrolled: {self.fingerprint}"
+        if self.trust == COSIGNED:
+            return f"cosigned by {self.known_by}, where its key was enrolled: {self.fingerprint}"
         return f"UNPINNED: nothing but the bundle says that {self.fingerprint} is its key"
 
 
@@ -86,32 +100,46 @@ def _few(runs: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def opened(paths: Sequence[Path], pins: Sequence[str] = ()) -> Iterator[tuple[Source, ...]]:
-    """Read bundles and put those of one log together; terminals in the order in which they were named.
+def opened(
+    places: Sequence[Place], pins: Sequence[str] = (), *, collector: Cosigner | None = None,
+    terminals: Sequence[str] = (), say: Callable[[str], None] = lambda line: None,
+    progress: Progress = lambda done, of: None,
+) -> Iterator[tuple[Source, ...]]:  # fmt: skip
+    """Read bundles and collections, and put what is of one log together; terminals in the order they were named in.
 
     Args:
-        paths: the files.
+        places: files, and addresses of collections.
         pins: fingerprints of terminal keys, ``SHA256:...``, which the auditor has from elsewhere.
+        collector: who cosigns the collections; needed where there is one.
+        terminals: of a collection only these, by name or id of the log.
+        say: hears of logs of which a collection has nothing.
+        progress: hears how many records of a collection's log are read.
 
     Raises:
-        InvalidInput: a file is no bundle, or a pin is no fingerprint.
-        IntegrityError: a bundle does not hold, or two of one log are of two histories.
-        KeyMismatch: pins were given, and a bundle is of a terminal that is neither pinned nor known.
+        InvalidInput: a file is no bundle, a pin is no fingerprint, or a collection cannot be asked for that.
+        ConnectorError: a collection does not answer.
+        IntegrityError: a bundle or a collection does not hold, or two of one log are of two histories.
+        KeyMismatch: pins were given, and a bundle is of a terminal that is UNPINNED, or a collection lacks one.
     """
     wanted = {_pin(pin) for pin in pins}
     with ExitStack() as stack:
         logs: dict[bytes, BundledLog] = {}
-        for path in paths:
-            log = bundled.read(path)
-            if log.log_id in logs:
-                try:
-                    logs[log.log_id].unite(log)
-                finally:
-                    log.close()
-            else:
-                stack.callback(log.close)
-                logs[log.log_id] = log
-        found = _trusted(list(logs.values()), wanted)
+        kept: dict[bytes, Collected] = {}
+        for place in places:
+            if isinstance(place, Path):
+                _add(stack, logs, bundled.read(place))
+                continue
+            if collector is None:
+                raise InvalidInput(
+                    "expected the key of the collector beside a collection, got none",
+                    hint="name the file that its people gave you with --collector",
+                )
+            for one in collected.read(Wanted(place, collector, tuple(terminals)), say=say, progress=progress):
+                kept[one.log.log_id] = one
+                _add(stack, logs, one.log)
+        found = _trusted(list(logs.values()), wanted, kept)
+        if kept and not terminals:
+            _require_all(wanted, found)
         strangers = [one for one in found if one.trust == UNPINNED]
         if wanted and strangers:
             first = strangers[0]
@@ -123,6 +151,33 @@ def opened(paths: Sequence[Path], pins: Sequence[str] = ()) -> Iterator[tuple[So
         yield found
 
 
+def _add(stack: ExitStack, logs: dict[bytes, BundledLog], log: BundledLog) -> None:
+    """Add a log, or put it together with what there is of it."""
+    if log.log_id not in logs:
+        stack.callback(log.close)
+        logs[log.log_id] = log
+        return
+    try:
+        logs[log.log_id].unite(log)
+    finally:
+        log.close()
+
+
+def _require_all(pins: set[str], found: Sequence[Source]) -> None:
+    """Refuse logs among which one is missing that the auditor knows of."""
+    missing = sorted(pins - {one.fingerprint for one in found})
+    if missing:
+        raise KeyMismatch(
+            f"nothing is there of the terminal with the key {missing[0]}",
+            hint="it was never collected, or was left out: ask its people, and the collector's",
+        )
+
+
+def is_address(text: str) -> bool:
+    """Tell an address of a collection from a file's name."""
+    return text.startswith(SCHEMES)
+
+
 def _pin(text: str) -> str:
     if not text.startswith("SHA256:") or len(text) != len("SHA256:") + 43:
         raise InvalidInput(
@@ -132,12 +187,15 @@ def _pin(text: str) -> str:
     return text
 
 
-def _trusted(logs: list[BundledLog], pins: set[str]) -> tuple[Source, ...]:
+def _trusted(logs: list[BundledLog], pins: set[str], kept: Mapping[bytes, Collected]) -> tuple[Source, ...]:
     """Say of each log how sure it is whose it is."""
     found = {}
     for log in logs:
-        trust = PINNED if evidence.terminal_key(log).fingerprint in pins else UNPINNED
-        found[log.log_id] = Source(log, trust, gaps=_gaps(log))
+        one = kept.get(log.log_id)
+        trust, by = (COSIGNED, one.wanted.collector.name) if one else (UNPINNED, "")
+        if evidence.terminal_key(log).fingerprint in pins:
+            trust, by = PINNED, ""
+        found[log.log_id] = Source(log, trust, by, (*_gaps(log), *(one.gaps if one else ())), one)
     for source in [one for one in found.values() if one.trust == PINNED]:
         for other in _told(source.log.state):
             if other in found and found[other].trust == UNPINNED:
