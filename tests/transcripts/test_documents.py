@@ -396,6 +396,8 @@ def test_every_policy_key_is_in_the_operators_guide() -> None:
         "sites": tables.Site,
         "officers": tables.Officer,
         "drills": tables.Drills,
+        "drills.load": tables.LoadDrill,
+        "drills.load.limits": tables.LoadLimit,
         "alerts": tables.Alerts,
         "review": tables.Review,
         "review.reviewers": tables.Reviewer,

@@ -83,7 +83,7 @@ def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
         "abandoned", "acknowledged", "actions", "alerts-delivered", "applied", "applying", "asked",
         "attested-dead", "cancelled", "changed-outside", "closed", "countersigned", "custodian-signed",
         "debts-settled", "declared", "deferred", "destroyed", "drill-ended", "eased", "enrolled",
-        "enrolment-exported", "escalated", "heartbeat", "in-use", "issued", "ledger-moved", "ledger-started",
+        "enrolment-exported", "escalated", "heartbeat", "in-use", "issued", "ledger-moved", "ledger-started", "load-drilled",
         "login-seen", "not-before", "noted", "officer-signed", "old-dead", "opened", "overridden", "pinned",
         "policy-adopted", "policy-weakened", "proven", "read-back", "reassigned", "recovered",
         "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected", "retired",
