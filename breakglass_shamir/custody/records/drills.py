@@ -88,7 +88,7 @@ class LoadDrilled(Body, frozen=True, tag="load-drilled"):
 
     elapsed_ms: int
     steps_ms: dict[str, tuple[int, ...]]
-    """Step to least, 10th, 25th, 50th, 75th, 90th, 95th, 99th percentile and most; -1 where so many did not come to it."""
+    """Step to the least, percentiles 10, 25, 50, 75, 90, 95, 99, and the most; -1 where so many did not come to it."""
 
     limits_ms: dict[str, tuple[int, ...]]
     """Step to the limits of the 50th, 95th and 99th percentile; 0: none."""
