@@ -280,8 +280,8 @@ def load(terminal: Terminal, /, policy: Path, **options: Any) -> int:
     slow_s = Duration.parse(options["slow"]).seconds if options["slow"] else 0
     wanted = Wanted(
         options["terminals"], options["rehearsals"], options["rounds"], Duration.parse(options["lasting"]).seconds,
-        Duration.parse(options["settle"]).seconds, options["disk"], slow_s, options["dead"], where, named_target(options),
-        credential,
+        Duration.parse(options["settle"]).seconds, options["disk"], slow_s, options["dead"], where,
+        named_target(options), credential,
     )  # fmt: skip
     with recorder(terminal) as opened, file.located():
         found = running.run(opened, file.text, wanted)

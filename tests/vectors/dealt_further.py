@@ -294,7 +294,8 @@ def _no_signs() -> Iterator[Refusal]:
     yield no("delivered to nobody", way, AlertsDelivered(sink="", count=1, first="a", last="a"))
     nine = tuple(range(9))
     for name, changed in (
-        ("no terminal", {"terminals": 0}), ("fewer at once than terminals", {"at_once": 1}), ("no round", {"rounds": 0}),
+        ("no terminal", {"terminals": 0}), ("fewer at once than terminals", {"at_once": 1}),
+        ("no round", {"rounds": 0}),
         ("less than nothing done", {"done": -1}), ("less than nothing failed", {"failed": -1}),
         ("less than no time", {"elapsed_ms": -1}), ("fewer records than none", {"records": -1}),
         ("more than there was", {"done": 12}), ("more collected than there was", {"collected": 61}),

@@ -89,7 +89,7 @@ def _row(step: str, took: Sequence[int], limits: Sequence[int], scale: _Scale, a
     quarter, third = (took[POINTS.index(point)] for point in (25, 75))
     if third != NOT_REACHED:
         yield _line("half", scale.at(quarter), scale.at(third), at)
-    for percent in PERCENTS:
+    for percent in reversed(PERCENTS):
         one = took[POINTS.index(percent)]
         if one != NOT_REACHED:
             yield f"<g><title>{step}, p{percent}: {shown(one)}</title>{_mark(percent, scale.at(one), at)}</g>"
@@ -110,10 +110,12 @@ def _limit(x: float, y: float) -> str:
 def _mark(percent: int, x: float, y: float, *, small: bool = False) -> str:
     """Return a mark: a dot, a square or a triangle."""
     size = 3.0 if small else 5.0
+    # Where two percentiles are one time, both are seen: the triangle is drawn first and stands out.
+    highest = size if small else 1.6 * size
     kind = "of-limit" if small else "mark"
     if percent == PERCENTS[0]:
         return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{size}"/>'
     if percent == PERCENTS[1]:
         side = 2 * size
         return f'<rect class="{kind}" x="{x - size:.1f}" y="{y - size:.1f}" width="{side}" height="{side}"/>'
-    return f'<path class="{kind}" d="M{x:.1f} {y - size:.1f} l{size} {2 * size} h{-2 * size} z"/>'
+    return f'<path class="{kind}" d="M{x:.1f} {y - highest:.1f} l{highest} {2 * highest} h{-2 * highest} z"/>'
