@@ -23,7 +23,7 @@ BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench performance faults fleet mysql differences browsers kit-wheels clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench performance faults fleet load mysql differences browsers kit-wheels clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -59,6 +59,9 @@ faults: setup-dev  ## break a rotation at every step on every server; writes fau
 
 fleet: setup-dev  ## issue, confirm and hand out 200 sets, killed on the way; writes fleet-results.md
 	$(PY) -m tests.benchmarks.fleet_run fleet-results.md
+
+load: setup-dev  ## a load drill against PostgreSQL under pgbench, rsyslog and a collection; writes docs/performance/load.json
+	$(PY) -m tests.benchmarks.load_run docs/performance/load.json
 
 mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, and run the tests that need one
 	.ci/mysql

@@ -158,9 +158,9 @@ def left_behind(office: Office) -> list[str]:
 
 @pytest.fixture(scope="module")
 def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Office, dict[str, Any]]:
-    """A load drill of 2 terminals with 4 rehearsals each time, a slow and a dead sink."""
+    """A load drill of 4 rehearsals from 2 terminals, with a file and a slow sink, whose alerts all have their time."""
     office = begun(tmp_path_factory.mktemp("load"))
-    words = office.load("--terminals", "2", "--rehearsals", "4", "--slow-sink", "1s", "--dead-sink", "--settle", "4s")
+    words = office.load("--terminals", "2", "--rehearsals", "4", "--slow-sink", "1s", "--settle", "10m")
     done = office.run(*words)
     assert done.returncode == 0, done.stderr
     return office, json.loads(done.stdout)
@@ -178,16 +178,12 @@ def test_what_it_shows_is_counted_and_recorded(once: tuple[Office, dict[str, Any
     assert body.limits_ms == {"quorum": (600_000, 0, 600_000), "login": (0, 0, 1000)}
 
 
-def test_every_alert_is_acknowledged_or_in_the_outbox(once: tuple[Office, dict[str, Any]]) -> None:
+def test_every_alert_is_acknowledged(once: tuple[Office, dict[str, Any]]) -> None:
     office, shown = once
-    made = {sink: counts[0] for sink, counts in shown["alerts"].items()}
-    assert set(made) == {"dead", "lines", "slow"}
-    assert len(set(made.values())) == 1
-    assert made["dead"] >= 8
-    assert all(taken + waiting == of for of, taken, waiting in shown["alerts"].values())
-    assert shown["alerts"]["dead"][1] == 0
+    # Declared, signed and rehearsed, of each of four rehearsals.
+    assert shown["alerts"] == {"lines": [12, 12, 0], "slow": [12, 12, 0]}
     arrived = {one["metadata"]["uid"] for one in office.told() if "load_drill" in one["unmapped"]["breakglass"]}
-    assert shown["alerts"]["lines"][1] <= len(arrived) <= made["lines"]
+    assert len(arrived) == 12
 
 
 def test_every_event_of_it_is_marked_and_no_other(once: tuple[Office, dict[str, Any]]) -> None:
@@ -196,7 +192,7 @@ def test_every_event_of_it_is_marked_and_no_other(once: tuple[Office, dict[str, 
     others = [one for one in office.told() if one not in marked]
     assert {one["unmapped"]["breakglass"]["load_drill"] for one in marked} == {shown["drill"]}
     assert {one["severity_id"] for one in marked} == {1}
-    assert {one["metadata"]["log_provider"] for one in others} == {"office"}
+    assert {one["metadata"]["log_provider"] for one in others} <= {"office"}
     assert all(f"load drill {shown['drill']}, terminal" in one["metadata"]["log_provider"] for one in marked)
 
 
@@ -217,7 +213,7 @@ def test_the_report_and_the_register_have_it(once: tuple[Office, dict[str, Any]]
     assert [(one["drill"], one["set"], one["result"]) for one in listed] == [("load", "", "warning")]
 
 
-def test_a_rehearsal_that_fails_is_exit_8_and_recorded(office: Office) -> None:
+def test_a_dead_sink_that_must_be_told_is_exit_8_and_every_alert_is_in_the_outbox(office: Office) -> None:
     words = office.load("--terminals", "1", "--rehearsals", "1", "--dead-sink", "--settle", "1s", sinks="[]",
                         more="require_ack = true")  # fmt: skip
     done = office.run(*words)
@@ -225,7 +221,9 @@ def test_a_rehearsal_that_fails_is_exit_8_and_recorded(office: Office) -> None:
     shown = json.loads(done.stdout)
     assert (shown["done"], shown["failed"], shown["result"]) == (0, 1, "fail")
     assert any("no sink took the alert" in one for one in shown["reasons"])
-    assert any(one.startswith("quorum: too few") or "1 rehearsal" in one for one in shown["reasons"])
+    made, taken, waiting = shown["alerts"]["dead"]
+    assert (taken, waiting) == (0, made)
+    assert made >= 2
     assert [body.result for body in office.records()] == ["fail"]
     assert left_behind(office) == []
 

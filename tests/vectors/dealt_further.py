@@ -308,8 +308,8 @@ def _no_signs() -> Iterator[Refusal]:
         ("a negative count", {"alerts": {"siem": (1, -1, 0)}}), ("no word", {"result": "good"}),
         ("a pass with reasons", {"result": "pass"}), ("a warning without", {"result": "warning", "reasons": ()}),
     ):  # fmt: skip
-        body = bodies.load_drilled(**changed)
-        yield no(f"a load drill: {name}", way, body, set_name="", opening="")
+        drill = bodies.load_drilled(**changed)
+        yield no(f"a load drill: {name}", way, drill, set_name="", opening="")
     yield no("nothing delivered", way, AlertsDelivered(sink="siem", count=0, first="", last=""))
     size = way.log.size
     for name, sets, told in (
