@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from breakglass_shamir.custody.life.drill_rules import POINTS
-from breakglass_shamir.custody.policy.tables import PERCENTS
-from breakglass_shamir.operations.load.figures import STEPS, shown
+from breakglass_shamir.custody.policy.tables import LOAD_STEPS, PERCENTS
+from breakglass_shamir.operations.audit.load_plot import time_text
 from breakglass_shamir.plural import counted
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def lines(found: "LoadOutcome") -> list[str]:
     began = found.done + found.failed
     return [
         f"load drill {found.drill} {found.result}: {rehearsals} at once from {terminals}, "
-        f"{found.done} of {began} came to a quorum, in {shown(found.elapsed_ms)}",
+        f"{found.done} of {began} came to a quorum, in {time_text(found.elapsed_ms)}",
         *(f"  {reason}" for reason in found.reasons),
         "",
         *_steps(found),
@@ -36,11 +36,11 @@ def lines(found: "LoadOutcome") -> list[str]:
 def _steps(found: "LoadOutcome") -> Iterator[str]:
     head = "".join(f"{f'p{percent}':>{_TIME}}{'limit':>{_LIMIT}}" for percent in PERCENTS)
     yield f"{'step':<{_STEP}}{head}"
-    for step in STEPS:
+    for step in LOAD_STEPS:
         if step in found.steps_ms:
             took, limits = found.steps_ms[step], found.limits_ms.get(step, (0,) * len(PERCENTS))
             cells = "".join(
-                f"{shown(took[POINTS.index(percent)]):>{_TIME}}{shown(limit) if limit else '':>{_LIMIT}}"
+                f"{time_text(took[POINTS.index(percent)]):>{_TIME}}{time_text(limit) if limit else '':>{_LIMIT}}"
                 for percent, limit in zip(PERCENTS, limits, strict=True)
             )
             yield f"{step:<{_STEP}}{cells}".rstrip()

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from breakglass_shamir.custody.life import drill_rules
-from breakglass_shamir.operations.load import figures as load_figures
+from breakglass_shamir.custody.policy.tables import LOAD_STEPS
+from breakglass_shamir.operations.audit.load_plot import time_text
 from tests.benchmarks import costs, plot
 from tests.benchmarks.costs import Costs, Series
 from tests.benchmarks.peers import tables
@@ -76,8 +77,8 @@ def load_drill() -> str:
     )
     places = [(percent, drill_rules.POINTS.index(percent)) for percent in (50, 95, 99, 100)]
     steps = [
-        (step, *(load_figures.shown(shown["steps_ms"][step][at]) for _, at in places))
-        for step in load_figures.STEPS if step in shown["steps_ms"]
+        (step, *(time_text(shown["steps_ms"][step][at]) for _, at in places))
+        for step in LOAD_STEPS if step in shown["steps_ms"]
     ]  # fmt: skip
     sinks = [(name, *map(str, counts)) for name, counts in shown["alerts"].items()]
     reasons = "".join(f"\n- {reason}" for reason in shown["reasons"])

@@ -160,7 +160,8 @@ BEFORE: dict[str, Callable[[Life], object]] = {
     "init": _anew, "split": _begun, "sign": _declared, "cancel": _declared, "close": _in_use, "settle": _passed,
     "drill roll-call": lambda life: typed(life, f"breakglass ack {NAME} South --bag B-1002"),
     "destroyed": lambda life: typed(life, f"breakglass void {NAME} 2 --reason lost"),
-    "drill rehearsal": _cards, "drill load": _load_policy, "enrol fingerprint": _exported, "enrol import": _exported, "alerts test": _told,
+    "drill rehearsal": _cards, "drill load": _load_policy,
+    "enrol fingerprint": _exported, "enrol import": _exported, "alerts test": _told,
     "lineage export": _rotated, "kit": lambda life: wheelhouses.write(life.folder / "dist" / "wheelhouse"),
 }  # fmt: skip
 """What has to have happened before an example makes sense."""

@@ -48,6 +48,9 @@ DRILLS = ("rehearsal", "access")
 POINTS = (0, 10, 25, 50, 75, 90, 95, 99, 100)
 """Percentiles of a step that the record of a load drill holds."""
 
+NOT_REACHED = -1
+"""The time of a percentile that falls on rehearsals which did not come to the step."""
+
 ALERT_COUNTS = 3
 """Events that were made for a sink, that it acknowledged, that waited."""
 

@@ -5,7 +5,7 @@ What holds between keys is not here; ``rules.py`` has that.
 """
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -35,6 +35,9 @@ StandardName = Literal[
 
 LoadStep = Literal["declared", "signed", "first-scan", "quorum", "revealed", "alert-acknowledged", "login"]
 """A step of a rehearsal in a load drill."""
+
+LOAD_STEPS: tuple[str, ...] = get_args(LoadStep)
+"""All of them, in the order in which a rehearsal comes to them."""
 
 PERCENTS = (50, 95, 99)
 """Percentiles that a step is held against."""

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody.life import (
     custodian_signatures,
@@ -137,12 +135,16 @@ def build(entries: Iterable[Entry], apply: Apply = lifecycle.apply) -> LogHistor
             others.take(record)
             facts.take(entry)
             if isinstance(record.body, LoadDrilled):
-                loads.append(LoadStory(record.seq, record.time, **msgspec.structs.asdict(record.body)))
+                loads.append(_loaded(record, record.body))
     key = ssh_key.from_line(state.public_key).fingerprint if state.public_key else ""
     found = tuple(sets[name].finished(state.sets[name]) for name in sorted(sets))
     return LogHistory(
         log, state.terminal, key, count, first, last, found, tuple(others.events), tuple(facts.found), tuple(loads)
     )
+
+
+def _loaded(record: Record, body: LoadDrilled) -> LoadStory:
+    return LoadStory(record.seq, record.time, **{name: getattr(body, name) for name in body.__struct_fields__})
 
 
 @dataclass(slots=True)

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from breakglass_shamir.custody.life.drill_rules import POINTS
-from breakglass_shamir.custody.policy.tables import PERCENTS
-from breakglass_shamir.operations.load.figures import NOT_REACHED, STEPS, shown
+from breakglass_shamir.custody.life.drill_rules import NOT_REACHED, POINTS
+from breakglass_shamir.custody.policy.duration import brief
+from breakglass_shamir.custody.policy.tables import LOAD_STEPS, PERCENTS
 
 WIDTH, ROW = 900, 38
 LEFT, RIGHT, TOP, BOTTOM = 170, 30, 44, 34
@@ -26,7 +26,7 @@ _LEAST_MS = 1
 
 def plot(steps_ms: Mapping[str, Sequence[int]], limits_ms: Mapping[str, Sequence[int]]) -> Markup:
     """Return the plot; nothing where no step was timed."""
-    rows = [step for step in STEPS if any(one != NOT_REACHED for one in steps_ms.get(step, ()))]
+    rows = [step for step in LOAD_STEPS if any(one != NOT_REACHED for one in steps_ms.get(step, ()))]
     if not rows:
         return Markup("")
     times = [one for step in rows for one in (*steps_ms[step], *limits_ms.get(step, ())) if one > 0]
@@ -42,11 +42,16 @@ def rows(
     steps_ms: Mapping[str, Sequence[int]], limits_ms: Mapping[str, Sequence[int]]
 ) -> Iterator[tuple[str, Sequence[int], list[tuple[int, int]]]]:  # fmt: skip
     """Yield the rows of the table: a step, its times, and each percentile with its limit, 0 where there is none."""
-    for step in STEPS:
+    for step in LOAD_STEPS:
         if step in steps_ms:
             took, limits = steps_ms[step], limits_ms.get(step, (0,) * len(PERCENTS))
             at = [took[POINTS.index(percent)] for percent in PERCENTS]
             yield step, took, list(zip(at, limits, strict=True))
+
+
+def time_text(milliseconds: int) -> str:
+    """Write a percentile for people."""
+    return "not reached" if milliseconds == NOT_REACHED else brief(milliseconds)
 
 
 class _Scale:
@@ -92,10 +97,10 @@ def _row(step: str, took: Sequence[int], limits: Sequence[int], scale: _Scale, a
     for percent in reversed(PERCENTS):
         one = took[POINTS.index(percent)]
         if one != NOT_REACHED:
-            yield f"<g><title>{step}, p{percent}: {shown(one)}</title>{_mark(percent, scale.at(one), at)}</g>"
+            yield f"<g><title>{step}, p{percent}: {brief(one)}</title>{_mark(percent, scale.at(one), at)}</g>"
     for percent, limit in zip(PERCENTS, limits, strict=False):
         if limit:
-            yield f"<g><title>{step}, limit of p{percent}: {shown(limit)}</title>{_limit(scale.at(limit), at)}"
+            yield f"<g><title>{step}, limit of p{percent}: {brief(limit)}</title>{_limit(scale.at(limit), at)}"
             yield f"{_mark(percent, scale.at(limit), at - 13, small=True)}</g>"
 
 

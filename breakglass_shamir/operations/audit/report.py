@@ -49,7 +49,6 @@ from breakglass_shamir.operations.audit import (
 from breakglass_shamir.operations.audit.period import Period
 from breakglass_shamir.operations.audit.report_parts import Page, Verdict
 from breakglass_shamir.operations.audit.story import LogHistory
-from breakglass_shamir.operations.load import figures
 from breakglass_shamir.operations.monitoring import status
 from breakglass_shamir.operations.monitoring.to_do import Undelivered
 from breakglass_shamir.operations.opening import receipts
@@ -184,7 +183,8 @@ def render(page: Page) -> Iterator[str]:
     environment.globals.update(
         print_said=health.said,
         titles=report_controls.TITLES, of_section=partial(report_controls.of_section, page.controls),
-        load_plot=load_plot.plot, load_rows=load_plot.rows, time_shown=figures.shown, loaded=report_summary.loaded,
+        load_plot=load_plot.plot, load_rows=load_plot.rows, time_shown=load_plot.time_text,
+        loaded=report_summary.loaded,
         counted=counted, roll_called=report_summary.roll_called, signed_for=report_summary.signed_for,
     )  # fmt: skip
     template = environment.get_template("report.html")

@@ -6,15 +6,10 @@ to a step counts as one that took longer than every other; where a percentile fa
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import get_args
 
-from breakglass_shamir.custody.life.drill_rules import POINTS
-from breakglass_shamir.custody.policy.tables import PERCENTS, LoadDrill, LoadStep
-
-STEPS: tuple[str, ...] = get_args(LoadStep)
-"""Steps in the order in which a rehearsal comes to them."""
-
-NOT_REACHED = -1
+from breakglass_shamir.custody.life.drill_rules import NOT_REACHED, POINTS
+from breakglass_shamir.custody.policy.duration import brief
+from breakglass_shamir.custody.policy.tables import LOAD_STEPS, PERCENTS, LoadDrill
 
 
 def percentile(took: Sequence[int], count: int, percent: int) -> int:
@@ -36,7 +31,7 @@ def steps(played: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, ...]]:
         played: milliseconds by step, of each rehearsal.
     """
     found = {}
-    for step in STEPS:
+    for step in LOAD_STEPS:
         took = sorted(one[step] for one in played if step in one)
         if took:
             found[step] = tuple(percentile(took, len(played), point) for point in POINTS)
@@ -60,9 +55,9 @@ def over(found: Mapping[str, Sequence[int]], limits: Mapping[str, Sequence[int]]
                 continue
             took = found[step][POINTS.index(percent)]
             if took == NOT_REACHED:
-                yield f"{step}: too few rehearsals came to it for a p{percent}, which is limited to {shown(limit)}"
+                yield f"{step}: too few rehearsals came to it for a p{percent}, which is limited to {brief(limit)}"
             elif took > limit:
-                yield f"{step}: p{percent} is {shown(took)}, limited to {shown(limit)}"
+                yield f"{step}: p{percent} is {brief(took)}, limited to {brief(limit)}"
 
 
 def unmeasured(found: Mapping[str, Sequence[int]], limits: Mapping[str, Sequence[int]]) -> Iterator[str]:
@@ -70,10 +65,3 @@ def unmeasured(found: Mapping[str, Sequence[int]], limits: Mapping[str, Sequence
     for step in limits:
         if step not in found:
             yield f"{step}: limited, and no rehearsal came to it"
-
-
-def shown(milliseconds: int) -> str:
-    """Write a time for people."""
-    if milliseconds == NOT_REACHED:
-        return "not reached"
-    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"

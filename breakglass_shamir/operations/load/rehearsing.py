@@ -11,12 +11,12 @@ Rules:
 """
 
 import base64
+import json
 import sys
 import time
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import msgspec
 
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.connectors.registry import connector_for
@@ -45,7 +45,8 @@ MAX_LINE_BYTES = 1 << 20
 """Longest line that is read here or there."""
 
 
-class Login(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Login:
     """Where each rehearsal logs in, with what."""
 
     uri: str
@@ -55,7 +56,8 @@ class Login(msgspec.Struct, frozen=True):
     """In base64."""
 
 
-class Job(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Job:
     """What one process plays."""
 
     home: str
@@ -75,8 +77,21 @@ class Job(msgspec.Struct, frozen=True):
 
     collector: str
 
+    def to_line(self) -> bytes:
+        """Return it as a line for :meth:`from_line`, without the line's end."""
+        return json.dumps(asdict(self)).encode()
 
-class Played(msgspec.Struct, frozen=True, tag=True):
+    @classmethod
+    def from_line(cls, line: bytes) -> "Job":
+        """Read what :meth:`to_line` wrote."""
+        named = json.loads(line)
+        login = Login(**named["login"]) if named["login"] else None
+        lists = {name: tuple(named[name]) for name in ("cards", "officers", "keys")}
+        return cls(**{**named, **lists, "login": login})
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
     """How one rehearsal went."""
 
     opening: str
@@ -89,27 +104,19 @@ class Played(msgspec.Struct, frozen=True, tag=True):
     quorum: bool
 
 
-class Ready(msgspec.Struct, frozen=True, tag=True):
-    """It can begin."""
-
-
-class Settled(msgspec.Struct, frozen=True, tag=True):
-    """Its alerts had their last round; nothing follows."""
-
-
-Said = Ready | Played | Settled
-"""A line of such a process."""
+READY, SETTLED = "ready", "settled"
+"""What a process says beside what it played: that it can begin; that its alerts had their last round."""
 
 
 def main() -> None:
     """Be the process."""
     harden_process()
-    job = msgspec.json.decode(sys.stdin.buffer.readline(MAX_LINE_BYTES), type=Job)
+    job = Job.from_line(sys.stdin.buffer.readline(MAX_LINE_BYTES))
     courier = Courier(Path(job.home), stays=True)
     with Scanner() as scanner:
         scanner.start()
-        _say(Ready())
-        if sys.stdin.readline(MAX_LINE_BYTES).strip() != BEGIN:
+        _say(READY)
+        if sys.stdin.buffer.readline(MAX_LINE_BYTES).decode().strip() != BEGIN:
             return
         ledger = home.open_home(Path(job.home), marking.beside(job.drill))
         recorder = Recorder(ledger, EmptyDesk(), courier=courier)
@@ -118,7 +125,7 @@ def main() -> None:
         for _ in range(job.rounds):
             played = _play(recorder, job, scanner, login)
             login = None if "login" not in played.steps_ms else login
-            _say(played)
+            _say(asdict(played))
             if job.push_to:
                 with suppress(BreakglassError):
                     syncing.sync(recorder.ledger, job.push_to, Path(job.collector))
@@ -126,11 +133,11 @@ def main() -> None:
                 break
     courier.end(job.settle_s)
     recorder.ledger.close()
-    _say(Settled())
+    _say(SETTLED)
 
 
-def _say(what: Said) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(what) + b"\n")
+def _say(what: object) -> None:
+    sys.stdout.buffer.write(json.dumps(what).encode() + b"\n")
     sys.stdout.buffer.flush()
 
 

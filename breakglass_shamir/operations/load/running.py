@@ -11,6 +11,7 @@ Rules:
 4. Every wait ends: for processes to be ready, for rehearsals, for their alerts, for the collector.
 """
 
+import json
 import os
 import selectors
 import shutil
@@ -24,8 +25,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
 
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.crypto.keys import random_bytes
@@ -41,12 +40,11 @@ from breakglass_shamir.operations.load.interrupts import Interrupts
 from breakglass_shamir.operations.load.rehearsing import (
     BEGIN,
     MAX_LINE_BYTES,
+    READY,
+    SETTLED,
     Job,
     Login,
     Played,
-    Ready,
-    Said,
-    Settled,
 )
 from breakglass_shamir.operations.load.terminals import LoadTerminal, Officers
 from breakglass_shamir.operations.load.wanted import Wanted
@@ -238,8 +236,8 @@ class _Process:
             self.process.stdin.write(line + b"\n")
             self.process.stdin.flush()
 
-    def hear(self) -> Iterator[Said]:
-        """Read what it said by now."""
+    def hear(self) -> Iterator[Played]:
+        """Read what it said by now; yields what it played."""
         assert self.process.stdout is not None  # noqa: S101 - a pipe was asked for
         data = os.read(self.process.stdout.fileno(), MAX_LINE_BYTES)
         if not data or len(self.heard) > MAX_LINE_BYTES:
@@ -249,8 +247,11 @@ class _Process:
         *lines, rest = bytes(self.heard).split(b"\n")
         self.heard[:] = rest
         for line in lines:
-            with suppress(msgspec.DecodeError):
-                yield msgspec.json.decode(line, type=Said)
+            said = json.loads(line)
+            self.ready |= said == READY
+            self.settled |= said == SETTLED
+            if isinstance(said, dict):
+                yield Played(**said)
 
     def end(self) -> None:
         """End it and all that it started. It is reaped last: until then nobody else has its group's number."""
@@ -278,7 +279,7 @@ def _processes(jobs: Sequence[Job], interrupts: Interrupts) -> Iterator[list[_Pr
                     ),
                 )  # fmt: skip
                 stack.callback(_without, interrupts, one.end)
-            one.tell(msgspec.json.encode(job))
+            one.tell(job.to_line())
             running.append(one)
         yield running
 
@@ -322,14 +323,7 @@ class _Watched:
         while time.monotonic() < end and not all(done(one) or one.over for one in self._running):
             for key, _ in selector.select(_LOOK_S):
                 one: _Process = key.data
-                for said in one.hear():
-                    match said:
-                        case Played():
-                            self._seen.played.append(said)
-                        case Ready():
-                            one.ready = True
-                        case Settled():
-                            one.settled = True
+                self._seen.played += one.hear()
                 if one.over:
                     selector.unregister(key.fileobj)
             self._advance("rehearsing", len(self._seen.played), planned)

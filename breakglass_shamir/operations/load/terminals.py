@@ -18,13 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.connectors.ssh.keygen import find_program
 from breakglass_shamir.crypto.keys import random_bytes
 from breakglass_shamir.custody import names
 from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.policy import sinks as sinks_of
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.sinks import AnySink
 from breakglass_shamir.custody.policy.tables import Policy
@@ -159,7 +158,7 @@ def policy_text(name: str, policy: Policy, sinks: Sequence[AnySink], officers: O
     needs = policy.alerts.require_ack and bool(sinks)
     lines += ["[alerts]", f"budget = {_toml(str(policy.alerts.budget))}", f"require_ack = {_toml(needs)}"]
     for sink in sinks:
-        told = {key: value for key, value in msgspec.to_builtins(sink, enc_hook=str).items() if value is not None}
+        told = {key: value for key, value in json.loads(sinks_of.to_json(sink)).items() if value is not None}
         lines += ["[[alerts.sinks]]", *(f"{key} = {_toml(value)}" for key, value in told.items())]
     return "\n".join([*lines, ""])
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breakglass_shamir.alerts.event import Action, Event, Severity
-from breakglass_shamir.custody.life.drill_rules import POINTS
+from breakglass_shamir.custody.life.drill_rules import NOT_REACHED, POINTS
+from breakglass_shamir.custody.policy.tables import LOAD_STEPS
 from breakglass_shamir.operations.audit import load_plot
 from breakglass_shamir.operations.load import figures, marking
 
@@ -19,13 +20,13 @@ def test_a_percentile_is_the_least_time_that_so_many_kept_to(times: list[int | N
     reached = sorted(one for one in times if one is not None)
     found = figures.percentile(reached, len(times), percent)
     keep = [one for one in reached if 100 * sum(other <= one for other in reached) >= percent * len(times)]
-    assert found == (min(keep) if keep and reached else figures.NOT_REACHED)
+    assert found == (min(keep) if keep and reached else NOT_REACHED)
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(figures.STEPS), st.integers(0, 10**6)), min_size=1, max_size=30))
+@given(st.lists(st.dictionaries(st.sampled_from(LOAD_STEPS), st.integers(0, 10**6)), min_size=1, max_size=30))
 def test_the_figures_of_a_step_are_such_as_a_record_takes(played: list[dict[str, int]]) -> None:
     for took in figures.steps(played).values():
-        reached = [one for one in took if one != figures.NOT_REACHED]
+        reached = [one for one in took if one != NOT_REACHED]
         assert len(took) == len(POINTS)
         assert [*took[: len(reached)]] == sorted(reached)
 
@@ -42,8 +43,8 @@ def test_what_is_over_a_limit_and_what_was_not_measured() -> None:
 
 
 @given(
-    st.lists(st.dictionaries(st.sampled_from(figures.STEPS), st.integers(0, 10**8)), min_size=1, max_size=20),
-    st.dictionaries(st.sampled_from(figures.STEPS), st.tuples(*[st.integers(0, 10**9)] * 3)),
+    st.lists(st.dictionaries(st.sampled_from(LOAD_STEPS), st.integers(0, 10**8)), min_size=1, max_size=20),
+    st.dictionaries(st.sampled_from(LOAD_STEPS), st.tuples(*[st.integers(0, 10**9)] * 3)),
 )
 def test_every_plot_is_whole_and_holds_each_mark(
     played: list[dict[str, int]], limits: dict[str, tuple[int, ...]]
