@@ -23,7 +23,7 @@ BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench performance faults fleet load mysql differences browsers kit-wheels clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench performance faults fleet load mysql differences long browsers kit-wheels clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -69,6 +69,9 @@ mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, 
 
 differences: setup-dev  ## look for what recover.py and recover.html answer differently, in 100,000 cases
 	$(PY) -m tests.browsers.differences 100000
+
+long: setup-dev  ## go all the way with the properties and pages that make test goes a third of
+	BREAKGLASS_LONG=1 $(PY) -m pytest -n 2 tests/properties tests/browsers
 
 browsers: setup-browsers  ## run recover.html in Firefox and WebKit
 	$(PY) -m tests.browsers.others

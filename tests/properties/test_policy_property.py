@@ -18,6 +18,7 @@ from breakglass_shamir.custody.policy.walk import shape_problems
 from breakglass_shamir.errors import InvalidPolicy, LooksLikeShare
 from breakglass_shamir.operations.policy import checking as answers
 from breakglass_shamir.operations.policy import examples
+from tests import lengths
 
 EXAMPLE = examples.example("ssh-key")
 EXAMPLES = [examples.example(connector) for connector in examples.connectors_with_example()]
@@ -72,7 +73,7 @@ def _accepts(tree: Any) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=lengths.examples(300), deadline=None)
 @given(st.sampled_from(PLACES), _VALUES)
 def test_the_walk_finds_a_problem_exactly_where_the_decoder_refuses(path: tuple[Any, ...], value: Any) -> None:
     tree = _changed(TREE, path, value)
@@ -83,7 +84,7 @@ def test_the_walk_finds_a_problem_exactly_where_the_decoder_refuses(path: tuple[
         json.dumps(str(problem))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=lengths.examples(300), deadline=None)
 @given(st.data())
 def test_a_fuzzed_policy_is_a_policy_or_a_list_of_problems(data: st.DataObject) -> None:
     lines = data.draw(st.sampled_from(EXAMPLES)).splitlines()
@@ -96,13 +97,13 @@ def test_a_fuzzed_policy_is_a_policy_or_a_list_of_problems(data: st.DataObject) 
     _read("\n".join(lines))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=lengths.examples(200), deadline=None)
 @given(st.text() | st.text(alphabet="[]{}=\"'.,#\n\t 0123456789abcxyz_-TZ:+\\"))
 def test_any_text_is_a_policy_or_a_list_of_problems(text: str) -> None:
     _read(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=lengths.examples(300), deadline=None)
 @given(
     st.sampled_from(EXAMPLES),
     st.text(alphabet="/:@[]%?#.0123456789abc -_=é\\", max_size=12),

@@ -31,6 +31,7 @@ from breakglass_shamir.formats.seal import Sealed
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.lineage import showing
 from breakglass_shamir.operations.monitoring import status
+from tests.lengths import examples
 from tests.properties.three_terminals import NAMES, World, living_in
 
 PAIRS = [(one, other) for one in NAMES for other in NAMES if one != other]
@@ -296,7 +297,7 @@ def test_three_terminals_keep_the_promises() -> None:
     run_state_machine_as_test(
         Lives,
         settings=settings(
-            max_examples=80,
+            max_examples=examples(80),
             stateful_step_count=40,
             deadline=None,
             phases=(Stage.explicit, Stage.reuse, Stage.generate),  # shrinking such lives outlasts the test's time limit

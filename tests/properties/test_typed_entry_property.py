@@ -17,6 +17,7 @@ from breakglass_shamir.formats.envelope import Checkpoint
 from breakglass_shamir.formats.seal import Facts, seal
 from breakglass_shamir.formats.structure import Group, Structure
 from breakglass_shamir.hygiene import Secret
+from tests.lengths import examples
 
 SECRET = Secret(b"tinned beans")
 FACTS = Facts(Kind.LIVE, "prod-db", 1, Structure(1, (Group(2, 3),)), bytes(32), Checkpoint(bytes(8), 0, bytes(32)))
@@ -64,7 +65,7 @@ def test_the_lines_of_a_share_come_in_any_order(sheet: int, order: list[int]) ->
 
 
 @given(sheets, st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_up_to_four_wrong_characters_in_order_are_repaired(sheet: int, data: st.DataObject) -> None:
     """Without a number in front, what a check character makes up cannot be told from the truth; with one it can."""
     typed = data.draw(slips(SHARES[sheet], 4))
@@ -73,7 +74,7 @@ def test_up_to_four_wrong_characters_in_order_are_repaired(sheet: int, data: st.
 
 
 @given(sheets, st.integers(0, 3), st.integers(0, 24), st.sampled_from(text.ALPHABET + "?"))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_one_wrong_character_costs_nothing_when_the_line_is_typed_again(
     sheet: int, line: int, place: int, symbol: str
 ) -> None:
@@ -84,7 +85,7 @@ def test_one_wrong_character_costs_nothing_when_the_line_is_typed_again(
 
 
 @given(st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_damage_gives_a_share_that_was_dealt_or_none(data: st.DataObject) -> None:
     typed = data.draw(slips(SHARES[data.draw(sheets)], 40))
     assert_only_what_was_dealt(enter([*typed, *SHARES[data.draw(sheets)]]))
@@ -92,7 +93,7 @@ def test_any_damage_gives_a_share_that_was_dealt_or_none(data: st.DataObject) ->
 
 @given(st.lists(st.one_of(st.sampled_from(EVERY_LINE), st.sampled_from(WORDS), st.text(max_size=30)), max_size=30),
        st.booleans(), st.booleans())  # fmt: skip
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @example(["9: ?"], True, True)
 def test_any_sequence_of_lines_and_words_is_answered_and_gives_nothing_else(
     lines: list[str], asks: bool, knows: bool
@@ -101,14 +102,14 @@ def test_any_sequence_of_lines_and_words_is_answered_and_gives_nothing_else(
 
 
 @given(st.data())
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_core_with_slips_is_the_one_that_was_printed_or_opens_nothing(data: st.DataObject) -> None:
     typed = data.draw(slips(CORE, 6))
     assert_only_what_was_dealt(enter([*typed, "", *SHARES[0], *SHARES[1]], knows=False))
 
 
 @given(st.permutations(CORE), st.integers(0, 8))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_core_lines_come_in_any_order_and_one_may_be_lost(order: list[str], lost: int) -> None:
     pool = enter([*order[:lost], *order[lost + 1 :], "", *SHARES[0], *SHARES[1]], knows=False)
     assert pool.quorum().core == MADE.envelope.core
