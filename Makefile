@@ -23,7 +23,7 @@ BROWSER_PACKAGES := firefox-esr webkit2gtk-driver xvfb
 NEIGHBOURS := tests/servers:tests/vectors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench performance faults fleet collection mysql differences long browsers kit-wheels clean setup-runtime setup-dev setup-bench
+.PHONY: help demo test check bench performance faults fleet collection load mysql differences long browsers kit-wheels clean setup-runtime setup-dev setup-bench
 
 help:  ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
@@ -62,6 +62,9 @@ fleet: setup-dev  ## issue, hand out, rehearse and rotate 200 sets, killed on th
 
 collection: setup-dev  ## 50 terminals, 100,000 records and two collectors at PostgreSQL, killed on the way; writes collection-results.md
 	$(PY) -m tests.benchmarks.collection_run collection-results.md
+
+load: setup-dev  ## a load drill against PostgreSQL under pgbench, rsyslog and a collection; writes docs/performance/load.json
+	$(PY) -m tests.benchmarks.load_run docs/performance/load.json
 
 mysql: setup-dev  ## fetch a MySQL server, which Debian's stable release lacks, and run the tests that need one
 	.ci/mysql

@@ -20,7 +20,7 @@ from breakglass_shamir.custody.life import holders, standing
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.watching import NEAR, OWN_LOGIN
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import (
@@ -460,6 +460,11 @@ def _drill_ended(_c: Context, body: DrillEnded) -> Iterator[Telling]:
     yield compliance(f"{body.drill} drill: {body.result}", _result(body.result), f"{body.drill} drill", body.reasons)
 
 
+def _load_drilled(_c: Context, body: LoadDrilled) -> Iterator[Telling]:
+    subject = f"load drill, {counted(body.at_once, 'rehearsal')} at once: {body.result}"
+    yield compliance(subject, _result(body.result), "load drill", body.reasons)
+
+
 def _destroyed(c: Context, body: Destroyed) -> Iterator[Telling]:
     subject = f"sheets {', '.join(body.sheets)} of epoch {c.number(body.epoch_id)} were destroyed before witnesses"
     yield _entity(c, 4, subject, Severity.INFORMATIONAL, body.epoch_id)
@@ -618,6 +623,7 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     RollCall: _roll_call,
     Rehearsed: _rehearsed,
     DrillEnded: _drill_ended,
+    LoadDrilled: _load_drilled,
     Destroyed: _destroyed,
     Noted: _noted,
     Heartbeat: _heartbeat,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``drill roll-call``, ``drill rehearsal``, ``drill access``: the three drills."""
+"""``drill roll-call``, ``drill rehearsal``, ``drill access``: the three drills; ``drill load``: many at once."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +17,8 @@ from breakglass_shamir.cli.session import (
     harden,
     named_target,
     pass_terminal,
+    read_policy,
+    read_secret,
     reading_options,
     recorder,
     sheets_from,
@@ -29,10 +31,14 @@ from breakglass_shamir.shell import breakglass
 if TYPE_CHECKING:
     from breakglass_shamir.cli.guide.asking import Guide
     from breakglass_shamir.custody.life.gates import Request
+    from breakglass_shamir.hygiene import Secret
     from breakglass_shamir.operations.drills.rehearsal import DrillOutcome
     from breakglass_shamir.operations.drills.roll_call import RollCallResult
     from breakglass_shamir.operations.reading.sources import Sources
     from breakglass_shamir.operations.recorder import Recorder
+
+OVER_LIMIT = 8
+"""Exit code of a load drill that passed a limit, or lost something."""
 
 DRILLS = {
     "roll-call": "one custodian, one sheet, one minute: its bag, or the sheet alone",
@@ -299,6 +305,59 @@ def access(terminal: Terminal, /, names: tuple[str, ...], **options: Any) -> Non
             named = named_target(options)
             found = operation.access(opened, request, sources, printing, scanner, signers=signers, named=named)
     terminal.result(found, _lines(found))
+
+
+@drill.command()
+@click.argument("policy", type=PATH)
+@click.option("--terminals", default=2, show_default=True, help="How many homes are made for it.")
+@click.option("--rehearsals", default=4, show_default=True, help="How many run at a time, over all terminals.")
+@click.option("--rounds", default=1, show_default=True, help="How often each of them runs.")
+@click.option("--for", "lasting", default="5m", show_default=True, help="No rehearsal begins later than that.")
+@click.option("--settle", default="30s", show_default=True, help="How long alerts may take after the last of them.")
+@click.option("--disk", default=512, show_default=True, metavar="MIB", help="What all homes together may take.")
+@click.option("--slow-sink", "slow", metavar="D", help="A sink besides, which answers after so long, such as 5s.")
+@click.option("--dead-sink", "dead", is_flag=True, help="A sink besides, which never answers.")
+@click.option("--to", "place", metavar="ADDRESS", help="A collection for drills, to which the terminals push.")
+@click.option("--enrol-at", metavar="ADDRESS", help="The same collection, by a login that enrols. Default: --to.")
+@click.option("--collector", type=PATH, metavar="FILE", help="The public key of that collection's collector.")
+@click.option("--target", default="", metavar="URI", help="Where each rehearsal logs in; as in the policy.")
+@click.option("--account", default="", help="The account there; as in the policy.")
+@click.option("--credential-from", metavar="FILE|-", help="Its password.")
+@pass_terminal
+def load(terminal: Terminal, /, policy: Path, **options: Any) -> int:
+    """Run many rehearsals at once, on sets that are made for it and thrown away, by the [drills.load] of POLICY.
+
+    Nothing of a set on record is touched. Events go to the sinks that adopted policies let load drills at, marked
+    as such. What it showed is recorded here.
+    """
+    from breakglass_shamir.cli.load_words import lines
+    from breakglass_shamir.custody.policy.duration import Duration
+    from breakglass_shamir.operations.load import running
+    from breakglass_shamir.operations.load.wanted import Collection, Wanted
+
+    harden(terminal)
+    file = read_policy(terminal, policy)
+    where = None
+    if options["place"] or options["collector"]:
+        _require(("--to", options["place"]), ("--collector", options["collector"]))
+        where = Collection(options["place"], options["collector"], options["enrol_at"] or options["place"])
+    credential = _password(terminal, options["credential_from"]) if options["credential_from"] else None
+    slow_s = Duration.parse(options["slow"]).seconds if options["slow"] else 0
+    wanted = Wanted(
+        options["terminals"], options["rehearsals"], options["rounds"], Duration.parse(options["lasting"]).seconds,
+        Duration.parse(options["settle"]).seconds, options["disk"], slow_s, options["dead"], where,
+        named_target(options), credential,
+    )  # fmt: skip
+    with recorder(terminal) as opened, file.located():
+        found = running.run(opened, file.text, wanted)
+    terminal.result(found, lines(found))
+    return OVER_LIMIT if found.result == "fail" else 0
+
+
+def _password(terminal: Terminal, source: str) -> "Secret":
+    from breakglass_shamir.custody.credential import CredentialKind
+
+    return read_secret(terminal, source, CredentialKind.PASSWORD, raw=False)
 
 
 def _sources(terminal: Terminal, options: dict[str, Any]) -> "Sources":

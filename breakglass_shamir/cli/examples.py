@@ -38,6 +38,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "drill access": (
         "drill access recovery-key", *_DECLARED, "--scan scans --out new --readback new-scans --ack 1 --ack 2",
     ),
+    "drill load": ("drill load load.toml --terminals 1 --rehearsals 2",),
     "protocol": ('protocol rotate recovery-key --out protocol.pdf --at "2026-12-01 09:00"',),
     "destroyed": ("destroyed recovery-key 2 --epoch 1 --witness Olga --witness Oskar",),
     "note": ('note recovery-key "the printer jammed at sheet 2" --by Olga',),

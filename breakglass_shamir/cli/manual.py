@@ -25,6 +25,7 @@ EXIT_CODES = (
     (5, "ledger, proof or signature does not hold"),
     (6, "the target could not be reached, checked or changed"),
     (7, "something is due or overdue"),
+    (8, "a load drill passed a limit, or lost something"),
     (130, "interrupted, state safe"),
 )
 """The contract of the command line."""

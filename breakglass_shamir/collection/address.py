@@ -85,9 +85,7 @@ def settings(address: str) -> dict[str, Any]:
 
 
 @contextmanager
-def connected(
-    address: str, within_s: float | None = LOGIN_S, *, hint: str = SENT_AGAIN
-) -> Iterator["Connection[Any]"]:
+def connected(address: str, within_s: float | None = LOGIN_S, *, hint: str = SENT_AGAIN) -> Iterator["Connection[Any]"]:
     """Log in for the length of a block; what is not committed in it is undone.
 
     Args:

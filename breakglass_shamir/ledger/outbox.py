@@ -61,6 +61,12 @@ SELECT d.seq, d.place, e.id, e.event FROM outbox_deliveries d JOIN outbox_events
 WHERE d.owner = ? AND d.sink = ? AND d.delivered_ms = 0 ORDER BY d.seq, d.place LIMIT ?
 """
 
+_DELIVERIES = """
+SELECT d.owner, d.sink, d.seq, count(*), sum(d.delivered_ms > 0), sum(d.delivered_ms = 0),
+  max(0, max(d.delivered_ms) - min(e.made_ms))
+FROM outbox_deliveries d JOIN outbox_events e ON e.id = d.event GROUP BY d.owner, d.sink, d.seq ORDER BY d.seq
+"""
+
 
 class Destination(Struct, frozen=True):
     """A sink as a record's transaction names it.
@@ -100,6 +106,28 @@ class Queue(Struct, frozen=True):
     waiting: int
     delivered: int
     since_ms: int
+
+
+class Delivery(Struct, frozen=True):
+    """What became of the events of one record at one sink.
+
+    Attributes:
+        owner: the set.
+        sink: the sink's name.
+        seq: the record's number.
+        made: its events.
+        acknowledged: of them, how many the sink took.
+        waiting: how many it did not take yet; the rest is not for it.
+        took_ms: from the first one's making to the last one's acknowledgement; meaningless while some wait.
+    """
+
+    owner: str
+    sink: str
+    seq: int
+    made: int
+    acknowledged: int
+    waiting: int
+    took_ms: int
 
 
 class Waiting(Struct, frozen=True):
@@ -216,6 +244,11 @@ class Outbox:
                 "WHERE owner = ? AND sink = ?",
                 (next_ms, problem, owner, sink),
             )
+
+    def deliveries(self) -> list[Delivery]:
+        """Return what became of each record at each sink, by record."""
+        with durably():
+            return [Delivery(*row) for row in self._connection.execute(_DELIVERIES)] if self._there else []
 
     def acknowledged(self, seq: int) -> list[str]:
         """Return the sinks that took every event of a record."""

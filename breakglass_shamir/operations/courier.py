@@ -26,8 +26,15 @@ _PROGRAM = "from breakglass_shamir.cli.program import main; main()"
 class Courier:
     """Started when it is first woken."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, stays: bool = False) -> None:
+        """Start nothing yet.
+
+        Args:
+            home: whose outbox it empties.
+            stays: whether it is of this program's process group, and is waited for by :meth:`end`.
+        """
         self._home = home
+        self._stays = stays
         self._process: subprocess.Popen[bytes] | None = None
         self._failed = False
 
@@ -53,13 +60,29 @@ class Courier:
             self._process.returncode = 0  # it outlives this program on purpose: no warning that it still runs
         self._process = None
 
+    def end(self, within_s: float) -> None:
+        """Let it make its last round, and wait for that; one that takes longer is stopped, and leaves what waits."""
+        process, self._process, self._failed = self._process, None, True
+        if process is None or process.stdin is None:
+            return
+        with suppress(OSError):
+            process.stdin.close()
+        import subprocess
+
+        try:
+            process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
     def _start(self) -> "subprocess.Popen[bytes]":
         import subprocess
 
         command = [sys.executable, "-P", "-c", _PROGRAM, "--home", str(self._home), "alerts", "flush", "--follow"]
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=not self._stays,
+        )  # fmt: skip
         assert process.stdin is not None  # noqa: S101 - a pipe was asked for
         os.set_blocking(process.stdin.fileno(), False)
         return process

@@ -43,7 +43,9 @@ _ACK_POLL_S = 0.05
 class Recorder:
     """Appends records about one set."""
 
-    def __init__(self, ledger: Ledger, desk: "Desk", *, record_to: Path | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, desk: "Desk", *, record_to: Path | None = None, courier: "Courier | None" = None
+    ) -> None:
         self.ledger = ledger
         self.desk = desk
         self.set_name = ""
@@ -51,7 +53,7 @@ class Recorder:
         self.refusal: BreakglassError | None = None
         """What was refused last, and is on record."""
         self._record_to = record_to
-        self._courier = Courier(ledger.path.parent)
+        self._courier = courier or Courier(ledger.path.parent)
 
     def close(self) -> None:
         """Close the ledger and let the courier end by itself."""

@@ -10,10 +10,14 @@ Rules:
 2. The same results give the same files; a test holds the committed ones against each other.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from breakglass_shamir.custody.life import drill_rules
+from breakglass_shamir.custody.policy.tables import LOAD_STEPS
+from breakglass_shamir.operations.audit.load_plot import time_text
 from tests.benchmarks import costs, plot
 from tests.benchmarks.costs import Costs, Series
 from tests.benchmarks.peers import tables
@@ -53,9 +57,37 @@ def page(text: str, results: Results, found: Costs) -> str:
         "tried": lambda: tables.tried(results),
         "slower": lambda: slower(results),
         "compared": lambda: compared(results),
+        "load": load_drill,
         **{name: lambda name=name: cost_table(found, name) for name in _PLOTS},  # type: ignore[misc]
     }
     return _BLOCK.sub(lambda block: f"{block[1]}\n{writers[block[2]]()}\n\n{block[3]}", text)
+
+
+def load_drill() -> str:
+    """Write what the last load drill against real servers showed (``load_run``)."""
+    found = json.loads((PLOTS / "load.json").read_text(encoding="utf-8"))
+    shown, other = found["drill"], found["pgbench"]
+    rate = other["transactions"] / other["seconds"]
+    said = (
+        f"{found['machine']}. {shown['at_once']} rehearsals at once from {shown['terminals']} terminals, "
+        f"{shown['rounds']} rounds: {shown['done']} came to a quorum, {shown['failed']} did not, in "
+        f"{shown['elapsed_ms'] / 1000:.0f} s. Beside them {other['clients']} clients of pgbench made {rate:.0f} "
+        f"transactions/s at the server they logged in to. {shown['collected']} of {shown['records']} records were "
+        f"cosigned. Result: {shown['result']}."
+    )
+    places = [(percent, drill_rules.POINTS.index(percent)) for percent in (50, 95, 99, 100)]
+    steps = [
+        (step, *(time_text(shown["steps_ms"][step][at]) for _, at in places))
+        for step in LOAD_STEPS if step in shown["steps_ms"]
+    ]  # fmt: skip
+    sinks = [(name, *map(str, counts)) for name, counts in shown["alerts"].items()]
+    reasons = "".join(f"\n- {reason}" for reason in shown["reasons"])
+    return "\n\n".join(
+        [
+            f"{said}{reasons}", tables.table(("step", "p50", "p95", "p99", "most"), steps),
+            tables.table(("sink", "made", "acknowledged", "in the outbox"), sinks),
+        ]
+    )  # fmt: skip
 
 
 def plots(results: Results, found: Costs) -> Iterator[tuple[str, str]]:

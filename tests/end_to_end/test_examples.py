@@ -138,6 +138,13 @@ def _cards(life: Life) -> None:
         shutil.copy(card, life.folder / "cards")
 
 
+def _load_policy(life: Life) -> None:
+    life.write_policy()
+    text = life.policy.read_text().replace(f'name = "{NAME}"', 'name = "load-test"')
+    text = re.sub(r'^uri = ".*"$', 'uri = "manual:load-test"', text, flags=re.M)
+    (life.folder / "load.toml").write_text(f"{text}\n[drills.load]\n")
+
+
 def _told(life: Life) -> None:
     life.write_policy()
     life.policy.write_text(life.policy.read_text() + _SINK.format(path=life.folder / "events.jsonl"))
@@ -158,7 +165,8 @@ BEFORE: dict[str, Callable[[Life], object]] = {
     "init": _anew, "split": _begun, "sign": _declared, "cancel": _declared, "close": _in_use, "settle": _passed,
     "drill roll-call": lambda life: typed(life, f"breakglass ack {NAME} South --bag B-1002"),
     "destroyed": lambda life: typed(life, f"breakglass void {NAME} 2 --reason lost"),
-    "drill rehearsal": _cards, "enrol fingerprint": _exported, "enrol import": _exported, "alerts test": _told,
+    "drill rehearsal": _cards, "drill load": _load_policy,
+    "enrol fingerprint": _exported, "enrol import": _exported, "alerts test": _told,
     "lineage export": _rotated, "kit": lambda life: wheelhouses.write(life.folder / "dist" / "wheelhouse"),
 }  # fmt: skip
 """What has to have happened before an example makes sense."""

@@ -19,8 +19,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from collection_place import PASSWORD, SEED, collector_of
 from postgres_server import PostgresServer
-from test_collection import COLLECTOR, COSIGNER, PASSWORD, begin, copied, grow
+from test_collection import begin, copied, grow
 
 from breakglass_shamir.cli import program
 from breakglass_shamir.collection import address, door, keeper, reading
@@ -54,6 +55,9 @@ from breakglass_shamir.operations.audit import (
 from breakglass_shamir.operations.audit.bundle_verifying import VerifiedBundles
 from breakglass_shamir.operations.collecting import keeping
 from tests.attacks.test_ledger_tampering import fill
+
+COLLECTOR = collector_of()
+COSIGNER = Cosigner(COLLECTOR.name, keys.ed25519_public(SEED))
 
 NORTH, SOUTH = 42, 7
 """Records of the two terminals."""
@@ -127,7 +131,7 @@ def shelf(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFact
                 rows = list(ledger.rows())
                 for some in (rows[:at], rows[at:]):
                     door.push(connection, ledger.public_key, some)
-                    keeper.collect(connection, COLLECTOR)
+                    keeper.collect(connection, collector_of())
         yield made
         server.admin(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -355,7 +359,7 @@ def test_rows_that_come_while_it_is_read_are_not_seen(spoiled: Shelf, monkeypatc
             if late and (done, of) == (2, SOUTH):
                 with address.connected(spoiled.owner) as connection:
                     door.push(connection, more.public_key, late)
-                    assert keeper.collect(connection, COLLECTOR).kept == 30
+                    assert keeper.collect(connection, collector_of()).kept == 30
                 late.clear()
 
         with sources.opened([spoiled.auditor], collector=COSIGNER, terminals=["south"], progress=collect) as (one,):
@@ -416,7 +420,7 @@ def test_evidence_is_judged_by_its_signatures(spoiled: Shelf, tmp_path: Path) ->
         with address.connected(spoiled.owner) as connection:
             for ledger, row in pushed:
                 door.push(connection, ledger.public_key, [row])
-                keeper.collect(connection, COLLECTOR)
+                keeper.collect(connection, collector_of())
     spoiled.does("UPDATE breakglass_log.evidence SET kind = 'fork' WHERE kind = 'mixed'")
     found = list(kept_apart.evidence(spoiled.auditor))
     assert [(one.shown, one.kind) for one in found] == [

@@ -292,6 +292,24 @@ def _no_signs() -> Iterator[Refusal]:
     yield no("watched until no zone", way, Watched(until="2026-03-01T09:00:00", every_s=300, problem=""))
     yield no("watched less than never", way, Watched(until=AT, every_s=-1, problem=""))
     yield no("delivered to nobody", way, AlertsDelivered(sink="", count=1, first="a", last="a"))
+    nine = tuple(range(9))
+    for name, changed in (
+        ("no terminal", {"terminals": 0}), ("fewer at once than terminals", {"at_once": 1}),
+        ("no round", {"rounds": 0}),
+        ("less than nothing done", {"done": -1}), ("less than nothing failed", {"failed": -1}),
+        ("less than no time", {"elapsed_ms": -1}), ("fewer records than none", {"records": -1}),
+        ("more than there was", {"done": 12}), ("more collected than there was", {"collected": 61}),
+        ("less collected than nothing", {"collected": -2}),
+        ("eight times", {"steps_ms": {"quorum": nine[:8]}}), ("times that fall", {"steps_ms": {"quorum": nine[::-1]}}),
+        ("a time after none", {"steps_ms": {"quorum": (1, -1, *nine[2:])}}),
+        ("a time below none", {"steps_ms": {"quorum": (*nine[:8], -2)}}),
+        ("two limits", {"limits_ms": {"quorum": (1, 2)}}), ("a negative limit", {"limits_ms": {"quorum": (1, 2, -1)}}),
+        ("two counts", {"alerts": {"siem": (1, 1)}}), ("more alerts than were made", {"alerts": {"siem": (1, 1, 1)}}),
+        ("a negative count", {"alerts": {"siem": (1, -1, 0)}}), ("no word", {"result": "good"}),
+        ("a pass with reasons", {"result": "pass"}), ("a warning without", {"result": "warning", "reasons": ()}),
+    ):  # fmt: skip
+        drill = bodies.load_drilled(**changed)
+        yield no(f"a load drill: {name}", way, drill, set_name="", opening="")
     yield no("nothing delivered", way, AlertsDelivered(sink="siem", count=0, first="", last=""))
     size = way.log.size
     for name, sets, told in (

@@ -113,6 +113,13 @@ roll_call = "30d"
 rehearsal = "60d"
 access = "300d"
 
+[drills.load]
+sinks = ["siem", "hec"]
+limits = [
+  {{step = "quorum", p50 = "5s", p95 = "10s", p99 = "1m"}},
+  {{step = "alert-acknowledged", p95 = "30s"}},
+]
+
 [audit]
 standards = ["ism", "pci-dss-4.0.1"]
 
@@ -295,6 +302,12 @@ def _wrong() -> Iterator[tuple[str, str]]:
         ("rotation", 'alphabet = "é"'), ("rotation", 'alphabet = "ab"'), ("rotation", 'must_contain = ["!"]'),
         ("rotation", 'must_contain = ["Z-A"]'), ("rotation", 'must_contain = ["A-z"]'), ("rotation", "may_defer = 1"),
         ("rotation", 'wait_for_sessions = "25h"'), ("rotation", 'endpoints = ["ab"]'), ("drills", "access = 365"),
+        ("drills", 'load = {sinks = ["siem"]}'), ("drills", "load = true"),
+        ("drills", 'load = {limits = [{step = "sealed", p50 = "1s"}]}'),
+        ("drills", 'load = {limits = [{step = "quorum"}]}'), ("drills", 'load = {limits = [{p50 = "1s"}]}'),
+        ("drills", 'load = {limits = [{step = "quorum", p50 = "1s"}, {step = "quorum", p95 = "1s"}]}'),
+        ("drills", 'load = {limits = [{step = "quorum", p90 = "1s"}]}'),
+        ("drills", 'load = {sinks = ["s", "s"]}\n[[alerts.sinks]]\ntype = "journald"\nname = "s"'),
         ("alerts", "require_ack = true"), ("alerts", 'sinks = [{name = "x"}]'),
         ("alerts", 'sinks = [{type = "fax", name = "x"}]'),
         ("[custodians]", 'name = "C"'), ("[custodians]", 'name = "A"\nkeys = ["ssh-dss AAAA"]'),
@@ -429,6 +442,11 @@ def _weaker() -> Iterator[Vector]:
         ("another endpoint", '"postgresql://b.example"]', '"postgresql://c.example"]'),
         ("no endpoints", 'endpoints = ["postgresql://a.example", "postgresql://b.example"]', ""),
         ("longer drills", 'roll_call = "30d"\nrehearsal = "60d"\naccess = "300d"', ""),
+        ("no load drill", f"[drills.load]{MOST.partition('[drills.load]')[2].partition('[audit]')[0]}", ""),
+        ("a limit of a load drill longer, another gone", 'p50 = "5s", p95 = "10s"', 'p95 = "11s"'),
+        ("a limit of a load drill shorter, and a step's gone",
+         'p95 = "10s", p99 = "1m"},\n  {step = "alert-acknowledged", p95 = "30s"},', 'p95 = "9s", p99 = "60s"},'),
+        ("more and other sinks of load drills", '["siem", "hec"]', '["hec", "journal", "lines"]'),
         ("no acknowledgement, later", 'require_ack = true\nname_people = true\nrepeat = "30m"', ""),
         ("a sink is gone, another is another one",
          'type = "journald"\nname = "journal"', 'type = "file"\nname = "hec2"\npath = "/x"'),
@@ -440,6 +458,10 @@ def _weaker() -> Iterator[Vector]:
     yield of("officers where nobody had to sign", LEAST, LEAST + f'[[officers]]\nname = "D"\nkeys = ["{DUTY_KEY}"]\n')
     may = with_line("rotation", "may_defer = true")
     yield of("put off at all", LEAST, may)
+    sinks = '[[alerts.sinks]]\ntype = "journald"\nname = "s"\n'
+    first = f'{LEAST}\n{sinks}[drills.load]\nlimits = [{{step = "login", p99 = "1s"}}]\n'
+    yield of("a load drill where there was none", f"{LEAST}\n{sinks}", f'{first}sinks = ["s"]\n')
+    yield of("a limit of a load drill more", f"{LEAST}\n{sinks}", first)
     yield of("sessions go on", LEAST, with_line("rotation", 'end_sessions = false\nwait_for_sessions = "1h"'))
     many = ", ".join(f'"P{number:02}"' for number in range(13))
     two = f"[{{threshold = 2, custodians = [{many}]}}, {{threshold = 2, custodians = [{many}]}}]"

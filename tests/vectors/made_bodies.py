@@ -15,6 +15,7 @@ from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life import recovery
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.drills import LoadDrilled
 from breakglass_shamir.custody.records.epochs import Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerStarted, PolicyAdopted
 from breakglass_shamir.custody.records.lineage import Succession
@@ -24,6 +25,20 @@ from breakglass_shamir.custody.records.rotations import Countersigned
 from breakglass_shamir.custody.records.sheets import Acknowledged, CustodianSigned, ReadBack
 
 TWO = ("1.1", "1.2")
+
+
+def load_drilled(**changes: Any) -> LoadDrilled:
+    """Return what a load drill left that was over one of its limits."""
+    fields: dict[str, Any] = {
+        "policy_digest": "cd" * 32, "target": "", "terminals": 2, "at_once": 4, "rounds": 3, "done": 11, "failed": 1,
+        "elapsed_ms": 61_000,
+        "steps_ms": {
+            "declared": (3, 4, 5, 8, 9, 15, 20, 41, 60), "quorum": (900, 950, 990, 1200, 1800, 2100, 2100, -1, -1),
+        },
+        "limits_ms": {"quorum": (1000, 0, 60_000)}, "alerts": {"siem": (24, 23, 1), "dead": (24, 0, 24)},
+        "records": 60, "collected": -1, "result": "fail", "reasons": ("quorum: p50 is 1.2 s, the limit 1s",),
+    }  # fmt: skip
+    return LoadDrilled(**{**fields, **changes})
 
 
 def started(log: Log) -> LedgerStarted:

@@ -21,6 +21,7 @@ from made_bodies import (
     epochs,
     first_of,
     imported,
+    load_drilled,
     officer_signed,
     opened,
     printed,
@@ -143,6 +144,7 @@ def office() -> Log:
     rotated = _emergency(log)
     _watching(log)
     _second_rotation(log, rotated)
+    log.add(load_drilled(), "")
     log.add(EnrolmentExported(sets=(SET,), size=log.size, sha256="ab" * 32), "")
     _end(log)
     return log

@@ -8,7 +8,8 @@ Rules:
 2. A rehearsal ends its declaration and opens nothing: its purpose is ``drill``, and nothing was combined but
    drill cards of an epoch that is good.
 3. A roll-call names one sheet. That of a void sheet can only fail.
-4. Sheets are destroyed only when they open nothing: their epoch is over, they were voided one by one, or the set is
+4. A load drill is of no set and changes none: its numbers fit together, and that is all.
+5. Sheets are destroyed only when they open nothing: their epoch is over, they were voided one by one, or the set is
    retired.
 """
 
@@ -20,8 +21,17 @@ from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.life import lineage
 from breakglass_shamir.custody.life.history import RESULTS
 from breakglass_shamir.custody.life.rules import check_seats, good_epoch
-from breakglass_shamir.custody.life.state import EpochState, EpochStatus, Opening, Phase, SetState, read_seat
-from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.life.state import (
+    EpochState,
+    EpochStatus,
+    LedgerState,
+    Opening,
+    Phase,
+    SetState,
+    read_seat,
+)
+from breakglass_shamir.custody.policy.tables import PERCENTS
+from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.sheets import Destroyed, Noted
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidRecord
@@ -35,6 +45,15 @@ HEALTH_WORDS = ("", "fresh", "worn", "replace")
 
 DRILLS = ("rehearsal", "access")
 """Drills that are declared."""
+
+POINTS = (0, 10, 25, 50, 75, 90, 95, 99, 100)
+"""Percentiles of a step that the record of a load drill holds."""
+
+NOT_REACHED = -1
+"""The time of a percentile that falls on rehearsals which did not come to the step."""
+
+ALERT_COUNTS = 3
+"""Events that were made for a sink, that it acknowledged, that waited."""
 
 WITNESSES = 2
 """Different people who must vouch that a sheet was destroyed."""
@@ -119,6 +138,35 @@ def drill_ended(s: SetState, body: DrillEnded, record: Record, _d: bytes) -> Set
     _check_result(body.result, body.reasons)
     _check_steps(body.steps_ms)
     return _over(s, opening, "ended") if opening is s.opening and not opening.was_opened else s
+
+
+def load_drilled(state: LedgerState, body: LoadDrilled, _r: Record) -> LedgerState:
+    """Take the figures of a load drill; nothing follows from them.
+
+    Raises:
+        InvalidRecord: they do not fit together.
+    """
+    _check_result(body.result, body.reasons)
+    least = {
+        "terminals": 1, "at_once": body.terminals, "rounds": 1, "done": 0, "failed": 0, "elapsed_ms": 0, "records": 0,
+        "collected": -1,
+    }  # fmt: skip
+    for name, lowest in least.items():
+        if getattr(body, name) < lowest:
+            raise InvalidRecord(f"expected {name} of {lowest} or more in a load drill, got {getattr(body, name)}")
+    if body.done + body.failed > body.at_once * body.rounds or body.collected > body.records:
+        raise InvalidRecord("a load drill counts more than there was")
+    for took in body.steps_ms.values():
+        reached = [one for one in took if one != -1]
+        if len(took) != len(POINTS) or [*took[: len(reached)]] != sorted(reached) or min(took) < -1:
+            raise InvalidRecord(f"expected {len(POINTS)} rising times of each step of a load drill")
+    for limits in body.limits_ms.values():
+        if len(limits) != len(PERCENTS) or min(limits) < 0:
+            raise InvalidRecord(f"expected {len(PERCENTS)} limits of each step of a load drill")
+    for counts in body.alerts.values():
+        if len(counts) != ALERT_COUNTS or min(counts) < 0 or counts[1] + counts[2] > counts[0]:
+            raise InvalidRecord("expected how many alerts of a load drill were made, acknowledged and waited")
+    return state
 
 
 def destroyed(s: SetState, body: Destroyed, _r: Record, _d: bytes) -> SetState:

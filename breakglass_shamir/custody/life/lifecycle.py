@@ -50,7 +50,7 @@ from breakglass_shamir.custody.life import (
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import MARK_DIGITS, LedgerState, SetState
 from breakglass_shamir.custody.records import record as records
-from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import (
@@ -227,6 +227,7 @@ _OF_LOG: Mapping[type, Callable[[LedgerState, Any, Record], LedgerState]] = {
     EnrolmentExported: enrol_rules.exported,
     Enrolled: _enrolled,
     CollectorReplaced: _collector_replaced,
+    LoadDrilled: drill_rules.load_drilled,
 }
 """Record types that change more than one set's state."""
 

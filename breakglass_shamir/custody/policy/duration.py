@@ -59,3 +59,8 @@ def in_words(seconds: int) -> str:
         if count or (name == "s" and not parts):
             parts.append(f"{count} {name}")
     return " ".join(parts[:2])
+
+
+def brief(milliseconds: int) -> str:
+    """Write a time that was measured, in milliseconds or seconds."""
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"

@@ -26,7 +26,7 @@ from breakglass_shamir.custody.policy.officer_keys import people, revoked
 from breakglass_shamir.custody.policy.person import Person, everybody
 from breakglass_shamir.custody.policy.problem import PolicyProblem
 from breakglass_shamir.custody.policy.sinks import LONGEST_DELIVERY_S, ExecSink, SmtpSink, SplunkSink, SyslogSink
-from breakglass_shamir.custody.policy.tables import Alerts, Custodian, Officer, Policy, Site
+from breakglass_shamir.custody.policy.tables import PERCENTS, Alerts, Custodian, Officer, Policy, Site
 from breakglass_shamir.custody.records.rotations import MOST_WAIT_S
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
 from breakglass_shamir.nearest import nearest
@@ -289,6 +289,28 @@ def _sinks(policy: Policy) -> Iterator[PolicyProblem]:
         yield PolicyProblem("alerts.require_ack", "expected a sink that could acknowledge, got none")
 
 
+def _load_drill(policy: Policy) -> Iterator[PolicyProblem]:
+    """Hold what a load drill is measured by, and whom it tells, against itself and the sinks."""
+    load = policy.drills.load
+    if load is None:
+        return
+    known = [sink.name for sink in policy.alerts.sinks]
+    for number, name in enumerate(load.sinks):
+        path = f"drills.load.sinks[{number}]"
+        if name not in known:
+            words = f"expected the name of a sink ({', '.join(known) or 'there is none'}), got {name!r}"
+            yield PolicyProblem(path, words, nearest(name, known))
+        if name in load.sinks[:number]:
+            yield PolicyProblem(path, f"{name!r} is there already")
+    steps = [one.step for one in load.limits]
+    for number, one in enumerate(load.limits):
+        path = f"drills.load.limits[{number}]"
+        if one.step in steps[:number]:
+            yield PolicyProblem(f"{path}.step", f"{one.step!r} is there already")
+        if all(one.at(percent) is None for percent in PERCENTS):
+            yield PolicyProblem(path, "expected one of p50, p95 and p99, got none")
+
+
 def _different(path: str, names: Sequence[str]) -> Iterator[PolicyProblem]:
     seen: set[str] = set()
     for number, name in enumerate(names):
@@ -330,6 +352,7 @@ _RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]]
     (frozenset({"rotation"}), _generator),
     (frozenset({"rotation"}), _sessions),
     (frozenset({"alerts"}), _sinks),
+    (frozenset({"alerts", "drills"}), _load_drill),
     (frozenset({"officers", "custodians", "review"}), _review),
     (frozenset({"audit"}), _standards),
 )

@@ -34,6 +34,8 @@ _PATHS = {
     "UseRules": "use",
     "Rotation": "rotation",
     "Drills": "drills",
+    "LoadDrill": "drills.load",
+    "LoadLimit": "drills.load.limits",
     "Alerts": "alerts",
     "Review": "review",
     "Reviewer": "review.reviewers",

@@ -5,7 +5,7 @@ What holds between keys is not here; ``rules.py`` has that.
 """
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -32,6 +32,15 @@ StandardName = Literal[
     "nist-800-53", "pci-dss-4.0.1", "iso-27001-2022", "dora-rts", "nis2-2024-2690", "ism", "hipaa", "soc-2", "cis-8.1",
 ]  # fmt: skip
 """A standard whose controls the auditor's report can assess."""
+
+LoadStep = Literal["declared", "signed", "first-scan", "quorum", "revealed", "alert-acknowledged", "login"]
+"""A step of a rehearsal in a load drill."""
+
+LOAD_STEPS: tuple[str, ...] = get_args(LoadStep)
+"""All of them, in the order in which a rehearsal comes to them."""
+
+PERCENTS = (50, 95, 99)
+"""Percentiles that a step is held against."""
 
 Fingerprint = Annotated[
     str,
@@ -185,12 +194,43 @@ class Rotation(Table, frozen=True):
         return Generator(self.length, self.alphabet, self.must_contain, self.must_avoid)
 
 
+class LoadLimit(Table, frozen=True):
+    """How long one step of the rehearsals of a load drill may take, by percentiles."""
+
+    step: LoadStep
+    p50: Duration | None = None
+    p95: Duration | None = None
+    p99: Duration | None = None
+
+    def at(self, percent: int) -> Duration | None:
+        """Return the limit of a percentile, where there is one."""
+        found: Duration | None = getattr(self, f"p{percent}")
+        return found
+
+
+class LoadDrill(Table, frozen=True):
+    """What many rehearsals at once are held against, and whom they may tell."""
+
+    sinks: Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=60)], ...],
+                     msgspec.Meta(max_length=20)] = ()  # fmt: skip
+    """Names of the sinks that load drills may send to."""
+
+    limits: Annotated[tuple[LoadLimit, ...], msgspec.Meta(max_length=7)] = ()
+
+    def limit(self, step: str, percent: int) -> Duration | None:
+        """Return the limit of a step's percentile, where there is one."""
+        found = next((one for one in self.limits if one.step == step), None)
+        return found.at(percent) if found else None
+
+
 class Drills(Table, frozen=True):
     """How often each drill is due."""
 
     roll_call: Duration = lasting(90 * 86400)
     rehearsal: Duration = lasting(90 * 86400)
     access: Duration = lasting(365 * 86400)
+    load: LoadDrill | None = None
+    """None: no load drill is made by this policy."""
 
 
 class Alerts(Table, frozen=True):

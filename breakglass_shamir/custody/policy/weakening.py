@@ -19,7 +19,7 @@ from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.officer_keys import revoked
 from breakglass_shamir.custody.policy.source import BUILT_IN_CLASS
-from breakglass_shamir.custody.policy.tables import CustodianGroup, Officer, Policy, Review
+from breakglass_shamir.custody.policy.tables import PERCENTS, CustodianGroup, LoadDrill, Officer, Policy, Review
 from breakglass_shamir.custody.policy.weak_points import fewest_people
 
 _RECORDS = ("always", "offered", "never")
@@ -169,6 +169,24 @@ def _drills(old: Policy, new: Policy) -> Iterator[str]:
     yield from _longer("drills.roll_call", old.drills.roll_call, new.drills.roll_call)
     yield from _longer("drills.rehearsal", old.drills.rehearsal, new.drills.rehearsal)
     yield from _longer("drills.access", old.drills.access, new.drills.access)
+    yield from _load_drill(old.drills.load, new.drills.load)
+
+
+def _load_drill(old: LoadDrill | None, new: LoadDrill | None) -> Iterator[str]:
+    """Limits that hold less, and sinks in which a real alert may now be lost among those of drills."""
+    if old is not None and new is None:
+        yield "drills.load: no load drill is held against limits"
+        return
+    before, after = old or LoadDrill(), new or LoadDrill()
+    for limit in before.limits:
+        for percent in PERCENTS:
+            allowed, now = limit.at(percent), after.limit(limit.step, percent)
+            if allowed is not None and now is None:
+                yield f"drills.load.limits: no p{percent} of {limit.step}"
+            elif allowed is not None and now is not None and now.seconds > allowed.seconds:
+                yield f"drills.load.limits: p{percent} of {limit.step} is {now} instead of {allowed}"
+    if added := [name for name in after.sinks if name not in before.sinks]:
+        yield f"drills.load.sinks: also {', '.join(added)}"
 
 
 def _alerts(old: Policy, new: Policy) -> Iterator[str]:

@@ -62,3 +62,45 @@ class DrillEnded(Body, frozen=True, tag="drill-ended"):
     steps_ms: dict[str, int]
     result: str
     reasons: tuple[str, ...]
+
+
+class LoadDrilled(Body, frozen=True, tag="load-drilled"):
+    """Many rehearsals at once, on sets that were thrown away, and how long their steps took. Names no set."""
+
+    policy_digest: str
+    """Of the policy that it went by, SHA-256, hexadecimal; no set need have it."""
+
+    target: str
+    """Where each rehearsal logged in, a URI; empty: nowhere."""
+
+    terminals: int
+    at_once: int
+    """Rehearsals that ran at a time, over all terminals."""
+
+    rounds: int
+    """How often each was to run."""
+
+    done: int
+    """Rehearsals that came to a quorum."""
+
+    failed: int
+    """Rehearsals that began and did not."""
+
+    elapsed_ms: int
+    steps_ms: dict[str, tuple[int, ...]]
+    """Step to the least, percentiles 10, 25, 50, 75, 90, 95, 99, and the most; -1 where so many did not come to it."""
+
+    limits_ms: dict[str, tuple[int, ...]]
+    """Step to the limits of the 50th, 95th and 99th percentile; 0: none."""
+
+    alerts: dict[str, tuple[int, ...]]
+    """Sink to the events that were made for it, those that it acknowledged, and those that still waited."""
+
+    records: int
+    """Records in the ledgers that were thrown away; all were verified, or ``reasons`` says of which not."""
+
+    collected: int
+    """How many of them a collector cosigned; -1: no collection was given."""
+
+    result: str
+    reasons: tuple[str, ...]

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from breakglass_shamir.custody.records.body import Body
-from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import (
@@ -78,6 +78,7 @@ TOLD: Mapping[type[Body], frozenset[str]] = {
     RollCall: frozenset({"reasons"}),
     Rehearsed: frozenset({"reasons"}),
     DrillEnded: frozenset({"login", "reasons"}),
+    LoadDrilled: frozenset({"target", "reasons"}),
     Escalated: frozenset({"what"}),
     Eased: frozenset({"what"}),
     Asked: frozenset({"marks"}),

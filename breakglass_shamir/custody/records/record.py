@@ -27,7 +27,7 @@ import rfc8785
 
 from breakglass_shamir.custody.records import guard
 from breakglass_shamir.custody.records.body import Body
-from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import (
@@ -109,7 +109,7 @@ AnyBody = (
     | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
     | TargetNamed | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
     | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
-    | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions | CollectorReplaced
+    | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions | CollectorReplaced | LoadDrilled
 )  # fmt: skip
 """Every record type."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from breakglass_shamir.custody.life.review_rules import is_opening
 from breakglass_shamir.custody.policy.duration import in_words
+from breakglass_shamir.custody.records.drills import LoadDrilled
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Proven
 from breakglass_shamir.custody.records.ledger import CollectorReplaced, LedgerMoved
@@ -115,6 +116,9 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     Retired: _retired,
     RetiredAttested: _retired,
     TerminalRetired: _ended,
+    LoadDrilled: lambda body: (
+        f"{counted(body.at_once, 'rehearsal')} at once from {counted(body.terminals, 'terminal')}: {body.result}"
+    ),
     Reviewed: lambda body: f"review of {_of(body)}, signed by {body.reviewer}: {body.verdict}: {body.reason}",
     DebtsSettled: lambda body: f"{body.officer} signed for {', '.join(body.debts)}: {body.reason}",
     ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",

@@ -29,7 +29,7 @@ from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.review_rules import subject_of
 from breakglass_shamir.custody.life.state import Debt, EpochState, LedgerState, SetState
 from breakglass_shamir.custody.policy.duration import in_words
-from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
+from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
@@ -77,6 +77,7 @@ from breakglass_shamir.operations.audit.story import (
     EpochStory,
     Held,
     Link,
+    LoadStory,
     LogHistory,
     OpeningStory,
     Passed,
@@ -120,6 +121,7 @@ def build(entries: Iterable[Entry], apply: Apply = lifecycle.apply) -> LogHistor
         IllegalState, InvalidRecord: a record may not follow; verify the log first.
     """
     state, sets, others, facts = LedgerState(), dict[str, _Set](), Happenings(), Facts()
+    loads: list[LoadStory] = []
     first = last = log = ""
     count = 0
     for entry in entries:
@@ -132,9 +134,17 @@ def build(entries: Iterable[Entry], apply: Apply = lifecycle.apply) -> LogHistor
         else:
             others.take(record)
             facts.take(entry)
+            if isinstance(record.body, LoadDrilled):
+                loads.append(_loaded(record, record.body))
     key = ssh_key.from_line(state.public_key).fingerprint if state.public_key else ""
     found = tuple(sets[name].finished(state.sets[name]) for name in sorted(sets))
-    return LogHistory(log, state.terminal, key, count, first, last, found, tuple(others.events), tuple(facts.found))
+    return LogHistory(
+        log, state.terminal, key, count, first, last, found, tuple(others.events), tuple(facts.found), tuple(loads)
+    )
+
+
+def _loaded(record: Record, body: LoadDrilled) -> LoadStory:
+    return LoadStory(record.seq, record.time, **{name: getattr(body, name) for name in body.__struct_fields__})
 
 
 @dataclass(slots=True)

@@ -90,7 +90,7 @@ class DrillLine:
     seq: int
     time: str
     drill: str
-    """``rehearsal``, ``access``, ``roll-call``."""
+    """``rehearsal``, ``access``, ``roll-call``, ``load``: many rehearsals at once, of no set."""
 
     level: str
     """Of a roll-call: ``seal`` or ``live``."""
@@ -175,6 +175,11 @@ def openings(told: Told, *, set_name: str = "", period: Period = EVER) -> list[O
 def drills(told: Told, *, set_name: str = "", period: Period = EVER) -> list[DrillLine]:
     """Return the drills of some terminals, roll-calls among them, oldest first."""
     found: list[DrillLine] = []
+    for terminal, log in told if not set_name else ():
+        found += (
+            DrillLine(terminal, "", one.seq, one.time, "load", "", "", (), "", "", one.result, one.reasons, "")
+            for one in log.loads
+        )
     for terminal, of in _sets(told, set_name):
         found += (_drill(terminal, of, one) for one in of.drills)
         for epoch in of.epochs:

@@ -39,6 +39,7 @@ from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.operations.audit import (
     history,
+    load_plot,
     report_controls,
     report_json,
     report_summary,
@@ -182,6 +183,8 @@ def render(page: Page) -> Iterator[str]:
     environment.globals.update(
         print_said=health.said,
         titles=report_controls.TITLES, of_section=partial(report_controls.of_section, page.controls),
+        load_plot=load_plot.plot, load_rows=load_plot.rows, time_shown=load_plot.time_text,
+        loaded=report_summary.loaded,
         counted=counted, roll_called=report_summary.roll_called, signed_for=report_summary.signed_for,
     )  # fmt: skip
     template = environment.get_template("report.html")

@@ -42,7 +42,7 @@ def _terminal(one: Part) -> dict[str, Any]:
     said: dict[str, Any] = {
         "terminal": log.terminal, "log": log.log, "fingerprint": log.terminal_fingerprint, "records": log.records,
         "first": log.first, "last": log.last, "trust": one.trust, "unpinned": one.unpinned, "scope": one.scope,
-        "gaps": list(one.gaps), "events": _plain(log.events),
+        "gaps": list(one.gaps), "events": _plain(log.events), "loads": _plain(log.loads),
     }  # fmt: skip
     if verified is not None:
         report = verified.report

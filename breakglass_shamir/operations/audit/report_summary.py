@@ -14,7 +14,7 @@ from breakglass_shamir.custody.life.chain import UNPINNED
 from breakglass_shamir.custody.life.review_rules import is_opening
 from breakglass_shamir.custody.life.watch_rules import CHANGE, LOGIN
 from breakglass_shamir.custody.records.reviews import MISUSE, VERDICTS
-from breakglass_shamir.operations.audit.report_parts import AcrossPage, Finding, Part, SetPage
+from breakglass_shamir.operations.audit.report_parts import AcrossPage, Finding, Page, Part, SetPage
 from breakglass_shamir.operations.audit.story import OpeningStory, SheetStory
 from breakglass_shamir.plural import counted
 
@@ -130,6 +130,11 @@ def due(sets: tuple[SetPage, ...]) -> Iterable[Finding]:
             if what not in owed and not what.startswith(reviews):
                 urgent = one.status is not None and what in one.status.urgent
                 yield Finding(f"{one.title}: {what}", f"#{one.anchor}", urgent)
+
+
+def loaded(page: Page) -> bool:
+    """Tell whether load drills are shown: those of the time, on a page of all sets."""
+    return not page.only and any(page.holds_time(one.time) for part in page.parts for one in part.log.loads)
 
 
 def roll_called(sheets: Iterable[SheetStory]) -> tuple[int, int]:

@@ -5,6 +5,7 @@ Times are RFC 3339 in UTC as the records hold them, and empty where something di
 the record that says so. ``history.py`` builds it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -316,6 +317,29 @@ class DrillStory:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadStory:
+    """One load drill, as its record says."""
+
+    seq: int
+    time: str
+    policy_digest: str
+    target: str
+    terminals: int
+    at_once: int
+    rounds: int
+    done: int
+    failed: int
+    elapsed_ms: int
+    steps_ms: Mapping[str, tuple[int, ...]]
+    limits_ms: Mapping[str, tuple[int, ...]]
+    alerts: Mapping[str, tuple[int, ...]]
+    records: int
+    collected: int
+    result: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RecoveryStory:
     """An opening without the toolkit, as its record says."""
 
@@ -443,3 +467,6 @@ class LogHistory:
 
     facts: tuple[Kept, ...] = ()
     """What controls are assessed on, and belongs to no set."""
+
+    loads: tuple[LoadStory, ...] = ()
+    """Load drills, which are of no set."""

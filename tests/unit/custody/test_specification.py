@@ -104,6 +104,8 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "use.": tables.UseRules,
     "rotation.": tables.Rotation,
     "drills.": tables.Drills,
+    "drills.load.": tables.LoadDrill,
+    "drills.load.limits.": tables.LoadLimit,
     "alerts.": tables.Alerts,
     "review.": tables.Review,
     "review.reviewers.": tables.Reviewer,
@@ -217,7 +219,7 @@ def test_facilities_and_key_types_are_specified() -> None:
     assert all(f"`{name}`" in types or f"`-{name.rpartition('-')[2]}`" in types for name in ssh_key.TYPES)
 
 
-WEAKER = 38
+WEAKER = 42
 """Places in ``weakening.py`` that yield a sentence; who adds one specifies it."""
 
 
@@ -230,7 +232,7 @@ def matcher(template: str) -> re.Pattern[str]:
     words = re.escape(template)
     quoted = r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
     for sign, instead in (
-        (r"Q\\\((?:new|old)\\\)", quoted), (r"\bKEY\b", r"[a-z_.]+"), (r"\b[NOT]\b", r"[0-9]+[smhd]?"),
+        (r"Q\\\((?:new|old)\\\)", quoted), (r"\bKEY\b", r"[a-z0-9_.]+"), (r"\b[NOT]\b", r"[0-9]+[smhd]?"),
         (r"A,\\ B", r"[a-z-]+(?:, [a-z-]+)*"), (r"\\\[i\\\]", r"\[[0-9]+\]"), (r"\b(?:NAME|URI)\b", ".+"),
     ):  # fmt: skip
         words = re.sub(sign, lambda _, to=instead: to, words)  # type: ignore[misc]
