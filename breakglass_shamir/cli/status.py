@@ -170,18 +170,23 @@ def _chosen(state: "LedgerState", names: tuple[str, ...], custodian: str) -> "li
 
 
 def _read(terminal: Terminal, names: tuple[str, ...], custodian: str) -> "tuple[list[SetStatus], Life]":
-    from breakglass_shamir.ledger import clock
+    from breakglass_shamir.ledger import clock, witness_folder
     from breakglass_shamir.operations.monitoring import forks, heartbeat, queues
     from breakglass_shamir.operations.monitoring import status as operation
     from breakglass_shamir.operations.monitoring.formats import Life
-    from breakglass_shamir.operations.witnessing import standing
 
     with recorder(terminal, names[0] if len(names) == 1 else "") as opened:
         chosen = tuple(s.name for s in _chosen(opened.state, names, custodian)) if names or custodian else ()
         found = operation.status(opened.state, chosen, undelivered=queues.undelivered(terminal.home))
         ended = opened.state.ended.time if opened.state.ended else ""
         silence, copies = heartbeat.silence(opened.state, clock.now()), forks.signs(opened.ledger)
-        return found, Life(opened.state.terminal, silence, ended, copies, standing.known(opened.ledger))
+        life = Life(opened.state.terminal, silence, ended, copies)
+        if not witness_folder.is_there(opened.ledger.path.parent):
+            return found, life
+        from breakglass_shamir.operations.witnessing import standing
+        from breakglass_shamir.structs import replace
+
+        return found, replace(life, witnessed=standing.known(opened.ledger))
 
 
 def _plugin(terminal: Terminal, names: tuple[str, ...], custodian: str) -> int:

@@ -29,9 +29,10 @@ from breakglass_shamir.ledger import durable
 from breakglass_shamir.ledger.entry import origin
 from breakglass_shamir.ledger.placing import alone_in
 from breakglass_shamir.ledger.unreadable import unreadable
+from breakglass_shamir.ledger.witness_folder import FOLDER
 from breakglass_shamir.plural import counted
 
-FOLDER, POLICY_FILE, WITNESSED_FILE = "witnesses", "policy", "witnessed.checkpoint"
+POLICY_FILE, WITNESSED_FILE = "policy", "witnessed.checkpoint"
 
 MAX_NOTE_BYTES = 32 * 1024
 """Largest checkpoint that is read, with the cosignatures of as many witnesses as a policy may have."""

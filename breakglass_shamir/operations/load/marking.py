@@ -3,7 +3,6 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 
 from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.alerts import translate
@@ -12,6 +11,7 @@ from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.ledger import outbox
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.schema import Beside, Row
+from breakglass_shamir.structs import replace
 
 MARK = "LOAD DRILL, nothing happened: "
 """In front of every subject."""

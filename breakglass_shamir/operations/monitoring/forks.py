@@ -27,10 +27,9 @@ from breakglass_shamir.custody.policy.sinks import FileSink
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.formats.envelope import Envelope
 from breakglass_shamir.formats.receipt import Receipt
-from breakglass_shamir.ledger import clock, durable
+from breakglass_shamir.ledger import clock, durable, witness_folder
 from breakglass_shamir.ledger.receipt import FOLDER_NAME, MAX_FILE_BYTES, read_text
 from breakglass_shamir.ledger.store import Ledger
-from breakglass_shamir.operations.witnessing import standing
 from breakglass_shamir.plural import counted
 
 RECEIPTS = 64
@@ -43,7 +42,7 @@ TAIL_BYTES = 1 << 20
 def signs(ledger: Ledger) -> tuple[str, ...]:
     """Return what shows that a ledger was copied or set back, a sentence each; empty: nothing does."""
     found = [
-        *_clocks(ledger), *_envelopes(ledger), *_receipts(ledger), *standing.signs(ledger), *_alerts(ledger),
+        *_clocks(ledger), *_envelopes(ledger), *_receipts(ledger), *_witnesses(ledger), *_alerts(ledger),
     ]  # fmt: skip
     return tuple(dict.fromkeys(found))
 
@@ -84,6 +83,13 @@ def _receipts(ledger: Ledger) -> Iterator[str]:
             if receipt.terminal_key == ledger.public_key and not _agrees(ledger, receipt.size, receipt.root):
                 held = read_text(text)
                 yield f"the receipt {path.name} of {held.time} saw {counted(receipt.size, 'record')} that are not these"
+
+
+def _witnesses(ledger: Ledger) -> Iterator[str]:
+    if witness_folder.is_there(ledger.path.parent):
+        from breakglass_shamir.operations.witnessing import standing
+
+        yield from standing.signs(ledger)
 
 
 def _newest(folder: Path) -> list[Path]:

@@ -8,15 +8,18 @@ It decides nothing: what is due and what is urgent is ``status.py``'s to say.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from breakglass_shamir.custody.life.due import DAY_S, in_words
 from breakglass_shamir.custody.life.watch_rules import SILENCE_FACTOR
 from breakglass_shamir.operations.monitoring.heartbeat import Silence
 from breakglass_shamir.operations.monitoring.status import SetStatus
 from breakglass_shamir.operations.monitoring.to_do import LONG_SILENCE
-from breakglass_shamir.operations.witnessing.standing import Witnessed
 from breakglass_shamir.plural import counted
 from breakglass_shamir.structs import Struct
+
+if TYPE_CHECKING:
+    from breakglass_shamir.operations.witnessing.standing import Witnessed
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 """Exit codes of a plugin."""
@@ -37,7 +40,7 @@ class Life(Struct, frozen=True):
     copies: tuple[str, ...] = ()
     """What shows that its ledger was copied or set back, a sentence each."""
 
-    witnessed: Witnessed | None = None
+    witnessed: "Witnessed | None" = None
     """How far witnesses have cosigned its ledger; None: none is pinned."""
 
     @property
@@ -89,7 +92,7 @@ def _silence(silence: Silence) -> str:
     return f"'silence_seconds'={silence.seconds};{every_s or ''};{LONG_SILENCE * every_s or ''};0;"
 
 
-def _witnessed(found: Witnessed | None) -> Iterator[str]:
+def _witnessed(found: "Witnessed | None") -> Iterator[str]:
     """Write how old the newest checkpoint is that enough witnesses cosigned, where there is one."""
     if found is not None and found.age_s is not None:
         yield f"'witnessed_seconds'={found.age_s};;;0;"

@@ -30,6 +30,7 @@ OWN_REASONS = {
     "bounded/pseudo_terminal.py": "the officers' own command, at a terminal of its own",
     "cli/screen/watcher.py": "reads nothing; clears the screen after the program that started it",
     "operations/courier.py": "reads nothing, waits for nothing",
+    "operations/load/running.py": "our own program, whose lines are bounded, and ended with its group",
     "operations/opening/ssh_sign.py": "asks a person at the terminal; writes to the terminal",
     "operations/recipes/agent.py": "an agent of its own, which answers over a socket, and ssh-add",
     "operations/recipes/runner.py": "the officers' own command, with its own output",
