@@ -198,6 +198,26 @@ def test_su_is_typed_the_password_once_and_the_person_has_the_shell(
     holds_no(secret, done.stdout, done.stderr)
 
 
+_DROPS_TWICE = """#!/usr/bin/env python3
+import getpass, sys, termios, time
+getpass.getpass("Word: ")
+time.sleep(0.2)
+termios.tcflush(0, termios.TCIFLUSH)
+print("got", sys.stdin.readline().strip(), flush=True)
+"""
+
+
+def test_what_was_typed_before_comes_after_su_dropped_keys_a_last_time(tmp_path: Path) -> None:
+    """It drops them where it asks, and once more just after keys are seen again."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "su").write_text(_DROPS_TWICE)
+    (tools / "su").chmod(0o755)
+    more = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    done = play(tmp_path, Secret(b"QzQzQz-word"), "recipe:su", "somebody", typed="hello\n", more=more)
+    assert "got hello" in done.stdout, done.stdout + done.stderr
+
+
 _ASKS = """#!/usr/bin/env python3
 import getpass, os, select, signal, sys
 signal.signal(signal.SIGINT, lambda *_: os.write(1, b"caught\\n"))  # not by print, which it may come in the middle of

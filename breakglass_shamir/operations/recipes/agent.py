@@ -13,6 +13,7 @@ in a folder that nobody else may enter, holds the key for as long as the use may
 """
 
 import contextlib
+import socket
 import subprocess
 import tempfile
 import time
@@ -54,12 +55,12 @@ def invocation(
         raise InvalidInput(
             "expected the key file that this passphrase opens, got none", hint="name it: recipe:ssh -i KEYFILE ..."
         )
-    with _agent() as socket:
+    with _agent() as place:
         limit = ["-t", str(max(1, lifetime_s))]
-        _add_protected(keys, secret, socket, limit)
+        _add_protected(keys, secret, place, limit)
         if is_key:
-            _add_key(secret, socket, limit)
-        own = ("-o", f"IdentityAgent={socket}", "-o", "AddKeysToAgent=no")
+            _add_key(secret, place, limit)
+        own = ("-o", f"IdentityAgent={place}", "-o", "AddKeysToAgent=no")
         yield Invocation((program, *own, *arguments), dict(inherited))
 
 
@@ -67,18 +68,18 @@ def invocation(
 def _agent() -> Iterator[Path]:
     program = keygen.find_program("ssh-agent")
     with tempfile.TemporaryDirectory(prefix="breakglass-") as folder:
-        socket = Path(folder) / "agent"
+        place = Path(folder) / "agent"
         agent = subprocess.Popen(
-            [program, "-D", "-a", str(socket)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            [program, "-D", "-a", str(place)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, env={"PATH": keygen.SYSTEM_PATH}, start_new_session=True,
         )  # fmt: skip
         try:
             end = time.monotonic() + START_LIMIT_S
-            while not socket.is_socket():
+            while not _listens(place):
                 if agent.poll() is not None or time.monotonic() > end:
                     raise ConnectorError("the agent for the key does not start", hint="use --show")
                 time.sleep(_POLL_S)
-            yield socket
+            yield place
         finally:
             agent.terminate()
             try:
@@ -88,7 +89,17 @@ def _agent() -> Iterator[Path]:
                 agent.wait()
 
 
-def _add_protected(keys: Sequence[str], secret: Secret, socket: Path, limit: Sequence[str]) -> None:
+def _listens(path: Path) -> bool:
+    """Tell whether the agent takes connections: its socket is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as line:
+        try:
+            line.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _add_protected(keys: Sequence[str], secret: Secret, place: Path, limit: Sequence[str]) -> None:
     """Add every key that the passphrase opens.
 
     Raises:
@@ -100,7 +111,7 @@ def _add_protected(keys: Sequence[str], secret: Secret, socket: Path, limit: Seq
         if not path.is_file():
             problems.append(f"expected a key file, found none at {path}")
             continue
-        run = keygen.run_asking("ssh-add", [*limit, str(path)], [secret], more={"SSH_AUTH_SOCK": str(socket)})
+        run = keygen.run_asking("ssh-add", [*limit, str(path)], [secret], more={"SSH_AUTH_SOCK": str(place)})
         if run.status != 0:
             why = "this credential does not open it" if run.given else f"it was not asked for: {run.complaint}"
             problems.append(f"the key {path} could not be loaded: {why}")
@@ -108,9 +119,9 @@ def _add_protected(keys: Sequence[str], secret: Secret, socket: Path, limit: Seq
         raise InvalidInput("; ".join(problems), hint="name the key file of this set after -i")
 
 
-def _add_key(secret: Secret, socket: Path, limit: Sequence[str]) -> None:
+def _add_key(secret: Secret, place: Path, limit: Sequence[str]) -> None:
     """Add the credential itself; an agent takes a key that ends with a newline."""
-    environment = {"PATH": keygen.SYSTEM_PATH, "LC_ALL": "C", "SSH_AUTH_SOCK": str(socket)}
+    environment = {"PATH": keygen.SYSTEM_PATH, "LC_ALL": "C", "SSH_AUTH_SOCK": str(place)}
     text = secret.reveal()
     ended = programs.run(
         [keygen.find_program("ssh-add"), *limit, "-"], given=text if text.endswith(b"\n") else text + b"\n",

@@ -7,7 +7,7 @@ Rules:
    reaches a shell, whose editor switches the echo off as well, but not the lines. After that, or when the question does
    not come in time, nothing is typed any more: a later question is the person's.
 2. Then the person has the keyboard (``bounded/pseudo_terminal.py``). What was typed before waits: su drops what comes
-   before it has its answer.
+   before it has its answer, and once more in the moment after it lets keys be seen again.
 """
 
 import os
@@ -28,6 +28,9 @@ ASKS_ROOT_WITHIN_S = 1.0
 
 _TAKES_WITHIN_S = 10.0
 """How long it may take the answer before keys go there all the same."""
+
+_DROPS_FOR_S = 0.5
+"""How long after that it may drop keys once more; it does so at once, and a busy machine may hold it up."""
 
 _FIRST_PRINTABLE, _DELETE = 0x20, 0x7F
 
@@ -53,6 +56,7 @@ class _Answer:
         self._secret = secret
         self._asked_until = time.monotonic() + (ASKS_WITHIN_S if os.geteuid() else ASKS_ROOT_WITHIN_S)
         self._taken_until = 0.0
+        self._drops_until = 0.0
 
     def type_into(self, terminal: int) -> bool:
         """Type it where it is due; returns whether keys go to the program."""
@@ -60,8 +64,11 @@ class _Answer:
             return True
         mode, now = termios.tcgetattr(terminal)[3], time.monotonic()
         unseen = bool(mode & termios.ICANON and not mode & termios.ECHO)
-        if self._taken_until:
-            self._taken_until = self._taken_until if unseen and now < self._taken_until else 0.0
+        if self._drops_until:
+            self._drops_until = self._drops_until if now < self._drops_until else 0.0
+        elif self._taken_until:
+            if not unseen or now >= self._taken_until:
+                self._taken_until, self._drops_until = 0.0, now + _DROPS_FOR_S
         elif unseen:
             os.write(terminal, self._secret.reveal() + b"\n")
             self._asked_until, self._taken_until = 0.0, now + _TAKES_WITHIN_S
@@ -71,4 +78,4 @@ class _Answer:
 
     @property
     def _is_over(self) -> bool:
-        return not (self._asked_until or self._taken_until)
+        return not (self._asked_until or self._taken_until or self._drops_until)
