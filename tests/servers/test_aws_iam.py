@@ -235,6 +235,8 @@ def test_a_change_that_is_never_known_is_no_end(
         (Denied("SignatureDoesNotMatch", "The request signature we calculated does not match"), CheckResult.REFUSED),
         (Denied("SignatureDoesNotMatch", "Signature expired: 20261130T1 is now earlier than"), CheckResult.UNKNOWN),
         (Denied("SignatureDoesNotMatch", "Signature not yet current: 20261130T1"), CheckResult.UNKNOWN),
+        (Denied("SignatureDoesNotMatch", "Credential should be scoped to a valid region."), CheckResult.UNKNOWN),
+        (Denied("SignatureDoesNotMatch", ""), CheckResult.UNKNOWN),
         (Denied("ExpiredToken", "The security token included in the request is expired"), CheckResult.UNKNOWN),
         (Denied("Throttling", "Rate exceeded"), CheckResult.UNKNOWN),
         (Denied("AccessDenied", "no"), CheckResult.UNKNOWN),
