@@ -354,9 +354,10 @@ def test_no_environment_and_no_file_names_the_place_or_the_key(
     ],
 )  # fmt: skip
 def test_without_an_endpoint_it_is_aws_s_own(region: str, iam: str, sts: str) -> None:
-    cloud = asking.Cloud(region, "", "", 1.0)
+    connector = connector_for("aws-iam://123456789012", "bg", {"region": region})
+    assert isinstance(connector, AwsIamConnector)
     for service, wanted in (("iam", iam), ("sts", sts)):
-        url, signed_for = cloud.place(service)
+        url, signed_for = connector._cloud.place(service)
         assert f"{url} {signed_for}" == f"https://{wanted.replace(' ', '/ ')}"
 
 
@@ -380,6 +381,8 @@ def test_a_certificate_of_somebody_else_is_not_believed(aws_cloud: AwsCloud, use
         ("aws-iam://123456789012", "", {}),
         ("aws-iam://123456789012", "a/b", {}),
         ("aws-iam://123456789012", "bg", {"region": "us-isob-east-1"}),
+        ("aws-iam://123456789012", "bg", {"region": "us-iso-east-1"}),
+        ("aws-iam://123456789012", "bg", {"region": "eusc-de-east-1"}),
         ("aws-iam://123456789012", "bg", {"tls": "off"}),
         ("aws-iam://123456789012", "bg", {"endpoint": "http://h"}),
         ("aws-iam://123456789012", "bg", {"endpoint": "https://u@h"}),

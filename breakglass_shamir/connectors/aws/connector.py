@@ -75,7 +75,8 @@ _NOBODY = AccessKey("AKIA0000000000000000", "0" * 40)
 """A key that nobody has, to see whether AWS answers."""
 
 _PAUSE_S = 1.0
-_REGION = re.compile(r"(?:us-gov-)?(?!us-iso|eu-iso|eusc)[a-z]{2}-[a-z]{4,9}-\d{1,2}")
+_REGION = re.compile(r"(?:us-gov|[a-z]{2})-[a-z]{4,9}-\d{1,2}")
+"""Other partitions, such as us-iso and eusc, have a part more or a longer one: their addresses are not known here."""
 
 
 class AwsIamConnector(Connector):
