@@ -409,8 +409,15 @@ def test_a_list_that_is_not_understood_is_none(monkeypatch: pytest.MonkeyPatch, 
         asking.listed(asking.Cloud("us-east-1", "", "", 1.0), asking.AccessKey("AKIAX", "x"), "bg")
 
 
+WITH_ENTITIES = "<!DOCTYPE r [<!ENTITY a 'b'>]><r>&a;</r>"
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"{}", b"<!DOCTYPE r [<!ENTITY a 'b'>]><r>&a;</r>", b"<r>&a;</r>", b"\xff\xfe", b"<a>" * 9]
-)
+    "body",
+    [
+        b"", b"<html>", b"{}", b"<r>&a;</r>", b"\xff\xfe", b"<a>" * 9,
+        *(WITH_ENTITIES.encode(coding) for coding in ("ascii", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le")),
+    ],
+)  # fmt: skip
 def test_what_is_no_answer_of_aws_is_none(body: bytes) -> None:
     assert asking._document(body) is None
