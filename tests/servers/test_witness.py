@@ -45,6 +45,8 @@ from tests.attacks import dripping
 
 SIZE = {"Content-Type": add_checkpoint.SIZE_TYPE}
 
+OTHER_LOG = "other.example+ae8bb463+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
 
 def seed() -> Secret:
     """Return the terminal's key; a ledger that is closed wipes the one that it was given."""
@@ -415,6 +417,20 @@ def test_an_auditor_brings_policy_and_checkpoint_along(ledger: Ledger, one: Witn
         verification.verify(ledger, trust_policy=policy, against=[brought])
 
 
+def test_an_auditors_policy_for_another_log_is_not_satisfied_by_this_one(
+    ledger: Ledger, one: Witness, tmp_path: Path
+) -> None:
+    submitted(ledger)
+    policy = tmp_path / "own.policy"
+    for key, holds in ((pinning.log_key(ledger), True), (OTHER_LOG, False)):
+        policy.write_text(f"log {key}\n{one.line()}\nquorum w1\n")
+        if holds:
+            assert verification.verify(ledger, trust_policy=policy).witnessed is not None
+            continue
+        with pytest.raises(KeyMismatch, match="other logs"):
+            verification.verify(ledger, trust_policy=policy)
+
+
 @pytest.mark.parametrize("damage", ["cut", "empty", "bytes", "stranger", "finding"])
 def test_what_is_kept_and_does_not_hold_is_named(
     ledger: Ledger, one: Witness, witnesses: list[Witness], damage: str
@@ -453,7 +469,7 @@ def test_a_policy_for_other_logs_or_without_a_witness_is_not_pinned(ledger: Ledg
     with pytest.raises(InvalidInput, match="other logs"):
         pinned(
             ledger,
-            "log other.example+ae8bb463+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+            f"log {OTHER_LOG}",
             witnesses[0].line(),
             "quorum w1",
         )
