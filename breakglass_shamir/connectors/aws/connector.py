@@ -256,7 +256,10 @@ class AwsIamConnector(Connector):
             raise ConnectorError(
                 f"the end of the old access key was asked for and may be in place: {_in_words(error)}"
             ) from error
-        self._wait(lambda: self._is_refused(was), "the old access key was made inactive, and AWS still takes it")
+        self._wait(
+            lambda: self._is_refused(was),
+            "the old access key was made inactive, and AWS did not refuse it in time",
+        )
         try:
             self._delete(will_be, was)
         except (Denied, Lost) as error:
