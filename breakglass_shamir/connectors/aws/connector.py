@@ -96,7 +96,8 @@ class AwsIamConnector(Connector):
     What it does not reach: sessions that STS gave for the old key, which live until they end; the user's password of
     the console, other credentials of the user, roles that it took over.
 
-    What it cannot tell: a key that was deleted, one that is inactive and one that never was have one answer.
+    What it cannot tell: a key that was deleted, one that is inactive and one that never was have one answer; a good key
+    has the same in a region that the account has not enabled, and in another partition.
 
     What may lie about: a rotation that was interrupted can leave an inactive key. The next run uses it where its sheets
     exist, and deletes it where not.
