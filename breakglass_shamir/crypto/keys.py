@@ -36,6 +36,9 @@ CREDENTIAL_NONCE_BYTES = 12
 PUBLIC_KEY_BYTES = 32
 """Raw Ed25519 public key (RFC 8032)."""
 
+_SEED_BYTES = 32
+"""Seed of an Ed25519 key (RFC 8032)."""
+
 SIGNATURE_BYTES = 64
 """Raw Ed25519 signature (RFC 8032)."""
 
@@ -178,4 +181,7 @@ def _seed_alone(pem: bytes) -> Secret | None:
         key = base64.b64decode(line, validate=True)
     except ValueError:
         return None
-    return Secret(key[len(_PKCS8_HEAD) :]) if key.startswith(_PKCS8_HEAD) else None
+    # Padding makes a shorter key a line of the same length.
+    if not key.startswith(_PKCS8_HEAD) or len(key) != len(_PKCS8_HEAD) + _SEED_BYTES:
+        return None
+    return Secret(key[len(_PKCS8_HEAD) :])

@@ -9,7 +9,8 @@ Rules:
    another host or scheme and not to the same one. A machine's address is what the policy says.
 3. An answer is read as far as it is wanted, and no further: headers up to ``HEADERS_MAX_BYTES``, a body up to what the
    request says, unpacked with the same bound. Where the status is the answer, no body is waited for.
-4. Nothing is repeated, no proxy is asked, nothing of the environment is used.
+4. Nothing is repeated, no proxy is asked, nothing of the environment is used but what names the system's authorities to
+   OpenSSL (SSL_CERT_FILE, SSL_CERT_DIR), and that only where the policy names none.
 5. What leaves is a :class:`WebError`, whose text holds neither the address's path nor a secret of the request. What
    the other side gave as its reason is in it, cleaned.
 """

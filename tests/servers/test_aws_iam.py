@@ -235,6 +235,8 @@ def test_a_change_that_is_never_known_is_no_end(
         (Denied("SignatureDoesNotMatch", "The request signature we calculated does not match"), CheckResult.REFUSED),
         (Denied("SignatureDoesNotMatch", "Signature expired: 20261130T1 is now earlier than"), CheckResult.UNKNOWN),
         (Denied("SignatureDoesNotMatch", "Signature not yet current: 20261130T1"), CheckResult.UNKNOWN),
+        (Denied("SignatureDoesNotMatch", "Credential should be scoped to a valid region."), CheckResult.UNKNOWN),
+        (Denied("SignatureDoesNotMatch", ""), CheckResult.UNKNOWN),
         (Denied("ExpiredToken", "The security token included in the request is expired"), CheckResult.UNKNOWN),
         (Denied("Throttling", "Rate exceeded"), CheckResult.UNKNOWN),
         (Denied("AccessDenied", "no"), CheckResult.UNKNOWN),
@@ -352,9 +354,10 @@ def test_no_environment_and_no_file_names_the_place_or_the_key(
     ],
 )  # fmt: skip
 def test_without_an_endpoint_it_is_aws_s_own(region: str, iam: str, sts: str) -> None:
-    cloud = asking.Cloud(region, "", "", 1.0)
+    connector = connector_for("aws-iam://123456789012", "bg", {"region": region})
+    assert isinstance(connector, AwsIamConnector)
     for service, wanted in (("iam", iam), ("sts", sts)):
-        url, signed_for = cloud.place(service)
+        url, signed_for = connector._cloud.place(service)
         assert f"{url} {signed_for}" == f"https://{wanted.replace(' ', '/ ')}"
 
 
@@ -378,6 +381,8 @@ def test_a_certificate_of_somebody_else_is_not_believed(aws_cloud: AwsCloud, use
         ("aws-iam://123456789012", "", {}),
         ("aws-iam://123456789012", "a/b", {}),
         ("aws-iam://123456789012", "bg", {"region": "us-isob-east-1"}),
+        ("aws-iam://123456789012", "bg", {"region": "us-iso-east-1"}),
+        ("aws-iam://123456789012", "bg", {"region": "eusc-de-east-1"}),
         ("aws-iam://123456789012", "bg", {"tls": "off"}),
         ("aws-iam://123456789012", "bg", {"endpoint": "http://h"}),
         ("aws-iam://123456789012", "bg", {"endpoint": "https://u@h"}),
@@ -404,8 +409,15 @@ def test_a_list_that_is_not_understood_is_none(monkeypatch: pytest.MonkeyPatch, 
         asking.listed(asking.Cloud("us-east-1", "", "", 1.0), asking.AccessKey("AKIAX", "x"), "bg")
 
 
+WITH_ENTITIES = "<!DOCTYPE r [<!ENTITY a 'b'>]><r>&a;</r>"
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"{}", b"<!DOCTYPE r [<!ENTITY a 'b'>]><r>&a;</r>", b"<r>&a;</r>", b"\xff\xfe", b"<a>" * 9]
-)
+    "body",
+    [
+        b"", b"<html>", b"{}", b"<r>&a;</r>", b"\xff\xfe", b"<a>" * 9,
+        *(WITH_ENTITIES.encode(coding) for coding in ("ascii", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le")),
+    ],
+)  # fmt: skip
 def test_what_is_no_answer_of_aws_is_none(body: bytes) -> None:
     assert asking._document(body) is None

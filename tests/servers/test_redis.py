@@ -14,10 +14,13 @@ from redis_server import HOST, WATCHER, RedisServer
 from target_life import Place, live_through
 from throwaway_ca import ThrowAwayCa
 
+from breakglass_shamir.connectors.database_target import Denied, Lost
 from breakglass_shamir.connectors.port.answers import CheckResult, Logins
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.redis.connector import RedisConnector
 from breakglass_shamir.connectors.redis.rules import hash_of
+from breakglass_shamir.connectors.redis.session import Session
+from breakglass_shamir.connectors.redis.wire import Word
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
@@ -201,6 +204,38 @@ def test_where_only_the_end_cannot_be_saved_the_old_one_is_in_force_again(
     monkeypatch.undo()
     connector.rotate(right, new)
     assert [redis_server.lets_in(account, one) for one in (right, new)] == [False, True]
+
+
+class Gone(Session):
+    """A session whose server answers so many times, that it could not save, and then no more."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+
+    def ask(self, *words: Word) -> object:
+        raise Lost("no answer")
+
+    def together(self, *commands: tuple[Word, ...]) -> list[object]:
+        self.answers -= 1
+        if self.answers < 0:
+            raise Lost("no answer")
+        return ["OK", Denied("ERR", "no space")]
+
+
+@pytest.mark.parametrize(
+    ("step", "answers", "said"),
+    [
+        ("_put_beside", 1, "in force, and the new one may be in force beside it: .* no space"),
+        ("_prove", 0, "in force, and the new one may be in force beside it: .* did not log in"),
+        ("_remove", 1, "the change may be in place .* restart .* no space"),
+    ],
+)
+def test_what_could_not_be_taken_back_is_not_said_to_be_as_it_was(
+    right: Secret, new: Secret, step: str, answers: int, said: str
+) -> None:
+    connector = RedisConnector(f"redis://127.0.0.1:{free_port()}", "bg", options={"tls": "off"})
+    with pytest.raises(ConnectorError, match=said):
+        getattr(connector, step)(Gone(answers), right, new, ("ACL", "SAVE"))
 
 
 # --- a change that was interrupted ---------------------------------------------------------------------------

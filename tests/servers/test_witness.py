@@ -45,6 +45,8 @@ from tests.attacks import dripping
 
 SIZE = {"Content-Type": add_checkpoint.SIZE_TYPE}
 
+OTHER_LOG = "other.example+ae8bb463+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
 
 def seed() -> Secret:
     """Return the terminal's key; a ledger that is closed wipes the one that it was given."""
@@ -171,6 +173,23 @@ def test_a_ledger_that_was_set_back_shows_at_the_witness(
             verification.verify(back)
 
 
+@pytest.mark.parametrize("more", [0, 4])
+def test_a_witness_that_forgot_writes_over_nothing_that_this_ledger_lacks(
+    ledger: Ledger, one: Witness, tmp_path: Path, more: int
+) -> None:
+    with copied(ledger, tmp_path / "backup") as back:
+        grow(ledger, 4)
+        submitted(ledger)
+        shutil.copytree(ledger.path.parent / "witnesses", back.path.parent / "witnesses", dirs_exist_ok=True)
+        grow(back, more, "another history")
+        before = kept(back)
+        for _ in range(2):
+            one.state = (0, b"")
+            with pytest.raises((RecordMissing, Forked), match=r"w1 cosigned .*9 records"):
+                submitted(back)
+        assert kept(back) == before and forks.signs(back)
+
+
 def test_an_accusation_is_forgotten_once_the_witness_cosigns(ledger: Ledger, one: Witness) -> None:
     one.answers = [Answer(409, b"99\n", SIZE)]
     with pytest.raises(RecordMissing, match="99 records"):
@@ -272,6 +291,7 @@ REFUSED = {
     "no size": (Answer(409, b"many\n", SIZE), "gives none"),
     "a size with a zero in front": (Answer(409, b"05\n", SIZE), "gives none"),
     "a size without an end": (Answer(409, b"3", SIZE), "gives none"),
+    "a size that no tree has": (Answer(409, b"9223372036854775808\n", SIZE), "gives none"),
     "a size beyond any": (Answer(409, b"9" * 4000 + b"\n", SIZE), "gives none"),
     "a conflict about nothing": (Answer(409, b"0\n", SIZE), "asks for a proof from 0, and got one"),
     "a conflict in words": (Answer(409, b"no"), "takes no proof from nothing"),
@@ -397,6 +417,20 @@ def test_an_auditor_brings_policy_and_checkpoint_along(ledger: Ledger, one: Witn
         verification.verify(ledger, trust_policy=policy, against=[brought])
 
 
+def test_an_auditors_policy_for_another_log_is_not_satisfied_by_this_one(
+    ledger: Ledger, one: Witness, tmp_path: Path
+) -> None:
+    submitted(ledger)
+    policy = tmp_path / "own.policy"
+    for key, holds in ((pinning.log_key(ledger), True), (OTHER_LOG, False)):
+        policy.write_text(f"log {key}\n{one.line()}\nquorum w1\n")
+        if holds:
+            assert verification.verify(ledger, trust_policy=policy).witnessed is not None
+            continue
+        with pytest.raises(KeyMismatch, match="other logs"):
+            verification.verify(ledger, trust_policy=policy)
+
+
 @pytest.mark.parametrize("damage", ["cut", "empty", "bytes", "stranger", "finding"])
 def test_what_is_kept_and_does_not_hold_is_named(
     ledger: Ledger, one: Witness, witnesses: list[Witness], damage: str
@@ -435,7 +469,7 @@ def test_a_policy_for_other_logs_or_without_a_witness_is_not_pinned(ledger: Ledg
     with pytest.raises(InvalidInput, match="other logs"):
         pinned(
             ledger,
-            "log other.example+ae8bb463+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+            f"log {OTHER_LOG}",
             witnesses[0].line(),
             "quorum w1",
         )

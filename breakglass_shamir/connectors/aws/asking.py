@@ -191,11 +191,12 @@ def _signed(key: AccessKey, service: str, region: str, url: str, body: bytes) ->
 def _document(body: bytes) -> "Element | None":
     from xml.etree import ElementTree
 
-    if b"<!DOCTYPE" in body:
-        return None
     try:
-        return ElementTree.fromstring(body)  # noqa: S314 - it has no entities
-    except (ElementTree.ParseError, ValueError, LookupError):
+        # As text, and without what UTF-16 looks like: in another encoding a document type would not be seen.
+        told = body.decode("utf-8")
+        hidden = "<!DOCTYPE" in told or "\0" in told
+        return None if hidden else ElementTree.fromstring(told)  # noqa: S314 - it has no entities
+    except (ElementTree.ParseError, ValueError):
         return None
 
 

@@ -12,8 +12,8 @@ Rules:
 3. As long as the user has an active key that is older, the newer one is *unknown*: a change is not finished. So an
    interrupted rotation finds the old one in force and does the rest.
 4. The old key is made inactive by the new one, then waited for until STS refuses it, then deleted.
-5. *Refused* needs STS's own words for a key that it does not know, that is inactive, or whose other half is wrong; a
-   signature that came too late or too early is none.
+5. *Refused* needs STS's own words for a key that it does not know, that is inactive, or whose other half is wrong. A
+   signature that came too late or too early, or that was made for another region, has the same code and is none.
 
 What it does not do: it changes no user, no policy and no password of the console.
 """
@@ -63,6 +63,9 @@ SETTLE_S = 60
 """How long AWS may take until a change is known everywhere, in seconds."""
 
 UNKNOWN_KEY, WRONG_SIGNATURE = "InvalidClientTokenId", "SignatureDoesNotMatch"
+WRONG_HALF = "request signature we calculated does not match"
+"""In AWS's words for a signature that another secret made. What else has that code tells nothing about the key."""
+
 CLOCK_WORDS = ("expired", "not yet current")
 """In AWS's words for a signature whose time is not this moment."""
 
@@ -72,7 +75,8 @@ _NOBODY = AccessKey("AKIA0000000000000000", "0" * 40)
 """A key that nobody has, to see whether AWS answers."""
 
 _PAUSE_S = 1.0
-_REGION = re.compile(r"(?:us-gov-)?(?!us-iso|eu-iso|eusc)[a-z]{2}-[a-z]{4,9}-\d{1,2}")
+_REGION = re.compile(r"(?:us-gov|[a-z]{2})-[a-z]{4,9}-\d{1,2}")
+"""Other partitions, such as us-iso and eusc, have a part more or a longer one: their addresses are not known here."""
 
 
 class AwsIamConnector(Connector):
@@ -92,7 +96,8 @@ class AwsIamConnector(Connector):
     What it does not reach: sessions that STS gave for the old key, which live until they end; the user's password of
     the console, other credentials of the user, roles that it took over.
 
-    What it cannot tell: a key that was deleted, one that is inactive and one that never was have one answer.
+    What it cannot tell: a key that was deleted, one that is inactive and one that never was have one answer; a good key
+    has the same in a region that the account has not enabled, and in another partition.
 
     What may lie about: a rotation that was interrupted can leave an inactive key. The next run uses it where its sheets
     exist, and deletes it where not.
@@ -252,7 +257,10 @@ class AwsIamConnector(Connector):
             raise ConnectorError(
                 f"the end of the old access key was asked for and may be in place: {_in_words(error)}"
             ) from error
-        self._wait(lambda: self._is_refused(was), "the old access key was made inactive, and AWS still takes it")
+        self._wait(
+            lambda: self._is_refused(was),
+            "the old access key was made inactive, and AWS did not refuse it in time",
+        )
         try:
             self._delete(will_be, was)
         except (Denied, Lost) as error:
@@ -354,8 +362,9 @@ def _judged(error: Denied | Lost) -> Check:
     """Say what it means that STS did not take a key."""
     if isinstance(error, Lost):
         return Check(CheckResult.UNKNOWN, f"no answer that can be believed: {error}")
-    late = any(words in str(error).lower() for words in CLOCK_WORDS)
-    if error.code == UNKNOWN_KEY or (error.code == WRONG_SIGNATURE and not late):
+    said = str(error).lower()
+    late = any(words in said for words in CLOCK_WORDS)
+    if error.code == UNKNOWN_KEY or (error.code == WRONG_SIGNATURE and WRONG_HALF in said):
         return Check(CheckResult.REFUSED, f"AWS refused the key ({error.code})")
     why = "the clock of this machine is not AWS's" if late else "no verdict about the key"
     return Check(CheckResult.UNKNOWN, f"{why}: {_in_words(error)}", blocked=error.code in THROTTLED)

@@ -16,7 +16,6 @@ Rules:
 What it does not do: it changes no account but the one it logs in as, and no other server.
 """
 
-import contextlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -195,8 +194,8 @@ class RedisConnector(Connector):
         if isinstance(done, Denied):
             raise ConnectorError(f"unchanged: the server no longer takes the old password: {done}")
         if isinstance(saved, Denied):
-            self._take_back(one, old, new, save)
-            raise ConnectorError(f"unchanged: the server could not save its accounts: {saved}")
+            left = self._take_back(one, old, new, save)
+            raise ConnectorError(f"{left}: the server could not save its accounts: {saved}")
 
     def _prove(self, one: Session, old: Secret, new: Secret, save: tuple[str, ...]) -> None:
         """Log in with the new password, before the old one goes; without that it is taken back."""
@@ -204,11 +203,11 @@ class RedisConnector(Connector):
             with self._session(new) as two:
                 keeps = rules.account_of(two, self.account).hashes
         except (Denied, Lost, Unreachable) as error:
-            self._take_back(one, old, new, save)
-            raise ConnectorError(f"unchanged: the new password did not log in: {_in_words(error)}") from error
+            left = self._take_back(one, old, new, save)
+            raise ConnectorError(f"{left}: the new password did not log in: {_in_words(error)}") from error
         if keeps != (hash_of(old), hash_of(new)):
-            self._take_back(one, old, new, save)
-            raise ConnectorError("unchanged: another change of this account is under way")
+            left = self._take_back(one, old, new, save)
+            raise ConnectorError(f"{left}: another change of this account is under way")
 
     def _remove(self, one: Session, old: Secret, new: Secret, save: tuple[str, ...]) -> None:
         """Leave the account the new password alone; only if it has both."""
@@ -223,20 +222,24 @@ class RedisConnector(Connector):
         if isinstance(done, Denied):
             raise ConnectorError("unchanged: another change of this account was faster")
         if isinstance(saved, Denied):
-            with contextlib.suppress(Denied, Lost):
+            left = "the old credential is in force, and the new one beside it"
+            try:
                 one.ask("ACL", "SETUSER", self.account, _without(new), "resetpass", _with(old), _with(new))
-            raise ConnectorError(
-                "the old credential is in force, and the new one beside it: the server could not save its accounts, so "
-                f"that a restart would bring the old one back: {saved}"
-            )
+            except (Denied, Lost):
+                left = "the change may be in place and does not last"
+            words = "the server could not save its accounts, so that a restart would bring the old one back"
+            raise ConnectorError(f"{left}: {words}: {saved}")
 
     def _set(self, one: Session, save: tuple[str, ...], *words: str) -> list[object]:
         return one.together(("ACL", "SETUSER", self.account, *words), save)
 
-    def _take_back(self, one: Session, old: Secret, new: Secret, save: tuple[str, ...]) -> None:
-        """Take the new password from the account again, as far as the server is there; only if it has both."""
-        with contextlib.suppress(Denied, Lost):
+    def _take_back(self, one: Session, old: Secret, new: Secret, save: tuple[str, ...]) -> str:
+        """Take the new password from the account again, only if it has both; returns what holds then, in words."""
+        try:
             self._set(one, save, _without(old), _with(old), _without(new))
+        except (Denied, Lost):
+            return "the old credential is in force, and the new one may be in force beside it"
+        return "unchanged"
 
     def _open_sessions(self, credential: Secret) -> int:
         with self._session(credential) as one:

@@ -7,7 +7,7 @@ reply is a line, a number, an error, a bulk string or an array of these.
 Rules:
 
 1. What a reply says of its own length reserves no memory: bytes are taken as they come, and counted by the connection.
-2. Arrays lie in each other to a fixed depth, and a line has an end.
+2. Arrays lie in each other to a fixed depth and have so many parts at most, and a line has an end.
 3. A reply of no known kind ends the connection: what follows it could be read as the answer to another command.
 
 What it does not do: it opens no connection, and judges no answer.
@@ -29,6 +29,9 @@ LINE_MAX_BYTES = 64 << 10
 DEPTH_MAX = 6
 """How deep arrays lie in each other: ACL LOG in a transaction needs three."""
 
+PARTS_MAX = 1 << 17
+"""Most parts that the arrays of the answers to one question have: 1000 entries of ACL LOG need some 25,000."""
+
 _NUMBER = re.compile(rb"-?\d{1,18}")
 _END = b"\r\n"
 _PIECE_BYTES = 1 << 16
@@ -42,6 +45,7 @@ class Wire:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._buffer, self._at = bytearray(), 0
+        self._parts = 0
 
     def ask(self, *commands: Sequence[Word]) -> list[Any]:
         """Send commands in one piece and return a reply for each; a refusal is a :class:`Denied` among them.
@@ -49,6 +53,7 @@ class Wire:
         Raises:
             Lost: no answer came, or one that is none of such a server.
         """
+        self._parts = 0
         try:
             self._socket.sendall(b"".join(map(_packed, commands)))
             return [self._reply(0) for _ in commands]
@@ -73,6 +78,9 @@ class Wire:
             return self._bulk(number)
         if depth == DEPTH_MAX:
             raise ValueError("the reply has arrays in arrays without end")
+        self._parts += number
+        if self._parts > PARTS_MAX:
+            raise ValueError(f"the reply has more than {PARTS_MAX} parts")
         return [self._reply(depth + 1) for _ in range(number)]
 
     def _bulk(self, length: int) -> bytes:

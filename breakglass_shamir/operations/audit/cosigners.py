@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from breakglass_shamir.custody.trust_policy import TrustPolicy
-from breakglass_shamir.errors import BreakglassError, InvalidSignature
+from breakglass_shamir.errors import BreakglassError, InvalidSignature, KeyMismatch
 from breakglass_shamir.ledger.cosigned import MAX_NOTE_BYTES, Cosigned, WitnessFiles
 from breakglass_shamir.ledger.durable import read_plain
 from breakglass_shamir.ledger.entry import origin
@@ -38,12 +38,18 @@ def hold(ledger: Ledger, policy_file: Path | None, against: Sequence[Path]) -> t
     Raises:
         InvalidInput: the policy cannot be read.
         InvalidProof: a kept checkpoint does not hold.
+        KeyMismatch: a policy was given, and is for other logs.
         InvalidSignature: a policy was given, and too few of its witnesses cosigned.
     """
     files = WitnessFiles(ledger.path.parent, ledger.public_key)
     policy = pinning.read(policy_file) if policy_file else files.policy()
     if policy is None:
         return [], None
+    if policy_file and not policy.is_for(key := pinning.log_key(ledger)):
+        raise KeyMismatch(
+            f"{policy_file} is for other logs than this one",
+            hint=f"compare the keys with those that the terminal's people told you; this log's is: {key}",
+        )
     kept = [(files.path_of(one), files.last_of(one)) for one in policy.witnesses]
     kept.append((files.witnessed, files.witnessed_by(policy)))
     asked = [_ask(ledger, path, found) for path, found in kept if found is not None]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.crypto import cosignature
 from breakglass_shamir.crypto.cosignature import Cosignature
-from breakglass_shamir.crypto.note import take_apart
+from breakglass_shamir.crypto.note import MAX_TREE_SIZE, take_apart
 from breakglass_shamir.custody.trust_policy import Witness
 from breakglass_shamir.errors import BreakglassError, InvalidProof, InvalidSignature
 from breakglass_shamir.web.client import Answer, Request, send
@@ -139,7 +139,7 @@ def _conflict(answer: Answer) -> Conflict | Refusal:
     if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != SIZE_TYPE:
         return Conflict(None)
     size = _SIZE.fullmatch(answer.body)
-    if size is None:
+    if size is None or int(size[1]) > MAX_TREE_SIZE:
         return Refusal("bad-answer", "it says that it cosigned another size, and gives none")
     return Conflict(int(size[1]))
 

@@ -8,8 +8,9 @@ Rules:
    one it is proven from that, ``TRIES`` times in all.
 3. A witness that cosigned more than there is, or takes no proof from what it cosigned, accuses this log. Before that is
    said the ledger is read again, since another program may have written, and the proof is verified here.
-4. What is kept is written before anybody is accused, and whole. A later run takes up where this one ended: the newest
-   checkpoint covers every record before it, so a machine that was offline has nothing to catch up with.
+4. What is kept is written before anybody is accused, and whole. A cosigned checkpoint that this ledger does not have is
+   not written over: a witness that forgot it would take the proof away. A later run takes up where this one ended: the
+   newest checkpoint covers every record before it, so a machine that was offline has nothing to catch up with.
 5. Nothing that happens at a witness keeps a record from being made here: this reads the ledger only.
 """
 
@@ -148,11 +149,13 @@ def _ask(run: _Run, witness: Witness) -> Told:
         run.exposed.append(error if isinstance(error, IntegrityError) else InvalidProof(str(error), hint=error.hint))
         return Told(witness.name, key, "damaged", problem=str(error))
     size, time = (last.checkpoint.size, when(last.times[witness.name])) if last else (0, "")
+    lacking = ""
     if last is not None:
         try:
             hold(run.ledger, last.checkpoint, f"{witness.name} cosigned")
         except IntegrityError as error:
             run.exposed.append(error)
+            lacking = str(error)
     if not witness.url:
         return Told(witness.name, key, "unreachable", size, time, "the policy names no address of it")
     try:
@@ -169,6 +172,8 @@ def _ask(run: _Run, witness: Witness) -> Told:
         except LedgerUnwritable as error:
             run.exposed.append(error)
         return Told(witness.name, key, "accuses", size, time, found.in_words(witness.name), set_back)
+    if lacking:
+        return Told(witness.name, key, "accuses", size, time, lacking, set_back)
     run.files.keep(witness, found.note)
     return Told(
         witness.name, key, "cosigned", found.checkpoint.size, when(found.times[witness.name]), set_back=set_back

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakglass_shamir.connectors.database_target import Denied, Lost
-from breakglass_shamir.connectors.redis.wire import DEPTH_MAX, Wire
+from breakglass_shamir.connectors.redis.wire import DEPTH_MAX, PARTS_MAX, Wire
 
 LINES = st.text(st.characters(codec="ascii", exclude_characters="\r\n"), max_size=20)
 REPLIES = st.recursive(
@@ -84,4 +84,17 @@ def test_a_command_says_how_long_each_word_is() -> None:
 @pytest.mark.parametrize("data", [b"*1\r\n" * (DEPTH_MAX + 1) + b":1\r\n", b"$2\r\nabc\r\n", b"%1\r\n", b":1x\r\n"])
 def test_what_other_servers_say_is_none(data: bytes) -> None:
     with Pieces(data, 100) as one, pytest.raises(Lost):
+        Wire(one).ask(("X",))
+
+
+def test_many_small_parts_are_no_way_round_the_bound_of_bytes() -> None:
+    """Each part of a reply takes tens of times the memory that it took on the way."""
+    data = b"*%d\r\n" % (PARTS_MAX // 2) + b"+\r\n" * (PARTS_MAX // 2)
+    with Pieces(data * 5, 1 << 16) as one:
+        wire = Wire(one)
+        for _ in range(2):
+            assert len(wire.ask(("X",))[0]) == PARTS_MAX // 2
+        with pytest.raises(Lost, match="parts"):
+            wire.ask(("X",), ("X",), ("X",))
+    with Pieces(b"*%d\r\n" % (PARTS_MAX + 1) + b"+\r\n" * (PARTS_MAX + 1), 1 << 16) as one, pytest.raises(Lost):
         Wire(one).ask(("X",))
