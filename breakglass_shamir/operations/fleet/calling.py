@@ -30,7 +30,7 @@ from breakglass_shamir.operations.drills import one_sheet, roll_call
 from breakglass_shamir.operations.drills.one_sheet import Look
 from breakglass_shamir.operations.drills.roll_call import RollCallResult
 from breakglass_shamir.operations.fleet.handing import COLUMNS, Line
-from breakglass_shamir.operations.fleet.heap import LeftOut, Listener, Missing, each_held
+from breakglass_shamir.operations.fleet.heap import LeftOut, Listener, Missing, each_held, listener_of
 from breakglass_shamir.operations.fleet.rehearsing import RESUMED_WITHIN_S
 from breakglass_shamir.operations.fleet.rotating import stops_all, wanted_of
 from breakglass_shamir.operations.recorder import Recorder
@@ -135,7 +135,7 @@ def inspect(recorder: Recorder, lines: Sequence[Line], custodian: str = "") -> M
         InvalidInput: with every mistake of the list; nothing was recorded.
     """
     calls = _checked(recorder.state, lines, custodian, seal=True)
-    run = _Run(recorder, Listener(recorder.desk), "seal")
+    run = _Run(recorder, listener_of(recorder), "seal")
     sheets = run.all(calls)
     return _result(sheets, _not_there(recorder, (), calls, custodian, {}), ())
 
@@ -157,7 +157,7 @@ def verify(
         InvalidInput: a path does not exist, or the list has mistakes; nothing was recorded.
         InsufficientShares: no sheet of any of these sets was read.
     """
-    wanted, listener = wanted_of(recorder, names), Listener(recorder.desk)
+    wanted, listener = wanted_of(recorder, names), listener_of(recorder)
     listed = {(one.set_name, one.sheet): one for one in _checked(recorder.state, lines, custodian, seal=False)}
     looks = _look_at_all(recorder, paths, listener)
     mine: dict[tuple[str, str], Look] = {}
@@ -245,7 +245,8 @@ class _Run:
             else:
                 found = roll_call.record_live(recorder, call.sheet, call.look, call.bag, call.findings)
         except BreakglassError as error:
-            self.listener.warn(f"{call.set_name}: {error}")
+            self.listener.set_name = call.set_name
+            self.listener.warn(str(error))
             failed = self._said(call, FAILED, exit=error.exit_code)
             self.done.append(replace(failed, problem=str(error), hint=error.hint))
             return not stops_all(error)

@@ -31,7 +31,7 @@ from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.drills import rehearsal as single
 from breakglass_shamir.operations.drills.rehearsal import DrillOutcome
 from breakglass_shamir.operations.fleet import heap
-from breakglass_shamir.operations.fleet.heap import Heap, LeftOut, Listener, Missing, each_held
+from breakglass_shamir.operations.fleet.heap import Heap, LeftOut, Listener, Missing, each_held, listener_of
 from breakglass_shamir.operations.fleet.rotating import Around, alone, stops_all, taking, wanted_of
 from breakglass_shamir.operations.opening.declaring import NOBODY, check_request
 from breakglass_shamir.operations.opening.signing import Signers
@@ -111,7 +111,7 @@ def rehearse(
     """
     request = check_request(request)
     wanted, desk = wanted_of(recorder, names), recorder.desk
-    listener = Listener(desk)
+    listener = listener_of(recorder)
     cards = _cards(recorder)
     owners = {bytes.fromhex(epoch_id): s.name for s in recorder.state.sets.values() for epoch_id in s.epochs}
     owners |= {epoch_id: one.set_name for epoch_id, one in cards.items()}

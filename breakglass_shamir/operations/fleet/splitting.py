@@ -26,7 +26,7 @@ from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.credential import split as single
 from breakglass_shamir.operations.fleet import confirming, ordering
 from breakglass_shamir.operations.fleet.confirming import HeapRead
-from breakglass_shamir.operations.fleet.heap import Listener
+from breakglass_shamir.operations.fleet.heap import Listener, listener_of
 from breakglass_shamir.operations.fleet.ordering import Order
 from breakglass_shamir.operations.fleet.piles import Piles
 from breakglass_shamir.operations.fleet.rotating import tell_of_settled
@@ -137,7 +137,7 @@ def split(
         _check_place(piles, todo, printing, recorder)
         for warning in _warnings(found, credentials, printing.out if todo else None):
             desk.warn(warning)
-        run = _Run(recorder, piles, printing, scanner, secret_of, kind, generates, around, Listener(desk))
+        run = _Run(recorder, piles, printing, scanner, secret_of, kind, generates, around, listener_of(recorder))
         read_back = None
         try:
             run.all(todo)
