@@ -159,7 +159,7 @@ class _Run:
         """Tell whether a set can be begun; what keeps it from that is its result."""
         s = self.recorder.state.of(name)
         epoch = s.current_epoch
-        if _is_rehearsed(s, self.request):
+        if is_rehearsed(s, self.request):
             self.done[name] = SetRehearsed(name, ALREADY, epoch.number)
             return False
         try:
@@ -223,18 +223,17 @@ def _cards(recorder: Recorder) -> dict[bytes, Known]:
     return found
 
 
-def _is_rehearsed(s: SetState, request: Request) -> bool:
+def is_rehearsed(s: SetState, request: Request) -> bool:
     """Tell whether a set was rehearsed under the same words just now, with the cards that are out."""
     last, began = s.history.rehearsal, s.history.began.get(s.current)
     if last is None or last.result == "fail" or began is None or began.time > last.at.time:
         return False
     if last.at.seconds_until(clock.now()) > RESUMED_WITHIN_S:
         return False
-    words = ("purpose", "incident_class", "ticket", "reason", "officers")
-    return any(
-        one.at.time <= last.at.time and all(getattr(one.declared, word) == getattr(request, word) for word in words)
-        for one in s.past
-    )
+    # Drills of a set follow one another: the last that was declared until then is the one that ended so.
+    declared = [one for one in s.past if one.declared.purpose == request.purpose and one.at.time <= last.at.time]
+    words = ("incident_class", "ticket", "reason", "officers")
+    return bool(declared) and all(getattr(declared[-1].declared, word) == getattr(request, word) for word in words)
 
 
 def _record_exposed(recorder: Recorder, found: Heap, todo: Sequence[str], run: _Run) -> tuple[str, ...]:
