@@ -407,7 +407,7 @@ def _body(digest: str, load: LoadDrill, wanted: Wanted, seen: _Seen) -> LoadDril
     doubts = list(figures.unmeasured(steps, limits))
     if len(seen.played) < planned:
         doubts.append(f"{len(seen.played)} of {counted(planned, 'rehearsal')} began in the time that there was")
-    reasons = tuple(dict.fromkeys([*bad, *doubts]))
+    reasons = figures.few([*bad, *doubts])
     return LoadDrilled(
         policy_digest=digest, target=wanted.named.uri, terminals=wanted.terminals, at_once=wanted.at_once,
         rounds=wanted.rounds, done=done, failed=len(seen.played) - done, elapsed_ms=seen.elapsed_ms, steps_ms=steps,
