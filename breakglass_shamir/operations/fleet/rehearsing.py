@@ -9,12 +9,12 @@ Rules:
    nothing of that set is declared.
 3. A set that was rehearsed under the same words within ``RESUMED_WITHIN_S`` is there already: a run that was broken off
    is run again.
-4. A live sheet in the heap counts in the drill of its own set. Where that is not begun, the sheet was exposed all the
-   same: that is recorded with its set.
+4. A live sheet in the heap counts in the drill of its own set. Where that is not begun, or ends before the cards are
+   judged, the sheet was exposed all the same: that is recorded with its set.
 5. A set that fails is named with its reason and stops no other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,7 +119,7 @@ def rehearse(
     chosen = [name for name in wanted if names or name in found.pages]
     run = _Run(recorder, request, scanner, listener, signers, around)
     todo = [name for name in chosen if run.can_begin(name, found.pages.get(name, ()))]
-    exposed = _record_exposed(recorder, found, todo, run)
+    exposed = _record_exposed(recorder, found, lambda name: name not in todo, run)
     if not found.pages:
         raise InsufficientShares(
             f"no drill card of {', '.join(names) or 'any set here'} was read",
@@ -138,6 +138,7 @@ def rehearse(
         raise
     finally:
         recorder.desk = desk
+        exposed += _record_exposed(recorder, found, lambda name: name in todo and name not in run.judged, run)
     sets = tuple(run.result(name) for name in chosen)
     worst = max([Exposed.exit_code if exposed else 0, *(one.exit for one in sets)])
     return ManyRehearsed(sets, exposed, tuple(listener.left_out), worst)
@@ -154,6 +155,8 @@ class _Run:
     signers: Signers
     around: Around
     done: dict[str, SetRehearsed] = field(default_factory=dict)
+    judged: set[str] = field(default_factory=set)
+    """Sets of which a record of this run says what was scanned."""
 
     def can_begin(self, name: str, pages: Sequence[ScannedPage]) -> bool:
         """Tell whether a set can be begun; what keeps it from that is its result."""
@@ -201,6 +204,8 @@ class _Run:
             return not stops_all(error)
         finally:
             recorder.desk, self.listener.set_name = desk, ""
+            if recorder.state.of(name).history.rehearsal != s.history.rehearsal:
+                self.judged.add(name)
         self.done[name] = SetRehearsed(name, REHEARSED, s.current_epoch.number, drill)
         return True
 
@@ -236,18 +241,18 @@ def is_rehearsed(s: SetState, request: Request) -> bool:
     return bool(declared) and all(getattr(declared[-1].declared, word) == getattr(request, word) for word in words)
 
 
-def _record_exposed(recorder: Recorder, found: Heap, todo: Sequence[str], run: _Run) -> tuple[str, ...]:
-    """Record live sheets in the heap whose own drill is not begun; returns them, each with its set."""
+def _record_exposed(recorder: Recorder, found: Heap, of: Callable[[str], bool], run: _Run) -> tuple[str, ...]:
+    """Record live sheets in the heap that no drill of their own has on record; returns them, each with its set."""
     exposed: list[str] = []
     for name, scanned in sorted(_live({**found.others, **found.pages}, recorder).items()):
         seats = scanned - _told(recorder.state.of(name)) if run.is_there(name) else scanned
-        if name in todo or not seats:
+        if not of(name) or not seats:
             continue
         held = ", ".join(each_held(recorder.state.of(name).current_epoch, sorted(seats)))
         message = f"live sheets lay in a heap of drill cards: {held}; new bag and roll-call for each"
         recorder.set_name, recorder.opening = name, ""
-        recorder.append(Refused(stage="rehearsal", error=Exposed.id, message=message))
         recorder.desk.warn(f"{name}: {message}")
+        recorder.append(Refused(stage="rehearsal", error=Exposed.id, message=message))
         exposed += [f"{name} {seat}" for seat in sorted(seats)]
     return tuple(exposed)
 
