@@ -6,7 +6,8 @@ Rules:
 1. A sheet is judged as by itself (:mod:`breakglass_shamir.operations.drills.roll_call`). What fails is a finding: it is
    recorded, named, and stops no other.
 2. Each file is looked at in a process of its own that keeps nothing and holds one share. A file with two live shares is
-   refused; so is a set of which two sheets are among the scans: no roll-call puts sheets of one set together.
+   refused; so is a set of which two sheets are among the scans, in one file or in two, whoever keeps the second, and
+   that is recorded: no roll-call puts sheets of one set together.
 3. Which sheet a file is of is known by its codes, never by its name.
 4. A list is checked whole before anything is recorded. What differs from the records is no mistake of the list, but a
    finding.
@@ -15,7 +16,8 @@ Rules:
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -161,8 +163,12 @@ def verify(
     listed = {(one.set_name, one.sheet): one for one in _checked(recorder.state, lines, custodian, seal=False)}
     looks = _look_at_all(recorder, paths, listener)
     mine: dict[tuple[str, str], Look] = {}
+    there: set[tuple[str, str]] = set()
+    together: set[str] = set()
     for file, look in looks:
         place = _place_of(recorder.state, look)
+        there |= {place} if place else set()
+        together |= _sets_of(recorder.state, look) if look.several else set()
         if place is None or place[0] not in wanted:
             _name(listener, file, look, place)
         elif custodian and not holders.same_person(_keeper(recorder.state, place), custodian):
@@ -172,6 +178,12 @@ def verify(
             if place in mine:
                 listener.answer(file, Answer(Verdict.SEEN, f"sheet {place[1]} of {place[0]}: once more", place[1]))
             mine[place] = max(mine.get(place, look), look, key=_worth)
+    counts = Counter(name for name, _ in there)
+    together = {*wanted} & (together | {name for name, count in counts.items() if count > 1})
+    for name in sorted(together - {name for name, _ in mine}):
+        recorder.set_name, recorder.opening = name, ""
+        with suppress(IllegalState):
+            roll_call.refuse_several(recorder)
     if not mine:
         raise InsufficientShares(
             f"no sheet of {', '.join(names) or 'any set here'} was read",
@@ -182,7 +194,7 @@ def verify(
         said = listed.get((name, seat))
         epoch = recorder.state.of(name).current_epoch
         calls.append(_Call(name, epoch, seat, said.bag if said else "", said.findings if said else (), look))
-    run = _Run(recorder, listener, "live")
+    run = _Run(recorder, listener, "live", together=together)
     sheets = run.all(calls)
     missing = _not_there(recorder, names, calls, custodian, listed)
     return _result(sheets, missing, listener.left_out)
@@ -204,14 +216,12 @@ class _Run:
     listener: Listener
     level: str
     done: list[SheetCalled] = field(default_factory=list)
-    _together: Sequence[str] = ()
+    together: Collection[str] = ()
     """Sets of which several sheets are among the scans."""
 
     def all(self, calls: Sequence[_Call]) -> tuple[SheetCalled, ...]:
         """Record each, as far as each can be."""
         desk = self.recorder.desk
-        if self.level == "live":
-            self._together = [name for name, count in Counter(call.set_name for call in calls).items() if count > 1]
         goes_on = True
         try:
             for call in calls:
@@ -238,7 +248,7 @@ class _Run:
             self.done.append(self._said(call, ALREADY))
             return True
         try:
-            if call.set_name in self._together:
+            if call.set_name in self.together:
                 self._refuse_several(call)
             if call.look is None:
                 found = roll_call.inspect_seal(recorder, call.sheet, call.bag, call.findings)
@@ -297,7 +307,12 @@ def _place_of(state: LedgerState, look: Look) -> tuple[str, str] | None:
     """Return set and seat of a sheet in force; None: it is none."""
     if look.several or not look.sheet:
         return None
-    return next(((name, look.sheet) for name, s in state.sets.items() if s.current == look.epoch_id), None)
+    return next(((name, look.sheet) for name in _sets_of(state, look)), None)
+
+
+def _sets_of(state: LedgerState, look: Look) -> set[str]:
+    """Return the set whose epoch in force the shares of a look are of; empty: there is none."""
+    return {name for name, s in state.sets.items() if look.epoch_id and s.current == look.epoch_id}
 
 
 def _name(listener: Listener, file: str, look: Look, place: tuple[str, str] | None) -> None:
