@@ -207,15 +207,15 @@ def sort(
         for page in gather.pages_of(path, scanner, listener.advance):
             of_shares = {code.text: owner for code in page.codes if (owner := _of_share(code.text, owners))}
             known = set(of_shares.values()) or _of_envelopes(page, reader, owners)
+            count += bool(known)
+            if count > MOST_PAGES:
+                raise InvalidInput(f"expected at most {MOST_PAGES} sheets in one heap", hint="give it in parts")
             names = known & set(wanted)
             if not names:
                 _name(page, known, judge, listener)
                 for name in known:
                     others.setdefault(name, []).append(page)
                 continue
-            count += 1
-            if count > MOST_PAGES:
-                raise InvalidInput(f"expected at most {MOST_PAGES} sheets in one heap", hint="give it in parts")
             if not of_shares:
                 listener.answer(page.source, Answer(Verdict.DAMAGED, NO_SHARE))
             for name in names:
