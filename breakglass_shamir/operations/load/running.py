@@ -131,8 +131,15 @@ def run(recorder: Recorder, source: str, wanted: Wanted) -> LoadOutcome:
     load = guard.check(recorder.ledger, policy, wanted.named)
     recorder.require_guarded()
     drill = random_bytes(_DRILL_BYTES).hex()
-    with Interrupts() as interrupts, _folder(wanted, interrupts) as folder:
-        seen = _seen(recorder, policy, load, wanted, drill, folder, interrupts)
+    try:
+        with Interrupts() as interrupts, _folder(wanted, interrupts) as folder:
+            seen = _seen(recorder, policy, load, wanted, drill, folder, interrupts)
+    except OSError as error:
+        raise IllegalState(
+            f"the load drill could not be made: {error.strerror or error}; all is stopped and removed, and nothing is "
+            "recorded",
+            hint="make room, set TMPDIR to another place, or use fewer --rehearsals",
+        ) from error
     body = _body(policies.digest(source).hex(), load, wanted, seen)
     entry = recorder.append(body)
     return LoadOutcome(
