@@ -16,3 +16,8 @@ def test_a_plain_name_is_its_folder() -> None:
     assert [names.of_custodian(one, "") for one in ("finance", " Finance ", "site-2", "b-2031")] == [
         "finance", "finance", "site-2", "b-2031",
     ]  # fmt: skip
+
+
+def test_each_sheet_that_nobody_is_named_for_has_a_folder_of_its_own() -> None:
+    seats = [f"set-{number:05} 1.{seat}" for number in range(40_000) for seat in range(1, 6)]
+    assert len({names.of_custodian("", seat) for seat in seats}) == len(seats)
