@@ -41,8 +41,8 @@ coalesce(left(quorum_signature, %(text)s), ''), coalesce(left(checkpoint, %(text
 """
 _TERMINALS = "SELECT log_id, public_key FROM breakglass_log.terminals WHERE log_id > %s ORDER BY log_id LIMIT %s"
 _HEAD = """
-SELECT size, left(note, %s) FROM breakglass_log.cosigned WHERE log_id = %s AND cosigner IN (%s, '')
-ORDER BY size DESC, cosigner DESC LIMIT 1
+SELECT size, left(note, %s) FROM breakglass_log.cosigned WHERE log_id = %s
+ORDER BY cosigner IN (%s, '') DESC, size DESC, cosigner DESC LIMIT 1
 """
 _NOTES = """
 SELECT DISTINCT ON (size) size, left(note, %s) FROM breakglass_log.cosigned
