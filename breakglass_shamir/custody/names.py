@@ -20,6 +20,12 @@ from breakglass_shamir.crypto.proof import FILE_ENDING
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
 
+DIGEST_DIGITS = 8
+"""Hexadecimal digits that tell apart custodians whose names look alike in a file's name."""
+
+UNNAMED_DIGITS = 16
+"""The same for sheets that nobody is named for, of which there may be tens of thousands."""
+
 LONGEST_OFFICER = 32
 """Characters of an officer's name in a file's name."""
 
@@ -28,6 +34,7 @@ NOBODY = "officer"
 
 _SET_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_BYTES - 1}}}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_DIGEST = re.compile(rf"-(?:[0-9a-f]{{{DIGEST_DIGITS}}}|[0-9a-f]{{{UNNAMED_DIGITS}}})\Z")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever follows the first dot."""
 
@@ -215,10 +222,10 @@ def of_custodian(name: str, seat: str) -> str:
     """
     key = name.strip().casefold()
     first = _plain(key)[:LONGEST_OFFICER].strip("-._")
-    if first and first == key and is_plain(first):
+    if first and first == key and is_plain(first) and _DIGEST.search(first) is None:
         return first
-    digest = hashlib.sha256((key or seat).encode()).hexdigest()[:8]
-    return f"{first or NOBODY}-{digest}" if key else f"unnamed-{digest}"
+    digest = hashlib.sha256((key or seat).encode()).hexdigest()
+    return f"{first or NOBODY}-{digest[:DIGEST_DIGITS]}" if key else f"unnamed-{digest[:UNNAMED_DIGITS]}"
 
 
 def cover() -> str:

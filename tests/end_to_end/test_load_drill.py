@@ -4,6 +4,7 @@
 What is real: the processes, the homes, the drill cards and their reading, the sinks, the signals.
 """
 
+import errno
 import json
 import os
 import signal
@@ -24,8 +25,8 @@ from breakglass_shamir.custody.records.drills import LoadDrilled
 from breakglass_shamir.custody.records.ledger import PolicyAdopted
 from breakglass_shamir.errors import IllegalState, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.ledger import durable, verify
 from breakglass_shamir.ledger import home as homes
-from breakglass_shamir.ledger import verify
 from breakglass_shamir.operations.desk import EmptyDesk
 from breakglass_shamir.operations.load import marking, running
 from breakglass_shamir.operations.load.wanted import Wanted
@@ -254,6 +255,20 @@ def test_one_that_takes_too_much_room_is_stopped(office: Office, monkeypatch: py
         office.load()
         with pytest.raises(IllegalState, match="--disk allows 16"):
             running.run(recorder, (office.folder / "load.toml").read_text(), Wanted(1, 1, disk_mib=16))
+    assert left_behind(office) == []
+    assert office.records() == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(office.temporary))
+    monkeypatch.setattr(durable, "write_new", full)
+    with homes.open_home(office.home, BESIDE) as ledger:
+        office.load()
+        with pytest.raises(IllegalState, match="No space left on device"):
+            running.run(Recorder(ledger, EmptyDesk()), (office.folder / "load.toml").read_text(), Wanted(1, 1))
     assert left_behind(office) == []
     assert office.records() == []
 

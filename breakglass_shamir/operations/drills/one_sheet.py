@@ -52,6 +52,8 @@ class Look:
     """The seat of the share that holds; empty: none did."""
 
     epoch_id: str = ""
+    """Of that share; where several were there, of all of them, and empty if they are not of one epoch."""
+
     problems: tuple[str, ...] = ()
     """What speaks against the sheet."""
 
@@ -132,7 +134,7 @@ def look(known: Mapping[bytes, Known], set_name: str, paths: Sequence[Path], sca
             reading.codes += len(page.codes)
             for code in page.codes:
                 if not reading.take(page.source, code):
-                    return Look(answers=tuple(reading.answers), several=True)
+                    return Look(answers=tuple(reading.answers), epoch_id=reading.only_epoch, several=True)
             reading.end_page()
     return reading.found()
 
@@ -166,6 +168,12 @@ class _Reading:
         if answer.verdict is not Verdict.SEEN:
             self.say(source, answer)
         return True
+
+    @property
+    def only_epoch(self) -> str:
+        """The epoch of every live share that was met, hexadecimal; empty where they are of several."""
+        epochs = {epoch_id for epoch_id, _, _ in self.shares}
+        return epochs.pop().hex() if len(epochs) == 1 else ""
 
     def hindered(self, source: str, problem: str, note: str) -> None:
         """Keep why a page, or a part of it, could not be read."""

@@ -6,7 +6,8 @@ Rules:
 1. A sheet is judged as by itself (:mod:`breakglass_shamir.operations.drills.roll_call`). What fails is a finding: it is
    recorded, named, and stops no other.
 2. Each file is looked at in a process of its own that keeps nothing and holds one share. A file with two live shares is
-   refused; so is a set of which two sheets are among the scans: no roll-call puts sheets of one set together.
+   refused; so is a set of which two sheets are among the scans, in one file or in two, whoever keeps the second, and
+   that is recorded: no roll-call puts sheets of one set together.
 3. Which sheet a file is of is known by its codes, never by its name.
 4. A list is checked whole before anything is recorded. What differs from the records is no mistake of the list, but a
    finding.
@@ -15,7 +16,8 @@ Rules:
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,7 +32,7 @@ from breakglass_shamir.operations.drills import one_sheet, roll_call
 from breakglass_shamir.operations.drills.one_sheet import Look
 from breakglass_shamir.operations.drills.roll_call import RollCallResult
 from breakglass_shamir.operations.fleet.handing import COLUMNS, Line
-from breakglass_shamir.operations.fleet.heap import LeftOut, Listener, Missing, each_held
+from breakglass_shamir.operations.fleet.heap import LeftOut, Listener, Missing, each_held, listener_of
 from breakglass_shamir.operations.fleet.rehearsing import RESUMED_WITHIN_S
 from breakglass_shamir.operations.fleet.rotating import stops_all, wanted_of
 from breakglass_shamir.operations.recorder import Recorder
@@ -135,7 +137,7 @@ def inspect(recorder: Recorder, lines: Sequence[Line], custodian: str = "") -> M
         InvalidInput: with every mistake of the list; nothing was recorded.
     """
     calls = _checked(recorder.state, lines, custodian, seal=True)
-    run = _Run(recorder, Listener(recorder.desk), "seal")
+    run = _Run(recorder, listener_of(recorder), "seal")
     sheets = run.all(calls)
     return _result(sheets, _not_there(recorder, (), calls, custodian, {}), ())
 
@@ -157,12 +159,16 @@ def verify(
         InvalidInput: a path does not exist, or the list has mistakes; nothing was recorded.
         InsufficientShares: no sheet of any of these sets was read.
     """
-    wanted, listener = wanted_of(recorder, names), Listener(recorder.desk)
+    wanted, listener = wanted_of(recorder, names), listener_of(recorder)
     listed = {(one.set_name, one.sheet): one for one in _checked(recorder.state, lines, custodian, seal=False)}
     looks = _look_at_all(recorder, paths, listener)
     mine: dict[tuple[str, str], Look] = {}
+    there: set[tuple[str, str]] = set()
+    together: set[str] = set()
     for file, look in looks:
         place = _place_of(recorder.state, look)
+        there |= {place} if place else set()
+        together |= _sets_of(recorder.state, look) if look.several else set()
         if place is None or place[0] not in wanted:
             _name(listener, file, look, place)
         elif custodian and not holders.same_person(_keeper(recorder.state, place), custodian):
@@ -172,6 +178,12 @@ def verify(
             if place in mine:
                 listener.answer(file, Answer(Verdict.SEEN, f"sheet {place[1]} of {place[0]}: once more", place[1]))
             mine[place] = max(mine.get(place, look), look, key=_worth)
+    counts = Counter(name for name, _ in there)
+    together = {*wanted} & (together | {name for name, count in counts.items() if count > 1})
+    for name in sorted(together - {name for name, _ in mine}):
+        recorder.set_name, recorder.opening = name, ""
+        with suppress(IllegalState):
+            roll_call.refuse_several(recorder)
     if not mine:
         raise InsufficientShares(
             f"no sheet of {', '.join(names) or 'any set here'} was read",
@@ -182,7 +194,7 @@ def verify(
         said = listed.get((name, seat))
         epoch = recorder.state.of(name).current_epoch
         calls.append(_Call(name, epoch, seat, said.bag if said else "", said.findings if said else (), look))
-    run = _Run(recorder, listener, "live")
+    run = _Run(recorder, listener, "live", together=together)
     sheets = run.all(calls)
     missing = _not_there(recorder, names, calls, custodian, listed)
     return _result(sheets, missing, listener.left_out)
@@ -204,14 +216,12 @@ class _Run:
     listener: Listener
     level: str
     done: list[SheetCalled] = field(default_factory=list)
-    _together: Sequence[str] = ()
+    together: Collection[str] = ()
     """Sets of which several sheets are among the scans."""
 
     def all(self, calls: Sequence[_Call]) -> tuple[SheetCalled, ...]:
         """Record each, as far as each can be."""
         desk = self.recorder.desk
-        if self.level == "live":
-            self._together = [name for name, count in Counter(call.set_name for call in calls).items() if count > 1]
         goes_on = True
         try:
             for call in calls:
@@ -238,14 +248,15 @@ class _Run:
             self.done.append(self._said(call, ALREADY))
             return True
         try:
-            if call.set_name in self._together:
+            if call.set_name in self.together:
                 self._refuse_several(call)
             if call.look is None:
                 found = roll_call.inspect_seal(recorder, call.sheet, call.bag, call.findings)
             else:
                 found = roll_call.record_live(recorder, call.sheet, call.look, call.bag, call.findings)
         except BreakglassError as error:
-            self.listener.warn(f"{call.set_name}: {error}")
+            self.listener.set_name = call.set_name
+            self.listener.warn(str(error))
             failed = self._said(call, FAILED, exit=error.exit_code)
             self.done.append(replace(failed, problem=str(error), hint=error.hint))
             return not stops_all(error)
@@ -296,7 +307,12 @@ def _place_of(state: LedgerState, look: Look) -> tuple[str, str] | None:
     """Return set and seat of a sheet in force; None: it is none."""
     if look.several or not look.sheet:
         return None
-    return next(((name, look.sheet) for name, s in state.sets.items() if s.current == look.epoch_id), None)
+    return next(((name, look.sheet) for name in _sets_of(state, look)), None)
+
+
+def _sets_of(state: LedgerState, look: Look) -> set[str]:
+    """Return the set whose epoch in force the shares of a look are of; empty: there is none."""
+    return {name for name, s in state.sets.items() if look.epoch_id and s.current == look.epoch_id}
 
 
 def _name(listener: Listener, file: str, look: Look, place: tuple[str, str] | None) -> None:

@@ -24,7 +24,10 @@ from breakglass_shamir.formats import share
 from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
 from breakglass_shamir.formats.envelope import EnvelopeReader
 from breakglass_shamir.operations.desk import Desk, EmptyDesk
+from breakglass_shamir.operations.folders import home_warning
+from breakglass_shamir.operations.printing import outlet
 from breakglass_shamir.operations.reading import gather
+from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.paper.reading.scan import ScannedPage, Scanner
 
 MOST_PAGES = 50_000
@@ -95,11 +98,16 @@ class Heap:
 class Listener(EmptyDesk):
     """Hears what each scan was; lets people hear what they must look at, and what keeps them waiting.
 
-    What is warned of again and again is so once, and nothing is said that tells of the folder in which sheets wait.
+    What is warned of is so with its set, and once; what holds for this machine is said once for all of them. Nothing is
+    said that tells of the folder in which sheets wait.
+
+    Args:
+        desk: of the people.
+        of_machine: warnings that are of no set, though each set's use case gives them.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk, self._said = desk, set[str]()
+    def __init__(self, desk: Desk, of_machine: Collection[str] = ()) -> None:
+        self._desk, self._said, self._of_machine = desk, set[str](), frozenset(of_machine)
         self.left_out: list[LeftOut] = []
         self.set_name = ""
         self.hidden = ""
@@ -118,10 +126,12 @@ class Listener(EmptyDesk):
         self._desk.advance(what, done, of)
 
     def warn(self, line: str) -> None:
-        """Pass it on, where it is new."""
-        if line not in self._said and not (self.hidden and self.hidden in line):
-            self._said.add(line)
-            self._desk.warn(line)
+        """Pass it on with the set that it is about, where it is new: what is to be destroyed must not be guessed."""
+        of_all = not self.set_name or line in self._of_machine
+        said = line if of_all else f"{self.set_name}: {line}"
+        if said not in self._said and not (self.hidden and self.hidden in line):
+            self._said.add(said)
+            self._desk.warn(said)
 
     def answer(self, source: str, answer: Answer) -> None:
         """Pass on what people must look at."""
@@ -165,6 +175,12 @@ class Listener(EmptyDesk):
         return self._desk.has_sheet(f"{sheet} of {self.set_name}", custodian)
 
 
+def listener_of(recorder: Recorder) -> Listener:
+    """Return what hears the sets of one run."""
+    home = recorder.ledger.path.parent
+    return Listener(recorder.desk, [line for line in (home_warning(home), outlet.spool_warning()) if line])
+
+
 def sort(
     paths: Sequence[Path], scanner: Scanner, listener: Listener, owners: Mapping[bytes, str], wanted: Collection[str],
     judge: Pool,
@@ -191,15 +207,15 @@ def sort(
         for page in gather.pages_of(path, scanner, listener.advance):
             of_shares = {code.text: owner for code in page.codes if (owner := _of_share(code.text, owners))}
             known = set(of_shares.values()) or _of_envelopes(page, reader, owners)
+            count += bool(known)
+            if count > MOST_PAGES:
+                raise InvalidInput(f"expected at most {MOST_PAGES} sheets in one heap", hint="give it in parts")
             names = known & set(wanted)
             if not names:
                 _name(page, known, judge, listener)
                 for name in known:
                     others.setdefault(name, []).append(page)
                 continue
-            count += 1
-            if count > MOST_PAGES:
-                raise InvalidInput(f"expected at most {MOST_PAGES} sheets in one heap", hint="give it in parts")
             if not of_shares:
                 listener.answer(page.source, Answer(Verdict.DAMAGED, NO_SHARE))
             for name in names:

@@ -145,7 +145,7 @@ class Piles:
         for staging in sorted(one for one in self.out.iterdir() if one.name.startswith(prefix) and one.is_dir()):
             name = staging.name.removeprefix(prefix)
             known = state.sets.get(name)
-            epoch = _on_record(known, staging, scanner) if known is not None else None
+            epoch = self._on_record(known, staging, scanner) if known is not None else None
             if known is not None and epoch is not None:
                 self.hand_over(known, epoch)
                 handed.append(name)
@@ -202,6 +202,17 @@ class Piles:
             made.append(folder / names.cover())
         return tuple(made)
 
+    def _on_record(self, s: SetState, staging: Path, scanner: Scanner) -> EpochState | None:
+        """Return the epoch whose sheets and cards wait, where it is one that may open.
+
+        Where nothing waits it is the one of which all lies where it belongs: no file was written, or each was moved.
+        """
+        files = sorted(path for path in staging.iterdir() if path.suffix == ".pdf")
+        for epoch in (epoch_in_hand(s), s.current_epoch) if s.current else ():
+            if _is_of(epoch, files, scanner) if files else all(one.exists() for one in self.files_of(s.name, epoch)):
+                return epoch
+        return None
+
     def _files(self, set_name: str, short_id: str, number: int, seat: str, keeper: str) -> tuple[Path, Path]:
         folder = inside(self.out, names.of_custodian(keeper, f"{set_name} {seat}"))
         group, member = read_seat(seat)
@@ -221,13 +232,6 @@ def _move(source: Path, target: Path) -> None:
     durable.sync_folder(target.parent)
 
 
-def _on_record(s: SetState, staging: Path, scanner: Scanner) -> EpochState | None:
-    """Return the epoch whose sheets and cards wait, where it is one that may open."""
-    files = sorted(path for path in staging.iterdir() if path.suffix == ".pdf")
-    epochs = (epoch_in_hand(s), s.current_epoch) if s.current else ()
-    return next((epoch for epoch in epochs if _is_of(epoch, files, scanner)), None)
-
-
 def _is_of(epoch: EpochState, files: Sequence[Path], scanner: Scanner) -> bool:
     """Tell whether files are sheets and cards of an epoch, by the epoch ids in their codes."""
     codes = [
@@ -239,7 +243,7 @@ def _is_of(epoch: EpochState, files: Sequence[Path], scanner: Scanner) -> bool:
             with suppress(BreakglassError):
                 ids.add(share.from_text(code).share.epoch_id)
     drill = Envelope.from_bytes(base64.b64decode(epoch.drill_envelope)).core.epoch_id if epoch.drill_envelope else b""
-    return ids <= {bytes.fromhex(epoch.epoch_id), drill} and bool(ids) >= bool(files)
+    return ids <= {bytes.fromhex(epoch.epoch_id), drill} and bool(ids)
 
 
 def drawn_cover(keeper: str, rows: Sequence[Row], terminal: str, at: datetime, paper: Paper) -> bytes:

@@ -9,12 +9,12 @@ Rules:
    nothing of that set is declared.
 3. A set that was rehearsed under the same words within ``RESUMED_WITHIN_S`` is there already: a run that was broken off
    is run again.
-4. A live sheet in the heap counts in the drill of its own set. Where that is not begun, the sheet was exposed all the
-   same: that is recorded with its set.
+4. A live sheet in the heap counts in the drill of its own set. Where that is not begun, or ends before the cards are
+   judged, the sheet was exposed all the same: that is recorded with its set.
 5. A set that fails is named with its reason and stops no other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.drills import rehearsal as single
 from breakglass_shamir.operations.drills.rehearsal import DrillOutcome
 from breakglass_shamir.operations.fleet import heap
-from breakglass_shamir.operations.fleet.heap import Heap, LeftOut, Listener, Missing, each_held
+from breakglass_shamir.operations.fleet.heap import Heap, LeftOut, Listener, Missing, each_held, listener_of
 from breakglass_shamir.operations.fleet.rotating import Around, alone, stops_all, taking, wanted_of
 from breakglass_shamir.operations.opening.declaring import NOBODY, check_request
 from breakglass_shamir.operations.opening.signing import Signers
@@ -111,7 +111,7 @@ def rehearse(
     """
     request = check_request(request)
     wanted, desk = wanted_of(recorder, names), recorder.desk
-    listener = Listener(desk)
+    listener = listener_of(recorder)
     cards = _cards(recorder)
     owners = {bytes.fromhex(epoch_id): s.name for s in recorder.state.sets.values() for epoch_id in s.epochs}
     owners |= {epoch_id: one.set_name for epoch_id, one in cards.items()}
@@ -119,7 +119,7 @@ def rehearse(
     chosen = [name for name in wanted if names or name in found.pages]
     run = _Run(recorder, request, scanner, listener, signers, around)
     todo = [name for name in chosen if run.can_begin(name, found.pages.get(name, ()))]
-    exposed = _record_exposed(recorder, found, todo, run)
+    exposed = _record_exposed(recorder, found, lambda name: name not in todo, run)
     if not found.pages:
         raise InsufficientShares(
             f"no drill card of {', '.join(names) or 'any set here'} was read",
@@ -138,6 +138,7 @@ def rehearse(
         raise
     finally:
         recorder.desk = desk
+        exposed += _record_exposed(recorder, found, lambda name: name in todo and name not in run.judged, run)
     sets = tuple(run.result(name) for name in chosen)
     worst = max([Exposed.exit_code if exposed else 0, *(one.exit for one in sets)])
     return ManyRehearsed(sets, exposed, tuple(listener.left_out), worst)
@@ -154,12 +155,14 @@ class _Run:
     signers: Signers
     around: Around
     done: dict[str, SetRehearsed] = field(default_factory=dict)
+    judged: set[str] = field(default_factory=set)
+    """Sets of which a record of this run says what was scanned."""
 
     def can_begin(self, name: str, pages: Sequence[ScannedPage]) -> bool:
         """Tell whether a set can be begun; what keeps it from that is its result."""
         s = self.recorder.state.of(name)
         epoch = s.current_epoch
-        if _is_rehearsed(s, self.request):
+        if is_rehearsed(s, self.request):
             self.done[name] = SetRehearsed(name, ALREADY, epoch.number)
             return False
         try:
@@ -201,6 +204,8 @@ class _Run:
             return not stops_all(error)
         finally:
             recorder.desk, self.listener.set_name = desk, ""
+            if recorder.state.of(name).history.rehearsal != s.history.rehearsal:
+                self.judged.add(name)
         self.done[name] = SetRehearsed(name, REHEARSED, s.current_epoch.number, drill)
         return True
 
@@ -223,32 +228,31 @@ def _cards(recorder: Recorder) -> dict[bytes, Known]:
     return found
 
 
-def _is_rehearsed(s: SetState, request: Request) -> bool:
+def is_rehearsed(s: SetState, request: Request) -> bool:
     """Tell whether a set was rehearsed under the same words just now, with the cards that are out."""
     last, began = s.history.rehearsal, s.history.began.get(s.current)
     if last is None or last.result == "fail" or began is None or began.time > last.at.time:
         return False
     if last.at.seconds_until(clock.now()) > RESUMED_WITHIN_S:
         return False
-    words = ("purpose", "incident_class", "ticket", "reason", "officers")
-    return any(
-        one.at.time <= last.at.time and all(getattr(one.declared, word) == getattr(request, word) for word in words)
-        for one in s.past
-    )
+    # Drills of a set follow one another: the last that was declared until then is the one that ended so.
+    declared = [one for one in s.past if one.declared.purpose == request.purpose and one.at.time <= last.at.time]
+    words = ("incident_class", "ticket", "reason", "officers")
+    return bool(declared) and all(getattr(declared[-1].declared, word) == getattr(request, word) for word in words)
 
 
-def _record_exposed(recorder: Recorder, found: Heap, todo: Sequence[str], run: _Run) -> tuple[str, ...]:
-    """Record live sheets in the heap whose own drill is not begun; returns them, each with its set."""
+def _record_exposed(recorder: Recorder, found: Heap, of: Callable[[str], bool], run: _Run) -> tuple[str, ...]:
+    """Record live sheets in the heap that no drill of their own has on record; returns them, each with its set."""
     exposed: list[str] = []
     for name, scanned in sorted(_live({**found.others, **found.pages}, recorder).items()):
         seats = scanned - _told(recorder.state.of(name)) if run.is_there(name) else scanned
-        if name in todo or not seats:
+        if not of(name) or not seats:
             continue
         held = ", ".join(each_held(recorder.state.of(name).current_epoch, sorted(seats)))
         message = f"live sheets lay in a heap of drill cards: {held}; new bag and roll-call for each"
         recorder.set_name, recorder.opening = name, ""
-        recorder.append(Refused(stage="rehearsal", error=Exposed.id, message=message))
         recorder.desk.warn(f"{name}: {message}")
+        recorder.append(Refused(stage="rehearsal", error=Exposed.id, message=message))
         exposed += [f"{name} {seat}" for seat in sorted(seats)]
     return tuple(exposed)
 

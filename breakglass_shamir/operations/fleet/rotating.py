@@ -43,7 +43,7 @@ from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.credential import rotate as single
 from breakglass_shamir.operations.desk import EmptyDesk
 from breakglass_shamir.operations.fleet import heap
-from breakglass_shamir.operations.fleet.heap import LeftOut, Listener, Missing, each_held
+from breakglass_shamir.operations.fleet.heap import LeftOut, Listener, Missing, each_held, listener_of
 from breakglass_shamir.operations.fleet.piles import Piles
 from breakglass_shamir.operations.fleet.trays import Trays
 from breakglass_shamir.operations.monitoring.to_do import ToDo
@@ -152,7 +152,7 @@ def rotate(
     if receipts_to is not None:
         outlet.check_folder(receipts_to, "--receipts")
     desk = recorder.desk
-    listener = Listener(desk)
+    listener = listener_of(recorder)
     piles = Piles(printing.out, recorder.ledger.log_id.hex()) if printing.out is not None else None
     with piles.alone() if piles else nullcontext():
         if piles:

@@ -26,7 +26,7 @@ from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.credential import split as single
 from breakglass_shamir.operations.fleet import confirming, ordering
 from breakglass_shamir.operations.fleet.confirming import HeapRead
-from breakglass_shamir.operations.fleet.heap import Listener
+from breakglass_shamir.operations.fleet.heap import Listener, listener_of
 from breakglass_shamir.operations.fleet.ordering import Order
 from breakglass_shamir.operations.fleet.piles import Piles
 from breakglass_shamir.operations.fleet.rotating import tell_of_settled
@@ -137,7 +137,7 @@ def split(
         _check_place(piles, todo, printing, recorder)
         for warning in _warnings(found, credentials, printing.out if todo else None):
             desk.warn(warning)
-        run = _Run(recorder, piles, printing, scanner, secret_of, kind, generates, around, Listener(desk))
+        run = _Run(recorder, piles, printing, scanner, secret_of, kind, generates, around, listener_of(recorder))
         read_back = None
         try:
             run.all(todo)
@@ -229,17 +229,25 @@ class _Run:
             self._trays().put_out(
                 [Drawn(one.policy, one.epoch.number, documents) for _, one, documents in begun], self.recorder.desk
             )
+            for one in begun:
+                goes_on = self._finished(*one) and goes_on
         except PaperError as error:
             for order, _, _ in begun:
                 self._failed(order, error, "", ())
             return False
         except KeyboardInterrupt:
-            names = ", ".join(order.set_name for order, _, _ in begun)
-            self.recorder.desk.warn(f"whatever came out of the printer of {names} counts for nothing: destroy it")
+            self._warn_of_paper([(order, one) for order, one, _ in begun])
             raise
-        for one in begun:
-            goes_on = self._finished(*one) and goes_on
         return goes_on
+
+    def _warn_of_paper(self, begun: Sequence[tuple[Order, single.Begun]]) -> None:
+        """Say of which sets of a batch the paper counts for nothing: all that are not on record by it."""
+        self.recorder.ledger.catch_up()
+        names = [order.set_name for order, one in begun
+                 if _newest(self.recorder, order) != one.epoch.live.envelope.core.epoch_id.hex()]  # fmt: skip
+        if names:
+            listed = ", ".join(names)
+            self.recorder.desk.warn(f"whatever came out of the printer of {listed} counts for nothing: destroy it")
 
     def _begun(self, order: Order) -> tuple[Order, single.Begun, tuple[outlet.Document, ...]]:
         secret = self.secret_of(order)

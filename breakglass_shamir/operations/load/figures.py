@@ -11,6 +11,9 @@ from breakglass_shamir.custody.life.drill_rules import NOT_REACHED, POINTS
 from breakglass_shamir.custody.policy.duration import brief
 from breakglass_shamir.custody.policy.tables import LOAD_STEPS, PERCENTS, LoadDrill
 
+MOST_REASONS = 100
+"""So many reasons are on record; of the others it is said how many they are."""
+
 
 def percentile(took: Sequence[int], count: int, percent: int) -> int:
     """Return a percentile of some times.
@@ -65,3 +68,10 @@ def unmeasured(found: Mapping[str, Sequence[int]], limits: Mapping[str, Sequence
     for step in limits:
         if step not in found:
             yield f"{step}: limited, and no rehearsal came to it"
+
+
+def few(reasons: Sequence[str]) -> tuple[str, ...]:
+    """Return each reason once, as many as a record has room for, and how many more there are."""
+    each = [*dict.fromkeys(reasons)]
+    more = len(each) - MOST_REASONS
+    return (*each[:MOST_REASONS], *([f"and {more} more"] if more > 0 else []))

@@ -160,6 +160,10 @@ def _check_login(policy: Policy, named: Named) -> None:
     parts = urlsplit(target.uri)
     if parts.query or parts.fragment or "@" in parts.netloc or "," in parts.netloc:
         raise IllegalState(f"expected one server and nothing else in the target, got {target.uri}", hint=_ANOTHER)
+    if not parts.hostname:
+        raise IllegalState(
+            f"a load drill logs in over the network alone, and {target.uri} names no server", hint=_ANOTHER
+        )
     if more := sorted(set(target.options) - HARMLESS):
         raise IllegalState(
             f"the target's options {', '.join(more)} may lead elsewhere",

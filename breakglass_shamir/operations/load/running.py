@@ -131,8 +131,15 @@ def run(recorder: Recorder, source: str, wanted: Wanted) -> LoadOutcome:
     load = guard.check(recorder.ledger, policy, wanted.named)
     recorder.require_guarded()
     drill = random_bytes(_DRILL_BYTES).hex()
-    with Interrupts() as interrupts, _folder(wanted, interrupts) as folder:
-        seen = _seen(recorder, policy, load, wanted, drill, folder, interrupts)
+    try:
+        with Interrupts() as interrupts, _folder(wanted, interrupts) as folder:
+            seen = _seen(recorder, policy, load, wanted, drill, folder, interrupts)
+    except OSError as error:
+        raise IllegalState(
+            f"the load drill could not be made: {error.strerror or error}; all is stopped and removed, and nothing is "
+            "recorded",
+            hint="make room, set TMPDIR to another place, or use fewer --rehearsals",
+        ) from error
     body = _body(policies.digest(source).hex(), load, wanted, seen)
     entry = recorder.append(body)
     return LoadOutcome(
@@ -407,7 +414,7 @@ def _body(digest: str, load: LoadDrill, wanted: Wanted, seen: _Seen) -> LoadDril
     doubts = list(figures.unmeasured(steps, limits))
     if len(seen.played) < planned:
         doubts.append(f"{len(seen.played)} of {counted(planned, 'rehearsal')} began in the time that there was")
-    reasons = tuple(dict.fromkeys([*bad, *doubts]))
+    reasons = figures.few([*bad, *doubts])
     return LoadDrilled(
         policy_digest=digest, target=wanted.named.uri, terminals=wanted.terminals, at_once=wanted.at_once,
         rounds=wanted.rounds, done=done, failed=len(seen.played) - done, elapsed_ms=seen.elapsed_ms, steps_ms=steps,

@@ -42,6 +42,11 @@ def test_what_is_over_a_limit_and_what_was_not_measured() -> None:
     assert list(figures.unmeasured(found, limits)) == ["login: limited, and no rehearsal came to it"]
 
 
+def test_of_many_reasons_a_record_has_room_for_the_first_and_says_how_many_more() -> None:
+    assert figures.few(["a", "b", "a"]) == ("a", "b")
+    assert figures.few([f"{number} ms" for number in range(64_000)])[-2:] == ("99 ms", "and 63900 more")
+
+
 @given(
     st.lists(st.dictionaries(st.sampled_from(LOAD_STEPS), st.integers(0, 10**8)), min_size=1, max_size=20),
     st.dictionaries(st.sampled_from(LOAD_STEPS), st.tuples(*[st.integers(0, 10**9)] * 3)),

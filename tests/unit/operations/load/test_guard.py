@@ -134,6 +134,15 @@ def test_a_login_is_refused_that_may_lead_elsewhere(ledger: Ledger, changed: dic
         check(ledger, policy_text(**changed), named)
 
 
+@pytest.mark.parametrize("uri", ["postgresql:///x", "mysql:///x", "ldaps:///"])
+def test_a_login_over_a_socket_of_this_machine_is_refused_where_no_set_is_here_too(tmp_path: Path, uri: str) -> None:
+    with homes.create(tmp_path / "home", "office") as empty:
+        source = policy_text(uri=uri, opted="[]")
+        check(empty, source, Named())
+        with pytest.raises(IllegalState, match="over the network alone"):
+            check(empty, source, Named(uri, ACCOUNT))
+
+
 @pytest.mark.parametrize(
     ("kind", "sink"),
     [
