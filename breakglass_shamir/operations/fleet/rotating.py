@@ -9,8 +9,9 @@ Rules:
    nothing of that set is declared or opened.
 3. Without a folder for scans of the printing a rotation ends for now when its new sheets are printed: they are read
    back and handed out by many at once, and the same command goes on, from the old sheets and the new ones.
-4. What is done is read from the ledger. A set of which the heap has a quorum of dead sheets was rotated by an earlier
-   run, and is left alone: the new sheets beside them are no order to rotate once more.
+4. What is done is read from the ledger. A set of which the heap has a quorum of the epoch just before was rotated by
+   an earlier run, and is left alone: the new sheets beside them are no order to rotate once more. Older sheets say
+   nothing.
 5. A set that fails is named with its reason and stops no other; a ledger that cannot be written, or a home that
    somebody else could change, does.
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from breakglass_shamir.custody.life import under_way
 from breakglass_shamir.custody.life.custody_rules import policy_in_force
-from breakglass_shamir.custody.life.state import EpochState, EpochStatus, SetState, write_seat
+from breakglass_shamir.custody.life.state import EpochState, EpochStatus, LedgerState, SetState, write_seat
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.quorum.known import known_epochs
 from breakglass_shamir.custody.quorum.pool import Pool
@@ -62,7 +63,7 @@ ROTATED, PRINTED, ALREADY, MISSING, FAILED, LEFT = (
     "rotated", "printed", "there already", "sheets missing", "failed", "not begun",
 )  # fmt: skip
 
-ONCE_MORE = "where a quorum of dead sheets is in the heap the set was rotated; leave them out to rotate it once more"
+ONCE_MORE = "the heap has a quorum of the epoch before, so this set was rotated; leave it out to rotate once more"
 
 Around = Callable[[str], AbstractContextManager[None]]
 """Returns what is kept up while one set is at work: its protocol of the day."""
@@ -226,6 +227,15 @@ def taking(pool: Pool, pages: Sequence[ScannedPage]) -> Pool:
     return pool
 
 
+def was_rotated_from(state: LedgerState, s: SetState, pages: Sequence[ScannedPage]) -> bool:
+    """Tell whether a heap has a quorum of the epoch before the one in force, which is dead: its rotation is done."""
+    before = s.epochs.get(s.current_epoch.predecessor) if s.current else None
+    if before is None or before.status is not EpochStatus.VOID:
+        return False
+    pool = taking(Pool(known_epochs(state), set_name=s.name, past_too=True, void_too=True), pages)
+    return before.envelope.core.structure.is_quorum(pool.have(bytes.fromhex(before.epoch_id)))
+
+
 def stops_all(error: BreakglassError) -> bool:
     """Tell whether the next set would fail of the same."""
     if isinstance(error, GateClosed):
@@ -256,7 +266,7 @@ class _Run:
         s = self.recorder.state.of(name)
         if under_way.is_only_unclosed(s):
             return True
-        if not s.prepared and self._has_quorum_of_dead(s, pages):
+        if not s.prepared and was_rotated_from(self.recorder.state, s, pages):
             self.done[name] = replace(self._standing(s, ALREADY), hint=ONCE_MORE)
             return False
         known = known_epochs(self.recorder.state)
@@ -340,16 +350,6 @@ class _Run:
                     f"{path} was of an epoch that was given up, and is removed; destroy what was printed"
                 )
             files[:] = [path for path in files if path.exists()]
-
-    def _has_quorum_of_dead(self, s: SetState, pages: Sequence[ScannedPage]) -> bool:
-        """Tell whether the heap has a quorum of an epoch that is dead: an earlier run has rotated it."""
-        known = known_epochs(self.recorder.state)
-        pool = taking(Pool(known, set_name=s.name, past_too=True, void_too=True), pages)
-        return any(
-            epoch.envelope.core.structure.is_quorum(pool.have(bytes.fromhex(epoch.epoch_id)))
-            for epoch in s.epochs.values()
-            if epoch.status is EpochStatus.VOID
-        )
 
     def _came_out(self, printed: Printed) -> Printed:
         """Note what a printer gave without a cover."""
