@@ -184,6 +184,29 @@ def test_evidence_of_one_login_has_a_bound_and_none_of_another_kind_is_lost(plac
     assert place.kinds().count("stranger") == 5
 
 
+def test_a_reason_that_repeats_what_was_pushed_stops_no_collector(
+    place: Place, south: Terminal, tmp_path: Path
+) -> None:
+    """A thief has a terminal's key: of a field's name that has a NUL in it PostgreSQL keeps no word."""
+    thief = Terminal.begin(tmp_path / "thief")
+    place.enrol(thief.ledger)
+    key = thief.ledger._key
+    data = b'{"a\\u0000' + b"b" * 9000 + b'":1}'
+    signed = sshsig.sign(key, data, sshsig.RECORD_NAMESPACE)
+    place.push(thief.ledger, list(thief.ledger.rows()))
+    assert place.collect().kept == 1
+    place.push(thief.ledger, [(1, data, signed, "", "x")])
+    with address.connected(place.terminal) as connection:
+        rows = [(bytes(32), 1, data, sshsig.sign(key, data, sshsig.TELLING_NAMESPACE))]
+        assert door.tell(connection, thief.ledger.public_key, rows).count == 1
+    syncing.sync(south.ledger, place.terminal, place.key)
+    assert place.collect() == Round(kept=1, evidence=2)
+    reasons = place.asked("SELECT reason FROM breakglass_log.evidence")
+    assert all("unknown field `a\\x00bb" in str(reason) and len(str(reason)) < 1100 for (reason,) in reasons)
+    assert place.kept(south.ledger) == list(south.ledger.rows()) and len(reasons) == 2
+    thief.ledger.close()
+
+
 # --- what only a quorum could sign ----------------------------------------------------------------------------
 
 
