@@ -152,7 +152,7 @@ def told(connection: "Session", addresses: Sequence[bytes], logs: Sequence[bytes
     """Yield what terminals of some logs told at some addresses, the newest of each; nothing is verified."""
     bounds = (telling.MAX_BYTES + 1, telling.MAX_SIGNATURE_CHARACTERS)
     for some_logs in _some(logs, LOGS_AT_ONCE):
-        for some in _some(addresses, max(1, TOLD_AT_ONCE // len(some_logs))):
+        for some in _some(addresses, min(ADDRESSES_AT_ONCE, TOLD_AT_ONCE // len(some_logs))):
             for log, data, signature in _rows(connection, _TOLD, (*bounds, some, some_logs), TOLD_AT_ONCE):
                 yield ToldRow(bytes(log), bytes(data), str(signature))
 
