@@ -201,6 +201,37 @@ def test_another_collectors_key_is_refused(shelf: Shelf) -> None:
         pass
 
 
+def test_a_collector_whose_key_was_replaced_is_read_by_the_new_one(spoiled: Shelf, tmp_path: Path) -> None:
+    """The schema's first version kept no key beside a cosignature: those of the old key count for no other one."""
+    spoiled.does("UPDATE breakglass_log.cosigned SET cosigner = '' WHERE log_id = {south}")
+    two = collector_of(Secret(b"another seed of another collector"[:32]), "collector.example/two")
+    with copied(spoiled.south, tmp_path / "more", "south") as more, address.connected(spoiled.owner) as connection:
+        keeper.collect(connection, two)
+        for key, count in ((Cosigner.from_text(two.text), 1), (COSIGNER, 2)):
+            with sources.opened([spoiled.auditor], collector=key) as found:
+                done = bundle_verifying.verify(found, full=True)
+            assert [one.cosigned for one in done.terminals] == [count, count]
+        grow(more, 1, "later")
+        door.push(connection, more.public_key, list(more.rows(SOUTH)))
+        assert keeper.collect(connection, two).kept == 1
+    with pytest.raises(InvalidProof, match=f"has record {SOUTH}, .* cosigned by collector.example/one"):
+        spoiled.verified(full=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "asked", "told"),
+    [("_TERMINALS", ("log_id > %s", "log_id > substr(%s, 1, 0)"), "terminals out of order"),
+     ("_NOTES", ("size > %s", "size > least(%s, 0)"), "cosigned checkpoints out of order")],
+)  # fmt: skip
+def test_a_page_that_comes_again_and_again_is_refused(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, query: str, asked: tuple[str, str], told: str
+) -> None:
+    """A server that gives the same page to every question would be asked without an end."""
+    monkeypatch.setattr(reading, query, getattr(reading, query).replace(*asked))
+    with pytest.raises(InvalidProof, match=told):
+        shelf.verified(full=True)
+
+
 def test_a_bundle_and_the_collection_are_held_against_each_other(shelf: Shelf, tmp_path: Path) -> None:
     bundling.write(shelf.north, tmp_path / "north.bundle")
     there: list[sources.Place] = [tmp_path / "north.bundle", shelf.auditor]
