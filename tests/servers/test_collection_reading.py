@@ -25,7 +25,7 @@ from test_collection import begin, copied, grow
 
 from breakglass_shamir.cli import program
 from breakglass_shamir.collection import address, door, keeper, reading
-from breakglass_shamir.crypto import keys
+from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.cosignature import Cosigner, cosign
 from breakglass_shamir.errors import (
     ConnectorError,
@@ -460,6 +460,20 @@ def test_evidence_is_judged_by_its_signatures(spoiled: Shelf, tmp_path: Path) ->
     assert found[0].shows == f"the terminal signed two records {SOUTH}"
     (told,) = spoiled.verified(terminals=("south",)).terminals
     assert "3 pushed rows kept apart" in told.source.gaps[-1]
+
+
+def test_what_a_terminal_told_and_what_a_quorum_did_not_sign_accuse_nobody(spoiled: Shelf) -> None:
+    data, stolen = b"not a telling", sshsig.sign(Secret(b"t" * 32), b"not a telling", sshsig.TELLING_NAMESPACE)
+    signed = spoiled.south.sign_telling(data)
+    with copied(spoiled.south, Path(tempfile.mkdtemp(dir=spoiled.folder)) / "more", "south") as more:
+        grow(more, 1)
+        row = more.row(SOUTH)
+        with address.connected(spoiled.owner) as connection:
+            door.tell(connection, more.public_key, [(bytes(32), 1, data, one) for one in (signed, stolen)])
+            door.push(connection, more.public_key, [(*row[:3], "a quorum's", row[4])])
+            assert keeper.collect(connection, collector_of()).evidence == 3
+    found = sorted((one.kind, one.shown) for one in kept_apart.evidence(spoiled.auditor))
+    assert found == [("impersonation", "impersonation"), ("mixed", "mixed"), ("quorum", "mixed")]
 
 
 def test_memory_for_pages_is_shared_by_all_logs(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
