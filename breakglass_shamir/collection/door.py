@@ -5,7 +5,8 @@ Rules:
 
 1. A head counts only with the signature of the terminal it is of and the pinned collector's; the database is not
    believed.
-2. Pushes are idempotent: what is there already, or comes twice, or out of order, changes nothing.
+2. Pushes are idempotent: what is there already, or comes twice, or out of order, changes nothing. What waits already
+   is counted as sent, and does not wait twice.
 3. The last row that the collection has is pushed once more, so that a log that was rewritten shows itself there.
 4. Where a login has as much waiting as it may, the rest stays here until the collector has worked: a push says so and
    goes no further.
