@@ -32,7 +32,7 @@ from breakglass_shamir.custody.records.ledger import LedgerMoved
 from breakglass_shamir.custody.records.openings import Refused
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import LooksLikeShare
-from breakglass_shamir.formats import parity, text
+from breakglass_shamir.formats import likeness, parity, text
 from breakglass_shamir.formats.likeness import WITHHELD, looks_like_share
 from breakglass_shamir.formats.share import Share
 from breakglass_shamir.hygiene import Secret
@@ -133,7 +133,7 @@ def test_what_is_in_a_log_already_is_read(monkeypatch: pytest.MonkeyPatch) -> No
     """A log that another program wrote must stay readable."""
     body = Refused(stage="open", error="x", message=f"see {LINE}")
     with monkeypatch.context() as patch:
-        patch.setattr(guard, "looks_like_share", lambda said: False)
+        patch.setattr(likeness, "looks_like_share", lambda said: False)
         data = record_of(body).to_bytes()
     assert records.from_bytes(data).body == body
 

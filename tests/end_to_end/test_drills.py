@@ -412,7 +412,8 @@ def test_a_declaration_that_went_stale_is_no_rehearsal(life: Life) -> None:
     life.ok("audit", "verify")
     slow = life.folder / "slow.py"
     slow.write_text(
-        "import sys, dataclasses\n"
+        "import sys\n"
+        "from msgspec.structs import replace\n"
         "from breakglass_shamir.ledger import clock\n"
         "from breakglass_shamir.operations.drills import rehearsal\n"
         "from breakglass_shamir.cli.program import main\n"
@@ -420,7 +421,7 @@ def test_a_declaration_that_went_stale_is_no_rehearsal(life: Life) -> None:
         "def later(*args, **named):\n"
         "    read(*args, **named)\n"
         "    real = clock.now\n"
-        "    clock.now = lambda: dataclasses.replace(real(), uptime_ms=real().uptime_ms + 3_600_000)\n"
+        "    clock.now = lambda: replace(real(), uptime_ms=real().uptime_ms + 3_600_000)\n"
         "rehearsal.read_sources = later\n"
         "sys.argv[0] = 'breakglass'\n"
         "main()\n"

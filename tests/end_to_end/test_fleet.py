@@ -206,7 +206,6 @@ def test_what_is_for_one_set_alone_is_refused_for_many(two: Fleet) -> None:
 
 def office(fleet: Fleet, readback: Path, over: threading.Event) -> None:
     """Scan each set's sheets as soon as all of them lie in piles."""
-    readback.mkdir()
     seen = set[str]()
     while not over.wait(0.05):
         for name in fleet.names():
@@ -226,6 +225,7 @@ def office(fleet: Fleet, readback: Path, over: threading.Event) -> None:
 def scanning(two: Fleet) -> Iterator[Path]:
     """A folder into which every sheet that comes out is scanned."""
     readback, over = two.folder / "readback", threading.Event()
+    readback.mkdir()
     worker = threading.Thread(target=office, args=(two, readback, over))
     worker.start()
     yield readback

@@ -72,7 +72,7 @@ def _documents(epoch: sheets.Epoch, _paper: str) -> Iterator[outlet.Document]:
             seat = f"{share.group}.{share.member}"
             codes = {share.to_text(), *(sealed.envelope.to_codes() if not tail else ())}
             name = f"{epoch.policy.name}-e{epoch.number}-g{share.group}-m{share.member}{tail}.pdf"
-            yield outlet.Document(name, f"sheet {seat}", "\n".join(sorted(codes)).encode(), frozenset(codes))
+            yield outlet.Document(name, f"sheet {seat}", "\n".join(sorted(codes)).encode(), frozenset(codes), seat)
 
 
 def _at_once(folder: Path, **_: object) -> Iterator[Path | None]:
@@ -86,8 +86,9 @@ def install() -> None:
     """Make the program of this process write and read such paper."""
     replaced: tuple[tuple[Any, str, Any], ...] = (
         (scan, "Scanner", TextScanner),
-        (sheets, "_documents", _documents),
+        (sheets, "documents", _documents),
         (gather, "wait_for_files", _at_once),
     )
     for owner, name, value in replaced:
+        assert hasattr(owner, name), f"{owner.__name__} has no {name}"
         setattr(owner, name, value)

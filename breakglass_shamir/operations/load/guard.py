@@ -48,7 +48,7 @@ RESOLVE_S = 10.0
 """Longest wait for all names of servers together."""
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NAMED_ENTRY = re.compile(r"\s*(?:cn|uid)\s*=\s*([^,+=\\\"#<>;]*)\s*(?:,.*)?", re.IGNORECASE | re.DOTALL)
+_NAMED_ENTRY = re.compile(r"(?:cn|uid)\s*=([^,+=\\\"#<>;]*)(?:,.*)?", re.DOTALL)
 _HERE = "this machine"
 
 _ANOTHER = "use a policy of a server and an account that are there for drills alone"
