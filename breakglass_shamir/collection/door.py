@@ -5,7 +5,8 @@ Rules:
 
 1. A head counts only with the signature of the terminal it is of and the pinned collector's; the database is not
    believed.
-2. Pushes are idempotent: what is there already, or comes twice, or out of order, changes nothing.
+2. Pushes are idempotent: what is there already, or comes twice, or out of order, changes nothing. What waits already
+   is counted as sent, and does not wait twice.
 3. The last row that the collection has is pushed once more, so that a log that was rewritten shows itself there.
 4. Where a login has as much waiting as it may, the rest stays here until the collector has worked: a push says so and
    goes no further.
@@ -152,7 +153,7 @@ def told(connection: "Session", addresses: Sequence[bytes], logs: Sequence[bytes
     """Yield what terminals of some logs told at some addresses, the newest of each; nothing is verified."""
     bounds = (telling.MAX_BYTES + 1, telling.MAX_SIGNATURE_CHARACTERS)
     for some_logs in _some(logs, LOGS_AT_ONCE):
-        for some in _some(addresses, max(1, TOLD_AT_ONCE // len(some_logs))):
+        for some in _some(addresses, min(ADDRESSES_AT_ONCE, TOLD_AT_ONCE // len(some_logs))):
             for log, data, signature in _rows(connection, _TOLD, (*bounds, some, some_logs), TOLD_AT_ONCE):
                 yield ToldRow(bytes(log), bytes(data), str(signature))
 

@@ -32,6 +32,7 @@ from breakglass_shamir.custody.life import lifecycle, telling
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.record import Record
+from breakglass_shamir.custody.records.words import printable
 from breakglass_shamir.errors import BreakglassError, Forked, InvalidRecord, InvalidSignature
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
@@ -51,6 +52,9 @@ STATES = 32
 
 TRIES = 3
 """How often a transaction is begun that met another collector's."""
+
+MAX_REASON_CHARACTERS = 1000
+"""Longest reason why a row does not hold: it may repeat what was pushed."""
 
 FORK, MIXED, QUORUM, IMPERSONATION, STRANGER = "fork", "mixed", "quorum", "impersonation", "stranger"
 """Kinds of evidence."""
@@ -307,7 +311,7 @@ class _Log:
             except BreakglassError as error:
                 reason = str(error)
         if reason:
-            self._connection.execute(_TOLD_EVIDENCE, (kind, reason, number))
+            self._connection.execute(_TOLD_EVIDENCE, (kind, _said(reason), number))
             done.evidence += 1
         elif size > _one(self._connection, _TOLD_SO_FAR, self._name, address)[0]:
             self._connection.execute(_ADD_TOLD, (self._name, address, size, data, signature))
@@ -470,11 +474,16 @@ class _Log:
         return self._root_with(self._nodes_with(data)) != checkpoint.root
 
     def _keep_apart(self, number: int, kind: str, reason: str, held: str, done: Round) -> None:
-        self._connection.execute(_EVIDENCE, (kind, reason, held, number))
+        self._connection.execute(_EVIDENCE, (kind, _said(reason), held, number))
         done.evidence += 1
 
     def _node(self, level: int, position: int) -> bytes:
         return bytes(_one(self._connection, _NODE, self._name, level, position)[0])
+
+
+def _said(reason: str) -> str:
+    """Return a reason that the database takes, whatever of the row it repeats: it has no place for a NUL."""
+    return printable(reason[:MAX_REASON_CHARACTERS])
 
 
 def _one(connection: "Connection[Any]", query: str, *values: object) -> tuple[Any, ...]:

@@ -17,9 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from breakglass_shamir.collection import door, schema
 from breakglass_shamir.collection.door import MAX_NOTE_CHARACTERS, Cosigned
-from breakglass_shamir.crypto.cosignature import Cosigner
+from breakglass_shamir.crypto.cosignature import Cosigner, latest
 from breakglass_shamir.custody.records.record import MAX_RECORD_BYTES
-from breakglass_shamir.errors import InvalidInput, InvalidProof, InvalidRecord, RecordMissing, UnsupportedVersion
+from breakglass_shamir.errors import (
+    InvalidInput,
+    InvalidProof,
+    InvalidRecord,
+    InvalidSignature,
+    RecordMissing,
+    UnsupportedVersion,
+)
 from breakglass_shamir.ledger.entry import StoredRow, log_id
 from breakglass_shamir.plural import counted
 
@@ -41,17 +48,18 @@ coalesce(left(quorum_signature, %(text)s), ''), coalesce(left(checkpoint, %(text
 """
 _TERMINALS = "SELECT log_id, public_key FROM breakglass_log.terminals WHERE log_id > %s ORDER BY log_id LIMIT %s"
 _HEAD = """
-SELECT size, left(note, %s) FROM breakglass_log.cosigned WHERE log_id = %s
-ORDER BY cosigner IN (%s, '') DESC, size DESC, cosigner DESC LIMIT 1
+SELECT size, left(note, %s) FROM breakglass_log.cosigned WHERE log_id = %s AND cosigner IN (%s, '')
+ORDER BY size DESC, cosigner DESC LIMIT 1
 """
 _NOTES = """
-SELECT DISTINCT ON (size) size, left(note, %s) FROM breakglass_log.cosigned
+SELECT DISTINCT ON (size) size, left(note, %s), cosigner FROM breakglass_log.cosigned
 WHERE log_id = %s AND cosigner IN (%s, '') AND size > %s AND size <= %s ORDER BY size, cosigner DESC LIMIT %s
 """
 _ROWS = f"""
 SELECT seq, {_CUT} FROM breakglass_log.records
 WHERE log_id = %(log)s AND seq >= %(start)s AND seq < %(end)s ORDER BY seq LIMIT %(rows)s
 """  # noqa: S608 - columns of ours
+_SIGNED = "SELECT 1 FROM breakglass_log.cosigned WHERE log_id = %s LIMIT 1"
 _BEHIND = "SELECT seq FROM breakglass_log.records WHERE log_id = %s AND seq >= %s ORDER BY seq LIMIT 1"
 _COUNTS = """
 SELECT log_id, count(*) FROM breakglass_log.evidence
@@ -61,6 +69,7 @@ _EVIDENCE = f"""
 SELECT id, at, left(kind, 64), left(reason, %(text)s), pushed_at, pusher::text, log_id, seq, {_CUT},
 left(held_checkpoint, %(text)s) FROM breakglass_log.evidence WHERE id > %(start)s ORDER BY id LIMIT %(rows)s
 """  # noqa: S608 - columns of ours
+_REPLACED = "ask the collector's people whether it cosigns with this key now, and has worked since"
 _BOUNDS = {"bytes": MAX_RECORD_BYTES + 1, "text": MAX_SIGNATURE_CHARACTERS}
 
 
@@ -116,15 +125,17 @@ def terminals(connection: "Connection[Any]") -> Generator[tuple[bytes, bytes]]:
     """Yield log id and public key of each enrolled terminal.
 
     Raises:
-        InvalidProof: a log id is not that of its key.
+        InvalidProof: a log id is not that of its key, or they do not come in order.
     """
     last = b""
     while rows := connection.execute(_TERMINALS, (last, NAMES_AT_ONCE)).fetchall():
         for name, key in rows:
             if log_id(bytes(key)) != bytes(name):
                 raise InvalidProof(f"the collection has another terminal's key for log {bytes(name).hex()}")
-            yield bytes(name), bytes(key)
-        last = bytes(rows[-1][0])
+            if bytes(name) <= last:
+                raise InvalidProof("the collection gives terminals out of order")
+            last = bytes(name)
+            yield last, bytes(key)
 
 
 def head(connection: "Connection[Any]", public_key: bytes, collector: Cosigner) -> Cosigned | None:
@@ -132,29 +143,40 @@ def head(connection: "Connection[Any]", public_key: bytes, collector: Cosigner) 
 
     Raises:
         InvalidProof, InvalidSignature: it is not signed by both, or not of the size that it is filed under, or there
-            are records that nobody cosigned.
+            are records that this collector did not cosign.
     """
     log = log_id(public_key)
     row = connection.execute(_HEAD, (MAX_NOTE_CHARACTERS, log, collector.to_text())).fetchone()
     found = None if row is None else _cosigned(row, public_key, collector)
     size = found.checkpoint.size if found else 0
     behind = connection.execute(_BEHIND, (log, size)).fetchone()
-    if behind is not None:
-        raise InvalidProof(f"the collection has record {behind[0]}, and of the log {counted(size, 'record')} cosigned")
-    return found
+    if behind is None:
+        return found
+    if found is None and connection.execute(_SIGNED, (log,)).fetchone():
+        raise InvalidSignature(f"expected a cosignature by {collector.to_text()}, got others", hint=_REPLACED)
+    raise InvalidProof(
+        f"the collection has record {behind[0]}, and of the log {counted(size, 'record')} cosigned by {collector.name}",
+        hint=_REPLACED,
+    )
 
 
 def notes(connection: "Connection[Any]", public_key: bytes, collector: Cosigner, size: int) -> Generator[Cosigned]:
-    """Yield every cosigned checkpoint of a log up to a size, the smallest first.
+    """Yield every checkpoint of a log up to a size that a collector cosigned, the smallest first.
+
+    What the schema's first version kept has no key beside it; what of that another collector cosigned is left out.
 
     Raises:
-        InvalidProof, InvalidSignature: one is not signed by both, or not of the size that it is filed under.
+        InvalidProof, InvalidSignature: one is not signed by both, or not of the size that it is filed under; or they
+            do not come in order.
     """
     wanted, last = (MAX_NOTE_CHARACTERS, log_id(public_key), collector.to_text()), -1
     while rows := connection.execute(_NOTES, (*wanted, last, size, NAMES_AT_ONCE)).fetchall():
-        for row in rows:
-            yield _cosigned(row, public_key, collector)
-        last = rows[-1][0]
+        for size_of, note, whose in rows:
+            if size_of <= last:
+                raise InvalidProof("the collection gives cosigned checkpoints out of order")
+            last = size_of
+            if whose or latest(str(note), collector) is not None:
+                yield _cosigned((size_of, note), public_key, collector)
 
 
 def _cosigned(row: tuple[Any, ...], public_key: bytes, collector: Cosigner) -> Cosigned:
@@ -202,14 +224,20 @@ def evidence_counts(connection: "Connection[Any]") -> dict[bytes, int]:
 
 
 def evidence(connection: "Connection[Any]") -> Generator[Evidence]:
-    """Yield the rows that are kept apart, the oldest first."""
+    """Yield the rows that are kept apart, the oldest first.
+
+    Raises:
+        InvalidProof: they do not come in order.
+    """
     last = 0
     while page := connection.execute(_EVIDENCE.encode(), {"start": last, "rows": ROWS_AT_ONCE, **_BOUNDS}).fetchall():
         for number, at, kind, reason, pushed_at, pusher, log, seq, data, *texts in page:
+            if number <= last:
+                raise InvalidProof("the collection gives evidence out of order")
+            last = number
             *signed, held = texts
             pushed = (seq, bytes(data), signed[0], signed[1], signed[2])
             yield Evidence(
                 number, at.isoformat(timespec="seconds"), kind, reason, pushed_at.isoformat(timespec="seconds"),
                 pusher, bytes(log), pushed, held,
             )  # fmt: skip
-        last = page[-1][0]

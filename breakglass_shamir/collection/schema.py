@@ -10,8 +10,10 @@ Rules:
    hold the owner too. A superuser can drop a trigger; against that stand the signatures.
 4. Lengths are bounded by the database, since what a terminal's role sends is anybody's; and so is how much one login
    has waiting, and how much of what it pushed is kept as evidence.
-5. What terminals tell one another is asked for by an address that only who knows an epoch can compute.
-6. Logins wait for each other on rows that they cannot lock for another one: an advisory lock could be anybody's.
+5. A row that waits already, of the same login and the same bytes, is not taken a second time: terminals push again what
+   is not cosigned yet.
+6. What terminals tell one another is asked for by an address that only who knows an epoch can compute.
+7. Logins wait for each other on rows that they cannot lock for another one: an advisory lock could be anybody's.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -322,7 +324,52 @@ BEGIN
 END $$;
 """
 
-MIGRATIONS = (_FIRST, _SECOND)
+_THIRD = """
+ALTER TABLE breakglass_staging.pushed ADD COLUMN digest bytea;
+ALTER TABLE breakglass_staging.told ADD COLUMN digest bytea;
+CREATE INDEX pushed_once ON breakglass_staging.pushed (pusher, digest);
+CREATE INDEX told_once ON breakglass_staging.told (pusher, digest);
+DROP INDEX breakglass_staging.pushed_by, breakglass_staging.told_by;
+
+CREATE FUNCTION breakglass_staging.once_pushed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+BEGIN
+  NEW.digest := sha256(NEW.log_id || int8send(NEW.seq) || sha256(NEW.data)
+    || sha256(convert_to(NEW.terminal_signature, 'UTF8')) || sha256(convert_to(NEW.quorum_signature, 'UTF8'))
+    || sha256(convert_to(NEW.checkpoint, 'UTF8')));
+  IF EXISTS (SELECT FROM breakglass_staging.pushed AS p WHERE p.pusher = NEW.pusher AND p.digest = NEW.digest) THEN
+    RETURN NULL;
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE FUNCTION breakglass_staging.once_told() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+BEGIN
+  NEW.digest := sha256(NEW.log_id || NEW.address || int8send(NEW.size) || sha256(NEW.data)
+    || sha256(convert_to(NEW.signature, 'UTF8')));
+  IF EXISTS (SELECT FROM breakglass_staging.told AS t WHERE t.pusher = NEW.pusher AND t.digest = NEW.digest) THEN
+    RETURN NULL;
+  END IF;
+  RETURN NEW;
+END $$;
+REVOKE ALL ON FUNCTION breakglass_staging.once_pushed(), breakglass_staging.once_told() FROM PUBLIC;
+DO $$
+DECLARE name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['pushed', 'told'] LOOP
+    EXECUTE format('CREATE TRIGGER once BEFORE INSERT ON breakglass_staging.%I '
+      'FOR EACH ROW EXECUTE FUNCTION breakglass_staging.%I()', name, 'once_' || name);
+    EXECUTE format('ALTER TABLE breakglass_staging.%I ENABLE ALWAYS TRIGGER once', name);
+  END LOOP;
+END $$;
+"""
+"""What waits already is taken once.
+
+Triggers run by name: ``bound_row`` comes first, and keeps a login's transactions from running past each other. A plan
+is kept for a session, and may have been made when nothing waited: without the index each row would look at all.
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD)
 """Statements by which version n becomes n + 1, from nothing."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('breakglass migrations', 0))"

@@ -261,7 +261,7 @@ def test_another_collector_is_refused(place: Place, ledger: Ledger, tmp_path: Pa
 
 
 def test_a_database_comes_to_a_version_once(place: Place) -> None:
-    assert keeping.prepare(place.owner) == keeping.Prepared(2, 2)
+    assert keeping.prepare(place.owner) == keeping.Prepared(3, 3)
     assert schema.as_text().count("CREATE SCHEMA") == 2
 
 

@@ -11,7 +11,7 @@ import pytest
 from collection_place import Place
 from shared_set import NAME, Terminal
 
-from breakglass_shamir.collection import address
+from breakglass_shamir.collection import address, door
 from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.crypto.cosignature import cosign
 from breakglass_shamir.crypto.note import Checkpoint, sign_note
@@ -149,6 +149,22 @@ def test_a_stranger_who_knows_no_epoch_finds_no_address(pair: Pair) -> None:
         for statement in ("SELECT 1 FROM breakglass_log.told", "SELECT 1 FROM breakglass_staging.told"):
             with pytest.raises(Exception, match="permission denied"):
                 connection.execute(statement.encode())
+
+
+def test_every_address_is_asked_about_where_there_are_many(place: Place, tmp_path: Path) -> None:
+    """The function looks at so many addresses and no more, and the fewer the logs, the more would fit an answer."""
+    south = Terminal.begin(tmp_path / "south")
+    place.enrol(south.ledger)
+    addresses = [hashlib.sha256(bytes([one])).digest() for one in range(2 * door.ADDRESSES_AT_ONCE + 1)]
+    place.told_by_owner(
+        "INSERT INTO breakglass_log.told (log_id, address, size, data, signature) "
+        "SELECT %s, address, 1, address, '' FROM unnest(%s::bytea[]) AS address", south.ledger.log_id, addresses,
+    )  # fmt: skip
+    logs = [south.ledger.log_id, *(b"stranger"[:7] + bytes([one]) for one in range(door.LOGS_AT_ONCE))]
+    with address.connected(place.terminal) as connection:
+        for some in (logs[:1], logs[:3], logs):
+            assert {row.data for row in door.told(connection, addresses, some)} == set(addresses)
+    south.ledger.close()
 
 
 def told_rows(place: Place) -> list[tuple[bytes, str]]:

@@ -87,7 +87,7 @@ def test_a_stolen_login_has_no_more_waiting_than_it_may(
         stuff(place.terminal, rows, size)
     stuff(place.terminal, rows - 1, size)
     with pytest.raises(ConnectorError, match=FULL):
-        stuff(place.terminal, 1, size)
+        stuff(place.terminal, 1, size, log=8)
     with (
         pytest.raises(ConnectorError, match=FULL),
         address.connected(place.terminal) as connection,
@@ -96,6 +96,26 @@ def test_a_stolen_login_has_no_more_waiting_than_it_may(
             b"INSERT INTO breakglass_staging.told (log_id, address, size, data, signature) "
             b"SELECT '12345678', sha256('x'), 1, convert_to(repeat('x', 500), 'UTF8'), '' FROM generate_series(1, 2)"
         )
+
+
+def test_what_waits_already_does_not_wait_twice(place: Place, south: Terminal) -> None:
+    """Collectors lag, and a terminal syncs from a timer: staging does not grow with how often it does."""
+    limit(place, "waiting_rows", 8)
+    south.issue()
+    south.void("1.1")
+    grow(south, 2)
+    for _ in range(3):
+        assert syncing.sync(south.ledger, place.terminal, place.key).pushed == south.ledger.size
+        assert bringing.bring(south.recorder, place.terminal).full == ""
+    other = place.at(place.server.add_role(PASSWORD, "LOGIN IN ROLE breakglass_terminal"))
+    with address.connected(other) as connection:
+        first = south.ledger.row(0)
+        several = [first, first, (*first[:3], "x", first[4])]
+        assert door.push(connection, south.ledger.public_key, several).count == 3
+    assert place.waiting() == south.ledger.size + 2
+    assert place.collect() == Round(kept=south.ledger.size, repeated=1, evidence=1, told=1)
+    syncing.sync(south.ledger, place.terminal, None)
+    assert place.collect() == Round(repeated=1)
 
 
 def test_one_statement_of_very_many_rows_is_stopped_on_its_way(place: Place) -> None:
@@ -131,7 +151,7 @@ def test_what_one_login_does_keeps_no_other_one_waiting(place: Place, south: Ter
         lock = "SELECT pg_advisory_xact_lock(hashtextextended('breakglass log ' || encode(%s, 'hex'), 0))"
         held.execute(lock.encode(), (south.ledger.log_id,))
         with pytest.raises(Exception, match=FULL):
-            held.execute(STUFF.format(rows=1, size=1, log=7).encode())
+            held.execute(STUFF.format(rows=1, size=1, log=8).encode())
         held.execute(b"ROLLBACK; BEGIN")
         held.execute(lock.encode(), (south.ledger.log_id,))
         assert not syncing.sync(south.ledger, place.terminal, place.key).full
@@ -182,6 +202,29 @@ def test_evidence_of_one_login_has_a_bound_and_none_of_another_kind_is_lost(plac
     stuff(place.terminal, 5, 2000, log=9)
     place.collect()
     assert place.kinds().count("stranger") == 5
+
+
+def test_a_reason_that_repeats_what_was_pushed_stops_no_collector(
+    place: Place, south: Terminal, tmp_path: Path
+) -> None:
+    """A thief has a terminal's key: of a field's name that has a NUL in it PostgreSQL keeps no word."""
+    thief = Terminal.begin(tmp_path / "thief")
+    place.enrol(thief.ledger)
+    key = thief.ledger._key
+    data = b'{"a\\u0000' + b"b" * 9000 + b'":1}'
+    signed = sshsig.sign(key, data, sshsig.RECORD_NAMESPACE)
+    place.push(thief.ledger, list(thief.ledger.rows()))
+    assert place.collect().kept == 1
+    place.push(thief.ledger, [(1, data, signed, "", "x")])
+    with address.connected(place.terminal) as connection:
+        rows = [(bytes(32), 1, data, sshsig.sign(key, data, sshsig.TELLING_NAMESPACE))]
+        assert door.tell(connection, thief.ledger.public_key, rows).count == 1
+    syncing.sync(south.ledger, place.terminal, place.key)
+    assert place.collect() == Round(kept=1, evidence=2)
+    reasons = place.asked("SELECT reason FROM breakglass_log.evidence")
+    assert all("unknown field `a\\x00bb" in str(reason) and len(str(reason)) < 1100 for (reason,) in reasons)
+    assert place.kept(south.ledger) == list(south.ledger.rows()) and len(reasons) == 2
+    thief.ledger.close()
 
 
 # --- what only a quorum could sign ----------------------------------------------------------------------------
@@ -353,7 +396,7 @@ def test_a_collector_whose_key_was_lost_is_replaced_by_name_and_on_record(
     former = list(south.folder.glob("cosigned-*.checkpoint"))
     assert len(former) == 1 and place.one.name in former[0].read_text()
     assert syncing.sync(south.ledger, place.terminal, new).cosigned == 0
-    assert place.collect(two) == Round(kept=1, repeated=2)
+    assert place.collect(two) == Round(kept=1, repeated=1)
     done = syncing.sync(south.ledger, place.terminal, None)
     assert (done.cosigned, done.witness is not None) == (2, True)
 
@@ -426,8 +469,8 @@ def test_a_collection_of_the_first_version_is_brought_here_with_all_that_it_has(
     assert "collect init" in refused.value.hint
     tables = ("TABLE breakglass_log.records", "TABLE breakglass_log.nodes", "TABLE breakglass_log.terminals")
     before = list(map(old.asked, tables))
-    assert keeping.prepare(old.owner) == keeping.Prepared(1, 2)
-    assert keeping.prepare(old.owner) == keeping.Prepared(2, 2)
+    assert keeping.prepare(old.owner) == keeping.Prepared(1, 3)
+    assert keeping.prepare(old.owner) == keeping.Prepared(3, 3)
     assert list(map(old.asked, tables)) == before
     assert counts(old) == [("stranger", 3, 0, 0)]
     assert syncing.sync(south.ledger, old.terminal, old.key).cosigned == south.ledger.size

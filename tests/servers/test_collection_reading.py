@@ -25,7 +25,7 @@ from test_collection import begin, copied, grow
 
 from breakglass_shamir.cli import program
 from breakglass_shamir.collection import address, door, keeper, reading
-from breakglass_shamir.crypto import keys
+from breakglass_shamir.crypto import keys, sshsig
 from breakglass_shamir.crypto.cosignature import Cosigner, cosign
 from breakglass_shamir.errors import (
     ConnectorError,
@@ -199,6 +199,37 @@ def test_another_collectors_key_is_refused(shelf: Shelf) -> None:
         pass
     with pytest.raises(InvalidInput, match="expected the key of the collector"), sources.opened([shelf.auditor]):
         pass
+
+
+def test_a_collector_whose_key_was_replaced_is_read_by_the_new_one(spoiled: Shelf, tmp_path: Path) -> None:
+    """The schema's first version kept no key beside a cosignature: those of the old key count for no other one."""
+    spoiled.does("UPDATE breakglass_log.cosigned SET cosigner = '' WHERE log_id = {south}")
+    two = collector_of(Secret(b"another seed of another collector"[:32]), "collector.example/two")
+    with copied(spoiled.south, tmp_path / "more", "south") as more, address.connected(spoiled.owner) as connection:
+        keeper.collect(connection, two)
+        for key, count in ((Cosigner.from_text(two.text), 1), (COSIGNER, 2)):
+            with sources.opened([spoiled.auditor], collector=key) as found:
+                done = bundle_verifying.verify(found, full=True)
+            assert [one.cosigned for one in done.terminals] == [count, count]
+        grow(more, 1, "later")
+        door.push(connection, more.public_key, list(more.rows(SOUTH)))
+        assert keeper.collect(connection, two).kept == 1
+    with pytest.raises(InvalidProof, match=f"has record {SOUTH}, .* cosigned by collector.example/one"):
+        spoiled.verified(full=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "asked", "told"),
+    [("_TERMINALS", ("log_id > %s", "log_id > substr(%s, 1, 0)"), "terminals out of order"),
+     ("_NOTES", ("size > %s", "size > least(%s, 0)"), "cosigned checkpoints out of order")],
+)  # fmt: skip
+def test_a_page_that_comes_again_and_again_is_refused(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, query: str, asked: tuple[str, str], told: str
+) -> None:
+    """A server that gives the same page to every question would be asked without an end."""
+    monkeypatch.setattr(reading, query, getattr(reading, query).replace(*asked))
+    with pytest.raises(InvalidProof, match=told):
+        shelf.verified(full=True)
 
 
 def test_a_bundle_and_the_collection_are_held_against_each_other(shelf: Shelf, tmp_path: Path) -> None:
@@ -429,6 +460,20 @@ def test_evidence_is_judged_by_its_signatures(spoiled: Shelf, tmp_path: Path) ->
     assert found[0].shows == f"the terminal signed two records {SOUTH}"
     (told,) = spoiled.verified(terminals=("south",)).terminals
     assert "3 pushed rows kept apart" in told.source.gaps[-1]
+
+
+def test_what_a_terminal_told_and_what_a_quorum_did_not_sign_accuse_nobody(spoiled: Shelf) -> None:
+    data, stolen = b"not a telling", sshsig.sign(Secret(b"t" * 32), b"not a telling", sshsig.TELLING_NAMESPACE)
+    signed = spoiled.south.sign_telling(data)
+    with copied(spoiled.south, Path(tempfile.mkdtemp(dir=spoiled.folder)) / "more", "south") as more:
+        grow(more, 1)
+        row = more.row(SOUTH)
+        with address.connected(spoiled.owner) as connection:
+            door.tell(connection, more.public_key, [(bytes(32), 1, data, one) for one in (signed, stolen)])
+            door.push(connection, more.public_key, [(*row[:3], "a quorum's", row[4])])
+            assert keeper.collect(connection, collector_of()).evidence == 3
+    found = sorted((one.kind, one.shown) for one in kept_apart.evidence(spoiled.auditor))
+    assert found == [("impersonation", "impersonation"), ("mixed", "mixed"), ("quorum", "mixed")]
 
 
 def test_memory_for_pages_is_shared_by_all_logs(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

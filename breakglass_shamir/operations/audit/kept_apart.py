@@ -5,8 +5,10 @@ Rules:
 
 1. A fork accuses a terminal, so it is said only where two things that its key signed show it: two records of one
    number, two records of which one does not name the other, or two trees of one size.
-2. What the key signed and contradicts nothing that is there is *mixed*, what it did not sign an *impersonation*, and
-   what is of no enrolled terminal a *stranger*. Who pushed it, when, and why it was refused is the database's word.
+2. What the key signed, as record and checkpoint or as a telling, and contradicts nothing that is there is *mixed*,
+   what it did not sign an *impersonation*, and what is of no enrolled terminal a *stranger*. Who pushed it, when, and
+   why it was refused is the database's word. So is that a quorum's signature does not hold, which is *mixed* here: it
+   takes the log to tell.
 """
 
 import base64
@@ -104,7 +106,7 @@ def _shown(connection: "Login", one: Evidence, key: bytes) -> tuple[str, str]:
         shows = _other_tree(connection, checkpoint, one.held_checkpoint, key)
     if shows:
         return FORK, shows
-    return (MIXED if record and checkpoint else IMPERSONATION), ""
+    return (MIXED if (record and checkpoint) or _is_told(one.row, key) else IMPERSONATION), ""
 
 
 def _record(row: StoredRow, key: bytes) -> Record | None:
@@ -115,6 +117,15 @@ def _record(row: StoredRow, key: bytes) -> Record | None:
     except BreakglassError:
         return None
     return record if record.log == log_id(key).hex() else None
+
+
+def _is_told(row: StoredRow, key: bytes) -> bool:
+    """Say whether the terminal signed it to tell others."""
+    try:
+        sshsig.verify(row[2], row[1], sshsig.TELLING_NAMESPACE, key)
+    except BreakglassError:
+        return False
+    return True
 
 
 def _checkpoint(note: str, key: bytes) -> Checkpoint | None:
