@@ -261,7 +261,7 @@ def _cosign_anew(connection: "Connection[Any]", collector: Collector, name: byte
         log.cosign()
 
 
-class _QuorumError(BreakglassError):
+class _QuorumError(Exception):
     """A record holds, and the signature of a quorum beside it does not."""
 
 

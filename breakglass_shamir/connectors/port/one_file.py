@@ -197,7 +197,7 @@ def put_in_place(copy: Path, original: OneFile) -> None:
     """
     _dress(copy, original.path)
     _flush(copy)
-    if read_file(original.path, len(original.content) + 1) != original:
+    if not _is_as_it_was(original):
         raise ConnectorError("the file was changed by somebody else during the rotation; nothing was replaced")
     copy.rename(original.path)
     try:
@@ -207,6 +207,15 @@ def put_in_place(copy: Path, original: OneFile) -> None:
             "the change is in place, but the folder could not be flushed to the disk",
             hint="run sync, then check the new credential",
         ) from error
+
+
+def _is_as_it_was(original: OneFile) -> bool:
+    try:
+        return read_file(original.path, len(original.content)) == original
+    except OSError as error:
+        if error.errno in (errno.EFBIG, errno.ENOENT):
+            return False
+        raise
 
 
 def _lock(descriptor: int, wait_s: float) -> None:
