@@ -46,7 +46,7 @@ What can go wrong is in the folder runbooks: plain text, one page each.
   runbooks/custodian-unreachable.md   somebody does not come
   runbooks/quorum-lost.md             too few sheets are left
   runbooks/nothing-installs.md        no program can be installed
-  runbooks/alert-received.md          an alert came about an account that you watch
+  runbooks/alert-received.md          an alert came about an account
 
 
 WHAT IS HERE
