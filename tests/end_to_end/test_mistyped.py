@@ -41,7 +41,7 @@ def test_whoever_says_no_gets_the_error_and_nothing_happens(life: Life) -> None:
         (("status", WRONG), 3, f"did you mean {NAME}?"),
         (("ack", NAME, "Sotuh"), 2, "did you mean South?"),
         (("close", NAME, "--as", "emergncy"), 2, "did you mean emergency?"),
-        (("status", "--formt", "table"), 2, "Did you mean '--format'?"),
+        (("status", "--formt", "table"), 2, "Did you mean one of: '--format', '--from'?"),
         (("policy", "example", "postgresq"), 2, "did you mean postgresql?"),
     ],
 )

@@ -130,7 +130,7 @@ def test_a_changed_recording_is_found_by_who_looks(life: Life, change: str) -> N
     assert len(segments(life)) == 2
     last = segments(life)[-1]
     if change == "byte":
-        last.write_bytes(last.read_bytes().replace(b"two", b"six"))
+        last.write_bytes(last.read_bytes().replace(b'"o", "t', b'"o", "s', 1))  # a terminal may say it in two parts
     elif change == "cut":
         last.unlink()
     else:
@@ -329,7 +329,8 @@ def test_only_an_auditor_plays_what_is_encrypted(
     assert life.run("audit", "show", last_seq(life), "--cast", tmp_path / "cast").exit == 5
     read = [subprocess.run([age, "-d", "-i", str(key), str(path)], capture_output=True, check=True) for path in parts]
     assert read[0].stdout.startswith(b'{"version": 2')
-    assert b'"two\\r\\n"' in read[1].stdout
+    said = [json.loads(line)[2] for line in read[1].stdout.splitlines() if line.startswith(b"[")]
+    assert "two\r\n" in "".join(said)
 
 
 def test_stock_asciinema_plays_it(life: Life, need: Callable[[str], str]) -> None:
