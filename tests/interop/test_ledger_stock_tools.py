@@ -36,7 +36,7 @@ SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 def any_value(kind: Any) -> Any:
     values = {
         str: "Zürich, quorum «two of three»", int: 7, bool: True, tuple[str, ...]: ("a", "ß"),
-        dict[str, str]: {"1.1": "Süd"}, dict[str, int]: {"a": 1},
+        dict[str, str]: {"1.1": "Süd"}, dict[str, int]: {"a": 1}, dict[str, tuple[int, ...]]: {"a": (1, 2)},
     }  # fmt: skip
     return values[kind]
 

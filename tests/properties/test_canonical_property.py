@@ -22,6 +22,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXTS, int: NUMBERS, bool: st.booleans(), tuple[str, ...]: st.lists(TEXTS, max_size=3).map(tuple),
     dict[str, str]: st.dictionaries(TEXTS, TEXTS, max_size=3),
     dict[str, int]: st.dictionaries(TEXTS, NUMBERS, max_size=3),
+    dict[str, tuple[int, ...]]: st.dictionaries(TEXTS, st.lists(NUMBERS, max_size=3).map(tuple), max_size=3),
 }  # fmt: skip
 
 
