@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program at a real terminal, with people who answer what it asks."""
 
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,11 +23,15 @@ class Room:
     _heard: int = 0
 
     def begin(self, *words: str | Path) -> None:
-        """Begin a command."""
-        self.process = subprocess.Popen(
-            ["setsid", "--ctty", *self.life.command(*words)], stdin=self.glass.theirs, stdout=self.glass.theirs,
-            stderr=self.glass.theirs, cwd=self.life.folder, env=self.life.environment(TERM="xterm"),
-        )  # fmt: skip
+        """Begin a command; a closed window ends it, also where the tests themselves were started by nohup."""
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        try:
+            self.process = subprocess.Popen(
+                ["setsid", "--ctty", *self.life.command(*words)], stdin=self.glass.theirs, stdout=self.glass.theirs,
+                stderr=self.glass.theirs, cwd=self.life.folder, env=self.life.environment(TERM="xterm"),
+            )  # fmt: skip
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def answer(
         self, replies: Mapping[str, str], *, until: str = "", once: Mapping[str, Sequence[str]] | None = None
