@@ -317,7 +317,7 @@ def test_what_is_withheld_is_counted_and_is_the_record_of_its_hash(thin: Path, c
     line = (thin / "withheld").read_text()
     for text, words in (
         ("", f"record {middle:06d} is missing, and no hash stands in its place"),
-        (line.replace(line[7], "0" if line[7] != "0" else "1", 1), "do not have the root"),
+        (f"{line[:7]}{'0' if line[7] != '0' else '1'}{line[8:]}", "do not have the root"),
         (line + f"{last + 1:06d} {'0' * 64}\n", "stand between no two records"),
         (line + line, "has a line that is none"),
         (line.upper(), "has a line that is none"),
@@ -409,6 +409,53 @@ def test_nor_do_new_sums_help(opening: Path, check: Check) -> None:
             survivors.append(name)
         (opening / name).write_bytes(data)
     assert survivors == []
+
+
+def test_a_checkpoint_has_one_spelling(opening: Path, check: Check) -> None:
+    """Signs that are no base64, and bits that stand for nothing, are not read as the bytes beside them."""
+    path = next(path for path in sorted(opening.glob("*.checkpoint")))
+    note = path.read_text()
+    origin, size, root, _, signed = note.splitlines()
+    dash, name, signature = signed.split()
+
+    def next_digit(text: str) -> str:
+        return f"{text[:-2]}{chr(ord(text[-2]) + 1)}="
+
+    for altered in (
+        note.replace(root, next_digit(root)),
+        note.replace(signature, next_digit(signature)),
+        note.replace(root, f"{root[:-1]}A"),
+        note.replace(signature, f"{signature[:-1]}A"),
+        *(note.replace(text, text[:at] + "@" + text[at + 1 :]) for text in (root, signature) for at in range(0, 43, 3)),
+    ):
+        assert altered != note
+        path.write_text(altered)
+        sum_up(opening)
+        assert check(opening).returncode != 0, altered
+    assert (dash, name) == ("—", origin)
+    assert size.isdecimal()
+
+
+def test_a_key_id_in_a_checkpoint_is_spelt_in_base64(tmp_path: Path, check: Check) -> None:
+    """Of awk each sign that is no digit has the value of an A, which key ids have now and then."""
+    for attempt in range(250):
+        with create(tmp_path / f"home-{attempt}", "office terminal") as made:
+            made.append(Heartbeat(every_s=60))
+            signature = next(iter(made.entries())).checkpoint.splitlines()[-1].split()[-1]
+            if "A" in signature[:5]:
+                fill_with_opening(made)
+                opening = next(one.opening for one in listing.lines(made, kinds=("declared",)))
+                export.export(made, opening, tmp_path / "out")
+                break
+    else:
+        pytest.fail("no key id with an A in 250")
+    assert check(tmp_path / "out").returncode == 0
+    path = next(path for path in sorted((tmp_path / "out").glob("*.checkpoint")))
+    note = path.read_text()
+    path.write_text(note.replace(signature[:5], signature[:5].replace("A", "@")))
+    assert path.read_text() != note
+    sum_up(tmp_path / "out")
+    assert "the signature of" in check(tmp_path / "out").stderr
 
 
 def test_a_record_cannot_be_left_out_swapped_or_renumbered(folder: Path, whole: Path, check: Check) -> None:

@@ -41,6 +41,10 @@ base64='
       if (bits >= 8) { bits -= 8; found = found sprintf(form, int(rest / 2 ^ bits)); rest = rest % 2 ^ bits }
     }
     return found
+  }
+  function is_base64(text,   last) { # one padded by one sign, with no other sign and no bit too much: one text for some bytes
+    last = value[substr(text, length(text) - 1, 1)]
+    return text ~ /^[A-Za-z0-9+\/]+=$/ && last % 4 == 0
   }'
 
 short_id='
@@ -152,7 +156,9 @@ awk -v log_id="$log" -v origin="$origin" -v id="$id" -v work="$work" "$base64$sh
     if (line_of(file ".checkpoint", note) != 5 || note[4] != "" || split(note[5], word, " ") != 3 || word[2] != origin)
       bad(file ".checkpoint is no checkpoint")
     if (note[1] != origin || note[2] != seq + 1 "") bad(file ".checkpoint is of another record")
-    if (length(word[3]) != 92 || bytes(substr(word[3], 1, 8), "%02x") !~ "^" id) bad("the signature of " file ".checkpoint")
+    if (length(note[3]) != 44 || !is_base64(note[3])) bad(file ".checkpoint has no root")
+    if (length(word[3]) != 92 || !is_base64(word[3]) || bytes(substr(word[3], 1, 8), "%02x") !~ "^" id)
+      bad("the signature of " file ".checkpoint")
     root = bytes(note[3], "%02x")
     type = inner("type")
     if (type !~ /^[a-z-]+$/) bad(file " has no type")
