@@ -77,8 +77,8 @@ witness: setup-dev  ## fetch a C2SP witness that others wrote, and let it cosign
 differences: setup-dev  ## look for what recover.py and recover.html answer differently, in 100,000 cases
 	$(PY) -m tests.browsers.differences 100000
 
-long: setup-dev  ## go all the way with the properties and pages that make test goes a third of
-	BREAKGLASS_LONG=1 $(PY) -m pytest -n 2 tests/properties tests/browsers
+long: setup-dev  ## go all the way with the properties, pages and kills that make test goes a part of
+	BREAKGLASS_LONG=1 $(PY) -m pytest -n 2 tests/properties tests/browsers tests/end_to_end/test_crash_matrix.py
 
 browsers: setup-browsers  ## run recover.html in Firefox and WebKit
 	$(PY) -m tests.browsers.others

@@ -19,10 +19,11 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 NUMBER = "123456789012"

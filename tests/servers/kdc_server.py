@@ -12,9 +12,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 REALM = "EXAMPLE.COM"
 ADMINISTRATOR = "watcher/admin"

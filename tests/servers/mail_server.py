@@ -9,8 +9,10 @@ import time
 from email.message import EmailMessage
 from pathlib import Path
 
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from throwaway_ca import Certificate
+
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 USER, PASSWORD = "terminal", "tinned-beans-41"

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from kdc_server import REALM, KdcServer
 from linux_host import LinuxHost
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from mariadb_server import HOST, MariadbServer
 from postgres_server import PostgresServer
 from slapd_server import SlapdServer
@@ -28,6 +28,7 @@ from slapd_server import SlapdServer
 from breakglass_shamir.connectors.ssh.keygen import run_ssh_keygen
 from breakglass_shamir.hygiene import Secret
 from tests.conftest import REPOSITORY
+from tests.ports import free_port
 
 _RUN = """
 import sys
