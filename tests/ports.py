@@ -35,12 +35,12 @@ def free_port() -> int:
         path = Path(tempfile.gettempdir()) / f"breakglass-test-ports-{os.geteuid()}"
         _locks.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     places = range(LOWEST, max(2 * LOWEST, int(RANGE.read_text(encoding="ascii").split()[0])))
-    first = random.randrange(len(places))
-    for port in (*places[first:], *places[:first]):
+    first = random.choice(places)
+    for port in (*range(first, places.stop), *range(places.start, first)):
         if port not in _taken and _locked(port) and _is_free(port):
             _taken.add(port)
             return port
-    raise AssertionError(f"no port is free from {places.start} to {places.stop}")
+    raise OSError(f"no port is free from {places.start} to {places.stop}")
 
 
 def _locked(port: int) -> bool:

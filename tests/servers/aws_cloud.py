@@ -27,7 +27,7 @@ from tests.ports import free_port
 
 HOST = "127.0.0.1"
 NUMBER = "123456789012"
-LIMIT_S = 30
+LIMIT_S = 90
 FIRST_ACTIONS = 3
 """Things that are done before anybody is asked who he is."""
 

@@ -95,7 +95,7 @@ class MailServer:
     def stop(self) -> None:
         self._process.stop()
 
-    def mails(self, count: int, limit_s: float = 15) -> list[EmailMessage]:
+    def mails(self, count: int, limit_s: float = 60) -> list[EmailMessage]:
         """Return the mails that arrived, by subject, once there are that many or the time is over."""
         end = time.monotonic() + limit_s
         while True:

@@ -30,7 +30,7 @@ HOST = "127.0.0.1"
 ADMIN = getpass.getuser()
 """Account with every privilege; the server lets in whoever runs the tests, over the socket and without a password."""
 
-LIMIT_S = 30
+LIMIT_S = 90
 REFUSED = 1045
 
 SETTINGS = """

@@ -29,7 +29,7 @@ from breakglass_shamir.hygiene import Secret
 from tests.ports import free_port
 
 HOST = "127.0.0.1"
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 
 _SETTINGS = """
 storage "raft" {{

@@ -27,7 +27,7 @@ from tests.ports import free_port
 
 SUPERUSER = "postgres"
 HOST = "127.0.0.1"
-LIMIT_S = 30
+LIMIT_S = 90
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'

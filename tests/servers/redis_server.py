@@ -25,7 +25,7 @@ from breakglass_shamir.hygiene import Secret
 from tests.ports import free_port
 
 HOST = "127.0.0.1"
-LIMIT_S = 30
+LIMIT_S = 90
 WATCHER = "watcher"
 """Account that may read who logs in."""
 

@@ -221,7 +221,7 @@ class SlapdServer:
         done = subprocess.run(
             ["ldapsearch", "-x", "-LLL", "-H", self.uri, "-ZZ", "-D", ROOT, "-w", ROOT_PASSWORD, "-b", dn, "-s", "base",
              "*", "+"],
-            capture_output=True, env=self._client(), timeout=30, check=False,
+            capture_output=True, env=self._client(), timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -230,7 +230,7 @@ class SlapdServer:
         """Ask the server with ldapwhoami whether a password opens an account."""
         done = subprocess.run(
             ["ldapwhoami", "-x", "-H", self.uri, "-ZZ", "-D", dn, "-y", "/dev/stdin"],
-            input=secret.reveal(), capture_output=True, env=self._client(), timeout=30, check=False,
+            input=secret.reveal(), capture_output=True, env=self._client(), timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode in (0, 49), done.stderr
         return done.returncode == 0
@@ -238,7 +238,7 @@ class SlapdServer:
     def _as_root(self, tool: str, ldif: str, *more: str) -> None:
         done = subprocess.run(
             [tool, "-x", "-H", self.uri, "-ZZ", "-D", ROOT, "-w", ROOT_PASSWORD, *more],
-            input=ldif.encode() + b"\n", capture_output=True, env=self._client(), timeout=30, check=False,
+            input=ldif.encode() + b"\n", capture_output=True, env=self._client(), timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 
@@ -249,6 +249,6 @@ class SlapdServer:
         command = [shutil.which("slapadd", path="/usr/sbin:/usr/bin") or "slapadd", "-b", SUFFIX]
         done = subprocess.run(
             [*command, "-f", str(self._folder / "slapd.conf")], input=ldif, capture_output=True, text=True,
-            timeout=30, check=False,
+            timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -330,24 +330,29 @@ def test_a_service_outlives_the_server_and_ends_on_a_signal(place: Place, south:
         "--every",
         "1s",
     ]
-    services = [subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    files = [tmp_path / f"said-{number}" for number in range(2)]
+    services = []
+    for file in files:
+        with file.open("wb") as said:
+            services.append(subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=said))
     try:
         syncing.sync(south.ledger, place.terminal, tmp_path / "collector.key.pub")
         until(lambda: place.kept(south.ledger) == list(south.ledger.rows()))
         place.server.stop("immediate")
-        time.sleep(1.5)
+        until(lambda: all("the collection:" in file.read_text() for file in files))
         place.server.start()
         grow(south, 3)
         syncing.sync(south.ledger, place.terminal, None)
         until(lambda: place.kept(south.ledger) == list(south.ledger.rows()))
         services[0].send_signal(signal.SIGTERM)
         services[1].send_signal(signal.SIGINT)
-        said = [service.communicate(timeout=60)[1] for service in services]
+        for service in services:
+            service.wait(120)
     finally:
         for service in services:
             service.kill()
     assert [service.returncode for service in services] == [-signal.SIGTERM, 130]
-    assert all("the collection:" in one and "Traceback" not in one for one in said)
+    assert not any("Traceback" in file.read_text() for file in files)
 
 
 def until(condition: Callable[[], bool]) -> None:
