@@ -11,6 +11,7 @@ Rules:
 """
 
 import fcntl
+import itertools
 import os
 import random
 import socket
@@ -36,7 +37,7 @@ def free_port() -> int:
         _locks.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     places = range(LOWEST, max(2 * LOWEST, int(RANGE.read_text(encoding="ascii").split()[0])))
     first = random.choice(places)
-    for port in (*range(first, places.stop), *range(places.start, first)):
+    for port in itertools.chain(range(first, places.stop), range(places.start, first)):
         if port not in _taken and _locked(port) and _is_free(port):
             _taken.add(port)
             return port
