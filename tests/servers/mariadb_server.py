@@ -59,6 +59,7 @@ server-audit-file-path = {folder}/log/audit.log
 innodb-buffer-pool-size = 16M
 innodb-log-file-size = 8M
 innodb-flush-log-at-trx-commit = 0
+innodb-flush-method = nosync
 performance-schema = ON
 performance-schema-consumer-events-statements-history-long = ON
 default-time-zone = +00:00
@@ -233,6 +234,7 @@ class MariadbServer:
     def _install(self) -> None:
         made = subprocess.run(
             ["mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data", "--skip-test-db",
+             "--innodb-flush-method=nosync",
              f"--auth-root-socket-user={ADMIN}", "--skip-name-resolve", *self._as_account()],
             capture_output=True, text=True, timeout=LIMIT_S, check=False,
         )  # fmt: skip

@@ -47,6 +47,7 @@ database mdb
 suffix cn=accesslog
 rootdn {root}
 directory {folder}/accesslog
+dbnosync
 index reqStart,reqDN,reqType,reqResult eq
 access to * by dn.exact=cn=watcher,{suffix} read by dn.exact=uid=reader-of-the-log,{people} read
 
@@ -55,6 +56,7 @@ suffix {suffix}
 rootdn {root}
 rootpw {root_password}
 directory {folder}/data
+dbnosync
 index objectClass,entryCSN,entryUUID eq
 lastbind {lastbind}
 access to attrs=userPassword by self =xw by anonymous auth by * none
