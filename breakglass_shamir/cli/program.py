@@ -141,4 +141,6 @@ def main() -> None:
         completing.be_silent()
         sys.exit(breakglass.main(prog_name="breakglass", complete_var=COMPLETING, standalone_mode=False))
     streams.escape_unknown()
-    sys.exit(streams.finish(failure.guarded(breakglass)))
+    code = streams.finish(failure.guarded(breakglass))
+    gc.freeze()  # or the interpreter looks twice for cycles in what ends with it
+    sys.exit(code)
