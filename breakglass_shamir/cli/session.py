@@ -48,8 +48,9 @@ pass_terminal = click.make_pass_decorator(Terminal)
 
 @contextmanager
 def recorder(
-    terminal: Terminal, set_name: str = "", *, record_to: Path | None = None, asks: bool = True
-) -> Iterator[Recorder]:
+    terminal: Terminal, set_name: str = "", *, record_to: Path | None = None, asks: bool = True,
+    only_reads: bool = False,
+) -> Iterator[Recorder]:  # fmt: skip
     """Open the ledger for a command, warning of whoever else could change it; closes whichever is in use at the end.
 
     Args:
@@ -57,12 +58,14 @@ def recorder(
         set_name: the set at hand; empty: none.
         record_to: where the ledger goes on when it cannot be written here.
         asks: whether people are asked about a name that no set here has; not where a guide does.
+        only_reads: whether the command appends nothing, and opens nothing with what the ledger says.
 
     Raises:
         Respelled: there is no set of that name, and people say that they meant another one.
     """
     binding.by_ctypes()
-    opened = Recorder(home.open_home(terminal.home, BESIDE), terminal, record_to=record_to)
+    ledger = home.open_home(terminal.home, BESIDE, only_reads=only_reads)
+    opened = Recorder(ledger, terminal, record_to=record_to)
     opened.set_name = set_name
     try:
         if asks and set_name and set_name not in opened.state.sets and (other := meant(set_name, opened.state.sets)):

@@ -171,6 +171,27 @@ class Envelope(Struct, frozen=True):
             InvalidEnvelope: structure, epoch id or signature do not hold.
             UnsupportedVersion: version, suite or kind of another release.
         """
+        envelope = cls._read(data)
+        envelope._verify()
+        return envelope
+
+    @classmethod
+    def from_vouched_bytes(cls, data: bytes) -> "Envelope":
+        """Read an envelope of which a signature over its very bytes says that it was verified.
+
+        Its own signature is not verified once more; everything else is.
+
+        Raises:
+            InvalidInput: it is no bytes.
+            InvalidEnvelope: structure or epoch id do not hold.
+            UnsupportedVersion: version, suite or kind of another release.
+        """
+        envelope = cls._read(data)
+        envelope._check_key()
+        return envelope
+
+    @classmethod
+    def _read(cls, data: bytes) -> "Envelope":
         if not isinstance(data, bytes):
             raise InvalidInput(f"expected the bytes of an envelope, got {type(data).__name__}")
         reader = Reader(data)
@@ -183,13 +204,14 @@ class Envelope(Struct, frozen=True):
         extensions = Extensions.from_bytes(reader.take(reader.number(2)))
         signature = reader.take(SIGNATURE_BYTES)
         reader.end()
-        envelope = cls(core, commitments, public, predecessor, policy_digest, checkpoint, name, extensions, signature)
-        envelope._verify()
-        return envelope
+        return cls(core, commitments, public, predecessor, policy_digest, checkpoint, name, extensions, signature)
 
-    def _verify(self) -> None:
+    def _check_key(self) -> None:
         if epoch_id_of(self.set_public_key) != self.core.epoch_id:
             raise InvalidEnvelope("the envelope's set key does not belong to its epoch id")
+
+    def _verify(self) -> None:
+        self._check_key()
         try:
             ed25519_verify(self.set_public_key, _SIGNED_LABEL + self._signed_part(), self.signature)
         except InvalidSignature:

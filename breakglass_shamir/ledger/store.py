@@ -35,7 +35,7 @@ from types import TracebackType
 from typing import Self
 
 from breakglass_shamir.crypto import keys, merkle, sshsig
-from breakglass_shamir.crypto.note import Checkpoint, sign_note
+from breakglass_shamir.crypto.note import Checkpoint, open_note, sign_note
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.life.statement import NAMESPACE as STATEMENT_NAMESPACE
@@ -44,6 +44,7 @@ from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.custody.records.record import AnyBody, Record
 from breakglass_shamir.errors import (
+    BreakglassError,
     FileExists,
     IllegalState,
     InvalidRecord,
@@ -103,6 +104,9 @@ class Ledger(KnownLog):
         """Of the machine, as the records that were read show them."""
 
         self._state = LedgerState()
+        self._covered = 0
+        """Records that a checkpoint of this terminal covers which was verified when the file was opened."""
+
         self._size = 0
         self._last_digest = ""
 
@@ -127,8 +131,9 @@ class Ledger(KnownLog):
 
     @classmethod
     def open(
-        cls, path: Path, terminal_key: Secret, beside: Beside | None = None, *, key_file: Path | None = None
-    ) -> "Ledger":
+        cls, path: Path, terminal_key: Secret, beside: Beside | None = None, *, key_file: Path | None = None,
+        only_reads: bool = False,
+    ) -> "Ledger":  # fmt: skip
         """Open a database file and add up its records; a read-only one can be read.
 
         Args:
@@ -136,6 +141,9 @@ class Ledger(KnownLog):
             terminal_key: the key that began it.
             beside: tables that are filled in the transaction of each record.
             key_file: where the next command reads that key; None: where it is not known yet.
+            only_reads: whether nothing is appended or opened with what it says. One signature of the terminal over
+                all records then stands for those of their envelopes, which it verified; where it does not hold, each
+                envelope is verified.
 
         Raises:
             NoHome: there is no such file.
@@ -145,7 +153,9 @@ class Ledger(KnownLog):
         """
         ledger = cls.open_unread(path, terminal_key, beside, key_file=key_file)
         try:
-            ledger.catch_up()
+            with ledger.snapshot() if only_reads else nullcontext():
+                ledger._covered = ledger._count_covered() if only_reads else 0
+                ledger.catch_up()
             ledger.check_start()
         except BaseException:
             ledger._connection.close()
@@ -202,6 +212,18 @@ class Ledger(KnownLog):
             except (RefusedError, InvalidRecord) as error:
                 raise InvalidRecord(f"record {self._size}: {error}", hint=DAMAGED_HINT) from error
         return self._state
+
+    def _count_covered(self) -> int:
+        """Return how many records this terminal signed the tree of, as computed from their bytes; 0: it does not hold."""
+        tree, note = merkle.RootBuilder(), ""
+        try:
+            for _, data, *_, note in self.rows():
+                tree.append(merkle.leaf_hash(data))
+            name = origin(self.public_key)
+            signed = open_note(note, name, self.public_key)
+        except BreakglassError:
+            return 0
+        return tree.size if signed == Checkpoint(name, tree.size, tree.root()).to_text() else 0
 
     def check_start(self) -> None:
         """Refuse a log that does not begin with its start, or that another key began.
@@ -455,7 +477,7 @@ class Ledger(KnownLog):
         self._connection.execute("RELEASE beside")
 
     def _advance(self, data: bytes, record: Record) -> None:
-        self._state = lifecycle.apply(self._state, data, record)
+        self._state = lifecycle.apply(self._state, data, record, vouched=self._size < self._covered)
         self.runs.step(record)
         self._size += 1
         self._last_digest = records.digest(data)

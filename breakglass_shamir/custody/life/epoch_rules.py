@@ -32,9 +32,9 @@ from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import Envelope
 
 
-def issued(s: SetState, body: Issued, record: Record, _d: bytes) -> SetState:
+def issued(s: SetState, body: Issued, record: Record, _d: bytes, *, vouched: bool = False) -> SetState:
     """Take in an epoch that was printed here."""
-    epoch = _epoch(s.name, body, record)
+    epoch = _epoch(s.name, body, record, vouched=vouched)
     if not s.current and body.predecessor:
         raise IllegalState("the first epoch of a set has no predecessor")
     if s.current:
@@ -191,8 +191,8 @@ def _from_proof(name: str, body: Succession, record: Record) -> EpochState:
     )  # fmt: skip
 
 
-def _epoch(name: str, body: Issued, record: Record) -> EpochState:
-    envelope = _envelope(body, name)
+def _epoch(name: str, body: Issued, record: Record, *, vouched: bool) -> EpochState:
+    envelope = _envelope(body, name, vouched=vouched)
     if envelope.predecessor.hex() != (body.predecessor or bytes(8).hex()):
         raise InvalidRecord("the envelope names another predecessor than its record")
     if set(body.custodians) != set(map(write_seat, envelope.core.structure.seats())):
@@ -223,10 +223,11 @@ def _salted_digest(body: Issued) -> bytes:
     return hashlib.sha256(salt + digest).digest()
 
 
-def _envelope(body: Issued | Recovered, name: str) -> Envelope:
+def _envelope(body: Issued | Recovered, name: str, *, vouched: bool = False) -> Envelope:
     """Parse a record's envelope and hold it against what the record says of it."""
+    read = Envelope.from_vouched_bytes if vouched else Envelope.from_bytes
     try:
-        envelope = Envelope.from_bytes(lineage.decoded("envelope", body.envelope))
+        envelope = read(lineage.decoded("envelope", body.envelope))
     except (InvalidEnvelope, UnsupportedVersion, InvalidStructure) as error:
         raise InvalidRecord(f"the record's envelope does not hold: {error}") from None
     if envelope.core.kind is not Kind.LIVE:

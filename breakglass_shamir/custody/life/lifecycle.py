@@ -156,8 +156,15 @@ def refuse_ended(state: LedgerState) -> None:
         raise IllegalState(f"this terminal is retired since {state.ended.time}: its log has ended", hint=_OVER_HINT)
 
 
-def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
+def apply(state: LedgerState, data: bytes, record: Record, *, vouched: bool = False) -> LedgerState:
     """Return the state after one more record.
+
+    Args:
+        state: before it.
+        data: the record's bytes.
+        record: what they say.
+        vouched: whether a signature over these bytes, by whoever applied them before, was verified; the envelope of
+            an epoch that was issued is then not verified once more.
 
     Raises:
         IllegalState: the record may not follow.
@@ -184,6 +191,8 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         current = SetState(record.set)
     if isinstance(body, Succession):
         changed = lineage_rules.succession(current, body, record, state.terminals)
+    elif vouched and isinstance(body, Issued):
+        changed = epoch_rules.issued(current, body, record, data, vouched=True)
     else:
         changed = _RULES[type(body)](current, body, record, data)
     changed = review_rules.follow(current, changed, record, data)
