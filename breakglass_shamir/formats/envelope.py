@@ -17,8 +17,10 @@ import hashlib
 import re
 import struct
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from breakglass_shamir.crypto.keys import (
+    COMMITMENT_BYTES,
     EPOCH_ID_BYTES,
     PUBLIC_KEY_BYTES,
     SIGNATURE_BYTES,
@@ -38,9 +40,11 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.core import Core, Reader, read_core
 from breakglass_shamir.formats.extensions import NO_EXTENSIONS, Extensions
-from breakglass_shamir.formats.share import COMMITMENT_BYTES, Share
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.structs import Struct, replace
+
+if TYPE_CHECKING:
+    from breakglass_shamir.formats.share import Share
 
 PREFIX = "BGE1:"
 """What an envelope's QR code begins with."""
@@ -217,7 +221,7 @@ class Envelope(Struct, frozen=True):
         except InvalidSignature:
             raise InvalidEnvelope("the envelope's signature does not hold: it was damaged or forged") from None
 
-    def check_share(self, share: Share) -> None:
+    def check_share(self, share: "Share") -> None:
         """Verify one share alone against its commitment.
 
         Raises:

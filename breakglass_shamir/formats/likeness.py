@@ -25,8 +25,7 @@ from breakglass_shamir.errors import MalformedText
 from breakglass_shamir.formats import keyboards
 from breakglass_shamir.formats.group_weight import HEXADECIMAL, Group, changes_case, groups_of, is_long_word, is_word
 from breakglass_shamir.formats.keyboards import FEWEST_DIGITS, Keyboard
-from breakglass_shamir.formats.share import TEXT_LINES
-from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS, read_line
+from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS, TEXT_LINES, read_line
 
 SHORTEST = 20
 """Characters in a row from which on a text is judged: fewer are of no use to anybody."""

@@ -32,13 +32,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from breakglass_shamir.crypto import keys, merkle, sshsig
 from breakglass_shamir.crypto.note import Checkpoint, open_note, sign_note
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.life.statement import NAMESPACE as STATEMENT_NAMESPACE
 from breakglass_shamir.custody.records import guard
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.openings import Opened
@@ -56,9 +55,8 @@ from breakglass_shamir.errors import (
     RefusedError,
 )
 from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
-from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.ledger import clock, fresh, moved
+from breakglass_shamir.ledger import clock, moved
 from breakglass_shamir.ledger.connection import BUSY, BUSY_TIMEOUT_S, DAMAGED_HINT, connect, durably, open_existing
 from breakglass_shamir.ledger.entry import Entry, origin
 from breakglass_shamir.ledger.schema import SCHEMA, SCHEMA_VERSION, Beside
@@ -67,6 +65,9 @@ from breakglass_shamir.ledger.standing import KeyInPlace, Standing
 from breakglass_shamir.ledger.stored import KnownLog
 from breakglass_shamir.ledger.times import Runs
 from breakglass_shamir.ledger.turns import TURNS_NAME, Turns
+
+if TYPE_CHECKING:
+    from breakglass_shamir.formats.receipt import Receipt
 
 FILE_NAME = "ledger.sqlite"
 """The database, inside the home folder."""
@@ -214,13 +215,13 @@ class Ledger(KnownLog):
         return self._state
 
     def _count_covered(self) -> int:
-        """Return how many records this terminal signed the tree of, as computed from their bytes; 0: it does not hold."""
-        tree, note = merkle.RootBuilder(), ""
+        """Return how many records the terminal signed the tree of, computed from their bytes; 0: it does not hold."""
+        tree, name, newest = merkle.RootBuilder(), origin(self.public_key), ""
         try:
-            for _, data, *_, note in self.rows():
+            for _, data, _, _, checkpoint in self.rows():
                 tree.append(merkle.leaf_hash(data))
-            name = origin(self.public_key)
-            signed = open_note(note, name, self.public_key)
+                newest = checkpoint
+            signed = open_note(newest, name, self.public_key)
         except BreakglassError:
             return 0
         return tree.size if signed == Checkpoint(name, tree.size, tree.root()).to_text() else 0
@@ -246,13 +247,15 @@ class Ledger(KnownLog):
                 hint="put its own key back; where that is lost, keep the ledger for the auditor and begin a new home",
             )
 
-    def sign_receipt(self, receipt: Receipt) -> Receipt:
+    def sign_receipt(self, receipt: "Receipt") -> "Receipt":
         """Return a receipt of this log with the terminal's signature."""
         return receipt.signed_by(self._key)
 
     def sign_statement(self, text: str) -> str:
         """Return the terminal's signature over what it tells another one of a set."""
-        return sshsig.sign(self._key, text.encode(), STATEMENT_NAMESPACE)
+        from breakglass_shamir.custody.life.statement import NAMESPACE
+
+        return sshsig.sign(self._key, text.encode(), NAMESPACE)
 
     def sign_kit(self, sums: bytes) -> str:
         """Return the terminal's signature over the checksums of a recovery kit."""
@@ -309,6 +312,8 @@ class Ledger(KnownLog):
             LedgerUnwritable, LedgerBusy: it is not found, or the path leads elsewhere.
             LedgerElsewhere: the ledger was moved meanwhile.
         """
+        from breakglass_shamir.ledger import fresh
+
         self._require_place()
         root = self.root_at(self._size)
         own = self if whole else None

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
 from breakglass_shamir.custody.confirmed import ConfirmedCore
-from breakglass_shamir.custody.life import lineage, recovery, standing
+from breakglass_shamir.custody.life import lineage, standing
 from breakglass_shamir.custody.life.lineage_rules import heard
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import (
@@ -160,6 +160,8 @@ def sheet_voided(s: SetState, body: SheetVoided, record: Record, _d: bytes) -> S
 
 def recovery_imported(s: SetState, body: RecoveryImported, record: Record, _d: bytes) -> SetState:
     """Owe a rotation for an epoch that was opened without the toolkit."""
+    from breakglass_shamir.custody.life import recovery
+
     epoch = recovery.accept(s, body)
     s = replace(s, recoveries=s.recoveries | {body.sha256})
     if epoch.status is not EpochStatus.GOOD or any(epoch_of(s, one) == body.epoch_id for one in s.rotation_debts):
@@ -191,7 +193,7 @@ def _from_proof(name: str, body: Succession, record: Record) -> EpochState:
     )  # fmt: skip
 
 
-def _epoch(name: str, body: Issued, record: Record, *, vouched: bool) -> EpochState:
+def _epoch(name: str, body: Issued, record: Record, *, vouched: bool = False) -> EpochState:
     envelope = _envelope(body, name, vouched=vouched)
     if envelope.predecessor.hex() != (body.predecessor or bytes(8).hex()):
         raise InvalidRecord("the envelope names another predecessor than its record")

@@ -35,7 +35,6 @@ from breakglass_shamir.custody.life import (
     custodian_signatures,
     custody_rules,
     drill_rules,
-    enrol_rules,
     epoch_rules,
     history,
     lineage_rules,
@@ -216,8 +215,16 @@ def _marks(before: SetState, after: SetState, record: Record, data: bytes) -> Ma
 
 
 def _enrolled(state: LedgerState, body: Enrolled, record: Record) -> LedgerState:
+    from breakglass_shamir.custody.life import enrol_rules
+
     known, terminal = enrol_rules.enrolled(state, body, record)
     return _with_set(replace(state, terminals={**state.terminals, body.log: terminal}), known, record)
+
+
+def _enrolment_exported(state: LedgerState, body: EnrolmentExported, record: Record) -> LedgerState:
+    from breakglass_shamir.custody.life import enrol_rules
+
+    return enrol_rules.exported(state, body, record)
 
 
 def _heartbeat(state: LedgerState, body: Heartbeat, _r: Record) -> LedgerState:
@@ -233,7 +240,7 @@ def _collector_replaced(state: LedgerState, _b: CollectorReplaced, _r: Record) -
 _OF_LOG: Mapping[type, Callable[[LedgerState, Any, Record], LedgerState]] = {
     Heartbeat: _heartbeat,
     TerminalRetired: retire_rules.terminal_retired,
-    EnrolmentExported: enrol_rules.exported,
+    EnrolmentExported: _enrolment_exported,
     Enrolled: _enrolled,
     CollectorReplaced: _collector_replaced,
     LoadDrilled: drill_rules.load_drilled,
