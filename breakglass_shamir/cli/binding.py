@@ -41,7 +41,7 @@ def structs_by_typing() -> None:
     """Let msgspec take from ``typing`` what it takes from typing_extensions, unless one of them is there already."""
     if "msgspec" not in sys.modules:
         with _as_if({"typing_extensions": None}):
-            from breakglass_shamir import structs  # noqa: F401
+            import breakglass_shamir.structs  # noqa: F401
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Rules:
    commitments, set key, predecessor, policy digest, checkpoint at printing time, set name, extensions, signature.
 2. ``Envelope.from_bytes`` returns only what verifies against its own set public key, whose hash is the
    epoch id. That proves consistency, not origin: who pins the key is the ledger, a receipt, or the shares.
+   ``read_vouched`` is for bytes that somebody signed who had verified them.
 3. Parsing is strict: nothing missing, nothing trailing; what is accepted re-encodes to the same bytes.
 4. An extension that this release does not know stops nothing; at most the proofs are unknown.
 
@@ -180,21 +181,6 @@ class Envelope(Struct, frozen=True):
         return envelope
 
     @classmethod
-    def from_vouched_bytes(cls, data: bytes) -> "Envelope":
-        """Read an envelope of which a signature over its very bytes says that it was verified.
-
-        Its own signature is not verified once more; everything else is.
-
-        Raises:
-            InvalidInput: it is no bytes.
-            InvalidEnvelope: structure or epoch id do not hold.
-            UnsupportedVersion: version, suite or kind of another release.
-        """
-        envelope = cls._read(data)
-        envelope._check_key()
-        return envelope
-
-    @classmethod
     def _read(cls, data: bytes) -> "Envelope":
         if not isinstance(data, bytes):
             raise InvalidInput(f"expected the bytes of an envelope, got {type(data).__name__}")
@@ -247,6 +233,21 @@ class Envelope(Struct, frozen=True):
         tag = text.encode(hashlib.sha256(data).digest())[:_HASH_CHARACTERS]
         pieces = [data[i : i + size] for i in range(0, len(data), size)]
         return tuple(f"{PREFIX}{i}/{count}:{tag}:{text.encode(piece)}" for i, piece in enumerate(pieces, 1))
+
+
+def read_vouched(data: bytes) -> Envelope:
+    """Read an envelope of which a signature over its very bytes says that it was verified.
+
+    Its own signature is not verified once more; everything else is.
+
+    Raises:
+        InvalidInput: it is no bytes.
+        InvalidEnvelope: structure or epoch id do not hold.
+        UnsupportedVersion: version, suite or kind of another release.
+    """
+    envelope = Envelope._read(data)
+    envelope._check_key()
+    return envelope
 
 
 def is_set_name(name: str) -> bool:

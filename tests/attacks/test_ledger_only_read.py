@@ -89,9 +89,7 @@ def refused(home: Path, *, only_reads: bool) -> str:
     return str(error.value)
 
 
-def test_one_signature_stands_for_the_envelopes_and_the_state_is_the_same(
-    home: Path, verified: dict[str, int]
-) -> None:
+def test_one_signature_stands_for_the_envelopes_and_the_state_is_the_same(home: Path, verified: dict[str, int]) -> None:
     with open_home(home) as opened:
         assert verified == {"envelopes": 1, "heads": 0}
         with open_home(home, only_reads=True) as read:

@@ -29,7 +29,7 @@ from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack, SheetVoided
 from breakglass_shamir.errors import IllegalState, InvalidEnvelope, InvalidRecord, InvalidStructure, UnsupportedVersion
 from breakglass_shamir.formats.core import Core
-from breakglass_shamir.formats.envelope import Envelope
+from breakglass_shamir.formats.envelope import Envelope, read_vouched
 
 
 def issued(s: SetState, body: Issued, record: Record, _d: bytes, *, vouched: bool = False) -> SetState:
@@ -227,7 +227,7 @@ def _salted_digest(body: Issued) -> bytes:
 
 def _envelope(body: Issued | Recovered, name: str, *, vouched: bool = False) -> Envelope:
     """Parse a record's envelope and hold it against what the record says of it."""
-    read = Envelope.from_vouched_bytes if vouched else Envelope.from_bytes
+    read = read_vouched if vouched else Envelope.from_bytes
     try:
         envelope = read(lineage.decoded("envelope", body.envelope))
     except (InvalidEnvelope, UnsupportedVersion, InvalidStructure) as error:
