@@ -20,6 +20,8 @@ TARGETS = {
     "ldap": ("ldap://{host}", "uid=breakglass,dc=x"),
     "ldaps": ("ldaps://{host}", "uid=breakglass,dc=x"),
     "mysql": ("mysql://{host}/", "breakglass"),
+    "openbao-approle": ("openbao-approle://{host}", "breakglass"),
+    "openbao-keys": ("openbao-keys://{host}", ""),
     "openbao-token": ("openbao-token://{host}", "root"),
     "openbao-userpass": ("openbao-userpass://{host}", "breakglass"),
     "redis": ("redis://{host}", "breakglass"),
@@ -35,6 +37,7 @@ LOCAL = {
     "luks": "luks:///k",
     "manual": "manual:x",
     "ssh-authorized-keys": "ssh-authorized-keys:///k",
+    "ssh-ca": "ssh-ca:///k",
     "ssh-key": "ssh-key:///k",
 }
 

@@ -37,6 +37,7 @@ FILE = "policy"
 WORDS = {
     "ssh-key": "the passphrase of an SSH private key on this machine",
     "ssh-authorized-keys": "an SSH key pair that a server lets in",
+    "ssh-ca": "an SSH certificate authority that servers trust",
     "linux": "the password of an account of this machine",
     "postgresql": "a role of a PostgreSQL server",
     "mysql": "an account of a MySQL or MariaDB server",
@@ -46,6 +47,8 @@ WORDS = {
     "kerberos": "a Kerberos principal",
     "openbao-userpass": "an account of OpenBao or Vault",
     "openbao-token": "a root token of OpenBao or Vault",
+    "openbao-approle": "a secret id of a role of OpenBao or Vault (AppRole)",
+    "openbao-keys": "the unseal or recovery keys of OpenBao or Vault",
     "aws-iam": "an access key of an AWS user",
     "luks": "a passphrase of an encrypted disk (LUKS)",
     "keepass": "the master password of a KeePass database",

@@ -172,6 +172,19 @@ _EXAMPLES = {
     "luks": Sample("backup-disk", "luks:///dev/disk/by-uuid/2d3c7a5e-8f0b-4c1d-9e6a-7b5f4d3c2a10"),
     "manual": Sample("cloud-root", "manual:cloud-root-account", "root"),
     "mysql": Sample("shop-db", "mysql://db.example.net/", "breakglass", options=_DATABASE_OPTIONS),
+    "openbao-approle": Sample(
+        "bao-deploy",
+        "openbao-approle://bao.example.net/approle",
+        "breakglass",
+        "token",
+        'audit_log = "/var/log/openbao/audit.log"',
+    ),
+    "openbao-keys": Sample(
+        "bao-unseal",
+        "openbao-keys://bao.example.net",
+        kind="list",
+        options='admin = "/usr/local/lib/breakglass/bao-token"',
+    ),
     "openbao-token": Sample(
         "bao-root", "openbao-token://bao.example.net", "root", "token", 'audit_log = "/var/log/openbao/audit.log"'
     ),
@@ -187,6 +200,13 @@ _EXAMPLES = {
     ),
     "ssh-authorized-keys": Sample(
         "host-key", "ssh-authorized-keys:///home/breakglass/.ssh/authorized_keys", "breakglass", "key-pair"
+    ),
+    "ssh-ca": Sample(
+        "user-ca",
+        "ssh-ca:///etc/ssh/trusted_user_ca_keys",
+        "user-ca",
+        "key-pair",
+        'revoked = "/etc/ssh/revoked_keys"',
     ),
     "ssh-key": Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
 }
