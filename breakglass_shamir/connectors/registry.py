@@ -27,6 +27,7 @@ BUILT_IN = {
     "ad": "breakglass_shamir.connectors.directory.active_directory:ActiveDirectoryConnector",
     "aws-iam": "breakglass_shamir.connectors.aws.connector:AwsIamConnector",
     "exec": "breakglass_shamir.connectors.program.connector:ExecConnector",
+    "ipmi": "breakglass_shamir.connectors.bmc.ipmi:IpmiConnector",
     "keepass": "breakglass_shamir.connectors.keepass.connector:KeepassConnector",
     "kerberos": "breakglass_shamir.connectors.kerberos.connector:KerberosConnector",
     "ldap": "breakglass_shamir.connectors.directory.ldap:LdapConnector",

@@ -16,6 +16,7 @@ from breakglass_shamir.errors import InvalidInput
 
 TARGETS = {
     "ad": ("ad://{host}", "breakglass"),
+    "ipmi": ("ipmi://{host}", "breakglass"),
     "kerberos": ("kerberos://{host}/EXAMPLE.NET", "breakglass"),
     "ldap": ("ldap://{host}", "uid=breakglass,dc=x"),
     "ldaps": ("ldaps://{host}", "uid=breakglass,dc=x"),

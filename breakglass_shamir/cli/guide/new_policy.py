@@ -50,6 +50,7 @@ WORDS = {
     "openbao-approle": "a secret id of a role of OpenBao or Vault (AppRole)",
     "openbao-keys": "the unseal or recovery keys of OpenBao or Vault",
     "aws-iam": "an access key of an AWS user",
+    "ipmi": "a user of a machine's management controller (IPMI)",
     "luks": "a passphrase of an encrypted disk (LUKS)",
     "keepass": "the master password of a KeePass database",
     "manual": "anything else: people change it, and two of them attest it",

@@ -105,7 +105,7 @@ auditors = []                           # optional: SSH public keys that alone c
 [rotation]
 deadline = "1d"                         # optional: when a rotation that is owed is overdue
 may_defer = false                       # optional: whether a quorum may put it off
-length = 24                             # optional: characters of a generated credential
+length = $length                             # optional: characters of a generated credential
 must_contain = ["A-Z", "a-z", "2-9"]    # optional: sets of which it holds one character or more each
 must_avoid = ""                         # optional: characters it never holds
 max_age = "365d"                        # optional: when a credential that nobody used is due for rotation
@@ -151,6 +151,7 @@ class Sample:
     account: str = ""
     kind: str = "password"
     options: str = ""
+    length: int = 24
 
 
 _DATABASE_OPTIONS = 'ca = "/etc/breakglass/db-ca.pem"'
@@ -164,6 +165,7 @@ _EXAMPLES = {
         "console",
         options='settings = "/etc/appliance/console.hash", abilities = "password_changed_at"',
     ),
+    "ipmi": Sample("rack-7-bmc", "ipmi://bmc-7.example.net", "breakglass", length=16),
     "keepass": Sample("team-safe", "keepass:///srv/safe/team.kdbx"),
     "kerberos": Sample("realm-admin", "kerberos://kdc1.example.net/EXAMPLE.NET", "breakglass/admin"),
     "ldap": Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
