@@ -185,7 +185,7 @@ _EXAMPLES = {
         "bao-unseal",
         "openbao-keys://bao.example.net",
         kind="list",
-        options='admin = "/usr/local/lib/breakglass/bao-token"',
+        options='admin = "/etc/breakglass/bao-token"',
     ),
     "openbao-token": Sample(
         "bao-root", "openbao-token://bao.example.net", "root", "token", 'audit_log = "/var/log/openbao/audit.log"'
