@@ -3,7 +3,7 @@
 
 Rules:
 
-1. Nobody can tell a server which keys to have. So :meth:`become` gives it back the data it had under them.
+1. Nobody can tell a server which keys to have. So :meth:`set_back` gives it back the data it had under them.
 2. The judge of keys is the standard library's own client: a root token made by them, and revoked. Where a test seals
    the server, it is whether they unseal it.
 """
@@ -60,7 +60,7 @@ class OpenBaoKeysServer(OpenBaoServer):
         self._process.start(HOST, self.port)
         self._unseal()
 
-    def become(self, keys: Secret) -> None:
+    def set_back(self, keys: Secret) -> None:
         """Give it the data back that it had under its first keys."""
         assert keys == self.first
         self._in_force = keys

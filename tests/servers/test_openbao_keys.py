@@ -66,7 +66,7 @@ class TestKeysFaults(FaultMatrix):
         server = OpenBaoKeysServer(throwaway_ca)
         server.start()
         yield World(
-            "openbao-keys", "openbao-keys://{address}", "", server.address, become=server.become, opens=server.opens,
+            "openbao-keys", "openbao-keys://{address}", "", server.address, become=server.set_back, opens=server.opens,
             options={"time_limit": "3", "ca": str(server.ca), "admin": str(server.admin_program)},
             logs=[server.folder / "audit.log"], kind="list", secret=server.first, exchanges=(13, 30), few=True,
         )  # fmt: skip
