@@ -41,6 +41,7 @@ BUILT_IN = {
     "openbao-token": "breakglass_shamir.connectors.openbao.token:OpenBaoTokenConnector",
     "openbao-userpass": "breakglass_shamir.connectors.openbao.userpass:OpenBaoUserpassConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql.connector:PostgresqlConnector",
+    "redfish": "breakglass_shamir.connectors.bmc.redfish:RedfishConnector",
     "redis": "breakglass_shamir.connectors.redis.connector:RedisConnector",
     "ssh-authorized-keys": "breakglass_shamir.connectors.ssh.authorized_keys:AuthorizedKeysConnector",
     "ssh-ca": "breakglass_shamir.connectors.ssh.authority:SshAuthorityConnector",

@@ -36,7 +36,7 @@ REMOTE = (
     "ldaps://127.0.0.1:{port}", "ad://127.0.0.1:{port}", "kerberos://127.0.0.1:{port}/EXAMPLE.NET",
     "redis://127.0.0.1:{port}", "openbao-userpass://127.0.0.1:{port}", "openbao-token://127.0.0.1:{port}",
     "openbao-approle://127.0.0.1:{port}", "openbao-keys://127.0.0.1:{port}",
-    "ipmi://127.0.0.1:{port}",
+    "ipmi://127.0.0.1:{port}", "redfish://127.0.0.1:{port}",
 )  # fmt: skip
 """Targets somewhere else."""
 

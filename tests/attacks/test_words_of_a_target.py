@@ -25,6 +25,7 @@ TARGETS = {
     "openbao-keys": ("openbao-keys://{host}", ""),
     "openbao-token": ("openbao-token://{host}", "root"),
     "openbao-userpass": ("openbao-userpass://{host}", "breakglass"),
+    "redfish": ("redfish://{host}", "breakglass"),
     "redis": ("redis://{host}", "breakglass"),
     "postgresql": ("postgresql://{host}/db", "breakglass"),
 }

@@ -51,6 +51,7 @@ WORDS = {
     "openbao-keys": "the unseal or recovery keys of OpenBao or Vault",
     "aws-iam": "an access key of an AWS user",
     "ipmi": "a user of a machine's management controller (IPMI)",
+    "redfish": "an account of a machine's management controller (Redfish)",
     "luks": "a passphrase of an encrypted disk (LUKS)",
     "keepass": "the master password of a KeePass database",
     "manual": "anything else: people change it, and two of them attest it",

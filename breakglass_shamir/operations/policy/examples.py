@@ -197,6 +197,9 @@ _EXAMPLES = {
         options='audit_log = "/var/log/openbao/audit.log"',
     ),
     "postgresql": Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass", options=_DATABASE_OPTIONS),
+    "redfish": Sample(
+        "rack-7-bmc", "redfish://bmc-7.example.net", "breakglass", options='ca = "/etc/breakglass/bmc-ca.pem"'
+    ),
     "redis": Sample(
         "shop-cache", "redis://cache.example.net", "breakglass", options='ca = "/etc/breakglass/cache-ca.pem"'
     ),
