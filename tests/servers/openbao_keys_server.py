@@ -135,6 +135,11 @@ class OpenBaoKeysServer(OpenBaoServer):
         for key in keys.reveal().decode().split("\n")[: self._needed]:
             self.admin("POST", f"{self.changes}/update", {"key": key, "nonce": nonce})
 
+    def give_one_back(self, keys: Secret) -> None:
+        """Give the first of new keys back, and no more, as a run that is interrupted then."""
+        nonce = self.admin("GET", f"{self.changes}/verify")["nonce"]
+        self.admin("POST", f"{self.changes}/verify", {"key": keys.reveal().decode().split("\n")[0], "nonce": nonce})
+
     def under_way(self) -> str:
         """Return what names the change that is under way; empty without one."""
         return str(self.admin("GET", f"{self.changes}/init").get("nonce", ""))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from connector_contract import CLOCK_SLACK, ConnectorContract, Stage, error_text, eventually
-from fault_matrix import FaultMatrix, World
+from fault_matrix import FaultMatrix, Matrix, World
 from local_server import free_port
 from openbao_keys_server import OpenBaoKeysServer
 from openbao_server import HOST
@@ -24,6 +24,9 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from tests.end_to_end.life import secrets_on_paper
+
+CANCEL = "bao operator rotate-keys -cancel"
+"""What people are asked to do with a change that nobody makes."""
 
 ACCEPTED, REFUSED, UNKNOWN = CheckResult.ACCEPTED, CheckResult.REFUSED, CheckResult.UNKNOWN
 
@@ -60,6 +63,14 @@ class TestKeys(ConnectorContract):
 class TestKeysFaults(FaultMatrix):
     """A rotation of an unseal key, over TLS."""
 
+    def test_a_run_that_died_before_its_first_sheet_leaves_a_change_that_people_cancel(self, matrix: Matrix) -> None:
+        matrix.begin()
+        ended = matrix.rotate(full="sheets")
+        assert ended.status != 0
+        assert CANCEL in matrix.rotate().said
+        matrix.cell("sheets", "disk full, and a run after it", matrix.rotate())
+        assert CANCEL in matrix.rows[-1].steps
+
     @pytest.fixture(scope="class")
     @classmethod
     def world(cls, throwaway_ca: ThrowAwayCa) -> Iterator[World]:
@@ -69,6 +80,7 @@ class TestKeysFaults(FaultMatrix):
             "openbao-keys", "openbao-keys://{address}", "", server.address, become=server.set_back, opens=server.opens,
             options={"time_limit": "3", "ca": str(server.ca), "admin": str(server.admin_program)},
             logs=[server.folder / "audit.log"], kind="list", secret=server.first, exchanges=(13, 30), few=True,
+            by_hand={CANCEL: server.cancel},
         )  # fmt: skip
         server.remove()
 
@@ -239,6 +251,8 @@ def test_several_keys_and_recovery_keys(throwaway_ca: ThrowAwayCa, recovery: boo
         assert connector.check(wrong).result is REFUSED
         new = connector.issue(right)
         assert len(new.reveal().split(b"\n")) == 3
+        server.give_one_back(new)
+        assert [connector.check(one).result for one in (right, new)] == [ACCEPTED, REFUSED]
         connector.rotate(right, new)
         assert [connector.check(one).result for one in (right, new)] == [REFUSED, ACCEPTED]
         assert [server.opens(one) for one in (right, new)] == [False, True]
