@@ -20,6 +20,7 @@ from pathlib import Path
 from local_server import LocalProcess
 
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 USER = "breakglass"
@@ -44,13 +45,6 @@ _COMMANDS = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0
 
 RAKP_1 = 0x12
 """Payload of the message that names a user (IPMI 2.0, table 13-16)."""
-
-
-def free_datagram_port() -> int:
-    """Return a UDP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
 
 
 class Relay:
@@ -116,7 +110,7 @@ class IpmiController:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="breakglass-bmc-"))
-        self.port = free_datagram_port()
+        self.port = free_port()
         (self.folder / "sim.emu").write_text(_COMMANDS)
         self._process = LocalProcess(
             [

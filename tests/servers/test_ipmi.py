@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from connector_contract import ConnectorContract, Stage, error_text
 from fault_matrix import FaultMatrix, World
-from ipmi_controller import HOST, USER, IpmiController, Relay, free_datagram_port
+from ipmi_controller import HOST, USER, IpmiController, Relay
 from target_life import Place, live_through
 
 from breakglass_shamir.connectors.bmc import ipmitool
@@ -19,6 +19,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import Generator
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 ACCEPTED, REFUSED, UNKNOWN = CheckResult.ACCEPTED, CheckResult.REFUSED, CheckResult.UNKNOWN
 OPTIONS = {"cipher": "3"}
@@ -65,7 +66,7 @@ class TestIpmi(ConnectorContract):
 
     @pytest.fixture
     def unreachable(self) -> Connector:
-        return connector_for(f"ipmi://{HOST}:{free_datagram_port()}", USER, {**OPTIONS, "time_limit": "3"})
+        return connector_for(f"ipmi://{HOST}:{free_port()}", USER, {**OPTIONS, "time_limit": "3"})
 
 
 class TestIpmiFaults(FaultMatrix):

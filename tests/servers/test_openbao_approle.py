@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from connector_contract import CLOCK_SLACK, ConnectorContract, Stage, error_text, eventually
 from fault_matrix import FaultMatrix, World
-from local_server import free_port
 from openbao_server import HOST, OpenBaoServer
 from target_life import Place, live_through
 
@@ -19,6 +18,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 
 @pytest.fixture

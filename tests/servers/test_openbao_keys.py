@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from connector_contract import CLOCK_SLACK, ConnectorContract, Stage, error_text, eventually
 from fault_matrix import FaultMatrix, Matrix, World
-from local_server import free_port
 from openbao_keys_server import OpenBaoKeysServer
 from openbao_server import HOST
 from target_life import Place, live_through
@@ -24,6 +23,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from tests.end_to_end.life import secrets_on_paper
+from tests.ports import free_port
 
 CANCEL = "bao operator rotate-keys -cancel"
 """What people are asked to do with a change that nobody makes."""

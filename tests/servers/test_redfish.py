@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from connector_contract import ConnectorContract, Stage, error_text
 from fault_matrix import FaultMatrix, World
-from local_server import free_port
 from redfish_service import ACCOUNTS, HOST, SESSIONS, USER, RedfishService
 from target_life import Place, live_through
 from throwaway_ca import ThrowAwayCa
@@ -20,6 +19,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 ACCEPTED, REFUSED, UNKNOWN = CheckResult.ACCEPTED, CheckResult.REFUSED, CheckResult.UNKNOWN
 

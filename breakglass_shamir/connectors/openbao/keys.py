@@ -272,8 +272,8 @@ def _is_key(text: str) -> bool:
 def _under_way(change: Change, seal: Seal) -> str:
     """Name a change that somebody began, or that a run left."""
     state = "waits for its new keys" if change.is_waiting else "is begun"
-    which = " -target=recovery" if seal.recovery else ""
-    return (
-        f"a change of the keys {state} at the server (nonce {change.nonce}): if nobody is making it, cancel it with: "
-        f"bao operator rotate-keys -cancel{which}"
-    )
+    cancel = "bao operator rotate-keys -cancel"
+    if seal.recovery:
+        cancel = "bao operator rotate-keys -cancel -target=recovery"
+    said = f"a change of the keys {state} at the server (nonce {change.nonce})"
+    return f"{said}: if nobody is making it, cancel it with: {cancel}"
