@@ -44,6 +44,8 @@ PATHS = frozenset(f"sys/{one}/{what}" for one in _GIVEN for what in ("update", "
 """Paths that keys are given to."""
 
 _OPENS = "the keys are in force"
+_CANCEL = "cancel it with: bao operator rotate-keys -cancel"
+_CANCEL_RECOVERY = "cancel it with: bao operator rotate-keys -cancel -target=recovery"
 _SEALED = "the server is sealed, and cannot be asked about keys without being unsealed by them"
 
 
@@ -272,8 +274,5 @@ def _is_key(text: str) -> bool:
 def _under_way(change: Change, seal: Seal) -> str:
     """Name a change that somebody began, or that a run left."""
     state = "waits for its new keys" if change.is_waiting else "is begun"
-    cancel = "bao operator rotate-keys -cancel"
-    if seal.recovery:
-        cancel = "bao operator rotate-keys -cancel -target=recovery"
-    said = f"a change of the keys {state} at the server (nonce {change.nonce})"
-    return f"{said}: if nobody is making it, cancel it with: {cancel}"
+    said = f"a change of the keys {state} at the server (nonce {change.nonce}): if nobody is making it, "
+    return said + (_CANCEL_RECOVERY if seal.recovery else _CANCEL)
