@@ -87,6 +87,21 @@ class Preflight:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifetime:
+    """Something at a target that a credential needs and that runs out by itself (docs/targets.md).
+
+    Attributes:
+        what: in a word or two: ``certificate``, ``token``, ``account``, ``password``, ``revocation list``.
+        ends: when, with a time zone, by the target's clock.
+        public_id: what names the credential that it is the end of; empty where nothing does, or it is none.
+    """
+
+    what: str
+    ends: datetime
+    public_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """One login, or attempt at one, that the target itself remembers (docs/targets.md).
 

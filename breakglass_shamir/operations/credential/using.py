@@ -263,7 +263,7 @@ class Using:
     def _logged_in(self) -> tuple[str, bool]:
         try:
             check = targets.connector_of(self._way.policy(), self._recorder.own_login).check(
-                self._opened.credential.secret
+                self._opened.credential.presented
             )
         except BreakglassError as error:
             return f"no login: {error}", False
