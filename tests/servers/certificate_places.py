@@ -190,7 +190,9 @@ class CertifiedNginx:
                 user="user root;" if os.geteuid() == 0 else "",
             )
         )  # fmt: skip
-        self.reload_program = _program(clients.folder / f"reload-nginx-{self.port}", f"kill -HUP $(cat {self.folder / 'pid'}); sleep 0.3")
+        self.reload_program = _program(
+            clients.folder / f"reload-nginx-{self.port}", f"kill -HUP $(cat {self.folder / 'pid'}); sleep 0.3"
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

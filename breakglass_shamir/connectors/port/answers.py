@@ -70,6 +70,8 @@ class Preflight:
             credential, one sentence each; another one may do. Empty when nothing was asked or nothing is.
         login: what the target said to the credential in force; None where it was not logged in with.
         allowance: how many more logins it takes after this question; None where it was not asked.
+        runs_out: what ends by itself there and outlives this credential, such as the account.
+        lives_s: how long a credential that is made now is good for, in seconds; None: without an end, or nobody knows.
     """
 
     problems: tuple[str, ...]
@@ -79,6 +81,8 @@ class Preflight:
     unfit: tuple[str, ...] = ()
     login: Check | None = None
     allowance: Allowance | None = None
+    runs_out: "tuple[Lifetime, ...]" = ()
+    lives_s: int | None = None
 
     @property
     def ready(self) -> bool:

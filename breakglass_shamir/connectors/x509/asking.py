@@ -14,6 +14,7 @@ Rules:
 
 import contextlib
 import http.client
+import select
 import ssl
 import struct
 from collections.abc import Callable, Iterator
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 RECEIVED_MAX_BYTES = 256 << 10
 MESSAGE_MAX_BYTES = 64 << 10
+
+JUDGE_S = 0.3
+"""How long a server is given to say no after a handshake of TLS 1.3, in seconds; one that is slower is asked again."""
 
 OnLogin = Callable[[tuple[str, ...]], None]
 
@@ -83,7 +87,7 @@ def check(server: Server, account: str, pair: Pair | None, ask: "Ask", on_login:
     try:
         with _files(pair) as (key, certificate):
             context = tls.context(str(server.tls.ca) if server.tls.ca else None, certificate, key)
-            return ask(server, account, context, on_login)
+            found = ask(server, account, context, on_login)
     except Alert as alert:
         found = _of_alert(str(alert))
     except ssl.SSLCertVerificationError as error:
@@ -132,11 +136,10 @@ def postgresql(server: Server, account: str, context: ssl.SSLContext, on_login: 
             return Check(CheckResult.UNKNOWN, "the server speaks no TLS")
         with _wrapped(context, raw, server.host) as secure:
             name = marks.new_name()
-            on_login((marks.of_name(name), *marks.of_socket(raw)))
+            on_login((marks.of_name(name), *marks.of_socket(secure)))
             settings = {"user": account, "database": server.path or "postgres", "application_name": name}
             body = b"".join(f"{key}\0{value}\0".encode() for key, value in settings.items()) + b"\0"
-            with _heard(secure):
-                secure.sendall(struct.pack("!II", len(body) + 8, _PROTOCOL) + body)
+            secure.sendall(struct.pack("!II", len(body) + 8, _PROTOCOL) + body)
             return _postgresql_said(secure, account)
 
 
@@ -194,10 +197,7 @@ def https(server: Server, account: str, context: ssl.SSLContext, on_login: OnLog
             connection = http.client.HTTPConnection(server.host, server.port)
             connection.auto_open = 0
             connection.sock = secure
-            with _heard(secure):
-                connection.request(
-                    "GET", server.path or "/", headers={"Connection": "close", "User-Agent": marks.PROGRAM}
-                )  # fmt: skip
+            connection.request("GET", server.path or "/", headers={"Connection": "close", "User-Agent": marks.PROGRAM})
             response = connection.getresponse()
             return _page_said(response.status, response.headers.get(server.header) if server.header else None, server)
 
@@ -233,6 +233,7 @@ def _wrapped(context: ssl.SSLContext, raw: BoundedSocket, host: str) -> Iterator
     """
     try:
         with context.wrap_socket(raw, server_hostname=host) as secure:
+            _hear(secure, raw)
             yield secure
     except ssl.SSLCertVerificationError:
         raise
@@ -243,19 +244,29 @@ def _wrapped(context: ssl.SSLContext, raw: BoundedSocket, host: str) -> Iterator
         raise
 
 
-@contextlib.contextmanager
-def _heard(secure: ssl.SSLSocket) -> Iterator[None]:
-    """Read what the server said before it hung up: in TLS 1.3 it judges the certificate after the handshake.
+def _hear(secure: ssl.SSLSocket, raw: BoundedSocket) -> None:
+    """Give the server a moment to judge the certificate: in TLS 1.3 it does so after the handshake.
+
+    Whoever writes to a server that hung up meanwhile loses the alert that says why.
 
     Raises:
-        ssl.SSLError: with its alert.
-        OSError: it said nothing.
+        ssl.SSLError: with the alert.
+        OSError: it hung up.
+        ValueError: it spoke first.
     """
+    if secure.version() != "TLSv1.3":
+        return
+    wait = select.poll()
+    wait.register(secure.fileno(), select.POLLIN)
+    if not wait.poll(int(1000 * min(JUDGE_S, raw.bounds.deadline.left_s))):
+        return
+    secure.settimeout(0)
     try:
-        yield
-    except ConnectionError:
-        secure.recv(1)
-        raise
+        # Past the bounded reading, which would wait: what is there may be a ticket for the next session.
+        said = ssl.SSLSocket.read(secure, 1)
+    except ssl.SSLWantReadError:
+        return
+    raise ValueError("the server spoke first") if said else OSError("the server hung up without a word")
 
 
 @contextlib.contextmanager

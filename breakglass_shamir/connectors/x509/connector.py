@@ -114,7 +114,11 @@ class _X509Connector(Connector):
             notes += _ending(self._authority.ends_at(), "the authority's revocation list")
         if new is not None:
             pairs.pair_of(new)
-        return Preflight(tuple(problems), tuple(notes), None, self.scope, (), login)
+        lives = self._authority.lifetime() if self._authority else None
+        return Preflight(
+            tuple(problems), tuple(notes), None, self.scope, (), login, None, self._list_ends(),
+            None if lives is None else int(lives.total_seconds()),
+        )  # fmt: skip
 
     def _check(self, credential: Secret) -> Check:
         return self._asked(pairs.pair_of(credential))
@@ -196,10 +200,12 @@ class _X509Connector(Connector):
         if credential is not None:
             pair = pairs.pair_of(credential)
             found.append(Lifetime("certificate", pair.certificate.not_valid_after_utc, pair.public_id))
+        return (*found, *self._list_ends())
+
+    def _list_ends(self) -> tuple[Lifetime, ...]:
+        """Return when the authority's list runs out, after which the server refuses every certificate."""
         ends = self._authority.ends_at() if self._authority else None
-        if ends is not None:
-            found.append(Lifetime("revocation list", ends))
-        return tuple(found)
+        return () if ends is None else (Lifetime("revocation list", ends),)
 
     def _signs(self) -> authority.Authority:
         if self._authority is None:
@@ -229,7 +235,7 @@ class X509PostgresqlConnector(_X509Connector):
 
     scheme: ClassVar[str] = "x509-postgresql"
     _port: ClassVar[int] = 5432
-    _ask: ClassVar[asking.Ask] = staticmethod(asking.postgresql)  # type: ignore[assignment] # a function, not a method
+    _ask: ClassVar[asking.Ask] = staticmethod(asking.postgresql)
 
 
 class X509HttpsConnector(_X509Connector):
@@ -250,7 +256,7 @@ class X509HttpsConnector(_X509Connector):
     scheme: ClassVar[str] = "x509-https"
     option_names: ClassVar[frozenset[str]] = _X509Connector.option_names | {"header"}
     _port: ClassVar[int] = 443
-    _ask: ClassVar[asking.Ask] = staticmethod(asking.https)  # type: ignore[assignment] # a function, not a method
+    _ask: ClassVar[asking.Ask] = staticmethod(asking.https)
 
     def _header(self, options: Mapping[str, str]) -> str:
         name = options.get("header", "")

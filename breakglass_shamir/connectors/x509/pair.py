@@ -227,7 +227,7 @@ def carried(like: "x509.Certificate") -> Iterator["x509.Extension[Any]"]:
 
     for kind in (x509.SubjectAlternativeName, x509.ExtendedKeyUsage, x509.KeyUsage):
         try:
-            yield like.extensions.get_extension_for_class(kind)  # type: ignore[type-var] # mypy joins them to type
+            yield like.extensions.get_extension_for_class(kind)
         except x509.ExtensionNotFound:
             continue
 

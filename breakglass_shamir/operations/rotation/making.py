@@ -8,6 +8,7 @@ Rules:
 3. What has to wait for people on a disk is sealed under a key that only a quorum of the epoch in force derives.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from breakglass_shamir.connectors.port.answers import Lifetime
@@ -67,8 +68,27 @@ def note_endings(recorder: Recorder, connector: Connector, credential: Secret | 
     except BreakglassError as error:
         recorder.desk.warn(f"when it runs out could not be asked: {error}")
         return
-    for one in found:
-        _note(recorder, one, epoch_id if one.public_id or one.what in OF_A_CREDENTIAL else "")
+    note_found(recorder, found, epoch_id, whole=credential is not None)
+
+
+def note_found(recorder: Recorder, found: Iterable[Lifetime], epoch_id: str = "", *, whole: bool = False) -> None:
+    """Record what a target told of what runs out, and what does so no more.
+
+    Args:
+        recorder: of the set.
+        found: what it told.
+        epoch_id: the epoch whose credential was asked about.
+        whole: whether what ends with the credential was told, too.
+    """
+    told = {one.public_id or one.what: one for one in found}
+    for key, old in recorder.set_state.endings.items():
+        if not old.public_id and key not in told and (whole or not old.epoch_id):
+            recorder.append(RunsOut(what=old.what, ends="", public_id="", epoch_id=""))
+    for key, one in told.items():
+        own = epoch_id if one.public_id or one.what in OF_A_CREDENTIAL else ""
+        known = recorder.set_state.endings.get(key)
+        if known is None or (known.ends, known.epoch_id) != (stamp(one.ends), own):
+            recorder.append(RunsOut(what=one.what, ends=stamp(one.ends), public_id=one.public_id, epoch_id=own))
 
 
 OF_A_CREDENTIAL = ("certificate", "token", "password")
@@ -80,9 +100,3 @@ _MADE = "certificate"
 def stamp(at: datetime) -> str:
     """Return an instant as records have it."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _note(recorder: Recorder, one: Lifetime, epoch_id: str) -> None:
-    known = recorder.set_state.endings.get(one.public_id or one.what)
-    if known is None or (known.ends, known.epoch_id) != (stamp(one.ends), epoch_id):
-        recorder.append(RunsOut(what=one.what, ends=stamp(one.ends), public_id=one.public_id, epoch_id=epoch_id))

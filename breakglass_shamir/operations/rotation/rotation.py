@@ -62,7 +62,7 @@ from breakglass_shamir.operations.printing.sheets import (
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import elsewhere
 from breakglass_shamir.operations.rotation.fitting import STRENGTHS, Source, next_credential
-from breakglass_shamir.operations.rotation.making import making, note_endings
+from breakglass_shamir.operations.rotation.making import making, note_endings, note_found
 from breakglass_shamir.operations.rotation.probing import Found, Living, Prober, find_living
 from breakglass_shamir.operations.rotation.proof import CLOCKS_DIFFER, Proof
 from breakglass_shamir.operations.rotation.resuming import tell_to_destroy
@@ -134,12 +134,13 @@ class Rotation:
         connector.making = making(self.recorder, self.set_key)
         if not connector.costs.preflight:
             self._ask_about_old(strength)
-        source = Source(connector, self.policy.rotation.generator, desk.say, self._too_early, self._heard, self.brought)
+        source = Source(connector, self.policy.rotation.generator, desk.say, self._too_early, self._heard, self.brought,
+                        max_age_s=self.policy.rotation.max_age.seconds)  # fmt: skip
         if not strength:
             self._say_the_bill()
         new = targets.carried(self.policy, next_credential(source, self.old, strength))
         printed = self._print(new, printing, scanner)
-        note_endings(self.recorder, connector, new.presented, self.recorder.set_state.prepared)
+        self._note_endings(connector, new, self.recorder.set_state.prepared)
         read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, printed)
         return new
 
@@ -229,6 +230,7 @@ class Rotation:
             sessions.end(new.presented)
         scope = endpoints[0].scope
         self.recorder.append(OldDead(old_epoch_id=old_id, new_epoch_id=new_id, proofs=proofs, scope=scope))
+        self._note_endings(endpoints[0], new, new_id)
         opening = self.recorder.set_state.active_opening
         self.recorder.append(Closed(classification=opening.classification))
         self.recorder.desk.say(f"rotated: the old credential is dead, epoch {self._number(new_id)} is in force")
@@ -285,8 +287,15 @@ class Rotation:
         """
         if found.allowance is not None:
             self.prober.told(self._connector(), found.allowance)
+        if found.login is not None and found.login.result is CheckResult.ACCEPTED:
+            note_found(self.recorder, found.runs_out)
         if found.login is not None:
             self._judge_old(found.login)
+
+    def _note_endings(self, connector: Connector, new: Credential, epoch_id: str) -> None:
+        """Record what runs out, where asking costs no login; where it does, it came with the preflight."""
+        if not connector.costs.lifetime:
+            note_endings(self.recorder, connector, new.presented, epoch_id)
 
     def _changed_since(self, connector: Connector) -> bool | None:
         """Ask, without a login of the account, whether its credential changed since the new one was made.
