@@ -21,9 +21,12 @@ from breakglass_shamir.connectors.port.making import Making
 from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.connectors.x509.pair import key_type, pair_of
 from breakglass_shamir.crypto import key_and_certificate
+from breakglass_shamir.custody.credential import Credential, CredentialKind
 from breakglass_shamir.custody.records.rotations import RunsOut
 from breakglass_shamir.errors import ConnectorError, DecryptionFailed, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.opening import described, reveal
+from breakglass_shamir.operations.recipes import running
 from tests.end_to_end.life import secrets_on_paper
 
 
@@ -140,6 +143,41 @@ def test_a_role_s_certificate_from_sheet_to_new_sheet(
     kinds = life.kinds()
     first = kinds.index("runs-out", kinds.index("opened"))
     assert first < kinds.index("issued", kinds.index("opened")), "on record before it is on paper"
+
+
+def test_a_command_gets_key_and_certificate_by_descriptors_and_a_recipe_in_its_own_way(
+    nginx: CertifiedNginx, clients: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = key_and_certificate.parted(clients.issue("operator"))
+    credential = Credential(key, CredentialKind.KEY_CERTIFICATE, certificate=certificate)
+    monkeypatch.setenv("BREAKGLASS_CERTIFICATE_FD", "99")
+    script = (
+        f"cat >{tmp_path}/key; cat <&$BREAKGLASS_FD >>{tmp_path}/key; cat <&$BREAKGLASS_CERTIFICATE_FD >{tmp_path}/cert"
+    )
+    assert reveal.run_command(["bash", "-c", script], credential).well
+    assert (tmp_path / "key").read_bytes() == 2 * key.reveal()
+    assert (tmp_path / "cert").read_bytes() == certificate
+    assert described.warnings(credential, whole=False) == ()
+    command = ["recipe:curl", "-sS", "-w", "%{http_code}", "-o", f"{tmp_path}/page", "--cacert", str(nginx.ca)]
+    command.append(f"https://127.0.0.1:{nginx.port}/")
+    with (tmp_path / "said").open("wb") as said:
+        assert running.run(command, credential.presented, output=said.fileno()) == 0
+    assert (tmp_path / "said").read_bytes() == b"204"
+    with pytest.raises(InvalidInput, match="brings the credential itself"):
+        running.run(["recipe:curl", "--cert", "x"], credential.presented)
+    with pytest.raises(InvalidInput, match="no key with its certificate"):
+        running.run(command, Secret(b"a password"))
+
+
+def test_a_recipe_lets_psql_in(postgres: CertifiedPostgres, clients: Authority, tmp_path: Path) -> None:
+    role = postgres.add_client()
+    where = (
+        f"host=127.0.0.1 port={postgres.port} user={role} dbname=postgres sslmode=verify-full sslrootcert={postgres.ca}"
+    )
+    with (tmp_path / "said").open("wb") as said:
+        command = ["recipe:psql", "-X", "-A", "-t", "-c", "SELECT session_user", where]
+        assert running.run(command, clients.issue(role), output=said.fileno()) == 0
+    assert (tmp_path / "said").read_text() == f"{role}\n"
 
 
 # --- told apart --------------------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ WORDS = {
     "openbao-userpass": "an account of OpenBao or Vault",
     "openbao-token": "a root token of OpenBao or Vault",
     "aws-iam": "an access key of an AWS user",
+    "x509-https": "a client certificate for a web server",
+    "x509-postgresql": "a client certificate of a PostgreSQL role",
     "luks": "a passphrase of an encrypted disk (LUKS)",
     "keepass": "the master password of a KeePass database",
     "manual": "anything else: people change it, and two of them attest it",

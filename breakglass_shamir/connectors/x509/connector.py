@@ -51,7 +51,7 @@ class _X509Connector(Connector):
     overlaps: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"issue", "lifetime"})
     option_names: ClassVar[frozenset[str]] = TLS_OPTIONS | authority.OPTIONS | {"key"}
-    costs: ClassVar[Costs] = Costs(check=1, preflight=2, rotate=3)
+    costs: ClassVar[Costs] = Costs(check=1, preflight=1, rotate=2)
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
         super().__init__(target, account, options=options)

@@ -154,6 +154,11 @@ class Sample:
 
 
 _DATABASE_OPTIONS = 'ca = "/etc/breakglass/db-ca.pem"'
+_AUTHORITY_OPTIONS = (
+    'ca = "/etc/breakglass/server-ca.pem", ca_key = "/etc/breakglass/clients.key", '
+    'ca_certificate = "/etc/breakglass/clients.pem", crl = "/etc/breakglass/clients.crl", '
+    'reload = "/usr/local/lib/breakglass/reload"'
+)
 
 _EXAMPLES = {
     "ad": Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
@@ -189,6 +194,13 @@ _EXAMPLES = {
         "host-key", "ssh-authorized-keys:///home/breakglass/.ssh/authorized_keys", "breakglass", "key-pair"
     ),
     "ssh-key": Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
+    "x509-https": Sample(
+        "admin-console", "x509-https://console.example.net", "breakglass", "key-certificate",
+        _AUTHORITY_OPTIONS + ', header = "Breakglass-Verdict"',
+    ),
+    "x509-postgresql": Sample(
+        "prod-db", "x509-postgresql://db.example.net/postgres", "breakglass", "key-certificate", _AUTHORITY_OPTIONS
+    ),
 }
 """What differs, by scheme."""
 
