@@ -68,7 +68,6 @@ from breakglass_shamir.custody.records.rotations import (
     OldDead,
     Rejected,
     RotationFound,
-    RunsOut,
     SessionsAwaited,
     SessionsEnded,
     TargetNamed,
@@ -498,12 +497,6 @@ def _not_before(_c: Context, body: NotBefore) -> Iterator[Telling]:
     yield finding(subject, incident="not-before", severity=Severity.MEDIUM, action=Action.NOTE)
 
 
-def _runs_out(_c: Context, body: RunsOut) -> Iterator[Telling]:
-    if body.ends and body.public_id and not body.epoch_id:
-        subject = f"a {body.what} was made and is on no paper yet: {body.public_id}"
-        yield finding(subject, incident="made", severity=Severity.LOW, action=Action.NOTE)
-
-
 def _rotation_found(c: Context, body: RotationFound) -> Iterator[Telling]:
     subject = "quorums of two epochs were there: a rotation was interrupted elsewhere"
     yield _account(c, subject, Severity.HIGH, ocsf.FAILURE)
@@ -638,7 +631,6 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     Rejected: _rejected,
     NotBefore: _not_before,
     RotationFound: _rotation_found,
-    RunsOut: _runs_out,
     LoginSeen: _login_seen,
     ChangedOutside: _changed_outside,
     Watched: _watched,
