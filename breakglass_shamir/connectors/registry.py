@@ -41,8 +41,8 @@ BUILT_IN = {
     "redis": "breakglass_shamir.connectors.redis.connector:RedisConnector",
     "ssh-authorized-keys": "breakglass_shamir.connectors.ssh.authorized_keys:AuthorizedKeysConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh.connector:SshKeyConnector",
-    "x509-https": "breakglass_shamir.connectors.x509.connector:X509HttpsConnector",
-    "x509-postgresql": "breakglass_shamir.connectors.x509.connector:X509PostgresqlConnector",
+    "x509-https": "breakglass_shamir.connectors.certificate.connector:X509HttpsConnector",
+    "x509-postgresql": "breakglass_shamir.connectors.certificate.connector:X509PostgresqlConnector",
 }
 """Scheme to ``module:class`` of what ships here."""
 

@@ -19,8 +19,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from breakglass_shamir.connectors.certificate import pair
 from breakglass_shamir.connectors.ssh import key_pair
-from breakglass_shamir.connectors.x509 import pair
 from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret

@@ -15,11 +15,11 @@ from local_server import free_port
 from target_life import Place, lines, live_through
 from throwaway_ca import ThrowAwayCa
 
+from breakglass_shamir.connectors.certificate.pair import key_type, pair_of
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.making import Making
 from breakglass_shamir.connectors.registry import connector_for
-from breakglass_shamir.connectors.x509.pair import key_type, pair_of
 from breakglass_shamir.crypto import key_and_certificate
 from breakglass_shamir.custody.credential import Credential, CredentialKind
 from breakglass_shamir.custody.records.rotations import RunsOut

@@ -195,7 +195,10 @@ _EXAMPLES = {
     ),
     "ssh-key": Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
     "x509-https": Sample(
-        "admin-console", "x509-https://console.example.net", "breakglass", "key-certificate",
+        "admin-console",
+        "x509-https://console.example.net",
+        "breakglass",
+        "key-certificate",
         _AUTHORITY_OPTIONS + ', header = "Breakglass-Verdict"',
     ),
     "x509-postgresql": Sample(

@@ -23,10 +23,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.connectors.certificate.pair import Pair, in_memory, in_words
 from breakglass_shamir.connectors.port import marks
 from breakglass_shamir.connectors.port.answers import Check, CheckResult
 from breakglass_shamir.connectors.port.options import Tls
-from breakglass_shamir.connectors.x509.pair import Pair, in_memory, in_words
 from breakglass_shamir.errors import WebError
 from breakglass_shamir.web import tls
 from breakglass_shamir.web.connection import BoundedSocket, Bounds, dial

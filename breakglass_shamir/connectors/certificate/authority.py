@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from breakglass_shamir.bounded import program as programs
+from breakglass_shamir.connectors.certificate import pair as pairs
+from breakglass_shamir.connectors.certificate import revocation
 from breakglass_shamir.connectors.port import one_file
 from breakglass_shamir.connectors.port.making import Making
 from breakglass_shamir.connectors.port.options import ADMIN_LIMIT_S, ADMIN_SECRET_MAX_BYTES
 from breakglass_shamir.connectors.port.trusted_file import file_problems
-from breakglass_shamir.connectors.x509 import pair as pairs
-from breakglass_shamir.connectors.x509 import revocation
 from breakglass_shamir.errors import BreakglassError, ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

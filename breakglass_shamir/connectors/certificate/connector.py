@@ -20,15 +20,15 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.connectors.certificate import asking, authority
+from breakglass_shamir.connectors.certificate import pair as pairs
+from breakglass_shamir.connectors.certificate.pair import Pair
 from breakglass_shamir.connectors.database_target import require_account, require_different, stop_at
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Lifetime, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import NO_OPTIONS, TLS_OPTIONS, tls
 from breakglass_shamir.connectors.port.words import is_host
-from breakglass_shamir.connectors.x509 import asking, authority
-from breakglass_shamir.connectors.x509 import pair as pairs
-from breakglass_shamir.connectors.x509.pair import Pair
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 

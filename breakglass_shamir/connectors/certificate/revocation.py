@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from breakglass_shamir.connectors.certificate.pair import digest_for
 from breakglass_shamir.connectors.port import one_file
-from breakglass_shamir.connectors.x509.pair import digest_for
 from breakglass_shamir.errors import ConnectorError
 
 if TYPE_CHECKING:
