@@ -11,7 +11,6 @@ import pytest
 from certificate_places import Authority, CertifiedNginx, CertifiedPostgres, serial_of
 from connector_contract import ConnectorContract, Stage
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from local_server import free_port
 from target_life import Place, lines, live_through
 from throwaway_ca import ThrowAwayCa
 
@@ -28,6 +27,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.opening import described, reveal
 from breakglass_shamir.operations.recipes import running
 from tests.end_to_end.life import secrets_on_paper
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

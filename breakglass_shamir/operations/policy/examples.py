@@ -18,7 +18,7 @@ belongs_to = "Example Ltd, Security"    # optional: whom a found sheet is return
 uri = "$uri"
 account = "$account"                    # optional: the account the credential belongs to
 second_account = "envelope B, safe 2"   # optional: the other way in, should this one fail
-kind = "$kind"                          # optional: password, key-pair, token, opaque, file or list
+kind = "$kind"                          # optional: password, key-pair, key-certificate, token, ...
 options = { $options }                  # optional: what this connector needs beyond the URI
 
 [quorum]
