@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys with their certificates at PostgreSQL and nginx: what is refused for itself, and what must never pass for it."""
 
+import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -349,6 +350,29 @@ def test_lists_of_others_and_what_is_on_the_list_stay(at_nginx: Connector, clien
     finally:
         other.remove()
         clients.write_list()
+
+
+def test_a_question_costs_the_logins_that_are_declared(postgres: CertifiedPostgres, clients: Authority) -> None:
+    role = postgres.add_client()
+    connector = connector_for(postgres.target, role, postgres.options)
+    right = clients.issue(role)
+    new, _ = issued(connector, right)
+    log = postgres.folder / "log/server.log"
+
+    def logins(step: Callable[[], object]) -> int:
+        before = log.stat().st_size
+        step()
+        # Lines come in their order: what follows all of them is there when they are.
+        mark = f"mark {secrets.token_hex(8)}"
+        postgres.admin(f"SELECT '{mark}'")
+        postgres.wait_until_written(mark)
+        return log.read_bytes()[before:].decode(errors="replace").count(f"connection authorized: user={role} ")
+
+    costs = connector.costs
+    assert logins(lambda: connector.check(right)) == costs.check
+    assert logins(lambda: connector.preflight(None, right)) == costs.preflight
+    # Until the server took the list, the old one may be let in while its end is waited for.
+    assert logins(lambda: connector.rotate(right, new)) >= costs.rotate
 
 
 # --- who signs -----------------------------------------------------------------------------------------------
