@@ -25,6 +25,7 @@ uri = "{uri}"
 account = "{account}"
 kind = "{kind}"
 second_account = "envelope B, safe 2"
+kind = "{kind}"
 options = {{ {options} }}
 [quorum]
 {groups}
@@ -50,7 +51,7 @@ class Place:
         log_in: begins a session with it; returns a question: is it alive? None where sessions cannot be ended.
         written: everything the server wrote.
         rotation: more lines of the policy's table.
-        kind: what the secret is.
+        kind: ``target.kind`` of the policy.
     """
 
     uri: str
