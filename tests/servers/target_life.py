@@ -25,7 +25,6 @@ uri = "{uri}"
 account = "{account}"
 kind = "{kind}"
 second_account = "envelope B, safe 2"
-kind = "{kind}"
 options = {{ {options} }}
 [quorum]
 {groups}
