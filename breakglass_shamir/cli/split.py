@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from breakglass_shamir.custody.credential import CredentialKind
     from breakglass_shamir.operations.credential.split import SplitResult
 
-KINDS = ("password", "key-pair", "token", "opaque", "file", "list")
+KINDS = ("password", "key-pair", "key-certificate", "token", "opaque", "file", "list")
 """What a credential can be."""
 
 

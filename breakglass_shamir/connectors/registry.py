@@ -46,12 +46,14 @@ BUILT_IN = {
     "ssh-authorized-keys": "breakglass_shamir.connectors.ssh.authorized_keys:AuthorizedKeysConnector",
     "ssh-ca": "breakglass_shamir.connectors.ssh.authority:SshAuthorityConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh.connector:SshKeyConnector",
+    "x509-https": "breakglass_shamir.connectors.certificate.connector:X509HttpsConnector",
+    "x509-postgresql": "breakglass_shamir.connectors.certificate.connector:X509PostgresqlConnector",
 }
 """Scheme to ``module:class`` of what ships here."""
 
 EXTRAS = {
     "ad": "ldap", "aws-iam": "aws", "keepass": "keepass", "ldap": "ldap", "ldaps": "ldap", "mysql": "mysql",
-    "postgresql": "postgresql",
+    "postgresql": "postgresql", "x509-https": "x509", "x509-postgresql": "x509",
 }  # fmt: skip
 """Scheme to the extra that brings what its connector needs."""
 

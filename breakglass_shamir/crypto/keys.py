@@ -111,6 +111,15 @@ def credential_key(master: Secret, kind: Kind) -> tuple[bytes, bytes]:
     return key, derive(master, kind, "credential nonce", CREDENTIAL_NONCE_BYTES)
 
 
+def waiting_key(set_key: Secret) -> bytes:
+    """Return the AES-256-GCM key for what waits on a disk for people, so that only the epoch's quorum reads it.
+
+    Args:
+        set_key: seed of the epoch's set key, which nobody has but a quorum of its sheets.
+    """
+    return _hkdf(set_key.reveal(), CREDENTIAL_KEY_BYTES, f"breakglass-shamir suite {SUITE} waiting", b"waiting key")
+
+
 def epoch_id_of(set_public_key: bytes) -> bytes:
     """Return the 8-byte epoch id of a 32-byte set public key."""
     return hashlib.sha256(set_public_key).digest()[:EPOCH_ID_BYTES]

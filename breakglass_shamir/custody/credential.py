@@ -15,6 +15,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from breakglass_shamir.crypto import key_and_certificate
 from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.errors import DecryptionFailed, InvalidInput, UnsupportedVersion
 from breakglass_shamir.formats import fields
@@ -206,6 +207,13 @@ class Credential:
         if tags != sorted(set(tags)) or not set(tags) <= set(range(LAST_KNOWN_TAG + 1, 256)):
             raise InvalidInput(f"expected other fields with tags from {LAST_KNOWN_TAG + 1} to 255, ascending")
 
+    @property
+    def presented(self) -> Secret:
+        """What a target is given: the secret, and behind a key its certificate, where it has one. Never raises."""
+        if self.kind is not CredentialKind.KEY_CERTIFICATE:
+            return self.secret
+        return key_and_certificate.joined(self.secret, self.certificate)
+
     def to_bytes(self) -> Secret:
         """Return the plaintext that is sealed: version and fields. Never raises."""
         return Secret(bytes([VERSION]) + fields.write(pair for pair in self._fields() if pair[1]))
@@ -272,12 +280,16 @@ class Credential:
     def renewed(self, secret: Secret) -> "Credential":
         """Return the credential with another secret, without what belonged to the old one alone.
 
-        A certificate, a passkey's ids and the fields of a later release may fit the old secret only.
+        A certificate, a passkey's ids and the fields of a later release may fit the old secret only. Of a key with its
+        certificate, what is given is both, as :attr:`presented` has them.
 
         Raises:
             InvalidInput: empty or too large.
         """
-        return replace(self, secret=secret, passkey=NO_PASSKEY, certificate=b"", others=())
+        certificate = b""
+        if self.kind is CredentialKind.KEY_CERTIFICATE:
+            secret, certificate = key_and_certificate.parted(secret)
+        return replace(self, secret=secret, passkey=NO_PASSKEY, certificate=certificate, others=())
 
     def wipe(self) -> None:
         """Wipe every secret in it. Never raises."""

@@ -7,7 +7,8 @@ Rules:
    NUL or a second line is probably not part of it: refused, unless ``--raw`` says that it is.
 2. A list is lines of text. The line feed after the last one changes nothing and is kept. Line ends of another kind, and
    a byte order mark, would be a part of a secret: refused, unless ``--raw``.
-3. A key pair is what ssh-keygen reads with these bytes alone, line feed at the end included. What it cannot read is
+3. A key with its certificate is a private key in PEM and, behind it, its certificate. They must belong together.
+   A key pair is what ssh-keygen reads with these bytes alone, line feed at the end included. What it cannot read is
    refused, with the cause, and ``--raw`` does not pass it: in ten years nobody could.
 4. A file, and what is opaque, is taken as it is.
 5. What is taken is what was given: nothing is mended here.
@@ -18,6 +19,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from breakglass_shamir.connectors.certificate import pair
 from breakglass_shamir.connectors.ssh import key_pair
 from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.errors import ConnectorError, InvalidInput
@@ -33,7 +35,6 @@ TREES = {
 LINE = (CredentialKind.PASSWORD, CredentialKind.TOKEN)
 """Kinds that are one line of text."""
 
-_KEYS = (CredentialKind.KEY_PAIR, CredentialKind.KEY_CERTIFICATE)
 _MARKS = {b"\xef\xbb\xbf": "a byte order mark (UTF-8)", b"\xff\xfe": "a byte order mark (UTF-16)",
           b"\xfe\xff": "a byte order mark (UTF-16)"}  # fmt: skip
 
@@ -61,12 +62,16 @@ def taken(data: bytes, kind: CredentialKind, *, raw: bool) -> Secret:
 
 
 def require_readable(secret: Secret, kind: CredentialKind) -> None:
-    """Refuse a key pair that ssh-keygen cannot read with these bytes alone; any other kind passes.
+    """Refuse a key pair that ssh-keygen cannot read with these bytes alone, and a key without its certificate.
+
+    Any other kind passes.
 
     Raises:
         InvalidInput: it cannot be read, or there is no ssh-keygen to try it with.
     """
-    if kind not in _KEYS:
+    if kind is CredentialKind.KEY_CERTIFICATE:
+        pair.check_readable(secret)
+    if kind is not CredentialKind.KEY_PAIR:
         return
     try:
         flaw = key_pair.flaw_of(secret)

@@ -20,6 +20,7 @@ from pathlib import Path
 from breakglass_shamir.bounded.reading import open_plain
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.registry import connector_for
+from breakglass_shamir.crypto import key_and_certificate
 from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.custody.credential import Credential, CredentialKind
 from breakglass_shamir.custody.policy.source import BY_PEOPLE
@@ -30,6 +31,7 @@ from breakglass_shamir.hygiene import Secret
 _KINDS = {
     "password": CredentialKind.PASSWORD,
     "key-pair": CredentialKind.KEY_PAIR,
+    "key-certificate": CredentialKind.KEY_CERTIFICATE,
     "token": CredentialKind.TOKEN,
     "opaque": CredentialKind.OPAQUE,
     "file": CredentialKind.FILE,
@@ -154,7 +156,7 @@ def describe(
 
     Args:
         policy: of the set.
-        secret: the exact bytes.
+        secret: the exact bytes; of a key with its certificate, both.
         kind: what they are; None: as the policy says.
         totp_seed: of the account's second factor.
         totp_scheme: how its codes are made.
@@ -162,16 +164,19 @@ def describe(
     Raises:
         InvalidInput: too large, or the file of authorities cannot be read.
     """
-    target = policy.target
+    target, what, certificate = policy.target, kind_of(policy, kind), b""
+    if what is CredentialKind.KEY_CERTIFICATE:
+        secret, certificate = key_and_certificate.parted(secret)
     return Credential(
         secret,
-        kind_of(policy, kind),
+        what,
         account=target.account,
         target=target.uri,
         ca_fingerprint=_ca_fingerprint(policy),
         hint=target.second_account,
         totp_seed=totp_seed,
         totp_scheme=totp_scheme,
+        certificate=certificate,
     )
 
 

@@ -33,6 +33,8 @@ TARGETS = {
 
 LOCAL = {
     "aws-iam": "aws-iam://123456789012",
+    "x509-https": "x509-https://h/",
+    "x509-postgresql": "x509-postgresql://h/",
     "exec": "exec:///bin/true",
     "keepass": "keepass:///k",
     "linux": "linux:///breakglass",

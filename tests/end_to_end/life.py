@@ -338,7 +338,7 @@ def secrets_on_paper(folder: Path) -> list[Secret]:
     opened = []
     for epoch_id in epochs - {b""}:
         with contextlib.suppress(BreakglassError):
-            opened.append(Credential.from_bytes(pool.quorum(epoch_id).unseal().plaintext).secret)
+            opened.append(Credential.from_bytes(pool.quorum(epoch_id).unseal().plaintext).presented)
     return opened
 
 

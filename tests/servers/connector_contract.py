@@ -122,6 +122,7 @@ class ConnectorContract:
             "open_sessions": lambda: connector.open_sessions(stage.right),
             "end_sessions": lambda: connector.end_sessions(stage.right),
             "issue": lambda: connector.issue(stage.right),
+            "lifetime": lambda: connector.lifetime(stage.right),
         }
         for ability in ABILITIES - connector.abilities:
             with pytest.raises(ConnectorError, match="not supported"):

@@ -324,7 +324,7 @@ def test_linux(linux_host: LinuxHost, tmp_path: Path, pam_service: Callable[...,
 def test_the_documents_table_is_what_the_connectors_declare() -> None:
     """Each row: target, then logins of check, preflight, change, sessions, allowance, and of a whole rotation."""
     rows = re.findall(
-        r"^\| `([a-z-]+)` \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", DOCS.read_text(), re.M
+        r"^\| `([a-z0-9-]+)` \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", DOCS.read_text(), re.M
     )
     assert {name for name, *_ in rows} == BUILT_IN.keys() - {"exec"}
     for name, *numbers in rows:

@@ -266,6 +266,9 @@ def test_preflight_says_what_stands_against_it(postgres_server: PostgresServer, 
     found = make(postgres_server, until).preflight(new, right)
     assert found.ready
     assert any("2999" in note for note in found.notes)
+    assert [(one.what, one.ends.year) for one in found.runs_out] == [("account", 2999)]
+    assert make(postgres_server, until).lifetime(right) == found.runs_out
+    assert make(postgres_server, postgres_server.add_role(right)).lifetime(right) == ()
 
 
 def test_a_server_that_takes_no_changes_is_left_as_it_was(

@@ -38,6 +38,7 @@ from breakglass_shamir.custody.records.rotations import (
     NotBefore,
     Rejected,
     RotationFound,
+    RunsOut,
     SessionsAwaited,
     SessionsEnded,
     TargetNamed,
@@ -288,6 +289,12 @@ def _rotation() -> Iterator[Refusal]:
     yield no("the target named: not opened", Way("branch", 8), named, set_name="bare")
     for until in ("2026-03-02T08:00:00", "0001-01-01T00:00:00+10:00", "soon"):
         yield no(f"not before {until}", Way("office", 26), NotBefore(until=until, detail=""))
+    over = {"what": "account", "ends": "2027-03-02T08:00:00Z", "public_id": "", "epoch_id": ""}
+    for name, change in (
+        ("at no instant", {"ends": "soon"}), ("without a zone", {"ends": "2027-03-02T08:00:00"}),
+        ("and nobody says what", {"what": ""}), ("with an epoch that is none", {"epoch_id": "00" * 8}),
+    ):  # fmt: skip
+        yield no(f"it runs out {name}", Way("office", 26), RunsOut(**{**over, **change}))
     seen = SheetVoided(epoch_id=id_of(e.two), sheet="1.3", reason="misprint")
     way = Way("office", 31).add(seen, ReadBack(epoch_id=id_of(e.two), sheets=bodies.TWO))
     way.log.add(Acknowledged(epoch_id=id_of(e.two), sheet="1.1", custodian="North", bag=""))

@@ -85,6 +85,7 @@ from breakglass_shamir.custody.records.rotations import (
     OldDead,
     Rejected,
     RotationFound,
+    RunsOut,
     SessionsAwaited,
     SessionsEnded,
     TargetNamed,
@@ -327,7 +328,18 @@ def branch() -> Log:
     _watched(log)
     key = "example.org/witness+f1b4ca53+BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g"
     log.add(CollectorReplaced(old=key, new=key.replace("witness", "other"), reason="the machine burned down"), "")
+    _ends(log)
     return log
+
+
+def _ends(log: Log) -> None:
+    """Have a certificate made, put on paper and taken back, and an account that ends."""
+    made = f"x509 serial 5b sha256 {'ab' * 32}"
+    until = "2027-03-02T08:00:00Z"
+    log.add(RunsOut(what="certificate", ends=until, public_id=made, epoch_id=""))
+    log.add(RunsOut(what="certificate", ends=until, public_id=made, epoch_id=id_of(epochs().one)))
+    log.add(RunsOut(what="account", ends="2027-03-02T09:00:00+01:00", public_id="", epoch_id=""))
+    log.add(RunsOut(what="certificate", ends="", public_id=made, epoch_id=""))
 
 
 def _watched(log: Log) -> None:

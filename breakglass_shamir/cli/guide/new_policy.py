@@ -50,6 +50,8 @@ WORDS = {
     "openbao-approle": "a secret id of a role of OpenBao or Vault (AppRole)",
     "openbao-keys": "the unseal or recovery keys of OpenBao or Vault",
     "aws-iam": "an access key of an AWS user",
+    "x509-https": "a client certificate for a web server",
+    "x509-postgresql": "a client certificate of a PostgreSQL role",
     "ipmi": "a user of a machine's management controller (IPMI)",
     "redfish": "an account of a machine's management controller (Redfish)",
     "luks": "a passphrase of an encrypted disk (LUKS)",

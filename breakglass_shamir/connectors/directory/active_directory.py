@@ -21,7 +21,7 @@ from breakglass_shamir.connectors.directory import session as ldap_session
 from breakglass_shamir.connectors.directory.ad_rules import Rules
 from breakglass_shamir.connectors.directory.session import Answer, Attributes, LdapSession, connect
 from breakglass_shamir.connectors.port import options
-from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Logins, Preflight
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Lifetime, Login, Logins, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import ADMIN_OPTIONS, NO_OPTIONS, TLS_OPTIONS
@@ -90,8 +90,8 @@ class ActiveDirectoryConnector(Connector):
     scheme: ClassVar[str] = "ad"
     grace_window_s: ClassVar[int] = 3600
     scope: ClassVar[str] = "this user's password in the domain; open sessions and Kerberos tickets live until they end"
-    costs: ClassVar[Costs] = Costs(preflight=1, allowance=1)
-    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at"})
+    costs: ClassVar[Costs] = Costs(preflight=1, allowance=1, lifetime=1)
+    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at", "lifetime"})
     option_names: ClassVar[frozenset[str]] = TLS_OPTIONS | ADMIN_OPTIONS | {"ntlm_minutes", "audit_log"}
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -124,7 +124,15 @@ class ActiveDirectoryConnector(Connector):
         against = tuple(ad_rules.unfit(account, rules, new)) if new else ()
         own = login if current is not None else None
         allowance = _allowed(account, rules) if own and own.result is CheckResult.ACCEPTED else None
-        return Preflight(tuple(problems), tuple(notes), wait, self.scope, against, own, allowance)
+        return Preflight(
+            tuple(problems), tuple(notes), wait, self.scope, against, own, allowance, ad_rules.runs_out(account)
+        )
+
+    def _lifetime(self, credential: Secret | None) -> tuple[Lifetime, ...]:
+        if credential is None and "admin" not in self.options:
+            return ()
+        with connect(self._endpoint) as session:
+            return ad_rules.runs_out(self._seen(session, credential))
 
     def _allowance(self, credential: Secret | None) -> Allowance:
         if credential is None and "admin" not in self.options:

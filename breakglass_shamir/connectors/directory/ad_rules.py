@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from breakglass_shamir.connectors.directory.session import Attributes
+from breakglass_shamir.connectors.port.answers import Lifetime
 from breakglass_shamir.hygiene import Secret
 
 DOMAIN_ATTRIBUTES = (
@@ -128,6 +129,12 @@ def notes(account: Attributes, rules: Rules, now: datetime) -> Iterator[str]:
     ends = number(account, "accountExpires")
     if ends not in _NEVER and filetime(ends) > now:
         yield f"the account ends at {filetime(ends):%Y-%m-%d}: then nothing on paper opens it, whatever is rotated"
+
+
+def runs_out(account: Attributes) -> tuple[Lifetime, ...]:
+    """Return when the account ends; nothing where it does not."""
+    ends = number(account, "accountExpires")
+    return () if ends in _NEVER else (Lifetime("account", filetime(ends)),)
 
 
 def wrong_left(account: Attributes, rules: Rules) -> int | None:

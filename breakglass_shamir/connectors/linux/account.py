@@ -9,6 +9,7 @@ Rules:
 What it does not do: it asks no PAM module and knows no password.
 """
 
+import contextlib
 import os
 import re
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from breakglass_shamir.connectors.port.answers import Lifetime
 from breakglass_shamir.connectors.port.replacing import flag_problems, rename_problems
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.plural import counted
@@ -88,6 +90,16 @@ class Account:
         if not self.changed or self.max_days is None or self.max_days >= NO_MAXIMUM:
             return None
         return self.changed + self.max_days
+
+    def runs_out(self) -> tuple[Lifetime, ...]:
+        """Return when account and password end: the first instant at which they let nobody in."""
+        ends = (("account", self.expires), ("password", None if self.ends is None else self.ends + 1))
+        found = []
+        for what, day in ends:
+            with contextlib.suppress(ValueError, OverflowError, OSError):
+                if day is not None:
+                    found.append(Lifetime(what, datetime.fromtimestamp(day * 86400, UTC)))
+        return tuple(found)
 
     def age_problems(self) -> list[str]:
         """Say why the age of the password lets nobody in, so that no rotation can begin."""

@@ -28,7 +28,7 @@ from breakglass_shamir.connectors.linux import account as linux_account
 from breakglass_shamir.connectors.linux import lockout, logins, pam, sessions
 from breakglass_shamir.connectors.linux.account import Account, local_account
 from breakglass_shamir.connectors.linux.pam import PamAnswer
-from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Lifetime, Login, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.errors import ConnectorError, InvalidInput
@@ -95,7 +95,7 @@ class LinuxConnector(Connector):
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = "the password of this account in this machine's shadow file"
     abilities: ClassVar[frozenset[str]] = frozenset(
-        {"logins_since", "password_changed_at", "open_sessions", "end_sessions"}
+        {"logins_since", "password_changed_at", "open_sessions", "end_sessions", "lifetime"}
     )
     option_names: ClassVar[frozenset[str]] = frozenset({"service", "log"})
 
@@ -137,6 +137,9 @@ class LinuxConnector(Connector):
         if rules:
             notes.append(f"pam_{rules[1]} looks at new passwords; it may refuse one where it is told to for root")
         return Preflight(tuple(problems), tuple(notes), None, self.scope)
+
+    def _lifetime(self, credential: Secret | None) -> tuple[Lifetime, ...]:
+        return local_account(self.account).runs_out()
 
     def _counted(self) -> str:
         """Say what it means here that failed logins are counted."""

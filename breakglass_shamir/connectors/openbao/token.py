@@ -27,7 +27,7 @@ from breakglass_shamir.connectors.openbao import api, audit_file
 from breakglass_shamir.connectors.openbao.api import NoAnswer, Reply, site_of
 from breakglass_shamir.connectors.openbao.logins import noting
 from breakglass_shamir.connectors.port import stamps
-from breakglass_shamir.connectors.port.answers import Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.answers import Check, CheckResult, Lifetime, Login, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import NOTHING, Costs
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
@@ -77,7 +77,7 @@ class OpenBaoTokenConnector(Connector):
     grace_window_s: ClassVar[int] = 0
     probe_pause_s: ClassVar[float] = 0
     scope: ClassVar[str] = "this token and what it made"
-    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "lifetime"})
     option_names: ClassVar[frozenset[str]] = api.OPTIONS
     costs: ClassVar[Costs] = NOTHING
 
@@ -222,6 +222,15 @@ class OpenBaoTokenConnector(Connector):
         return api.ask(
             self._site, method, path, body, token=_text(token), secrets=secrets, connected=noting(self.on_login)
         )
+
+    def _lifetime(self, credential: Secret | None) -> tuple[Lifetime, ...]:
+        if credential is None:
+            return ()
+        check, facts = self._looked_up(credential)
+        if check.result is not CheckResult.ACCEPTED:
+            raise ConnectorError(f"when this token ends is not known: {check.detail}")
+        ends = stamps.instant(str(facts.get("expire_time") or ""))
+        return () if ends is None else (Lifetime("token", ends),)
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
         return audit_file.logins(

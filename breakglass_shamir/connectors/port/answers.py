@@ -70,6 +70,8 @@ class Preflight:
             credential, one sentence each; another one may do. Empty when nothing was asked or nothing is.
         login: what the target said to the credential in force; None where it was not logged in with.
         allowance: how many more logins it takes after this question; None where it was not asked.
+        runs_out: what ends by itself there and outlives this credential, such as the account.
+        lives_s: how long a credential that is made now is good for, in seconds; None: without an end, or nobody knows.
     """
 
     problems: tuple[str, ...]
@@ -79,11 +81,28 @@ class Preflight:
     unfit: tuple[str, ...] = ()
     login: Check | None = None
     allowance: Allowance | None = None
+    runs_out: "tuple[Lifetime, ...]" = ()
+    lives_s: int | None = None
 
     @property
     def ready(self) -> bool:
         """Tell whether nothing known stands against a rotation now."""
         return not self.problems and not self.unfit and self.min_age_until is None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """Something at a target that a credential needs and that runs out by itself (docs/targets.md).
+
+    Attributes:
+        what: in a word or two: ``certificate``, ``token``, ``account``, ``password``, ``revocation list``.
+        ends: when, with a time zone, by the target's clock.
+        public_id: what names the credential that it is the end of; empty where nothing does, or it is none.
+    """
+
+    what: str
+    ends: datetime
+    public_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,15 +31,24 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Logins, Preflight
+from breakglass_shamir.connectors.port.answers import (
+    Allowance,
+    Check,
+    CheckResult,
+    Lifetime,
+    Login,
+    Logins,
+    Preflight,
+)
 from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.guard import plain, presentable
+from breakglass_shamir.connectors.port.making import Making
 from breakglass_shamir.connectors.port.options import COMMON_OPTIONS, LOG_OPTIONS, NO_OPTIONS, check_names, time_limit_s
 from breakglass_shamir.connectors.port.words import check_account
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
-ABILITIES = frozenset({"logins_since", "password_changed_at", "open_sessions", "end_sessions", "issue"})
+ABILITIES = frozenset({"logins_since", "password_changed_at", "open_sessions", "end_sessions", "issue", "lifetime"})
 """What a connector may offer beyond preflight, check and rotate."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -59,6 +68,8 @@ class Connector(ABC):
         probe_pause_s: least time between an attempt that was not let in and the next one, in seconds.
         by_people: whether people change the target and attest it; then ``checklist`` says what they do.
         costs: logins that each step costs.
+        overlaps: whether a new credential is let in before the old one ends, so that only the old one's end says that
+            a change is finished.
         policy_only: whether its targets name a program that is run; then only an adopted policy may name one.
         abilities: which of :data:`ABILITIES` it has.
         option_names: options it takes beside :data:`~breakglass_shamir.connectors.port.options.COMMON_OPTIONS`.
@@ -68,6 +79,7 @@ class Connector(ABC):
         time_limit_s: longest time one question to the target may take, in seconds.
         on_login: is called at each login with what will tell it from every other one in the target's log, before the
             login where that is known then; any one of the marks does. Whoever records them sets it.
+        making: where what is issued goes on record; None outside a rotation. Whoever has one done sets it.
     """
 
     scheme: ClassVar[str]
@@ -77,6 +89,7 @@ class Connector(ABC):
     probe_pause_s: ClassVar[float] = 0.5
     by_people: ClassVar[bool] = False
     costs: ClassVar[Costs] = Costs()
+    overlaps: ClassVar[bool] = False
     policy_only: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     option_names: ClassVar[frozenset[str]] = frozenset()
@@ -99,6 +112,7 @@ class Connector(ABC):
         self.options = dict(options)
         self.time_limit_s = time_limit_s(options)
         self.on_login: Callable[[tuple[str, ...]], None] = _nobody
+        self.making: Making | None = None
 
     def checklist(self) -> tuple[str, ...]:
         """Return what people do to change the target, step by step; empty where the connector does it.
@@ -239,6 +253,18 @@ class Connector(ABC):
         """
         return self._able("issue", [current], lambda: self._issue(current))
 
+    def lifetime(self, credential: Secret | None) -> tuple[Lifetime, ...]:
+        """Return what runs out by itself at the target; nothing where all of it is without an end.
+
+        Args:
+            credential: the one in force; None where it is not at hand: then what its own end is is not said.
+
+        Raises:
+            ConnectorError: the target cannot tell, or could not be asked.
+        """
+        given = [credential] if credential else []
+        return self._able("lifetime", given, lambda: self._lifetime(credential))
+
     @abstractmethod
     def _preflight(self, new: Secret | None) -> Preflight:
         """Do the work of :meth:`preflight`; may raise anything."""
@@ -281,6 +307,10 @@ class Connector(ABC):
 
     def _issue(self, current: Secret) -> Secret:
         """Do the work of :meth:`issue`; may raise anything."""
+        raise NotImplementedError
+
+    def _lifetime(self, credential: Secret | None) -> tuple[Lifetime, ...]:
+        """Do the work of :meth:`lifetime`; may raise anything."""
         raise NotImplementedError
 
     def _unread_logs(self) -> tuple[str, ...]:

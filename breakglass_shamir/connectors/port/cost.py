@@ -26,6 +26,7 @@ class Costs:
         sessions: each question about open sessions, and ending them.
         allowance: how many more logins the target takes.
         compare: whether what the target keeps is of a credential.
+        lifetime: what runs out by itself; asked by itself only for the first epoch, later with ``preflight``.
     """
 
     check: int = 1
@@ -34,6 +35,7 @@ class Costs:
     sessions: int = 0
     allowance: int = 0
     compare: int = 0
+    lifetime: int = 0
 
 
 NOTHING = Costs(check=0, rotate=0)

@@ -32,7 +32,7 @@ from breakglass_shamir.connectors.database_target import (
     require_different,
     stop_at,
 )
-from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Lifetime, Login, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
@@ -96,9 +96,9 @@ class PostgresqlConnector(Connector):
     scheme: ClassVar[str] = "postgresql"
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = "the password of this role on this server and its standbys"
-    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "open_sessions", "end_sessions"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "open_sessions", "end_sessions", "lifetime"})
     option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
-    costs: ClassVar[Costs] = Costs(preflight=1, rotate=2, sessions=1, allowance=1, compare=1)
+    costs: ClassVar[Costs] = Costs(preflight=1, rotate=2, sessions=1, allowance=1, compare=1, lifetime=1)
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
         super().__init__(target, account, options=options)
@@ -115,14 +115,15 @@ class PostgresqlConnector(Connector):
     def _preflight_as(self, new: Secret | None, current: Secret | None) -> Preflight:
         problems, notes = password_problems(new) if new else [], rules.fixed_notes(self._target, new)
         login, allowance = None, None
+        ends: tuple[Lifetime, ...] = ()
         if not answers(self._target, self.account, self.time_limit_s):
             problems.append(f"no PostgreSQL server that can be believed answers at {self._target.in_words}")
         elif current:
             found, login = self._asked_as_account(current)
             problems += found.problems
             notes += found.notes
-            allowance = found.allowance
-        return Preflight(tuple(problems), tuple(notes), None, self.scope, (), login, allowance)
+            allowance, ends = found.allowance, found.runs_out
+        return Preflight(tuple(problems), tuple(notes), None, self.scope, (), login, allowance, ends)
 
     def _asked_as_account(self, current: Secret) -> tuple[rules.Found, Check]:
         """Ask the server about the role, as the role; returns what it said to the login, too."""
@@ -145,6 +146,12 @@ class PostgresqlConnector(Connector):
             return Allowance()
         with self._session(credential) as one:
             return rules.allowed(one)
+
+    def _lifetime(self, credential: Secret | None) -> tuple[Lifetime, ...]:
+        if credential is None:
+            return ()
+        with self._session(credential) as one:
+            return rules.runs_out(one)
 
     def _compare(self, new: Secret, old: Secret) -> Check:
         with self._session(new) as one:

@@ -6,9 +6,10 @@ It uses views and settings that every role may read. What it does not do: it cha
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from breakglass_shamir.connectors.database_target import DatabaseTarget
-from breakglass_shamir.connectors.port.answers import Allowance
+from breakglass_shamir.connectors.port.answers import Allowance, Lifetime
 from breakglass_shamir.connectors.postgresql.session import Session, answers_in_clear
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
@@ -25,7 +26,8 @@ SELECT r.rolcanlogin, r.rolsuper, r.rolconnlimit, r.rolvaliduntil::text, pg_is_i
   current_setting('transaction_read_only'), current_setting('log_connections'),
   current_setting('credcheck.encrypted_password_allowed', true), session_user::text,
   (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = session_user AND a.pid <> pg_backend_pid()),
-  current_setting('credcheck.max_auth_failure', true), r.rolvaliduntil <= now(), r.rolvaliduntil <= now() + '30 days'
+  current_setting('credcheck.max_auth_failure', true), r.rolvaliduntil <= now(), r.rolvaliduntil <= now() + '30 days',
+  CASE WHEN isfinite(r.rolvaliduntil) THEN extract(epoch FROM r.rolvaliduntil)::bigint END
 FROM pg_roles r WHERE r.rolname = session_user
 """
 
@@ -49,6 +51,7 @@ class Found:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     allowance: Allowance = field(default_factory=Allowance)
+    runs_out: tuple[Lifetime, ...] = ()
 
 
 def _until_notes(until: str | None, *, over: bool, soon: bool) -> list[str]:
@@ -65,6 +68,19 @@ def _until_notes(until: str | None, *, over: bool, soon: bool) -> list[str]:
         f"VALID UNTIL is {until}: from then on the server refuses every password of the role, and a rotation does not "
         f"move it{near}"
     ]
+
+
+def runs_out(session: Session) -> tuple[Lifetime, ...]:
+    """Return when the role ends by ``VALID UNTIL``; nothing where it does not."""
+    return _ends(session.rows(_FACTS)[0][-1])
+
+
+def _ends(seconds: str | None) -> tuple[Lifetime, ...]:
+    """Return an end that the server told in seconds since 1970; none beyond what a date can be."""
+    try:
+        return (Lifetime("account", datetime.fromtimestamp(int(seconds or ""), UTC)),)
+    except (ValueError, OverflowError, OSError):
+        return ()
 
 
 def allowed(session: Session) -> Allowance:
@@ -105,8 +121,8 @@ def fixed_notes(target: DatabaseTarget, new: Secret | None) -> list[str]:
 def found(session: Session, account: str) -> Found:
     """Ask as the role."""
     (row,) = session.rows(_FACTS)
-    login, superuser, limit, until, standby, read_only, logged, verifiers, role, others, failures, over, soon = row
-    result = Found()
+    login, superuser, limit, until, standby, read_only, logged, verifiers, role, others, failures, over, soon, at = row
+    result = Found(runs_out=_ends(at))
     rules = {
         f"the server logged in the role {role}, expected {account}": role != account,
         "the server is a standby and takes no changes; name the primary": standby == "t",

@@ -37,6 +37,10 @@ _SCOPE = "what the program reaches"
 _LONGEST_GRACE_S = 7 * 86_400
 
 
+_ASKED = ABILITIES - {"lifetime"}
+"""What a program may be asked beyond the three questions (docs/targets.md)."""
+
+
 class ExecConnector(Connector):
     """A program of your own; target ``exec:///absolute/path/to/program``.
 
@@ -188,9 +192,9 @@ def _program_of(target: str) -> Path:
 
 def _abilities(options: Mapping[str, str]) -> frozenset[str]:
     named = frozenset(options.get("abilities", "").replace(",", " ").split())
-    if not named <= ABILITIES:
-        listed = ", ".join(sorted(ABILITIES))
-        raise InvalidInput(f"option abilities: expected words of {listed}, got {', '.join(sorted(named - ABILITIES))}")
+    if not named <= _ASKED:
+        listed = ", ".join(sorted(_ASKED))
+        raise InvalidInput(f"option abilities: expected words of {listed}, got {', '.join(sorted(named - _ASKED))}")
     return named
 
 

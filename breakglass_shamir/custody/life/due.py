@@ -7,17 +7,22 @@ Rules:
    last roll-call failed. A void sheet is called no more.
 2. A rehearsal and an access drill are due an interval after one last did not fail, the first one after the set
    began; at once when the last one failed, and a rehearsal also when a sheet changed hands.
-3. A credential is due for rotation when it has reached its maximum age.
+3. A credential is due for rotation when it has reached its maximum age; and in time before what it needs ends by
+   itself: its certificate, its token, its account. That end is told by the target's clock, and compared with the wall
+   clock.
 4. An emergency is no drill: nothing that happens in one makes a drill less due.
 5. Time is elapsed time, as everywhere; a clock that was set back makes nothing due.
 6. Nothing of this is due for a set that is retired.
 """
 
+from collections.abc import Iterator
+from datetime import datetime
+
 import msgspec
 
 from breakglass_shamir.custody.life.history import DrillResult, SheetHistory
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.state import EpochState, SetState
+from breakglass_shamir.custody.life.state import Ending, EpochState, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Drills
 
@@ -25,6 +30,9 @@ DEFAULT_MAX_AGE_S = 365 * 86_400
 """Age at which a credential is due for rotation where no policy says otherwise."""
 
 DAY_S = 86_400
+
+AHEAD_S = 14 * DAY_S
+"""How long before an end a rotation is due; a third of the time in between, where that is shorter."""
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -112,4 +120,21 @@ def _drill(kind: str, s: SetState, last: DrillResult | None, interval_s: int, no
 def _rotation(s: SetState, epoch: EpochState, max_age_s: int, now: Moment) -> Due:
     began = s.history.began.get(epoch.epoch_id)
     age_s = began.seconds_until(now) if began else max_age_s
-    return Due("rotation", "", max_age_s - age_s, f"the credential is {in_words(age_s)} old")
+    by_age = Due("rotation", "", max_age_s - age_s, f"the credential is {in_words(age_s)} old")
+    ending = min((_ending(one, epoch, now) for one in _endings(s, epoch)), key=lambda due: due.in_s, default=by_age)
+    return min(by_age, ending, key=lambda due: due.in_s)
+
+
+def _endings(s: SetState, epoch: EpochState) -> Iterator[Ending]:
+    """Yield what ends by itself and what the epoch's credential needs."""
+    for one in s.endings.values():
+        if one.epoch_id == epoch.epoch_id or not (one.epoch_id or one.public_id):
+            yield one
+
+
+def _ending(one: Ending, epoch: EpochState, now: Moment) -> Due:
+    ends = datetime.fromisoformat(one.ends)
+    left_s = int((ends - datetime.fromisoformat(now.time)).total_seconds())
+    whole_s = int((ends - datetime.fromisoformat(epoch.since)).total_seconds())
+    words = f"ends at {ends:%Y-%m-%d %H:%M} UTC" if left_s > 0 else f"ended at {ends:%Y-%m-%d %H:%M} UTC"
+    return Due("rotation", "", left_s - min(AHEAD_S, max(0, whole_s // 3)), f"the {one.what} {words}")

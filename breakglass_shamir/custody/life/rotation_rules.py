@@ -11,7 +11,9 @@ Rules:
 4. A target that takes no change before some day moves the date of a rotation debt behind that day, by the
    policy's own deadline. It settles nothing, and never by more than 60 days.
 5. Where no policy names the target, people do, once a quorum opened; that is on record before anything is asked there.
-6. Quorums of an epoch and of its successor, brought to a terminal that does not know the successor, are a
+6. What ends by itself at the target is remembered, by its public id or by what it is: the last word counts, and what
+   belongs to an epoch that is void is forgotten. It settles and owes nothing; ``due.py`` makes a rotation due by it.
+7. Quorums of an epoch and of its successor, brought to a terminal that does not know the successor, are a
    rotation that was interrupted elsewhere: the target is being changed, and either credential may live. Where this
    terminal was changing the target itself, what it prepared is left as it is: its sheets count, should it live.
 """
@@ -21,13 +23,14 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.state import ROTATION, Debt, EpochStatus, SetState
+from breakglass_shamir.custody.life.state import ROTATION, Debt, Ending, EpochStatus, SetState
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.rotations import (
     MOST_WAIT_S,
     NotBefore,
     Rejected,
     RotationFound,
+    RunsOut,
     SessionsAwaited,
     SessionsEnded,
     TargetNamed,
@@ -104,6 +107,38 @@ def not_before(s: SetState, body: NotBefore, record: Record, _d: bytes) -> SetSt
         for debt in s.debts
     )
     return replace(s, debts=debts)
+
+
+MOST_ENDINGS = 64
+"""How many endings of one set are remembered; the oldest give way."""
+
+
+def runs_out(s: SetState, body: RunsOut, _r: Record, _d: bytes) -> SetState:
+    """Remember when something at the target ends by itself."""
+    if body.epoch_id and body.epoch_id not in s.epochs:
+        raise IllegalState("what runs out belongs to an epoch of this set, or to none")
+    key = body.public_id or body.what
+    if not key:
+        raise InvalidRecord("expected what runs out, got nothing")
+    kept = {
+        name: one
+        for name, one in s.endings.items()
+        if name != key and not (one.epoch_id and s.epochs[one.epoch_id].status is EpochStatus.VOID)
+    }
+    if body.ends:
+        if not _is_instant(body.ends):
+            raise InvalidRecord("expected an instant with a time zone")
+        kept[key] = Ending(body.what, body.ends, body.public_id, body.epoch_id)
+    while len(kept) > MOST_ENDINGS:
+        del kept[next(iter(kept))]
+    return replace(s, endings=kept)
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).utcoffset() is not None
+    except (ValueError, OverflowError):
+        return False
 
 
 def rotation_found(s: SetState, body: RotationFound, record: Record, _d: bytes) -> SetState:

@@ -223,6 +223,20 @@ class Case(msgspec.Struct, frozen=True):
     settlements: tuple[Look, ...] = ()
 
 
+class Ending(msgspec.Struct, frozen=True):
+    """Something at a target that ends by itself."""
+
+    what: str
+    ends: str
+    """UTC, RFC 3339."""
+
+    public_id: str = ""
+    """What names a credential that was made; empty: it is none."""
+
+    epoch_id: str = ""
+    """The epoch that has it on paper; empty: none."""
+
+
 class WatchState(msgspec.Struct, frozen=True):
     """How far the watch on the target's logins is."""
 
@@ -370,6 +384,9 @@ class SetState(msgspec.Struct, frozen=True):
     """Of what is owed or was escalated under the number of a record: the first ``MARK_DIGITS`` digits of its SHA-256,
     so that two copies of a log that went on separately do not tell of two things under one name."""
 
+    endings: Mapping[str, Ending] = msgspec.field(default_factory=dict)
+    """What ends by itself at the target, by its public id, or by what it is where it has none."""
+
     cases: Mapping[str, Case] = msgspec.field(default_factory=dict)
     """By opening id or the id of a debt: those under way, remembered or owed."""
 
@@ -421,6 +438,16 @@ class SetState(msgspec.Struct, frozen=True):
         if self.rotation_debts:
             return Phase.ROTATION_DUE
         return Phase.SEALED if self.current_epoch.sealed else Phase.ISSUED
+
+    @property
+    def left_over(self) -> tuple[Ending, ...]:
+        """Credentials that were made for this set and that no sheet opens: none was printed, or it was given up."""
+        return tuple(
+            one
+            for one in self.endings.values()
+            if one.public_id
+            and (not one.epoch_id or self.epochs[one.epoch_id].status is EpochStatus.ABANDONED)
+        )  # fmt: skip
 
     @property
     def rotation_debts(self) -> tuple[Debt, ...]:

@@ -14,7 +14,7 @@ MEANINGS: Mapping[str, str] = {
     "target.uri": "what the credential opens; the scheme chooses the connector. No password may stand in it",
     "target.account": "the account the credential belongs to",
     "target.second_account": "the other way in; shown to the officers when neither credential works",
-    "target.kind": "what the secret bytes are: password, key-pair, token, opaque, file or list",
+    "target.kind": "what the secret bytes are: password, key-pair, key-certificate, token, opaque, file or list",
     "target.options": "what the connector needs beyond the URI, as a table of texts; its row says which names",
     "quorum.groups": "the groups, 1 to 16, each with the next three keys",
     "quorum.groups.threshold": "how many sheets of this group are needed",

@@ -45,6 +45,7 @@ from breakglass_shamir.custody.records.rotations import (
     NotBefore,
     OldDead,
     Rejected,
+    RunsOut,
     SessionsAwaited,
     SessionsEnded,
     Waited,
@@ -68,6 +69,7 @@ PUBLIC: Mapping[type[Body], frozenset[str]] = {
     Reviewed: frozenset({"key", "signature"}),
     DebtsSettled: frozenset({"key", "signature"}),
     CollectorReplaced: frozenset({"old", "new"}),
+    RunsOut: frozenset({"public_id"}),
 }
 """Fields that hold base64 of public data, and are not looked at."""
 
@@ -97,6 +99,7 @@ TOLD: Mapping[type[Body], frozenset[str]] = {
     SessionsEnded: frozenset({"detail"}),
     Rejected: frozenset({"detail"}),
     NotBefore: frozenset({"detail"}),
+    RunsOut: frozenset({"what"}),
     Reassigned: frozenset({"despite"}),
 }
 """Fields that hold what machines said, and are recorded with what looks like a share withheld."""

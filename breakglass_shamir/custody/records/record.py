@@ -75,6 +75,7 @@ from breakglass_shamir.custody.records.rotations import (
     OldDead,
     Rejected,
     RotationFound,
+    RunsOut,
     SessionsAwaited,
     SessionsEnded,
     TargetNamed,
@@ -107,7 +108,7 @@ AnyBody = (
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsAwaited
     | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
-    | TargetNamed | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
+    | TargetNamed | RunsOut | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
     | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
     | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions | CollectorReplaced | LoadDrilled
 )  # fmt: skip

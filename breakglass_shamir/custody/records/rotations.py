@@ -98,6 +98,22 @@ class NotBefore(Body, frozen=True, tag="not-before"):
     detail: str
 
 
+class RunsOut(Body, frozen=True, tag="runs-out"):
+    """Something at the target ends by itself, or does so no longer: a certificate, a token, an account."""
+
+    what: str
+    """In a word or two: ``certificate``, ``revocation list``, ``token``, ``account``, ``password``."""
+
+    ends: str
+    """UTC, RFC 3339 with seconds; empty: nothing of this name ends by itself any more."""
+
+    public_id: str
+    """What names a credential that was made, and opens nothing: ``x509 serial 0A sha256 1B``; empty: it is none."""
+
+    epoch_id: str
+    """The epoch that has it on paper; empty: none, so that it is taken back where none follows."""
+
+
 class TargetNamed(Body, frozen=True, tag="target-named"):
     """People named the target of a set that no policy of this ledger names, before anything was asked there."""
 

@@ -33,11 +33,19 @@ from breakglass_shamir.custody.records.rotations import (
     NotBefore,
     Rejected,
     RotationFound,
+    RunsOut,
     TargetNamed,
 )
 from breakglass_shamir.custody.records.sheets import Noted
 from breakglass_shamir.operations.audit.story import DeliveredStory, LoginStory, Step
 from breakglass_shamir.plural import counted
+
+
+def runs_out(body: RunsOut) -> str:
+    """Say what ends by itself, and when."""
+    name = f" ({body.public_id})" if body.public_id else ""
+    paper = "" if body.epoch_id or not body.public_id else ", on no paper yet"
+    return f"{body.what}{name}: ends at {body.ends}{paper}" if body.ends else f"{body.what}{name}: ends no more"
 
 
 def _named(body: TargetNamed) -> str:
@@ -101,6 +109,7 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     Abandoned: lambda body: f"a printed epoch was given up: {body.reason}",
     Rejected: lambda body: f"the target did not take the prepared credential: {body.detail}",
     NotBefore: lambda body: f"no change before {body.until}: {body.detail}",
+    RunsOut: runs_out,
     TargetNamed: _named,
     RotationFound: lambda _body: "quorums of two epochs were there: either credential may be the living one",
     Escalated: lambda body: f"{body.what} (level {body.level})",

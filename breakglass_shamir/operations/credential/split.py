@@ -34,6 +34,7 @@ from breakglass_shamir.operations.printing.readback import read_back_by_people, 
 from breakglass_shamir.operations.printing.sheets import Epoch, Printing, handed_over, print_epoch, seal_epoch
 from breakglass_shamir.operations.recorder import Recorder, warn_of_memory
 from breakglass_shamir.operations.rotation.fitting import Source, next_credential
+from breakglass_shamir.operations.rotation.making import note_endings
 from breakglass_shamir.operations.rotation.probing import Living, Prober, find_living
 from breakglass_shamir.paper.reading.scan import Scanner
 
@@ -176,6 +177,7 @@ def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printin
     policy, epoch = begun.policy, begun.epoch
     recorder.set_name = policy.name
     _record(recorder, epoch, begun.proven, printed)
+    note_endings(recorder, targets.connector_of(policy, recorder.own_login), begun.secret, _id(epoch))
     recorder.desk.say(printed.where)
     printed = handed_over(printing, printed)
     if begun.replaces is not None:
@@ -197,7 +199,7 @@ def _fitting(recorder: Recorder, policy: Policy, current: Secret) -> Secret:
     source = Source(
         targets.connector_of(policy, recorder.own_login), policy.rotation.generator, desk.say, lambda _until, _why: None
     )
-    return next_credential(source, targets.describe(policy, current)).secret
+    return next_credential(source, targets.describe(policy, current)).presented
 
 
 def _epochs(recorder: Recorder) -> Sequence[EpochState]:

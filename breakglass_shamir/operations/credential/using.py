@@ -33,6 +33,7 @@ from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.recording import trail
 from breakglass_shamir.operations.recording.use import Hearing
 from breakglass_shamir.operations.rotation import elsewhere
+from breakglass_shamir.operations.rotation.making import note_endings
 from breakglass_shamir.operations.rotation.naming import Way
 
 CLASSIFICATIONS = ("emergency", "drill", "misuse")
@@ -261,13 +262,15 @@ class Using:
         return _Came(said, over=well or not asks, problem="" if well else said)
 
     def _logged_in(self) -> tuple[str, bool]:
+        credential = self._opened.credential.presented
         try:
-            check = targets.connector_of(self._way.policy(), self._recorder.own_login).check(
-                self._opened.credential.secret
-            )
+            connector = targets.connector_of(self._way.policy(), self._recorder.own_login)
+            check = connector.check(credential)
         except BreakglassError as error:
             return f"no login: {error}", False
         self._desk.say(f"{LOGIN}{check.result} ({check.detail})")
+        if check.result is CheckResult.ACCEPTED and not connector.costs.lifetime:
+            note_endings(self._recorder, connector, credential, self._opened.quorum.epoch_id)
         elsewhere.note(self._recorder, self._opened.quorum.epoch_id, check)
         if check.result is CheckResult.REFUSED:
             way_on = elsewhere.way_on(self._recorder, self._opened.quorum.epoch_id)

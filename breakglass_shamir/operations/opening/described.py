@@ -53,7 +53,8 @@ def warnings(credential: Credential, *, whole: bool) -> tuple[str, ...]:
         scheme = credential.totp_scheme
         said.append(f"this release cannot make its one-time codes: algorithm {scheme.algorithm}, "
                     f"{scheme.digits} digits, {scheme.period} s")  # fmt: skip
-    if not whole and details(credential):
+    given = {"cert.", ""} if credential.kind is CredentialKind.KEY_CERTIFICATE else set()
+    if not whole and any(label not in given for label, _ in details(credential)):
         said.append("it has more than its secret, which the command does not get: --show shows all of it")
     return tuple(said)
 

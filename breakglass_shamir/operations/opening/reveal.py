@@ -6,11 +6,12 @@ Rules:
 1. Called only with an ``opened`` record durable; it writes none itself.
 2. The command gets the secret on standard input and on the descriptor that ``BREAKGLASS_FD`` numbers; nothing
    is appended, and both end after it. Never in argv or the environment.
-3. Where a second factor rides along, it asks for one-time codes on the descriptor that ``BREAKGLASS_TOTP_FD``
+3. A certificate that belongs to a key is on the descriptor that ``BREAKGLASS_CERTIFICATE_FD`` numbers.
+4. Where a second factor rides along, it asks for one-time codes on the descriptor that ``BREAKGLASS_TOTP_FD``
    numbers; the seed stays here.
-4. Its end is the end of the reveal. Whether it ran at all, and whether it ended well, is told apart.
-5. A recipe (``operations/recipes``) is given the secret in its program's own way, and nothing else.
-6. In a terminal of its own the command gets it on the descriptor alone: standard input is the keyboard.
+5. Its end is the end of the reveal. Whether it ran at all, and whether it ended well, is told apart.
+6. A recipe (``operations/recipes``) is given the secret in its program's own way, and nothing else.
+7. In a terminal of its own the command gets it on the descriptor alone: standard input is the keyboard.
 """
 
 import os
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from breakglass_shamir.custody.credential import Credential
+from breakglass_shamir.custody.credential import Credential, CredentialKind
 from breakglass_shamir.errors import BreakglassError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.opening.code_giver import FD_VARIABLE as TOTP_FD_VARIABLE
@@ -31,6 +32,8 @@ from breakglass_shamir.operations.recipes.runner import Plain, Runner, interrupt
 FD_VARIABLE = "BREAKGLASS_FD"
 """Environment variable with the number of the descriptor to read the secret from."""
 
+CERTIFICATE_FD_VARIABLE = "BREAKGLASS_CERTIFICATE_FD"
+"""Environment variable with the number of the descriptor to read a key's certificate from, where it has one."""
 
 AT_ONCE_S = 2.0
 """A command that ends sooner has hardly been used."""
@@ -96,7 +99,7 @@ def run_command(
     begun, codes = time.monotonic(), 0
     try:
         if by_recipe:
-            status = by_recipe(credential.secret)
+            status = by_recipe(credential.presented)
         else:
             status, codes = _run(command, credential, runner or Plain(output), by_keyboard=by_keyboard)
     except OSError as error:
@@ -112,7 +115,7 @@ def _run(command: Sequence[str], credential: Credential, runner: Runner, *, by_k
     codes = CodeGiver(seed, scheme) if seed and scheme.is_known else None
     try:
         with interrupts_are_the_command_s():
-            status = _run_with(command, credential.secret, codes, runner, by_keyboard=by_keyboard)
+            status = _run_with(command, credential, codes, runner, by_keyboard=by_keyboard)
     finally:
         if codes:
             codes.close()
@@ -120,11 +123,17 @@ def _run(command: Sequence[str], credential: Credential, runner: Runner, *, by_k
 
 
 def _run_with(
-    command: Sequence[str], secret: Secret, codes: CodeGiver | None, runner: Runner, *, by_keyboard: bool
+    command: Sequence[str], credential: Credential, codes: CodeGiver | None, runner: Runner, *, by_keyboard: bool
 ) -> int:
+    secret = credential.secret
     pipes = [_pipe_with(secret)] if by_keyboard else [_pipe_with(secret), _pipe_with(secret)]
     numbers = {FD_VARIABLE: pipes[-1]} | ({TOTP_FD_VARIABLE: codes.descriptor} if codes else {})
-    inherited = {name: value for name, value in os.environ.items() if name != TOTP_FD_VARIABLE}
+    if credential.kind is CredentialKind.KEY_CERTIFICATE and credential.certificate:
+        pipes.append(_pipe_with(Secret(credential.certificate)))
+        numbers |= {CERTIFICATE_FD_VARIABLE: pipes[-1]}
+    ours = (TOTP_FD_VARIABLE, CERTIFICATE_FD_VARIABLE)
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    stdin = None if by_keyboard else pipes[0]
 
     def started() -> None:
         while pipes:
@@ -136,7 +145,7 @@ def _run_with(
         return runner.run(
             Invocation(
                 tuple(command), {**inherited, **{name: str(number) for name, number in numbers.items()}},
-                tuple(numbers.values()), None if by_keyboard else pipes[0], started,
+                tuple(numbers.values()), stdin, started,
             )
         )  # fmt: skip
     finally:

@@ -18,7 +18,7 @@ belongs_to = "Example Ltd, Security"    # optional: whom a found sheet is return
 uri = "$uri"
 account = "$account"                    # optional: the account the credential belongs to
 second_account = "envelope B, safe 2"   # optional: the other way in, should this one fail
-kind = "$kind"                          # optional: password, key-pair, token, opaque, file or list
+kind = "$kind"                          # optional: password, key-pair, key-certificate, token, ...
 options = { $options }                  # optional: what this connector needs beyond the URI
 
 [quorum]
@@ -155,6 +155,11 @@ class Sample:
 
 
 _DATABASE_OPTIONS = 'ca = "/etc/breakglass/db-ca.pem"'
+_AUTHORITY_OPTIONS = (
+    'ca = "/etc/breakglass/server-ca.pem", ca_key = "/etc/breakglass/clients.key", '
+    'ca_certificate = "/etc/breakglass/clients.pem", crl = "/etc/breakglass/clients.crl", '
+    'reload = "/usr/local/lib/breakglass/reload"'
+)
 
 _EXAMPLES = {
     "ad": Sample("domain-admin", "ad://dc1.example.net", "breakglass@example.net"),
@@ -214,6 +219,16 @@ _EXAMPLES = {
         'revoked = "/etc/ssh/revoked_keys"',
     ),
     "ssh-key": Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
+    "x509-https": Sample(
+        "admin-console",
+        "x509-https://console.example.net",
+        "breakglass",
+        "key-certificate",
+        _AUTHORITY_OPTIONS + ', header = "Breakglass-Verdict"',
+    ),
+    "x509-postgresql": Sample(
+        "prod-db", "x509-postgresql://db.example.net/postgres", "breakglass", "key-certificate", _AUTHORITY_OPTIONS
+    ),
 }
 """What differs, by scheme."""
 

@@ -38,7 +38,7 @@ class Recipe:
 
     Attributes:
         name: the recipe's, which is the program's.
-        way: how it is given: ``passfile``, ``defaults``, ``bind``, ``agent``, ``ticket`` or ``typed``.
+        way: how it is given: ``passfile``, ``defaults``, ``bind``, ``agent``, ``ticket``, ``typed`` or ``certificate``.
         words: what it does, in one line.
         example: arguments as they may be, with what is known of the target filled in.
     """
@@ -72,6 +72,8 @@ def _all() -> tuple[Recipe, ...]:
                  "the key in an agent of its own; the keyboard is yours"),
         Recipe("kinit", "ticket", "a ticket; with -- COMMAND for that command alone"),
         *several(_LDAP, "bind", "binds with the password in memory; the keyboard is yours"),
+        Recipe("curl", "certificate",
+               "the key and its certificate in files in memory; the keyboard is yours"),
         Recipe("su", "typed",
                "the password is typed once; then the keyboard is yours"),
     )  # fmt: skip
@@ -84,6 +86,8 @@ _BY_SCHEME = {
     "postgresql": ("psql", "pg_dump", "pg_restore"),
     "mysql": ("mysql", "mariadb", "mysqldump"),
     "ssh-key": ("ssh", "sftp", "scp"),
+    "x509-postgresql": ("psql", "pg_dump", "pg_restore"),
+    "x509-https": ("curl",),
     "ldap": ("ldapwhoami", "ldapsearch", "ldapmodify"),
     "ldaps": ("ldapwhoami", "ldapsearch", "ldapmodify"),
     "ad": ("kinit", "ldapsearch", "ldapmodify"),
@@ -106,6 +110,7 @@ _ASKS: dict[str, Callable[[str], bool]] = {
     "bind": lambda word: word.startswith(_OF_BIND),
     "agent": lambda word: word.startswith(_OF_AGENT),
     "ticket": lambda word: word in ("-k", "-t", "-n") or word.startswith(("--keytab", "--password-file")),
+    "certificate": lambda word: word in ("-E", "--cert", "--key", "--pass") or word.startswith(("--cert=", "--key=")),
     "typed": lambda word: word in ("--pty", "-P"),
 }
 """Arguments that take the password from elsewhere, or would ask for it."""
@@ -180,6 +185,11 @@ def _of_linux(_name: str, url: SplitResult, account: str) -> list[str]:
     return ["-", account or unquote(url.path.strip("/")) or "ACCOUNT"]
 
 
+def _of_page(_name: str, url: SplitResult, _account: str) -> list[str]:
+    host, port = _server(url)
+    return [f"https://{host or 'HOST'}{f':{port}' if port else ''}{url.path or '/'}"]
+
+
 _EXAMPLES: dict[str, Callable[[str, SplitResult, str], list[str]]] = {
     "passfile": _of_postgresql,
     "defaults": _of_mysql,
@@ -187,6 +197,7 @@ _EXAMPLES: dict[str, Callable[[str, SplitResult, str], list[str]]] = {
     "agent": _of_ssh,
     "ticket": _of_kerberos,
     "typed": _of_linux,
+    "certificate": _of_page,
 }
 
 

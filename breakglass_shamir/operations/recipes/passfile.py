@@ -7,7 +7,8 @@ What each wants, and why a pipe would not do:
    ``\\connect``. It falls back to a question, silently, where the file is another kind.
 2. ``mysql`` and ``mariadb`` read option files from the first argument on, and the last one that names a password wins.
    So the person's own files are included first, and the password comes after them.
-3. OpenLDAP's tools take every byte of the file after ``-y`` as the password, a newline included.
+3. A key with its certificate goes to libpq and curl as two such files, each by its name.
+4. OpenLDAP's tools take every byte of the file after ``-y`` as the password, a newline included.
 
 The file is a memfd: mode 0600, inherited by its number, opened anew as ``/proc/self/fd/N``. It is mapped, so that it is
 locked like all memory of this process, and is overwritten when the program has ended.
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass_shamir.crypto import key_and_certificate
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -58,6 +60,11 @@ def invocation(
         InvalidInput: the credential cannot stand in such a file.
         OSError: this system has no such files.
     """
+    key, certificate = key_and_certificate.parted(secret)
+    if certificate:
+        with _in_memory(key.reveal()) as first, _in_memory(certificate) as second:
+            yield _by_certificate(way, program, arguments, inherited, (first, second))
+        return
     with _in_memory(_CONTENTS[way](secret)) as descriptor:
         path = f"/proc/self/fd/{descriptor}"
         if way == "passfile":
@@ -69,6 +76,24 @@ def invocation(
         else:
             simple = () if any(word.startswith("-Y") for word in arguments) else ("-x",)
             yield Invocation((program, *simple, "-y", path, *arguments), dict(inherited), (descriptor,))
+
+
+def _by_certificate(
+    way: str, program: str, arguments: Sequence[str], inherited: Mapping[str, str], descriptors: tuple[int, int]
+) -> Invocation:
+    """Return how a program is started that takes a key and a certificate, each in a file.
+
+    Raises:
+        InvalidInput: it takes none.
+    """
+    key, certificate = (f"/proc/self/fd/{number}" for number in descriptors)
+    if way == "passfile":
+        environment = {**inherited, "PGSSLKEY": key, "PGSSLCERT": certificate}
+        return Invocation((program, *arguments), environment, descriptors)
+    if way == "certificate":
+        own = ("--key", key, "--cert", certificate)
+        return Invocation((program, *own, *arguments), dict(inherited), descriptors)
+    raise _unfit("a key with its certificate")
 
 
 @contextlib.contextmanager
@@ -110,7 +135,11 @@ def _whole(secret: Secret) -> bytes:
     return secret.reveal()
 
 
-_CONTENTS = {"passfile": _pgpass, "defaults": _options, "bind": _whole}
+def _no_pair(_secret: Secret) -> bytes:
+    raise InvalidInput("the credential is no key with its certificate, which this recipe is for")
+
+
+_CONTENTS = {"passfile": _pgpass, "defaults": _options, "bind": _whole, "certificate": _no_pair}
 
 
 def _one_line(secret: Secret) -> bytes:

@@ -21,6 +21,7 @@ from breakglass_shamir.connectors.port.answers import Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.crypto.keys import random_bytes
 from breakglass_shamir.custody.credential import Credential, CredentialKind
+from breakglass_shamir.custody.life.due import in_words
 from breakglass_shamir.custody.policy.generator import Generator
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
@@ -60,6 +61,9 @@ class Source:
     said: set[str] = field(default_factory=set)
     """Notes of the target that were passed on; each is said once, however many credentials it is asked about."""
 
+    max_age_s: int = 0
+    """After how long the policy has the next credential rotated, in seconds; 0: not asked for."""
+
     left: int | None = None
     """Logins that the target said it still takes; None: any number, or nobody knows."""
 
@@ -79,7 +83,7 @@ def next_credential(source: Source, old: Credential, strength: int = 0) -> Crede
     """
     if "issue" in source.connector.abilities and source.brought is None:
         _ready(source, None, old)
-        return old.renewed(source.connector.issue(old.secret))
+        return old.renewed(source.connector.issue(old.presented))
     if source.brought is not None:
         exact.require_readable(source.brought, old.kind)
     unfit: tuple[str, ...] = ()
@@ -101,7 +105,7 @@ def next_credential(source: Source, old: Credential, strength: int = 0) -> Crede
 
 def _ready(source: Source, new: Secret | None, old: Credential) -> tuple[str, ...]:
     """Ask what stands against a rotation; returns what stands against this credential alone."""
-    found = source.connector.preflight(new, old.secret)
+    found = source.connector.preflight(new, old.presented)
     source.heard(found)
     source.left = found.allowance.right if found.allowance else None
     for note in found.notes:
@@ -110,6 +114,12 @@ def _ready(source: Source, new: Secret | None, old: Credential) -> tuple[str, ..
             source.say(note)
     if found.problems:
         raise ConnectorError("the target will refuse a rotation: " + "; ".join(found.problems))
+    if found.lives_s is not None and found.lives_s < source.max_age_s:
+        raise ConnectorError(
+            f"the next credential would run out after {in_words(found.lives_s)}, before rotation.max_age of the policy "
+            f"has it rotated, after {in_words(source.max_age_s)}",
+            hint="let it live longer at the target (option days of a certificate), or lower rotation.max_age",
+        )
     if found.min_age_until is not None:
         source.too_early(found.min_age_until, "; ".join(found.notes) or "minimum age")
         raise ConnectorError(

@@ -194,6 +194,8 @@ def find_living(
 ) -> Found:
     """Find out which credential a target takes, each tried once at most, the new one first.
 
+    Where both are let in until the old one ends, the old one is tried first: it says whether the change is finished.
+
     Args:
         prober: asks.
         connector: of the target.
@@ -204,6 +206,8 @@ def find_living(
     """
     if not prober.affords(connector):
         return _by_its_word(prober, connector, new, old, changed=changed)
+    if connector.overlaps and (old_one := prober.ask(connector, old)).result is CheckResult.ACCEPTED:
+        return Found(Living.OLD, old_one.detail)
     first = prober.ask(connector, new)
     if first.result is CheckResult.ACCEPTED:
         return Found(Living.NEW, first.detail)

@@ -62,6 +62,7 @@ from breakglass_shamir.operations.printing.sheets import (
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.rotation import elsewhere
 from breakglass_shamir.operations.rotation.fitting import STRENGTHS, Source, next_credential
+from breakglass_shamir.operations.rotation.making import making, note_endings, note_found
 from breakglass_shamir.operations.rotation.probing import Found, Living, Prober, find_living
 from breakglass_shamir.operations.rotation.proof import CLOCKS_DIFFER, Proof
 from breakglass_shamir.operations.rotation.resuming import tell_to_destroy
@@ -130,13 +131,16 @@ class Rotation:
         if self.recorder.set_state.prepared and under is not None:
             raise IllegalState(under.stands, hint=under.hint)
         connector = self._connector()
+        connector.making = making(self.recorder, self.set_key)
         if not connector.costs.preflight:
             self._ask_about_old(strength)
-        source = Source(connector, self.policy.rotation.generator, desk.say, self._too_early, self._heard, self.brought)
+        source = Source(connector, self.policy.rotation.generator, desk.say, self._too_early, self._heard, self.brought,
+                        max_age_s=self.policy.rotation.max_age.seconds)  # fmt: skip
         if not strength:
             self._say_the_bill()
         new = targets.carried(self.policy, next_credential(source, self.old, strength))
         printed = self._print(new, printing, scanner)
+        self._note_endings(connector, new, self.recorder.set_state.prepared)
         read_back_folder(self.recorder, self.recorder.set_state.prepared, printing, scanner, printed)
         return new
 
@@ -153,7 +157,7 @@ class Rotation:
             ConnectorError: the target does not accept the new credential, or still accepts the old one.
         """
         state = self.recorder.refresh()
-        check = self._attested(officers) or self.prober.ask(self._connector(), new.secret)
+        check = self._attested(officers) or self.prober.ask(self._connector(), new.presented)
         if check.result is not CheckResult.ACCEPTED:
             raise ConnectorError(
                 f"expected the target to accept the new credential, got {check.result}: {check.detail}",
@@ -212,7 +216,9 @@ class Rotation:
         endpoints = targets.endpoints_of(self.policy, self.recorder.own_login)
         sessions = OwnSessions(self.recorder, endpoints)
         if not state.applying:
-            sessions.wait(self.old.secret, self.policy.rotation.wait_for_sessions.seconds, self._questions(endpoints))
+            sessions.wait(
+                self.old.presented, self.policy.rotation.wait_for_sessions.seconds, self._questions(endpoints)
+            )
         self.recorder.append(Applying(old_epoch_id=old_id, new_epoch_id=new_id))
         rival = self._change(endpoints[0], new, resumed=state.applying)
         if rival is not None:
@@ -221,9 +227,10 @@ class Rotation:
         self.recorder.append(Applied(new_epoch_id=new_id))
         proofs = self._prove(endpoints, new, new_id)
         if self.policy.rotation.end_sessions:
-            sessions.end(new.secret)
+            sessions.end(new.presented)
         scope = endpoints[0].scope
         self.recorder.append(OldDead(old_epoch_id=old_id, new_epoch_id=new_id, proofs=proofs, scope=scope))
+        self._note_endings(endpoints[0], new, new_id)
         opening = self.recorder.set_state.active_opening
         self.recorder.append(Closed(classification=opening.classification))
         self.recorder.desk.say(f"rotated: the old credential is dead, epoch {self._number(new_id)} is in force")
@@ -231,7 +238,7 @@ class Rotation:
     def _questions(self, endpoints: tuple[Connector, ...]) -> int | None:
         """Return how often the target may be asked about open sessions, so that the rest has enough logins left."""
         first = endpoints[0]
-        allowed = self.prober.knows(first) or self.prober.learn(first, self.old.secret)
+        allowed = self.prober.knows(first) or self.prober.learn(first, self.old.presented)
         if allowed.right is None or not first.costs.sessions:
             return None
         needed = bill(first.costs).all - first.costs.preflight - first.costs.sessions
@@ -270,7 +277,7 @@ class Rotation:
         connector = self._connector()
         if connector.by_people or strength:
             return
-        self._judge_old(Prober(self.prober.pace).ask(connector, self.old.secret))
+        self._judge_old(Prober(self.prober.pace).ask(connector, self.old.presented))
 
     def _heard(self, found: Preflight) -> None:
         """Take what the target said beforehand: to the old credential, and of the logins that it still takes.
@@ -280,8 +287,15 @@ class Rotation:
         """
         if found.allowance is not None:
             self.prober.told(self._connector(), found.allowance)
+        if found.login is not None and found.login.result is CheckResult.ACCEPTED:
+            note_found(self.recorder, found.runs_out)
         if found.login is not None:
             self._judge_old(found.login)
+
+    def _note_endings(self, connector: Connector, new: Credential, epoch_id: str) -> None:
+        """Record what runs out, where asking costs no login; where it does, it came with the preflight."""
+        if not connector.costs.lifetime:
+            note_endings(self.recorder, connector, new.presented, epoch_id)
 
     def _changed_since(self, connector: Connector) -> bool | None:
         """Ask, without a login of the account, whether its credential changed since the new one was made.
@@ -333,17 +347,17 @@ class Rotation:
             self._say_the_bill(resumed=True)
             self.prober.foresee(connector)
             changed = None if self.prober.affords(connector) else self._changed_since(connector)
-            found = find_living(self.prober, connector, new.secret, self.old.secret, changed=changed)
+            found = find_living(self.prober, connector, new.presented, self.old.presented, changed=changed)
             if found.living is Living.NEW:
                 return None
             if found.living is Living.OLD and self._is_only_on_paper():
                 raise self._not_put_in_force()
             if found.living is not Living.OLD:
                 return self._neither(connector, found, "an earlier run was interrupted")
-        elif self.rivals and self.prober.ask(connector, self.old.secret).result is CheckResult.REFUSED:
+        elif self.rivals and self.prober.ask(connector, self.old.presented).result is CheckResult.REFUSED:
             return self._living_rival(connector, "the target refuses the old credential")
         try:
-            connector.rotate(self.old.secret, new.secret)
+            connector.rotate(self.old.presented, new.presented)
         except ConnectorError as error:
             return self._after_failure(connector, new, error)
         return None
@@ -355,7 +369,7 @@ class Rotation:
             ConnectorError: it takes none.
         """
         for rival in self.rivals:
-            if self.prober.ask(connector, rival.credential.secret).result is CheckResult.ACCEPTED:
+            if self.prober.ask(connector, rival.credential.presented).result is CheckResult.ACCEPTED:
                 return rival
         numbers = ", ".join(str(rival.quorum.core.epoch) for rival in self.rivals)
         raise ConnectorError(
@@ -380,7 +394,7 @@ class Rotation:
     def _after_failure(self, connector: Connector, new: Credential, error: ConnectorError) -> Rival | None:
         """Find out which credential lives: the new one first, then the old one, then other successors."""
         self.recorder.append(Refused(stage="apply", error=error.id, message=str(error)))
-        found = find_living(self.prober, connector, new.secret, self.old.secret)
+        found = find_living(self.prober, connector, new.presented, self.old.presented)
         if found.living is Living.NEW:
             return None
         if found.living is not Living.OLD:
@@ -447,8 +461,8 @@ class Rotation:
             return
         endpoints = targets.endpoints_of(self.policy, self.recorder.own_login)
         for endpoint in endpoints:
-            self.prober.learn(endpoint, new.secret)
-        check = self.prober.ask_everywhere(endpoints, self.old.secret)
+            self.prober.learn(endpoint, new.presented)
+        check = self.prober.ask_everywhere(endpoints, self.old.presented)
         if check.result is CheckResult.ACCEPTED:
             raise ConnectorError(
                 f"the target still accepts the old credential, whoever attests that it is dead: {check.detail}",
@@ -493,7 +507,7 @@ class Rotation:
             ConnectorError: it does not hold at one.
         """
         made = datetime.fromisoformat(self.recorder.set_state.epochs[new_id].since)
-        proof = Proof(self.prober, new.secret, self.old.secret, self.recorder.desk.say, self._waited, made)
+        proof = Proof(self.prober, new.presented, self.old.presented, self.recorder.desk.say, self._waited, made)
         try:
             return proof.at(endpoints)
         except ConnectorError as error:

@@ -5,10 +5,13 @@ import pytest
 
 from breakglass_shamir.custody.life.due import DAY_S, Due, in_words, schedule
 from breakglass_shamir.custody.life.moment import Moment
+from breakglass_shamir.custody.life.rotation_rules import MOST_ENDINGS
 from breakglass_shamir.custody.records.drills import DrillEnded
 from breakglass_shamir.custody.records.openings import Opened, UseEnded
 from breakglass_shamir.custody.records.record import AnyBody
+from breakglass_shamir.custody.records.rotations import RunsOut
 from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack, Reassigned, SheetVoided
+from breakglass_shamir.errors import InvalidRecord
 from tests.unit.custody.life.test_drill_rules import rehearsed, roll_call
 from tests.unit.custody.life.test_lifecycle import ONE, Book, at_issued, declared
 
@@ -122,3 +125,71 @@ def test_the_soonest_comes_first() -> None:
     book = at_issued().add(READ_BACK)
     waits = [one.in_s for one in schedule(book.set, days_later(book, 10))]
     assert waits == sorted(waits)
+
+
+def ends(what: str, at: str, *, public_id: str = "", epoch_id: str = "") -> RunsOut:
+    return RunsOut(what=what, ends=at, public_id=public_id, epoch_id=epoch_id)
+
+
+def rotation_on(book: Book, time: str) -> Due:
+    """Return the rotation as it is due a second after the last record, with the wall clock at a time."""
+    last = book.state.last
+    assert last is not None
+    now = Moment(time, last.boot, last.uptime_ms + 1000)
+    (found,) = (one for one in schedule(book.set, now) if one.kind == "rotation")
+    return found
+
+
+def test_what_ends_by_itself_makes_a_rotation_due_two_weeks_before() -> None:
+    book = at_issued().add(
+        ends("certificate", "2026-07-01T00:00:00Z", public_id="x509 serial a sha256 b", epoch_id=ONE)
+    )
+    assert not rotation_on(book, "2026-06-16T23:59:59Z").is_due
+    found = rotation_on(book, "2026-06-17T00:00:00Z")
+    assert (found.is_due, found.why) == (True, "the certificate ends at 2026-07-01 00:00 UTC")
+    assert rotation_on(book, "2026-07-02T00:00:00Z").why == "the certificate ended at 2026-07-01 00:00 UTC"
+
+
+def test_what_lives_shortly_is_due_when_a_third_is_left() -> None:
+    book = at_issued().add(ends("token", "2026-01-10T00:00:00Z", epoch_id=ONE))
+    assert not rotation_on(book, "2026-01-06T23:00:00Z").is_due
+    assert rotation_on(book, "2026-01-07T00:30:00Z").is_due
+
+
+def test_the_soonest_end_counts_and_one_that_was_moved_no_more() -> None:
+    book = at_issued().add(ends("account", "2026-03-01T00:00:00Z")).add(ends("certificate", "2026-02-01T00:00:00Z"))
+    assert rotation_on(book, "2026-02-20T00:00:00Z").why.startswith("the certificate ended")
+    book.add(ends("certificate", ""))
+    assert rotation_on(book, "2026-02-20T00:00:00Z").why.startswith("the account ends")
+    book.add(ends("account", "2027-03-01T00:00:00Z"))
+    assert not rotation_on(book, "2026-02-20T00:00:00Z").is_due
+
+
+def test_what_is_on_no_paper_makes_nothing_due_and_is_left_over_until_it_is_taken_back() -> None:
+    made = ends("certificate", "2026-01-03T00:00:00Z", public_id="x509 serial a sha256 b")
+    book = at_issued().add(made)
+    assert not rotation_on(book, "2026-02-01T00:00:00Z").is_due
+    assert [one.public_id for one in book.set.left_over] == [made.public_id]
+    book.add(ends("certificate", made.ends, public_id=made.public_id, epoch_id=ONE))
+    assert book.set.left_over == ()
+    book.add(made).add(ends("certificate", "", public_id=made.public_id))
+    assert (book.set.left_over, dict(book.set.endings)) == ((), {})
+
+
+def test_only_so_much_is_remembered_of_what_ends() -> None:
+    book = at_issued()
+    for number in range(MOST_ENDINGS + 3):
+        book.add(ends("certificate", "2026-01-03T00:00:00Z", public_id=f"x509 serial {number:x} sha256 b"))
+    assert len(book.set.endings) == MOST_ENDINGS
+    assert "x509 serial 0 sha256 b" not in book.set.endings
+
+
+def test_what_ends_at_no_instant_or_belongs_to_no_epoch_is_no_record() -> None:
+    book = at_issued()
+    for text in ("soon", "2026-01-03T00:00:00", "0000-00-00T00:00:00Z"):
+        book.refuse(ends("account", text), "expected an instant with a time zone", InvalidRecord)
+    book.refuse(ends("", "2026-01-03T00:00:00Z"), "expected what runs out, got nothing", InvalidRecord)
+    book.refuse(
+        ends("account", "2026-01-03T00:00:00Z", epoch_id="00" * 8),
+        "what runs out belongs to an epoch of this set, or to none",
+    )

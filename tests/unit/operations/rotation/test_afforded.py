@@ -195,3 +195,24 @@ def test_a_rotation_is_added_up(costs: Costs, others: tuple[Costs, ...], whole: 
     found = bill(costs, others)
     assert (found.before, found.after, found.wrong) == whole
     assert found.all == sum(whole)
+
+
+class Overlapping(Counting):
+    """A target that lets the new credential in before the old one ends."""
+
+    overlaps: ClassVar[bool] = True
+    in_force: tuple[Secret, ...] = ()
+
+    def _check(self, credential: Secret) -> Check:
+        let_in = credential in self.in_force
+        return Check(CheckResult.ACCEPTED if let_in else CheckResult.REFUSED, "as it is")
+
+
+@pytest.mark.parametrize(
+    ("in_force", "living"),
+    [((OLD, NEW), Living.OLD), ((NEW,), Living.NEW), ((OLD,), Living.OLD), ((), Living.NEITHER)],
+)
+def test_where_both_are_let_in_the_change_is_not_finished(in_force: tuple[Secret, ...], living: Living) -> None:
+    connector = Overlapping("counting:x")
+    connector.in_force = in_force
+    assert find_living(Prober(Pace(lambda: 0.0, lambda _: None)), connector, NEW, OLD).living is living

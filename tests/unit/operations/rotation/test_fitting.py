@@ -82,3 +82,15 @@ def test_what_people_brought_is_asked_about_once() -> None:
     with pytest.raises(ConnectorError, match="not to the rule"):
         next_credential(brought, OLD)
     assert asked.connector.asked == 1
+
+
+def test_a_credential_that_would_run_out_before_it_is_rotated_is_refused() -> None:
+    class ShortLived(PickyConnector):
+        def _preflight(self, new: Secret | None) -> Preflight:
+            return Preflight((), (), None, self.scope, lives_s=29 * 86_400)
+
+    asked = Asked(lambda _: True)
+    connector = ShortLived("picky:")
+    with pytest.raises(ConnectorError, match=r"would run out after 29 d, before rotation\.max_age"):
+        next_credential(replace(asked.source, connector=connector, max_age_s=30 * 86_400), OLD)
+    assert next_credential(replace(asked.source, connector=connector, max_age_s=29 * 86_400), OLD).kind is OLD.kind
