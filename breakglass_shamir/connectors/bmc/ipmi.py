@@ -29,6 +29,7 @@ from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.connectors.port.words import is_host
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.plural import counted
 
 PORT = 623
 """Where a controller listens, unless the target says otherwise."""
@@ -220,8 +221,8 @@ class IpmiConnector(Connector):
         problems = _text_problems(new)
         if not problems and len(new) > self._longest:
             problems.append(
-                f"the controller keeps {self._longest} bytes of a password, and this one has {len(new)}: set "
-                f"rotation.length to {self._longest}"
+                f"the controller keeps {counted(self._longest, 'byte')} of a password, and this one has {len(new)}: "
+                f"set rotation.length to {self._longest}"
             )
         return problems
 

@@ -35,6 +35,7 @@ from breakglass_shamir.connectors.port.options import NO_OPTIONS, TLS_OPTIONS, t
 from breakglass_shamir.connectors.port.words import is_host
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.plural import counted
 
 USER_MAX_BYTES = 64
 """Longest name of an account that is taken."""
@@ -261,9 +262,9 @@ def _unfit(new: Secret, rules: Mapping[str, Any]) -> list[str]:
     least, most = rules.get("MinPasswordLength"), rules.get("MaxPasswordLength")
     problems = []
     if isinstance(least, int) and len(new) < least:
-        problems.append(f"the service takes passwords of {least} characters or more, this one has {len(new)}")
+        problems.append(f"the service's shortest password has {counted(least, 'character')}, this one {len(new)}")
     if isinstance(most, int) and 0 < most < len(new):
-        problems.append(f"the service takes passwords of {most} characters at most, this one has {len(new)}")
+        problems.append(f"the service's longest password has {counted(most, 'character')}, this one {len(new)}")
     return problems
 
 

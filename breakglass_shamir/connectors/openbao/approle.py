@@ -343,9 +343,10 @@ def _ends(facts: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"it ends at {end:%Y-%m-%d %H:%M:%S} UTC: set secret_id_ttl of the role to 0, and make one without an end"
         )
-    if facts.get("secret_id_num_uses"):
+    uses = facts.get("secret_id_num_uses")
+    if isinstance(uses, int) and uses:
         problems.append(
-            f"it ends after {facts['secret_id_num_uses']} more logins: set secret_id_num_uses of the role to 0, and "
+            f"it ends after {counted(uses, 'more login')}: set secret_id_num_uses of the role to 0, and "
             "make one without"
         )
     return problems
