@@ -4,7 +4,7 @@
 import importlib
 
 from breakglass_shamir.alerts.sinks.base import Deliverer
-from breakglass_shamir.custody.policy.sinks import AnySink
+from breakglass_shamir.custody.policy.sinks import Stored
 
 _KINDS = {
     "syslog": "syslog:Syslog",
@@ -16,11 +16,12 @@ _KINDS = {
     "journald": "journald:Journald",
     "exec": "program:Program",
     "file": "file:File",
+    "ticket": "ticket:Ticket",
 }
 """``type`` in the policy to ``module:class`` beside this file."""
 
 
-def deliverer(sink: AnySink) -> Deliverer:
+def deliverer(sink: Stored) -> Deliverer:
     """Make what delivers to a sink; nothing is touched yet."""
     module, _, name = _KINDS[str(sink.__struct_config__.tag)].partition(":")
     made = getattr(importlib.import_module(f"breakglass_shamir.alerts.sinks.{module}"), name)(sink)

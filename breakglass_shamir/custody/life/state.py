@@ -245,6 +245,17 @@ class WatchState(msgspec.Struct, frozen=True):
     """The newest change of the password outside a rotation that was recorded."""
 
 
+class ProbedState(msgspec.Struct, frozen=True):
+    """What the probes of the policy found when they were last recorded outside a declaration."""
+
+    at: Moment
+    answers: Mapping[str, str]
+    """By the probe's name."""
+
+    since: Mapping[str, Moment]
+    """Since when each has the verdict that it has."""
+
+
 class Escalation(msgspec.Struct, frozen=True):
     """Something past its deadline that was told."""
 
@@ -369,6 +380,12 @@ class SetState(msgspec.Struct, frozen=True):
     marks: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Of what is owed or was escalated under the number of a record: the first ``MARK_DIGITS`` digits of its SHA-256,
     so that two copies of a log that went on separately do not tell of two things under one name."""
+
+    uses: tuple[Moment, ...] = ()
+    """When emergencies last opened the set, the newest ones."""
+
+    probed: ProbedState | None = None
+    """What probes last found; None: none was recorded."""
 
     cases: Mapping[str, Case] = msgspec.field(default_factory=dict)
     """By opening id or the id of a debt: those under way, remembered or owed."""

@@ -18,11 +18,14 @@ from breakglass_shamir.custody.life.gates import Problem, Request
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Opening, Phase
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.openings import Declared, Overridden, Refused
 from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
+from breakglass_shamir.formats.plain import escaped
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.nearest import did_you_mean
+from breakglass_shamir.operations.measuring import asking as measuring
 from breakglass_shamir.operations.opening import signing
 from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.recorder import GIVE_IT_BACK, Recorder
@@ -118,8 +121,14 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     under_way = state.opening
     policy = policies.parse(state.policy_source) if state.policy_source else None
     if not request.use_for_s:
-        request = with_fields(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
+        longest = gates.longest_use(policy, request.incident_class)[0].seconds if policy else DEFAULT_USE_FOR_S
+        request = with_fields(request, use_for_s=longest)
     goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
+    if under_way is not None and goes_on:
+        was = under_way.declared
+        request = with_fields(request, probes=was.probes, ticket_answer=was.ticket_answer)
+    else:
+        request = _measured(recorder, policy, request)
     problems = gates.before_declaring(
         policy, state, request, clock.now(), last=last, goes_on=goes_on, others=recorder.guard().problems
     )
@@ -142,6 +151,8 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
         debts=request.debts,
         supersedes=under_way.id if under_way else "",
         policy_digest=state.policy_digest,
+        probes=request.probes,
+        ticket_answer=request.ticket_answer,
     )
     recorder.opening = ""
     recorder.opening = recorder.append(declared).digest
@@ -152,6 +163,20 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     if recorder.alerted_sinks():
         recorder.desk.say(f"told: {', '.join(recorder.alerted_sinks())}, as soon as each can be reached")
     return overrides
+
+
+def _measured(recorder: Recorder, policy: Policy | None, request: Request) -> Request:
+    """Ask the probes and the system of tickets that the policy names, within its budget, and say what they found."""
+    if policy is None or request.purpose == "rotation" or not (policy.outage or policy.ticket):
+        return request
+    recorder.desk.say(f"asking what is out, for up to {measuring.budget_s(policy)} s")
+    found = measuring.measure(policy, request.incident_class, request.ticket)
+    standby = {one.name for one in policy.outage.probes if one.standby} if policy.outage else set()
+    for name, answer in found.probes.items():
+        recorder.desk.say(f"{'standby' if name in standby else 'probe'} {name}: {escaped(answer)}")
+    if found.ticket:
+        recorder.desk.say(f"ticket {request.ticket}: {escaped(found.ticket)}")
+    return with_fields(request, probes=dict(found.probes), ticket_answer=found.ticket)
 
 
 def have_signed(recorder: Recorder, request: Request, overrides: Overrides, signers: Signers) -> Overrides:
