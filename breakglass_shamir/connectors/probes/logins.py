@@ -54,7 +54,7 @@ def kerberos(probe: Probe, deadline: Deadline) -> None:
     from breakglass_shamir.connectors.kerberos import tools
 
     parts = parts_of(probe.uri)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    host = f"[{parts.host}]" if ":" in parts.host else parts.host
     kdc = f"{host}:{parts.port or 88}"
     realm = probe.options["realm"]
     name = probe.account if "@" in probe.account else f"{probe.account}@{realm}"

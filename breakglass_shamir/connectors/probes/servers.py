@@ -56,7 +56,7 @@ def tcp(probe: Probe, deadline: Deadline) -> None:
     """
     parts = parts_of(probe.uri)
     try:
-        dial(parts.hostname or "", parts.port or 0, Bounds(deadline)).close()
+        dial(parts.host, parts.port, Bounds(deadline)).close()
     except OSError as error:
         raise silent(error.strerror or type(error).__name__) from None
 

@@ -126,10 +126,8 @@ def follow(known: History, body: records.AnyBody, at: Moment, *, in_force: str) 
             return replace(moved, people_changed=at)
         case RollCall():
             return _roll_call(known, body, at)
-        case Rehearsed():
-            return _rehearsed(known, body, at)
-        case DrillEnded():
-            return _drill_ended(known, body, at)
+        case Rehearsed() | DrillEnded():
+            return _rehearsed(known, body, at) if isinstance(body, Rehearsed) else _drill_ended(known, body, at)
         case Proven(result="accepted") | OldDead():
             accepted = body.new_epoch_id if isinstance(body, OldDead) else body.epoch_id
             return replace(known, login=at) if accepted == in_force else known

@@ -342,6 +342,11 @@ class Policy(Table, frozen=True):
         return self.officers if by_officers else self.reviewers
 
     @property
+    def budget_s(self) -> int:
+        """How long a declaration waits at most for what it asks, in seconds."""
+        return (self.outage or Outage()).budget.seconds
+
+    @property
     def structure(self) -> Structure:
         """The quorum structure that is sealed."""
         groups = tuple(Group(group.threshold, len(group.custodians)) for group in self.quorum.groups)

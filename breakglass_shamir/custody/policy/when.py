@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -67,6 +66,28 @@ PROBE_OPTIONS: Mapping[str, frozenset[str]] = {
 
 WITH_A_SECRET = frozenset({"ldap", "ldaps", "oidc+https", "oidc+http", "kerberos"})
 """Schemes of probes that may log in."""
+
+
+MOST_PORT = 65_535
+
+_ADDRESS = re.compile(
+    r"([a-z]{1,8}(?:\+[a-z]{1,8})?):(?://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,60}\])(?::([0-9]{1,5}))?(?=[/?]|$))?([!-\"$-~]*)"
+)
+"""Scheme, host, port and what follows; printable ASCII without blanks and number signs."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A probe's address, taken apart."""
+
+    scheme: str
+    host: str
+    """IPv6 without brackets; empty where there is none."""
+
+    port: int
+    """0 where there is none."""
+
+    path: str
+    """What follows."""
 
 
 class UseRule(Table, frozen=True):
@@ -168,32 +189,31 @@ class TicketSystem(Table, frozen=True):
     """Whether the opening's id and state are written to the ticket."""
 
 
-def parts_of(uri: str) -> SplitResult:
+def parts_of(uri: str) -> Address:
     """Take a probe's address apart; one that is none has no scheme. Never raises."""
-    try:
-        parts = urlsplit(uri)
-        _ = parts.port
-    except ValueError:
-        return SplitResult("", "", "", "", "")
-    return parts
+    found = _ADDRESS.fullmatch(uri)
+    if found is None:
+        return Address("", "", 0, "")
+    scheme, host, port, path = found.groups()
+    if port and not 1 <= int(port) <= MOST_PORT:
+        return Address("", "", 0, "")
+    return Address(scheme, (host or "").strip("[]"), int(port or 0), path)
 
 
 def wrong_address(uri: str) -> str:
     """Say what is wrong with a probe's address; empty where nothing is. Never raises."""
     parts = parts_of(uri)
     if parts.scheme not in PROBE_OPTIONS:
-        return f"expected an address with one of {', '.join(sorted(PROBE_OPTIONS))}"
-    if not uri.isprintable() or " " in uri or "@" in parts.netloc or parts.fragment:
-        return "expected an address without spaces, user, password and fragment"
+        return f"expected an address with one of {', '.join(sorted(PROBE_OPTIONS))}, without spaces, user and password"
     if parts.scheme == "exec":
-        return "" if parts.path.startswith("/") and not parts.netloc else "expected exec:/PATH/OF/PROGRAM"
+        return "" if parts.path.startswith("/") and not parts.host else "expected exec:/PATH/OF/PROGRAM"
     if parts.scheme == "dns":
-        is_name = re.fullmatch(r"[A-Za-z0-9._-]{1,253}", parts.path) and parts.path[0] != "-" and not parts.netloc
+        is_name = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}", parts.path) and not parts.host
         return "" if is_name else "expected dns:NAME"
-    if not parts.hostname or (parts.scheme == "tcp" and not parts.port):
+    if not parts.host or (parts.scheme == "tcp" and not parts.port):
         return "expected a host" if parts.scheme != "tcp" else "expected tcp://HOST:PORT"
     web = parts.scheme.endswith(("http", "https"))
-    return "" if web or (not parts.path.strip("/") and not parts.query) else "expected nothing after the host and port"
+    return "" if web or parts.path in ("", "/") else "expected nothing after the host and port"
 
 
 def spans(hours: str) -> Iterator[tuple[int, int]]:

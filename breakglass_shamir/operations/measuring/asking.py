@@ -11,56 +11,33 @@ Rules:
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.policy.when import LONGEST_BUDGET_S, Outage, Probe, TicketSystem
-
-TICKET = "the system of tickets"
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What was found."""
-
-    probes: Mapping[str, str]
-    """By the probe's name."""
-
-    ticket: str
-    """What the system of tickets said; empty: the policy names none."""
+from breakglass_shamir.custody.policy.when import Probe, TicketSystem
+from breakglass_shamir.operations.opening.measured import Measured
 
 
-NOTHING = Measured({}, "")
-
-
-def measure(policy: Policy | None, incident_class: str, ticket: str) -> Measured:
+def measure(policy: Policy, incident_class: str, ticket: str) -> Measured:
     """Ask what a policy wants to be asked at a declaration. Never raises.
 
     Args:
-        policy: the set's, or None.
+        policy: the set's.
         incident_class: that is declared.
         ticket: that is declared.
     """
-    if policy is None:
-        return NOTHING
     probes = [one for one in policy.outage.probes if one.is_for(incident_class)] if policy.outage else []
-    return _side_by_side(probes, policy.ticket, ticket, budget_s(policy))
+    return _side_by_side(probes, policy.ticket, ticket, policy.budget_s)
 
 
 def look(policy: Policy) -> Mapping[str, str]:
     """Ask every probe of a policy, whatever its class. Never raises."""
-    return _side_by_side(policy.outage.probes, None, "", budget_s(policy)).probes if policy.outage else {}
+    return _side_by_side(policy.outage.probes, None, "", policy.budget_s).probes if policy.outage else {}
 
 
 def look_at_ticket(policy: Policy, ticket: str) -> str:
     """Ask a policy's system of tickets about one; empty where it names none. Never raises."""
-    return _side_by_side((), policy.ticket, ticket, budget_s(policy)).ticket
-
-
-def budget_s(policy: Policy) -> int:
-    """Return how long a declaration waits at most for what it asks, in seconds."""
-    return min((policy.outage or Outage()).budget.seconds, LONGEST_BUDGET_S)
+    return _side_by_side((), policy.ticket, ticket, policy.budget_s).ticket
 
 
 def _side_by_side(probes: Sequence[Probe], system: TicketSystem | None, ticket: str, limit_s: int) -> Measured:

@@ -25,8 +25,8 @@ from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
 from breakglass_shamir.formats.plain import escaped
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.nearest import did_you_mean
-from breakglass_shamir.operations.measuring import asking as measuring
 from breakglass_shamir.operations.opening import signing
+from breakglass_shamir.operations.opening.measured import Measure, unmeasured
 from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.recorder import GIVE_IT_BACK, Recorder
 from breakglass_shamir.shell import breakglass, word
@@ -102,7 +102,9 @@ def check_overrides(request: Request, overrides: Overrides) -> Overrides:
     return replace(overrides, reason=check_human_text("reason in --override-reason", overrides.reason))
 
 
-def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Moment | None) -> Overrides:
+def declare(
+    recorder: Recorder, request: Request, overrides: Overrides, last: Moment | None, measure: Measure = unmeasured
+) -> Overrides:
     """Record the declaration, or go on under the one that says the same and still holds.
 
     Args:
@@ -110,6 +112,7 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
         request: what is asked for.
         overrides: gates to pass.
         last: when this ledger last recorded anything but a refusal, before this attempt.
+        measure: asks what the policy wants to be asked at an emergency.
 
     Returns:
         The overrides, with those that people gave when they were asked.
@@ -128,7 +131,7 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
         was = under_way.declared
         request = with_fields(request, probes=was.probes, ticket_answer=was.ticket_answer)
     else:
-        request = _measured(recorder, policy, request)
+        request = _measured(recorder, policy, request, measure)
     problems = gates.before_declaring(
         policy, state, request, clock.now(), last=last, goes_on=goes_on, others=recorder.guard().problems
     )
@@ -165,12 +168,12 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     return overrides
 
 
-def _measured(recorder: Recorder, policy: Policy | None, request: Request) -> Request:
+def _measured(recorder: Recorder, policy: Policy | None, request: Request, measure: Measure) -> Request:
     """Ask the probes and the system of tickets that the policy names, within its budget, and say what they found."""
-    if policy is None or request.purpose == "rotation" or not (policy.outage or policy.ticket):
+    if policy is None or request.purpose != "emergency" or not (policy.outage or policy.ticket):
         return request
-    recorder.desk.say(f"asking what is out, for up to {measuring.budget_s(policy)} s")
-    found = measuring.measure(policy, request.incident_class, request.ticket)
+    recorder.desk.say(f"asking what is out, for up to {policy.budget_s} s")
+    found = measure(policy, request.incident_class, request.ticket)
     standby = {one.name for one in policy.outage.probes if one.standby} if policy.outage else set()
     for name, answer in found.probes.items():
         recorder.desk.say(f"{'standby' if name in standby else 'probe'} {name}: {escaped(answer)}")
