@@ -118,6 +118,9 @@ def ticket_answered(s: SetState, body: TicketAnswered, record: Record, _d: bytes
     if body.ticket != opening.declared.ticket:
         raise InvalidRecord("the system of tickets was asked about another ticket")
     check_answers({"ticket": body.answer}, TICKET_WORDS, good="open")
+    owing = {debt.opening for debt in s.debts if debt.kind == TICKET_OPEN}
+    kept = {known: answer for known, answer in s.ticket_answers.items() if known in owing}
+    s = replace(s, ticket_answers={**kept, opening.id: body.answer})
     if not (may_settle(s) and body.answer == "open" and opening.declared.ticket_answer.startswith("unknown: ")):
         return s
     return replace(s, debts=tuple(debt for debt in s.debts if debt not in owed))

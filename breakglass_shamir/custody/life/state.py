@@ -387,6 +387,9 @@ class SetState(msgspec.Struct, frozen=True):
     probed: ProbedState | None = None
     """What probes last found; None: none was recorded."""
 
+    ticket_answers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Opening id to what the system of tickets said later, while a look at the ticket is owed."""
+
     cases: Mapping[str, Case] = msgspec.field(default_factory=dict)
     """By opening id or the id of a debt: those under way, remembered or owed."""
 

@@ -206,7 +206,8 @@ def wrong_address(uri: str) -> str:
     if parts.scheme not in PROBE_OPTIONS:
         return f"expected an address with one of {', '.join(sorted(PROBE_OPTIONS))}, without spaces, user and password"
     if parts.scheme == "exec":
-        return "" if parts.path.startswith("/") and not parts.host else "expected exec:/PATH/OF/PROGRAM"
+        is_path = parts.path.startswith("/") and not parts.path.startswith("//") and not parts.host
+        return "" if is_path else "expected exec:/PATH/OF/PROGRAM"
     if parts.scheme == "dns":
         is_name = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}", parts.path) and not parts.host
         return "" if is_name else "expected dns:NAME"
