@@ -31,7 +31,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.measuring import asking
 
 LIMIT_S = 10
-PASSWORD = "a probe's own"
+PASSWORD = "of:the+probe"
 
 
 def found(uri: str, limit_s: float = LIMIT_S, **more: object) -> str:
@@ -113,7 +113,7 @@ def test_an_openid_provider_is_asked_for_its_discovery_and_a_token(
     assert found(uri, options={**ca, "scope": "openid"}, **login) == "well"
     asked = provider.receiver.taken[-1]
     assert asked.body == b"grant_type=client_credentials&scope=openid"
-    assert asked.headers["authorization"] == "Basic cHJvYmUlM0FyOmElMjBwcm9iZSUyN3MlMjBvd24="
+    assert asked.headers["authorization"] == "Basic cHJvYmUlM0FyOm9mJTNBdGhlJTJCcHJvYmU="
     provider.token = Answer(401, json.dumps({"error": f"no {PASSWORD}"}).encode())
     assert found(uri, options=ca, **login) == "wrong: token: expected an answer 2xx, got 401"
     provider.token = Answer(200, b'{"access_token": ""}')
