@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from breakglass_shamir.custody.policy import when
 
 MONDAY = datetime(2026, 1, 5)
+DAY = st.sampled_from(when.DAYS)
 CLOCK = st.integers(0, when.DAY_MIN - 1)
 
 
