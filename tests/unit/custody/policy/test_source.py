@@ -244,7 +244,7 @@ path = "log.jsonl"
         "  target.uri: expected text of 3 to 400 characters, got nothing",
         "  quorum.groups[0].threshold: expected a whole number from 1 to 255, got '2'",
         "  declaration.class: unknown key, expected one of classes, ticket, officers, signatures, valid_for, "
-        "did you mean classes?",
+        "use_for, rules; did you mean classes?",
         "  declaration.deadline: unknown key, expected one of classes, ticket, officers, signatures, valid_for, "
         "use_for, rules; did you mean rotation.deadline?",
         "  declaration.classes: expected a list of 1 or more, got nothing",
