@@ -108,7 +108,7 @@ def test_an_openid_provider_is_asked_for_its_discovery_and_a_token(
     provider: Provider, throwaway_ca: ThrowAwayCa, secret: Path
 ) -> None:
     uri, ca = f"oidc+{provider.issuer}", {"ca": str(throwaway_ca.certificate)}
-    login = {"account": "probe:r", "secret_file": str(secret)}
+    login: dict[str, Any] = {"account": "probe:r", "secret_file": str(secret)}
     assert found(uri, options=ca) == "well"
     assert found(uri, options={**ca, "scope": "openid"}, **login) == "well"
     asked = provider.receiver.taken[-1]

@@ -159,8 +159,8 @@ def _answers() -> Iterator[Refusal]:
         _measuring().declare("emergency", "ticket-open", **owing).add(TicketAnswered(ticket="INC-1", answer="kind: x"))
     )
     yield no("a ticket is answered by no word", twice, TicketAnswered(ticket="INC-1", answer="yes"))
-    asked = _measuring().declare("emergency", "ticket-open", ticket_answer="closed: x").add(later)
-    yield no("what was answered at the declaration stays owed", asked, TicketAnswered(ticket="INC-3", answer="open"))
+    closed = _measuring().declare("emergency", "ticket-open", ticket_answer="closed: x").add(later)
+    yield no("what was answered at the declaration stays owed", closed, TicketAnswered(ticket="INC-3", answer="open"))
 
 
 def new_logs() -> Iterator[tuple[str, Log]]:

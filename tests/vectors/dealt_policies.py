@@ -260,10 +260,9 @@ def probing(uri: str, more: str = "") -> str:
     return f'{LEAST}\n[[outage.probes]]\nname = "p"\nuri = "{uri}"\n{more}'
 
 
-def ruled(*lines: str, officers: str = "") -> str:
+def ruled(lines: str, officers: str = "") -> str:
     """Return a policy with one rule of use."""
-    listed = "\n".join(lines)
-    return f'{LEAST}{officers}\n[[declaration.rules]]\nname = "r"\n{listed}\n'.replace(
+    return f'{LEAST}{officers}\n[[declaration.rules]]\nname = "r"\n{lines}\n'.replace(
         'declaration = {classes = ["x"]}', '[declaration]\nclasses = ["x"]'
     )
 
@@ -372,7 +371,7 @@ def _wrong() -> Iterator[tuple[str, str]]:
     yield "a probe: no realm", probing("kerberos://h", 'account = "a"\n')
     yield "a probe: no account", probing("kerberos://h", 'options = {realm = "R"}\n')
     yield "a budget of 31 s", with_line("outage", 'budget = "31s"')
-    for name, lines in (
+    for name, rule in (
         ("no days", 'hours = ["08:00-18:00"]'), ("a day that is none", 'hours = ["Mo 08:00-18:00"]'),
         ("no end", 'hours = ["Mon 08:00"]'), ("24:00 at the beginning", 'hours = ["Mon 24:00-08:00"]'),
         ("24:01", 'hours = ["Mon 08:00-24:01"]'), ("no time", 'hours = ["Mon 08:00-08:00"]'),
@@ -381,7 +380,7 @@ def _wrong() -> Iterator[tuple[str, str]]:
         ("a declarer who is no officer", 'declarers = ["A", "B"]'),
         ("a name twice", '[[declaration.rules]]\nname = "r"'),
     ):  # fmt: skip
-        yield f"a rule of use: {name}", ruled(lines)
+        yield f"a rule of use: {name}", ruled(rule)
     one = '[[officers]]\nname = "D"\n'
     yield "a rule of use: fewer declarers than officers", ruled('declarers = ["D"]', officers=one)
     for name, line in (
