@@ -400,6 +400,19 @@ def test_what_was_measured_is_on_record_and_a_next_try_does_not_ask_again(
         assert found.kinds().count("declared") == 1
 
 
+def test_who_asks_says_nothing_of_what_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = replace(FINE, probes={"directory": "silent: believe me"}, ticket_answer="open")
+    with office(tmp_path, monkeypatch) as found:
+        found.custody()
+        found.open(said)
+        (declared,) = [e.record.body for e in found.ledger.entries() if isinstance(e.record.body, Declared)]
+        assert (declared.probes, declared.ticket_answer) == ({}, "")
+    with office(tmp_path / "measured", monkeypatch) as found:
+        _close_outage(found)
+        with pytest.raises(GateClosed, match="every probe of idp-outage is well"):
+            found.open(said)
+
+
 @pytest.mark.parametrize("settles", [True, False])
 def test_a_later_answer_settles_a_ticket_that_could_not_be_asked_about_where_the_policy_lets_it(
     settles: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -81,8 +81,8 @@ class Request(msgspec.Struct, frozen=True):
         mode: ``exec``, ``show`` or ``no-reveal``.
         use_for_s: how long the use may take, in seconds; 0: as long as the policy allows.
         debts: ids of open debts that this opening knows of.
-        probes: what each probe found, by its name.
-        ticket_answer: what the system of tickets said; empty: it was not asked.
+        probes: what each probe found, by its name; whoever asks leaves it out, it is measured.
+        ticket_answer: what the system of tickets said; empty: it was not asked. Left out likewise.
     """
 
     purpose: str

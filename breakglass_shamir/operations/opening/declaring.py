@@ -171,7 +171,7 @@ def declare(
 def _measured(recorder: Recorder, policy: Policy | None, request: Request, measure: Measure) -> Request:
     """Ask the probes and the system of tickets that the policy names, within its budget, and say what they found."""
     if policy is None or request.purpose != "emergency" or not (policy.outage or policy.ticket):
-        return request
+        return with_fields(request, probes={}, ticket_answer="")
     recorder.desk.say(f"asking what is out, for up to {policy.budget_s} s")
     found = measure(policy, request.incident_class, request.ticket)
     standby = {one.name for one in policy.outage.probes if one.standby} if policy.outage else set()
