@@ -45,7 +45,7 @@ def _sinks(owner: str, state: LedgerState) -> tuple[sinks.AnySink, ...]:
 
 def _notes(owner: str, state: LedgerState) -> Iterator[Destination]:
     """Yield the queue of notes to tickets, where the policy has them written."""
-    policy = parsed(state.sets[owner].policy_source) if owner in state.sets else None
+    policy = policies.adopted(state.sets[owner].policy_source) if owner in state.sets else None
     if policy and policy.ticket and policy.ticket.writes_back:
         yield Destination(owner, sinks.TICKET, sinks.to_json(sinks.TicketSink(name=sinks.TICKET, ticket=policy.ticket)))
 

@@ -390,7 +390,7 @@ def test_every_policy_key_is_in_the_operators_guide() -> None:
         "quorum.groups": tables.CustodianGroup,
         "declaration": tables.Declaration,
         "reveal": tables.Reveal,
-        "use": when.UseRules,
+        "use": tables.UseRules,
         "rotation": tables.Rotation,
         "custodians": tables.Custodian,
         "sites": tables.Site,
