@@ -85,7 +85,13 @@ if TYPE_CHECKING:
     from breakglass_shamir.operations.drills.rehearsal import DrillOutcome
     from breakglass_shamir.operations.drills.roll_call import RollCallResult
     from breakglass_shamir.operations.monitoring.heartbeat import Beat
-    from breakglass_shamir.operations.monitoring.status import DebtStatus, DrillStatus, SetStatus, WatchStatus
+    from breakglass_shamir.operations.monitoring.status import (
+        DebtStatus,
+        DrillStatus,
+        ProbeStatus,
+        SetStatus,
+        WatchStatus,
+    )
     from breakglass_shamir.operations.monitoring.to_do import ToDo
     from breakglass_shamir.operations.monitoring.watch import Watching
     from breakglass_shamir.operations.opening.declaring import Overrides
@@ -142,7 +148,7 @@ _NAMES = {
     "operations.drills.rehearsal": ("DrillOutcome",),
     "operations.drills.roll_call": ("RollCallResult",),
     "operations.monitoring.heartbeat": ("Beat",),
-    "operations.monitoring.status": ("DebtStatus", "DrillStatus", "SetStatus", "WatchStatus"),
+    "operations.monitoring.status": ("DebtStatus", "DrillStatus", "ProbeStatus", "SetStatus", "WatchStatus"),
     "operations.monitoring.to_do": ("ToDo",),
     "operations.monitoring.watch": ("Watching",),
     "operations.opening.declaring": ("Overrides",),
@@ -210,6 +216,7 @@ __all__ = [
     "Pool",
     "Preflight",
     "Printing",
+    "ProbeStatus",
     "ReadShare",
     "Reassignment",
     "Request",

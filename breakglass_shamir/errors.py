@@ -431,15 +431,19 @@ class SinkFailure(TargetError):
     Attributes:
         delivered: how many events, from the first on, it did take.
         retry_after_s: when it asked to be tried again; 0 where it did not say.
+        nowhere: whether the next event has no place where it could ever arrive.
     """
 
     id = "sink"
     default_hint = "what was not delivered is kept and tried again; see it with: breakglass alerts list"
 
-    def __init__(self, message: str, *, delivered: int = 0, retry_after_s: int = 0, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, delivered: int = 0, retry_after_s: int = 0, hint: str = "", nowhere: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.delivered = delivered
         self.retry_after_s = retry_after_s
+        self.nowhere = nowhere
 
 
 class WebError(TargetError):

@@ -9,7 +9,7 @@ Rules:
 3. After a failure the queue pauses: doubling from ``FIRST_PAUSE_S`` to ``LAST_PAUSE_S``, half of it by chance, or as
    long as the sink asked for. The pause is in the database and outlives this program.
 4. An event is marked only after the sink acknowledged it. What was sent and not marked is sent again. What a sink is
-   not for leaves its queue, and is acknowledged by nobody.
+   not for, or can never arrive, leaves its queue, and is acknowledged by nobody.
 5. A round ends: each delivery has its sink's time limit, and a queue that is only slow goes on in the next round.
 """
 
@@ -81,7 +81,7 @@ class Rounds:
     """The deliveries that go on now: one thread for each queue at most."""
 
     def __init__(
-        self, path: Path, told: Told = lambda _: None, make: Callable[[sinks.AnySink], Deliverer] = deliverer
+        self, path: Path, told: Told = lambda _: None, make: Callable[[sinks.Stored], Deliverer] = deliverer
     ) -> None:
         """Begin with none.
 
@@ -134,7 +134,7 @@ class Rounds:
             self._failed.append(error)
 
 
-def flush(path: Path, *, due_only: bool, make: Callable[[sinks.AnySink], Deliverer] = deliverer) -> list[Delivered]:
+def flush(path: Path, *, due_only: bool, make: Callable[[sinks.Stored], Deliverer] = deliverer) -> list[Delivered]:
     """Deliver what waits, once round.
 
     Args:
@@ -173,7 +173,7 @@ def pause_s(attempts: int, retry_after_s: int, chance: float) -> float:
     return max(whole / 2 + whole / 2 * chance, float(retry_after_s))
 
 
-def _drain(path: Path, queue: Queue, make: Callable[[sinks.AnySink], Deliverer]) -> Delivered:
+def _drain(path: Path, queue: Queue, make: Callable[[sinks.Stored], Deliverer]) -> Delivered:
     """Deliver one queue until nothing is left or its sink fails."""
     done: list[str] = []
     with Outbox(path) as outbox, _locked(path.parent, queue) as locked:
@@ -188,7 +188,7 @@ def _drain(path: Path, queue: Queue, make: Callable[[sinks.AnySink], Deliverer])
     return Delivered(queue.owner, queue.sink, tuple(done), left.waiting, problem)
 
 
-def _batch(queue: Queue, make: Callable[[sinks.AnySink], Deliverer]) -> int:
+def _batch(queue: Queue, make: Callable[[sinks.Stored], Deliverer]) -> int:
     try:
         return make(sinks.from_json(queue.configuration)).batch
     except InvalidPolicy:
@@ -196,7 +196,7 @@ def _batch(queue: Queue, make: Callable[[sinks.AnySink], Deliverer]) -> int:
 
 
 def _attempt(
-    outbox: Outbox, queue: Queue, waiting: Sequence[Waiting], make: Callable[[sinks.AnySink], Deliverer]
+    outbox: Outbox, queue: Queue, waiting: Sequence[Waiting], make: Callable[[sinks.Stored], Deliverer]
 ) -> tuple[list[str], str]:
     """Deliver one batch and record what became of it; returns the ids that arrived and the problem."""
     events = [Event.from_bytes(one.event) for one in waiting]
@@ -212,6 +212,11 @@ def _attempt(
     except (SinkFailure, InvalidPolicy) as error:
         failure = error if isinstance(error, SinkFailure) else SinkFailure(str(error))
         count = failure.delivered if isinstance(error, SinkFailure) else 0
+        if failure.nowhere:
+            # It would keep what comes after it for ever.
+            outbox.mark(queue.owner, queue.sink, waiting[:count], _now_ms())
+            outbox.pass_over(queue.owner, queue.sink, waiting[count : count + 1])
+            return [event.id for event in events[:count]], ""
         attempts = outbox.queue(queue.owner, queue.sink).attempts
         next_ms = _now_ms() + int(pause_s(attempts, failure.retry_after_s, random.random()) * 1000)  # noqa: S311
         arrived = waiting[:count]

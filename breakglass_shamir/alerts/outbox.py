@@ -2,7 +2,8 @@
 """What is stored beside each record: its events, for every sink that the policy names.
 
 A record about a set goes to the sinks of that set's policy. A record about the terminal goes to every sink of every
-set, once where two policies name the same sink in the same words.
+set, once where two policies name the same sink in the same words. Where the policy has openings written to their
+tickets, that is one queue more, and no sink: nobody is told by it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,7 @@ def rows(entry: Entry, state: LedgerState) -> Iterable[Row]:
     """Return what is stored with a record."""
     from breakglass_shamir.alerts import translate
 
-    found = list(destinations(entry.record.set, state))
+    found = [*destinations(entry.record.set, state), *_notes(entry.record.set, state)]
     events = translate.events(entry, state) if found else []
     stored = [(event.id, event.time_ms, event.to_bytes()) for event in events]
     return outbox.rows(entry.record.seq, stored, found)
@@ -40,6 +41,13 @@ def destinations(set_name: str, state: LedgerState) -> Iterator[Destination]:
 def _sinks(owner: str, state: LedgerState) -> tuple[sinks.AnySink, ...]:
     policy = policies.adopted(state.sets[owner].policy_source) if owner in state.sets else None
     return policy.alerts.sinks if policy else ()
+
+
+def _notes(owner: str, state: LedgerState) -> Iterator[Destination]:
+    """Yield the queue of notes to tickets, where the policy has them written."""
+    policy = policies.adopted(state.sets[owner].policy_source) if owner in state.sets else None
+    if policy and policy.ticket and policy.ticket.writes_back:
+        yield Destination(owner, sinks.TICKET, sinks.to_json(sinks.TicketSink(name=sinks.TICKET, ticket=policy.ticket)))
 
 
 BESIDE = Beside(outbox.SCHEMA, rows)

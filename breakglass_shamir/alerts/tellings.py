@@ -17,6 +17,7 @@ from breakglass_shamir.alerts import ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Severity
 from breakglass_shamir.custody.life import holders, standing
+from breakglass_shamir.custody.life.gates import TICKET_OPEN
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.watching import NEAR, OWN_LOGIN
 from breakglass_shamir.custody.policy import source as policies
@@ -39,6 +40,7 @@ from breakglass_shamir.custody.records.monitoring import (
     Escalated,
     Heartbeat,
     LoginSeen,
+    Probed,
     Watched,
 )
 from breakglass_shamir.custody.records.openings import (
@@ -53,6 +55,7 @@ from breakglass_shamir.custody.records.openings import (
     Refused,
     Revealing,
     Settled,
+    TicketAnswered,
     UseEnded,
     UseRecorded,
 )
@@ -236,6 +239,8 @@ def _sheet_voided(c: Context, body: SheetVoided) -> Iterator[Telling]:
 def _declared(c: Context, body: Declared) -> Iterator[Telling]:
     more = {"comment": body.reason}
     subject = f"{body.purpose} declared: {body.incident_class}, {body.ticket}, by {', '.join(body.officers)}"
+    subject += "".join(f"; {name} {answer}" for name, answer in body.probes.items())
+    subject += f"; ticket {body.ticket_answer}" if body.ticket_answer else ""
     yield _entity(c, 10, subject, _loud(c, Severity.INFORMATIONAL), **more)
 
 
@@ -542,6 +547,21 @@ def _watched(_c: Context, body: Watched) -> Iterator[Telling]:
     yield finding(subject, incident="watch", severity=Severity.INFORMATIONAL, action=Action.RESOLVE)
 
 
+def _probed(_c: Context, body: Probed) -> Iterator[Telling]:
+    subject = f"probes found: {', '.join(f'{name} {answer}' for name, answer in body.answers.items())}"
+    yield _terminal(ocsf.OTHER, subject, Severity.INFORMATIONAL, activity_name="Probe")
+
+
+def _ticket_answered(c: Context, body: TicketAnswered) -> Iterator[Telling]:
+    owed = c.set_state is not None and any(
+        debt.kind == TICKET_OPEN and debt.opening == c.opening_id for debt in c.set_state.debts
+    )
+    subject = (
+        f"the system of tickets answers about {body.ticket}: {body.answer}{'' if owed else '; the debt is settled'}"
+    )
+    yield _entity(c, 3, subject, Severity.LOW)
+
+
 def _escalated(_c: Context, body: Escalated) -> Iterator[Telling]:
     severity = _LEVELS[min(body.level, len(_LEVELS)) - 1]
     if body.subject.startswith("quorum-"):
@@ -635,6 +655,8 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     LoginSeen: _login_seen,
     ChangedOutside: _changed_outside,
     Watched: _watched,
+    Probed: _probed,
+    TicketAnswered: _ticket_answered,
     Escalated: _escalated,
     Eased: _eased,
     Succession: _succession,

@@ -32,14 +32,19 @@ def destroyed(
 @click.argument("name")
 @click.argument("text")
 @click.option("--by", required=True, help="Who wrote it down.")
+@click.option(
+    "--infrastructure-changed", "changed", is_flag=True,
+    help="The target, or the way to it, is another one now: a rehearsal and an access drill are due.",
+)  # fmt: skip
 @pass_terminal
-def note(terminal: Terminal, name: str, text: str, by: str) -> None:
-    """Record a line of a ceremony's protocol about NAME: an exception, a time, a serial."""
+def note(terminal: Terminal, name: str, text: str, by: str, changed: bool) -> None:
+    """Record a line of a ceremony's protocol about NAME: an exception, a time, a serial; or that drills are due."""
     from breakglass_shamir.operations.printing import ceremony
 
     with recorder(terminal, name) as opened:
-        found = ceremony.note(opened, text, by)
-    terminal.result(found, [f"noted: record {found.record} of {name}"])
+        found = ceremony.note(opened, text, by, infrastructure_changed=changed)
+    due = "; a rehearsal and an access drill are due" if changed else ""
+    terminal.result(found, [f"noted: record {found.record} of {name}{due}"])
 
 
 @click.command()

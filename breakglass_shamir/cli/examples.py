@@ -59,6 +59,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "status": ("status",),
     "heartbeat": ("heartbeat --every 1d",),
     "watch": ("watch recovery-key --once",),
+    "probe": ("probe recovery-key",),
     "alerts list": ("alerts list",),
     "alerts flush": ("alerts flush",),
     "alerts test": ("alerts test siem",),

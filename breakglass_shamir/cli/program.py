@@ -55,6 +55,7 @@ COMMANDS = {
     "status": ("status", "Every set: state, sheets, drills, and what is due."),
     "heartbeat": ("heartbeat", "Record that this terminal is alive."),
     "watch": ("watch", "Hold the target's logins against the openings."),
+    "probe": ("probe", "Ask what may be out, and whether the way round is well."),
     "alerts": ("alerts", "Alerts that were made and have to arrive."),
     "audit": ("audit", "For auditors: what happened, and whether the log holds."),
     "kit": ("kit", "Write what must lie beside the safe."),

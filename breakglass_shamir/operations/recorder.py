@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from breakglass_shamir.alerts import outbox as alert_outbox
 from breakglass_shamir.custody.life.state import LedgerState, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.sinks import TICKET
 from breakglass_shamir.custody.records.monitoring import Asked
 from breakglass_shamir.custody.records.record import AnyBody
 from breakglass_shamir.custody.records.words import printable
@@ -106,7 +108,7 @@ class Recorder:
 
     def _told(self, entry: Entry) -> Entry:
         """Let the alerts of a record go out; returns the record."""
-        if self.alerted_sinks():
+        if self.alerted_sinks() or self._is_written_back():
             self._courier.wake()
         return entry
 
@@ -115,6 +117,12 @@ class Recorder:
         if self.ledger.beside is None:
             return ()
         return tuple(one.sink for one in alert_outbox.destinations(self.set_name, self.ledger.state))
+
+    def _is_written_back(self) -> bool:
+        """Tell whether openings of the set at hand are written to their tickets."""
+        known = self.ledger.state.sets.get(self.set_name)
+        policy = policies.parse(known.policy_source) if known and known.policy_source else None
+        return policy is not None and policy.ticket is not None and policy.ticket.writes_back
 
     def alert_taken(self, seq: int, within_s: float) -> str:
         """Wait until a sink has acknowledged the alerts of a record.
@@ -129,7 +137,7 @@ class Recorder:
         end = time.monotonic() + within_s
         with Outbox(self.ledger.path) as outbox:
             while True:
-                taken = outbox.acknowledged(seq)
+                taken = [one for one in outbox.acknowledged(seq) if one != TICKET]
                 if taken or time.monotonic() > end:
                     self.require_found()
                     return taken[0] if taken else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A receiver on loopback for what HTTP sinks post: keeps every request, answers as a test says.
+"""A receiver on loopback for what is asked and posted over HTTP: keeps every request, answers as a test says.
 
 It stands for services that cannot be installed here (Splunk's collector, PagerDuty, Slack) and speaks what their
 documents say of the wire; it is also the receiver of a signed webhook, which is any HTTP server.
@@ -23,6 +23,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def tree(self) -> Any:
@@ -68,7 +69,9 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                request = Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                request = Request(
+                    self.path, {name.lower(): value for name, value in self.headers.items()}, body, self.command
+                )
                 answer = receiver.answer(request)
                 if answer.fault in ("", "lost"):
                     receiver.taken.append(request)
@@ -83,6 +86,8 @@ class Receiver:
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
                 self.wfile.write(answer.body)
+
+            do_GET = do_PATCH = do_POST
 
             def log_request(self, code: Any = "-", size: Any = "-") -> None:
                 """Say nothing."""

@@ -38,7 +38,7 @@ from breakglass_shamir import errors
 from breakglass_shamir.cli import program
 from breakglass_shamir.custody.life import gates
 from breakglass_shamir.custody.policy import keys as policy_keys
-from breakglass_shamir.custody.policy import sinks, tables
+from breakglass_shamir.custody.policy import sinks, tables, when
 from breakglass_shamir.custody.records import record
 from breakglass_shamir.formats import share
 from breakglass_shamir.operations.policy import checking
@@ -403,6 +403,9 @@ def test_every_policy_key_is_in_the_operators_guide() -> None:
         "review.reviewers": tables.Reviewer,
         "review.settlement": tables.Settlement,
         "audit": tables.Audit,
+        "declaration.rules": when.UseRule,
+        "outage": when.Outage,
+        "ticket": when.TicketSystem,
     }
     keys = [f"{table}.{one.name}" for table, kind in kinds.items() for one in msgspec.structs.fields(kind)]
     keys.remove("review.settlement")

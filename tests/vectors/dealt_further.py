@@ -25,11 +25,12 @@ from breakglass_shamir.custody.records.monitoring import (
     ChangedOutside,
     Heartbeat,
     LoginSeen,
+    Probed,
     Watched,
 )
-from breakglass_shamir.custody.records.openings import Closed, Refused
+from breakglass_shamir.custody.records.openings import Closed, Overridden, Refused, TicketAnswered
 from breakglass_shamir.custody.records.rotations import Abandoned, Deferred
-from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, Reassigned, SheetVoided
+from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, Noted, Reassigned, SheetVoided
 
 TWO_OFFICERS = ("Duty", "Second")
 BLANK = ("Duty", " \t")
@@ -41,6 +42,7 @@ def went_on() -> Iterator[tuple[str, Way]]:
     yield from _ends()
     yield from _seen()
     yield from _gates()
+    yield from _when()
 
 
 def barred() -> Iterator[Refusal]:
@@ -49,10 +51,131 @@ def barred() -> Iterator[Refusal]:
     yield from _no_people()
     yield from _no_epochs()
     yield from _no_signs()
+    yield from _answers()
+
+
+MEASURED = f"""{POLICY}
+[[declaration.rules]]
+name = "days"
+hours = ["Sat-Sun 09:00-17:00", "Sun 22:00-06:00"]
+
+[[declaration.rules]]
+name = "few"
+classes = ["idp-outage"]
+declarers = ["Duty", "Second"]
+use_for = "30m"
+most = 1
+per = "1h"
+
+[outage]
+[[outage.probes]]
+name = "directory"
+uri = "ldap://dir.example"
+failed_on = ["silent"]
+
+[[outage.probes]]
+name = "network"
+uri = "tcp://gate.example:443"
+classes = ["network-outage"]
+
+[[outage.probes]]
+name = "way round"
+uri = "https://standby.example/health"
+standby = true
+
+[ticket]
+system = "jira"
+url = "https://jira.example"
+settles = true
+"""
+"""The policy of the logs, with rules of use and with what is measured; the first day of the records is a Sunday."""
+
+WELL = {"directory": "well", "way round": "silent: no answer within 2 s"}
+DOWN = {**WELL, "directory": "silent: no answer within 2 s"}
+
+
+def _measuring() -> Way:
+    """Return a log whose policy has an outage measured."""
+    return Way("small", SEALED).add(bodies.adopted(MEASURED))
+
+
+def _when() -> Iterator[tuple[str, Way]]:
+    """Declarations under rules of use, and what was measured at them."""
+    e = bodies.epochs()
+    fine: dict[str, Any] = {"use_for_s": 1800, "probes": DOWN, "ticket_answer": "open"}
+    yield "measured: all is as it should be", _measuring().declare(**fine).open(e.one)
+    for name, changes in (
+        ("every probe well", {"probes": WELL}),
+        ("wrong, which is no failure", {"probes": {**WELL, "directory": "wrong: x"}}),
+        ("not known", {"probes": {"directory": "unknown: no library"}}), ("nothing", {"probes": {}}),
+        ("the way round well, too", {"probes": {"directory": "well", "way round": "well"}}),
+        ("another class, of whose probes one is silent",
+         {"incident_class": "network-outage", "probes": {**WELL, "network": "silent: x"}}),
+        ("a ticket that is closed", {"ticket_answer": "closed: its state is Done"}),
+        ("a ticket nobody was asked about", {"ticket_answer": ""}),
+        ("a ticket that could not be asked about", {"ticket_answer": "unknown: no answer"}),
+        ("longer than a rule allows", {"use_for_s": 1801}),
+        ("longer than another class's rule allows", {"incident_class": "network-outage", "use_for_s": 1801}),
+        ("nobody who may declare", {"officers": ("Third", "Fourth")}),
+        ("one who may declare, in capitals", {"officers": ("Third", "DUTY")}),
+    ):  # fmt: skip
+        yield f"measured: {name}", _measuring().declare(**{**fine, **changes}).open(e.one)
+    for purpose in ("drill", ROTATION):
+        yield f"measured: a {purpose} with nothing", _measuring().declare(purpose, officers=("X",)).open(e.one)
+    twice = _measuring().declare(**fine).open(e.one).add(ended("emergency"))
+    yield "measured: opened again within the hour", twice.declare(**fine).open(e.one)
+    later = _measuring().declare(**fine).open(e.one).add(ended("emergency"))
+    later.log.pass_time(3600)
+    yield "measured: opened again after the hour", later.declare(**fine).open(e.one)
+    for seconds in (8 * 3600, 24 * 3600):
+        late = _measuring()
+        late.log.pass_time(seconds)
+        yield f"measured: {seconds // 3600} hours later", late.declare(**fine).open(e.one)
+    passed = _measuring().declare(
+        "emergency", "outage", "ticket-open", probes=WELL, ticket_answer="unknown: x", use_for_s=9
+    )
+    yield "measured: gates that were overridden", passed.open(e.one)
+
+
+def _answers() -> Iterator[Refusal]:
+    """What probes and systems of tickets do not say."""
+    for name, answer in (("no word", "fine"), ("well, and why", "well: x"), ("wrong, and no reason", "wrong: "),
+                         ("wrong alone", "wrong"), ("a blank is missing", "silent:x")):  # fmt: skip
+        way = _measuring()
+        said = bodies.declared(way.log, "emergency", probes={"directory": answer})
+        yield no(f"a probe says: {name}", way, said, opening="")
+        yield no(f"a probe says later: {name}", _measuring(), Probed(answers={"directory": answer}))
+        asked = bodies.declared(way.log, "emergency", ticket_answer=answer.replace("well", "open"))
+        yield no(f"a ticket: {name}", _measuring(), asked, opening="")
+    yield no("probes that found nothing", _measuring(), Probed(answers={}))
+    later = TicketAnswered(ticket="INC-1", answer="open")
+    yield no("a ticket is answered that nobody owes", _measuring().declare(), later)
+    owing = {"ticket_answer": "unknown: x"}
+    another = TicketAnswered(ticket="INC-2", answer="open")
+    yield no("another ticket is answered", _measuring().declare("emergency", "ticket-open", **owing), another)
+    settled = _measuring().declare("emergency", "ticket-open", **owing).add(later)
+    yield no("a ticket is answered twice", settled, later)
+    twice = (
+        _measuring().declare("emergency", "ticket-open", **owing).add(TicketAnswered(ticket="INC-1", answer="kind: x"))
+    )
+    yield no("a ticket is answered by no word", twice, TicketAnswered(ticket="INC-1", answer="yes"))
+    closed = _measuring().declare("emergency", "ticket-open", ticket_answer="closed: x").add(later)
+    yield no("what was answered at the declaration stays owed", closed, TicketAnswered(ticket="INC-3", answer="open"))
 
 
 def new_logs() -> Iterator[tuple[str, Log]]:
     """Yield logs by the terminal ``clock`` that hold, whole."""
+    log = Log("clock")
+    lives.beginning(log)
+    log.add(bodies.adopted(MEASURED))
+    log.add(Probed(answers=WELL))
+    log.add(Noted(text="another directory", by="Duty", infrastructure_changed=True))
+    opening = log.add(bodies.declared(log, "emergency", probes=WELL, ticket_answer="unknown: no answer within 3 s"))
+    for gate in ("outage", "ticket-open"):
+        log.add(Overridden(gate=gate, problem="as said", reason="nobody can log in"), opening=opening)
+    log.add(TicketAnswered(ticket="INC-1", answer="closed: its state is Done"), opening=opening)
+    log.add(TicketAnswered(ticket="INC-1", answer="open"), opening=opening)
+    yield "an outage that was measured", log
     log = Log("clock")
     log.add(bodies.started(log), "")
     yield "one record", log

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Vectors of policies: which text is one, what it means with every default, and what one weakens in another."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -88,6 +88,15 @@ signatures = 2
 valid_for = "20m"
 use_for = "90m"
 
+[[declaration.rules]]
+name = "office"
+classes = ["idp-outage"]
+hours = ["Mon-Fri 08:00-18:00", "Sun 22:00-06:00", "daily 12:00-24:00"]
+zone = "Europe/Zurich"
+use_for = "45m"
+most = 2
+per = "30d"
+
 [reveal]
 modes = ["no-reveal", "exec"]
 show_for = "5s"
@@ -122,6 +131,37 @@ limits = [
 
 [audit]
 standards = ["ism", "pci-dss-4.0.1"]
+
+[outage]
+budget = "6s"
+
+[[outage.probes]]
+name = "directory"
+uri = "ldaps://ldap.example:636"
+account = "uid=probe,dc=example"
+secret_file = "/etc/bg/probe"
+options = {{ca = "/etc/bg/ca.pem"}}
+within = "3s"
+failed_on = ["silent"]
+classes = ["idp-outage"]
+
+[[outage.probes]]
+name = "way round"
+uri = "oidc+https://standby.example/realms/staff"
+standby = true
+
+[ticket]
+system = "jira"
+url = "https://jira.example"
+project = "INC"
+user = "bg"
+secret_file = "/etc/bg/jira"
+kinds = ["Incident"]
+open = ["In Progress", "Open"]
+within = "2s"
+ca = "/etc/bg/ca.pem"
+settles = true
+writes_back = true
 
 [alerts]
 budget = "9s"
@@ -202,6 +242,31 @@ settlement = {{by = "officers", signed = false}}
 """Nobody but officers reviews, and their names settle."""
 
 
+ADDRESSES = (
+    "ldap://dir.example", "ldaps://[2001:db8::1]:636/", "tcp://h:65535", "http://h", "https://h:443/a/b?c=d&e=%20",
+    "oidc+http://h:8080/realms/x", "dns:_sip.example.com", "exec:/usr/bin/true",
+)  # fmt: skip
+"""Of probes that ask without an account."""
+
+NO_ADDRESSES = (
+    "dir.example", "ldap:dir.example", "ldap://dir.example/dc=x", "tcp://h", "tcp://h:0", "tcp://h:65536", "http:///x",
+    "https://u:p@h", "https://h/a b", "https://h/#a", "https://h\u00e9", "dns:", "dns:-a", "dns:a/b", "dns://a",
+    "exec:true", "exec://true", "exec:///true", "oidc://h", "HTTP://h", "https://[h]",
+)  # fmt: skip
+
+
+def probing(uri: str, more: str = "") -> str:
+    """Return a policy with one probe."""
+    return f'{LEAST}\n[[outage.probes]]\nname = "p"\nuri = "{uri}"\n{more}'
+
+
+def ruled(lines: str, officers: str = "") -> str:
+    """Return a policy with one rule of use."""
+    return f'{LEAST}{officers}\n[[declaration.rules]]\nname = "r"\n{lines}\n'.replace(
+        'declaration = {classes = ["x"]}', '[declaration]\nclasses = ["x"]'
+    )
+
+
 def read(source: str) -> Vector:
     """Return what a policy means, with every default, durations in seconds."""
     return meaning(policies.parse(source), source)
@@ -237,6 +302,8 @@ def policies_of(_: object = None) -> Iterator[Vector]:
                          ("an exec sink with an hour",
                          with_line("[alerts.sinks]", 'type="exec"\nname="p"\nargv=["/p"]\ntimeout="1h"'))):  # fmt: skip
         yield good(name, "read-policy", {"text": source}, read(source))
+    for uri in ADDRESSES:
+        yield good(f"the address {uri[:40]}", "read-policy", {"text": (asks := probing(uri))}, read(asks))
     for name, source in _wrong():
         yield bad(name, "read-policy", {"text": like(source, "the least", LEAST)}, "invalid-policy")
     yield from _weaker()
@@ -289,6 +356,43 @@ def _wrong() -> Iterator[tuple[str, str]]:
     yield "no groups", less('[{threshold = 2, custodians = ["A", "B"]}]', "[]")
     yield "no classes", less('["x"]', "[]")
     yield "a class without a name", less('["x"]', '[" "]')
+    for uri in NO_ADDRESSES:
+        yield f"a probe at {uri[:30]}", probing(uri)
+    for name, line in (
+        ("an option of another scheme", 'options = {status = "200"}'), ("a class that is none", 'classes = ["y"]'),
+        ("a class twice", 'classes = ["x", "x"]'), ("nothing that counts as failed", "failed_on = []"),
+        ("a word twice", 'failed_on = ["wrong", "wrong"]'), ("another word", 'failed_on = ["well"]'),
+        ("a secret without an account", 'secret_file = "/s"'), ("an account without a secret", 'account = "a"'),
+        ("a path that is none", 'account = "a"\nsecret_file = "s"'),
+        ("a name twice", '[[outage.probes]]\nname = "p"\nuri = "tcp://h:1"'),
+    ):  # fmt: skip
+        yield f"a probe: {name}", probing("ldap://h", f"{line}\n")
+    yield "a probe: an account where nobody logs in", probing("tcp://h:1", 'account = "a"\nsecret_file = "/s"\n')
+    yield "a probe: no realm", probing("kerberos://h", 'account = "a"\n')
+    yield "a probe: no account", probing("kerberos://h", 'options = {realm = "R"}\n')
+    yield "a budget of 31 s", with_line("outage", 'budget = "31s"')
+    for name, rule in (
+        ("no days", 'hours = ["08:00-18:00"]'), ("a day that is none", 'hours = ["Mo 08:00-18:00"]'),
+        ("no end", 'hours = ["Mon 08:00"]'), ("24:00 at the beginning", 'hours = ["Mon 24:00-08:00"]'),
+        ("24:01", 'hours = ["Mon 08:00-24:01"]'), ("no time", 'hours = ["Mon 08:00-08:00"]'),
+        ("60 minutes", 'hours = ["Mon 08:60-09:00"]'), ("most alone", "most = 1"), ("per alone", 'per = "1d"'),
+        ("most of 16", 'most = 16\nper = "1d"'), ("a class that is none", 'classes = ["y"]'),
+        ("a declarer who is no officer", 'declarers = ["A", "B"]'),
+        ("a name twice", '[[declaration.rules]]\nname = "r"'),
+    ):  # fmt: skip
+        yield f"a rule of use: {name}", ruled(rule)
+    one = '[[officers]]\nname = "D"\n'
+    yield "a rule of use: fewer declarers than officers", ruled('declarers = ["D"]', officers=one)
+    for name, line in (
+        ("no address", 'system = "jira"'), ("no project", 'system = "github"'), ("no program", 'system = "exec"'),
+        ("a program by no path", 'system = "exec"\nargv = ["x"]'), ("another system", 'system = "fax"'),
+        ("a program and an address", 'system = "exec"\nargv = ["/x"]\nurl = "https://h"'),
+        ("a user without a secret", 'system = "gitlab"\nproject = "a"\nuser = "u"'),
+        ("a program beside a system", 'system = "gitlab"\nproject = "a"\nargv = ["/x"]'),
+        ("a sink of its name",
+         'system = "exec"\nargv = ["/x"]\nwrites_back = true\n[[alerts.sinks]]\ntype = "journald"\nname = "ticket"'),
+    ):  # fmt: skip
+        yield f"tickets: {name}", with_line("ticket", line)
     for key, value in (("officers", "0"), ("officers", "21"), ("signatures", "1"), ("valid_for", '"59s"'),
                        ("valid_for", '"1 h"'), ("valid_for", '"01h"'), ("valid_for", '"0s"'),
                        ("valid_for", '"1000000s"'),
@@ -455,6 +559,7 @@ def _weaker() -> Iterator[Vector]:
     ):  # fmt: skip
         assert old in MOST, old
         yield of(name, MOST, MOST.replace(old, new))
+    yield from _when(of)
     yield of("officers where nobody had to sign", LEAST, LEAST + f'[[officers]]\nname = "D"\nkeys = ["{DUTY_KEY}"]\n')
     may = with_line("rotation", "may_defer = true")
     yield of("put off at all", LEAST, may)
@@ -472,6 +577,36 @@ def _weaker() -> Iterator[Vector]:
     found = weakenings(built, policies.parse(sheets))
     given = {"built_in": {"group_threshold": 1, "groups": [{"threshold": 2, "members": 3}]}, "new": sheets}
     yield good("over the built-in policy", "weakens", given, {"weakens": list(found)})
+
+
+def _when(of: Callable[[str, str, str], Vector]) -> Iterator[Vector]:
+    """What is measured, and rules of use."""
+    rule = MOST.partition("[[declaration.rules]]")[2].partition("[reveal]")[0]
+    outage = f"[outage]{MOST.partition('[outage]')[2].partition('[ticket]')[0]}"
+    ticket = f"[ticket]{MOST.partition('[ticket]')[2].partition('[alerts]')[0]}"
+    for name, old, new in (
+        ("a rule of use is gone", f"[[declaration.rules]]{rule}", ""),
+        ("a rule of use has other hours", "08:00-18:00", "07:00-18:00"),
+        ("a rule of use for longer", 'use_for = "45m"', 'use_for = "46m"'),
+        ("a rule of use without an end", 'use_for = "45m"\n', ""),
+        ("a rule of use more often", "most = 2", "most = 3"),
+        ("a rule of use in less time", 'per = "30d"', 'per = "29d"'),
+        ("a rule of use as often as one likes", 'most = 2\nper = "30d"\n', ""),
+        ("a stricter rule of use", 'use_for = "45m"\nmost = 2\nper = "30d"', 'use_for = "44m"\nmost = 1\nper = "31d"'),
+        ("one more rule of use", "[reveal]", '[[declaration.rules]]\nname = "more"\nmost = 1\nper = "1d"\n\n[reveal]'),
+        ("nothing is measured", outage, ""), ("another probe", "ldap.example:636", "ldap.example:637"),
+        ("a probe is gone, another one there", 'name = "directory"', 'name = "dir"'),
+        ("one more way round", "[ticket]",
+         '[[outage.probes]]\nname = "second"\nuri = "tcp://h:1"\nstandby = true\n\n[ticket]'),
+        ("a longer budget", 'budget = "6s"', 'budget = "7s"'), ("no tickets", ticket, ""),
+        ("another state counts", '"Open"]', '"Open", "Done"]'), ("nothing written back", "writes_back = true\n", ""),
+        ("asked for less time, and settles no more", 'within = "2s"', 'within = "1s"'),
+    ):  # fmt: skip
+        assert old in MOST, old
+        yield of(name, MOST, MOST.replace(old, new))
+    yield of("a later answer settles", MOST.replace("settles = true\n", ""), MOST)
+    none = MOST.replace(outage, "").replace(ticket, "")
+    yield of("measured where nothing was", none, MOST)
 
 
 def _tickets() -> Iterator[Vector]:

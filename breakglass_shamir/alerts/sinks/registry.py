@@ -4,25 +4,26 @@
 import importlib
 
 from breakglass_shamir.alerts.sinks.base import Deliverer
-from breakglass_shamir.custody.policy.sinks import AnySink
+from breakglass_shamir.custody.policy.sinks import Stored
 
 _KINDS = {
-    "syslog": "syslog:Syslog",
-    "webhook": "webhook:Webhook",
-    "splunk": "splunk:Splunk",
-    "pagerduty": "pagerduty:PagerDuty",
-    "slack": "slack:Slack",
-    "smtp": "smtp:Smtp",
-    "journald": "journald:Journald",
-    "exec": "program:Program",
-    "file": "file:File",
+    "syslog": "sinks.syslog:Syslog",
+    "webhook": "sinks.webhook:Webhook",
+    "splunk": "sinks.splunk:Splunk",
+    "pagerduty": "sinks.pagerduty:PagerDuty",
+    "slack": "sinks.slack:Slack",
+    "smtp": "sinks.smtp:Smtp",
+    "journald": "sinks.journald:Journald",
+    "exec": "sinks.program:Program",
+    "file": "sinks.file:File",
+    "ticket": "tickets.sink:Ticket",
 }
-"""``type`` in the policy to ``module:class`` beside this file."""
+"""``type`` in the policy to ``module:class`` below ``alerts``."""
 
 
-def deliverer(sink: AnySink) -> Deliverer:
+def deliverer(sink: Stored) -> Deliverer:
     """Make what delivers to a sink; nothing is touched yet."""
     module, _, name = _KINDS[str(sink.__struct_config__.tag)].partition(":")
-    made = getattr(importlib.import_module(f"breakglass_shamir.alerts.sinks.{module}"), name)(sink)
+    made = getattr(importlib.import_module(f"breakglass_shamir.alerts.{module}"), name)(sink)
     assert isinstance(made, Deliverer)  # noqa: S101 - the table above is ours
     return made

@@ -6,7 +6,8 @@ Rules:
 1. A sheet is due for its roll-call an interval after it was last verified; at once when it changed hands or its
    last roll-call failed. A void sheet is called no more.
 2. A rehearsal and an access drill are due an interval after one last did not fail, the first one after the set
-   began; at once when the last one failed, and a rehearsal also when a sheet changed hands.
+   began; at once when the last one failed, a rehearsal also when a sheet changed hands, and both when the
+   infrastructure changed.
 3. A credential is due for rotation when it has reached its maximum age; and in time before what it needs ends by
    itself: its certificate, its token, its account. That end is told by the target's clock, and compared with the wall
    clock.
@@ -109,6 +110,8 @@ def _drill(kind: str, s: SetState, last: DrillResult | None, interval_s: int, no
         return Due(kind, "", -last.at.seconds_until(now), f"the last one failed: {last.reasons[0]}")
     if kind == "rehearsal" and s.history.people_changed:
         return Due(kind, "", -s.history.people_changed.seconds_until(now), "a sheet changed hands")
+    if kind in s.history.changed_for:
+        return Due(kind, "", -s.history.changed_for[kind].seconds_until(now), "the infrastructure changed")
     since = last.passed if last else None
     if since is not None:
         age_s = since.seconds_until(now)

@@ -16,6 +16,9 @@ from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Phase, SetState
 from breakglass_shamir.custody.records.monitoring import Eased, Escalated
 
+STANDBY = "standby-"
+"""In front of a probe's name: the subject of a way round that is not well."""
+
 _DRILLS = {"roll-call": "roll-call", "rehearsal": "rehearsal", "access": "access drill"}
 
 
@@ -40,6 +43,8 @@ def overdue(s: SetState, now: Moment) -> Iterator[Overdue]:
             yield Overdue(debt.id, debt.what)
     if silent_s := watch_rules.silent_s(s, now):
         yield Overdue("watch-silent", f"the watch gave no sign for {due.in_words(silent_s)}, longer than it promised")
+    for name, answer, _ in () if s.retired else watch_rules.broken_ways(s):
+        yield Overdue(f"{STANDBY}{name}", f"the way round is not well, by the probe {name}: {answer}")
     opening = s.opening
     if opening and opening.opened_at and opening.phase in (Phase.OPEN, Phase.IN_USE):
         used_s = opening.opened_at.seconds_until(now)

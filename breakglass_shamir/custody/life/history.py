@@ -6,7 +6,8 @@ Rules:
 1. It is a pure function of the records, kept beside the life of the set; it refuses nothing and opens nothing.
 2. A sheet counts as verified from its read-back on, and again at each roll-call that did not fail. One that
    failed stays failed until a later one passes.
-3. A change of custodian makes the roll-call of that sheet due, and the rehearsal.
+3. A change of custodian makes the roll-call of that sheet due, and the rehearsal. A change of the infrastructure makes
+   the rehearsal due, and the access drill.
 
 What is due, and when, is ``due.py``; which record may follow, ``lifecycle.py``.
 """
@@ -24,7 +25,7 @@ from breakglass_shamir.custody.records.enrolment import Enrolled
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, RecoveredCore
 from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.custody.records.rotations import OldDead
-from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, ReadBack, Reassigned
+from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, Noted, ReadBack, Reassigned
 
 if TYPE_CHECKING:
     from breakglass_shamir.custody.life.statement import Statement
@@ -86,6 +87,9 @@ class History(msgspec.Struct, frozen=True):
     people_changed: Moment | None = None
     """When a sheet last changed hands, unless a rehearsal that did not fail came after."""
 
+    changed_for: Mapping[str, Moment] = msgspec.field(default_factory=dict)
+    """Drill to when the infrastructure last changed, unless one that did not fail came after."""
+
     destroyed: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
     """Epoch id to seats whose sheets are destroyed."""
 
@@ -103,11 +107,13 @@ def follow(known: History, body: records.AnyBody, at: Moment, *, in_force: str) 
         at: when it was made.
         in_force: the epoch that is in force after it.
     """
-    if isinstance(body, Enrolled):
-        from breakglass_shamir.custody.life import statement
-
-        return _told(known, statement.parse(body.statement))
     match body:
+        case Noted(infrastructure_changed=True):
+            return replace(known, changed_for=dict.fromkeys(("rehearsal", "access"), at))
+        case Enrolled():
+            from breakglass_shamir.custody.life import statement
+
+            return _told(known, statement.parse(body.statement))
         case Issued():
             known = _began(known, body.epoch_id, at)
             return replace(known, login=at) if body.proven == "accepted" else known
@@ -125,11 +131,8 @@ def follow(known: History, body: records.AnyBody, at: Moment, *, in_force: str) 
             return replace(moved, people_changed=at)
         case RollCall():
             return _roll_call(known, body, at)
-        case Rehearsed():
-            changed = known.people_changed if body.result == "fail" else None
-            return replace(known, rehearsal=_result(known.rehearsal, body, at), people_changed=changed)
-        case DrillEnded():
-            return _drill_ended(known, body, at)
+        case Rehearsed() | DrillEnded():
+            return _rehearsed(known, body, at) if isinstance(body, Rehearsed) else _drill_ended(known, body, at)
         case Proven(result="accepted") | OldDead():
             accepted = body.new_epoch_id if isinstance(body, OldDead) else body.epoch_id
             return replace(known, login=at) if accepted == in_force else known
@@ -178,11 +181,22 @@ def _roll_call(known: History, body: RollCall, at: Moment) -> History:
     return _put(known, body.epoch_id, body.sheet, after)
 
 
+def _rehearsed(known: History, body: Rehearsed, at: Moment) -> History:
+    known = replace(known, rehearsal=_result(known.rehearsal, body, at))
+    return known if body.result == "fail" else replace(_drilled_since(known, "rehearsal"), people_changed=None)
+
+
 def _drill_ended(known: History, body: DrillEnded, at: Moment) -> History:
     if body.drill == "rehearsal":
         return replace(known, rehearsal=_result(known.rehearsal, body, at))
     login = at if body.login == "accepted" else known.login
-    return replace(known, access=_result(known.access, body, at), login=login)
+    known = replace(known, access=_result(known.access, body, at), login=login)
+    return known if body.result == "fail" else _drilled_since(known, "access")
+
+
+def _drilled_since(known: History, drill: str) -> History:
+    """Let a change of the infrastructure go, for a drill that was made after it."""
+    return replace(known, changed_for={kind: at for kind, at in known.changed_for.items() if kind != drill})
 
 
 def _result(before: DrillResult | None, body: Rehearsed | DrillEnded, at: Moment) -> DrillResult:

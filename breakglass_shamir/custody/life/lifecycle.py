@@ -68,6 +68,7 @@ from breakglass_shamir.custody.records.monitoring import (
     Escalated,
     Heartbeat,
     LoginSeen,
+    Probed,
     Watched,
 )
 from breakglass_shamir.custody.records.openings import (
@@ -82,6 +83,7 @@ from breakglass_shamir.custody.records.openings import (
     Refused,
     Revealing,
     Settled,
+    TicketAnswered,
     UseEnded,
     UseRecorded,
 )
@@ -301,6 +303,8 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     LoginSeen: watch_rules.login_seen,
     ChangedOutside: watch_rules.changed_outside,
     Watched: watch_rules.watched,
+    Probed: watch_rules.probed,
+    TicketAnswered: opening_rules.ticket_answered,
     AttestedDead: lineage_rules.attested_dead,
     Retired: retire_rules.retired,
     RetiredAttested: retire_rules.retired_attested,

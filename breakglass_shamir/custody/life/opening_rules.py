@@ -5,11 +5,12 @@ Which record has which rule stands in the table of ``lifecycle.py``.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import drill_rules, standing
-from breakglass_shamir.custody.life.gates import GATES, SUPERSEDED
+from breakglass_shamir.custody.life.gates import GATES, SUPERSEDED, TICKET_OPEN
 from breakglass_shamir.custody.life.lineage_rules import UNPROVEN, heard
 from breakglass_shamir.custody.life.link import ATTESTED, PROVEN, Link
 from breakglass_shamir.custody.life.moment import Moment
@@ -34,9 +35,13 @@ from breakglass_shamir.custody.life.state import (
     SetState,
     read_seat,
 )
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.when import MOST_USES
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.openings import (
     ASK,
+    TICKET_WORDS,
+    VERDICTS,
     Actions,
     Cancelled,
     Closed,
@@ -45,6 +50,7 @@ from breakglass_shamir.custody.records.openings import (
     Opened,
     Overridden,
     Revealing,
+    TicketAnswered,
     UseEnded,
     UseRecorded,
 )
@@ -78,10 +84,52 @@ def declared(s: SetState, body: Declared, record: Record, data: bytes) -> SetSta
         raise InvalidRecord("a declaration begins an opening, and belongs to none")
     if body.policy_digest != s.policy_digest:
         raise InvalidRecord("the declaration was made under another policy than the one in force")
+    check_answers(body.probes, VERDICTS, good="well")
+    check_answers({"ticket": body.ticket_answer} if body.ticket_answer else {}, TICKET_WORDS, good="open")
     if s.opening:
         s = ended(s, "superseded")
     opening = Opening(records.digest(data), body, Moment.of(record), seq=record.seq, data=data)
     return replace(s, opening=opening)
+
+
+def check_answers(answers: Mapping[str, str], words: Sequence[str], *, good: str) -> None:
+    """Refuse what probes and systems of tickets do not say.
+
+    Args:
+        answers: by what was asked.
+        words: with one of which each begins.
+        good: the one that nothing follows; a colon and why follow the others.
+
+    Raises:
+        InvalidRecord: naming what was asked.
+    """
+    for name, answer in answers.items():
+        word, _, why = answer.partition(": ")
+        if word not in words or bool(why.strip()) == (word == good):
+            raise InvalidRecord(f"the answer of {name[:60]!r} is none there is")
+
+
+def ticket_answered(s: SetState, body: TicketAnswered, record: Record, _d: bytes) -> SetState:
+    """Take a later word of the system of tickets; where the policy lets it, one that says open settles the debt."""
+    opening = next((one for one in (*s.past, *filter(None, [s.opening])) if one.id == record.opening), None)
+    owed = [debt for debt in s.debts if debt.kind == TICKET_OPEN and debt.opening == record.opening]
+    if opening is None or not owed:
+        raise IllegalState("the record belongs to no opening that owes a look at its ticket")
+    if body.ticket != opening.declared.ticket:
+        raise InvalidRecord("the system of tickets was asked about another ticket")
+    check_answers({"ticket": body.answer}, TICKET_WORDS, good="open")
+    owing = {debt.opening for debt in s.debts if debt.kind == TICKET_OPEN}
+    kept = {known: answer for known, answer in s.ticket_answers.items() if known in owing}
+    s = replace(s, ticket_answers={**kept, opening.id: body.answer})
+    if not (may_settle(s) and body.answer == "open" and opening.declared.ticket_answer.startswith("unknown: ")):
+        return s
+    return replace(s, debts=tuple(debt for debt in s.debts if debt not in owed))
+
+
+def may_settle(s: SetState) -> bool:
+    """Tell whether the policy lets a later answer of the system of tickets settle a debt."""
+    policy = policies.parse(s.policy_source) if s.policy_source else None
+    return policy is not None and policy.ticket is not None and policy.ticket.settles
 
 
 def overridden(s: SetState, body: Overridden, record: Record, _d: bytes) -> SetState:
@@ -121,6 +169,8 @@ def opened(s: SetState, body: Opened, record: Record, _d: bytes) -> SetState:
     if not (s.applying or asks):
         s = _turned_to(s, epoch, record)
     s = _owing(s, epoch, opening, moment, despite=despite)
+    if opening.declared.purpose == "emergency":
+        s = replace(s, uses=(*s.uses, moment)[-(MOST_USES + 1) :])
     s = replace(with_epoch(s, replace(s.epochs[epoch.epoch_id], answered="")), retired=None)
     return replace(
         s, opening=replace(opening, phase=Phase.OPEN, epoch_id=body.epoch_id, opened_at=moment, asks=asks)

@@ -13,6 +13,8 @@ Rules (spec: docs/spec/7-records.md, "Gates"):
 It decides nothing and changes no state.
 """
 
+from datetime import datetime, timedelta
+
 import msgspec
 from msgspec.structs import replace
 
@@ -36,8 +38,11 @@ KEPT = 1000
 LOOKED_AT = (Declared, Overridden, Recovered, RecoveredCore, Opened, Rehearsed)
 """Record types that :meth:`Passed.step` wants to see."""
 
-_AT_DECLARATION = frozenset({"class", "ticket", "reason", "officers", "duration", "debt", "under-way"})
-"""Gates that a declaration shows; ``retired`` is judged beside them, with every debt that is owed."""
+_AT_DECLARATION = frozenset({
+    "class", "ticket", "reason", "officers", "duration", "declarer", "often", "ticket-open", "outage", "debt",
+    "under-way",
+})  # fmt: skip
+"""Gates that a declaration shows; ``retired`` is judged beside them, with every debt that is owed, and ``hours``."""
 
 _UNREVEALED = ("no-reveal", ASK)
 """The modes of a rotation."""
@@ -123,11 +128,12 @@ class Passed:
         policy, now = self._policy(state.policy_source), Moment.of(record)
         asks = Request(
             body.purpose, body.incident_class, body.ticket, body.reason, body.officers, _UNREVEALED[0], body.use_for_s,
-            body.debts,
+            body.debts, body.probes, body.ticket_answer,
         )  # fmt: skip
         owed = tuple(debt for debt in state.debts if debt.since.seconds_until(now) > SLACK_S)
         found = gates.before_declaring(policy, replace(state, debts=owed), asks, now)
         problems = [gates.retired(state, asks), *(one for one in found if one.gate in _AT_DECLARATION)]
+        problems += _outside_hours(policy, state, asks, now)
         return _Asked(opening, body, policy, [one for one in problems if one is not None])
 
     def _learn(self, state: SetState, record: Record, epoch_id: str) -> None:
@@ -173,6 +179,17 @@ class Passed:
         if self._parsed is None or self._parsed[0] != source:
             self._parsed = source, policies.parse(source)
         return self._parsed[1]
+
+
+def _outside_hours(policy: Policy | None, state: SetState, asks: Request, now: Moment) -> list[Problem]:
+    """Hold the declaration against the hours of the policy, where it was outside them when the program looked, too."""
+    if policy is None or not gates.hours_known(policy):
+        return []
+    looked = datetime.fromisoformat(now.time) - timedelta(seconds=SLACK_S)
+    earlier = replace(now, time=looked.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    both = [gates.rules_of_use(policy, state, asks, at) for at in (earlier, now)]
+    found = [[one for one in problems if one.gate == "hours"] for problems in both]
+    return found[1] if all(found) else []
 
 
 def _stale(asked: _Asked, opening: Opening, record: Record) -> list[Problem]:

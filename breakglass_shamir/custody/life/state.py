@@ -259,6 +259,17 @@ class WatchState(msgspec.Struct, frozen=True):
     """The newest change of the password outside a rotation that was recorded."""
 
 
+class ProbedState(msgspec.Struct, frozen=True):
+    """What the probes of the policy found when they were last recorded outside a declaration."""
+
+    at: Moment
+    answers: Mapping[str, str]
+    """By the probe's name."""
+
+    since: Mapping[str, Moment]
+    """Since when each has the verdict that it has."""
+
+
 class Escalation(msgspec.Struct, frozen=True):
     """Something past its deadline that was told."""
 
@@ -386,6 +397,15 @@ class SetState(msgspec.Struct, frozen=True):
 
     endings: Mapping[str, Ending] = msgspec.field(default_factory=dict)
     """What ends by itself at the target, by its public id, or by what it is where it has none."""
+
+    uses: tuple[Moment, ...] = ()
+    """When emergencies last opened the set, the newest ones."""
+
+    probed: ProbedState | None = None
+    """What probes last found; None: none was recorded."""
+
+    ticket_answers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Opening id to what the system of tickets said later, while a look at the ticket is owed."""
 
     cases: Mapping[str, Case] = msgspec.field(default_factory=dict)
     """By opening id or the id of a debt: those under way, remembered or owed."""

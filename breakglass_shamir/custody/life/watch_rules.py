@@ -6,15 +6,20 @@ Rules:
 1. A login that nothing accounts for, and a password that changed outside, leave a debt: people look at it.
 2. What was told once is not told again: the state remembers the newest logins and the newest change.
 3. A watch promises its next sign; one that is later than promised is silent, and ``status`` says so.
+4. What probes found outside a declaration is kept until it is found anew; a way round that is not well is overdue.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
 
+from breakglass_shamir.custody.life import gates, opening_rules
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.state import Debt, SetState
-from breakglass_shamir.custody.records.monitoring import ChangedOutside, LoginSeen, Watched
+from breakglass_shamir.custody.life.state import Debt, ProbedState, SetState
+from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.monitoring import ChangedOutside, LoginSeen, Probed, Watched
+from breakglass_shamir.custody.records.openings import VERDICTS
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.errors import InvalidRecord
 
@@ -56,6 +61,35 @@ def watched(s: SetState, body: Watched, record: Record, _d: bytes) -> SetState:
     _check_instant(body.until)
     watch = replace(s.watch, until=body.until, at=Moment.of(record), every_s=body.every_s, problem=body.problem)
     return replace(s, watch=watch)
+
+
+def probed(s: SetState, body: Probed, record: Record, _d: bytes) -> SetState:
+    """Take what the probes of the policy found."""
+    opening_rules.check_answers(body.answers, VERDICTS, good="well")
+    if not body.answers:
+        raise InvalidRecord("expected what at least one probe found")
+    at, before = Moment.of(record), s.probed
+    since = {
+        name: before.since[name] if before and verdict(before.answers.get(name, "")) == verdict(answer) else at
+        for name, answer in body.answers.items()
+    }
+    return replace(s, probed=ProbedState(at, body.answers, since))
+
+
+def verdict(answer: str) -> str:
+    """Return what a probe found, without its words. Never raises."""
+    return answer.partition(":")[0]
+
+
+def broken_ways(s: SetState) -> Iterator[tuple[str, str, Moment]]:
+    """Yield which ways round are not well by the last look: the probe, its answer, and since when."""
+    policy = policies.parse(s.policy_source) if s.policy_source else None
+    if s.probed is None or policy is None or policy.outage is None:
+        return
+    for probe in policy.outage.probes:
+        answer = s.probed.answers.get(probe.name)
+        if probe.standby and answer is not None and not gates.is_well(probe, answer):
+            yield probe.name, answer, s.probed.since[probe.name]
 
 
 def login_key(at: str, account: str, source: str, mark: str = "", *, accepted: bool) -> str:

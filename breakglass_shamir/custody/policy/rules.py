@@ -18,13 +18,20 @@ from contextlib import suppress
 from itertools import islice
 
 from breakglass_shamir.crypto import age, ssh_key
-from breakglass_shamir.custody.policy import pattern
+from breakglass_shamir.custody.policy import pattern, when
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.generator import MIN_ENTROPY_BITS
 from breakglass_shamir.custody.policy.officer_keys import people, revoked
 from breakglass_shamir.custody.policy.person import Person, everybody
 from breakglass_shamir.custody.policy.problem import PolicyProblem
-from breakglass_shamir.custody.policy.sinks import LONGEST_DELIVERY_S, ExecSink, SmtpSink, SplunkSink, SyslogSink
+from breakglass_shamir.custody.policy.sinks import (
+    LONGEST_DELIVERY_S,
+    TICKET,
+    ExecSink,
+    SmtpSink,
+    SplunkSink,
+    SyslogSink,
+)
 from breakglass_shamir.custody.policy.tables import PERCENTS, Alerts, Custodian, Officer, Policy, Site
 from breakglass_shamir.custody.records.rotations import MOST_WAIT_S
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
@@ -312,6 +319,110 @@ def _load_drill(policy: Policy) -> Iterator[PolicyProblem]:
             yield PolicyProblem(path, "expected one of p50, p95 and p99, got none")
 
 
+def _use_rules(policy: Policy) -> Iterator[PolicyProblem]:
+    """Hold the rules of use against the classes, the officers and the clock."""
+    rules = policy.declaration.rules
+    yield from _different("declaration.rules", [one.name for one in rules])
+    officers = [one.name for one in policy.officers]
+    for number, rule in enumerate(rules):
+        path = f"declaration.rules[{number}]"
+        yield from _known_classes(policy, f"{path}.classes", rule.classes)
+        for place, one in enumerate(rule.hours):
+            if why := when.wrong_hours(one):
+                yield PolicyProblem(f"{path}.hours[{place}]", f"{why}, got {one!r}")
+        for place, name in enumerate(rule.declarers):
+            if name not in officers:
+                near = nearest(name, officers)
+                yield PolicyProblem(f"{path}.declarers[{place}]", f"no officer is called {name!r}", near)
+        different = len({name.casefold() for name in rule.declarers})
+        if different != len(rule.declarers):
+            yield PolicyProblem(f"{path}.declarers", "the same name twice")
+        elif rule.declarers and different < policy.declaration.officers:
+            needed = policy.declaration.officers
+            words = f"expected {needed} or more, as many officers as a declaration needs, got {different}"
+            yield PolicyProblem(f"{path}.declarers", words)
+        if (rule.most is None) != (rule.per is None):
+            yield PolicyProblem(path, "expected both most and per, or neither")
+
+
+def _zones(policy: Policy) -> Iterator[PolicyProblem]:
+    """Refuse a zone that this machine does not know; elsewhere it may be known."""
+    for number, rule in enumerate(policy.declaration.rules):
+        if when.zone_of(rule.zone) is None:
+            words = f"expected a time zone such as UTC or Europe/Zurich, got {rule.zone!r}"
+            yield PolicyProblem(f"declaration.rules[{number}].zone", words)
+
+
+def _known_classes(policy: Policy, path: str, classes: Sequence[str]) -> Iterator[PolicyProblem]:
+    known = policy.declaration.classes
+    for place, name in enumerate(classes):
+        if name not in known:
+            words = f"expected a class of {', '.join(known)}, got {name!r}"
+            yield PolicyProblem(f"{path}[{place}]", words, nearest(name, known))
+    if len(set(classes)) != len(classes):
+        yield PolicyProblem(path, "the same class twice")
+
+
+def _outage(policy: Policy) -> Iterator[PolicyProblem]:
+    """Hold probes against their schemes: an option that means nothing would be believed to mean something."""
+    outage = policy.outage
+    if outage is None:
+        return
+    most = Duration(when.LONGEST_BUDGET_S)
+    if outage.budget.seconds > most.seconds:
+        yield PolicyProblem("outage.budget", f"expected {most} or less, got {outage.budget}")
+    yield from _different("outage.probes", [one.name for one in outage.probes])
+    for number, probe in enumerate(outage.probes):
+        path = f"outage.probes[{number}]"
+        yield from _known_classes(policy, f"{path}.classes", probe.classes)
+        if not _is_printable(probe.name):
+            yield PolicyProblem(f"{path}.name", "expected a printable name")
+        if len(set(probe.failed_on)) != len(probe.failed_on):
+            yield PolicyProblem(f"{path}.failed_on", "the same word twice")
+        if why := when.wrong_address(probe.uri):
+            yield PolicyProblem(f"{path}.uri", why)
+            continue
+        scheme = when.parts_of(probe.uri).scheme
+        known = when.PROBE_OPTIONS[scheme]
+        for name in probe.options:
+            if name not in known:
+                words = f"{scheme} takes {', '.join(sorted(known)) or 'no option'}, not {name!r}"
+                yield PolicyProblem(f"{path}.options", words)
+        if scheme == "kerberos" and not (probe.account and probe.options.get("realm")):
+            yield PolicyProblem(path, "expected an account and options.realm with kerberos")
+        if probe.secret_file and not probe.account:
+            yield PolicyProblem(path, "expected an account with secret_file")
+        if probe.account and scheme not in when.WITH_A_SECRET:
+            yield PolicyProblem(f"{path}.account", f"nobody logs in at {scheme}")
+        elif probe.account and not probe.secret_file and scheme != "kerberos":
+            yield PolicyProblem(path, "expected secret_file with an account")
+
+
+def _ticket_system(policy: Policy) -> Iterator[PolicyProblem]:
+    """Refuse a system that could not be asked with what is there."""
+    ticket = policy.ticket
+    if ticket is None:
+        return
+    for number, sink in enumerate(policy.alerts.sinks):
+        if ticket.writes_back and sink.name == TICKET:
+            yield PolicyProblem(f"alerts.sinks[{number}].name", f"{TICKET!r} is the queue of notes to tickets")
+    if ticket.system == "exec":
+        if not ticket.argv or not ticket.argv[0].startswith("/"):
+            yield PolicyProblem("ticket.argv", "expected a program by absolute path with exec")
+        for key in ("url", "project", "user", "secret_file", "ca"):
+            if getattr(ticket, key):
+                yield PolicyProblem(f"ticket.{key}", "expected none with exec")
+        return
+    if ticket.argv:
+        yield PolicyProblem("ticket.argv", f"expected none with {ticket.system}")
+    if ticket.url is None and ticket.system in ("servicenow", "jira"):
+        yield PolicyProblem("ticket.url", f"expected an address with {ticket.system}")
+    if not ticket.project and ticket.system in ("github", "gitlab"):
+        yield PolicyProblem("ticket.project", f"expected one with {ticket.system}")
+    if ticket.user and not ticket.secret_file:
+        yield PolicyProblem("ticket.secret_file", "expected one with a user")
+
+
 def _different(path: str, names: Sequence[str]) -> Iterator[PolicyProblem]:
     seen: set[str] = set()
     for number, name in enumerate(names):
@@ -356,11 +467,15 @@ _RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]]
     (frozenset({"alerts", "drills"}), _load_drill),
     (frozenset({"officers", "custodians", "review"}), _review),
     (frozenset({"audit"}), _standards),
+    (frozenset({"declaration", "officers"}), _use_rules),
+    (frozenset({"declaration", "outage"}), _outage),
+    (frozenset({"ticket", "alerts"}), _ticket_system),
 )
 """Each rule with the top-level keys it looks at."""
 
 _OF_NEW: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]], ...] = (
     (frozenset({"declaration"}), _ticket),
     (frozenset({"alerts"}), _programs),
+    (frozenset({"declaration"}), _zones),
 )
 """Those that a policy in force need not keep to."""

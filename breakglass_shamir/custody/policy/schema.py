@@ -30,6 +30,7 @@ _PATHS = {
     "Officer": "officers",
     "Declaration": "declaration",
     "SharedDeclaration": "declaration",
+    "UseRule": "declaration.rules",
     "Reveal": "reveal",
     "UseRules": "use",
     "Rotation": "rotation",
@@ -41,6 +42,9 @@ _PATHS = {
     "Reviewer": "review.reviewers",
     "Settlement": "review.settlement",
     "Audit": "audit",
+    "Outage": "outage",
+    "Probe": "outage.probes",
+    "TicketSystem": "ticket",
 }
 """Where each table stands in the file; what is not here is a sink."""
 

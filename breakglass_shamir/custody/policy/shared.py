@@ -43,6 +43,7 @@ from breakglass_shamir.custody.policy.tables import (
     UseRules,
 )
 from breakglass_shamir.custody.policy.walk import shape_problems
+from breakglass_shamir.custody.policy.when import Outage, TicketSystem
 from breakglass_shamir.errors import InvalidPolicy
 
 OF_ONE_SET = ("name", "target", "quorum")
@@ -85,6 +86,8 @@ class Shared(Table, frozen=True):
     alerts: Alerts = msgspec.field(default_factory=Alerts)
     review: Review | None = None
     audit: Audit = msgspec.field(default_factory=Audit)
+    outage: Outage | None = None
+    ticket: TicketSystem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from breakglass_shamir.custody.policy.duration import Duration
-from breakglass_shamir.custody.policy.table import Path, Table, lasting
+from breakglass_shamir.custody.policy.table import Path, Table, WebUrl, lasting
+from breakglass_shamir.custody.policy.when import TicketSystem
 from breakglass_shamir.errors import InvalidPolicy
 
 Host = Annotated[
@@ -25,11 +26,6 @@ Host = Annotated[
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 """A TCP or UDP port."""
-
-WebUrl = Annotated[
-    str, msgspec.Meta(max_length=2000, pattern=r"^https?://[^/\s]+", description="an address with https:// or http://")
-]
-"""Where an HTTP sink posts to."""
 
 Address = Annotated[
     str, msgspec.Meta(max_length=254, pattern=r"^[^@\s<>,]+@[^@\s<>,]+$", description="one mail address")
@@ -160,20 +156,33 @@ AnySink = (
 )
 """Every sink there is."""
 
+TICKET = "ticket"
+"""Name of the queue of notes to tickets; no sink has it where tickets are written to."""
 
-def to_json(sink: AnySink) -> bytes:
+
+class TicketSink(Sink, frozen=True, tag_field="type", tag="ticket"):
+    """The ticket of an opening; it follows from a policy's system of tickets, and stands in no list of sinks."""
+
+    ticket: TicketSystem
+
+
+Stored = AnySink | TicketSink
+"""What a queue may be of."""
+
+
+def to_json(sink: Stored) -> bytes:
     """Return a sink's configuration as JSON, the same for the same keys."""
     return msgspec.json.encode(sink, enc_hook=str, order="sorted")
 
 
-def from_json(data: bytes) -> AnySink:
+def from_json(data: bytes) -> Stored:
     """Read what :func:`to_json` wrote.
 
     Raises:
         InvalidPolicy: it is not that, or of another release.
     """
     try:
-        sink: AnySink = msgspec.json.decode(data, type=AnySink, dec_hook=_duration)
+        sink: Stored = msgspec.json.decode(data, type=Stored, dec_hook=_duration)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidPolicy(f"a sink that was stored cannot be read: {error}") from None
     return sink

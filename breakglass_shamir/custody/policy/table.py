@@ -20,6 +20,11 @@ INCLUDE = "include"
 Path = Annotated[str, msgspec.Meta(min_length=2, max_length=4096, pattern=r"^/[^\x00-\x1f]*$", description=PATH_WORDS)]
 """An absolute path."""
 
+WebUrl = Annotated[
+    str, msgspec.Meta(max_length=2000, pattern=r"^https?://[^/\s]+", description="an address with https:// or http://")
+]
+"""An address of HTTP."""
+
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 """How likely something is."""
 

@@ -13,6 +13,7 @@ from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.generator import UNAMBIGUOUS, Generator
 from breakglass_shamir.custody.policy.sinks import AnySink
 from breakglass_shamir.custody.policy.table import Probability, Table, lasting
+from breakglass_shamir.custody.policy.when import Outage, TicketSystem, UseRule
 from breakglass_shamir.formats.envelope import MAX_NAME_BYTES
 from breakglass_shamir.formats.structure import Group, Seat, Structure
 
@@ -139,6 +140,9 @@ class Declaration(Table, frozen=True):
 
     use_for: Duration = lasting(3600)
     """Longest use; an opening may ask for less."""
+
+    rules: Annotated[tuple[UseRule, ...], msgspec.Meta(max_length=20)] = ()
+    """When, by whom, for how long and how often; each rule that is for the class holds."""
 
 
 class Reveal(Table, frozen=True):
@@ -320,6 +324,11 @@ class Policy(Table, frozen=True):
     """None: no use owes a review."""
 
     audit: Audit = msgspec.field(default_factory=Audit)
+    outage: Outage | None = None
+    """None: nothing is measured at a declaration."""
+
+    ticket: TicketSystem | None = None
+    """None: nobody is asked about a ticket."""
 
     @property
     def reviewers(self) -> tuple[Officer, ...]:
@@ -331,6 +340,11 @@ class Policy(Table, frozen=True):
         """Who may settle debts under rules of their own, if they took no part."""
         by_officers = self.review is not None and self.review.settlement.by == "officers"
         return self.officers if by_officers else self.reviewers
+
+    @property
+    def budget_s(self) -> int:
+        """How long a declaration waits at most for what it asks, in seconds."""
+        return (self.outage or Outage()).budget.seconds
 
     @property
     def structure(self) -> Structure:

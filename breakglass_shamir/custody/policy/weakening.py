@@ -3,9 +3,10 @@
 
 Rules (spec: docs/spec/7-records.md):
 
-1. A change weakens if fewer people, or other ones, could open, for longer, by more ways, told to fewer, drilled
-   more rarely, reviewed by fewer or later, held against fewer standards, or with a weaker or older credential; or if
-   the credential would be used or proven elsewhere, or its sheets lead to another telephone or another kit.
+1. A change weakens if fewer people, or other ones, could open, for longer, more often, at other hours, by more ways,
+   told to fewer, drilled more rarely, reviewed by fewer or later, held against fewer standards, measured by other
+   probes or another system of tickets, or with a weaker or older credential; or if the credential would be used or
+   proven elsewhere, or its sheets lead to another telephone or another kit.
 2. What cannot be compared, as two patterns, counts as weaker when it changed at all.
 3. Each weakening is one sentence that begins with the key.
 
@@ -15,12 +16,15 @@ What a change does to the quorum is the next epoch's: sheets that are printed st
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 
+from msgspec.structs import replace
+
 from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.officer_keys import revoked
 from breakglass_shamir.custody.policy.source import BUILT_IN_CLASS
 from breakglass_shamir.custody.policy.tables import PERCENTS, CustodianGroup, LoadDrill, Officer, Policy, Review
 from breakglass_shamir.custody.policy.weak_points import fewest_people
+from breakglass_shamir.custody.policy.when import TicketSystem, UseRule
 
 _RECORDS = ("always", "offered", "never")
 """From what records most to what records least."""
@@ -248,6 +252,72 @@ def _audit(old: Policy, new: Policy) -> Iterator[str]:
             yield f"audit.standards: no longer {name}"
 
 
+def _use_rules(old: Policy, new: Policy) -> Iterator[str]:
+    """Rules of use that are gone, are for something else, or allow more."""
+    known = {one.name: one for one in new.declaration.rules}
+    for rule in old.declaration.rules:
+        after = known.get(rule.name)
+        if after is None:
+            yield f"declaration.rules: {rule.name} is gone"
+            continue
+        if _bare(after) != _bare(rule):
+            yield f"declaration.rules: {rule.name} is another one"
+        if rule.use_for and (after.use_for is None or after.use_for.seconds > rule.use_for.seconds):
+            yield f"declaration.rules: {rule.name} allows a longer use"
+        if rule.most and rule.per and not _as_rarely(rule, after):
+            yield f"declaration.rules: {rule.name} allows more openings"
+
+
+def _bare(rule: UseRule) -> UseRule:
+    """Return a rule without what can be compared by its size."""
+    return replace(rule, use_for=None, most=None, per=None)
+
+
+def _as_rarely(before: UseRule, after: UseRule) -> bool:
+    if after.most is None or after.per is None or before.most is None or before.per is None:
+        return False
+    return after.most <= before.most and after.per.seconds >= before.per.seconds
+
+
+def _outage(old: Policy, new: Policy) -> Iterator[str]:
+    """Probes that are gone or ask something else; one more, which may always fail and so keep the gate open."""
+    if old.outage is None:
+        return
+    if new.outage is None:
+        yield "outage: nothing is measured at a declaration"
+        return
+    known = {one.name: one for one in new.outage.probes}
+    for probe in old.outage.probes:
+        if known.get(probe.name) != probe:
+            yield f"outage.probes: {probe.name} {'is another one' if probe.name in known else 'is gone'}"
+    before = {one.name for one in old.outage.probes}
+    added = [one.name for one in new.outage.probes if one.name not in before and not one.standby]
+    if added and any(not one.standby for one in old.outage.probes):
+        yield f"outage.probes: also {', '.join(added)}"
+    yield from _longer("outage.budget", old.outage.budget, new.outage.budget)
+
+
+def _ticket_system(old: Policy, new: Policy) -> Iterator[str]:
+    """Tickets that nobody asks about, or another word that counts for them."""
+    before, after = old.ticket, new.ticket
+    if before is None:
+        return
+    if after is None:
+        yield "ticket: no system is asked about tickets"
+        return
+    if _system(before) != _system(after):
+        yield "ticket: another system, kind or state counts"
+    if after.settles and not before.settles:
+        yield "ticket.settles: a later answer settles a debt"
+    if before.writes_back and not after.writes_back:
+        yield "ticket.writes_back: nothing is written to tickets"
+
+
+def _system(ticket: TicketSystem) -> TicketSystem:
+    """Return what says whose answer counts, and which."""
+    return replace(ticket, within=Duration(1), settles=False, writes_back=False)
+
+
 def _longer(key: str, before: Duration, after: Duration) -> Iterator[str]:
     if after.seconds > before.seconds:
         yield f"{key}: {after} instead of {before}"
@@ -263,5 +333,5 @@ def _until(officer: Officer) -> str:
 
 _RULES: tuple[Callable[[Policy, Policy], Iterator[str]], ...] = (
     _target, _sheets, _quorum, _declaration, _officers, _revoked, _reveal, _use, _rotation, _drills, _alerts, _review,
-    _audit,
+    _audit, _use_rules, _outage, _ticket_system,
 )  # fmt: skip

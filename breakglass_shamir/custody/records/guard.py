@@ -30,12 +30,22 @@ from breakglass_shamir.custody.records.ledger import (
     PolicyWeakened,
 )
 from breakglass_shamir.custody.records.lineage import Succession
-from breakglass_shamir.custody.records.monitoring import Asked, ChangedOutside, Eased, Escalated, LoginSeen, Watched
+from breakglass_shamir.custody.records.monitoring import (
+    Asked,
+    ChangedOutside,
+    Eased,
+    Escalated,
+    LoginSeen,
+    Probed,
+    Watched,
+)
 from breakglass_shamir.custody.records.openings import (
     Actions,
+    Declared,
     OfficerSigned,
     Overridden,
     Refused,
+    TicketAnswered,
     UseEnded,
     UseRecorded,
 )
@@ -87,6 +97,9 @@ TOLD: Mapping[type[Body], frozenset[str]] = {
     LoginSeen: frozenset({"account", "source", "detail", "mark"}),
     ChangedOutside: frozenset({"detail"}),
     Watched: frozenset({"problem"}),
+    Probed: frozenset({"answers"}),
+    Declared: frozenset({"probes", "ticket_answer"}),
+    TicketAnswered: frozenset({"answer"}),
     Refused: frozenset({"message"}),
     Overridden: frozenset({"problem"}),
     UseRecorded: frozenset({"problem"}),
@@ -134,6 +147,8 @@ def check(body: Body, set_name: str) -> None:
 
 
 def _fit(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: printable(item) for key, item in value.items()}
     return tuple(map(printable, value)) if isinstance(value, tuple) else printable(value)
 
 

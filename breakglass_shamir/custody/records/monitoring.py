@@ -96,3 +96,10 @@ class Watched(Body, frozen=True, tag="watched"):
 
     problem: str
     """Why the target could not be asked, or what could not be read; empty where all was seen."""
+
+
+class Probed(Body, frozen=True, tag="probed"):
+    """Probes of the policy were asked outside a declaration, and one found something else than before."""
+
+    answers: dict[str, str]
+    """By the probe's name: a word of ``VERDICTS``, and its words."""

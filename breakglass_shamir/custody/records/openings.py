@@ -4,14 +4,22 @@
 Fields and their meaning: docs/spec/7-records.md.
 """
 
+import msgspec
+
 from breakglass_shamir.custody.records.body import Body
+
+VERDICTS = ("well", "silent", "wrong", "unknown")
+"""What a probe finds; after it, but for ``well``, a colon and why."""
+
+TICKET_WORDS = ("open", "closed", "kind", "missing", "unknown")
+"""What a system of tickets says; after it, but for ``open``, a colon and why."""
 
 ASK = "ask"
 """Mode of an opening in which the target is asked about an epoch's credential, and nothing else is done with it."""
 
 
-class Declared(Body, frozen=True, tag="declared"):
-    """An opening begins: who, why, for how long."""
+class Declared(Body, frozen=True, tag="declared", omit_defaults=True):
+    """An opening begins: who, why, for how long, and what was measured then."""
 
     purpose: str
     """``emergency``, ``drill`` or ``rotation``."""
@@ -23,8 +31,15 @@ class Declared(Body, frozen=True, tag="declared"):
     use_for_s: int
     debts: tuple[str, ...]
     supersedes: str
-    policy_digest: str = ""
-    """SHA-256 of the policy in force, hexadecimal; empty: the built-in one."""
+    policy_digest: str = msgspec.field(default_factory=str)
+    """SHA-256 of the policy in force, hexadecimal; empty: the built-in one. It is written in any case: a default
+    that is made is not left out."""
+
+    probes: dict[str, str] = msgspec.field(default_factory=dict)
+    """What each probe of the policy found: a word of ``VERDICTS``, and its words; left out where none was asked."""
+
+    ticket_answer: str = ""
+    """What the system of tickets said: a word of ``TICKET_WORDS``, and its words; left out where none was asked."""
 
 
 class OfficerSigned(Body, frozen=True, tag="officer-signed"):
@@ -38,6 +53,16 @@ class OfficerSigned(Body, frozen=True, tag="officer-signed"):
 
     signature: str
     """Armored SSHSIG in the namespace ``officer@breakglass-shamir``."""
+
+
+class TicketAnswered(Body, frozen=True, tag="ticket-answered"):
+    """The system of tickets answered later about the ticket of an opening at whose declaration it did not."""
+
+    ticket: str
+    """As it was declared."""
+
+    answer: str
+    """A word of ``TICKET_WORDS``, and its words."""
 
 
 class Refused(Body, frozen=True, tag="refused"):

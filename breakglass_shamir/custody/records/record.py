@@ -46,6 +46,7 @@ from breakglass_shamir.custody.records.monitoring import (
     Escalated,
     Heartbeat,
     LoginSeen,
+    Probed,
     Watched,
 )
 from breakglass_shamir.custody.records.openings import (
@@ -60,6 +61,7 @@ from breakglass_shamir.custody.records.openings import (
     Refused,
     Revealing,
     Settled,
+    TicketAnswered,
     UseEnded,
     UseRecorded,
 )
@@ -111,6 +113,7 @@ AnyBody = (
     | TargetNamed | RunsOut | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
     | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
     | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions | CollectorReplaced | LoadDrilled
+    | Probed | TicketAnswered
 )  # fmt: skip
 """Every record type."""
 

@@ -69,8 +69,10 @@ class Destroyed(Body, frozen=True, tag="destroyed"):
     witnesses: tuple[str, ...]
 
 
-class Noted(Body, frozen=True, tag="noted"):
+class Noted(Body, frozen=True, tag="noted", omit_defaults=True):
     """A line of a ceremony's protocol, as people wrote it down."""
 
     text: str
     by: str
+    infrastructure_changed: bool = False
+    """Whether what the credential is for, or the way to it, has changed, so that drills are due; left out if not."""

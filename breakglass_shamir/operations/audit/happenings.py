@@ -21,9 +21,10 @@ from breakglass_shamir.custody.records.monitoring import (
     Eased,
     Escalated,
     LoginSeen,
+    Probed,
     Watched,
 )
-from breakglass_shamir.custody.records.openings import Actions, Refused, Revealing, UseRecorded
+from breakglass_shamir.custody.records.openings import Actions, Refused, Revealing, TicketAnswered, UseRecorded
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
@@ -130,6 +131,8 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     ),
     Reviewed: lambda body: f"review of {_of(body)}, signed by {body.reviewer}: {body.verdict}: {body.reason}",
     DebtsSettled: lambda body: f"{body.officer} signed for {', '.join(body.debts)}: {body.reason}",
+    Probed: lambda body: f"probes found: {', '.join(f'{name} {one}' for name, one in body.answers.items())}",
+    TicketAnswered: lambda body: f"the system of tickets answered later about {body.ticket}: {body.answer}",
     ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",
 }
 """Record types that are told in one sentence."""

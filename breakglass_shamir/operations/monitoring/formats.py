@@ -198,6 +198,14 @@ def _metrics(sets: Sequence[SetStatus]) -> dict[str, tuple[str, list[str]]]:
         for one in s.schedule
         if one.kind != "rotation"
     ]
+    for key, text, standby in (
+        ("probe_well", "Whether a probe of what may be out was well at the last recorded look.", False),
+        ("standby_well", "Whether a probe of the way round was well at the last recorded look.", True),
+    ):
+        found[f"breakglass_{key}"] = text, [
+            _labels(set=s.name, probe=one.probe) + f" {int(one.well)}"
+            for s in sets for one in s.probes if one.standby is standby
+        ]  # fmt: skip
     found["breakglass_drill_due_seconds"] = "Time until a drill is due; negative: due for so long.", drills
     return {name: metric for name, metric in found.items() if metric[1]}
 

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from breakglass_shamir.custody.life import due as dues
-from breakglass_shamir.custody.life import retire_rules, review_rules
+from breakglass_shamir.custody.life import gates, retire_rules, review_rules
 from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.due import Due, in_words
 from breakglass_shamir.custody.life.history import DrillResult
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Debt, EpochState, LedgerState, SetState
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.operations.monitoring.to_do import (
     ToDo,
@@ -78,6 +79,24 @@ class WatchStatus(Struct, frozen=True):
 
     problem: str
     """What it does not see, and why; empty where it sees all."""
+
+
+class ProbeStatus(Struct, frozen=True):
+    """What a probe found at the last recorded look, as of now (docs/json.md).
+
+    Attributes:
+        probe: its name.
+        answer: ``well``, or a verdict, a colon and why.
+        standby: whether it asks the way round.
+        well: whether it found nothing that counts as failed.
+        age_s: since it has that verdict.
+    """
+
+    probe: str
+    answer: str
+    standby: bool
+    well: bool
+    age_s: int
 
 
 class SetStatus(Struct, frozen=True):
@@ -156,6 +175,9 @@ class SetStatus(Struct, frozen=True):
     watch: WatchStatus | None
     """None: nobody ever watched the target's logins."""
 
+    probes: tuple[ProbeStatus, ...]
+    """What the probes of the policy last found; empty: none was recorded."""
+
     chain: str
     """The chain of custody, in words: how far back it reaches, forks, what is attested or was seen elsewhere only."""
 
@@ -228,6 +250,7 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
         urgent=tuple(one.what for one in todo if one.urgent),
         debts=debts,
         watch=_watch(s, now),
+        probes=tuple(_probes(s, now)),
         chain=chain.in_words(),
         chain_whole=chain.whole,
         reviews=review_rules.who_reviews(s),
@@ -242,6 +265,16 @@ def _watch(s: SetState, now: Moment) -> WatchStatus | None:
         return None
     looked_s = (datetime.fromisoformat(now.time) - datetime.fromisoformat(watch.until)).total_seconds()
     return WatchStatus(watch.at.seconds_until(now), watch.every_s, max(0, int(looked_s)), watch.problem)
+
+
+def _probes(s: SetState, now: Moment) -> Iterable[ProbeStatus]:
+    policy = policies.parse(s.policy_source) if s.policy_source else None
+    if policy is None or policy.outage is None or s.probed is None:
+        return
+    for one in policy.outage.probes:
+        if (answer := s.probed.answers.get(one.name)) is not None:
+            since_s = s.probed.since[one.name].seconds_until(now)
+            yield ProbeStatus(one.name, answer, one.standby, gates.is_well(one, answer), since_s)
 
 
 def _debt(debt: Debt, now: Moment) -> DebtStatus:

@@ -225,6 +225,9 @@ def _due(s: SetState, schedule: Sequence[Due], undelivered: Undelivered | None, 
     silent_s = watch_rules.silent_s(s, now)
     if silent_s:
         yield _silent(s, silent_s)
+    for probe, answer, _ in () if s.retired else watch_rules.broken_ways(s):
+        what = f"standby: the way round is not well, by the probe {probe}: {answer}"
+        yield ToDo(what, (breakglass("probe", s.name),))
     if s.watch.problem:
         what = f"watch: it does not see every login: {s.watch.problem}"
         yield ToDo(what, (breakglass("watch", s.name, options="--once"),))

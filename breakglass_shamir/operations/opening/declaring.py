@@ -18,12 +18,15 @@ from breakglass_shamir.custody.life.gates import Problem, Request
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Opening, Phase
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.openings import Declared, Overridden, Refused
 from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import BreakglassError, GateClosed, InvalidInput
+from breakglass_shamir.formats.plain import escaped
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.nearest import did_you_mean
 from breakglass_shamir.operations.opening import signing
+from breakglass_shamir.operations.opening.measured import Measure, unmeasured
 from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.recorder import GIVE_IT_BACK, Recorder
 from breakglass_shamir.shell import breakglass, word
@@ -99,7 +102,9 @@ def check_overrides(request: Request, overrides: Overrides) -> Overrides:
     return replace(overrides, reason=check_human_text("reason in --override-reason", overrides.reason))
 
 
-def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Moment | None) -> Overrides:
+def declare(
+    recorder: Recorder, request: Request, overrides: Overrides, last: Moment | None, measure: Measure = unmeasured
+) -> Overrides:
     """Record the declaration, or go on under the one that says the same and still holds.
 
     Args:
@@ -107,6 +112,7 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
         request: what is asked for.
         overrides: gates to pass.
         last: when this ledger last recorded anything but a refusal, before this attempt.
+        measure: asks what the policy wants to be asked at an emergency.
 
     Returns:
         The overrides, with those that people gave when they were asked.
@@ -118,8 +124,14 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     under_way = state.opening
     policy = policies.parse(state.policy_source) if state.policy_source else None
     if not request.use_for_s:
-        request = with_fields(request, use_for_s=policy.declaration.use_for.seconds if policy else DEFAULT_USE_FOR_S)
+        longest = gates.longest_use(policy, request.incident_class)[0].seconds if policy else DEFAULT_USE_FOR_S
+        request = with_fields(request, use_for_s=longest)
     goes_on = under_way is not None and _still_holds(under_way, request, state.policy_digest)
+    if under_way is not None and goes_on:
+        was = under_way.declared
+        request = with_fields(request, probes=was.probes, ticket_answer=was.ticket_answer)
+    else:
+        request = _measured(recorder, policy, request, measure)
     problems = gates.before_declaring(
         policy, state, request, clock.now(), last=last, goes_on=goes_on, others=recorder.guard().problems
     )
@@ -142,6 +154,8 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
         debts=request.debts,
         supersedes=under_way.id if under_way else "",
         policy_digest=state.policy_digest,
+        probes=request.probes,
+        ticket_answer=request.ticket_answer,
     )
     recorder.opening = ""
     recorder.opening = recorder.append(declared).digest
@@ -152,6 +166,20 @@ def declare(recorder: Recorder, request: Request, overrides: Overrides, last: Mo
     if recorder.alerted_sinks():
         recorder.desk.say(f"told: {', '.join(recorder.alerted_sinks())}, as soon as each can be reached")
     return overrides
+
+
+def _measured(recorder: Recorder, policy: Policy | None, request: Request, measure: Measure) -> Request:
+    """Ask the probes and the system of tickets that the policy names, within its budget, and say what they found."""
+    if policy is None or request.purpose != "emergency" or not (policy.outage or policy.ticket):
+        return with_fields(request, probes={}, ticket_answer="")
+    recorder.desk.say(f"asking what is out, for up to {policy.budget_s} s")
+    found = measure(policy, request.incident_class, request.ticket)
+    standby = {one.name for one in policy.outage.probes if one.standby} if policy.outage else set()
+    for name, answer in found.probes.items():
+        recorder.desk.say(f"{'standby' if name in standby else 'probe'} {name}: {escaped(answer)}")
+    if found.ticket:
+        recorder.desk.say(f"ticket {request.ticket}: {escaped(found.ticket)}")
+    return with_fields(request, probes=dict(found.probes), ticket_answer=found.ticket)
 
 
 def have_signed(recorder: Recorder, request: Request, overrides: Overrides, signers: Signers) -> Overrides:

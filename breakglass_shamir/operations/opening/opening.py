@@ -57,6 +57,7 @@ from breakglass_shamir.operations.opening.declaring import (
     record_refusal,
     stop_at,
 )
+from breakglass_shamir.operations.opening.measured import Measure, unmeasured
 from breakglass_shamir.operations.opening.signing import Signers
 from breakglass_shamir.operations.opening.vouching import Receipts, Testimony
 from breakglass_shamir.operations.reading.sources import Sources, read_sources
@@ -128,6 +129,7 @@ def open_set(
     wanted: Wanted = Wanted.LIVING,
     signers: Signers = NOBODY,
     ready: Ready = at_once,
+    measure: Measure = unmeasured,
     complete: Complete = as_it_is,
 ) -> OpenedSet:
     """Open a set by quorum and record.
@@ -143,6 +145,7 @@ def open_set(
         signers: officers who sign the declaration on this terminal.
         ready: asked twice what stands against going on: when it is known which set is meant, before anything is
             declared; and when the sheets are there, before they are combined.
+        measure: asks what the policy wants to be asked at an emergency.
         complete: brings what is still missing once every source was read, and before a quorum is looked for.
 
     Raises:
@@ -160,7 +163,7 @@ def open_set(
     if not _knows(recorder):
         pool = _identify(recorder, request, overrides, sources, scanner, brought)
     ready(None)
-    overrides = declare(recorder, request, overrides, last)
+    overrides = declare(recorder, request, overrides, last, measure)
     overrides = have_signed(recorder, request, overrides, signers)
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)

@@ -68,8 +68,14 @@ def destroyed(recorder: Recorder, sheets: Sequence[str], number: int | None, wit
     return Destruction(recorder.set_name, epoch.number, tuple(sheets), names)
 
 
-def note(recorder: Recorder, text: str, by: str) -> Note:
+def note(recorder: Recorder, text: str, by: str, *, infrastructure_changed: bool = False) -> Note:
     """Record a line of a protocol; where an opening is under way, in it.
+
+    Args:
+        recorder: at the set.
+        text: what is noted.
+        by: who noted it.
+        infrastructure_changed: whether drills are due for what is noted.
 
     Raises:
         InvalidInput: empty words.
@@ -77,7 +83,7 @@ def note(recorder: Recorder, text: str, by: str) -> Note:
     state = recorder.set_state
     recorder.opening = state.opening.id if state.opening else ""
     said, name = check_human_text("note", text), check_human_text("name with --by", by)
-    entry = recorder.append(Noted(text=said, by=name))
+    entry = recorder.append(Noted(text=said, by=name, infrastructure_changed=infrastructure_changed))
     return Note(recorder.set_name, said, name, entry.record.seq)
 
 

@@ -20,7 +20,7 @@ from breakglass_shamir.alerts.outbox import BESIDE
 from breakglass_shamir.alerts.sinks.base import Deliverer
 from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.policy.sinks import AnySink
+from breakglass_shamir.custody.policy.sinks import Stored
 from breakglass_shamir.custody.records.ledger import PolicyAdopted
 from breakglass_shamir.custody.records.monitoring import AlertsDelivered, Heartbeat
 from breakglass_shamir.custody.records.openings import Refused
@@ -76,7 +76,7 @@ class Home:
             for word in words:
                 ledger.append(refused(word), set_name=name)
 
-    def make(self, sink: AnySink) -> Deliverer:
+    def make(self, sink: Stored) -> Deliverer:
         home = self
 
         class Played(Deliverer):
@@ -231,7 +231,7 @@ def test_a_sink_that_is_sent_nothing_acknowledges_nothing(home: Home) -> None:
     home.flush()
     home.say("one", "w1", "w2")
 
-    def choosy(sink: AnySink) -> Deliverer:
+    def choosy(sink: Stored) -> Deliverer:
         made = home.make(sink)
         made.is_for = lambda event: "w2" in event.subject  # type: ignore[method-assign]
         return made
@@ -249,7 +249,7 @@ def test_an_event_that_does_not_concern_a_sink_leaves_its_queue(home: Home) -> N
     home.adopt("one", "a")
     home.say("one", "w1", "w2", "w3")
 
-    def choosy(sink: AnySink) -> Deliverer:
+    def choosy(sink: Stored) -> Deliverer:
         made = home.make(sink)
         made.is_for = lambda event: "w2" in event.subject  # type: ignore[method-assign]
         return made
@@ -264,7 +264,7 @@ def test_what_was_taken_before_a_failure_counts_even_where_some_did_not_concern_
     home.say("one", "w1", "w2", "w3", "w4")
     home.fail = lambda _sink, _count: SinkFailure("down") if home.words("a") else None
 
-    def choosy(sink: AnySink) -> Deliverer:
+    def choosy(sink: Stored) -> Deliverer:
         made = home.make(sink)
         made.is_for = lambda event: "w1" not in event.subject  # type: ignore[method-assign]
         return made

@@ -33,7 +33,7 @@ from breakglass_shamir.custody.life import (
     statement,
     watch_rules,
 )
-from breakglass_shamir.custody.policy import filler, pattern, sinks, source, tables, weak_points, weakening
+from breakglass_shamir.custody.policy import filler, pattern, sinks, source, tables, weak_points, weakening, when
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.generator import MIN_ENTROPY_BITS, MOST_SETS
 from breakglass_shamir.custody.policy.rules import LEAST_VALID_S
@@ -111,6 +111,10 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "review.reviewers.": tables.Reviewer,
     "review.settlement.": tables.Settlement,
     "audit.": tables.Audit,
+    "declaration.rules.": when.UseRule,
+    "outage.": when.Outage,
+    "outage.probes.": when.Probe,
+    "ticket.": when.TicketSystem,
 }
 
 
@@ -122,7 +126,7 @@ def fields() -> Iterator[tuple[str, inspect.Field]]:
             yield f"{path}{field.encode_name}", field
 
 
-COUNTS = {3: "three", 4: "four"}
+COUNTS = {2: "two", 3: "three", 4: "four"}
 
 
 def in_words(kind: inspect.Type) -> str:
@@ -219,7 +223,7 @@ def test_facilities_and_key_types_are_specified() -> None:
     assert all(f"`{name}`" in types or f"`-{name.rpartition('-')[2]}`" in types for name in ssh_key.TYPES)
 
 
-WEAKER = 42
+WEAKER = 53
 """Places in ``weakening.py`` that yield a sentence; who adds one specifies it."""
 
 

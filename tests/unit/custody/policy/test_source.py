@@ -67,7 +67,7 @@ def test_several_groups_are_all_needed_unless_the_policy_says_how_many() -> None
         ('name = "prod-db"', 'name = "x"\nname = "y"', "not TOML: cannot overwrite a value (at line 3, column 11)"),
         ('name = "prod-db"', 'name = "x"\ncolour = "red"',
          "colour: unknown key, expected one of name, target, quorum, declaration, belongs_to, report_to, kit, "
-         "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit"),
+         "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit, outage, ticket"),
         ("[target]", "[target]\ncolour = 1",
          "target.colour: unknown key, expected one of uri, account, second_account, kind, options"),
         ("[quorum]", "[quorum]\ncolour = 1", "quorum.colour: unknown key, expected one of groups, group_threshold"),
@@ -75,7 +75,7 @@ def test_several_groups_are_all_needed_unless_the_policy_says_how_many() -> None
          "quorum.groups[0].n: unknown key, expected one of threshold, custodians, name"),
         ("[declaration]", "[declaration]\nclass = 1",
          "declaration.class: unknown key, expected one of classes, ticket, officers, signatures, valid_for, "
-         "use_for; did you mean classes?"),
+         "use_for, rules; did you mean classes?"),
         ("[declaration]", "[reveal]\nmode = 1\n[declaration]",
          "reveal.mode: unknown key, expected one of modes, show_for; did you mean modes?"),
         ("[declaration]", "[rotation]\nat = 1\n[declaration]",
@@ -238,15 +238,15 @@ path = "log.jsonl"
     assert refusal(wrong).splitlines() == [
         "11 problems in this policy:",
         "  classes: unknown key, expected one of name, target, quorum, declaration, belongs_to, report_to, kit, "
-        "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit; did you mean "
-        "declaration.classes?",
+        "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit, outage, ticket; did you "
+        "mean declaration.classes?",
         "  target.url: unknown key, expected one of uri, account, second_account, kind, options; did you mean uri?",
         "  target.uri: expected text of 3 to 400 characters, got nothing",
         "  quorum.groups[0].threshold: expected a whole number from 1 to 255, got '2'",
-        "  declaration.class: unknown key, expected one of classes, ticket, officers, signatures, valid_for, use_for; "
-        "did you mean classes?",
+        "  declaration.class: unknown key, expected one of classes, ticket, officers, signatures, valid_for, "
+        "use_for, rules; did you mean classes?",
         "  declaration.deadline: unknown key, expected one of classes, ticket, officers, signatures, valid_for, "
-        "use_for; did you mean rotation.deadline?",
+        "use_for, rules; did you mean rotation.deadline?",
         "  declaration.classes: expected a list of 1 or more, got nothing",
         "  declaration.officers: expected a whole number from 1 to 20, got 2.0",
         "  alerts.sinks[0].type: expected one of syslog, webhook, splunk, pagerduty, slack, smtp, journald, exec, file"
@@ -270,7 +270,7 @@ def test_a_secret_that_stands_where_a_path_belongs_is_not_repeated() -> None:
         (PLAIN + "x = " + "[" * 5000, "expected lists and tables a few levels deep, got many"),
         (PLAIN + "x = " + "9" * 5000, "not TOML: a number far too large"),
         (PLAIN + "x = 0b" + "1" * 5000, "declaration.x: unknown key, expected one of classes, ticket, officers, "
-         "signatures, valid_for, use_for"),
+         "signatures, valid_for, use_for, rules"),
         (PLAIN.replace("threshold = 2", "threshold = 0b" + "1" * 5000),
          "quorum.groups[0].threshold: expected a whole number from 1 to 255, got a number far too large"),
         (PLAIN.replace('["idp-outage"]', '["a\\u202eb"]'),
@@ -284,7 +284,7 @@ def test_a_secret_that_stands_where_a_path_belongs_is_not_repeated() -> None:
         (PLAIN + '[[officers]]\nname = "a"\nvalid_from = "2026-02-30"',
          "officers[0].valid_from: expected a day such as 2026-01-31, got '2026-02-30'"),
         (PLAIN + '"a b\\n" = 1', "declaration.'a b\\n': unknown key, expected one of classes, ticket, officers, "
-         "signatures, valid_for, use_for"),
+         "signatures, valid_for, use_for, rules"),
     ],
 )  # fmt: skip
 def test_strange_files_are_refused_in_words(source: str, message: str) -> None:

@@ -85,11 +85,11 @@ def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
         "custodian-signed", "debts-settled", "declared", "deferred", "destroyed", "drill-ended", "eased", "enrolled",
         "enrolment-exported", "escalated", "heartbeat", "in-use", "issued", "ledger-moved", "ledger-started",
         "load-drilled", "login-seen", "not-before", "noted", "officer-signed", "old-dead", "opened", "overridden",
-        "pinned", "policy-adopted", "policy-weakened", "proven", "read-back", "reassigned", "recovered",
+        "pinned", "policy-adopted", "policy-weakened", "probed", "proven", "read-back", "reassigned", "recovered",
         "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected", "retired",
         "retired-attested", "revealing", "reviewed", "roll-call", "rotation-found", "runs-out", "sessions-awaited",
         "sessions-ended", "settled", "sheet-voided", "succession", "target-named", "terminal-retired",
-        "use-ended", "use-recorded", "waited", "watched",
+        "ticket-answered", "use-ended", "use-recorded", "waited", "watched",
     ]  # fmt: skip
 
 
