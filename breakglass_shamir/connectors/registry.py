@@ -37,6 +37,7 @@ BUILT_IN = {
     "mysql": "breakglass_shamir.connectors.mysql.connector:MysqlConnector",
     "openbao-token": "breakglass_shamir.connectors.openbao.token:OpenBaoTokenConnector",
     "openbao-userpass": "breakglass_shamir.connectors.openbao.userpass:OpenBaoUserpassConnector",
+    "passkey": "breakglass_shamir.connectors.passkey.connector:PasskeyConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql.connector:PostgresqlConnector",
     "redis": "breakglass_shamir.connectors.redis.connector:RedisConnector",
     "ssh-authorized-keys": "breakglass_shamir.connectors.ssh.authorized_keys:AuthorizedKeysConnector",

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.errors import DecryptionFailed, InvalidInput, UnsupportedVersion
 from breakglass_shamir.formats import fields
+from breakglass_shamir.formats.passkey import PasskeyText
+from breakglass_shamir.formats.passkey import read as read_passkey
 from breakglass_shamir.hygiene import Secret
 
 VERSION = 1
@@ -40,6 +42,10 @@ MAX_COUNTER = 2**32 - 1
 
 LAST_KNOWN_TAG = 15
 """Tags above this belong to a later release."""
+
+
+BACKUP_TAG = 128
+"""Field with the flags BE and BS of a passkey; older readers show it as a field of a later release."""
 
 
 class CredentialKind(enum.IntEnum):
@@ -269,14 +275,40 @@ class Credential:
             others=tuple((tag, Secret(value)) for tag, value in found.items() if tag > LAST_KNOWN_TAG),
         )
 
+    @property
+    def handed(self) -> Secret:
+        """What a connector and a recipe are given: the secret; of a passkey its JSON, with all that belongs to it.
+
+        A passkey whose ids are not on its sheets is its secret alone.
+        """
+        passkey = self.passkey
+        if self.kind is not CredentialKind.PASSKEY or not passkey.credential_id:
+            return self.secret
+        flags = dict(self.others).get(BACKUP_TAG)
+        try:
+            return PasskeyText(
+                passkey.rp_id, passkey.credential_id, self.secret, passkey.user_handle, passkey.counter,
+                int.from_bytes(flags.reveal(), "big") if flags else 0,
+            ).write()  # fmt: skip
+        except InvalidInput:
+            return self.secret
+
     def renewed(self, secret: Secret) -> "Credential":
         """Return the credential with another secret, without what belonged to the old one alone.
 
         A certificate, a passkey's ids and the fields of a later release may fit the old secret only.
 
+        Args:
+            secret: exact bytes; of a passkey its JSON, as ``handed`` has it.
+
         Raises:
-            InvalidInput: empty or too large.
+            InvalidInput: empty or too large, or no passkey where it has to be one.
         """
+        if self.kind is CredentialKind.PASSKEY:
+            found = read_passkey(secret)
+            passkey = Passkey(found.rp_id, found.user_handle, found.credential_id, found.counter)
+            flags = ((BACKUP_TAG, Secret(bytes([found.flags]))),) if found.flags else ()
+            return replace(self, secret=found.private_key, passkey=passkey, certificate=b"", others=flags)
         return replace(self, secret=secret, passkey=NO_PASSKEY, certificate=b"", others=())
 
     def wipe(self) -> None:

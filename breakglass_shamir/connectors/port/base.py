@@ -59,6 +59,7 @@ class Connector(ABC):
         probe_pause_s: least time between an attempt that was not let in and the next one, in seconds.
         by_people: whether people change the target and attest it; then ``checklist`` says what they do.
         costs: logins that each step costs.
+        side_by_side: whether old and new may be in force together and the target does not tell: both are asked about.
         policy_only: whether its targets name a program that is run; then only an adopted policy may name one.
         abilities: which of :data:`ABILITIES` it has.
         option_names: options it takes beside :data:`~breakglass_shamir.connectors.port.options.COMMON_OPTIONS`.
@@ -68,6 +69,8 @@ class Connector(ABC):
         time_limit_s: longest time one question to the target may take, in seconds.
         on_login: is called at each login with what will tell it from every other one in the target's log, before the
             login where that is known then; any one of the marks does. Whoever records them sets it.
+        on_made: is called with the public name of a credential that the target made, as soon as it is there and before
+            it is on paper. Whoever records it sets it, and it may raise.
     """
 
     scheme: ClassVar[str]
@@ -77,6 +80,7 @@ class Connector(ABC):
     probe_pause_s: ClassVar[float] = 0.5
     by_people: ClassVar[bool] = False
     costs: ClassVar[Costs] = Costs()
+    side_by_side: ClassVar[bool] = False
     policy_only: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     option_names: ClassVar[frozenset[str]] = frozenset()
@@ -99,6 +103,7 @@ class Connector(ABC):
         self.options = dict(options)
         self.time_limit_s = time_limit_s(options)
         self.on_login: Callable[[tuple[str, ...]], None] = _nobody
+        self.on_made: Callable[[str], None] = _nobody
 
     def checklist(self) -> tuple[str, ...]:
         """Return what people do to change the target, step by step; empty where the connector does it.
@@ -314,8 +319,8 @@ class Connector(ABC):
         raise failure
 
 
-def _nobody(_marks: tuple[str, ...]) -> None:
-    """Take marks that nobody records."""
+def _nobody(_told: object) -> None:
+    """Take what nobody records."""
 
 
 def scheme_of(target: str) -> str:
