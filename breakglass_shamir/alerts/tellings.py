@@ -64,6 +64,7 @@ from breakglass_shamir.custody.records.rotations import (
     Applying,
     Countersigned,
     Deferred,
+    Made,
     NotBefore,
     OldDead,
     Rejected,
@@ -654,6 +655,7 @@ SILENT: Mapping[type, str] = {
     SessionsAwaited: "a step of a rotation that is told when it is done",
     Waited: "a step of a rotation that is told when it is done",
     Applying: "a step of a rotation that is told when it is done",
+    Made: "a step of a rotation that is told when it is done; what is left of it is told when it is overdue",
     Asked: "a login of this program, for the watch to know it by",
     AlertsDelivered: "telling of it would never end",
 }

@@ -39,7 +39,7 @@ def algorithm_of(der: bytes) -> str:
         pair = RSA.import_key(der)
     except (ValueError, IndexError, TypeError):
         raise _none() from None
-    if not pair.has_private() or pair.size_in_bits() < 2048:  # noqa: PLR2004 - RS256's own least size (RFC 7518, 3.3)
+    if not pair.has_private() or pair.size_in_bits() < 2048:
         raise _none()
     return "RS256"
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.errors import DecryptionFailed, InvalidInput, UnsupportedVersion
 from breakglass_shamir.formats import fields
-from breakglass_shamir.formats.passkey import PasskeyText
+from breakglass_shamir.formats.passkey import PasskeyText, public_id
 from breakglass_shamir.formats.passkey import read as read_passkey
 from breakglass_shamir.hygiene import Secret
 
@@ -292,6 +292,11 @@ class Credential:
             ).write()  # fmt: skip
         except InvalidInput:
             return self.secret
+
+    @property
+    def public_id(self) -> str:
+        """What the target calls it, where it made it; empty: nothing. It is no secret."""
+        return public_id(self.passkey.credential_id) if self.kind is CredentialKind.PASSKEY else ""
 
     def renewed(self, secret: Secret) -> "Credential":
         """Return the credential with another secret, without what belonged to the old one alone.

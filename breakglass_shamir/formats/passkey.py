@@ -73,7 +73,7 @@ class PasskeyText:
 
     def __post_init__(self) -> None:
         """Hold that every part can be one."""
-        if not self.rp_id or len(self.rp_id) > 253 or not _HOST.issuperset(self.rp_id):  # noqa: PLR2004 - RFC 1035
+        if not self.rp_id or len(self.rp_id) > 253 or not _HOST.issuperset(self.rp_id):
             raise InvalidInput("expected the RP id of a passkey as a domain name in lower case")
         if not 1 <= len(self.credential_id) <= MAX_CREDENTIAL_ID_BYTES:
             raise InvalidInput(f"expected a credential id of 1 to {MAX_CREDENTIAL_ID_BYTES} bytes")
@@ -87,8 +87,8 @@ class PasskeyText:
 
     @property
     def public_id(self) -> str:
-        """The credential id in base64url without padding, as pages and logs show it."""
-        return base64.urlsafe_b64encode(self.credential_id).rstrip(b"=").decode()
+        """The credential id, as pages and logs show it."""
+        return public_id(self.credential_id)
 
     def fits(self, host: str) -> bool:
         """Tell whether a page of a host may ask for it (WebAuthn: equal, or a suffix at a dot)."""
@@ -110,6 +110,11 @@ class PasskeyText:
     def write(self) -> Secret:
         """Return its one text: JSON with sorted names."""
         return Secret(json.dumps(self.fields(), sort_keys=True, separators=(",", ":")).encode())
+
+
+def public_id(credential_id: bytes) -> str:
+    """Return a credential id in base64url without padding, as pages and logs show it. Never raises."""
+    return base64.urlsafe_b64encode(credential_id).rstrip(b"=").decode()
 
 
 def read(document: Secret, host: str = "", account: str = "") -> PasskeyText:
@@ -216,7 +221,7 @@ def _key_of(shape: dict[str, Any]) -> bytes:
 def _id_of(text: Any) -> bytes:
     if isinstance(text, str) and text.startswith("b64."):
         return _bytes_of("credentialId", text.removeprefix("b64."))
-    if isinstance(text, str) and len(text) == len(str(uuid.NAMESPACE_DNS)) and text.count("-") == 4:  # noqa: PLR2004 - a UUID
+    if isinstance(text, str) and len(text) == len(str(uuid.NAMESPACE_DNS)) and text.count("-") == 4:
         try:
             return uuid.UUID(text).bytes
         except ValueError:
@@ -226,7 +231,7 @@ def _id_of(text: Any) -> bytes:
 
 def _counter_of(shape: dict[str, Any]) -> int:
     counted_as = shape.get("signCount", shape.get("counter", 0))
-    if isinstance(counted_as, str) and counted_as.isascii() and counted_as.isdecimal() and len(counted_as) <= 10:  # noqa: PLR2004 - digits of 2^32
+    if isinstance(counted_as, str) and counted_as.isascii() and counted_as.isdecimal() and len(counted_as) <= 10:
         counted_as = int(counted_as)
     if type(counted_as) is not int:
         raise InvalidInput("expected the signature counter of a passkey as a number")

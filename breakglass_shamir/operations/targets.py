@@ -26,6 +26,7 @@ from breakglass_shamir.custody.policy.source import BY_PEOPLE
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.exact import PASSKEY_TARGET
 
 _KINDS = {
     "password": CredentialKind.PASSWORD,
@@ -34,6 +35,7 @@ _KINDS = {
     "opaque": CredentialKind.OPAQUE,
     "file": CredentialKind.FILE,
     "list": CredentialKind.LIST,
+    "passkey": CredentialKind.PASSKEY,
 }
 """The policy's words for what the secret bytes are."""
 
@@ -142,7 +144,12 @@ def named_connector(named: Named, *, account_follows: bool = False) -> Connector
 
 
 def kind_of(policy: Policy | None, kind: str | None = None) -> CredentialKind:
-    """Return what the secret bytes are: as people say, else as the policy does, else a password."""
+    """Return what the secret bytes are: as people say, else as the policy does, else a password.
+
+    At a page at which one logs in by passkey it is one, whoever says otherwise.
+    """
+    if policy is not None and policy.target.uri.startswith(PASSKEY_TARGET):
+        return CredentialKind.PASSKEY
     return _KINDS[kind or (policy.target.kind if policy else "password")]
 
 
@@ -154,7 +161,7 @@ def describe(
 
     Args:
         policy: of the set.
-        secret: the exact bytes.
+        secret: the exact bytes; of a passkey its JSON.
         kind: what they are; None: as the policy says.
         totp_seed: of the account's second factor.
         totp_scheme: how its codes are made.
@@ -163,7 +170,7 @@ def describe(
         InvalidInput: too large, or the file of authorities cannot be read.
     """
     target = policy.target
-    return Credential(
+    made = Credential(
         secret,
         kind_of(policy, kind),
         account=target.account,
@@ -173,6 +180,7 @@ def describe(
         totp_seed=totp_seed,
         totp_scheme=totp_scheme,
     )
+    return made.renewed(secret) if made.kind is CredentialKind.PASSKEY else made
 
 
 def carried(policy: Policy, credential: Credential) -> Credential:

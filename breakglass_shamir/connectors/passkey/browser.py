@@ -28,18 +28,15 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from breakglass_shamir.bounded import chromium
+from breakglass_shamir.bounded.chromium import MEMORY, Settings
 from breakglass_shamir.bounded.deadline import Deadline
-from breakglass_shamir.connectors.port.memory_folder import MEMORY
 from breakglass_shamir.connectors.port.trusted_file import file_problems
 from breakglass_shamir.errors import ConnectorError
-
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""Names under which a Chromium is looked for."""
 
 PREFIX = "breakglass-browser-"
 """What a profile's name begins with."""
@@ -75,74 +72,23 @@ _PREFERENCES = {
     "safebrowsing": {"enabled": False},
 }
 _PASSED_ON = ("LANG", "LC_ALL", "TZ", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XAUTHORITY")
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _READ_BYTES = 1 << 20
-_INSTALL = "install it: apt install chromium; or name it with the option browser"
 
 Message = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Which browser, and how it is run.
-
-    Attributes:
-        program: its absolute path; empty: the first of :data:`PROGRAMS` on the system's path.
-        sandbox: whether it keeps its sandbox.
-        shown: whether people see it; else it has no display.
-    """
-
-    program: str = ""
-    sandbox: bool = True
-    shown: bool = True
-
-
-def find_program(settings: Settings) -> str:
-    """Return the browser's path.
-
-    Raises:
-        ConnectorError: there is none, or others could replace it.
-    """
-    found = settings.program or next(filter(None, (shutil.which(name, path=_SYSTEM_PATH) for name in PROGRAMS)), "")
-    if not found:
-        raise ConnectorError("no Chromium is installed here, and a passkey needs one", hint=_INSTALL)
-    if stands := file_problems(Path(found)):
-        raise ConnectorError(f"the browser is not run: {'; '.join(stands)}", hint=_INSTALL)
-    return found
-
-
-def problems(settings: Settings) -> list[tuple[str, str]]:
-    """Say what keeps the browser from running here: each a sentence, and what to do."""
-    found: list[tuple[str, str]] = []
-    try:
-        find_program(settings)
-    except ConnectorError as error:
-        found.append((str(error), error.hint))
-    if settings.sandbox and os.geteuid() == 0:
-        found.append((
-            "Chromium does not run as root with its sandbox",
-            "run breakglass as an ordinary account; or, on a machine that is used for nothing else, without the "
-            "sandbox: options = { sandbox = \"off\" }, recipe:chromium --no-sandbox",
-        ))  # fmt: skip
-    if settings.shown and not _display():
-        found.append((
-            "people have to see the browser, and there is no display here",
-            "use a graphical session (DISPLAY or WAYLAND_DISPLAY has to be set)",
-        ))  # fmt: skip
-    if not _is_memory(MEMORY):
-        found.append((f"{MEMORY} is no file system in memory, and the profile is kept nowhere else", "mount a tmpfs"))
-    return found
 
 
 def require(settings: Settings) -> str:
     """Return the browser's path where nothing keeps it from running here.
 
     Raises:
-        ConnectorError: something does; the first thing.
+        ConnectorError: something does, the first thing; or others could replace it.
     """
-    for words, todo in problems(settings):
+    for words, todo in chromium.problems(settings):
         raise ConnectorError(words, hint=todo)
-    return find_program(settings)
+    program = chromium.find(settings)
+    if stands := file_problems(Path(program)):
+        raise ConnectorError(f"the browser is not run: {'; '.join(stands)}", hint=chromium.INSTALL)
+    return program
 
 
 class Gone(ConnectorError):
@@ -360,17 +306,4 @@ def _environment(place: Path) -> Mapping[str, str]:
     authority = Path.home() / ".Xauthority"
     if "DISPLAY" in made and "XAUTHORITY" not in made and authority.is_file():
         made["XAUTHORITY"] = str(authority)
-    return made | {"PATH": _SYSTEM_PATH, "HOME": str(place / "home"), "TMPDIR": str(place / "tmp")}
-
-
-def _display() -> str:
-    return os.environ.get("DISPLAY", "") or os.environ.get("WAYLAND_DISPLAY", "")
-
-
-def _is_memory(place: Path) -> bool:
-    """Tell whether a folder is on a file system in memory, as the kernel lists it (proc(5), mounts)."""
-    try:
-        mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
-    except OSError:
-        return False
-    return any(len(one) > 2 and one[1] == str(place) and one[2] in ("tmpfs", "ramfs") for one in mounts)  # noqa: PLR2004 - the kind is third
+    return made | {"PATH": chromium.SYSTEM_PATH, "HOME": str(place / "home"), "TMPDIR": str(place / "tmp")}

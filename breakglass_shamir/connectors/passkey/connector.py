@@ -6,8 +6,8 @@ Sources: WebAuthn Level 3; Chrome DevTools Protocol, domain WebAuthn.
 Rules:
 
 1. People do at the page what only people can: log in by other means, add a passkey, remove one. The browser is shown to
-   them, and a window beside it says what comes next. What they cannot say falsely by accident is taken from the browser:
-   whether a passkey was made, and whether one was asserted.
+   them, and a window beside it says what comes next. Whether a passkey was made, and whether one was asserted, the
+   browser tells.
 2. A visit lends the page one passkey, and proves it where the policy has a ``probe``: an address that answers 2xx only
    when somebody is logged in. It has to answer otherwise before, or it proves nothing.
 3. *Accepted*: this passkey was asserted, and after it the probe answers 2xx, or people say that the page let them in.
@@ -24,11 +24,13 @@ What it does not do: it reads nothing on a page, and clicks one element of it wh
 import enum
 from collections.abc import Mapping
 from typing import ClassVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
+from breakglass_shamir.bounded import chromium
+from breakglass_shamir.bounded.chromium import Settings, address, page_of
 from breakglass_shamir.bounded.deadline import Deadline
-from breakglass_shamir.connectors.passkey import browser, panel
-from breakglass_shamir.connectors.passkey.browser import Gone, Settings
+from breakglass_shamir.connectors.passkey import panel
+from breakglass_shamir.connectors.passkey.browser import Gone
 from breakglass_shamir.connectors.passkey.visit import Visit
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
@@ -46,7 +48,6 @@ QUIET_S = 1.0
 
 SELECTOR_MAX_CHARS = 200
 
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 _TURN_S = 0.25
 _LOGGED_OUT = frozenset({0, 401, 403, 404})
 """Statuses of the probe by which it says that nobody is logged in; 0 is a redirection."""
@@ -93,7 +94,7 @@ class PasskeyConnector(Connector):
         self._url = target.partition(":")[2]
         self._page = page_of(self._url)
         self._probe = options.get("probe", "")
-        if self._probe and _origin(_address("option probe", self._probe)) != _origin(self._page):
+        if self._probe and _origin(address("option probe", self._probe)) != _origin(self._page):
             raise InvalidInput("option probe: expected an address of the same scheme, host and port as the target")
         self._click = options.get("click", "")
         if "click" in options and not (0 < len(self._click) <= SELECTOR_MAX_CHARS and self._click.isprintable()):
@@ -107,7 +108,7 @@ class PasskeyConnector(Connector):
 
     def missing(self) -> tuple[str, ...]:
         """Return what keeps the browser from running here."""
-        return tuple(f"{words} ({todo})" for words, todo in browser.problems(self._settings(shown=True)))
+        return tuple(f"{words} ({todo})" for words, todo in chromium.problems(self._settings(shown=True)))
 
     def enrol(self) -> Secret:
         """Let people log in and add a passkey; returns it.
@@ -124,7 +125,13 @@ class PasskeyConnector(Connector):
                          "that the old one is dead")  # fmt: skip
         if not self._click:
             notes.append("people log in at the page each time a passkey is tried (option click)")
-        return Preflight(self.missing(), tuple(notes), None, self.scope)
+        unfit: tuple[str, ...] = ()
+        if new is not None:
+            try:
+                self._mine(new)
+            except ConnectorError as error:
+                unfit = (str(error),)
+        return Preflight(self.missing(), tuple(notes), None, self.scope, unfit)
 
     def _check(self, credential: Secret) -> Check:
         try:
@@ -183,8 +190,10 @@ class PasskeyConnector(Connector):
         with self._visit([mine], shown=not self._click) as visit:
             self._open(visit)
             before = visit.probe(self._probe, limit_s=self.time_limit_s) if self._probe else 0
-            if 200 <= before < 300:  # noqa: PLR2004 - the statuses of success
-                return Check(CheckResult.UNKNOWN, f"the probe answers {before} before anybody logged in: it proves nothing")
+            if 200 <= before < 300:
+                return Check(
+                    CheckResult.UNKNOWN, f"the probe answers {before} before anybody logged in: it proves nothing"
+                )
             verdict, why = self._by_itself(visit, mine) if self._click else self._by_people(visit, mine)
             seen = visit.seen.asserted.get(mine.public_id, 0)
         if not seen:
@@ -227,7 +236,7 @@ class PasskeyConnector(Connector):
         """Ask the probe whether somebody is logged in."""
         status = visit.probe(self._probe, limit_s=self.time_limit_s)
         answer = f"the probe answers {status}" if status else "the probe answers by a redirection"
-        if 200 <= status < 300:  # noqa: PLR2004 - the statuses of success
+        if 200 <= status < 300:
             return _Verdict.IN, answer
         return (_Verdict.OUT if status in _LOGGED_OUT else _Verdict.UNCLEAR), answer
 
@@ -270,9 +279,7 @@ class PasskeyConnector(Connector):
         visit.open(self._url, limit_s=self.time_limit_s)
 
     def _visit(self, lent: list[PasskeyText], *, shown: bool, once: bool = False) -> Visit:
-        return Visit(
-            self._settings(shown=shown), lent, once=once, on_made=lambda one: self.on_made(one.public_id)
-        )
+        return Visit(self._settings(shown=shown), lent, once=once, on_made=lambda one: self.on_made(one.public_id))
 
     def _settings(self, *, shown: bool) -> Settings:
         return Settings(self.options.get("browser", ""), self.options.get("sandbox", "on") == "on", shown)
@@ -292,29 +299,5 @@ class PasskeyConnector(Connector):
         return mine
 
 
-def page_of(url: str) -> SplitResult:
-    """Return the parts of a page's address.
-
-    Raises:
-        InvalidInput: no browser would let a passkey be used there.
-    """
-    page = _address("passkey target", url)
-    if page.scheme != "https" and page.hostname not in _LOCAL:
-        raise InvalidInput("passkey target: expected https, since no browser lets a passkey be used without it")
-    return page
-
-
-def _address(what: str, url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in ("https", "http") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        fits = False
-    if not fits or "@" in parts.netloc or not url.isascii() or not url.isprintable() or " " in url:
-        raise InvalidInput(f"{what}: expected an address such as https://login.example/path")
-    return parts
-
-
 def _origin(page: SplitResult) -> tuple[str, str | None, int]:
     return page.scheme, page.hostname, page.port or (443 if page.scheme == "https" else 80)
-

@@ -8,7 +8,7 @@ Rules:
 1. Every page gets its authenticator before it runs anything, pop-ups too, so that no page ever reaches a real one.
 2. A passkey is lent for the time of the visit. Which page may ask for it, WebAuthn decides by the RP id.
 3. Assertions and new passkeys are counted as the browser tells them, never as a page does.
-4. ``probe`` asks an address as the page's own session would, in a tab that nobody sees: the cookies stay in the browser.
+4. ``probe`` asks an address as the page's own session would, in a tab that nobody sees: cookies stay in the browser.
    A redirection is no answer of the address.
 5. Downloads are refused.
 
@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from breakglass_shamir.bounded.chromium import Settings
 from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.connectors.passkey import counting
-from breakglass_shamir.connectors.passkey.browser import Browser, Gone, Message, Settings
+from breakglass_shamir.connectors.passkey.browser import Browser, Gone, Message
 from breakglass_shamir.errors import BreakglassError, ConnectorError, InvalidInput
 from breakglass_shamir.formats.passkey import MOST_COUNTER, PasskeyText, of_browser
 
@@ -150,8 +151,9 @@ class Visit:
         self.browser.call("Runtime.evaluate", panel, expression=script)
 
     def click(self, selector: str, deadline: Deadline) -> bool:
-        """Click the first element that a selector finds on the page, as soon as there is one; returns whether there was."""
-        script = f"(one => one && !one.disabled && (one.click(), true) || false)(document.querySelector({json.dumps(selector)}))"
+        """Click the first element that a selector finds, as soon as there is one; returns whether there was."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        script = f"(one => one && !one.disabled && (one.click(), true) || false)({found})"
         while not deadline.over:
             for session in self._shown():
                 with suppress(ConnectorError):
@@ -180,10 +182,11 @@ class Visit:
                 if deadline.over:
                     raise ConnectorError("the probe did not answer in time")
                 self.pump(min(0.1, deadline.left_s))
-            where, status = page.document
-            return status if where == url else 0
         except TimeoutError:
             raise ConnectorError("the probe did not answer in time") from None
+        else:
+            where, status = page.document
+            return status if where == url else 0
         finally:
             with suppress(ConnectorError):
                 self.browser.call("Target.closeTarget", targetId=page.target)
@@ -293,9 +296,7 @@ class Visit:
         for one in self._lent.values():
             last = max(one.counter, self._counters.get(one.public_id, 0)) if one.counter else 0
             fields = one.fields() | {"signCount": counting.given(last, time.time())}
-            self.browser.call(
-                "WebAuthn.addCredential", session, authenticatorId=page.authenticator, credential=fields
-            )
+            self.browser.call("WebAuthn.addCredential", session, authenticatorId=page.authenticator, credential=fields)
 
     def _added(self, session: str, fields: Message) -> None:
         try:

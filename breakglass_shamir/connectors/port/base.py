@@ -134,6 +134,16 @@ class Connector(ABC):
         found = self._guarded("preflight", given, lambda: self._preflight_as(new, current))
         return replace(found, notes=(*found.notes, *self._unread_logs()))
 
+    def enrol(self) -> Secret:
+        """Let people make the first credential at the target; it is in force when this returns.
+
+        Raises:
+            ConnectorError: this target makes none that way, or none was made.
+        """
+        raise ConnectorError(
+            f"{self.scheme} enrol: not supported by this connector", hint="bring the credential with --credential-from"
+        )
+
     def check(self, credential: Secret) -> Check:
         """Ask the target whether it accepts a credential.
 

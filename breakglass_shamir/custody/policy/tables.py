@@ -22,7 +22,7 @@ RevealMode = Literal["exec", "show", "no-reveal"]
 Recording = Literal["always", "offered", "never"]
 """Whether the use of a credential is recorded."""
 
-CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file", "list"]
+CredentialKindName = Literal["password", "key-pair", "token", "opaque", "file", "list", "passkey"]
 """What the secret bytes are."""
 
 ReviewedEvent = Literal["opening", "override", "unmatched-login", "fork"]

@@ -42,6 +42,7 @@ from breakglass_shamir.custody.records.openings import (
 from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
+    Made,
     NotBefore,
     OldDead,
     Rejected,
@@ -95,6 +96,7 @@ TOLD: Mapping[type[Body], frozenset[str]] = {
     Waited: frozenset({"what"}),
     SessionsAwaited: frozenset({"detail"}),
     SessionsEnded: frozenset({"detail"}),
+    Made: frozenset({"public_id"}),
     Rejected: frozenset({"detail"}),
     NotBefore: frozenset({"detail"}),
     Reassigned: frozenset({"despite"}),

@@ -232,10 +232,11 @@ class Using:
         output = self._use.command_output
         secret = self._opened.credential.secret
         hearing = Hearing(self._recorder, secret, command, reveal.find_program(command), tty=tty, output=output)
-        begun = datetime.now(UTC)
+        begun, told = datetime.now(UTC), list[str]()
         by_recipe = functools.partial(
-            running.run, command, runner=hearing.runner, output=output, limit_s=max(1, self._seconds_left())
-        )
+            running.run, command, runner=hearing.runner, output=output, limit_s=max(1, self._seconds_left()),
+            told=told.append,
+        )  # fmt: skip
         try:
             ran = reveal.run_command(
                 command, self._opened.credential, output=output, runner=hearing.runner,
@@ -243,6 +244,7 @@ class Using:
             )  # fmt: skip
         finally:
             hearing.finish()
+        ran = replace(ran, words="; ".join((ran.words, *told)))
         if ran.started and self._way.source:
             trail.pull(self._recorder, self._way.policy(), begun)
         asks = self._desk.can_ask()
@@ -263,7 +265,7 @@ class Using:
     def _logged_in(self) -> tuple[str, bool]:
         try:
             check = targets.connector_of(self._way.policy(), self._recorder.own_login).check(
-                self._opened.credential.secret
+                self._opened.credential.handed
             )
         except BreakglassError as error:
             return f"no login: {error}", False

@@ -96,7 +96,7 @@ def run_command(
     begun, codes = time.monotonic(), 0
     try:
         if by_recipe:
-            status = by_recipe(credential.secret)
+            status = by_recipe(credential.handed)
         else:
             status, codes = _run(command, credential, runner or Plain(output), by_keyboard=by_keyboard)
     except OSError as error:
