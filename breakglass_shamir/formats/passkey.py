@@ -35,6 +35,9 @@ MOST_COUNTER = 2**32 - 1
 MAX_USER_HANDLE_BYTES = 64
 MAX_CREDENTIAL_ID_BYTES = 1023
 
+PUBLIC_ID_CHARS = 12
+"""Characters of a credential id that are shown: 72 bits of it."""
+
 ELIGIBLE, BACKED_UP = 1, 2
 """Bits of ``flags``: the passkey may be copied by its maker, and it was (WebAuthn, section 6.1.3: BE and BS)."""
 
@@ -87,7 +90,7 @@ class PasskeyText:
 
     @property
     def public_id(self) -> str:
-        """The credential id, as pages and logs show it."""
+        """The beginning of the credential id, as records show it."""
         return public_id(self.credential_id)
 
     def fits(self, host: str) -> bool:
@@ -113,8 +116,11 @@ class PasskeyText:
 
 
 def public_id(credential_id: bytes) -> str:
-    """Return a credential id in base64url without padding, as pages and logs show it. Never raises."""
-    return base64.urlsafe_b64encode(credential_id).rstrip(b"=").decode()
+    """Return the first characters of a credential id in base64url, by which people and records know it. Never raises.
+
+    A whole one could look like a share, and be withheld from a record.
+    """
+    return base64.urlsafe_b64encode(credential_id).decode()[:PUBLIC_ID_CHARS].rstrip("=")
 
 
 def read(document: Secret, host: str = "", account: str = "") -> PasskeyText:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A relying party on loopback: a page with passkeys, verified by Yubico's server library (python-fido2).
 
 The page has what people would click: log in with a password, log in with a passkey, add one, remove one. What people
@@ -15,7 +16,14 @@ from typing import Any, Self
 
 from fido2.server import Fido2Server
 from fido2.utils import websafe_encode
-from fido2.webauthn import AttestedCredentialData, PublicKeyCredentialRpEntity, PublicKeyCredentialUserEntity
+from fido2.webauthn import (
+    AttestedCredentialData,
+    AuthenticationResponse,
+    PublicKeyCredentialRpEntity,
+    PublicKeyCredentialUserEntity,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
 
 PAGE = """<!doctype html><meta charset=utf-8><title>console.example</title>
 <style>body{font:16px sans-serif;margin:2em}button{padding:.5em 1em;margin:.3em}</style>
@@ -61,7 +69,7 @@ by("add").onclick = async () => {
 };
 const sees = async text => { while (!by("who").textContent.includes(text)) await new Promise(r => setTimeout(r, 30)); };
 const has = async n => { while (by("keys").children.length != n) await new Promise(r => setTimeout(r, 30)); };
-draw().then(async () => { PEOPLE });
+draw().then(async () => { const work = PEOPLE; if (work) { await work(); await post("/finished"); } });
 </script>"""
 
 
@@ -80,6 +88,9 @@ class RelyingParty:
 
     people: str = ""
     """What people do at the page, in JavaScript."""
+
+    is_finished: bool = False
+    """Whether they did all of it."""
 
     redirects: bool = False
     """Whether the probe sends who is logged out to the page."""
@@ -107,6 +118,7 @@ class RelyingParty:
                 party.answer(self, {})
 
             def do_POST(self) -> None:
+                party.is_finished = party.is_finished or self.path == "/finished"
                 party.answer(self, json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}"))
 
             def log_message(self, *_: object) -> None:
@@ -148,16 +160,24 @@ class RelyingParty:
 
     def asked(self, path: str, body: Any, *, logged_in: bool) -> tuple[int, Any, dict[str, str]]:
         if path == "/":
-            return 200, PAGE.replace("PEOPLE", self.people), {}
+            return 200, PAGE.replace("PEOPLE", f"async () => {{ {self.people} }}" if self.people else "null"), {}
+        if path == "/people":
+            self.people, self.is_finished = body, False
+            return 200, {}, {}
+        if path == "/finished":
+            return (200 if self.is_finished else 404), {}, {}
         if path == "/me":
-            out = (302, {}, {"location": "/"}) if self.redirects else (401, {}, {})
-            return (200, {"keys": list(self.keys)}, {}) if logged_in else out
+            if logged_in:
+                return 200, {"keys": list(self.keys)}, {}
+            return (302, {}, {"location": "/"}) if self.redirects else (401, {}, {})
         if path == "/password":
             return 200, {}, self.session()
         if path == "/login/begin":
             named = [kept.data for kept in self.keys.values()] if self.names_keys else None
-            options, self.state = self.fido.authenticate_begin(named, user_verification="required")
-            return 200, options, {}
+            asked, self.state = self.fido.authenticate_begin(
+                named, user_verification=UserVerificationRequirement.REQUIRED
+            )
+            return 200, asked, {}
         if path == "/login/end":
             return self.login(body)
         if not logged_in:
@@ -165,8 +185,8 @@ class RelyingParty:
         if path == "/add/begin":
             user = PublicKeyCredentialUserEntity(id=b"user-1", name="root@console.example", display_name="root")
             options, self.state = self.fido.register_begin(
-                user, [kept.data for kept in self.keys.values()], resident_key_requirement="required",
-                user_verification="required",
+                user, [kept.data for kept in self.keys.values()], ResidentKeyRequirement.REQUIRED,
+                UserVerificationRequirement.REQUIRED,
             )  # fmt: skip
             return 200, options, {}
         if path == "/add/end":
@@ -183,8 +203,6 @@ class RelyingParty:
         return 404, {}, {}
 
     def login(self, body: Any) -> tuple[int, Any, dict[str, str]]:
-        from fido2.webauthn import AuthenticationResponse
-
         response = AuthenticationResponse.from_dict(body)
         data, kept = response.response.authenticator_data, self.keys.get(body["id"])
         self.seen.append((body["id"], data.counter))

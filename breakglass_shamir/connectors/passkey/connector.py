@@ -149,7 +149,7 @@ class PasskeyConnector(Connector):
             raise ConnectorError("unchanged: the new passkey is the old one")
         steps = (
             "Log in with the new passkey: this browser has it and no other.",
-            f"Remove the old passkey at the page. Its id is {was.public_id}.",
+            f"Remove the old passkey at the page. Its id begins with {was.public_id}, should the page show ids.",
             "Remove every other passkey that nobody has a use for. Leave the new one.",
             "End other sessions of the account, where the page can.",
         )
@@ -177,12 +177,12 @@ class PasskeyConnector(Connector):
             made = visit.seen.made
         if not made:
             raise ConnectorError("no passkey was made at the page; nothing was printed")
-        ids = ", ".join(one.public_id for one in made)
+        ids = _named(made)
         if len(made) > 1:
             raise ConnectorError(f"expected one new passkey, the page made {len(made)} ({ids}): remove them there")
         (one,) = made
         if not one.fits(self._page.hostname or ""):
-            raise ConnectorError(f"the passkey {ids} was made for {one.rp_id}, which is not the target's page")
+            raise ConnectorError(f"{ids} was made for {one.rp_id}, which is not the target's page")
         return one.write()
 
     def _tried(self, mine: PasskeyText) -> Check:
@@ -269,7 +269,7 @@ class PasskeyConnector(Connector):
         else:
             if visit.is_open:
                 raise ConnectorError(f"nobody said within {PEOPLE_LIMIT_S / 60:.0f} minutes how it went")
-        left = ", ".join(one.public_id for one in visit.seen.made)
+        left = _named(visit.seen.made)
         raise ConnectorError(
             "the browser was closed before anybody said how it went"
             + (f"; a passkey was made and is on no paper: remove it at the page ({left})" if left else "")
@@ -297,6 +297,11 @@ class PasskeyConnector(Connector):
         if not mine.fits(self._page.hostname or ""):
             raise ConnectorError(f"the passkey is for {mine.rp_id}, and the target's page is at {self._page.hostname}")
         return mine
+
+
+def _named(made: list[PasskeyText]) -> str:
+    """Name passkeys by their ids."""
+    return ", ".join(f"the passkey {one.public_id}" for one in made)
 
 
 def _origin(page: SplitResult) -> tuple[str, str | None, int]:
