@@ -16,6 +16,7 @@ from breakglass_shamir.connectors.passkey.connector import PasskeyConnector
 from breakglass_shamir.connectors.passkey.visit import Visit
 from breakglass_shamir.formats.passkey import PasskeyText
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.recipes import lent
 
 A_MOMENT = "await new Promise(done => setTimeout(done, 300));"
 LOGS_IN = f'by("passkey").click(); await sees("logged in"); {A_MOMENT}'
@@ -28,9 +29,17 @@ REMOVES = f'{LOGS_IN} const n = by("keys").children.length; document.querySelect
 DISPLAY_FILE = "display"
 """File in the home folder with the display of these people."""
 
-connector.QUIET_S = 0.3  # type: ignore[misc]
-if not os.environ.get("DISPLAY") and (Path.home() / DISPLAY_FILE).is_file():
-    os.environ["DISPLAY"] = (Path.home() / DISPLAY_FILE).read_text()
+ORIGIN_FILE = "origin"
+"""File in the home folder with the relying party's origin."""
+
+
+def _kept(name: str) -> str:
+    path = Path.home() / name
+    return path.read_text() if path.is_file() else ""
+
+
+connector.QUIET_S = 0.3
+os.environ.setdefault("DISPLAY", _kept(DISPLAY_FILE))
 
 
 def ask(origin: str, path: str, body: Any = None) -> bool:
@@ -46,7 +55,7 @@ def ask(origin: str, path: str, body: Any = None) -> bool:
 class People(Visit):
     """A visit whose people press the first button when they have done what the page says."""
 
-    origin = ""
+    origin = _kept(ORIGIN_FILE)
     presses = "done"
     pressed_once = False
 
@@ -64,6 +73,10 @@ class People(Visit):
         return super().is_open and (panels or not ask(self.origin, "/finished"))
 
 
+for _room in (connector, lent):
+    _room.Visit = People  # type: ignore[attr-defined]
+
+
 class Connector(PasskeyConnector):
     """The connector, with people."""
 
@@ -72,8 +85,6 @@ class Connector(PasskeyConnector):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         People.origin = f"{self._page.scheme}://{self._page.netloc}"
-        people: Any = connector
-        people.Visit = People
 
     def enrol(self) -> Secret:
         self._will(ENROLS)

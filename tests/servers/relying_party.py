@@ -159,13 +159,16 @@ class RelyingParty:
         request.wfile.write(data)
 
     def asked(self, path: str, body: Any, *, logged_in: bool) -> tuple[int, Any, dict[str, str]]:
-        if path == "/":
-            return 200, PAGE.replace("PEOPLE", f"async () => {{ {self.people} }}" if self.people else "null"), {}
         if path == "/people":
             self.people, self.is_finished = body, False
             return 200, {}, {}
         if path == "/finished":
             return (200 if self.is_finished else 404), {}, {}
+        return self.of_the_page(path, body, logged_in=logged_in)
+
+    def of_the_page(self, path: str, body: Any, *, logged_in: bool) -> tuple[int, Any, dict[str, str]]:
+        if path == "/":
+            return 200, PAGE.replace("PEOPLE", f"async () => {{ {self.people} }}" if self.people else "null"), {}
         if path == "/me":
             if logged_in:
                 return 200, {"keys": list(self.keys)}, {}

@@ -4,9 +4,11 @@
 The browser is shown on a display of its own (Xvfb). People are played by ``passkey_people``.
 """
 
+import base64
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,8 +19,9 @@ import passkey_people
 import pytest
 import text_paper
 from fault_matrix import Driver, Ended
+from fido2.utils import websafe_encode
 from passkey_people import People
-from relying_party import RelyingParty
+from relying_party import Kept, RelyingParty
 
 from breakglass_shamir.bounded import chromium
 from breakglass_shamir.connectors.passkey import browser
@@ -80,14 +83,37 @@ def party(display: str) -> Iterator[RelyingParty]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """No browser of ours, and no profile, outlives a test."""
-    before = set(chromium.MEMORY.glob(f"{browser.PREFIX}*"))
-    yield
+def profiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+    """The profiles of this test's browsers; none of them outlives it."""
+    made, make = list[Path](), browser._new_profile
+
+    def noted() -> tuple[Path, int]:
+        place, lock = make()
+        made.append(place)
+        return place, lock
+
+    monkeypatch.setattr(browser, "_new_profile", noted)
+    yield made
     end = time.monotonic() + 20
-    while (left := set(chromium.MEMORY.glob(f"{browser.PREFIX}*")) - before) and time.monotonic() < end:
+    while any(place.exists() for place in made) and time.monotonic() < end:
         time.sleep(0.1)
-    assert not left
+    assert not [place for place in made if place.exists()]
+
+
+@pytest.fixture(scope="module")
+def enrolled(display: str) -> tuple[Secret, Kept]:
+    """A passkey that people made, and what the relying party keeps of it: one of any port of this host."""
+    with RelyingParty() as made:
+        mine = at(made).enrol()
+        (kept,) = made.keys.values()
+    return mine, kept
+
+
+@pytest.fixture
+def mine(party: RelyingParty, enrolled: tuple[Secret, Kept]) -> Secret:
+    secret, kept = enrolled
+    party.keys[websafe_encode(kept.data.credential_id)] = replace(kept)
+    return secret
 
 
 def at(party: RelyingParty, **options: str) -> passkey_people.Connector:
@@ -102,6 +128,7 @@ class Lab:
 
     def __init__(self, folder: Path, party: RelyingParty, display: str) -> None:
         (folder / passkey_people.DISPLAY_FILE).write_text(display)
+        (folder / passkey_people.ORIGIN_FILE).write_text(party.origin)
         self.folder, self.party = folder, party
         self.driver = Driver(folder, ["passkey=passkey_people:Connector"])
         (folder / "policy.toml").write_text(POLICY.format(uri=party.target, probe=party.probe))
@@ -199,10 +226,6 @@ def test_a_passkey_goes_from_its_page_onto_paper_and_is_used_and_rotated(
 class TestAtThePage:
     """Single questions."""
 
-    @pytest.fixture
-    def mine(self, party: RelyingParty) -> Secret:
-        return at(party).enrol()
-
     def test_a_probe_that_redirects_and_a_page_that_names_its_passkeys(self, party: RelyingParty, mine: Secret) -> None:
         party.redirects = party.names_keys = True
         assert at(party).check(mine).result is CheckResult.ACCEPTED
@@ -245,16 +268,17 @@ class TestAtThePage:
         assert [counter for _, counter in party.seen] == [0]
 
 
-def test_while_a_passkey_is_lent_nothing_listens_and_nothing_holds_it(party: RelyingParty) -> None:
+def test_while_a_passkey_is_lent_nothing_listens_and_nothing_holds_it(
+    party: RelyingParty, mine: Secret, profiles: list[Path]
+) -> None:
     """Looked at from the outside, while the browser has it."""
-    connector, seen = at(party), dict[str, Any]()
-    key = read(connector.enrol())
+    seen, key = dict[str, Any](), read(mine)
     wanted = [key.private_key.reveal()[-64:], key.write().reveal()[:40]]
 
     def look(path: str) -> None:
         if path != "/login/end" or seen:
             return
-        (profile,) = chromium.MEMORY.glob(f"{browser.PREFIX}*")
+        profile = profiles[-1]
         processes = _processes_of(str(profile))
         seen["processes"] = len(processes)
         seen["listening"] = [one for one in processes if _listens(one)]
@@ -269,23 +293,27 @@ def test_while_a_passkey_is_lent_nothing_listens_and_nothing_holds_it(party: Rel
         ]
 
     party.dawdles = look
-    assert connector.check(key.write()).result is CheckResult.ACCEPTED
+    assert at(party).check(mine).result is CheckResult.ACCEPTED
     assert seen.pop("processes") >= 2
     assert seen == {"listening": [], "told": [], "kept": []}
 
 
-def test_a_killed_program_leaves_no_browser_and_no_profile(party: RelyingParty, tmp_path: Path) -> None:
+def test_a_killed_program_leaves_no_browser_and_no_profile(
+    party: RelyingParty, tmp_path: Path, profiles: list[Path]
+) -> None:
     script = tmp_path / "killed.py"
     script.write_text(
         "import os, signal\n"
         "from breakglass_shamir.bounded.chromium import Settings\n"
         "from breakglass_shamir.connectors.passkey.visit import Visit\n"
         f"visit = Visit(Settings(sandbox=False)); visit.open({party.origin!r}, limit_s=20)\n"
+        "print(visit.browser._profile, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    import sys
-
-    assert subprocess.run([sys.executable, str(script)], check=False).returncode == -9
+    ended = subprocess.run([sys.executable, str(script)], check=False, stdout=subprocess.PIPE, text=True)
+    assert ended.returncode == -9
+    profiles.append(Path(ended.stdout.strip()))
+    assert profiles[-1].is_absolute()
 
 
 def test_a_profile_that_even_the_keeper_left_is_removed_by_the_next_browser(tmp_path: Path) -> None:
@@ -353,6 +381,4 @@ def _listens(process: Path) -> bool:
 
 
 def _forms(wanted: list[bytes]) -> list[bytes]:
-    import base64
-
     return [form for one in wanted for form in (one, base64.b64encode(one)[:40], one.hex().encode())]

@@ -280,7 +280,7 @@ class Using:
         self._desk.say(f"the credential goes to {command[0]}")
         if catalogue.is_recipe(command) and self._opened.credential.totp_seed:
             self._desk.warn("a recipe gives no one-time codes: if the program asks for one, end it, and have it shown")
-        self._warn(whole=False)
+        self._warn(whole=catalogue.shows_pages(command))
 
     def _warn(self, *, whole: bool) -> None:
         for warning in described.warnings(self._opened.credential, whole=whole):
