@@ -34,6 +34,7 @@ LOCAL = {
     "linux": "linux:///breakglass",
     "luks": "luks:///k",
     "manual": "manual:x",
+    "passkey": "passkey:https://login.example/",
     "ssh-authorized-keys": "ssh-authorized-keys:///k",
     "ssh-key": "ssh-key:///k",
 }

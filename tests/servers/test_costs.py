@@ -313,7 +313,7 @@ def test_the_documents_table_is_what_the_connectors_declare() -> None:
             "linux": "linux:///x", "kerberos": "kerberos://h/R", "ldap": "ldap://h", "ldaps": "ldaps://h",
             "ad": "ad://h", "manual": "manual:x", "ssh-key": "ssh-key:///x",
             "ssh-authorized-keys": "ssh-authorized-keys:///x", "keepass": "keepass:///x", "luks": "luks:///x",
-            "openbao-token": "openbao-token://h", "aws-iam": "aws-iam://123456789012",
+            "openbao-token": "openbao-token://h", "aws-iam": "aws-iam://123456789012", "passkey": "passkey:https://h/",
         }  # fmt: skip
         costs = connector_for(uris.get(name, f"{name}://h/"), accounts.get(name, "x")).costs
         whole = bill(costs)

@@ -181,6 +181,13 @@ _EXAMPLES = {
         "breakglass",
         options='audit_log = "/var/log/openbao/audit.log"',
     ),
+    "passkey": Sample(
+        "cloud-console",
+        "passkey:https://console.example.com/login",
+        "root@example.com",
+        "passkey",
+        'probe = "https://console.example.com/api/me"',
+    ),
     "postgresql": Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass", options=_DATABASE_OPTIONS),
     "redis": Sample(
         "shop-cache", "redis://cache.example.net", "breakglass", options='ca = "/etc/breakglass/cache-ca.pem"'
