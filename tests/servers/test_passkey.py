@@ -130,7 +130,7 @@ class Lab:
         (folder / passkey_people.DISPLAY_FILE).write_text(display)
         (folder / passkey_people.ORIGIN_FILE).write_text(party.origin)
         self.folder, self.party = folder, party
-        self.driver = Driver(folder, ["passkey=passkey_people:Connector"])
+        self.driver = Driver(folder, "passkey", ["passkey=passkey_people:Connector"])
         (folder / "policy.toml").write_text(POLICY.format(uri=party.target, probe=party.probe))
 
     def run(self, *command: str, number: int = 0, kill: str = "") -> Ended:
