@@ -33,8 +33,11 @@ from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.formats.passkey import BACKED_UP, ELIGIBLE, PasskeyText, read
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import home, verify
+from tests.lengths import WHOLE
 
 NAME = "console"
+
+ALL_THE_WAY = pytest.mark.skipif(not WHOLE, reason="browsers take seconds: make long does this one")
 
 POLICY = """name = "console"
 [target]
@@ -187,7 +190,8 @@ def test_a_passkey_goes_from_its_page_onto_paper_and_is_used_and_rotated(
     passkey_people.ask(party.origin, "/people", passkey_people.LOGS_IN)
     declared = ("--class", "idp-outage", "--ticket", "T-1", "--reason", "the provider is down", "--officer", "A")
     sheets = ("--officer", "B", "--scan", str(lab.scans(1)))
-    used = ok(lab.run("recombine", NAME, *declared, *sheets, "--exec", "recipe:chromium", "--no-sandbox", party.origin))
+    used = lab.run("recombine", NAME, *declared, *sheets, "--exec", "recipe:chromium", "--no-sandbox", party.origin)
+    assert used.status == 7, used.said
     (opened,) = lab.bodies(Opened)
     (ended,) = lab.bodies(UseEnded)
     assert opened.program.startswith("recipe:chromium /")
@@ -226,6 +230,7 @@ def test_a_passkey_goes_from_its_page_onto_paper_and_is_used_and_rotated(
 class TestAtThePage:
     """Single questions."""
 
+    @ALL_THE_WAY
     def test_a_probe_that_redirects_and_a_page_that_names_its_passkeys(self, party: RelyingParty, mine: Secret) -> None:
         party.redirects = party.names_keys = True
         assert at(party).check(mine).result is CheckResult.ACCEPTED
@@ -238,6 +243,7 @@ class TestAtThePage:
         assert said.result is CheckResult.UNKNOWN
         assert said.detail.startswith("the page did not ask for this passkey")
 
+    @ALL_THE_WAY
     def test_without_a_probe_people_say_it_and_no_more_than_they_know(self, party: RelyingParty, mine: Secret) -> None:
         party.people, party.is_finished = passkey_people.LOGS_IN, False
         with pytest.MonkeyPatch.context() as patch:
