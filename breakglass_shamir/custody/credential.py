@@ -276,7 +276,7 @@ class Credential:
         )
 
     @property
-    def handed(self) -> Secret:
+    def presented(self) -> Secret:
         """What a connector and a recipe are given: the secret; of a passkey its JSON, with all that belongs to it.
 
         A passkey whose ids are not on its sheets is its secret alone.

@@ -104,15 +104,15 @@ def test_it_goes_onto_paper_and_back_with_all_that_belongs_to_it() -> None:
     )  # fmt: skip
     assert [(tag, value.reveal()) for tag, value in kept.others] == [(BACKUP_TAG, b"\x03")]
     again = Credential.from_bytes(kept.to_bytes())
-    assert again.handed == kept.handed == read(document).write()
+    assert again.presented == kept.presented == read(document).write()
     assert again.public_id == url(ID)[:12]
 
 
 def test_other_kinds_are_handed_as_they_are() -> None:
     password = Credential(Secret(b"correct horse"))
-    assert (password.handed, password.public_id) == (password.secret, "")
+    assert (password.presented, password.public_id) == (password.secret, "")
     bare = Credential(Secret(DER), CredentialKind.PASSKEY)
-    assert bare.handed == bare.secret
+    assert bare.presented == bare.secret
 
 
 def test_which_keys_a_passkey_can_have() -> None:

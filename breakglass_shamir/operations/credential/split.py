@@ -242,7 +242,7 @@ def _fitting(recorder: Recorder, policy: Policy, current: Secret, source: str) -
     desk, connector = recorder.desk, targets.connector_of(policy, recorder.own_login)
     connector.on_made = _noting_made(recorder, policy, source)
     asked = Source(connector, policy.rotation.generator, desk.say, lambda _until, _why: None)
-    return next_credential(asked, targets.describe(policy, current)).handed
+    return next_credential(asked, targets.describe(policy, current)).presented
 
 
 def _epochs(recorder: Recorder) -> Sequence[EpochState]:

@@ -265,7 +265,7 @@ class Using:
     def _logged_in(self) -> tuple[str, bool]:
         try:
             check = targets.connector_of(self._way.policy(), self._recorder.own_login).check(
-                self._opened.credential.handed
+                self._opened.credential.presented
             )
         except BreakglassError as error:
             return f"no login: {error}", False

@@ -166,7 +166,7 @@ def _answer(recorder: Recorder, opened: OpenedSet) -> Check:
         return Check(CheckResult.UNKNOWN, str(error))
     if words := question(one.costs for one in endpoints):
         recorder.desk.say(words)
-    return Prober().ask_everywhere(endpoints, opened.credential.handed)
+    return Prober().ask_everywhere(endpoints, opened.credential.presented)
 
 
 def _close(recorder: Recorder) -> None:

@@ -96,7 +96,7 @@ def run_command(
     begun, codes = time.monotonic(), 0
     try:
         if by_recipe:
-            status = by_recipe(credential.handed)
+            status = by_recipe(credential.presented)
         else:
             status, codes = _run(command, credential, runner or Plain(output), by_keyboard=by_keyboard)
     except OSError as error:

@@ -218,7 +218,7 @@ def _ask(recorder: Recorder, opened: OpenedSet, way: Way) -> Check:
         return Check(CheckResult.UNKNOWN, printable(str(error)))
     if words := question(one.costs for one in endpoints):
         recorder.desk.say(words)
-    check = Prober().ask_everywhere(endpoints, opened.credential.handed)
+    check = Prober().ask_everywhere(endpoints, opened.credential.presented)
     return replace(check, detail=printable(check.detail))
 
 

@@ -79,7 +79,7 @@ def next_credential(source: Source, old: Credential, strength: int = 0) -> Crede
     """
     if "issue" in source.connector.abilities and source.brought is None:
         _ready(source, None, old)
-        return old.renewed(source.connector.issue(old.handed))
+        return old.renewed(source.connector.issue(old.presented))
     if source.brought is not None:
         exact.require_readable(source.brought, old.kind)
     unfit: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ def next_credential(source: Source, old: Credential, strength: int = 0) -> Crede
 
 def _ready(source: Source, new: Secret | None, old: Credential) -> tuple[str, ...]:
     """Ask what stands against a rotation; returns what stands against this credential alone."""
-    found = source.connector.preflight(new, old.handed)
+    found = source.connector.preflight(new, old.presented)
     source.heard(found)
     source.left = found.allowance.right if found.allowance else None
     for note in found.notes:

@@ -155,7 +155,7 @@ class Rotation:
             ConnectorError: the target does not accept the new credential, or still accepts the old one.
         """
         state = self.recorder.refresh()
-        check = self._attested(officers) or self.prober.ask(self._connector(), new.handed)
+        check = self._attested(officers) or self.prober.ask(self._connector(), new.presented)
         if check.result is not CheckResult.ACCEPTED:
             raise ConnectorError(
                 f"expected the target to accept the new credential, got {check.result}: {check.detail}",
@@ -215,7 +215,7 @@ class Rotation:
         endpoints = targets.endpoints_of(self.policy, self.recorder.own_login)
         sessions = OwnSessions(self.recorder, endpoints)
         if not state.applying:
-            sessions.wait(self.old.handed, self.policy.rotation.wait_for_sessions.seconds, self._questions(endpoints))
+            sessions.wait(self.old.presented, self.policy.rotation.wait_for_sessions.seconds, self._questions(endpoints))
         if new is not None:
             self._on_sheets(new)
         self.recorder.append(Applying(old_epoch_id=old_id, new_epoch_id=new_id))
@@ -226,7 +226,7 @@ class Rotation:
         self.recorder.append(Applied(new_epoch_id=new_id))
         proofs = self._prove(endpoints, new, new_id)
         if self.policy.rotation.end_sessions:
-            sessions.end(new.handed)
+            sessions.end(new.presented)
         scope = endpoints[0].scope
         self.recorder.append(OldDead(old_epoch_id=old_id, new_epoch_id=new_id, proofs=proofs, scope=scope))
         opening = self.recorder.set_state.active_opening
@@ -242,7 +242,7 @@ class Rotation:
     def _questions(self, endpoints: tuple[Connector, ...]) -> int | None:
         """Return how often the target may be asked about open sessions, so that the rest has enough logins left."""
         first = endpoints[0]
-        allowed = self.prober.knows(first) or self.prober.learn(first, self.old.handed)
+        allowed = self.prober.knows(first) or self.prober.learn(first, self.old.presented)
         if allowed.right is None or not first.costs.sessions:
             return None
         needed = bill(first.costs).all - first.costs.preflight - first.costs.sessions
@@ -281,7 +281,7 @@ class Rotation:
         connector = self._connector()
         if connector.by_people or strength:
             return
-        self._judge_old(Prober(self.prober.pace).ask(connector, self.old.handed))
+        self._judge_old(Prober(self.prober.pace).ask(connector, self.old.presented))
 
     def _heard(self, found: Preflight) -> None:
         """Take what the target said beforehand: to the old credential, and of the logins that it still takes.
@@ -344,17 +344,17 @@ class Rotation:
             self._say_the_bill(resumed=True)
             self.prober.foresee(connector)
             changed = None if self.prober.affords(connector) else self._changed_since(connector)
-            found = find_living(self.prober, connector, new.handed, self.old.handed, changed=changed)
+            found = find_living(self.prober, connector, new.presented, self.old.presented, changed=changed)
             if found.living is Living.NEW and not self._old_lives_too(connector):
                 return None
             if found.living is Living.OLD and self._is_only_on_paper():
                 raise self._not_put_in_force()
             if found.living not in (Living.OLD, Living.NEW):
                 return self._neither(connector, found, "an earlier run was interrupted")
-        elif self.rivals and self.prober.ask(connector, self.old.handed).result is CheckResult.REFUSED:
+        elif self.rivals and self.prober.ask(connector, self.old.presented).result is CheckResult.REFUSED:
             return self._living_rival(connector, "the target refuses the old credential")
         try:
-            connector.rotate(self.old.handed, new.handed)
+            connector.rotate(self.old.presented, new.presented)
         except ConnectorError as error:
             return self._after_failure(connector, new, error)
         return None
@@ -363,7 +363,7 @@ class Rotation:
         """Tell whether the old credential is in force beside the new one, so that the change is to be done still."""
         if not connector.side_by_side:
             return False
-        return self.prober.ask(connector, self.old.handed).result is CheckResult.ACCEPTED
+        return self.prober.ask(connector, self.old.presented).result is CheckResult.ACCEPTED
 
     def _living_rival(self, connector: Connector, why: str) -> Rival:
         """Return the first of the other successors whose credential the target takes.
@@ -372,7 +372,7 @@ class Rotation:
             ConnectorError: it takes none.
         """
         for rival in self.rivals:
-            if self.prober.ask(connector, rival.credential.handed).result is CheckResult.ACCEPTED:
+            if self.prober.ask(connector, rival.credential.presented).result is CheckResult.ACCEPTED:
                 return rival
         numbers = ", ".join(str(rival.quorum.core.epoch) for rival in self.rivals)
         raise ConnectorError(
@@ -397,7 +397,7 @@ class Rotation:
     def _after_failure(self, connector: Connector, new: Credential, error: ConnectorError) -> Rival | None:
         """Find out which credential lives: the new one first, then the old one, then other successors."""
         self.recorder.append(Refused(stage="apply", error=error.id, message=str(error)))
-        found = find_living(self.prober, connector, new.handed, self.old.handed)
+        found = find_living(self.prober, connector, new.presented, self.old.presented)
         if found.living is Living.NEW:
             return None
         if found.living is not Living.OLD:
@@ -464,8 +464,8 @@ class Rotation:
             return
         endpoints = targets.endpoints_of(self.policy, self.recorder.own_login)
         for endpoint in endpoints:
-            self.prober.learn(endpoint, new.handed)
-        check = self.prober.ask_everywhere(endpoints, self.old.handed)
+            self.prober.learn(endpoint, new.presented)
+        check = self.prober.ask_everywhere(endpoints, self.old.presented)
         if check.result is CheckResult.ACCEPTED:
             raise ConnectorError(
                 f"the target still accepts the old credential, whoever attests that it is dead: {check.detail}",
@@ -510,7 +510,7 @@ class Rotation:
             ConnectorError: it does not hold at one.
         """
         made = datetime.fromisoformat(self.recorder.set_state.epochs[new_id].since)
-        proof = Proof(self.prober, new.handed, self.old.handed, self.recorder.desk.say, self._waited, made)
+        proof = Proof(self.prober, new.presented, self.old.presented, self.recorder.desk.say, self._waited, made)
         try:
             return proof.at(endpoints)
         except ConnectorError as error:
