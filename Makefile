@@ -78,7 +78,7 @@ differences: setup-dev  ## look for what recover.py and recover.html answer diff
 	$(PY) -m tests.browsers.differences 100000
 
 long: setup-dev  ## go all the way with the properties, pages and kills that make test goes a part of
-	BREAKGLASS_LONG=1 $(PY) -m pytest -n 2 --dist worksteal tests/properties tests/browsers tests/end_to_end/test_crash_matrix.py
+	BREAKGLASS_LONG=1 $(PY) -m pytest -n 2 --dist worksteal tests/properties tests/browsers tests/end_to_end/test_crash_matrix.py tests/servers/test_passkey.py
 
 browsers: setup-browsers  ## run recover.html in Firefox and WebKit
 	$(PY) -m tests.browsers.others

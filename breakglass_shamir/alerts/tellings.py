@@ -67,6 +67,7 @@ from breakglass_shamir.custody.records.rotations import (
     Applying,
     Countersigned,
     Deferred,
+    Made,
     NotBefore,
     OldDead,
     Rejected,
@@ -678,6 +679,7 @@ SILENT: Mapping[type, str] = {
     RunsOut: "when something ends is no event; that a rotation is due before it is told when it is",
     Waited: "a step of a rotation that is told when it is done",
     Applying: "a step of a rotation that is told when it is done",
+    Made: "a step of a rotation that is told when it is done; what is left of it is told when it is overdue",
     Asked: "a login of this program, for the watch to know it by",
     AlertsDelivered: "telling of it would never end",
 }

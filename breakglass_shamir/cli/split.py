@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from breakglass_shamir.custody.credential import CredentialKind
     from breakglass_shamir.operations.credential.split import SplitResult
 
-KINDS = ("password", "key-pair", "key-certificate", "token", "opaque", "file", "list")
+KINDS = ("password", "key-pair", "key-certificate", "token", "opaque", "file", "list", "passkey")
 """What a credential can be."""
 
 
@@ -30,6 +30,9 @@ KINDS = ("password", "key-pair", "key-certificate", "token", "opaque", "file", "
 )
 @click.option("--raw", is_flag=True, help="Take the bytes as they are: a newline at the end belongs to the credential.")
 @click.option("--generate", "generated", is_flag=True, help="Make a new credential and change the target to it.")
+@click.option(
+    "--enrol", is_flag=True, help="Have people make a passkey at the target's page, in a browser shown to them."
+)
 @click.option("--current-from", metavar="FILE|-", help="With --generate: what opens the target now. Of many: a folder.")
 @click.option("--kind", type=click.Choice(KINDS), help="What the secret bytes are; default: as the policy says.")
 @click.option("--totp-from", metavar="FILE|-", help="Seed of the account's second factor: otpauth:// or base32.")
@@ -38,7 +41,8 @@ KINDS = ("password", "key-pair", "key-certificate", "token", "opaque", "file", "
 @pass_terminal
 def split(
     terminal: Terminal, /, policies: tuple[Path, ...], credential_from: str | None, raw: bool, generated: bool,
-    current_from: str | None, kind: str | None, totp_from: str | None, protocol: Path | None, **options: Any,
+    enrol: bool, current_from: str | None, kind: str | None, totp_from: str | None, protocol: Path | None,
+    **options: Any,
 ) -> int:  # fmt: skip
     """Put a credential on paper under the quorum of POLICY.
 
@@ -60,13 +64,15 @@ def split(
 
     harden(terminal)
     printing = printing_of(**options)
+    if enrol and (credential_from is not None or current_from is not None or generated or len(policies) > 1):
+        raise InvalidInput("expected --enrol alone, with one POLICY: the credential is made in the browser")
     if len(policies) > 1 or any(path.is_dir() for path in policies):
         from breakglass_shamir.cli import fleet
 
         given = fleet.SplitWords(credential_from, current_from, totp_from, kind, protocol, raw, generated)
         return fleet.split(terminal, policies, printing, given)
     policy = policies[0] if policies else None
-    if interactive() and credential_from is None and not generated and (policy is None or printing is None):
+    if interactive() and credential_from is None and not (generated or enrol) and (policy is None or printing is None):
         from breakglass_shamir.cli import dealer
 
         held = dealer.hold(terminal, policy, options, protocol)
@@ -82,7 +88,9 @@ def split(
         raise InvalidInput("expected standard input for one of them only")
     parsed = file.parse_new()
     what = targets.kind_of(parsed, kind)
-    secret, current = _secrets(terminal, credential_from, current_from, what, raw=raw, generated=generated)
+    secret, current = None, None
+    if not enrol:
+        secret, current = _secrets(terminal, credential_from, current_from, what, raw=raw, generated=generated)
     seed, scheme = read_seed(terminal, totp_from) if totp_from else (None, COMMON)
     with (
         Scanner() as scanner,
@@ -90,8 +98,9 @@ def split(
         protocols.kept(opened, "split", protocol, printing.paper, parsed),
     ):
         found = operation.split(
-            opened, file.text, secret, printing, scanner, current=current, kind=kind, totp_seed=seed, totp_scheme=scheme
-        )
+            opened, file.text, secret, printing, scanner, current=current, kind=kind, totp_seed=seed,
+            totp_scheme=scheme, enrol=enrol,
+        )  # fmt: skip
     lines = [
         f"set {found.set_name}, epoch {found.epoch} ({found.epoch_id}), credential {found.proven}",
         *(f"  {path}" for path in found.files),

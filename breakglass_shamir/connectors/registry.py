@@ -40,6 +40,7 @@ BUILT_IN = {
     "openbao-keys": "breakglass_shamir.connectors.openbao.keys:OpenBaoKeysConnector",
     "openbao-token": "breakglass_shamir.connectors.openbao.token:OpenBaoTokenConnector",
     "openbao-userpass": "breakglass_shamir.connectors.openbao.userpass:OpenBaoUserpassConnector",
+    "passkey": "breakglass_shamir.connectors.passkey.connector:PasskeyConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql.connector:PostgresqlConnector",
     "redfish": "breakglass_shamir.connectors.bmc.redfish:RedfishConnector",
     "redis": "breakglass_shamir.connectors.redis.connector:RedisConnector",

@@ -19,6 +19,8 @@ from breakglass_shamir.crypto import key_and_certificate
 from breakglass_shamir.crypto.totp import COMMON, TotpScheme
 from breakglass_shamir.errors import DecryptionFailed, InvalidInput, UnsupportedVersion
 from breakglass_shamir.formats import fields
+from breakglass_shamir.formats.passkey import PasskeyText, public_id
+from breakglass_shamir.formats.passkey import read as read_passkey
 from breakglass_shamir.hygiene import Secret
 
 VERSION = 1
@@ -41,6 +43,10 @@ MAX_COUNTER = 2**32 - 1
 
 LAST_KNOWN_TAG = 15
 """Tags above this belong to a later release."""
+
+
+BACKUP_TAG = 128
+"""Field with the flags BE and BS of a passkey; older readers show it as a field of a later release."""
 
 
 class CredentialKind(enum.IntEnum):
@@ -207,13 +213,6 @@ class Credential:
         if tags != sorted(set(tags)) or not set(tags) <= set(range(LAST_KNOWN_TAG + 1, 256)):
             raise InvalidInput(f"expected other fields with tags from {LAST_KNOWN_TAG + 1} to 255, ascending")
 
-    @property
-    def presented(self) -> Secret:
-        """What a target is given: the secret, and behind a key its certificate, where it has one. Never raises."""
-        if self.kind is not CredentialKind.KEY_CERTIFICATE:
-            return self.secret
-        return key_and_certificate.joined(self.secret, self.certificate)
-
     def to_bytes(self) -> Secret:
         """Return the plaintext that is sealed: version and fields. Never raises."""
         return Secret(bytes([VERSION]) + fields.write(pair for pair in self._fields() if pair[1]))
@@ -277,16 +276,50 @@ class Credential:
             others=tuple((tag, Secret(value)) for tag, value in found.items() if tag > LAST_KNOWN_TAG),
         )
 
+    @property
+    def presented(self) -> Secret:
+        """What a target and a recipe are given; never raises.
+
+        The secret; behind a key its certificate, where it has one; of a passkey its JSON, with all that belongs to it. A
+        passkey whose ids are not on its sheets is its secret alone.
+        """
+        if self.kind is CredentialKind.KEY_CERTIFICATE:
+            return key_and_certificate.joined(self.secret, self.certificate)
+        passkey = self.passkey
+        if self.kind is not CredentialKind.PASSKEY or not passkey.credential_id:
+            return self.secret
+        flags = dict(self.others).get(BACKUP_TAG)
+        try:
+            return PasskeyText(
+                passkey.rp_id, passkey.credential_id, self.secret, passkey.user_handle, passkey.counter,
+                int.from_bytes(flags.reveal(), "big") if flags else 0,
+            ).write()  # fmt: skip
+        except InvalidInput:
+            return self.secret
+
+    @property
+    def public_id(self) -> str:
+        """What the target calls it, where it made it; empty: nothing. It is no secret."""
+        return public_id(self.passkey.credential_id) if self.kind is CredentialKind.PASSKEY else ""
+
     def renewed(self, secret: Secret) -> "Credential":
         """Return the credential with another secret, without what belonged to the old one alone.
 
         A certificate, a passkey's ids and the fields of a later release may fit the old secret only. Of a key with its
         certificate, what is given is both, as :attr:`presented` has them.
 
+        Args:
+            secret: exact bytes; of a passkey its JSON, as ``handed`` has it.
+
         Raises:
-            InvalidInput: empty or too large.
+            InvalidInput: empty or too large, or no passkey where it has to be one.
         """
         certificate = b""
+        if self.kind is CredentialKind.PASSKEY:
+            found = read_passkey(secret)
+            passkey = Passkey(found.rp_id, found.user_handle, found.credential_id, found.counter)
+            flags = ((BACKUP_TAG, Secret(bytes([found.flags]))),) if found.flags else ()
+            return replace(self, secret=found.private_key, passkey=passkey, certificate=b"", others=flags)
         if self.kind is CredentialKind.KEY_CERTIFICATE:
             secret, certificate = key_and_certificate.parted(secret)
         return replace(self, secret=secret, passkey=NO_PASSKEY, certificate=certificate, others=())

@@ -10,21 +10,29 @@ Rules:
 3. A key with its certificate is a private key in PEM and, behind it, its certificate. They must belong together.
    A key pair is what ssh-keygen reads with these bytes alone, line feed at the end included. What it cannot read is
    refused, with the cause, and ``--raw`` does not pass it: in ten years nobody could.
-4. A file, and what is opaque, is taken as it is.
-5. What is taken is what was given: nothing is mended here.
+4. A passkey is what stands in a document that says so, of a page where the target names one.
+5. A file, and what is opaque, is taken as it is.
+6. What is taken is what was given: nothing is mended here.
 """
 
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from breakglass_shamir.connectors.certificate import pair
 from breakglass_shamir.connectors.ssh import key_pair
 from breakglass_shamir.custody.credential import CredentialKind
+from breakglass_shamir.custody.policy.tables import Target
 from breakglass_shamir.errors import ConnectorError, InvalidInput
+from breakglass_shamir.formats import passkey
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.shell import word
+
+PASSKEY_TARGET = "passkey:"
+"""What the URI of a page begins with at which one logs in by passkey."""
 
 TREES = {
     ".git": "Git", ".hg": "Mercurial", ".svn": "Subversion", ".jj": "Jujutsu", ".bzr": "Bazaar", "_darcs": "Darcs",
@@ -82,6 +90,19 @@ def require_readable(secret: Secret, kind: CredentialKind) -> None:
         ) from None
     if flaw:
         raise InvalidInput(f"ssh-keygen cannot read this key pair: {flaw.what}", hint=flaw.hint)
+
+
+def passkey_of(document: Secret, target: Target) -> Secret:
+    """Return the one passkey in a document that is for a target's page, as its JSON.
+
+    Raises:
+        InvalidInput: there is none, or several are left.
+    """
+    host = ""
+    if target.uri.startswith(PASSKEY_TARGET):
+        with suppress(ValueError):
+            host = urlsplit(target.uri.removeprefix(PASSKEY_TARGET)).hostname or ""
+    return passkey.read(document, host, target.account).write()
 
 
 def exposures(path: Path) -> Iterator[str]:

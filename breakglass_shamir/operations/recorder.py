@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from breakglass_shamir.alerts import outbox as alert_outbox
+from breakglass_shamir.custody.life import rotation_rules
 from breakglass_shamir.custody.life.state import LedgerState, SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.sinks import TICKET
 from breakglass_shamir.custody.records.monitoring import Asked
 from breakglass_shamir.custody.records.record import AnyBody
+from breakglass_shamir.custody.records.rotations import Made
 from breakglass_shamir.custody.records.words import printable
 from breakglass_shamir.errors import BreakglassError, GateClosed, LedgerBusy, LedgerUnwritable
 from breakglass_shamir.hygiene import Secret
@@ -102,6 +104,23 @@ class Recorder:
         """
         with suppress(BreakglassError):
             self.append(Asked(target=target, marks=marks))
+
+    def made(self, target: str, public_id: str) -> None:
+        """Record a credential that a target made and no sheets have: it is owed.
+
+        Raises:
+            LedgerUnwritable, LedgerBusy: it could not be.
+        """
+        self.append(Made(target=target, public_id=public_id, epoch_id=""))
+
+    def on_sheets(self, target: str, public_id: str, epoch_id: str) -> None:
+        """Record that the sheets of what a target made are about to count, where that is owed.
+
+        Raises:
+            LedgerUnwritable, LedgerBusy: it could not be.
+        """
+        if rotation_rules.unprinted(self.refresh(), target, public_id):
+            self.append(Made(target=target, public_id=public_id, epoch_id=epoch_id))
 
     def _append(self, body: AnyBody, set_key: Secret | None) -> Entry:
         return self._told(self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key))

@@ -27,6 +27,7 @@ from breakglass_shamir.custody.policy.source import BY_PEOPLE
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.exact import PASSKEY_TARGET
 
 _KINDS = {
     "password": CredentialKind.PASSWORD,
@@ -36,6 +37,7 @@ _KINDS = {
     "opaque": CredentialKind.OPAQUE,
     "file": CredentialKind.FILE,
     "list": CredentialKind.LIST,
+    "passkey": CredentialKind.PASSKEY,
 }
 """The policy's words for what the secret bytes are."""
 
@@ -144,7 +146,12 @@ def named_connector(named: Named, *, account_follows: bool = False) -> Connector
 
 
 def kind_of(policy: Policy | None, kind: str | None = None) -> CredentialKind:
-    """Return what the secret bytes are: as people say, else as the policy does, else a password."""
+    """Return what the secret bytes are: as people say, else as the policy does, else a password.
+
+    At a page at which one logs in by passkey it is one, whoever says otherwise.
+    """
+    if policy is not None and policy.target.uri.startswith(PASSKEY_TARGET):
+        return CredentialKind.PASSKEY
     return _KINDS[kind or (policy.target.kind if policy else "password")]
 
 
@@ -156,7 +163,7 @@ def describe(
 
     Args:
         policy: of the set.
-        secret: the exact bytes; of a key with its certificate, both.
+        secret: the exact bytes; of a key with its certificate, both; of a passkey its JSON.
         kind: what they are; None: as the policy says.
         totp_seed: of the account's second factor.
         totp_scheme: how its codes are made.
@@ -167,7 +174,7 @@ def describe(
     target, what, certificate = policy.target, kind_of(policy, kind), b""
     if what is CredentialKind.KEY_CERTIFICATE:
         secret, certificate = key_and_certificate.parted(secret)
-    return Credential(
+    made = Credential(
         secret,
         what,
         account=target.account,
@@ -178,6 +185,7 @@ def describe(
         totp_scheme=totp_scheme,
         certificate=certificate,
     )
+    return made.renewed(secret) if made.kind is CredentialKind.PASSKEY else made
 
 
 def carried(policy: Policy, credential: Credential) -> Credential:

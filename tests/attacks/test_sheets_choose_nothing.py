@@ -27,7 +27,7 @@ LOCAL = (
     "linux:///root", f"exec://{sys.executable}", "kerberos:///EXAMPLE.NET",
     "luks:///dev/sda", "ssh-ca:///etc/ssh/trusted_user_ca_keys", "keepass:///root/safe.kdbx",
     "postgresql:///postgres", "mysql:///", "redis:///", "manual:a-friend", "telnet://host", "no uri at all",
-    "aws-iam://123456789012",
+    "aws-iam://123456789012", "passkey:https://login.example/",
 )  # fmt: skip
 """Targets on this machine, one that people change, some that are none, and one that is far away."""
 

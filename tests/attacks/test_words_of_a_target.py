@@ -40,6 +40,7 @@ LOCAL = {
     "linux": "linux:///breakglass",
     "luks": "luks:///k",
     "manual": "manual:x",
+    "passkey": "passkey:https://login.example/",
     "ssh-authorized-keys": "ssh-authorized-keys:///k",
     "ssh-ca": "ssh-ca:///k",
     "ssh-key": "ssh-key:///k",

@@ -341,6 +341,7 @@ def test_the_documents_table_is_what_the_connectors_declare() -> None:
             "ad": "ad://h", "manual": "manual:x", "ssh-key": "ssh-key:///x", "ssh-ca": "ssh-ca:///x",
             "ssh-authorized-keys": "ssh-authorized-keys:///x", "keepass": "keepass:///x", "luks": "luks:///x",
             "openbao-token": "openbao-token://h", "openbao-keys": "openbao-keys://h", "aws-iam": "aws-iam://123456789012",
+            "passkey": "passkey:https://h/",
         }  # fmt: skip
         costs = connector_for(uris.get(name, f"{name}://h/"), accounts.get(name, "x")).costs
         whole = bill(costs)

@@ -338,7 +338,7 @@ def _wrong() -> Iterator[tuple[str, str]]:
         yield f"the name {ascii(name)[:24]}", less("least", name)
     yield "a uri of two characters", less("manual:", "ab")
     yield "a uri of 401 characters", less("manual:", "m" * 401)
-    yield "a kind that is not known", less('"manual:"', '"manual:", kind = "passkey"')
+    yield "a kind that is not known", less('"manual:"', '"manual:", kind = "picture"')
     yield "an option that is a number", less('"manual:"', '"manual:", options = {a = 1}')
     yield "a threshold of 0", less("threshold = 2", "threshold = 0")
     yield "a threshold above the group", less("threshold = 2", "threshold = 3")

@@ -35,6 +35,7 @@ from breakglass_shamir.custody.records.openings import Actions, Cancelled, InUse
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applying,
+    Made,
     NotBefore,
     Rejected,
     RotationFound,
@@ -284,6 +285,12 @@ def _rotation() -> Iterator[Refusal]:
     done = SessionsEnded(count=0, detail="", failed=False)
     yield no("sessions ended: not being changed", prepared, done)
     yield no("sessions ended: in no opening", Way("office", 37), done, opening="")
+    made = Made(target="passkey:https://login.example/", public_id="VbR3mTq81kZa", epoch_id="")
+    yield no("made: no target", prepared, replace(made, target=""))
+    yield no("made: no id", prepared, replace(made, public_id=""))
+    yield no("made: in no opening", prepared, made, opening="")
+    yield no("made: on sheets that are not prepared", prepared, replace(made, epoch_id=id_of(e.three)))
+    yield no("made: on sheets, and nothing is owed for it", prepared, replace(made, epoch_id=id_of(e.two)))
     named = TargetNamed(target="ssh-key:///srv/key", account="", agrees=True)
     yield no("the target named: the policy does", Way("office", 28), named)
     yield no("the target named: not opened", Way("branch", 8), named, set_name="bare")

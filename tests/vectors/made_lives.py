@@ -81,6 +81,7 @@ from breakglass_shamir.custody.records.rotations import (
     Applied,
     Applying,
     Deferred,
+    Made,
     NotBefore,
     OldDead,
     Rejected,
@@ -374,6 +375,10 @@ def _revealed_again(log: Log) -> None:
         ),
         name, opening,
     )  # fmt: skip
+    made = Made(target="passkey:https://login.example/", public_id="sp5_s6tNnw0x", epoch_id="")
+    log.add(made, name, opening)
+    log.add(replace(made, public_id="VbR3mTq81kZa"), name, opening)
+    log.add(replace(made, epoch_id=id_of(e.bare_next)), name, opening)
 
 
 def _found(log: Log) -> None:

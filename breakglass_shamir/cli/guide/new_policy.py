@@ -56,6 +56,7 @@ WORDS = {
     "redfish": "an account of a machine's management controller (Redfish)",
     "luks": "a passphrase of an encrypted disk (LUKS)",
     "keepass": "the master password of a KeePass database",
+    "passkey": "a passkey of an account at a web page",
     "manual": "anything else: people change it, and two of them attest it",
 }
 """What a credential can open, in the order in which it is listed."""

@@ -70,6 +70,7 @@ class Connector(ABC):
         costs: logins that each step costs.
         overlaps: whether a new credential is let in before the old one ends, so that only the old one's end says that
             a change is finished.
+        side_by_side: whether old and new may be in force together and the target does not tell: both are asked about.
         policy_only: whether its targets name a program that is run; then only an adopted policy may name one.
         abilities: which of :data:`ABILITIES` it has.
         option_names: options it takes beside :data:`~breakglass_shamir.connectors.port.options.COMMON_OPTIONS`.
@@ -80,6 +81,8 @@ class Connector(ABC):
         on_login: is called at each login with what will tell it from every other one in the target's log, before the
             login where that is known then; any one of the marks does. Whoever records them sets it.
         making: where what is issued goes on record; None outside a rotation. Whoever has one done sets it.
+        on_made: is called with the public name of a credential that the target made, as soon as it is there and before
+            it is on paper. Whoever records it sets it, and it may raise.
     """
 
     scheme: ClassVar[str]
@@ -90,6 +93,7 @@ class Connector(ABC):
     by_people: ClassVar[bool] = False
     costs: ClassVar[Costs] = Costs()
     overlaps: ClassVar[bool] = False
+    side_by_side: ClassVar[bool] = False
     policy_only: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     option_names: ClassVar[frozenset[str]] = frozenset()
@@ -113,6 +117,7 @@ class Connector(ABC):
         self.time_limit_s = time_limit_s(options)
         self.on_login: Callable[[tuple[str, ...]], None] = _nobody
         self.making: Making | None = None
+        self.on_made: Callable[[str], None] = _nobody
 
     def checklist(self) -> tuple[str, ...]:
         """Return what people do to change the target, step by step; empty where the connector does it.
@@ -142,6 +147,16 @@ class Connector(ABC):
         given = [secret for secret in (new, current) if secret]
         found = self._guarded("preflight", given, lambda: self._preflight_as(new, current))
         return replace(found, notes=(*found.notes, *self._unread_logs()))
+
+    def enrol(self) -> Secret:
+        """Let people make the first credential at the target; it is in force when this returns.
+
+        Raises:
+            ConnectorError: this target makes none that way, or none was made.
+        """
+        raise ConnectorError(
+            f"{self.scheme} enrol: not supported by this connector", hint="bring the credential with --credential-from"
+        )
 
     def check(self, credential: Secret) -> Check:
         """Ask the target whether it accepts a credential.
@@ -344,8 +359,8 @@ class Connector(ABC):
         raise failure
 
 
-def _nobody(_marks: tuple[str, ...]) -> None:
-    """Take marks that nobody records."""
+def _nobody(_told: object) -> None:
+    """Take what nobody records."""
 
 
 def scheme_of(target: str) -> str:

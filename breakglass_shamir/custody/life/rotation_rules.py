@@ -10,8 +10,10 @@ Rules:
    it owes because it was opened stays owed: another terminal may have applied it.
 4. A target that takes no change before some day moves the date of a rotation debt behind that day, by the
    policy's own deadline. It settles nothing, and never by more than 60 days.
-5. Where no policy names the target, people do, once a quorum opened; that is on record before anything is asked there.
-6. What ends by itself at the target is remembered, by its public id or by what it is: the last word counts, and what
+5. A credential that the target makes lives before its sheets. It is owed until an epoch's sheets that have it are about
+   to count: whatever comes between leaves somebody to take it away at the target.
+6. Where no policy names the target, people do, once a quorum opened; that is on record before anything is asked there.
+7. What ends by itself at the target is remembered, by its public id or by what it is: the last word counts, and what
    belongs to an epoch that is void is forgotten. It settles and owes nothing; ``due.py`` makes a rotation due by it.
 7. Quorums of an epoch and of its successor, brought to a terminal that does not know the successor, are a
    rotation that was interrupted elsewhere: the target is being changed, and either credential may live. Where this
@@ -27,6 +29,7 @@ from breakglass_shamir.custody.life.state import ROTATION, Debt, Ending, EpochSt
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.rotations import (
     MOST_WAIT_S,
+    Made,
     NotBefore,
     Rejected,
     RotationFound,
@@ -43,6 +46,12 @@ SESSIONS = "sessions"
 
 SESSIONS_DEADLINE_S = 86_400
 """How long people have to look at sessions that were not ended."""
+
+UNPRINTED = "unprinted"
+"""Kind of the debt that a credential leaves which the target made and no sheets have."""
+
+UNPRINTED_DEADLINE_S = 86_400
+"""How long people have to take it away."""
 
 MOST_DELAY_S = 60 * 86_400
 """Longest time by which a target may put a rotation off."""
@@ -76,6 +85,38 @@ def sessions_ended(s: SetState, body: SessionsEnded, record: Record, _d: bytes) 
     what = f"end the sessions of the account by hand: {body.detail}"
     debt = Debt(f"{SESSIONS}-{record.seq}", SESSIONS, opening, Moment.of(record), SESSIONS_DEADLINE_S, what)
     return replace(s, debts=(*s.debts, debt))
+
+
+def made(s: SetState, body: Made, record: Record, _d: bytes) -> SetState:
+    """Owe the end of a credential that is on no paper; or owe it no longer, since its sheets are about to count."""
+    if not body.target or not body.public_id:
+        raise InvalidRecord("expected the target and the public id of what it made")
+    if not body.epoch_id:
+        if s.current:
+            _under_way(s, record)
+        debt = Debt(
+            f"{UNPRINTED}-{record.seq}", UNPRINTED, record.opening, Moment.of(record), UNPRINTED_DEADLINE_S,
+            _unprinted(body.target, body.public_id),
+        )  # fmt: skip
+        return replace(s, debts=(*s.debts, debt))
+    if body.epoch_id not in (s.prepared, s.current):
+        raise IllegalState("the epoch is neither the prepared nor the current one")
+    owed = unprinted(s, body.target, body.public_id)
+    if owed is None:
+        raise IllegalState("nothing is owed for what the target made under this id")
+    return replace(s, debts=tuple(debt for debt in s.debts if debt is not owed))
+
+
+def unprinted(s: SetState, target: str, public_id: str) -> Debt | None:
+    """Return the debt that a credential of a target leaves which no sheets have; None where there is none."""
+    what = _unprinted(target, public_id)
+    return next((debt for debt in s.debts if debt.kind == UNPRINTED and debt.what == what), None)
+
+
+def _unprinted(target: str, public_id: str) -> str:
+    return (
+        f"{public_id} was made at {target} and is on no sheets that count: go on with its rotation, or remove it there"
+    )
 
 
 def rejected(s: SetState, body: Rejected, record: Record, _d: bytes) -> SetState:

@@ -31,6 +31,7 @@ from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.rotations import (
     Applied,
     Applying,
+    Made,
     NotBefore,
     OldDead,
     Rejected,
@@ -45,7 +46,7 @@ DEFAULT_SKEW_S = 120
 
 OWN = (
     Issued, Recovered, Proven, Opened, TargetNamed, UseEnded, Applying,
-    Applied, Waited, SessionsAwaited, SessionsEnded, Rejected,
+    Applied, Waited, SessionsAwaited, SessionsEnded, Made, Rejected,
     NotBefore, OldDead, Closed, Asked,
 )  # fmt: skip
 """Records near which this program asks the target itself."""

@@ -23,7 +23,7 @@ RevealMode = Literal["exec", "show", "no-reveal"]
 Recording = Literal["always", "offered", "never"]
 """Whether the use of a credential is recorded."""
 
-CredentialKindName = Literal["password", "key-pair", "key-certificate", "token", "opaque", "file", "list"]
+CredentialKindName = Literal["password", "key-pair", "key-certificate", "token", "opaque", "file", "list", "passkey"]
 """What the secret bytes are."""
 
 ReviewedEvent = Literal["opening", "override", "unmatched-login", "fork"]

@@ -52,6 +52,7 @@ from breakglass_shamir.custody.records.openings import (
 from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
+    Made,
     NotBefore,
     OldDead,
     Rejected,
@@ -110,6 +111,7 @@ TOLD: Mapping[type[Body], frozenset[str]] = {
     Waited: frozenset({"what"}),
     SessionsAwaited: frozenset({"detail"}),
     SessionsEnded: frozenset({"detail"}),
+    Made: frozenset({"public_id"}),
     Rejected: frozenset({"detail"}),
     NotBefore: frozenset({"detail"}),
     RunsOut: frozenset({"what"}),

@@ -73,6 +73,7 @@ from breakglass_shamir.custody.records.rotations import (
     Applying,
     Countersigned,
     Deferred,
+    Made,
     NotBefore,
     OldDead,
     Rejected,
@@ -109,7 +110,7 @@ AnyBody = (
     | Pinned | Proven | ReadBack | Acknowledged | Reassigned | SheetVoided | Declared | Refused | Overridden
     | Cancelled | Opened | InUse | UseEnded | Deferred | Abandoned | Countersigned | Applying | Applied | OldDead
     | Closed | Settled | RollCall | Rehearsed | DrillEnded | Destroyed | Noted | Waited | SessionsAwaited
-    | SessionsEnded | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
+    | SessionsEnded | Made | Rejected | NotBefore | RotationFound | OfficerSigned | CustodianSigned | RecoveryImported
     | TargetNamed | RunsOut | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
     | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
     | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions | CollectorReplaced | LoadDrilled

@@ -83,6 +83,19 @@ class SessionsEnded(Body, frozen=True, tag="sessions-ended"):
     failed: bool = False
 
 
+class Made(Body, frozen=True, tag="made"):
+    """The target made the next credential, which is there before its sheets; or those sheets are about to count."""
+
+    target: str
+    """Its URI."""
+
+    public_id: str
+    """What the target calls the credential; no secret."""
+
+    epoch_id: str
+    """The epoch that it is of, whose sheets are in custody; empty: it is on no paper yet."""
+
+
 class Rejected(Body, frozen=True, tag="rejected"):
     """The target's own rules did not take the prepared credential, and it surely changed nothing."""
 

@@ -33,7 +33,7 @@ from breakglass_shamir.paper.reading.scan import Scanner
 
 NO_TARGET = "no policy of this set is in force here, and nobody says where its credential goes"
 
-_MADE_ELSEWHERE = ("file", "key-certificate", "key-pair")
+_MADE_ELSEWHERE = ("file", "key-certificate", "key-pair", "passkey")
 """Kinds of credentials that nobody here can make, unless the target issues them."""
 
 

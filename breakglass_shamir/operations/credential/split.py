@@ -7,18 +7,21 @@ Rules:
    cannot be asked leaves the epoch ``unproven``.
 2. The record comes after the sheets were put out; when it cannot be made durable, files are removed, and of
    paper that came out people are told.
-3. Where one is generated for an account that is there, the target is asked before anything is printed what stands
+3. A passkey can be made by people at the target's page first. It is on record before anything else is done with it:
+   whatever comes between leaves it owed.
+4. Where one is generated for an account that is there, the target is asked before anything is printed what stands
    against the change.
-4. Without a readback the epoch stays *issued* until ``confirm``.
+5. Without a readback the epoch stays *issued* until ``confirm``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.crypto.totp import COMMON, TotpScheme
+from breakglass_shamir.custody.credential import CredentialKind
 from breakglass_shamir.custody.life.state import EpochState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
@@ -29,6 +32,7 @@ from breakglass_shamir.errors import BreakglassError, ConnectorError, FileExists
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import exact, targets
+from breakglass_shamir.operations.printing import outlet, sheets
 from breakglass_shamir.operations.printing.outlet import Printed, check_printer
 from breakglass_shamir.operations.printing.readback import read_back_by_people, read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.printing.sheets import Epoch, Printing, handed_over, print_epoch, seal_epoch
@@ -75,6 +79,9 @@ class Begun:
     replaces: Secret | None = field(default=None, repr=False)
     """What the target takes now, where a generated credential is to be put in its place."""
 
+    public_id: str = ""
+    """What the target calls the credential, where it may have made it."""
+
 
 def split(
     recorder: Recorder,
@@ -87,6 +94,7 @@ def split(
     kind: str | None = None,
     totp_seed: Secret | None = None,
     totp_scheme: TotpScheme = COMMON,
+    enrol: bool = False,
 ) -> SplitResult:
     """Put a credential on paper.
 
@@ -100,6 +108,7 @@ def split(
         kind: what the secret bytes are; None: as the policy says.
         totp_seed: seed of the account's second factor, which rides along.
         totp_scheme: how one-time codes are made from it.
+        enrol: whether people make the credential at the target now.
 
     Raises:
         InvalidPolicy: the policy file does not describe a set.
@@ -111,8 +120,9 @@ def split(
         LedgerUnwritable: the record could not be made durable; the files were removed.
     """
     begun = begin(
-        recorder, source, secret, printing, current=current, kind=kind, totp_seed=totp_seed, totp_scheme=totp_scheme
-    )
+        recorder, source, secret, printing, current=current, kind=kind, totp_seed=totp_seed, totp_scheme=totp_scheme,
+        enrol=enrol,
+    )  # fmt: skip
     printed = print_epoch(begun.epoch, printing, scanner, recorder.desk)
     return finish(recorder, begun, printed, printing, scanner)
 
@@ -127,6 +137,7 @@ def begin(
     kind: str | None = None,
     totp_seed: Secret | None = None,
     totp_scheme: TotpScheme = COMMON,
+    enrol: bool = False,
 ) -> Begun:
     """Prove and seal a credential; nothing is printed yet.
 
@@ -140,6 +151,9 @@ def begin(
     check_printer(printing.printer)
     recorder.set_name = policy.name
     _refuse_existing(recorder)
+    what = targets.kind_of(policy, kind)
+    if enrol:
+        secret = _enrolled(recorder, policy, source, printing)
     in_force = secret or current
     if in_force is None:
         raise InvalidInput("expected the current credential, so that the target can be changed to a generated one")
@@ -150,7 +164,10 @@ def begin(
         )
     for one in (secret, current):
         if one is not None:
-            exact.require_readable(one, targets.kind_of(policy, kind))
+            exact.require_readable(one, what)
+    if what is CredentialKind.PASSKEY:
+        in_force = exact.passkey_of(in_force, policy.target)
+        secret, current = (in_force, None) if secret is not None else (None, in_force)
     proven = prove(recorder, policy, in_force)
     _require_wanted(recorder, policy, proven)
     if _epochs(recorder) and proven != "accepted":
@@ -161,11 +178,11 @@ def begin(
     _replace_unproven(recorder)
     if secret is None:
         assert current is not None  # noqa: S101 - one of the two is in force
-        secret, proven = _fitting(recorder, policy, current), "unproven"
+        secret, proven = _fitting(recorder, policy, current, source), "unproven"
     number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
     credential = targets.describe(policy, secret, kind=kind, totp_seed=totp_seed, totp_scheme=totp_scheme)
     epoch = seal_epoch(policy, source, credential, recorder.ledger.checkpoint(), number, NO_PREDECESSOR)
-    return Begun(policy, epoch, proven, secret, current if in_force is current else None)
+    return Begun(policy, epoch, proven, secret, current if in_force is current else None, credential.public_id)
 
 
 def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printing, scanner: Scanner) -> SplitResult:
@@ -178,6 +195,8 @@ def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printin
     recorder.set_name = policy.name
     _record(recorder, epoch, begun.proven, printed)
     note_endings(recorder, targets.connector_of(policy, recorder.own_login), begun.secret, _id(epoch))
+    if begun.public_id:
+        recorder.on_sheets(policy.target.uri, begun.public_id, _id(epoch))
     recorder.desk.say(printed.where)
     printed = handed_over(printing, printed)
     if begun.replaces is not None:
@@ -189,17 +208,43 @@ def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printin
     return SplitResult(policy.name, epoch.number, state.short_id, printed.files, word, state.sealed, printing.printer)
 
 
-def _fitting(recorder: Recorder, policy: Policy, current: Secret) -> Secret:
+def _enrolled(recorder: Recorder, policy: Policy, source: str, printing: Printing) -> Secret:
+    """Let people make the credential at the target.
+
+    Raises:
+        InvalidInput: this target makes none that way.
+        FileExists, PaperError: the sheets could not be written; nothing was made.
+        ConnectorError: none was made.
+    """
+    number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
+    names = sheets.file_names(policy, number)
+    outlet.check_folders(printing.out, printing.readback, names, 2 * policy.structure.sheets)
+    connector = targets.connector_of(policy, recorder.own_login)
+    connector.on_made = _noting_made(recorder, policy, source)
+    return connector.enrol()
+
+
+def _noting_made(recorder: Recorder, policy: Policy, source: str) -> Callable[[str], None]:
+    """Record what the target makes, and the policy of its set first, where the ledger does not have that."""
+
+    def note(public_id: str) -> None:
+        if recorder.set_name not in recorder.state.sets:
+            recorder.append(PolicyAdopted(source=source, digest=policies.digest(source).hex()))
+        recorder.made(policy.target.uri, public_id)
+
+    return note
+
+
+def _fitting(recorder: Recorder, policy: Policy, current: Secret, source: str) -> Secret:
     """Draw a credential that the target is not known to refuse, before anything is printed.
 
     Raises:
         ConnectorError: the target will refuse the change, or takes none before some instant.
     """
-    desk = recorder.desk
-    source = Source(
-        targets.connector_of(policy, recorder.own_login), policy.rotation.generator, desk.say, lambda _until, _why: None
-    )
-    return next_credential(source, targets.describe(policy, current)).presented
+    desk, connector = recorder.desk, targets.connector_of(policy, recorder.own_login)
+    connector.on_made = _noting_made(recorder, policy, source)
+    asked = Source(connector, policy.rotation.generator, desk.say, lambda _until, _why: None)
+    return next_credential(asked, targets.describe(policy, current)).presented
 
 
 def _epochs(recorder: Recorder) -> Sequence[EpochState]:
@@ -249,6 +294,8 @@ def _after_failure(
     """
     found = find_living(prober, connector, new, current)
     if found.living is Living.NEW:
+        if connector.side_by_side and prober.ask(connector, current).result is not CheckResult.REFUSED:
+            recorder.desk.warn(f"the one that was in force may be so still: end it at the target ({error})")
         return
     if found.living is Living.OLD and found.new_refused:
         recorder.append(Abandoned(epoch_id=recorder.set_state.current, reason="the target was not changed"))

@@ -233,10 +233,11 @@ class Using:
         output = self._use.command_output
         secret = self._opened.credential.secret
         hearing = Hearing(self._recorder, secret, command, reveal.find_program(command), tty=tty, output=output)
-        begun = datetime.now(UTC)
+        begun, told = datetime.now(UTC), list[str]()
         by_recipe = functools.partial(
-            running.run, command, runner=hearing.runner, output=output, limit_s=max(1, self._seconds_left())
-        )
+            running.run, command, runner=hearing.runner, output=output, limit_s=max(1, self._seconds_left()),
+            told=told.append,
+        )  # fmt: skip
         try:
             ran = reveal.run_command(
                 command, self._opened.credential, output=output, runner=hearing.runner,
@@ -244,6 +245,7 @@ class Using:
             )  # fmt: skip
         finally:
             hearing.finish()
+        ran = replace(ran, words="; ".join((ran.words, *told)))
         if ran.started and self._way.source:
             trail.pull(self._recorder, self._way.policy(), begun)
         asks = self._desk.can_ask()
@@ -281,7 +283,7 @@ class Using:
         self._desk.say(f"the credential goes to {command[0]}")
         if catalogue.is_recipe(command) and self._opened.credential.totp_seed:
             self._desk.warn("a recipe gives no one-time codes: if the program asks for one, end it, and have it shown")
-        self._warn(whole=False)
+        self._warn(whole=catalogue.shows_pages(command))
 
     def _warn(self, *, whole: bool) -> None:
         for warning in described.warnings(self._opened.credential, whole=whole):

@@ -201,6 +201,13 @@ _EXAMPLES = {
         "breakglass",
         options='audit_log = "/var/log/openbao/audit.log"',
     ),
+    "passkey": Sample(
+        "cloud-console",
+        "passkey:https://console.example.com/login",
+        "root@example.com",
+        "passkey",
+        'probe = "https://console.example.com/api/me"',
+    ),
     "postgresql": Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass", options=_DATABASE_OPTIONS),
     "redfish": Sample(
         "rack-7-bmc", "redfish://bmc-7.example.net", "breakglass", options='ca = "/etc/breakglass/bmc-ca.pem"'

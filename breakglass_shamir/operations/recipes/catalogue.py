@@ -10,7 +10,7 @@ Rules:
    anything is opened.
 4. What a target's URI says fills in an example. Nothing is chosen by it: people give the arguments.
 
-How each is done: ``passfile``, ``agent``, ``ticket``, ``typed``.
+How each is done: ``passfile``, ``agent``, ``ticket``, ``typed``, ``lent``.
 """
 
 import itertools
@@ -27,7 +27,7 @@ from breakglass_shamir.errors import InvalidInput
 PREFIX = "recipe:"
 """What stands before a recipe's name in the place of a command."""
 
-_PLACEHOLDER = re.compile(r"\b(ACCOUNT|HOST|KEYFILE|FILE|BIND-DN|BASE|FILTER)\b")
+_PLACEHOLDER = re.compile(r"\b(ACCOUNT|HOST|KEYFILE|FILE|BIND-DN|BASE|FILTER|PAGE)\b")
 _LDAP = ("ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapmodrdn", "ldapcompare", "ldappasswd", "ldapexop",
          "ldapwhoami")  # fmt: skip
 
@@ -38,7 +38,8 @@ class Recipe:
 
     Attributes:
         name: the recipe's, which is the program's.
-        way: how it is given: ``passfile``, ``defaults``, ``bind``, ``agent``, ``ticket``, ``typed`` or ``certificate``.
+        way: how it is given: ``passfile``, ``defaults``, ``bind``, ``agent``, ``ticket``, ``typed``, ``certificate`` or
+            ``browser``.
         words: what it does, in one line.
         example: arguments as they may be, with what is known of the target filled in.
     """
@@ -76,6 +77,8 @@ def _all() -> tuple[Recipe, ...]:
                "the key and its certificate in files in memory; the keyboard is yours"),
         Recipe("su", "typed",
                "the password is typed once; then the keyboard is yours"),
+        Recipe("chromium", "browser",
+               "the passkey, lent to a browser of its own; the browser is yours"),
     )  # fmt: skip
 
 
@@ -93,6 +96,7 @@ _BY_SCHEME = {
     "ad": ("kinit", "ldapsearch", "ldapmodify"),
     "kerberos": ("kinit",),
     "linux": ("su",),
+    "passkey": ("chromium",),
 }
 """Which recipes are named first, by the target's scheme."""
 
@@ -112,6 +116,7 @@ _ASKS: dict[str, Callable[[str], bool]] = {
     "ticket": lambda word: word in ("-k", "-t", "-n") or word.startswith(("--keytab", "--password-file")),
     "certificate": lambda word: word in ("-E", "--cert", "--key", "--pass") or word.startswith(("--cert=", "--key=")),
     "typed": lambda word: word in ("--pty", "-P"),
+    "browser": lambda word: word.startswith("-") and word != "--no-sandbox",
 }
 """Arguments that take the password from elsewhere, or would ask for it."""
 
@@ -190,6 +195,10 @@ def _of_page(_name: str, url: SplitResult, _account: str) -> list[str]:
     return [f"https://{host or 'HOST'}{f':{port}' if port else ''}{url.path or '/'}"]
 
 
+def _of_page(_name: str, url: SplitResult, _account: str) -> list[str]:
+    return [url.path if url.scheme == "passkey" and url.path else "PAGE"]
+
+
 _EXAMPLES: dict[str, Callable[[str, SplitResult, str], list[str]]] = {
     "passfile": _of_postgresql,
     "defaults": _of_mysql,
@@ -198,12 +207,19 @@ _EXAMPLES: dict[str, Callable[[str, SplitResult, str], list[str]]] = {
     "ticket": _of_kerberos,
     "typed": _of_linux,
     "certificate": _of_page,
+    "browser": _of_page,
 }
 
 
 def is_recipe(command: Sequence[str]) -> bool:
     """Tell whether a command names a recipe."""
     return bool(command) and command[0].startswith(PREFIX)
+
+
+def shows_pages(command: Sequence[str]) -> bool:
+    """Tell whether a command is a recipe whose program shows pages, in a window of its own."""
+    recipe = RECIPES.get(command[0].removeprefix(PREFIX)) if is_recipe(command) else None
+    return recipe is not None and recipe.way == "browser"
 
 
 def find(command: Sequence[str]) -> tuple[Recipe, str]:
@@ -220,8 +236,8 @@ def find(command: Sequence[str]) -> tuple[Recipe, str]:
             f"expected a recipe, found none named {name!r}",
             hint=f"did you mean {PREFIX}{near[0]}?" if near else f"there are: {', '.join(RECIPES)}",
         )
-    program = shutil.which(name)
-    if program is None:
+    program = None if recipe.way == "browser" else shutil.which(name)
+    if program is None and recipe.way != "browser":
         raise InvalidInput(f"the recipe {name} needs the program {name}, and it is not installed here")
     own, behind = parts(command[1:]) if recipe.way == "ticket" else (list(command[1:]), [])
     wrong = next((word for word in own if _ASKS[recipe.way](word)), None)
@@ -231,6 +247,11 @@ def find(command: Sequence[str]) -> tuple[Recipe, str]:
         )
     if behind and shutil.which(behind[0]) is None:
         raise InvalidInput(f"expected a command after --, found no program named {behind[0]!r}")
+    if program is None:
+        # Imported here: needed for pages alone.
+        from breakglass_shamir.operations.recipes import pages
+
+        return recipe, pages.find(own)
     keys = key_files(own) if recipe.way == "agent" else []
     if keys and not any(Path(key).expanduser().is_file() for key in keys):
         raise InvalidInput(f"expected a key file after -i, found none at {keys[0]}")

@@ -37,6 +37,9 @@ from breakglass_shamir.operations.recording.tape import CUT_OFF, FAILED, WHOLE, 
 TERMINAL, OUTPUT = "terminal", "output"
 """What is recorded of a command."""
 
+PAGES = "what a browser shows is not recorded"
+"""Why the use of a recipe for pages is not."""
+
 CANNOT = "the use cannot be recorded: "
 """What stands before the reason."""
 
@@ -130,6 +133,9 @@ class Hearing:
         out = 1 if output is None else output
         at_terminal = os.isatty(0) and os.isatty(out)
         self._wanted = wanted(rules, command, tty=tty, at_terminal=at_terminal)
+        self._shows_pages = catalogue.shows_pages(command)
+        if self._shows_pages:
+            self._wanted = Wanted(in_terminal=False, records=self._wanted.records)
         self._problem = ""
         self._keys: tuple[SshKey, ...] = ()
         self._keeper = self._begin(rules) if self._wanted.records else None
@@ -147,6 +153,8 @@ class Hearing:
 
     def _begin(self, rules: UseRules) -> Keeper | None:
         try:
+            if self._shows_pages:
+                raise GateClosed(RECORDING, PAGES)
             self._keys = keys_of(rules)
             return Keeper(self._recorder.ledger.path.parent, self._recorder.opening, self._keys)
         except OSError as error:
@@ -181,6 +189,8 @@ class Hearing:
             what = "what the screen shows" if self._wanted.in_terminal else "what the command says"
             read = f"{len(self._keys)} auditors' keys alone read it" if self._keys else "it lies here in the clear"
             desk.say(f"recorded: {what}; no keys; the credential is masked; {read}")
+        elif self._shows_pages:
+            desk.say(f"not recorded: {PAGES}")
         elif rules.record == "never":
             why = ", in a terminal of its own" if tty else ""
             desk.say(f"not recorded{why}: the policy says never")

@@ -41,6 +41,7 @@ from breakglass_shamir.custody.records.rotations import (
     Applied,
     Applying,
     Deferred,
+    Made,
     NotBefore,
     OldDead,
     Rejected,
@@ -228,6 +229,12 @@ _FACTS: Mapping[type, Callable[[Any], _Said]] = {
     RunsOut: lambda body: [("runs out", happenings.runs_out(body))],
     Abandoned: lambda body: [("rotation", f"a printed epoch was given up: {body.reason}")],
     SessionsEnded: _sessions,
+    Made: lambda body: [
+        (
+            "rotation",
+            f"{body.public_id}, made at the target, {'is on its sheets' if body.epoch_id else 'is on no paper'}",
+        )
+    ],
     OldDead: _old_dead,
     Succession: lambda body: [("lineage", f"another epoch followed: {body.level}")],
     RecoveryImported: lambda body: [("recovery", f"opened without this program, {body.sha256[:12]}")],

@@ -25,6 +25,7 @@ The credential's text is in memory only, and in the sheets.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
@@ -134,6 +135,7 @@ class Rotation:
         connector.making = making(self.recorder, self.set_key)
         if not connector.costs.preflight:
             self._ask_about_old(strength)
+        connector.on_made = partial(self.recorder.made, connector.target)
         source = Source(connector, self.policy.rotation.generator, desk.say, self._too_early, self._heard, self.brought,
                         max_age_s=self.policy.rotation.max_age.seconds)  # fmt: skip
         if not strength:
@@ -165,6 +167,7 @@ class Rotation:
             )
         if brings_old:
             self._require_not_accepted(new)
+        self._on_sheets(new)
         self.recorder.append(Applying(old_epoch_id=state.source, new_epoch_id=state.prepared))
         proofs = (f"new: {check.result}: {check.detail}", f"old: attested dead, not proven: {reason}")
         scope = self._connector().scope
@@ -219,6 +222,8 @@ class Rotation:
             sessions.wait(
                 self.old.presented, self.policy.rotation.wait_for_sessions.seconds, self._questions(endpoints)
             )
+        if new is not None:
+            self._on_sheets(new)
         self.recorder.append(Applying(old_epoch_id=old_id, new_epoch_id=new_id))
         rival = self._change(endpoints[0], new, resumed=state.applying)
         if rival is not None:
@@ -234,6 +239,12 @@ class Rotation:
         opening = self.recorder.set_state.active_opening
         self.recorder.append(Closed(classification=opening.classification))
         self.recorder.desk.say(f"rotated: the old credential is dead, epoch {self._number(new_id)} is in force")
+
+    def _on_sheets(self, new: Credential) -> None:
+        """Record that what the target made is on sheets that are about to count."""
+        if new.public_id:
+            target = self._connector().target
+            self.recorder.on_sheets(target, new.public_id, self.recorder.set_state.prepared)
 
     def _questions(self, endpoints: tuple[Connector, ...]) -> int | None:
         """Return how often the target may be asked about open sessions, so that the rest has enough logins left."""
@@ -348,11 +359,11 @@ class Rotation:
             self.prober.foresee(connector)
             changed = None if self.prober.affords(connector) else self._changed_since(connector)
             found = find_living(self.prober, connector, new.presented, self.old.presented, changed=changed)
-            if found.living is Living.NEW:
+            if found.living is Living.NEW and not self._old_lives_too(connector):
                 return None
             if found.living is Living.OLD and self._is_only_on_paper():
                 raise self._not_put_in_force()
-            if found.living is not Living.OLD:
+            if found.living not in (Living.OLD, Living.NEW):
                 return self._neither(connector, found, "an earlier run was interrupted")
         elif self.rivals and self.prober.ask(connector, self.old.presented).result is CheckResult.REFUSED:
             return self._living_rival(connector, "the target refuses the old credential")
@@ -361,6 +372,12 @@ class Rotation:
         except ConnectorError as error:
             return self._after_failure(connector, new, error)
         return None
+
+    def _old_lives_too(self, connector: Connector) -> bool:
+        """Tell whether the old credential is in force beside the new one, so that the change is to be done still."""
+        if not connector.side_by_side:
+            return False
+        return self.prober.ask(connector, self.old.presented).result is CheckResult.ACCEPTED
 
     def _living_rival(self, connector: Connector, why: str) -> Rival:
         """Return the first of the other successors whose credential the target takes.
