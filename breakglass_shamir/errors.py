@@ -430,15 +430,19 @@ class SinkFailure(TargetError):
 
     Attributes:
         delivered: how many events, from the first on, it did take.
+        taken: places, from 0, of events behind those that it took as well.
         retry_after_s: when it asked to be tried again; 0 where it did not say.
     """
 
     id = "sink"
     default_hint = "what was not delivered is kept and tried again; see it with: breakglass alerts list"
 
-    def __init__(self, message: str, *, delivered: int = 0, retry_after_s: int = 0, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, delivered: int = 0, taken: tuple[int, ...] = (), retry_after_s: int = 0, hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.delivered = delivered
+        self.taken = taken
         self.retry_after_s = retry_after_s
 
 

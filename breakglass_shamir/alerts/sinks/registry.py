@@ -16,6 +16,7 @@ _KINDS = {
     "journald": "journald:Journald",
     "exec": "program:Program",
     "file": "file:File",
+    "http": "collector:Collector",
 }
 """``type`` in the policy to ``module:class`` beside this file."""
 

@@ -25,7 +25,14 @@ from breakglass_shamir.custody.policy.generator import MIN_ENTROPY_BITS
 from breakglass_shamir.custody.policy.officer_keys import people, revoked
 from breakglass_shamir.custody.policy.person import Person, everybody
 from breakglass_shamir.custody.policy.problem import PolicyProblem
-from breakglass_shamir.custody.policy.sinks import LONGEST_DELIVERY_S, ExecSink, SmtpSink, SplunkSink, SyslogSink
+from breakglass_shamir.custody.policy.sinks import (
+    LONGEST_DELIVERY_S,
+    ExecSink,
+    HttpSink,
+    SmtpSink,
+    SplunkSink,
+    SyslogSink,
+)
 from breakglass_shamir.custody.policy.tables import PERCENTS, Alerts, Custodian, Officer, Policy, Site
 from breakglass_shamir.custody.records.rotations import MOST_WAIT_S
 from breakglass_shamir.errors import InvalidInput, InvalidSignature, InvalidStructure
@@ -283,6 +290,10 @@ def _sinks(policy: Policy) -> Iterator[PolicyProblem]:
                 yield PolicyProblem(f"{path}.encryption", "expected starttls or tls with a password, got none")
             case ExecSink() if not sink.argv[0].startswith("/"):
                 yield PolicyProblem(f"{path}.argv[0]", f"expected a program by absolute path, got {sink.argv[0]!r}")
+            case HttpSink():
+                from breakglass_shamir.custody.policy import http_rules
+
+                yield from http_rules.problems(sink, path)
             case _:
                 pass
     if alerts.require_ack and not alerts.sinks:
