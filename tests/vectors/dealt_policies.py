@@ -95,6 +95,7 @@ show_for = "5s"
 [use]
 record = "always"
 auditors = ["{DUTY_KEY} at home"]
+snapshots = true
 
 [rotation]
 deadline = "2h"
@@ -324,7 +325,8 @@ def _wrong() -> Iterator[tuple[str, str]]:
         yield f"declaration: {key} = {value}", less('["x"]', f'["x"], {key} = {value}')
     for table, line in (
         ("reveal", "modes = []"), ("reveal", 'modes = ["ask"]'), ("reveal", 'show_for = "0s"'),
-        ("use", 'record = "yes"'), ("use", f'auditors = ["{_TOKEN}"]'), ("use", 'auditors = ["x"]'),
+        ("use", "snapshots = 1"), ("use", 'record = "yes"'),
+        ("use", f'auditors = ["{_TOKEN}"]'), ("use", 'auditors = ["x"]'),
         ("rotation", "length = 7"), ("rotation", "length = 513"), ("rotation", "length = 13"),
         ("rotation", 'alphabet = "aa"'), ("rotation", f'alphabet = "{UNAMBIGUOUS}A"'),
         ("rotation", 'alphabet = "é"'), ("rotation", 'alphabet = "ab"'), ("rotation", 'must_contain = ["!"]'),
@@ -459,6 +461,7 @@ def _weaker() -> Iterator[Vector]:
         ("a key no longer revoked", f'revoked = ["SHA256:{"A" * 43}"]', ""),
         ("a mode more", '"exec"]', '"exec", "show"]'),
         ("recorded where it is asked for", 'record = "always"', 'record = "offered"'),
+        ("no snapshots", "snapshots = true", "snapshots = false"),
         ("recordings in the clear", f'auditors = ["{DUTY_KEY} at home"]', "auditors = []"),
         ("another auditor", f'["{DUTY_KEY} at home"]', f'["{_SECOND}"]'),
         ("an auditor's comment", f'["{DUTY_KEY} at home"]', f'["{DUTY_KEY}"]'),

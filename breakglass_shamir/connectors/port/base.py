@@ -31,7 +31,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Logins, Preflight
+from breakglass_shamir.connectors.port.answers import Access, Allowance, Check, CheckResult, Login, Logins, Preflight
 from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.guard import plain, presentable
 from breakglass_shamir.connectors.port.options import COMMON_OPTIONS, LOG_OPTIONS, NO_OPTIONS, check_names, time_limit_s
@@ -39,7 +39,7 @@ from breakglass_shamir.connectors.port.words import check_account
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
-ABILITIES = frozenset({"logins_since", "password_changed_at", "open_sessions", "end_sessions", "issue"})
+ABILITIES = frozenset({"logins_since", "password_changed_at", "open_sessions", "end_sessions", "issue", "snapshot"})
 """What a connector may offer beyond preflight, check and rotate."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -239,6 +239,19 @@ class Connector(ABC):
         """
         return self._able("issue", [current], lambda: self._issue(current))
 
+    def snapshot(self, credential: Secret) -> Access:
+        """List what gives access at the target, as far as the account may see it: roles, members, grants, keys.
+
+        It changes nothing, is bounded, and holds a digest in the place of key material.
+
+        Args:
+            credential: the one in force.
+
+        Raises:
+            ConnectorError: the target cannot tell, or could not be asked.
+        """
+        return self._able("snapshot", [credential], lambda: self._snapshot(credential))
+
     @abstractmethod
     def _preflight(self, new: Secret | None) -> Preflight:
         """Do the work of :meth:`preflight`; may raise anything."""
@@ -281,6 +294,10 @@ class Connector(ABC):
 
     def _issue(self, current: Secret) -> Secret:
         """Do the work of :meth:`issue`; may raise anything."""
+        raise NotImplementedError
+
+    def _snapshot(self, credential: Secret) -> Access:
+        """Do the work of :meth:`snapshot`; may raise anything."""
         raise NotImplementedError
 
     def _unread_logs(self) -> tuple[str, ...]:

@@ -83,6 +83,7 @@ from breakglass_shamir.custody.records.openings import (
     Refused,
     Revealing,
     Settled,
+    Snapshot,
     UseEnded,
     UseRecorded,
 )
@@ -254,6 +255,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     Revealing: opening_rules.revealing,
     UseRecorded: opening_rules.use_recorded,
     Actions: opening_rules.actions,
+    Snapshot: opening_rules.snapshot,
     UseEnded: opening_rules.use_ended,
     Deferred: opening_rules.deferred,
     Abandoned: opening_rules.abandoned,

@@ -44,6 +44,7 @@ MEANINGS: Mapping[str, str] = {
     "reveal.modes": "of exec, show, no-reveal",
     "reveal.show_for": "how long --show keeps the credential on the screen",
     "use.record": "whether what a command shows in a use is recorded: always, offered or never",
+    "use.snapshots": "whether the target is asked what gives access there, at an opening and at its close",
     "use.auditors": "SSH public keys, ssh-ed25519 or ssh-rsa, to which recordings are encrypted; none: in the clear",
     "rotation.deadline": "when a rotation that is owed is overdue",
     "rotation.may_defer": "whether a quorum may put it off",

@@ -36,6 +36,7 @@ from breakglass_shamir.custody.records.openings import (
     OfficerSigned,
     Overridden,
     Refused,
+    Snapshot,
     UseEnded,
     UseRecorded,
 )
@@ -89,6 +90,7 @@ TOLD: Mapping[type[Body], frozenset[str]] = {
     Overridden: frozenset({"problem"}),
     UseRecorded: frozenset({"problem"}),
     Actions: frozenset({"target", "sessions", "problem"}),
+    Snapshot: frozenset({"target", "entries", "untold", "problem"}),
     UseEnded: frozenset({"outcome"}),
     Abandoned: frozenset({"reason"}),
     OldDead: frozenset({"proofs", "scope"}),

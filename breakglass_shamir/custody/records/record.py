@@ -60,6 +60,7 @@ from breakglass_shamir.custody.records.openings import (
     Refused,
     Revealing,
     Settled,
+    Snapshot,
     UseEnded,
     UseRecorded,
 )
@@ -110,6 +111,7 @@ AnyBody = (
     | TargetNamed | AlertsDelivered | Escalated | Eased | LoginSeen | ChangedOutside | Watched | Succession
     | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
     | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions | CollectorReplaced | LoadDrilled
+    | Snapshot
 )  # fmt: skip
 """Every record type."""
 

@@ -88,7 +88,7 @@ def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
         "pinned", "policy-adopted", "policy-weakened", "proven", "read-back", "reassigned", "recovered",
         "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected", "retired",
         "retired-attested", "revealing", "reviewed", "roll-call", "rotation-found", "sessions-awaited",
-        "sessions-ended", "settled", "sheet-voided", "succession", "target-named", "terminal-retired",
+        "sessions-ended", "settled", "sheet-voided", "snapshot", "succession", "target-named", "terminal-retired",
         "use-ended", "use-recorded", "waited", "watched",
     ]  # fmt: skip
 
