@@ -23,6 +23,7 @@ from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.custody.records.monitoring import LoginSeen, Watched
 from breakglass_shamir.custody.records.openings import Actions, Snapshot
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.recording import snapshots
 from tests.end_to_end.life import wait_until
 
 
@@ -72,15 +73,6 @@ def test_a_login_inside_an_opening_is_none(place: Place, request: pytest.Fixture
         server = request.getfixturevalue("postgres_server")
     place.watch()
     time.sleep(PAUSE_S)
-<<<<<<< HEAD
-
-    def used() -> None:
-        place.log_in(place.matrix.secret)
-        if server is not None:
-            server.admin("CREATE ROLE made_meanwhile SUPERUSER")
-
-    within = threading.Timer(1.5, used)
-=======
     begun, over = place.matrix.folder / "begun", place.matrix.folder / "over"
 
     def work() -> None:
@@ -93,7 +85,6 @@ def test_a_login_inside_an_opening_is_none(place: Place, request: pytest.Fixture
             over.touch()
 
     within = threading.Thread(target=work)
->>>>>>> origin/work
     within.start()
     lasts = f"touch {begun}; until [ -e {over} ]; do sleep 0.1; done; sleep 1"
     ended = place.matrix.run(
