@@ -135,7 +135,7 @@ def since_when(logins: Iterable[Login], since: datetime) -> tuple[Login, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What gives access at a target.
+    """What gives access at a target (docs/targets.md).
 
     Attributes:
         entries: one line each, such as ``role app: login``, in any order; no secret is in them.

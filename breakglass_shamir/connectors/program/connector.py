@@ -36,6 +36,9 @@ MOST_SESSIONS = 1_000_000
 _SCOPE = "what the program reaches"
 _LONGEST_GRACE_S = 7 * 86_400
 
+_ANSWERED = ABILITIES - {"snapshot"}
+"""What a program can answer beyond the three questions; its protocol has no list of what gives access."""
+
 
 class ExecConnector(Connector):
     """A program of your own; target ``exec:///absolute/path/to/program``.
@@ -188,9 +191,9 @@ def _program_of(target: str) -> Path:
 
 def _abilities(options: Mapping[str, str]) -> frozenset[str]:
     named = frozenset(options.get("abilities", "").replace(",", " ").split())
-    if not named <= ABILITIES:
-        listed = ", ".join(sorted(ABILITIES))
-        raise InvalidInput(f"option abilities: expected words of {listed}, got {', '.join(sorted(named - ABILITIES))}")
+    if not named <= _ANSWERED:
+        listed = ", ".join(sorted(_ANSWERED))
+        raise InvalidInput(f"option abilities: expected words of {listed}, got {', '.join(sorted(named - _ANSWERED))}")
     return named
 
 
