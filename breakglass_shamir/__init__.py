@@ -40,7 +40,7 @@ from breakglass_shamir.version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from breakglass_shamir import errors as errors
-    from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
+    from breakglass_shamir.connectors.port.answers import Access, Allowance, Check, CheckResult, Login, Preflight
     from breakglass_shamir.connectors.port.base import Connector
     from breakglass_shamir.connectors.port.cost import Costs
     from breakglass_shamir.connectors.port.options import NO_OPTIONS
@@ -110,7 +110,7 @@ _MODULES = {"errors": "errors", "hazmat": "library.hazmat"}
 """Public modules, and where they are."""
 
 _NAMES = {
-    "connectors.port.answers": ("Allowance", "Check", "CheckResult", "Login", "Preflight"),
+    "connectors.port.answers": ("Access", "Allowance", "Check", "CheckResult", "Login", "Preflight"),
     "connectors.port.base": ("Connector",),
     "connectors.port.cost": ("Costs",),
     "connectors.port.options": ("NO_OPTIONS",),
@@ -167,6 +167,7 @@ _NAMES = {
 
 __all__ = [
     "NO_OPTIONS",
+    "Access",
     "Adoption",
     "Allowance",
     "Answer",

@@ -430,6 +430,7 @@ class SinkFailure(TargetError):
 
     Attributes:
         delivered: how many events, from the first on, it did take.
+        taken: places, from 0, of events behind those that it took as well.
         retry_after_s: when it asked to be tried again; 0 where it did not say.
         nowhere: whether the next event has no place where it could ever arrive.
     """
@@ -438,10 +439,18 @@ class SinkFailure(TargetError):
     default_hint = "what was not delivered is kept and tried again; see it with: breakglass alerts list"
 
     def __init__(
-        self, message: str, *, delivered: int = 0, retry_after_s: int = 0, hint: str = "", nowhere: bool = False
+        self,
+        message: str,
+        *,
+        delivered: int = 0,
+        taken: tuple[int, ...] = (),
+        retry_after_s: int = 0,
+        hint: str = "",
+        nowhere: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.delivered = delivered
+        self.taken = taken
         self.retry_after_s = retry_after_s
         self.nowhere = nowhere
 

@@ -211,18 +211,19 @@ def _attempt(
         sink.deliver(events)
     except (SinkFailure, InvalidPolicy) as error:
         failure = error if isinstance(error, SinkFailure) else SinkFailure(str(error))
-        count = failure.delivered if isinstance(error, SinkFailure) else 0
+        took = {*range(failure.delivered), *failure.taken}
         if failure.nowhere:
             # It would keep what comes after it for ever.
-            outbox.mark(queue.owner, queue.sink, waiting[:count], _now_ms())
-            outbox.pass_over(queue.owner, queue.sink, waiting[count : count + 1])
-            return [event.id for event in events[:count]], ""
+            next_one = failure.delivered
+            outbox.mark(queue.owner, queue.sink, waiting[:next_one], _now_ms())
+            outbox.pass_over(queue.owner, queue.sink, waiting[next_one : next_one + 1])
+            return [event.id for event in events[:next_one]], ""
         attempts = outbox.queue(queue.owner, queue.sink).attempts
         next_ms = _now_ms() + int(pause_s(attempts, failure.retry_after_s, random.random()) * 1000)  # noqa: S311
-        arrived = waiting[:count]
+        arrived = [one for place, one in enumerate(waiting) if place in took]
         problem = _problem(failure)
         outbox.fail(queue.owner, queue.sink, arrived, _now_ms(), next_ms=next_ms, problem=problem)
-        return [event.id for event in events[:count]], problem
+        return [one.id for one in arrived], problem
     outbox.mark(queue.owner, queue.sink, waiting, _now_ms())
     return [event.id for event in events], ""
 

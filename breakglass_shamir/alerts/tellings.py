@@ -55,6 +55,7 @@ from breakglass_shamir.custody.records.openings import (
     Refused,
     Revealing,
     Settled,
+    Snapshot,
     TicketAnswered,
     UseEnded,
     UseRecorded,
@@ -672,6 +673,7 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
 
 SILENT: Mapping[type, str] = {
     Actions: "the watch tells of logins",
+    Snapshot: "a review compares the two of a use",
     Countersigned: "a step of a rotation that is told when it is done",
     Pinned: "it follows the record of what it pins",
     TargetNamed: "a set whose target people name has no policy, and so nobody who is told",

@@ -68,10 +68,13 @@ def show(terminal: Terminal, /, identifier: str, elsewhere: Elsewhere, cast: Pat
     heard = recordings.shown(home, shown.records, whole=len(shown.records) == 1)
     written = [recordings.write_cast(home, shown.records, cast)] if cast is not None else []
     lines = operation.story_lines(shown.opening) if shown.opening else []
+    lines += [f"{one.what}: {one.text}" for one in shown.meanwhile]
     lines += [line for record in shown.records for line in operation.lines(record)]
     lines += [line for one in heard for line in recordings.lines(one)]
     lines += [f"play it with: asciinema play {operand(path)}" for path in written]
-    terminal.result({"records": shown.records, "opening": shown.opening, "recordings": heard}, lines)
+    terminal.result(
+        {"records": shown.records, "opening": shown.opening, "recordings": heard, "meanwhile": shown.meanwhile}, lines
+    )
 
 
 @audit.command()

@@ -280,8 +280,8 @@ class Credential:
     def presented(self) -> Secret:
         """What a target and a recipe are given; never raises.
 
-        The secret; behind a key its certificate, where it has one; of a passkey its JSON, with all that belongs to it. A
-        passkey whose ids are not on its sheets is its secret alone.
+        The secret; behind a key its certificate, where it has one; of a passkey its JSON, with all that belongs to it.
+        A passkey whose ids are not on its sheets is its secret alone.
         """
         if self.kind is CredentialKind.KEY_CERTIFICATE:
             return key_and_certificate.joined(self.secret, self.certificate)

@@ -5,12 +5,14 @@ It stands for services that cannot be installed here (Splunk's collector, PagerD
 documents say of the wire; it is also the receiver of a signed webhook, which is any HTTP server.
 """
 
+import contextlib
 import json
 import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from throwaway_ca import Certificate
@@ -32,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request is answered with; ``fault`` is ``hang``, ``reset`` or ``lost`` (kept, then reset)."""
+    """What a request is answered with; ``fault`` is ``hang``, ``reset``, ``lost`` (kept, then reset) or ``endless``."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -43,7 +45,13 @@ class Answer:
 class Receiver:
     """The server. ``answer`` decides about each request; what it took is in ``taken``."""
 
-    def __init__(self, certificate: Certificate | None = None) -> None:
+    def __init__(self, certificate: Certificate | None = None, clients: Path | None = None) -> None:
+        """Begin to listen.
+
+        Args:
+            certificate: what it shows; None: no TLS.
+            clients: the authority whose certificates it asks its clients for; None: it asks for none.
+        """
         self.taken: list[Request] = []
         self.answer: Callable[[Request], Answer] = lambda _request: Answer()
         self.release = threading.Event()
@@ -52,7 +60,12 @@ class Receiver:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate.certificate, certificate.key)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            if clients:
+                context.load_verify_locations(clients)
+                context.verify_mode = ssl.CERT_REQUIRED
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         scheme = "https" if certificate else "http"
         self.url = f"{scheme}://{HOST}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -67,16 +80,20 @@ class Receiver:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                request = Request(
-                    self.path, {name.lower(): value for name, value in self.headers.items()}, body, self.command
-                )
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                request = Request(self.path, headers, body, self.command)
                 answer = receiver.answer(request)
                 if answer.fault in ("", "lost"):
                     receiver.taken.append(request)
                 if answer.fault == "hang":
                     receiver.release.wait(10)
+                if answer.fault == "endless":
+                    self._without_end(answer)
                 if answer.fault:
                     self.close_connection = True
                     return
@@ -88,6 +105,13 @@ class Receiver:
                 self.wfile.write(answer.body)
 
             do_GET = do_PATCH = do_POST
+
+            def _without_end(self, answer: Answer) -> None:
+                self.send_response(answer.status)
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    while not receiver.release.is_set():
+                        self.wfile.write(b" " * 65536)
 
             def log_request(self, code: Any = "-", size: Any = "-") -> None:
                 """Say nothing."""

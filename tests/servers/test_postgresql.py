@@ -18,6 +18,7 @@ from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.connectors.port.base import Connector
+from breakglass_shamir.connectors.postgresql import access
 from breakglass_shamir.connectors.postgresql import log as postgresql_log
 from breakglass_shamir.connectors.postgresql.connector import PostgresqlConnector
 from breakglass_shamir.connectors.registry import connector_for
@@ -431,3 +432,63 @@ def test_making_the_connector_loads_no_database_driver() -> None:
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+class TestSnapshot:
+    """What gives access there, as the catalogs say it to any role."""
+
+    def test_what_was_made_meanwhile_is_told_and_nothing_else(
+        self, postgres_server: PostgresServer, right: Secret
+    ) -> None:
+        role = postgres_server.add_role(right)
+        made = f"m{role}"
+        connector = make(postgres_server, role)
+        before = set(connector.snapshot(right).entries)
+        assert before == set(connector.snapshot(right).entries)
+        postgres_server.admin(f"CREATE ROLE {made} LOGIN SUPERUSER PASSWORD 'a7-Secret-of-theirs'")
+        postgres_server.admin(f"GRANT {made} TO {role} WITH ADMIN OPTION")
+        postgres_server.admin(f"ALTER DEFAULT PRIVILEGES FOR ROLE {made} GRANT SELECT ON TABLES TO PUBLIC")
+        postgres_server.admin(f"CREATE TABLE t_{made} (); GRANT INSERT ON t_{made} TO {role}")
+        postgres_server.admin(
+            f"CREATE FUNCTION f_{made}() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'; "
+            f"CREATE FUNCTION e_{made}() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; "
+            f"CREATE EVENT TRIGGER x_{made} ON ddl_command_end EXECUTE FUNCTION e_{made}()"
+        )
+        try:
+            found = connector.snapshot(right)
+            came = sorted(set(found.entries) - before)
+            assert [entry.split(made)[0].strip() for entry in came] == [
+                "default privileges of", "event trigger x_", "function public.f_", "grant on public.t_",
+                f"member {role} of", "role",
+            ]  # fmt: skip
+            assert "superuser, logs in" in came[-1]
+            assert "may give it on" in came[-2]
+            assert not before - set(found.entries)
+            assert_no_secret(" ".join(found.entries).encode(), (right, Secret(b"a7-Secret-of-theirs")))
+            postgres_server.admin(
+                f"CREATE OR REPLACE FUNCTION f_{made}() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 2'"
+            )
+            changed = sorted(set(connector.snapshot(right).entries) ^ set(found.entries))
+            assert [entry.partition("(")[0] for entry in changed] == [f"function public.f_{made}"] * 2
+        finally:
+            postgres_server.admin(
+                f"DROP EVENT TRIGGER x_{made}; DROP FUNCTION f_{made}(), e_{made}(); DROP TABLE t_{made}; "
+                f"DROP OWNED BY {made}; DROP ROLE {made}"
+            )
+        assert before == set(connector.snapshot(right).entries)
+
+    def test_no_list_without_a_login(self, postgres_server: PostgresServer, right: Secret, new: Secret) -> None:
+        connector = make(postgres_server, postgres_server.add_role(right))
+        with pytest.raises(ConnectorError, match="postgresql snapshot") as caught:
+            connector.snapshot(new)
+        assert_no_secret(str(caught.value).encode(), (new,))
+
+    def test_a_list_is_bounded(
+        self, postgres_server: PostgresServer, right: Secret, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connector = make(postgres_server, postgres_server.add_role(right))
+        whole = connector.snapshot(right)
+        monkeypatch.setattr(access, "_ASKED", access._ASKED.replace(f"LIMIT {access.MOST}", "LIMIT 2"))
+        found = connector.snapshot(right)
+        assert found.entries == whole.entries[:2]
+        assert found.left_out == len(whole.entries) - 2

@@ -21,8 +21,9 @@ from watch_places import PAUSE_S, PROGRAM, Place, replace_password
 
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.custody.records.monitoring import LoginSeen, Watched
-from breakglass_shamir.custody.records.openings import Actions
+from breakglass_shamir.custody.records.openings import Actions, Snapshot
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.recording import snapshots
 from tests.end_to_end.life import wait_until
 
 
@@ -65,7 +66,11 @@ def test_a_login_outside_an_opening_is_an_alarm_and_a_debt_once(place: Place) ->
     assert len(place.matrix.state().debts) == 1
 
 
-def test_a_login_inside_an_opening_is_none(place: Place) -> None:
+def test_a_login_inside_an_opening_is_none(place: Place, request: pytest.FixtureRequest) -> None:
+    """Nor are those of the snapshots; what was made meanwhile is told by the review and by audit show."""
+    server: PostgresServer | None = None
+    if place.matrix.world.name == "postgresql":
+        server = request.getfixturevalue("postgres_server")
     place.watch()
     time.sleep(PAUSE_S)
     begun, over = place.matrix.folder / "begun", place.matrix.folder / "over"
@@ -74,6 +79,8 @@ def test_a_login_inside_an_opening_is_none(place: Place) -> None:
         try:
             wait_until(begun.exists, "the command that has the credential")
             place.log_in(place.matrix.secret)
+            if server is not None:
+                server.admin("CREATE ROLE made_meanwhile SUPERUSER")
         finally:
             over.touch()
 
@@ -89,10 +96,29 @@ def test_a_login_inside_an_opening_is_none(place: Place) -> None:
     (trail,) = place.bodies(Actions)
     assert (trail.left_out, trail.problem) == (0, "")
     assert any(" accepted " in one for one in trail.sessions), trail
+    _compared(place, tells=server is not None)
+    if server is not None:
+        server.admin("DROP ROLE made_meanwhile")
     found = place.watch()
     assert found.unmatched == ()
     assert place.matrix.state().debts[0].kind == "rotation"
     assert any(body.accepted and len(body.matched) == 64 for body in place.bodies(LoginSeen))
+
+
+def _compared(place: Place, *, tells: bool) -> None:
+    """Hold that the use's snapshots are there, and that what came is told."""
+    first, last = place.bodies(Snapshot)
+    assert (first.when, last.when) == ("opening", "close")
+    under_way = place.matrix.state().opening
+    assert under_way is not None
+    for command in (("audit", "show"), ("review",)):
+        shown = " ".join(place.matrix.run(*command, under_way.id).said.split())
+        if tells:
+            assert "role made_meanwhile: superuser, no login" in shown
+        else:
+            assert snapshots.CANNOT in shown
+    if tells:
+        assert set(last.entries) - set(first.entries) == {"role made_meanwhile: superuser, no login"}
 
 
 def test_a_target_that_cannot_be_asked_is_said_and_so_is_that_it_answers_again(

@@ -74,7 +74,9 @@ def sealed(world: World, folder: Path, log_in: Callable[[Secret], object]) -> Pl
 
 def sink(folder: Path) -> str:
     """Return the rest of a policy: where alerts go."""
-    return f'[[alerts.sinks]]\nname = "file"\ntype = "file"\npath = "{folder / "alerts.jsonl"}"'
+    return (
+        f'[use]\nsnapshots = true\n[[alerts.sinks]]\nname = "file"\ntype = "file"\npath = "{folder / "alerts.jsonl"}"'
+    )
 
 
 def on_postgresql(server: PostgresServer, folder: Path) -> Place:

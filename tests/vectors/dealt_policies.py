@@ -104,6 +104,7 @@ show_for = "5s"
 [use]
 record = "always"
 auditors = ["{DUTY_KEY} at home"]
+snapshots = true
 
 [rotation]
 deadline = "2h"
@@ -214,6 +215,17 @@ user = "bg"
 password_file = "/etc/bg/mail"
 
 [[alerts.sinks]]
+type = "http"
+name = "tenant"
+url = "https://dce.example/dataCollectionRules/dcr-1/streams/Custom-B_CL?api-version=2023-01-01"
+preset = "sentinel"
+token_url = "https://login.example/T/oauth2/v2.0/token"
+client_id = "c-1"
+secret_file = "/etc/bg/client"
+headers = ["X-Team: on call, north"]
+template = '{{"TimeGenerated": "${{TimeGenerated}}", "m": "$$ ${{message}}"}}'
+
+[[alerts.sinks]]
 type = "journald"
 name = "journal"
 
@@ -281,6 +293,23 @@ def meaning(policy: Policy, source: str) -> Vector:
 def _seconds(value: Any) -> int:
     assert isinstance(value, Duration)
     return value.seconds
+
+
+UNFIT_HTTP = (
+    'url = "https://h"\nsecret_file = "/s"\nsecret_argv = ["/p"]', 'url = "https://h"\nsecret_argv = ["p"]',
+    'url = "https://h"\ncert = "/c"', 'url = "http://h"\nca = "/c"', 'url = "http://h"\nsecret_file = "/s"',
+    'url = "https://h"\nsecret_file = "/s"\nclient_id = "c"\ntoken_url = "http://t"',
+    'url = "https://h"\nsecret_file = "/s"\ntoken_url = "https://t"', 'url = "https://h"\nclient_id = "c"',
+    'url = "https://h"\nscope = "s"', 'url = "https://h"\npreset = "elastic"', 'url = "https://h"\npreset = "fax"',
+    'url = "https://h"\npreset = "sentinel"\nsecret_file = "/s"', 'url = "https://h"\nheaders = ["A:b"]',
+    'url = "https://h"\nheaders = ["X-Token: t"]', 'url = "https://h"\nheaders = ["Host: x"]',
+    'url = "https://h"\nheaders = ["A: b", "a: c"]', 'url = "https://h"\npreset = "loki"\nframing = "one"',
+    'url = "https://h"\npreset = "loki"\nmethod = "PUT"', "url = \"https://h\"\ntemplate = '[]'",
+    "url = \"https://h\"\ntemplate = '{\"a\": \"$\"}'", "url = \"https://h\"\ntemplate = '{\"a\": \"${a b}\"}'",
+    'url = "https://h"\nbatch = 0', 'url = "https://h"\nbatch_bytes = 100',
+    'url = "https://h"\npreset = "secops"\nsecret_file = "/s"\nshape = "ecs"',
+)  # fmt: skip
+"""Keys of an http sink that do not fit together."""
 
 
 def with_line(where: str, line: str, text: str = LEAST) -> str:
@@ -400,7 +429,8 @@ def _wrong() -> Iterator[tuple[str, str]]:
         yield f"declaration: {key} = {value}", less('["x"]', f'["x"], {key} = {value}')
     for table, line in (
         ("reveal", "modes = []"), ("reveal", 'modes = ["ask"]'), ("reveal", 'show_for = "0s"'),
-        ("use", 'record = "yes"'), ("use", f'auditors = ["{_TOKEN}"]'), ("use", 'auditors = ["x"]'),
+        ("use", "snapshots = 1"), ("use", 'record = "yes"'),
+        ("use", f'auditors = ["{_TOKEN}"]'), ("use", 'auditors = ["x"]'),
         ("rotation", "length = 7"), ("rotation", "length = 513"), ("rotation", "length = 13"),
         ("rotation", 'alphabet = "aa"'), ("rotation", f'alphabet = "{UNAMBIGUOUS}A"'),
         ("rotation", 'alphabet = "é"'), ("rotation", 'alphabet = "ab"'), ("rotation", 'must_contain = ["!"]'),
@@ -435,6 +465,7 @@ def _wrong() -> Iterator[tuple[str, str]]:
         ("[alerts.sinks]", 'type = "webhook"\nname = "s"\nurl = "ftp://h"\nsecret_file = "/s"'),
         ("[alerts.sinks]", 'type = "journald"\nname = "s"\n[[alerts.sinks]]\ntype = "journald"\nname = "s"'),
         ("[alerts.sinks]", 'type = "journald"\nname = "s"\nhost = "h"'),
+        *((("[alerts.sinks]", f'type = "http"\nname = "s"\n{keys}')) for keys in UNFIT_HTTP),
     ):  # fmt: skip
         yield f"{table}: {line.replace(chr(10), '; ')}", with_line(table, line)
     for line in ("needed = 2", "needed = 0", 'deadline = "0s"', "on = []", 'on = ["login"]', 'on = ["fork", "fork"]',
@@ -534,6 +565,7 @@ def _weaker() -> Iterator[Vector]:
         ("a key no longer revoked", f'revoked = ["SHA256:{"A" * 43}"]', ""),
         ("a mode more", '"exec"]', '"exec", "show"]'),
         ("recorded where it is asked for", 'record = "always"', 'record = "offered"'),
+        ("no snapshots", "snapshots = true", "snapshots = false"),
         ("recordings in the clear", f'auditors = ["{DUTY_KEY} at home"]', "auditors = []"),
         ("another auditor", f'["{DUTY_KEY} at home"]', f'["{_SECOND}"]'),
         ("an auditor's comment", f'["{DUTY_KEY} at home"]', f'["{DUTY_KEY}"]'),

@@ -31,7 +31,7 @@ from breakglass_shamir.custody.policy.weakening import weakenings
 from breakglass_shamir.custody.records.ledger import PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead
 from breakglass_shamir.custody.records.monitoring import Eased, Escalated
-from breakglass_shamir.custody.records.openings import Actions, Cancelled, InUse, Revealing, UseRecorded
+from breakglass_shamir.custody.records.openings import Actions, Cancelled, InUse, Revealing, Snapshot, UseRecorded
 from breakglass_shamir.custody.records.rotations import (
     Abandoned,
     Applying,
@@ -56,6 +56,7 @@ def refused() -> Iterator[Refusal]:
     yield from _revealing()
     yield from _recorded()
     yield from _actions()
+    yield from _snapshots()
     yield from _policies()
     yield from _retired()
     yield from _terminal()
@@ -132,6 +133,14 @@ def _actions() -> Iterator[Refusal]:
     used = Way("small", SEALED).declare().open(e.one).add(InUse())
     for what, wrong in (("no moment", {"since": "now"}), ("a count below 0", {"left_out": -1})):
         yield no(f"actions: {what}", used, msgspec.structs.replace(seen, **wrong))
+
+
+def _snapshots() -> Iterator[Refusal]:
+    listed = Snapshot(when="close", target="manual:", entries=(), left_out=0, untold=(), problem="not listed")
+    yield no("snapshot: nothing was opened", Way("small", SEALED).declare(), listed)
+    used = Way("small", SEALED).declare().open(bodies.epochs().one).add(InUse())
+    for what, wrong in (("no such moment", {"when": "later"}), ("a count below 0", {"left_out": -1})):
+        yield no(f"snapshot: {what}", used, msgspec.structs.replace(listed, **wrong))
 
 
 def _weaker() -> PolicyWeakened:

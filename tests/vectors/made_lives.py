@@ -72,6 +72,7 @@ from breakglass_shamir.custody.records.openings import (
     Refused,
     Revealing,
     Settled,
+    Snapshot,
     UseEnded,
     UseRecorded,
 )
@@ -379,6 +380,12 @@ def _revealed_again(log: Log) -> None:
     log.add(made, name, opening)
     log.add(replace(made, public_id="VbR3mTq81kZa"), name, opening)
     log.add(replace(made, epoch_id=id_of(e.bare_next)), name, opening)
+    listed = Snapshot(
+        when="opening", target="postgresql://db.example:5432/postgres", entries=("role bg: superuser, logs in",),
+        left_out=0, untold=("pg_hba.conf is not told",), problem="",
+    )  # fmt: skip
+    log.add(listed, name, opening)
+    log.add(replace(listed, when="close", entries=(), untold=(), problem="no answer"), name, opening)
 
 
 def _found(log: Log) -> None:

@@ -100,7 +100,7 @@ class Deliverer(ABC):
             path = getattr(self._sink_of_policy, key)
             if key.endswith("_file") and path:
                 try:
-                    read_secret(path, "the secret")
+                    self._secret_in(path)
                 except SinkFailure as failure:
                     yield f"{key}: {failure}"
                 else:
@@ -113,6 +113,14 @@ class Deliverer(ABC):
                 yield str(error)
         if own:
             yield from (f"key: {one}" for one in _readers(own))
+
+    def _secret_in(self, path: str) -> str:
+        """Return the secret that a file holds.
+
+        Raises:
+            SinkFailure: it cannot be read, or holds none.
+        """
+        return read_secret(path, "the secret")
 
 
 def _readers(path: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ _KINDS = {
     "exec": "sinks.program:Program",
     "file": "sinks.file:File",
     "ticket": "tickets.sink:Ticket",
+    "http": "sinks.collector:Collector",
 }
 """``type`` in the policy to ``module:class`` below ``alerts``."""
 

@@ -150,3 +150,18 @@ def since_when(logins: Iterable[Login], since: datetime) -> tuple[Login, ...]:
     """
     counted = [replace(login, at=max(login.at, since)) for login in logins if login.at > since - timedelta(seconds=1)]
     return tuple(sorted(counted, key=lambda login: login.at))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What gives access at a target (docs/targets.md).
+
+    Attributes:
+        entries: one line each, such as ``role app: login``, in any order; no secret is in them.
+        left_out: how many more there are.
+        untold: what the target does not tell, a sentence each.
+    """
+
+    entries: tuple[str, ...]
+    left_out: int = 0
+    untold: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from breakglass_shamir.connectors.port.answers import (
+    Access,
     Allowance,
     Check,
     CheckResult,
@@ -48,7 +49,9 @@ from breakglass_shamir.connectors.port.words import check_account
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
-ABILITIES = frozenset({"logins_since", "password_changed_at", "open_sessions", "end_sessions", "issue", "lifetime"})
+ABILITIES = frozenset(
+    {"logins_since", "password_changed_at", "open_sessions", "end_sessions", "issue", "lifetime", "snapshot"}
+)
 """What a connector may offer beyond preflight, check and rotate."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -280,6 +283,19 @@ class Connector(ABC):
         given = [credential] if credential else []
         return self._able("lifetime", given, lambda: self._lifetime(credential))
 
+    def snapshot(self, credential: Secret) -> Access:
+        """List what gives access at the target, as far as the account may see it: roles, members, grants, keys.
+
+        It changes nothing, is bounded, and holds a digest in the place of key material.
+
+        Args:
+            credential: the one in force.
+
+        Raises:
+            ConnectorError: the target cannot tell, or could not be asked.
+        """
+        return self._able("snapshot", [credential], lambda: self._snapshot(credential))
+
     @abstractmethod
     def _preflight(self, new: Secret | None) -> Preflight:
         """Do the work of :meth:`preflight`; may raise anything."""
@@ -326,6 +342,10 @@ class Connector(ABC):
 
     def _lifetime(self, credential: Secret | None) -> tuple[Lifetime, ...]:
         """Do the work of :meth:`lifetime`; may raise anything."""
+        raise NotImplementedError
+
+    def _snapshot(self, credential: Secret) -> Access:
+        """Do the work of :meth:`snapshot`; may raise anything."""
         raise NotImplementedError
 
     def _unread_logs(self) -> tuple[str, ...]:

@@ -32,11 +32,11 @@ from breakglass_shamir.connectors.database_target import (
     require_different,
     stop_at,
 )
-from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Lifetime, Login, Preflight
+from breakglass_shamir.connectors.port.answers import Access, Allowance, Check, CheckResult, Lifetime, Login, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
-from breakglass_shamir.connectors.postgresql import log, rules, verifier
+from breakglass_shamir.connectors.postgresql import access, log, rules, verifier
 from breakglass_shamir.connectors.postgresql.session import Session, answers, session
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
@@ -90,13 +90,18 @@ class PostgresqlConnector(Connector):
     What its questions cost: each is a connection, of which two may be open at one time. Where the module credcheck
     bans a role at the first wrong password, the old one is not tried: a role that may read ``pg_authid`` compares.
 
+    Snapshots (``use.snapshots``) need PostgreSQL 11 or later: roles and members of the server, and of the database in
+    the URI grants, default privileges, functions that run as their owner, and event triggers, from the catalogs.
+
     Ending sessions: every other connection of the role is ended by ``pg_terminate_backend``.
     """
 
     scheme: ClassVar[str] = "postgresql"
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = "the password of this role on this server and its standbys"
-    abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "open_sessions", "end_sessions", "lifetime"})
+    abilities: ClassVar[frozenset[str]] = frozenset(
+        {"logins_since", "open_sessions", "end_sessions", "lifetime", "snapshot"}
+    )
     option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
     costs: ClassVar[Costs] = Costs(preflight=1, rotate=2, sessions=1, allowance=1, compare=1, lifetime=1)
 
@@ -227,6 +232,10 @@ class PostgresqlConnector(Connector):
     def _end_sessions(self, credential: Secret) -> int:
         with self._session(credential) as one:
             return rules.end_others(one, self.time_limit_s)
+
+    def _snapshot(self, credential: Secret) -> Access:
+        with self._session(credential) as one:
+            return access.listed(one)
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
         return log.logins(self._target.log, self.account, since)

@@ -36,8 +36,7 @@ MOST_SESSIONS = 1_000_000
 _SCOPE = "what the program reaches"
 _LONGEST_GRACE_S = 7 * 86_400
 
-
-_ASKED = ABILITIES - {"lifetime"}
+_ASKED = ABILITIES - {"lifetime", "snapshot"}
 """What a program may be asked beyond the three questions (docs/targets.md)."""
 
 

@@ -50,6 +50,7 @@ from breakglass_shamir.custody.records.openings import (
     Opened,
     Overridden,
     Revealing,
+    Snapshot,
     TicketAnswered,
     UseEnded,
     UseRecorded,
@@ -66,6 +67,9 @@ WAYS = ("terminal", "output")
 
 ENDS = ("whole", "bound", "failed", "cut-off")
 """How a recording ends."""
+
+SNAPSHOTS = ("opening", "close")
+"""When a snapshot is taken."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -296,6 +300,15 @@ def actions(s: SetState, body: Actions, record: Record, _d: bytes) -> SetState:
         raise IllegalState("nothing was opened yet: there is no trail of it")
     if not (records.is_time(body.since) and records.is_time(body.until)) or body.left_out < 0:
         raise InvalidRecord("expected two moments such as 2026-01-01T00:00:00Z, and no count below 0")
+    return s
+
+
+def snapshot(s: SetState, body: Snapshot, record: Record, _d: bytes) -> SetState:
+    """Hold that a snapshot is of an opening that was opened; it changes nothing."""
+    if not opening_of(s, record).was_opened:
+        raise IllegalState("nothing was opened yet: there is no snapshot of it")
+    if body.when not in SNAPSHOTS or body.left_out < 0:
+        raise InvalidRecord(f"expected a snapshot at {' or '.join(SNAPSHOTS)}, and no count below 0")
     return s
 
 

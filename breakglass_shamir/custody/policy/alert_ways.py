@@ -3,7 +3,8 @@
 
 Rules:
 
-1. A way is a kind of sink and its destination. The same destination under two names is one way.
+1. A way is a kind of sink and its destination; of a preset, its name is the kind. The same destination
+   under two names is one way.
 2. A set's ways are single where they are one, where all lead to one host, or to hosts of one domain. What stays on the
    machine, its journal, a file, a program, is one host.
 3. A destination that only a secret file knows is told by the file: two files may hold one address.
@@ -17,6 +18,7 @@ from breakglass_shamir.custody.policy.sinks import (
     AnySink,
     ExecSink,
     FileSink,
+    HttpSink,
     JournaldSink,
     SlackSink,
     SmtpSink,
@@ -47,6 +49,8 @@ def way(sink: AnySink) -> str:
             return f"{kind} {sink.argv[0]}"
         case FileSink():
             return f"{kind} {sink.path}"
+        case HttpSink() if sink.preset != "none":
+            return f"{sink.preset} {sink.url}"
         case _:
             return f"{kind} {sink.url}"
 

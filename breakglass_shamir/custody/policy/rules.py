@@ -28,6 +28,7 @@ from breakglass_shamir.custody.policy.sinks import (
     LONGEST_DELIVERY_S,
     TICKET,
     ExecSink,
+    HttpSink,
     SmtpSink,
     SplunkSink,
     SyslogSink,
@@ -291,6 +292,10 @@ def _sinks(policy: Policy) -> Iterator[PolicyProblem]:
                 yield PolicyProblem(f"{path}.encryption", "expected starttls or tls with a password, got none")
             case ExecSink() if not sink.argv[0].startswith("/"):
                 yield PolicyProblem(f"{path}.argv[0]", f"expected a program by absolute path, got {sink.argv[0]!r}")
+            case HttpSink():
+                from breakglass_shamir.custody.policy import http_rules
+
+                yield from http_rules.problems(sink, path)
             case _:
                 pass
     if alerts.require_ack and not alerts.sinks:

@@ -151,8 +151,90 @@ class FileSink(Sink, frozen=True, tag_field="type", tag="file"):
     path: Path
 
 
+HeaderLine = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=1000, pattern=r"^[A-Za-z0-9-]{1,100}: [!-~]([ -~]*[!-~])?$", description="a header as NAME: VALUE"
+    ),
+]
+"""One header of a request, which is no secret."""
+
+HeaderName = Annotated[
+    str, msgspec.Meta(max_length=100, pattern=r"^[A-Za-z0-9-]{1,100}$", description="the name of a header")
+]
+"""The name of a header."""
+
+
+class HttpSink(Sink, frozen=True, tag_field="type", tag="http"):
+    """A collector that takes JSON over HTTP, as its preset or the keys here say."""
+
+    url: WebUrl
+    preset: Literal["none", "sentinel", "elastic", "datadog", "secops", "loki"] = "none"
+    """Whose documented requests are made, and whose answers are read."""
+
+    method: Literal["POST", "PUT"] = "POST"
+    headers: Annotated[tuple[HeaderLine, ...], msgspec.Meta(max_length=20)] = ()
+    """Sent along; none of them is a secret."""
+
+    shape: Literal["ocsf", "ecs", "flat"] | None = None
+    """What an event looks like; default: the preset's, else ``ocsf``."""
+
+    template: Annotated[str, msgspec.Meta(max_length=8000)] = ""
+    """JSON in which ``${PATH}`` stands for what the event in its shape has there."""
+
+    framing: Literal["one", "array", "lines"] | None = None
+    """One event a request, a JSON array, or a line each; default: the preset's, else ``one``."""
+
+    secret_file: Path | None = None
+    """Holds the secret, or the key of a service account."""
+
+    secret_argv: Annotated[tuple[str, ...], msgspec.Meta(max_length=50)] = ()
+    """A program that writes the secret, by absolute path, and its arguments; no shell."""
+
+    secret_header: HeaderName | None = None
+    """The header that has the secret or the token; default: the preset's, else ``Authorization``."""
+
+    secret_prefix: Annotated[str, msgspec.Meta(max_length=40, pattern=r"^[!-~]*$")] | None = None
+    """The word in front of it; default: the preset's, else ``Bearer``; may be empty."""
+
+    token_url: WebUrl | None = None
+    """Where OAuth 2.0 gives a token for the secret; default: the preset's, else none is asked for."""
+
+    client_id: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[!-~]*$")] = ""
+    """Who asks for the token."""
+
+    scope: Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[ -~]*$")] = ""
+    """What the token is for; default: the preset's."""
+
+    gzip: bool = False
+    """Whether requests are packed."""
+
+    batch: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
+    """How many events one request has at most."""
+
+    batch_bytes: Annotated[int, msgspec.Meta(ge=10_000, le=5_000_000)] = 900_000
+    """How long one request is at most before it is packed, if it has more than one event."""
+
+    ca: Path | None = None
+    """Certificates to trust; default: the system's."""
+
+    cert: Path | None = None
+    """The terminal's own certificate, where the collector asks for one; with ``key``."""
+
+    key: Path | None = None
+
+
 AnySink = (
-    SyslogSink | WebhookSink | SplunkSink | PagerDutySink | SlackSink | SmtpSink | JournaldSink | ExecSink | FileSink
+    SyslogSink
+    | WebhookSink
+    | SplunkSink
+    | PagerDutySink
+    | SlackSink
+    | SmtpSink
+    | JournaldSink
+    | ExecSink
+    | FileSink
+    | HttpSink
 )
 """Every sink there is."""
 

@@ -162,6 +162,9 @@ class UseRules(Table, frozen=True):
     auditors: Annotated[tuple[str, ...], msgspec.Meta(max_length=20)] = ()
     """SSH public keys, one line each, to which recordings are encrypted; none: they lie in the clear."""
 
+    snapshots: bool = False
+    """Whether the target is asked, at the opening and at the close, what gives access there."""
+
 
 class Rotation(Table, frozen=True):
     """What follows a use."""

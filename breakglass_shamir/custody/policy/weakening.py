@@ -148,6 +148,8 @@ def _use(old: Policy, new: Policy) -> Iterator[str]:
         yield "use.auditors: a key reads no further recording"
     if mine and others - mine:
         yield "use.auditors: another key reads recordings"
+    if before.snapshots and not after.snapshots:
+        yield "use.snapshots: what was made in a use is not told"
 
 
 def _rotation(old: Policy, new: Policy) -> Iterator[str]:

@@ -166,6 +166,26 @@ class Actions(Body, frozen=True, tag="actions"):
     """What could not be read; empty where all was."""
 
 
+class Snapshot(Body, frozen=True, tag="snapshot"):
+    """What gives access at the target, as it told itself to the opened credential: at the opening, or at the close."""
+
+    when: str
+    """``opening``: before the credential left; ``close``: when its use was over."""
+
+    target: str
+    entries: tuple[str, ...]
+    """A role, a grant, a key each, in one line and in order; of key material a digest."""
+
+    left_out: int
+    """Further ones, behind the last of these."""
+
+    untold: tuple[str, ...]
+    """What of it the target does not tell, a sentence each."""
+
+    problem: str
+    """Why none was taken; empty where one was."""
+
+
 class UseEnded(Body, frozen=True, tag="use-ended"):
     """The use is over and rotation may apply."""
 

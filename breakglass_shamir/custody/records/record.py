@@ -61,6 +61,7 @@ from breakglass_shamir.custody.records.openings import (
     Refused,
     Revealing,
     Settled,
+    Snapshot,
     TicketAnswered,
     UseEnded,
     UseRecorded,
@@ -115,6 +116,7 @@ AnyBody = (
     | AttestedDead | Retired | RetiredAttested | TerminalRetired | EnrolmentExported | Enrolled
     | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions | CollectorReplaced | LoadDrilled
     | Probed | TicketAnswered
+    | Snapshot
 )  # fmt: skip
 """Every record type."""
 

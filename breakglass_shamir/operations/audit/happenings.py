@@ -24,7 +24,14 @@ from breakglass_shamir.custody.records.monitoring import (
     Probed,
     Watched,
 )
-from breakglass_shamir.custody.records.openings import Actions, Refused, Revealing, TicketAnswered, UseRecorded
+from breakglass_shamir.custody.records.openings import (
+    Actions,
+    Refused,
+    Revealing,
+    Snapshot,
+    TicketAnswered,
+    UseRecorded,
+)
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.retirement import Retired, RetiredAttested, TerminalRetired
 from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
@@ -76,6 +83,15 @@ def actions(body: Actions) -> str:
     return f"{body.target} remembers of the use: " + "; ".join([*(body.sessions or ("nothing",)), *more, *unread])
 
 
+def snapshot(body: Snapshot) -> str:
+    """Say how much a snapshot holds, or why there is none."""
+    if body.problem:
+        return f"snapshot at the {body.when}: not taken at {body.target}: {body.problem}"
+    more = [f"{body.left_out} more were not kept"] if body.left_out else []
+    said = [f"{body.target} listed {counted(len(body.entries), 'way in', 'ways in')}", *more, *body.untold]
+    return f"snapshot at the {body.when}: {'; '.join(said)}"
+
+
 def _retired(body: Retired | RetiredAttested) -> str:
     how = f"attested by {', '.join(body.attested_by)}" if body.attested_by else "by its quorum"
     return f"out of service, its credential {body.credential}, {how}: {body.reason}"
@@ -106,6 +122,7 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     ),
     UseRecorded: use_recorded,
     Actions: actions,
+    Snapshot: snapshot,
     Deferred: lambda body: f"the quorum put the rotation off for {in_words(body.for_s)}: {body.reason}",
     Abandoned: lambda body: f"a printed epoch was given up: {body.reason}",
     Rejected: lambda body: f"the target did not take the prepared credential: {body.detail}",

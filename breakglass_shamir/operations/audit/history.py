@@ -42,6 +42,7 @@ from breakglass_shamir.custody.records.openings import (
     Opened,
     Overridden,
     Settled,
+    Snapshot,
     UseEnded,
     UseRecorded,
 )
@@ -405,7 +406,7 @@ def _reviewed(story: OpeningStory, body: Reviewed, record: Record) -> _Changes:
     return {"reviews": (*story.reviews, looks.review(body, record))}
 
 
-def _recorded(story: OpeningStory, body: UseRecorded | Actions, record: Record) -> _Changes:
+def _recorded(story: OpeningStory, body: UseRecorded | Actions | Snapshot, record: Record) -> _Changes:
     return {"recordings": (*story.recordings, looks.recording(body, record))}
 
 
@@ -450,6 +451,7 @@ _OPENINGS: dict[type, Callable[[OpeningStory, Any, Record], _Changes]] = {
     Reviewed: _reviewed,
     UseRecorded: _recorded,
     Actions: _recorded,
+    Snapshot: _recorded,
     Opened: _opened,
     InUse: lambda _s, _b, record: {"in_use": record.time},
     UseEnded: _use_ended,

@@ -14,10 +14,10 @@ from breakglass_shamir.crypto import ssh_key
 from breakglass_shamir.custody.life import review_rules, settlement_rules
 from breakglass_shamir.custody.life.review_rules import policy_of
 from breakglass_shamir.custody.life.state import ROTATION, SetState
-from breakglass_shamir.custody.records.openings import Actions, Settled, UseRecorded
+from breakglass_shamir.custody.records.openings import Actions, Settled, Snapshot, UseRecorded
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.reviews import DebtsSettled, Reviewed
-from breakglass_shamir.operations.audit.happenings import actions, use_recorded
+from breakglass_shamir.operations.audit.happenings import actions, snapshot, use_recorded
 from breakglass_shamir.operations.audit.story import (
     DONE,
     OWED,
@@ -38,10 +38,12 @@ def review(body: Reviewed, record: Record) -> ReviewStory:
     )  # fmt: skip
 
 
-def recording(body: UseRecorded | Actions, record: Record) -> RecordingStory:
+def recording(body: UseRecorded | Actions | Snapshot, record: Record) -> RecordingStory:
     """Return what a record says of what was done with the credential."""
     if isinstance(body, Actions):
         return RecordingStory(record.seq, record.time, "actions", actions(body), bool(body.problem))
+    if isinstance(body, Snapshot):
+        return RecordingStory(record.seq, record.time, "snapshot", snapshot(body), bool(body.problem or body.untold))
     return RecordingStory(record.seq, record.time, "recording", use_recorded(body), body.ended != "whole")
 
 

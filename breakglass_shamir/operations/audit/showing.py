@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from breakglass_shamir.crypto import sshsig
+from breakglass_shamir.custody.records import record as recorded
+from breakglass_shamir.custody.records.openings import Snapshot
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.ledger.stored import KnownLog
 from breakglass_shamir.operations.audit import evidence, history
 from breakglass_shamir.operations.audit.evidence import Exhibit
+from breakglass_shamir.operations.audit.meanwhile import Change, changes
 from breakglass_shamir.operations.audit.story import OpeningStory, RotationStory
 from breakglass_shamir.plural import counted
 
@@ -79,6 +82,9 @@ class Shown:
     opening: OpeningStory | None
     """Of an opening of which enough is there to tell its story."""
 
+    meanwhile: tuple[Change, ...] = ()
+    """What the two snapshots of its use say together."""
+
 
 def show_in(logs: Sequence[KnownLog], identifier: str) -> Shown:
     """Look for an id in several logs, and show what it stands for.
@@ -91,7 +97,9 @@ def show_in(logs: Sequence[KnownLog], identifier: str) -> Shown:
     problem: InvalidInput | None = None
     for log in logs:
         try:
-            found.append(Shown(show(log, identifier), story(log, identifier) if log.replayable else None))
+            records = show(log, identifier)
+            told = story(log, identifier) if log.replayable else None
+            found.append(Shown(records, told, _meanwhile(records) if len(records) > 1 else ()))
         except InvalidInput as error:
             problem = error
     if len(found) > 1:
@@ -101,6 +109,12 @@ def show_in(logs: Sequence[KnownLog], identifier: str) -> Shown:
     if problem is not None and not found:
         raise problem
     return found[0]
+
+
+def _meanwhile(records: Sequence[ShownRecord]) -> tuple[Change, ...]:
+    """Hold the snapshots among an opening's records against each other."""
+    bodies = (recorded.from_bytes(one.text.encode()).body for one in records)
+    return tuple(changes(body for body in bodies if isinstance(body, Snapshot)))
 
 
 def story(ledger: KnownLog, identifier: str) -> OpeningStory | None:

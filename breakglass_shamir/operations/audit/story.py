@@ -153,7 +153,7 @@ class RecordingStory:
     seq: int
     time: str
     kind: str
-    """``recording`` or ``actions``."""
+    """``recording``, ``actions`` or ``snapshot``."""
 
     words: str
     lacking: bool

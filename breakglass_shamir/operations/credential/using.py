@@ -30,7 +30,7 @@ from breakglass_shamir.operations.opening import described, opening, reveal
 from breakglass_shamir.operations.opening.opening import OpenedSet
 from breakglass_shamir.operations.recipes import catalogue, interpreters, running
 from breakglass_shamir.operations.recorder import Recorder
-from breakglass_shamir.operations.recording import trail
+from breakglass_shamir.operations.recording import snapshots, trail
 from breakglass_shamir.operations.recording.use import Hearing
 from breakglass_shamir.operations.rotation import elsewhere
 from breakglass_shamir.operations.rotation.making import note_endings
@@ -134,6 +134,7 @@ class Using:
         self._way = way
         self._program, self._warned = program, warned
         self._begun = False
+        self._snapshots = snapshots.Snapshots(recorder, opened.credential.secret)
         self._outcomes: list[str] = []
         self._started, self._allowed_s = clock.now(), recorder.set_state.active_opening.declared.use_for_s
         self.came_to_nothing = False
@@ -141,12 +142,14 @@ class Using:
 
     def until_over(self) -> str:
         """Reveal in the way that was declared, then as people ask for it; returns how the use ended."""
+        self._snapshots.take(snapshots.OPENING)
         came = self._first()
         while not came.over:
             if came.words:
                 self._outcomes.append(came.words)
             wanted = self._next(came.problem)
             if self._closed_elsewhere():
+                self._snapshots.take(snapshots.CLOSE)
                 return "the use was closed from elsewhere"
             if not wanted.mode:
                 return self._ended_by_people(wanted.classification)
@@ -322,6 +325,7 @@ class Using:
             LedgerUnwritable, LedgerBusy: it could not be; the rotation is owed all the same.
         """
         outcome = "; ".join(self._outcomes)
+        self._snapshots.take(snapshots.CLOSE)
         word = classification if classification in CLASSIFICATIONS else "drill"
         if self._closed_elsewhere():
             self._desk.say("the use was closed from elsewhere")

@@ -15,7 +15,7 @@ from pathlib import Path
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.policy import sinks
 from breakglass_shamir.custody.policy import source as policies
-from breakglass_shamir.custody.policy.sinks import AnySink, ExecSink, FileSink
+from breakglass_shamir.custody.policy.sinks import AnySink, ExecSink, FileSink, HttpSink
 from breakglass_shamir.errors import InvalidInput, SinkFailure
 from breakglass_shamir.operations.monitoring import alerting
 from breakglass_shamir.shell import word
@@ -131,6 +131,8 @@ def missing(sink: AnySink) -> Iterator[str]:
             yield f"the file {path} ({field}) is not here, or cannot be read"
     if isinstance(sink, ExecSink) and not Path(sink.argv[0]).is_file():
         yield f"the program {sink.argv[0]} is not here"
+    if isinstance(sink, HttpSink) and sink.secret_argv and not Path(sink.secret_argv[0]).is_file():
+        yield f"the program {sink.secret_argv[0]} is not here"
     if isinstance(sink, FileSink) and not Path(sink.path).parent.is_dir():
         yield f"the folder {Path(sink.path).parent} is not here"
 

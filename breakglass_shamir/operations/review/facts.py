@@ -32,6 +32,7 @@ from breakglass_shamir.custody.records.openings import (
     Overridden,
     Refused,
     Revealing,
+    Snapshot,
     UseEnded,
     UseRecorded,
 )
@@ -53,7 +54,7 @@ from breakglass_shamir.custody.records.rotations import (
 )
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.ledger.entry import Entry
-from breakglass_shamir.operations.audit import happenings
+from breakglass_shamir.operations.audit import happenings, meanwhile
 from breakglass_shamir.plural import counted
 from breakglass_shamir.shell import breakglass
 
@@ -123,6 +124,7 @@ def of_entries(entries: Iterable[Entry], subject: str) -> Reviewable:
     name = log = last = ""
     last_seq, used, recorded = -1, False, False
     sources: dict[str, str] = {}
+    snapshots: list[Snapshot] = []
     for entry in entries:
         body, record = entry.record.body, entry.record
         if isinstance(body, PolicyAdopted | PolicyWeakened):
@@ -134,6 +136,8 @@ def of_entries(entries: Iterable[Entry], subject: str) -> Reviewable:
             words = _FACTS.get(type(body))
             told = [Fact(record.seq, record.time, what, text) for what, text in (words(body) if words else ())]
             found += [_with_command(one) if one.what == RECORDING else one for one in told]
+        if own and isinstance(body, Snapshot):
+            snapshots.append(body)
         used = used or (own and isinstance(body, Opened) and body.mode in ("exec", "show"))
         recorded = recorded or (bool(found) and found[-1].what == RECORDING)
     if not last:
@@ -142,6 +146,7 @@ def of_entries(entries: Iterable[Entry], subject: str) -> Reviewable:
         found.append(Fact(-1, "", RECORDING, "none of this use is on record"))
     if is_opening(subject) and not any(fact.what == LOGIN for fact in found):
         found.append(Fact(-1, "", LOGIN, "none that the target's log accounts for by this opening is among these"))
+    found += [Fact(-1, "", one.what, one.text) for one in meanwhile.changes(snapshots)]
     return Reviewable(name, log, subject, last, last_seq, tuple(found), sources.get(name, ""))
 
 
@@ -215,6 +220,7 @@ _FACTS: Mapping[type, Callable[[Any], _Said]] = {
     Revealing: _revealing,
     UseRecorded: lambda body: [(RECORDING, happenings.use_recorded(body))],
     Actions: lambda body: [("actions", happenings.actions(body))],
+    Snapshot: lambda body: [("snapshot", happenings.snapshot(body))],
     UseEnded: lambda body: [("use ended", f"{body.outcome}; classified {body.classification}")],
     LoginSeen: _login,
     Deferred: lambda body: [("deferred", f"the rotation, for {in_words(body.for_s)}: {body.reason}")],

@@ -249,8 +249,8 @@ path = "log.jsonl"
         "use_for, rules; did you mean rotation.deadline?",
         "  declaration.classes: expected a list of 1 or more, got nothing",
         "  declaration.officers: expected a whole number from 1 to 20, got 2.0",
-        "  alerts.sinks[0].type: expected one of syslog, webhook, splunk, pagerduty, slack, smtp, journald, exec, file"
-        ", got 'sislog'; did you mean syslog?",
+        "  alerts.sinks[0].type: expected one of syslog, webhook, splunk, pagerduty, slack, smtp, journald, exec, "
+        "file, http, got 'sislog'; did you mean syslog?",
         "  alerts.sinks[1].path: expected an absolute path, got some other text",
         "  rotation.length: expected 80 bits of entropy or more, got 8",
     ]

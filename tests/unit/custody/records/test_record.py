@@ -89,7 +89,7 @@ def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
         "pinned", "policy-adopted", "policy-weakened", "probed", "proven", "read-back", "reassigned", "recovered",
         "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected", "retired",
         "retired-attested", "revealing", "reviewed", "roll-call", "rotation-found", "runs-out", "sessions-awaited",
-        "sessions-ended", "settled", "sheet-voided", "succession", "target-named", "terminal-retired",
+        "sessions-ended", "settled", "sheet-voided", "snapshot", "succession", "target-named", "terminal-retired",
         "ticket-answered", "use-ended", "use-recorded", "waited", "watched",
     ]  # fmt: skip
 
