@@ -195,7 +195,7 @@ def _of_page(_name: str, url: SplitResult, _account: str) -> list[str]:
     return [f"https://{host or 'HOST'}{f':{port}' if port else ''}{url.path or '/'}"]
 
 
-def _of_page(_name: str, url: SplitResult, _account: str) -> list[str]:
+def _of_browser(_name: str, url: SplitResult, _account: str) -> list[str]:
     return [url.path if url.scheme == "passkey" and url.path else "PAGE"]
 
 
@@ -207,7 +207,7 @@ _EXAMPLES: dict[str, Callable[[str, SplitResult, str], list[str]]] = {
     "ticket": _of_kerberos,
     "typed": _of_linux,
     "certificate": _of_page,
-    "browser": _of_page,
+    "browser": _of_browser,
 }
 
 
