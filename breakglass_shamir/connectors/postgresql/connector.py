@@ -10,7 +10,8 @@ Rules:
    log in with the old password once more, since another terminal may have changed it while this one waited; change;
    commit, with the commit on the server's disk.
 
-What it does not do: it changes no role but the one it logs in as, and needs no superuser.
+What it does not do: it changes no role but the one it logs in as, and needs no superuser. To arm the role is
+another's: an operator, who moves ``VALID UNTIL`` and nothing else.
 """
 
 import hashlib
@@ -32,12 +33,20 @@ from breakglass_shamir.connectors.database_target import (
     require_different,
     stop_at,
 )
-from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
+from breakglass_shamir.connectors.port.answers import (
+    Allowance,
+    Armed,
+    Check,
+    CheckResult,
+    Login,
+    Operator,
+    Preflight,
+)
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.connectors.postgresql import log, rules, verifier
-from breakglass_shamir.connectors.postgresql.session import Session, answers, session
+from breakglass_shamir.connectors.postgresql.session import Session, answers, nobody, session
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -90,6 +99,9 @@ class PostgresqlConnector(Connector):
     What its questions cost: each is a connection, of which two may be open at one time. Where the module credcheck
     bans a role at the first wrong password, the old one is not tried: a role that may read ``pg_authid`` compares.
 
+    Arming: the operator is a role with ``CREATEROLE``, and from PostgreSQL 16 on with ``ADMIN OPTION`` on the role;
+    it moves ``VALID UNTIL``. That ends passwords only: sessions go on, and so do certificates, ``trust`` and ``peer``.
+
     Ending sessions: every other connection of the role is ended by ``pg_terminate_backend``.
     """
 
@@ -98,6 +110,7 @@ class PostgresqlConnector(Connector):
     scope: ClassVar[str] = "the password of this role on this server and its standbys"
     abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "open_sessions", "end_sessions"})
     option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
+    arms: ClassVar[bool] = True
     costs: ClassVar[Costs] = Costs(preflight=1, rotate=2, sessions=1, allowance=1, compare=1)
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -130,7 +143,9 @@ class PostgresqlConnector(Connector):
             with self._session(current) as one:
                 if not one.asked:
                     return rules.Found([_NOT_ASKED]), Check(CheckResult.UNKNOWN, _NOT_ASKED)
-                return rules.found(one, self.account), Check(CheckResult.ACCEPTED, _LET_IN)
+                return rules.found(one, self.account, ends_on_purpose=self.ends_on_purpose), Check(
+                    CheckResult.ACCEPTED, _LET_IN
+                )
         except Denied as error:
             judged = _judged(error)
             if judged.result is CheckResult.REFUSED:
@@ -223,6 +238,19 @@ class PostgresqlConnector(Connector):
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
         return log.logins(self._target.log, self.account, since)
+
+    def _arm(self, until: datetime, operator: Operator) -> datetime | None:
+        with session(self._target, operator.account, operator.secret, self.time_limit_s, nobody) as one:
+            try:
+                return rules.set_until(one, self.account, until)
+            except Denied as error:
+                raise ConnectorError(f"the operator may not do that: {error} (SQLSTATE {error.code})") from error
+
+    def _armed_until(self, operator: Operator | None) -> Armed:
+        if operator is None:
+            raise ConnectorError("PostgreSQL tells the end of a role to who logs in, and nobody is named to ask as")
+        with session(self._target, operator.account, operator.secret, self.time_limit_s, nobody) as one:
+            return rules.armed(one, self.account)
 
     def _session(self, password: Secret) -> AbstractContextManager[Session]:
         return session(self._target, self.account, password, self.time_limit_s, self.on_login)
