@@ -8,6 +8,7 @@ record waiting: a courier beside this program delivers them.
 """
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ from breakglass_shamir.operations.folders import home_warning
 from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
+    from breakglass_shamir.connectors.port.base import Connector
+    from breakglass_shamir.custody.policy.tables import Policy
     from breakglass_shamir.operations.desk import Desk
 
 GIVE_IT_BACK = (
@@ -52,11 +55,25 @@ class Recorder:
         self.opening = ""
         self.refusal: BreakglassError | None = None
         """What was refused last, and is on record."""
+        self.authorities: dict[str, object] = {}
+        """Who arms the account of a set that is kept closed, by set, as ``operations/arming`` remembers it."""
+        self.closings: dict[str, Callable[[], None]] = {}
+        """What closes an account that was armed here, by set."""
         self._record_to = record_to
         self._courier = courier or Courier(ledger.path.parent)
 
+    def close_accounts(self) -> None:
+        """Close every account that was armed here; each ends by itself where that fails. Never raises."""
+        while self.closings:
+            name, closing = self.closings.popitem()
+            try:
+                closing()
+            except BreakglassError as error:
+                self.desk.warn(f"the account of {name} was not closed, and ends by itself: {error}")
+
     def close(self) -> None:
-        """Close the ledger and let the courier end by itself."""
+        """Close what was armed, and the ledger, and let the courier end by itself."""
+        self.close_accounts()
         self._courier.close()
         self.ledger.close()
 
@@ -100,6 +117,19 @@ class Recorder:
         """
         with suppress(BreakglassError):
             self.append(Asked(target=target, marks=marks))
+
+    def attach(self, policy: "Policy", connector: "Connector") -> None:
+        """Let a connector have an account armed that is kept closed.
+
+        Args:
+            policy: of the set.
+            connector: to its target, or to an endpoint of it.
+        """
+        if policy.arming is not None:
+            # Imported here: few sets have it.
+            from breakglass_shamir.operations.arming import keeping
+
+            keeping.attach(self, policy, connector)
 
     def _append(self, body: AnyBody, set_key: Secret | None) -> Entry:
         return self._told(self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key))

@@ -12,10 +12,10 @@ Rules:
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from breakglass_shamir.bounded.reading import open_plain
 from breakglass_shamir.connectors.port.base import Connector
@@ -57,44 +57,51 @@ class Named:
         return f"{self.uri or 'no target'} (account {self.account or 'not named'})"
 
 
-LoginsNoted = Callable[[str, tuple[str, ...]], None]
-"""Gets, of each login of this program, the target's URI and the marks by which its log will tell it."""
+class Asker(Protocol):
+    """Whoever asks targets about credentials: what that leaves behind is recorded."""
+
+    def own_login(self, target: str, marks: tuple[str, ...]) -> None:
+        """Record what will tell a login of this program in its target's log."""
+
+    def attach(self, policy: Policy, connector: Connector) -> None:
+        """Let a connector have an account armed that is kept closed."""
 
 
-def connector_of(policy: Policy, noted: LoginsNoted | None = None) -> Connector:
+def connector_of(policy: Policy, asker: Asker | None = None) -> Connector:
     """Return the connector that the credential is changed through.
 
     Args:
         policy: of the set.
-        noted: records this program's logins; needed wherever the connector is asked about a credential.
+        asker: records this program's logins; needed wherever the connector is asked about a credential.
 
     Raises:
         InvalidInput: no connector takes this target.
         ConnectorError: it could not be loaded.
     """
-    return _noting(connector_for(policy.target.uri, policy.target.account, policy.target.options), noted)
+    return _noting(policy, connector_for(policy.target.uri, policy.target.account, policy.target.options), asker)
 
 
-def endpoints_of(policy: Policy, noted: LoginsNoted | None = None) -> tuple[Connector, ...]:
+def endpoints_of(policy: Policy, asker: Asker | None = None) -> tuple[Connector, ...]:
     """Return where a rotation is proven: where it is changed first, then every endpoint the policy lists.
 
     Args:
         policy: of the set.
-        noted: as for :func:`connector_of`.
+        asker: as for :func:`connector_of`.
 
     Raises:
         InvalidInput: no connector takes one of them.
         ConnectorError: one could not be loaded.
     """
-    first = connector_of(policy, noted)
+    first = connector_of(policy, asker)
     others = (uri for uri in dict.fromkeys(policy.rotation.endpoints) if uri != first.target)
     made = (connector_for(uri, policy.target.account, policy.target.options) for uri in others)
-    return (first, *(_noting(one, noted) for one in made))
+    return (first, *(_noting(policy, one, asker) for one in made))
 
 
-def _noting(connector: Connector, noted: LoginsNoted | None) -> Connector:
-    if noted is not None:
-        connector.on_login = partial(noted, connector.target)
+def _noting(policy: Policy, connector: Connector, asker: Asker | None) -> Connector:
+    if asker is not None:
+        connector.on_login = partial(asker.own_login, connector.target)
+        asker.attach(policy, connector)
     return connector
 
 

@@ -93,9 +93,9 @@ class KerberosConnector(Connector):
     being accepted before and after. With settings that name a ``primary_kdc``, libkrb5 asks that one as well when
     a password is refused, so that one check may count as two refused logins.
 
-    Arming: the operator is a principal with the right ``m`` (and ``i``) on this one; it moves the principal's expiration.
-    Tickets that were issued live until they end: give the principal a maximum ticket life. The KDC tells its clock by
-    the time of that change.
+    Arming: the operator is a principal with the rights ``i`` and ``m`` on this one; it moves the principal's
+    expiration. Tickets that were issued live until they end: give the principal a maximum ticket life. The KDC tells
+    its clock by the time of that change.
 
     What its questions cost: each is a ticket that is asked for with the password. Where one refused login locks the
     principal, the old password is not tried: the time of the change, which kadmin tells, shows its end.

@@ -4,8 +4,9 @@
 Rules (spec: docs/spec/7-records.md):
 
 1. A change weakens if fewer people, or other ones, could open, for longer, by more ways, told to fewer, drilled
-   more rarely, reviewed by fewer or later, held against fewer standards, or with a weaker or older credential; or if
-   the credential would be used or proven elsewhere, or its sheets lead to another telephone or another kit.
+   more rarely, reviewed by fewer or later, held against fewer standards, or with a weaker or older credential, or
+   with an account that is open for longer or at somebody else's word; or if the credential would be used or proven
+   elsewhere, or its sheets lead to another telephone or another kit.
 2. What cannot be compared, as two patterns, counts as weaker when it changed at all.
 3. Each weakening is one sentence that begins with the key.
 
@@ -248,6 +249,24 @@ def _audit(old: Policy, new: Policy) -> Iterator[str]:
             yield f"audit.standards: no longer {name}"
 
 
+def _arming(old: Policy, new: Policy) -> Iterator[str]:
+    """An account that is no longer kept closed, is armed by somebody else, or for longer."""
+    before, after = old.arming, new.arming
+    if before is None:
+        return
+    if after is None:
+        yield "arming: the account is no longer kept closed"
+        return
+    for key in ("authority", "second_set", "program", "set", "operator", "operator_secret"):
+        was, now = getattr(before, key), getattr(after, key)
+        if was != now:
+            yield f"arming.{key}: {now!r} instead of {was!r}"
+    mine, others = ({ssh_key.from_line(line).line for line in one.approvers} for one in (before, after))
+    if mine and others - mine:
+        yield "arming.approvers: another key approves"
+    yield from _longer("arming.window", before.window, after.window)
+
+
 def _longer(key: str, before: Duration, after: Duration) -> Iterator[str]:
     if after.seconds > before.seconds:
         yield f"{key}: {after} instead of {before}"
@@ -263,5 +282,5 @@ def _until(officer: Officer) -> str:
 
 _RULES: tuple[Callable[[Policy, Policy], Iterator[str]], ...] = (
     _target, _sheets, _quorum, _declaration, _officers, _revoked, _reveal, _use, _rotation, _drills, _alerts, _review,
-    _audit,
+    _audit, _arming,
 )  # fmt: skip

@@ -150,6 +150,7 @@ def recombine(
             _rotate(recorder, opened, way, resuming, sources, deferred=bool(use.defer_s))
     finally:
         opened.wipe()
+        recorder.close_accounts()
     return result(recorder, outcome)
 
 

@@ -147,6 +147,7 @@ def _rotate(
         opened.wipe()
         for one in others:
             one.credential.secret.wipe()
+        recorder.close_accounts()
     return result(recorder, "not revealed")
 
 

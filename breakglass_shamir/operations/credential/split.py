@@ -29,6 +29,7 @@ from breakglass_shamir.errors import BreakglassError, ConnectorError, FileExists
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import exact, targets
+from breakglass_shamir.operations.arming import keeping, second
 from breakglass_shamir.operations.printing.outlet import Printed, check_printer
 from breakglass_shamir.operations.printing.readback import read_back_by_people, read_back_folder, wait_for_custodians
 from breakglass_shamir.operations.printing.sheets import Epoch, Printing, handed_over, print_epoch, seal_epoch
@@ -138,6 +139,7 @@ def begin(
         policies.check_new(policy)
     check_printer(printing.printer)
     recorder.set_name = policy.name
+    second.require(policy, recorder.state)
     _refuse_existing(recorder)
     in_force = secret or current
     if in_force is None:
@@ -182,6 +184,8 @@ def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printin
         _put_in_force(recorder, policy, begun.replaces, begun.secret, printing, scanner, printed)
     else:
         read_back_folder(recorder, _id(epoch), printing, scanner, printed)
+    if policy.arming is not None:
+        keeping.close_first(recorder, policy)
     state = recorder.set_state.current_epoch
     word = "accepted" if state.proven else "unproven"
     return SplitResult(policy.name, epoch.number, state.short_id, printed.files, word, state.sealed, printing.printer)
@@ -195,7 +199,7 @@ def _fitting(recorder: Recorder, policy: Policy, current: Secret) -> Secret:
     """
     desk = recorder.desk
     source = Source(
-        targets.connector_of(policy, recorder.own_login), policy.rotation.generator, desk.say, lambda _until, _why: None
+        targets.connector_of(policy, recorder), policy.rotation.generator, desk.say, lambda _until, _why: None
     )
     return next_credential(source, targets.describe(policy, current)).secret
 
@@ -216,7 +220,7 @@ def _put_in_force(
         ConnectorError: the target could not be changed.
     """
     epoch_id = recorder.set_state.current
-    connector = targets.connector_of(policy, recorder.own_login)
+    connector = targets.connector_of(policy, recorder)
     try:
         read_back_folder(recorder, epoch_id, printing, scanner, printed)
         read_back_by_people(recorder, epoch_id, scanner)
@@ -280,7 +284,7 @@ def prove(recorder: Recorder, policy: Policy, secret: Secret) -> str:
         ConnectorError: the target refuses this credential, or can take none whatever it is.
     """
     try:
-        check = targets.connector_of(policy, recorder.own_login).check(secret)
+        check = targets.connector_of(policy, recorder).check(secret)
     except ConnectorError as error:
         if error.rejected:
             raise

@@ -262,9 +262,7 @@ class Using:
 
     def _logged_in(self) -> tuple[str, bool]:
         try:
-            check = targets.connector_of(self._way.policy(), self._recorder.own_login).check(
-                self._opened.credential.secret
-            )
+            check = targets.connector_of(self._way.policy(), self._recorder).check(self._opened.credential.secret)
         except BreakglassError as error:
             return f"no login: {error}", False
         self._desk.say(f"{LOGIN}{check.result} ({check.detail})")

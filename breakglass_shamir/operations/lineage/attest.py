@@ -161,7 +161,7 @@ def _answer(recorder: Recorder, opened: OpenedSet) -> Check:
     """Ask at every endpoint that the policy names."""
     policy = policy_in_force(recorder.set_state)
     try:
-        endpoints = targets.endpoints_of(policy, recorder.own_login)
+        endpoints = targets.endpoints_of(policy, recorder)
     except BreakglassError as error:
         return Check(CheckResult.UNKNOWN, str(error))
     if words := question(one.costs for one in endpoints):

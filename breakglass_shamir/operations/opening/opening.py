@@ -269,6 +269,7 @@ def _combine(
     problems = gates.before_opening(state, clock.now())
     problems += past_epochs.problems_of(state, found, request)
     problems += _untold(recorder, passes="alert" in overrides.gates)
+    problems += _closed(recorder)
     unknown = found.epoch_id not in state.epochs
     if unknown:
         number = found.core.epoch
@@ -357,6 +358,16 @@ def _untold(recorder: Recorder, *, passes: bool) -> list[Problem]:
         recorder.desk.say(f"{taken} has taken the alert")
         return []
     return [Problem("alert", f"no sink took the alert of this declaration within {rules.budget}")]
+
+
+def _closed(recorder: Recorder) -> list[Problem]:
+    """Have the account armed where the policy keeps it closed: a quorum is there, and nothing is opened yet."""
+    if not recorder.set_state.policy_source:
+        return []
+    # Imported here: few sets have it.
+    from breakglass_shamir.operations.arming import keeping
+
+    return keeping.gate(recorder)
 
 
 def _are_both_there(recorder: Recorder, pool: Pool) -> bool:

@@ -25,6 +25,7 @@ from breakglass_shamir.custody.policy.weakening import changes_quorum
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import Refused, UseEnded
 from breakglass_shamir.errors import IllegalState, PolicyWeakens, RotationDue
+from breakglass_shamir.operations.arming import second
 from breakglass_shamir.operations.credential.readiness import Readiness
 from breakglass_shamir.operations.credential.rotate import PLANNED_USE_S
 from breakglass_shamir.operations.opening import opening
@@ -105,6 +106,7 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
     if new.name not in recorder.state.sets:
         policies.check_new(new)
     recorder.set_name = new.name
+    second.require(new, recorder.state)
     state = recorder.state.sets.get(new.name) or _unknown(recorder, new.name)
     if state.policy_source == source:
         return _result(recorder, (), changed=False, next_epoch=False)

@@ -131,6 +131,7 @@ def by_quorum(
         _record(recorder, ending, _KNOWN[check.result], check.detail, opened)
     finally:
         opened.wipe()
+        recorder.close_accounts()
     return result(recorder, check.detail)
 
 
@@ -213,7 +214,7 @@ def _ask(recorder: Recorder, opened: OpenedSet, way: Way) -> Check:
         policy = way.policy()
         if targets.connector_of(policy).by_people:
             return Check(CheckResult.UNKNOWN, _NOT_ASKED)
-        endpoints = targets.endpoints_of(policy, recorder.own_login)
+        endpoints = targets.endpoints_of(policy, recorder)
     except BreakglassError as error:
         return Check(CheckResult.UNKNOWN, printable(str(error)))
     if words := question(one.costs for one in endpoints):
