@@ -188,6 +188,13 @@ def _close_alert(found: Office, more: str = "") -> None:
     found.custody()
 
 
+def _close_arming(found: Office) -> None:
+    """Keep the account closed, with a program that is not there."""
+    closed = '[arming]\nauthority = "program"\nsecond_set = "other-db"\nprogram = "/nowhere/arm"\n'
+    found.source = SOURCE.replace('key"}', 'key", account = "root"}') + closed
+    found.custody()
+
+
 def _close_declaration(found: Office) -> None:
     found.custody()
 
@@ -239,6 +246,7 @@ CLOSERS: dict[str, Callable[[Office], None]] = {
     "under-way": _close_under_way,
     "signatures": _close_signatures,
     "alert": _close_alert,
+    "arming": _close_arming,
     "declaration": _close_declaration,
     "clock": _close_clock,
     "witness": _close_witness,

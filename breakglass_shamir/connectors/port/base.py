@@ -19,7 +19,7 @@ Rules:
 6. No call waits longer than ``time_limit_s`` for one answer of the target.
 7. Where the account is kept closed, ``before_login`` has it armed before each question that logs in as it, and a
    credential that was not let in is looked at again: where ``why_closed`` says that the account is closed there, the
-   answer is *unknown* and ``blocked``, never *refused*.
+   answer is *unknown*, never *refused*, and not ``blocked``: the next question has it armed again.
 
 What it does not do: it makes no credential, reads no ledger or policy, prints nothing, and has no clock of
 its own. Which endpoints are asked, in which order, and what follows is decided in ``operations``.
@@ -167,7 +167,7 @@ class Connector(ABC):
         found = self._guarded("check", [credential], lambda: self._check(credential))
         if found.result is CheckResult.ACCEPTED or not (why := self.why_closed()):
             return found
-        return Check(CheckResult.UNKNOWN, f"{CLOSED}: {why}", blocked=True)
+        return Check(CheckResult.UNKNOWN, f"{CLOSED}: {why}")
 
     def rotate(self, old: Secret, new: Secret) -> None:
         """Replace the old credential by the new one, on condition that the old one is accepted.

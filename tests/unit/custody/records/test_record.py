@@ -80,9 +80,9 @@ def test_no_record_type_has_a_float() -> None:
 
 def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
     assert sorted(body.__struct_config__.tag for body in AnyBody.__args__) == [
-        "abandoned", "acknowledged", "actions", "alerts-delivered", "applied", "applying", "asked",
+        "abandoned", "acknowledged", "actions", "alerts-delivered", "applied", "applying", "armed-outside", "arming", "asked",
         "attested-dead", "cancelled", "changed-outside", "closed", "collector-replaced", "countersigned",
-        "custodian-signed", "debts-settled", "declared", "deferred", "destroyed", "drill-ended", "eased", "enrolled",
+        "custodian-signed", "debts-settled", "declared", "deferred", "destroyed", "disarmed", "drill-ended", "eased", "enrolled",
         "enrolment-exported", "escalated", "heartbeat", "in-use", "issued", "ledger-moved", "ledger-started",
         "load-drilled", "login-seen", "not-before", "noted", "officer-signed", "old-dead", "opened", "overridden",
         "pinned", "policy-adopted", "policy-weakened", "proven", "read-back", "reassigned", "recovered",
