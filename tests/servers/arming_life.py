@@ -5,7 +5,7 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,10 +69,14 @@ class ClosedMatrix(Matrix):
         others: sets beside: name, account and credential.
     """
 
-    def __init__(self, server: PostgresServer, folder: Path, arming: str, others: Sequence[tuple[str, str, Secret]]):
+    def __init__(
+        self, server: PostgresServer, folder: Path, arming: str, others: Sequence[tuple[str, str, Secret]],
+        grant: Callable[["ClosedMatrix"], None] = lambda _made: None,
+    ) -> None:  # fmt: skip
         self.server, self.arming, self.others = server, arming, others
         secret = Secret(b"aA1" + secrets.token_hex(10).encode())
         self.account = server.add_role(secret)
+        grant(self)
         options = {"socket": str(server.folder / f".s.PGSQL.{server.port}"), "log": server.options["log"]}
         super().__init__(
             World(

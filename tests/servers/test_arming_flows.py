@@ -5,15 +5,20 @@ The program runs whole; paper is text. Whether the account is open is the server
 """
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import arming_life
 import pytest
-from arming_life import SECOND, USE_S, ClosedMatrix
+import text_paper
+from arming_life import OPERATORS, SECOND, USE_S, ClosedMatrix
 from arming_places import password
+from connector_contract import assert_no_secret
 from fault_matrix import NAME
 from postgres_server import PostgresServer
 
@@ -185,3 +190,96 @@ def test_people_arm_and_close_by_hand(lab: ClosedMatrix) -> None:
     assert closed.status == 0, closed.said
     assert not lab.server.lets_in(lab.account, lab.secret)
     assert len(of(lab, Disarmed)) == 2
+
+
+@pytest.fixture(scope="module")
+def operator(postgres_server: PostgresServer) -> tuple[str, Secret]:
+    """An account that may move the end of others."""
+    secret = password()
+    return postgres_server.add_role(secret, "LOGIN CREATEROLE"), secret
+
+
+def own(matrix: ClosedMatrix, operator: tuple[str, Secret]) -> None:
+    """Let the operator move the end of the matrix's account."""
+    matrix.server.admin(f"GRANT {matrix.account} TO {operator[0]} WITH ADMIN OPTION")
+
+
+def make_approver(folder: Path) -> tuple[Path, str]:
+    """Make a key of somebody on a control host."""
+    key = folder / "approver"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=30)
+    return key, key.with_suffix(".pub").read_text().strip()
+
+
+def test_an_approvers_key_lets_the_operators_credential_be_used(
+    postgres_server: PostgresServer, second: tuple[str, Secret], operator: tuple[str, Secret], tmp_path: Path
+) -> None:
+    key, line = make_approver(tmp_path)
+    program = tmp_path / "operator"
+    program.write_text(f"#!/bin/sh\necho '{operator[1].reveal().decode()}'\n")
+    program.chmod(0o700)
+    arming = f'authority = "key"\noperator = "{operator[0]}"\noperator_secret = "{program}"\napprovers = ["{line}"]'
+    lab = ClosedMatrix(postgres_server, tmp_path, arming, [(SECOND, *second)], grant=lambda made: own(made, operator))
+    try:
+        assert lab.is_closed()
+        refused = lab.rotate()
+        assert "no approver has signed" in refused.said
+        assert "opened" not in kinds(lab)
+        request = lab.folder / "request"
+        asked = lab.run("arming", "request", NAME, "--for", f"{USE_S}s", "--out", str(request))
+        assert asked.status == 0, asked.said
+        other, _ = make_approver(lab.folder)
+        for signer, namespace, well in ((other, "arming", False), (key, "officer", False), (key, "arming", True)):
+            Path(f"{request}.sig").unlink(missing_ok=True)
+            command = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(signer), "-n", f"{namespace}@breakglass-shamir"]
+            subprocess.run([*command, str(request)], check=True, timeout=30)
+            taken = lab.run("arming", "approve", NAME, f"{request}.sig")
+            assert (taken.status == 0) is well, taken.said
+        armed = lab.run("arming", "arm", NAME)
+        assert armed.status == 0, armed.said
+        assert lab.server.lets_in(lab.account, lab.secret)
+        (record,) = of(lab, Arming)
+        assert record.authority.startswith("the key SHA256:")  # type: ignore[attr-defined]
+        assert record.until <= request.read_text().rpartition("not after: ")[2]  # type: ignore[attr-defined]
+        lab.wait_until_closed()
+        assert "the approval counted until" in lab.run("arming", "arm", NAME).said
+        assert_no_secret(lab.written(), [operator[1]])
+    finally:
+        lab.close()
+
+
+def test_another_sets_quorum_arms_while_its_own_use_lasts(
+    postgres_server: PostgresServer, second: tuple[str, Secret], operator: tuple[str, Secret], tmp_path: Path
+) -> None:
+    arming = f'authority = "set"\nset = "{OPERATORS}"\noperator = "{operator[0]}"'
+    others = [(SECOND, *second), (OPERATORS, *operator)]
+    lab = ClosedMatrix(postgres_server, tmp_path, arming, others, grant=lambda made: own(made, operator))
+    try:
+        lab.server.admin(f"ALTER ROLE {lab.account} VALID UNTIL '2000-01-01'")
+        refused = lab.rotate()
+        assert f"is armed by the quorum of {OPERATORS} alone" in refused.said
+        given = tmp_path / "given"
+        given.write_bytes(operator[1].reveal())
+        alone = f"breakglass --home {lab.folder}/home arming arm {NAME} --operator - <{given} >{lab.folder}/said 2>&1"
+        assert subprocess.run(["sh", "-c", alone], check=False, timeout=60, env=program_path()).returncode == 1
+        assert "expected the operator's credential from a use" in (lab.folder / "said").read_text()
+        scans = lab.folder / "their-scans"
+        scans.mkdir()
+        text_paper.scan_folder(lab.folder / f"{OPERATORS}-sheets", scans)
+        inner = f"breakglass --home {lab.folder}/home arming arm {NAME} --operator - >{lab.folder}/said 2>&1"
+        lab.run(
+            "recombine", OPERATORS, "--class", "idp-outage", "--ticket", "INC-1", "--officer", "Olga",
+            "--officer", "Oskar", "--reason", "the identity provider is down", "--scan", str(scans), "--as",
+            "emergency", "--exec", "sh", "-c", f"PATH={Path(sys.executable).parent}:$PATH; {inner}",
+        )  # fmt: skip
+        assert "armed by: the quorum of operators, opening" in (lab.folder / "said").read_text()
+        assert lab.server.lets_in(lab.account, lab.secret)
+        lab.wait_until_closed()
+        assert_no_secret(lab.written(), [operator[1]])
+    finally:
+        lab.close()
+
+
+def program_path() -> dict[str, str]:
+    """Return an environment in which the installed program is found."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -357,11 +357,14 @@ def _wrong() -> Iterator[tuple[str, str]]:
         f'authority = "key"\nsecond_set = "other"\noperator = "o"\noperator_secret = "/s"\napprovers = ["{_SECOND}"]'
     )
     for name, lines in (
-        ("no second set", 'authority = "program"\nprogram = "/p"'), ("the set itself", program.replace("other", "least")),
+        ("no second set", 'authority = "program"\nprogram = "/p"'),
+        ("the set itself", program.replace("other", "least")),
         ("an authority that is not known", program.replace('"program"', '"nobody"', 1)),
         ("no program", 'authority = "program"\nsecond_set = "other"'),
-        ("a program by no path", program.replace("/p", "p")), ("a program and an operator", f'{program}\noperator = "o"'),
-        ("a window below the use", f'{program}\nwindow = "59m"'), ("a window of eight days", f'{program}\nwindow = "8d"'),
+        ("a program by no path", program.replace("/p", "p")),
+        ("a program and an operator", f'{program}\noperator = "o"'),
+        ("a window below the use", f'{program}\nwindow = "59m"'),
+        ("a window of eight days", f'{program}\nwindow = "8d"'),
         ("no set", by_set.replace('set = "keys"\n', "")), ("no operator", by_set.replace('\noperator = "o"', "")),
         ("the set that it is of", by_set.replace("keys", "least")),
         ("the account is the operator", by_set.replace('"o"', '"a"')),
@@ -476,7 +479,8 @@ def _weaker() -> Iterator[Vector]:
         ("another endpoint", '"postgresql://b.example"]', '"postgresql://c.example"]'),
         ("no endpoints", 'endpoints = ["postgresql://a.example", "postgresql://b.example"]', ""),
         ("arming taken away", f"[arming]{MOST.partition('[arming]')[2].partition('[audit]')[0]}", ""),
-        ("armed by another set", f"""authority = "key"{MOST.partition('authority = "key"')[2].partition('[audit]')[0]}""",
+        ("armed by another set",
+         f"""authority = "key"{MOST.partition('authority = "key"')[2].partition('[audit]')[0]}""",
          'authority = "set"\nsecond_set = "Basel"\nset = "openers"\noperator = "other"\n'),
         ("armed for longer", 'window = "3h"', 'window = "4h"'),
         ("another approver", f'["{line_of(public_test_key("approver"))} duty manager"]', f'["{REVIEWER}"]'),
