@@ -30,8 +30,6 @@ from breakglass_shamir.operations.folders import home_warning
 from breakglass_shamir.shell import breakglass
 
 if TYPE_CHECKING:
-    from breakglass_shamir.connectors.port.base import Connector
-    from breakglass_shamir.custody.policy.tables import Policy
     from breakglass_shamir.operations.desk import Desk
 
 GIVE_IT_BACK = (
@@ -117,19 +115,6 @@ class Recorder:
         """
         with suppress(BreakglassError):
             self.append(Asked(target=target, marks=marks))
-
-    def attach(self, policy: "Policy", connector: "Connector") -> None:
-        """Let a connector have an account armed that is kept closed.
-
-        Args:
-            policy: of the set.
-            connector: to its target, or to an endpoint of it.
-        """
-        if policy.arming is not None:
-            # Imported here: few sets have it.
-            from breakglass_shamir.operations.arming import keeping
-
-            keeping.attach(self, policy, connector)
 
     def _append(self, body: AnyBody, set_key: Secret | None) -> Entry:
         return self._told(self.ledger.append(body, set_name=self.set_name, opening=self.opening, set_key=set_key))

@@ -15,7 +15,6 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from breakglass_shamir.bounded.reading import open_plain
 from breakglass_shamir.connectors.port.base import Connector
@@ -26,6 +25,7 @@ from breakglass_shamir.custody.policy.source import BY_PEOPLE
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.recorder import Recorder
 
 _KINDS = {
     "password": CredentialKind.PASSWORD,
@@ -57,17 +57,7 @@ class Named:
         return f"{self.uri or 'no target'} (account {self.account or 'not named'})"
 
 
-class Asker(Protocol):
-    """Whoever asks targets about credentials: what that leaves behind is recorded."""
-
-    def own_login(self, target: str, marks: tuple[str, ...]) -> None:
-        """Record what will tell a login of this program in its target's log."""
-
-    def attach(self, policy: Policy, connector: Connector) -> None:
-        """Let a connector have an account armed that is kept closed."""
-
-
-def connector_of(policy: Policy, asker: Asker | None = None) -> Connector:
+def connector_of(policy: Policy, asker: Recorder | None = None) -> Connector:
     """Return the connector that the credential is changed through.
 
     Args:
@@ -81,7 +71,7 @@ def connector_of(policy: Policy, asker: Asker | None = None) -> Connector:
     return _noting(policy, connector_for(policy.target.uri, policy.target.account, policy.target.options), asker)
 
 
-def endpoints_of(policy: Policy, asker: Asker | None = None) -> tuple[Connector, ...]:
+def endpoints_of(policy: Policy, asker: Recorder | None = None) -> tuple[Connector, ...]:
     """Return where a rotation is proven: where it is changed first, then every endpoint the policy lists.
 
     Args:
@@ -98,10 +88,14 @@ def endpoints_of(policy: Policy, asker: Asker | None = None) -> tuple[Connector,
     return (first, *(_noting(policy, one, asker) for one in made))
 
 
-def _noting(policy: Policy, connector: Connector, asker: Asker | None) -> Connector:
+def _noting(policy: Policy, connector: Connector, asker: Recorder | None) -> Connector:
     if asker is not None:
         connector.on_login = partial(asker.own_login, connector.target)
-        asker.attach(policy, connector)
+        if policy.arming is not None:
+            # Imported here: few sets have it.
+            from breakglass_shamir.operations.arming import keeping
+
+            keeping.attach(asker, policy, connector)
     return connector
 
 

@@ -33,6 +33,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.verify import verify
+from breakglass_shamir.operations.arming import keeping
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides
 from breakglass_shamir.operations.reading.sources import Sources
@@ -107,7 +108,9 @@ class Office:
         recorder.set_name = "prod-db"
         nobody_scans: Any = None
         overrides = Overrides(frozenset(overridden), WHY if overridden else "")
-        opening.open_set(recorder, request, overrides, Sources(typed=self.typed), nobody_scans, "").wipe()
+        opening.open_set(
+            recorder, request, overrides, Sources(typed=self.typed), nobody_scans, "", arm=keeping.gate
+        ).wipe()
 
     def kinds(self) -> list[str]:
         return [str(entry.record.body.__struct_config__.tag) for entry in self.ledger.entries()]

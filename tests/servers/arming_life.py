@@ -71,9 +71,10 @@ class ClosedMatrix(Matrix):
 
     def __init__(
         self, server: PostgresServer, folder: Path, arming: str, others: Sequence[tuple[str, str, Secret]],
-        grant: Callable[["ClosedMatrix"], None] = lambda _made: None,
+        grant: Callable[["ClosedMatrix"], None] = lambda _made: None, window: str = f"{USE_S}s",
     ) -> None:  # fmt: skip
-        self.server, self.arming, self.others = server, arming, others
+        self.server, self.others = server, others
+        self.arming = f'second_set = "{SECOND}"\nwindow = "{window}"\n{arming}'
         secret = Secret(b"aA1" + secrets.token_hex(10).encode())
         self.account = server.add_role(secret)
         grant(self)
@@ -143,7 +144,7 @@ class ClosedMatrix(Matrix):
 
     def _policy(self) -> str:
         said = super()._policy().replace('["idp-outage"]', f'["idp-outage"]\nuse_for = "{USE_S}s"')
-        return f'{said}\n[arming]\nsecond_set = "{SECOND}"\nwindow = "{USE_S}s"\n{self.arming}\n'
+        return f"{said}\n[arming]\n{self.arming}\n"
 
 
 def with_program(server: PostgresServer, folder: Path) -> Path:

@@ -356,7 +356,7 @@ def _wrong() -> Iterator[tuple[str, str]]:
     by_key = (
         f'authority = "key"\nsecond_set = "other"\noperator = "o"\noperator_secret = "/s"\napprovers = ["{_SECOND}"]'
     )
-    for name, lines in (
+    for name, said in (
         ("no second set", 'authority = "program"\nprogram = "/p"'),
         ("the set itself", program.replace("other", "least")),
         ("an authority that is not known", program.replace('"program"', '"nobody"', 1)),
@@ -373,7 +373,7 @@ def _wrong() -> Iterator[tuple[str, str]]:
         ("an approver who is an officer", f'{by_key}\n[[officers]]\nname = "D"\nkeys = ["{_SECOND}"]'),
         ("an approver who is a custodian", f'{by_key}\n[[custodians]]\nname = "A"\nkeys = ["{_SECOND}"]'),
     ):  # fmt: skip
-        yield f"arming: {name}", with_line("arming", lines, ARMED)
+        yield f"arming: {name}", with_line("arming", said, ARMED)
     yield "a standard that is not known", with_line("audit", 'standards = ["iso-9001"]')
     yield "a standard twice", with_line("audit", 'standards = ["ism", "ism"]')
     yield "review: nobody could", with_line("review", "", LEAST)

@@ -308,7 +308,7 @@ def _kept_closed() -> Iterator[Refusal]:
     yield no("armed outside: no instant", way, ArmedOutside(until="soon", detail=""), set_name=KEPT)
     gone = Disarmed(authority="the program /p", detail="")
     for body in (bodies.armed(), gone, ArmedOutside(until="", detail="")):
-        kind = str(body.__struct_config__.tag)  # type: ignore[attr-defined]
+        kind = str(body.__struct_config__.tag)
         yield no(f"{kind}: the policy keeps nothing closed", Way("office", 28), body)
 
 

@@ -258,6 +258,12 @@ def _closing(account: Account, opening: str, until: datetime) -> None:
     before = recorder.set_name, recorder.opening
     recorder.set_name, recorder.opening = account.policy.name, opening
     try:
+        if not arming_rules.is_kept_closed(recorder.refresh()):
+            recorder.desk.warn(
+                f"the policy keeps this account closed no more, and it ends at {_written(until)}: "
+                "have its administrator take that end away before"
+            )
+            return
         told = account.authority.standing()
         if told.until is not None and told.until > until:
             recorder.desk.warn(f"the account was not closed: somebody else armed it {_until(told)}")

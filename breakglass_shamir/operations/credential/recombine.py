@@ -30,6 +30,7 @@ from breakglass_shamir.errors import (
     LedgerUnwritable,
     RotationDue,
 )
+from breakglass_shamir.operations.arming import keeping
 from breakglass_shamir.operations.credential.readiness import NO_TARGET, Readiness
 from breakglass_shamir.operations.credential.using import CLASSIFICATIONS, Use, Using, heed
 from breakglass_shamir.operations.monitoring.to_do import ToDo, to_destroy
@@ -137,7 +138,9 @@ def recombine(
     warned = heed(recorder.desk, use.command, tty=use.tty) if request.mode == "exec" else ()
     readiness = Readiness(recorder, printing, scanner, named, typed=sources.only_typed)
     ready = functools.partial(_ready, readiness, request)
-    opened = opening.open_set(recorder, request, overrides, sources, scanner, program, signers=signers, ready=ready)
+    opened = opening.open_set(
+        recorder, request, overrides, sources, scanner, program, signers=signers, ready=ready, arm=keeping.gate
+    )
     try:
         way = Way(recorder, opened.credential, named)
         using = Using(recorder, request, use, opened, way, program, warned)

@@ -83,6 +83,16 @@ def as_it_is(_pool: Pool) -> None:
     """Bring no more."""
 
 
+Arm = Callable[[Recorder], list[Problem]]
+"""Has an account armed that is kept closed, once a quorum is there and before it is combined; returns what stands
+against that. It reaches the target, which nothing here does."""
+
+
+def nothing_closed(_recorder: Recorder) -> list[Problem]:
+    """Say that no account is to be armed."""
+    return []
+
+
 class Wanted(enum.Enum):
     """Which sheets must be there while a rotation is interrupted and either credential may live."""
 
@@ -129,6 +139,7 @@ def open_set(
     signers: Signers = NOBODY,
     ready: Ready = at_once,
     complete: Complete = as_it_is,
+    arm: Arm = nothing_closed,
 ) -> OpenedSet:
     """Open a set by quorum and record.
 
@@ -143,6 +154,7 @@ def open_set(
         signers: officers who sign the declaration on this terminal.
         ready: asked twice what stands against going on: when it is known which set is meant, before anything is
             declared; and when the sheets are there, before they are combined.
+        arm: has an account armed that is kept closed; whoever is to ask the target about the credential gives it.
         complete: brings what is still missing once every source was read, and before a quorum is looked for.
 
     Raises:
@@ -165,7 +177,7 @@ def open_set(
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)
         complete(pool)
-        return _combine(recorder, request, overrides, program, pool, wanted, brought, sources.only, ready)
+        return _combine(recorder, request, overrides, program, pool, wanted, brought, sources.only, ready, arm)
     except WentBack:
         raise
     except BreakglassError as error:
@@ -255,6 +267,7 @@ def _combine(
     brought: Receipts,
     only: str,
     ready: Ready,
+    arm: Arm,
 ) -> OpenedSet:
     if request.purpose == "rotation" and not only and interrupted.take_up(recorder, pool):
         wanted = Wanted.BOTH
@@ -269,7 +282,7 @@ def _combine(
     problems = gates.before_opening(state, clock.now())
     problems += past_epochs.problems_of(state, found, request)
     problems += _untold(recorder, passes="alert" in overrides.gates)
-    problems += _closed(recorder)
+    problems += arm(recorder)
     unknown = found.epoch_id not in state.epochs
     if unknown:
         number = found.core.epoch
@@ -358,16 +371,6 @@ def _untold(recorder: Recorder, *, passes: bool) -> list[Problem]:
         recorder.desk.say(f"{taken} has taken the alert")
         return []
     return [Problem("alert", f"no sink took the alert of this declaration within {rules.budget}")]
-
-
-def _closed(recorder: Recorder) -> list[Problem]:
-    """Have the account armed where the policy keeps it closed: a quorum is there, and nothing is opened yet."""
-    if not recorder.set_state.policy_source:
-        return []
-    # Imported here: few sets have it.
-    from breakglass_shamir.operations.arming import keeping
-
-    return keeping.gate(recorder)
 
 
 def _are_both_there(recorder: Recorder, pool: Pool) -> bool:

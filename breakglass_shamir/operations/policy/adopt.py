@@ -25,7 +25,7 @@ from breakglass_shamir.custody.policy.weakening import changes_quorum
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import Refused, UseEnded
 from breakglass_shamir.errors import IllegalState, PolicyWeakens, RotationDue
-from breakglass_shamir.operations.arming import second
+from breakglass_shamir.operations.arming import keeping, second
 from breakglass_shamir.operations.credential.readiness import Readiness
 from breakglass_shamir.operations.credential.rotate import PLANNED_USE_S
 from breakglass_shamir.operations.opening import opening
@@ -165,7 +165,14 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
     )
     request = check_request(request)
     opened = opening.open_set(
-        recorder, request, Overrides(), ceremony.sources, ceremony.scanner, "", ready=_ready(recorder, source, ceremony)
+        recorder,
+        request,
+        Overrides(),
+        ceremony.sources,
+        ceremony.scanner,
+        "",
+        ready=_ready(recorder, source, ceremony),
+        arm=keeping.gate,
     )
     try:
         digest = policies.digest(source).hex()
@@ -175,6 +182,7 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
         _rotate(recorder, source, opened, ceremony)
     finally:
         opened.wipe()
+        recorder.close_accounts()
 
 
 def _ready(recorder: Recorder, source: str, ceremony: Ceremony) -> Ready:

@@ -32,6 +32,7 @@ from breakglass_shamir.custody.records.retirement import Retired, RetiredAtteste
 from breakglass_shamir.custody.records.words import check_human_text, printable
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidInput
 from breakglass_shamir.operations import targets
+from breakglass_shamir.operations.arming import keeping
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides, check_request
 from breakglass_shamir.operations.opening.opening import OpenedSet, Ready
@@ -122,7 +123,9 @@ def by_quorum(
     debts = tuple(debt.id for debt in state.rotation_debts)
     request = Request("rotation", "retirement", "none", ending.reason, ending.officers, "no-reveal", USE_S, debts)
     ready = _ready(recorder, ending, named)
-    opened = opening.open_set(recorder, check_request(request), Overrides(), sources, scanner, "", ready=ready)
+    opened = opening.open_set(
+        recorder, check_request(request), Overrides(), sources, scanner, "", ready=ready, arm=keeping.gate
+    )
     try:
         recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
         check = _ask(recorder, opened, Way(recorder, opened.credential, named))
