@@ -33,7 +33,7 @@ demo: setup-runtime  ## the whole life of a set, on this machine and nothing els
 
 test: setup-dev  ## every test but the benchmarks
 	@.ci/token
-	$(PY) -m pytest -n 3 --ignore=tests/benchmarks
+	$(PY) -m pytest -n 3 --dist worksteal --ignore=tests/benchmarks
 
 check: setup-dev  ## format, lint, types, layers
 	$(PY) -m ruff format --check
@@ -55,7 +55,7 @@ performance: setup-dev  ## draw the tables and plots of docs/performance.md from
 
 faults: setup-dev  ## break a rotation at every step on every server; writes fault-table.md
 	printf '| target | step | fault | credential alive after it | what people did |\n|---|---|---|---|---|\n' > fault-table.md
-	BREAKGLASS_FAULT_TABLE=$(CURDIR)/fault-table.md BREAKGLASS_FAULT_WHOLE=1 $(PY) -m pytest -n 2 -k Faults tests/servers
+	BREAKGLASS_FAULT_TABLE=$(CURDIR)/fault-table.md BREAKGLASS_FAULT_WHOLE=1 $(PY) -m pytest -n 2 --dist worksteal -k Faults tests/servers
 
 fleet: setup-dev  ## issue, hand out, rehearse and rotate 200 sets, killed on the way; writes fleet-results.md
 	$(PY) -m tests.benchmarks.fleet_run fleet-results.md
@@ -77,8 +77,8 @@ witness: setup-dev  ## fetch a C2SP witness that others wrote, and let it cosign
 differences: setup-dev  ## look for what recover.py and recover.html answer differently, in 100,000 cases
 	$(PY) -m tests.browsers.differences 100000
 
-long: setup-dev  ## go all the way with the properties and pages that make test goes a third of
-	BREAKGLASS_LONG=1 $(PY) -m pytest -n 2 tests/properties tests/browsers
+long: setup-dev  ## go all the way with the properties, pages and kills that make test goes a part of
+	BREAKGLASS_LONG=1 $(PY) -m pytest -n 2 --dist worksteal tests/properties tests/browsers tests/end_to_end/test_crash_matrix.py
 
 browsers: setup-browsers  ## run recover.html in Firefox and WebKit
 	$(PY) -m tests.browsers.others

@@ -6,7 +6,7 @@ Rules:
 1. ``need("ssh-keygen")`` is the only place that decides what a missing program means: a skip with its reason
    on somebody's machine, a failure where ``CI=true``.
 2. The vectors are never part of this repository; where they are absent the tests say so and skip.
-3. Properties have no deadline, since a slow machine is not a wrong program.
+3. Properties have no deadline, and examples may take long to draw, since a slow machine is not a wrong program.
 4. Real wheels are made once in a run, whoever asks first, by what ``make kit-wheels`` calls. Where they cannot be
    fetched, rule 1 holds for them, too.
 5. An interrupt and a quit mean what they mean at a terminal: a shell that starts the tests in the background has
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.browsers.chromium import PAGE, Chromium
 
@@ -34,7 +34,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 WHEELS_LIMIT_S = 600
 """Longest time that fetching and building wheels may take."""
 
-settings.register_profile("steady", deadline=None)
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)

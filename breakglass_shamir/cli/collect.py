@@ -65,16 +65,18 @@ def enrol(terminal: Terminal, line: str, place: str) -> None:
 @click.option("--once", is_flag=True, help="Work through what is staged and end; for timers.")
 @click.option("--every", default="5s", show_default=True, help="How long to wait between rounds.")
 @pass_terminal
-def run(terminal: Terminal, place: str, file: Path, once: bool, every: str) -> None:
+def run(terminal: Terminal, place: str, file: Path, once: bool, every: str) -> int:
     """Verify what terminals pushed, keep and cosign what holds, and keep the rest apart as evidence."""
     from breakglass_shamir.custody.policy.duration import Duration
+    from breakglass_shamir.errors import InvalidRecord
     from breakglass_shamir.operations.collecting import keeping
 
     every_s = 0 if once else max(1, Duration.parse(every).seconds)
-    keeping.rounds(
+    found = keeping.rounds(
         place, file, every_s=every_s, told=lambda found: _tell(terminal, found, once=once),
         failed=lambda error: terminal.warn(str(error)),
     )  # fmt: skip
+    return InvalidRecord.exit_code if found.damaged else 0
 
 
 def _tell(terminal: Terminal, found: object, *, once: bool) -> None:
@@ -83,6 +85,8 @@ def _tell(terminal: Terminal, found: object, *, once: bool) -> None:
     assert isinstance(found, Round)  # noqa: S101 - the collector gives nothing else
     if found.evidence:
         terminal.warn(f"{found.evidence} pushed rows do not hold, and are kept apart as evidence")
+    for log in found.damaged:
+        terminal.warn(f"the database was damaged, restore it from its backup: {log}")
     words = f"kept: {counted(found.kept, 'record')}; there already: {found.repeated}; evidence: {found.evidence}"
     words += f"; told others: {found.told}" if found.told else ""
     if once:

@@ -15,13 +15,15 @@ Rules:
 6. One log is worked on by one collector at a time; what is moved, cosigned and taken from staging is one transaction.
 7. What a terminal tells others is kept if it signed it, and if its log is kept as far as it says.
 8. A collector whose key did not cosign a log's head yet hashes every record of the log before it does.
+9. A log that was damaged in the database is named, and keeps no other log waiting.
 
 Whether a step was legal is not asked here, where no quorum signed it: that is for whoever verifies the log.
 """
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +35,7 @@ from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.words import printable
-from breakglass_shamir.errors import BreakglassError, Forked, InvalidRecord, InvalidSignature
+from breakglass_shamir.errors import BreakglassError, Forked, InvalidProof, InvalidRecord, InvalidSignature
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.entry import StoredRow, log_id, origin
 from breakglass_shamir.ledger.signatures import signature_due
@@ -55,6 +57,8 @@ TRIES = 3
 
 MAX_REASON_CHARACTERS = 1000
 """Longest reason why a row does not hold: it may repeat what was pushed."""
+
+_BACKUP = "restore the database from its backup"
 
 FORK, MIXED, QUORUM, IMPERSONATION, STRANGER = "fork", "mixed", "quorum", "impersonation", "stranger"
 """Kinds of evidence."""
@@ -109,7 +113,6 @@ _STALE = (
 )
 """What still waits behind a gap after a day, once everything else was worked through."""
 _NOT_ENROLLED = "no terminal of this log is enrolled"
-_BACKUP = "restore the database from its backup"
 _DROP = "DELETE FROM breakglass_staging.pushed WHERE id = ANY(%s)"
 _EVIDENCE = """
 INSERT INTO breakglass_log.evidence (kind, reason, pushed_at, pusher, log_id, seq, data, terminal_signature,
@@ -129,17 +132,28 @@ class Round:
         repeated: there already.
         evidence: that do not hold; kept apart, or counted where they repeat or are too many.
         told: what terminals told others, and is kept for them.
+        damaged: what is wrong with each log that the database does not have as it was kept.
     """
 
     kept: int = 0
     repeated: int = 0
     evidence: int = 0
     told: int = 0
+    damaged: list[str] = field(default_factory=list)
 
     def add(self, other: "Round") -> None:
         """Count another round's rows in."""
         self.kept, self.repeated = self.kept + other.kept, self.repeated + other.repeated
         self.evidence, self.told = self.evidence + other.evidence, self.told + other.told
+        self.damaged += other.damaged
+
+    @contextmanager
+    def around(self, name: bytes) -> Generator[None]:
+        """Note what is wrong with a log, and go on behind it."""
+        try:
+            yield
+        except (InvalidRecord, InvalidProof, InvalidSignature) as error:
+            self.damaged.append(f"log {name.hex()}: {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +197,13 @@ def collect(connection: "Connection[Any]", collector: Collector) -> Round:
     done, last = Round(), b""
     while names := [bytes(name) for (name,) in connection.execute(_LOGS, (last, last, LOGS_AT_ONCE)).fetchall()]:
         for name in names:
-            while _worked(connection, collector, name, done):
-                pass
+            with done.around(name):
+                while _worked(connection, collector, name, done):
+                    pass
         last = names[-1]
     for name, key in connection.execute(_UNSIGNED, (collector.text,)).fetchall():
-        _cosign_anew(connection, collector, bytes(name), bytes(key))
+        with done.around(bytes(name)):
+            _cosign_anew(connection, collector, bytes(name), bytes(key))
     for statement in _STALE:
         connection.execute(statement.encode())
     return done
@@ -255,9 +271,7 @@ def _cosign_anew(connection: "Connection[Any]", collector: Collector, name: byte
             tree.append(merkle.leaf_hash(data))
         head = Checkpoint.from_text(open_note(log.checkpoint, origin(key), key))
         if head != Checkpoint(origin(key), log.size, tree.root()):
-            raise InvalidRecord(
-                f"the collection keeps other records of log {name.hex()} than were signed", hint=_BACKUP
-            )
+            raise InvalidRecord("the collection keeps other records than were signed", hint=_BACKUP)
         log.cosign()
 
 
@@ -291,7 +305,7 @@ class _Log:
             found = self._connection.execute(_FROM, (self._name, start, ROWS_AT_ONCE)).fetchall()
             expected = list(range(start, min(start + len(found), self.size)))
             if not found or [seq for seq, _ in found[: len(expected)]] != expected:
-                raise InvalidRecord(f"the collection lacks record {start} of log {self._name.hex()}", hint=_BACKUP)
+                raise InvalidRecord(f"the collection lacks record {start}", hint=_BACKUP)
             yield from ((seq, bytes(data)) for seq, data in found[: len(expected)])
             start += len(expected)
 

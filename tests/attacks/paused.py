@@ -23,7 +23,7 @@ from breakglass_shamir.cli.program import main
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.store import Ledger
 
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 """Longest time until the program stops at its instant, and until it ends."""
 
 

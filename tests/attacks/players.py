@@ -39,7 +39,7 @@ from breakglass_shamir.operations.reading.sources import Sources, read_sources
 from breakglass_shamir.paper.reading.scan import Scanner
 from breakglass_shamir.standalone import recover
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 """How long a player may take to end after what should end it."""
 
 

@@ -41,7 +41,7 @@ def open_to_others(pid: int) -> list[str]:
     """Return what another program of the same user may have of a process."""
     python = str(getattr(sys, "_base_executable", sys.executable))
     done = subprocess.run(
-        [*PLAIN, python, "-I", "-S", "-c", _ATTACH, str(pid)], capture_output=True, text=True, check=True, timeout=20
+        [*PLAIN, python, "-I", "-S", "-c", _ATTACH, str(pid)], capture_output=True, text=True, check=True, timeout=90
     )
     return done.stdout.split()
 

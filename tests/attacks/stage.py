@@ -32,7 +32,7 @@ import pyte
 from tests.attacks.processes import PLAIN
 from tests.conftest import REPOSITORY
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 """Longest time to wait for something that must happen."""
 
 SECRET = "-".join(f"Qz{number:02}xK" for number in range(8))

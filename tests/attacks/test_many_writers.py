@@ -172,7 +172,7 @@ def test_a_writer_that_was_stopped_while_it_waits_is_passed(players: Players, tm
 
 
 def _until(condition: "object") -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.01)

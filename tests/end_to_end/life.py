@@ -43,7 +43,7 @@ PROGRAM = Path(sysconfig.get_path("scripts")) / "breakglass"
 DPI = 120
 """Resolution of the scans; the smallest code's modules are 3.5 pixels then."""
 
-TIME_LIMIT_S = 60.0
+TIME_LIMIT_S = 180.0
 """Longest time one command may take."""
 
 NAME = "recovery-key"
@@ -361,7 +361,7 @@ def assert_holds_no(secret: Secret, where: str, data: bytes) -> None:
         assert not pattern.search(data), f"the secret is in {where}, {form}"
 
 
-def wait_until(condition: Any, what: str, limit_s: float = 20) -> None:
+def wait_until(condition: Any, what: str, limit_s: float = 90) -> None:
     """Wait for something to become true."""
     deadline = time.monotonic() + limit_s
     while not condition():

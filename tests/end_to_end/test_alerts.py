@@ -13,6 +13,7 @@ import pytest
 
 from breakglass_shamir.custody.records.monitoring import AlertsDelivered
 from tests.end_to_end.life import DECLARATION, NAME, Life, assert_holds_no, wait_until
+from tests.ports import free_port
 
 FILE = """
 [alerts]
@@ -71,13 +72,6 @@ def silent_server() -> Iterator[int]:
         one.close()
 
 
-def closed_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
 def test_every_step_is_told_by_itself_and_without_the_secret(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     life = begin(tmp_path / "life", FILE.format(path=out, more=""))
@@ -129,7 +123,7 @@ def test_a_sink_that_never_answers_holds_nothing_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize("purpose", ["emergency", "rotation"])
 def test_without_the_required_acknowledgement_nothing_opens(tmp_path: Path, purpose: str) -> None:
     more = 'budget = "1s"\nrequire_ack = true'
-    life = begin(tmp_path / "life", SYSLOG.format(port=closed_port(), more=more))
+    life = begin(tmp_path / "life", SYSLOG.format(port=free_port(), more=more))
     if purpose == "rotation":
         done = life.run("rotate", NAME, "--scan", life.scans(1), "--out", life.sheets(2))
         assert done.exit == 3, done.err

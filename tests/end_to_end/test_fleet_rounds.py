@@ -132,7 +132,7 @@ def kill_when(fleet: Fleet, words: list[str | Path], moment: Callable[[], bool])
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.kill()
-    assert process.wait(20) == -signal.SIGKILL
+    assert process.wait(90) == -signal.SIGKILL
 
 
 def test_killed_while_printing_and_while_applying_each_set_is_rotated_once(fleet: Fleet) -> None:

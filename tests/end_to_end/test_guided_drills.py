@@ -32,17 +32,17 @@ def bag(life: Life, seat: str) -> str:
 
 
 def test_a_custodian_looks_at_a_bag_in_a_minute_and_is_told_what_to_do(life: Life, room: Callable[[], Room]) -> None:
-    life.ok("ack", NAME, "2", "--bag", "B-2")
+    life.ok("ack", NAME, "2", "--bag", "LOU-2")  # no id has these letters
     people = room()
     people.begin("drill")
     people.answer({
-        "Number or word [bag]": "", "Number or word": "roll-call", "Serial, as it stands on the bag": "b-2",
+        "Number or word [bag]": "", "Number or word": "roll-call", "Serial, as it stands on the bag": "lou-2",
         "What is wrong with the bag": "",
     }, once={"Number or word": ["rol", "sou"]})  # fmt: skip
     assert people.end() == 0, people.text
-    assert f"roll-call pass: sheet 1.2 of {NAME} with South, bag b-2" in people.text
+    assert f"roll-call pass: sheet 1.2 of {NAME} with South, bag lou-2" in people.text
     assert "now: put the bag back where it was" in people.text
-    assert "B-2" not in people.text
+    assert "LOU-2" not in people.text
 
 
 def test_the_wrong_sheet_on_the_scanner_gets_a_new_bag_too(life: Life, room: Callable[[], Room]) -> None:

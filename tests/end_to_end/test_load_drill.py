@@ -33,7 +33,7 @@ from breakglass_shamir.operations.load.wanted import Wanted
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.targets import Named
 
-LIMIT_S = 120
+LIMIT_S = 300
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "breakglass")
 
 LIVE = """name = "prod-db"

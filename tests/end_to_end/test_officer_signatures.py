@@ -232,7 +232,7 @@ class Screen:
         self.pid, self.seen = pid, ""
 
     def until(self, text: str) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while text not in self.seen:
             assert time.monotonic() < end, self.seen
             if select.select([self.ours], [], [], 0.1)[0]:
@@ -242,7 +242,7 @@ class Screen:
         os.write(self.ours, f"{line}\n".encode())
 
     def end(self) -> int:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end:
             try:
                 if select.select([self.ours], [], [], 0.1)[0]:

@@ -115,14 +115,16 @@ def test_who_stays_behind_the_command_gets_no_code(tmp_path: Path, monkeypatch: 
     left = ASK + (
         "pid = os.fork()\n"
         "if pid: open('pid', 'w').write(str(pid)); os._exit(0)\n"
-        "import time; time.sleep(0.5)\n"
+        "import time\n"
+        "while not os.path.exists('over'): time.sleep(0.02)\n"
         "try: s.write(b'\\n'); out.write(repr(s.read(16)))\n"
         "except OSError: out.write('nobody')\n"
         "out.flush(); os.rename('said', 'done')\n"
     )
     outcome, _ = ask(left, Secret(SEED), tmp_path, monkeypatch)
     assert outcome == "the command ended well"
-    end = time.monotonic() + 20
+    (tmp_path / "over").touch()
+    end = time.monotonic() + 90
     while not (tmp_path / "done").exists():
         assert time.monotonic() < end
         time.sleep(0.02)

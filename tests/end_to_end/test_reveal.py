@@ -187,7 +187,7 @@ class Tmux:
 
     def _tmux(self, *args: str) -> str:
         done = subprocess.run(
-            [*self._base, *args], capture_output=True, text=True, env=self._environment, check=True, timeout=20
+            [*self._base, *args], capture_output=True, text=True, env=self._environment, check=True, timeout=90
         )
         return done.stdout
 

@@ -49,7 +49,7 @@ class Window:
 
     def until(self, text: str) -> None:
         """Read the screen until it says something."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + 90
         while text not in self.seen:
             assert time.monotonic() < end, self.seen
             if select.select([self.ours], [], [], 0.1)[0]:
@@ -57,7 +57,7 @@ class Window:
 
     def said(self) -> str:
         """Wait for the end; return what the program printed."""
-        return self.process.communicate(timeout=10)[0].decode().strip()
+        return self.process.communicate(timeout=90)[0].decode().strip()
 
 
 @pytest.fixture

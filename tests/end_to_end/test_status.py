@@ -28,7 +28,7 @@ def on_a_terminal(life: Life, *args: str, **more: str) -> str:
             seen += chunk
     except OSError:
         pass  # the other end is closed
-    done.wait(20)
+    done.wait(90)
     os.close(ours)
     return seen.decode()
 

@@ -496,7 +496,7 @@ class Terminal:
         self.seen = ""
 
     def expect(self, words: str, answer: str | None = None) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while words not in self.seen:
             ready, _, _ = select.select([self.parent], [], [], max(deadline - time.monotonic(), 0))
             assert ready, f"expected {words!r}, saw {self.seen[-2000:]!r}"
@@ -506,7 +506,7 @@ class Terminal:
             os.write(self.parent, answer.encode() + b"\n")
 
     def close(self) -> int:
-        status = self.process.wait(timeout=20)
+        status = self.process.wait(timeout=90)
         os.close(self.parent)
         return status
 

@@ -19,14 +19,15 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 NUMBER = "123456789012"
-LIMIT_S = 30
+LIMIT_S = 90
 FIRST_ACTIONS = 3
 """Things that are done before anybody is asked who he is."""
 

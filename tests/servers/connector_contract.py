@@ -33,7 +33,7 @@ WATCH_PAUSE_S = 0.001
 CLOCK_SLACK = timedelta(seconds=2)
 """How far a target may round the times it tells."""
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 """How long a target may take to write a login down, or to end a session."""
 
 

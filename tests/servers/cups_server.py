@@ -27,7 +27,7 @@ DEBIAN_CUPS = Path("/usr/lib/cups")
 DEBIAN_CUPS_PDF = DEBIAN_CUPS / "backend/cups-pdf"
 DEBIAN_PPD = Path("/usr/share/ppd/cups-pdf/CUPS-PDF_noopt.ppd")
 
-START_LIMIT_S = 10.0
+START_LIMIT_S = 60.0
 
 PROGRAMS = ("lp", "lpstat", "/usr/sbin/cupsd", "/usr/sbin/lpadmin", "/usr/lib/cups/filter/pdftopdf", "gs")
 """What Debian's printer-driver-cups-pdf brings or needs."""
@@ -229,7 +229,7 @@ class CupsServer:
     def _admin(self, program: str, *arguments: str) -> None:
         command = [shutil.which(program, path="/usr/sbin:/usr/bin") or program, *arguments]
         environment = {"CUPS_SERVER": str(self._socket), "LC_ALL": "C", "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
 
 

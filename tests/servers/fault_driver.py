@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs commands of the program, each in a fork, and does something to them at a step boundary; see ``fault_matrix``.
 
-    python fault_driver.py [SCHEME=MODULE:CLASS ...]
+    python fault_driver.py SCHEME [SCHEME=MODULE:CLASS ...]
 
+The first argument is the target's scheme, the others are connectors that do not ship with the program.
 Each line on standard input is a job: the command, where its sheets go, and a fault. Each line on standard output
 is an event: ``pause`` with a boundary's name (the fork goes on when it reads a line), or ``done`` with the status
 and what the command said. Everything is imported before the first fork, so that a run takes no start-up time.
@@ -29,14 +30,46 @@ import text_paper
 
 IMPORTED = (
     "breakglass_shamir.cli.program",
+    "breakglass_shamir.cli.rotation",
+    "breakglass_shamir.cli.split",
+    "breakglass_shamir.cli.printing",
+    "breakglass_shamir.cli.receipts",
+    "breakglass_shamir.cli.screen.code",
+    "breakglass_shamir.cli.screen.failure",
+    "breakglass_shamir.cli.screen.verdicts",
+    "breakglass_shamir.cli.session",
+    "breakglass_shamir.alerts.ocsf",
+    "breakglass_shamir.alerts.tellings",
+    "breakglass_shamir.alerts.translate",
+    "breakglass_shamir.custody.life.watching",
+    "breakglass_shamir.formats.likeness",
+    "breakglass_shamir.formats.named_fields",
+    "breakglass_shamir.operations.policy.loading",
+    "breakglass_shamir.operations.printing.protocol",
     "breakglass_shamir.operations.credential.rotate",
     "breakglass_shamir.operations.credential.split",
     "breakglass_shamir.operations.credential.recombine",
     "breakglass_shamir.operations.printing.custodians",
+    "Crypto.Cipher.AES",
+    "Crypto.Cipher._mode_gcm",
+    "Crypto.Cipher._mode_ctr",
+    "Crypto.Cipher._mode_ecb",
+    "Crypto.Hash.SHA1",
+    "Crypto.IO.PEM",
+    "Crypto.Protocol.KDF",
+    "Crypto.PublicKey._edwards",
     "Crypto.Signature.eddsa",
+    "encodings.idna",
+    "tomllib",
     "breakglass_shamir.standalone.recover",
 )
 """What the commands import when they run; imported once, before the first fork."""
+
+DRIVERS = {
+    "ad": "ldap", "aws-iam": "botocore.session", "keepass": "pykeepass", "ldap": "ldap", "mysql": "pymysql",
+    "postgresql": "psycopg",
+}  # fmt: skip
+"""What else a connector of a scheme imports when it runs."""
 
 
 class Run:
@@ -167,8 +200,11 @@ if __name__ == "__main__":
     for module in IMPORTED:
         importlib.import_module(module)
     registry: Any = importlib.import_module("breakglass_shamir.connectors.registry")
-    for offer in sys.argv[1:]:
+    mine, *offers = sys.argv[1:]
+    for offer in offers:
         scheme, _, location = offer.partition("=")
         registry.BUILT_IN[scheme] = location
-        importlib.import_module(location.partition(":")[0])
+    importlib.import_module(registry.BUILT_IN[mine].partition(":")[0])
+    if mine in DRIVERS:
+        importlib.import_module(DRIVERS[mine])
     main_loop()

@@ -112,7 +112,8 @@ class World:
         become: sets the account's credential, whatever it was, and forgets failed attempts.
         opens: says whether a credential logs in, by another way than the connector's.
         restart: restarts the server and returns when it answers; None if it cannot.
-        options: ``target.options`` of the policy; ``time_limit`` must be short. ``{address}`` as in ``uri``.
+        options: ``target.options`` of the policy; ``time_limit`` must be short, and long
+            enough for a login on a machine that does much else. ``{address}`` as in ``uri``.
         rotation: more lines of the policy's table ``rotation``.
         wait: how long a change waits for sessions that are open.
         offers: ``SCHEME=MODULE:CLASS`` of connectors that do not ship with the program.
@@ -132,7 +133,7 @@ class World:
     become: Callable[[Secret], None]
     opens: Callable[[Secret], bool]
     restart: Callable[[], None] | None = None
-    options: Mapping[str, str] = field(default_factory=lambda: {"time_limit": "1"})
+    options: Mapping[str, str] = field(default_factory=lambda: {"time_limit": "3"})
     rotation: str = ""
     wait: str = "1s"
     offers: Sequence[str] = ()
@@ -271,11 +272,11 @@ class Row:
 class Driver:
     """The program, ready to run; see ``fault_driver``."""
 
-    def __init__(self, folder: Path, offers: Sequence[str]) -> None:
+    def __init__(self, folder: Path, scheme: str, offers: Sequence[str]) -> None:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
         environment = {**kept, "HOME": str(folder), "TERM": "dumb", "PYTHONPATH": f"{_ROOT}:{_DRIVER.parent}"}
         self._process = subprocess.Popen(
-            [sys.executable, str(_DRIVER), *offers], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, str(_DRIVER), scheme, *offers], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=environment, cwd=folder,
         )  # fmt: skip
 
@@ -323,7 +324,7 @@ class Matrix:
         self.world = world
         self.folder = folder / "life"
         self.proxy = Proxy(world.address) if world.address else None
-        self.driver = Driver(folder, world.offers)
+        self.driver = Driver(folder, world.uri.partition(":")[0], world.offers)
         self.secret = world.secret or Secret(b"aA1" + generate(24).reveal())
         self.rows: list[Row] = []
         self._backup, self._table = folder / "backup", folder / "faults.md"

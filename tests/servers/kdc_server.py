@@ -12,9 +12,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 REALM = "EXAMPLE.COM"
 ADMINISTRATOR = "watcher/admin"
@@ -158,7 +159,7 @@ class KdcServer:
         """Ask the realm with kinit whether a password opens a principal."""
         done = subprocess.run(
             ["kinit", "-c", "MEMORY:", name], input=secret.reveal() + b"\n", capture_output=True,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **self.environment}, timeout=30, check=False,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **self.environment}, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0 or b"Password incorrect" in done.stderr, done.stderr
         return done.returncode == 0
@@ -166,7 +167,7 @@ class KdcServer:
     def _tool(self, name: str, *arguments: str) -> str:
         done = subprocess.run(
             [_path(name), *arguments], env={"PATH": "/usr/sbin:/usr/bin:/bin", "LC_ALL": "C", **self.environment},
-            capture_output=True, text=True, timeout=30, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         errors = [line for line in done.stderr.splitlines() if " while " in line]
         assert done.returncode == 0 and not errors, done.stderr

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from breakglass_shamir.hygiene import Secret
 
-LIMIT_S = 30
+LIMIT_S = 90
 NOBODY = "nobody"
 WTMP = Path("/var/log/wtmp")
 REMARK = "throw-away account of the tests in process "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the directory servers of these tests share: a free port, waiting for one, and a process with a log file."""
+"""What the directory servers of these tests share: waiting for a port, and a process with a log file."""
 
 import contextlib
 import socket
@@ -9,14 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 START_LIMIT_S = 60.0
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def listens(host: str, port: int) -> bool:

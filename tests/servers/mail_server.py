@@ -9,8 +9,10 @@ import time
 from email.message import EmailMessage
 from pathlib import Path
 
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from throwaway_ca import Certificate
+
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 USER, PASSWORD = "terminal", "tinned-beans-41"
@@ -93,7 +95,7 @@ class MailServer:
     def stop(self) -> None:
         self._process.stop()
 
-    def mails(self, count: int, limit_s: float = 15) -> list[EmailMessage]:
+    def mails(self, count: int, limit_s: float = 60) -> list[EmailMessage]:
         """Return the mails that arrived, by subject, once there are that many or the time is over."""
         end = time.monotonic() + limit_s
         while True:

@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from connector_contract import eventually
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.connectors.openbao.token import REPLACES
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 
 _SETTINGS = """
 storage "raft" {{

@@ -20,14 +20,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from local_server import free_port
 from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 SUPERUSER = "postgres"
 HOST = "127.0.0.1"
-LIMIT_S = 30
+LIMIT_S = 90
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'

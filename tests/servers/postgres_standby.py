@@ -3,8 +3,9 @@
 
 import shutil
 
-from local_server import free_port
 from postgres_server import HOST, SUPERUSER, PostgresServer
+
+from tests.ports import free_port
 
 
 class PostgresStandby:

@@ -18,13 +18,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
-LIMIT_S = 30
+LIMIT_S = 90
 WATCHER = "watcher"
 """Account that may read who logs in."""
 

@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from throwaway_ca import Certificate, ThrowAwayCa
+
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 

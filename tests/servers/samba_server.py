@@ -172,7 +172,7 @@ class SambaServer:
         login.write_text(f"username={name}\ndomain={DOMAIN}\npassword={secret.reveal().decode()}\n")
         done = subprocess.run(
             ["rpcclient", "-s", "/dev/null", "-A", str(login), f"ncacn_ip_tcp:{self.host}[seal]", "-c", "querydominfo"],
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, capture_output=True, text=True, timeout=30, check=False,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         login.unlink()
         admitted = "ROLE_DOMAIN_PDC" in done.stdout

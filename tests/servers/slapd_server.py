@@ -14,10 +14,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from throwaway_ca import ThrowAwayCa
 
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 SUFFIX = "dc=example,dc=com"
 PEOPLE = f"ou=people,{SUFFIX}"
@@ -46,6 +47,7 @@ database mdb
 suffix cn=accesslog
 rootdn {root}
 directory {folder}/accesslog
+dbnosync
 index reqStart,reqDN,reqType,reqResult eq
 access to * by dn.exact=cn=watcher,{suffix} read by dn.exact=uid=reader-of-the-log,{people} read
 
@@ -54,6 +56,7 @@ suffix {suffix}
 rootdn {root}
 rootpw {root_password}
 directory {folder}/data
+dbnosync
 index objectClass,entryCSN,entryUUID eq
 lastbind {lastbind}
 access to attrs=userPassword by self =xw by anonymous auth by * none
@@ -221,7 +224,7 @@ class SlapdServer:
         done = subprocess.run(
             ["ldapsearch", "-x", "-LLL", "-H", self.uri, "-ZZ", "-D", ROOT, "-w", ROOT_PASSWORD, "-b", dn, "-s", "base",
              "*", "+"],
-            capture_output=True, env=self._client(), timeout=30, check=False,
+            capture_output=True, env=self._client(), timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -230,7 +233,7 @@ class SlapdServer:
         """Ask the server with ldapwhoami whether a password opens an account."""
         done = subprocess.run(
             ["ldapwhoami", "-x", "-H", self.uri, "-ZZ", "-D", dn, "-y", "/dev/stdin"],
-            input=secret.reveal(), capture_output=True, env=self._client(), timeout=30, check=False,
+            input=secret.reveal(), capture_output=True, env=self._client(), timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode in (0, 49), done.stderr
         return done.returncode == 0
@@ -238,7 +241,7 @@ class SlapdServer:
     def _as_root(self, tool: str, ldif: str, *more: str) -> None:
         done = subprocess.run(
             [tool, "-x", "-H", self.uri, "-ZZ", "-D", ROOT, "-w", ROOT_PASSWORD, *more],
-            input=ldif.encode() + b"\n", capture_output=True, env=self._client(), timeout=30, check=False,
+            input=ldif.encode() + b"\n", capture_output=True, env=self._client(), timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 
@@ -249,6 +252,6 @@ class SlapdServer:
         command = [shutil.which("slapadd", path="/usr/sbin:/usr/bin") or "slapadd", "-b", SUFFIX]
         done = subprocess.run(
             [*command, "-f", str(self._folder / "slapd.conf")], input=ldif, capture_output=True, text=True,
-            timeout=30, check=False,
+            timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -13,7 +13,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
+
+from tests.ports import free_port
 
 SETTINGS = """\
 Port {port}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret
-from local_server import free_port
 from samba_server import ADMINISTRATOR, ADMINISTRATOR_PASSWORD, BASE, DOMAIN, REALM, SambaServer
 from throwaway_ca import ThrowAwayCa
 
@@ -20,6 +19,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 DAY = str(-86400 * 10**7)
 """A day, as the domain writes intervals."""

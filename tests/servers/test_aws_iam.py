@@ -11,7 +11,6 @@ import pytest
 from aws_cloud import HOST, NUMBER, ON_ITSELF, AwsCloud
 from connector_contract import ConnectorContract, Stage
 from fault_matrix import FaultMatrix, World
-from local_server import free_port
 from target_life import Place, live_through
 
 from breakglass_shamir.connectors.aws import asking
@@ -24,6 +23,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from tests.attacks.dripping import dripping, silence
+from tests.ports import free_port
 
 EXCHANGES = (3, 19, 30)
 """A question about the old key, the old key's end, and a question of the proof."""

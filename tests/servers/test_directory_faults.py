@@ -26,7 +26,7 @@ class TestLdapFaults(FaultMatrix):
         return World(
             "ldap", "ldap://{address}", dn, (slapd.host, slapd.port),
             lambda secret: slapd.set_password(dn, secret), lambda secret: slapd.admits(dn, secret), slapd.restart,
-            options={"time_limit": "1", "ca": str(throwaway_ca.certificate)}, logs=[slapd.log_file],
+            options={"time_limit": "3", "ca": str(throwaway_ca.certificate)}, logs=[slapd.log_file],
             exchanges=LDAP_EXCHANGES,
         )  # fmt: skip
 
@@ -55,5 +55,5 @@ class TestKerberosFaults(FaultMatrix):
         return World(
             "kerberos", kdc.uri, name, (kdc.host, kdc.kpasswd_port),
             lambda secret: kdc.set_password(name, secret), lambda secret: kdc.admits(name, secret), kdc.restart,
-            options={**kdc.options, "time_limit": "1", "kpasswd_server": "{address}"}, logs=kdc.log_files,
+            options={**kdc.options, "time_limit": "3", "kpasswd_server": "{address}"}, logs=kdc.log_files,
         )  # fmt: skip

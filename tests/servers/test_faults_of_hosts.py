@@ -12,7 +12,7 @@ from postgres_server import PostgresServer
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.hygiene import Secret
 
-SHORT = {"time_limit": "1"}
+SHORT = {"time_limit": "3"}
 
 POSTGRESQL_EXCHANGES = (0, 10, *range(18, 24), 30)
 """The handshake of TLS at its beginning, the logins, each exchange about the commit, and one long after it."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret
 from kdc_server import ADMINISTRATOR, REALM, KdcServer
-from local_server import free_port
 
 from breakglass_shamir.connectors.kerberos import connector as kerberos
 from breakglass_shamir.connectors.kerberos import log as kerberos_log
@@ -21,6 +20,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret
-from local_server import free_port
 from slapd_server import PEOPLE, SUFFIX, SlapdServer
 from throwaway_ca import ThrowAwayCa
 
@@ -26,6 +25,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 WATCHER = f"cn=watcher,{SUFFIX}"
 
@@ -453,7 +453,7 @@ def restarted(replica: SlapdServer, provider: str) -> None:
     replica.start()
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], limit_s: float = 90.0) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, "waited too long"

@@ -13,7 +13,6 @@ from typing import cast
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret, assert_one_of_several_wins, eventually
 from impostor import impostor
-from local_server import free_port
 from mariadb_server import ADMIN, HOST, MariadbServer
 from throwaway_ca import ThrowAwayCa
 
@@ -27,6 +26,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 
 @pytest.fixture

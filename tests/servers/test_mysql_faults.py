@@ -24,5 +24,5 @@ class TestMysqlFaults(FaultMatrix):
         return World(
             "mysql 9", "mysql://{address}/", account, server.address, become=partial(server.become, account),
             opens=partial(server.lets_in, account), restart=server.restart, logs=[server.folder / "log"],
-            options={"time_limit": "1", "ca": str(server.ca)}, exchanges=EXCHANGES,
+            options={"time_limit": "3", "ca": str(server.ca)}, exchanges=EXCHANGES,
         )  # fmt: skip

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret, assert_one_of_several_wins, eventually
 from fault_matrix import Matrix, World
-from local_server import free_port
 from mariadb_server import HOST
 from mysql_server import UNSEEN, MysqlServer
 from target_life import Place, live_through
@@ -22,6 +21,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 STORAGE = "SET GLOBAL caching_sha2_password_storage_format = {}, GLOBAL caching_sha2_password_digest_rounds = {}"
 

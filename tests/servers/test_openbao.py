@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from connector_contract import CLOCK_SLACK, ConnectorContract, Stage, error_text, eventually
 from fault_matrix import FaultMatrix, World
-from local_server import free_port
 from openbao_server import HOST, OpenBaoServer
 from target_life import Place, live_through
 
@@ -21,6 +20,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 PLAIN = 'path "sys/capabilities-self" {{ capabilities = ["update"] }} # {mount} {account}'
 """A policy that lets an account do nothing."""

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from connector_contract import ConnectorContract, Stage, assert_no_secret, assert_one_of_several_wins
 from impostor import impostor
-from local_server import free_port
 from postgres_server import HOST, PostgresServer
 from throwaway_ca import ThrowAwayCa
 
@@ -25,6 +24,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 
 def fresh() -> Secret:

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from kdc_server import REALM, KdcServer
 from linux_host import LinuxHost
-from local_server import LocalProcess, free_port
+from local_server import LocalProcess
 from mariadb_server import HOST, MariadbServer
 from postgres_server import PostgresServer
 from slapd_server import SlapdServer
@@ -28,6 +28,7 @@ from slapd_server import SlapdServer
 from breakglass_shamir.connectors.ssh.keygen import run_ssh_keygen
 from breakglass_shamir.hygiene import Secret
 from tests.conftest import REPOSITORY
+from tests.ports import free_port
 
 _RUN = """
 import sys
@@ -247,7 +248,7 @@ def test_at_a_terminal_every_key_reaches_the_program_and_the_terminal_is_given_b
 
     def until(text: bytes) -> None:
         nonlocal seen
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while text not in seen:
             assert time.monotonic() < deadline, seen
             if select.select([ours], [], [], 0.1)[0]:
@@ -261,7 +262,7 @@ def test_at_a_terminal_every_key_reaches_the_program_and_the_terminal_is_given_b
         until(b"caught")
         os.write(ours, b"hello\r")
         until(b"got hello")
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
         process.wait()

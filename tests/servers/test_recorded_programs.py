@@ -75,7 +75,7 @@ class Stage:
         """Wait for the end, and hold what was shown and what was kept against the credential."""
         self.sees("nded ")
         assert self._process is not None
-        self._process.wait(30)
+        self._process.wait(120)
         found = reading.find(self.folder, OPENING, 1)
         assert found is not None
         assert found.problem == ""

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from connector_contract import CLOCK_SLACK, ConnectorContract, Stage, assert_one_of_several_wins, eventually
 from fault_matrix import FaultMatrix, World
-from local_server import free_port
 from redis_server import HOST, WATCHER, RedisServer
 from target_life import Place, live_through
 from throwaway_ca import ThrowAwayCa
@@ -25,6 +24,7 @@ from breakglass_shamir.connectors.registry import connector_for
 from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from tests.ports import free_port
 
 EXCHANGES = (7, 13, 15)
 """The new password put beside the old one, the old one taken away, and a login of the proof."""

@@ -148,7 +148,7 @@ def test_a_printer_that_fails_is_asked_about_and_no_sheet_is_shown_twice(life: L
 
 
 def _office(cups: CupsServer, back: Path, jobs: int) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 180
     while len(cups.outputs()) < jobs and time.monotonic() < limit:
         time.sleep(0.1)
     time.sleep(0.5)
@@ -202,7 +202,7 @@ def test_pages_that_came_out_before_a_failure_are_to_be_destroyed(life: Life, cu
 
 
 def _stop_after_two(cups: CupsServer, name: str) -> None:
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + 120
     while len(cups.outputs()) < 2 and time.monotonic() < limit:
         time.sleep(0.01)
     cups.disable(name)
@@ -225,7 +225,7 @@ def test_a_person_at_the_printer_may_have_a_sheet_tried_again(life: Life, cups: 
         )  # fmt: skip
         os.write(ours, b"y\n")
         _until(ours, b"next: scan what came out")
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     os.close(ours)
     assert len(cups.outputs()) == 2 * SHEETS
 
@@ -247,7 +247,7 @@ def test_a_page_that_cannot_be_read_is_printed_again_from_memory(life: Life, cup
         _until(ours, b"sheet 1.2: printed again; destroy the page that it replaces")
         (back / "two.jpg").write_bytes(scanned(cups.outputs()[-1].read_bytes()))
         _until(ours, b"sealed: every printed sheet was read back")
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     os.close(ours)
     assert len(cups.outputs()) == 2 * SHEETS + 1
     assert_nothing_on_disk(life, cups)

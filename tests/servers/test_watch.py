@@ -23,6 +23,7 @@ from breakglass_shamir.custody.policy.generator import generate
 from breakglass_shamir.custody.records.monitoring import LoginSeen, Watched
 from breakglass_shamir.custody.records.openings import Actions
 from breakglass_shamir.hygiene import Secret
+from tests.end_to_end.life import wait_until
 
 
 @pytest.fixture
@@ -67,11 +68,21 @@ def test_a_login_outside_an_opening_is_an_alarm_and_a_debt_once(place: Place) ->
 def test_a_login_inside_an_opening_is_none(place: Place) -> None:
     place.watch()
     time.sleep(PAUSE_S)
-    within = threading.Timer(1.5, lambda: place.log_in(place.matrix.secret))
+    begun, over = place.matrix.folder / "begun", place.matrix.folder / "over"
+
+    def work() -> None:
+        try:
+            wait_until(begun.exists, "the command that has the credential")
+            place.log_in(place.matrix.secret)
+        finally:
+            over.touch()
+
+    within = threading.Thread(target=work)
     within.start()
+    lasts = f"touch {begun}; until [ -e {over} ]; do sleep 0.1; done; sleep 1"
     ended = place.matrix.run(
         "recombine", NAME, "--class", "idp-outage", "--ticket", "T1", "--reason", "it is down", "--officer", "Duty",
-        "--officer", "Second", "--scan", str(place.matrix.scans(1)), "--exec", "sleep", "3.5",
+        "--officer", "Second", "--scan", str(place.matrix.scans(1)), "--exec", "sh", "-c", lasts,
     )  # fmt: skip
     within.join()
     assert ended.status == 7, ended

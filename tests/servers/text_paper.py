@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paper for tests in which the paper is not the point: a sheet is a file with the texts of its codes.
 
-Sealing, the codes, reading back and every record stay real; only drawing, rasterising and decoding are left out.
+Sealing, the codes, reading back and every record stay real; only drawing, rasterising and decoding are left out:
+those of the sheets, of the sheet that is drawn for trial before an opening, and of the receipts' slips.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from breakglass_shamir.operations.printing import outlet, sheets
 from breakglass_shamir.operations.reading import gather
+from breakglass_shamir.paper.drawing import receipt_slip
 from breakglass_shamir.paper.reading import scan
 from breakglass_shamir.paper.reading.scan import ScannedCode, ScannedPage, Scanner
 
@@ -75,6 +77,14 @@ def _documents(epoch: sheets.Epoch, _paper: str) -> Iterator[outlet.Document]:
             yield outlet.Document(name, f"sheet {seat}", "\n".join(sorted(codes)).encode(), frozenset(codes), seat)
 
 
+def _nothing_on_trial(*_: object) -> None:
+    """Draw no sheet for trial."""
+
+
+def _slips(contents: Sequence[receipt_slip.SlipContent]) -> bytes:
+    return "\n".join(content.code for content in contents).encode()
+
+
 def _at_once(folder: Path, **_: object) -> Iterator[Path | None]:
     """Yield what lies in a folder, without waiting for more."""
     yield from sorted(folder.iterdir())
@@ -87,6 +97,8 @@ def install() -> None:
     replaced: tuple[tuple[Any, str, Any], ...] = (
         (scan, "Scanner", TextScanner),
         (sheets, "documents", _documents),
+        (sheets, "check_drawing", _nothing_on_trial),
+        (receipt_slip, "render", _slips),
         (gather, "wait_for_files", _at_once),
     )
     for owner, name, value in replaced:

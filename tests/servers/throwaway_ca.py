@@ -55,5 +55,5 @@ class ThrowAwayCa:
 
     @staticmethod
     def _run(*arguments: str) -> None:
-        done = subprocess.run([OPENSSL, *arguments], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([OPENSSL, *arguments], capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr

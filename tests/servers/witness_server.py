@@ -30,7 +30,7 @@ from breakglass_shamir.web import client
 PROGRAM = Path(__file__).resolve().parents[2] / "build/witness/bin/aics-witness"
 """What ``make witness`` fetched."""
 
-START_S = 20
+START_S = 90
 
 Lie = Callable[[Answer], Answer]
 

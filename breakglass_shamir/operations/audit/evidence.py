@@ -207,7 +207,7 @@ def chosen(ledger: KnownLog, identifier: str) -> Iterator[Exhibit]:
         if not _is_meant(exhibit, wanted):
             continue
         found = True
-        if wanted != EVERYTHING and exhibit.opening and not wanted.isdecimal():
+        if wanted != EVERYTHING and exhibit.opening:
             openings.add(exhibit.opening)
             if len(openings) > 1:
                 raise InvalidInput(f"more than one opening begins with {wanted}", hint="give more digits of its id")

@@ -86,8 +86,8 @@ def enrol(place: str, line: str) -> Enrolled:
 
 def rounds(
     place: str, key: Path, *, every_s: float, told: Callable[[Round], None], failed: Callable[[ConnectorError], None]
-) -> None:
-    """Work through what is staged; again and again, where ``every_s`` is not 0.
+) -> Round:
+    """Work through what is staged; again and again, where ``every_s`` is not 0. Returns what a single round did.
 
     An outage of the database ends a round and not the service; ``failed`` hears of it. A round that takes too long is
     ended, too; what it kept is kept.
@@ -100,13 +100,14 @@ def rounds(
         try:
             with address.connected(place, ROUND_S) as connection:
                 _require_schema(schema.version(connection))
-                told(keeper.collect(connection, collector))
+                found = keeper.collect(connection, collector)
+            told(found)
+            if not every_s:
+                return found
         except ConnectorError as error:
             if not every_s:
                 raise
             failed(error)
-        if not every_s:
-            return
         time.sleep(every_s)
 
 

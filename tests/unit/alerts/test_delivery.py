@@ -331,7 +331,7 @@ def test_kills_during_delivery_lose_nothing(home: Home, tmp_path: Path) -> None:
         assert process.stdout.readline() == b"ready\n"
         time.sleep(0.004 * (kill % 7))
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     home.flush()
     taken = [json.loads(line) for line in out.read_bytes().splitlines()]
     lines = [*((event["metadata"]["uid"], event["message"]) for event in taken)]

@@ -142,7 +142,7 @@ print("ended", ended.status, ended.output.decode().strip(), ended.why, os.tcgetp
 
 def wait_until(holds: Callable[[], bool]) -> None:
     """The program may ask before the terminal is its own; an interrupt would be ours then."""
-    for _ in range(1000):
+    for _ in range(9000):
         if holds():
             return
         time.sleep(0.01)
