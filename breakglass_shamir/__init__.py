@@ -40,7 +40,15 @@ from breakglass_shamir.version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from breakglass_shamir import errors as errors
-    from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
+    from breakglass_shamir.connectors.port.answers import (
+        Allowance,
+        Armed,
+        Check,
+        CheckResult,
+        Login,
+        Operator,
+        Preflight,
+    )
     from breakglass_shamir.connectors.port.base import Connector
     from breakglass_shamir.connectors.port.cost import Costs
     from breakglass_shamir.connectors.port.options import NO_OPTIONS
@@ -104,7 +112,7 @@ _MODULES = {"errors": "errors", "hazmat": "library.hazmat"}
 """Public modules, and where they are."""
 
 _NAMES = {
-    "connectors.port.answers": ("Allowance", "Check", "CheckResult", "Login", "Preflight"),
+    "connectors.port.answers": ("Allowance", "Armed", "Check", "CheckResult", "Login", "Operator", "Preflight"),
     "connectors.port.base": ("Connector",),
     "connectors.port.cost": ("Costs",),
     "connectors.port.options": ("NO_OPTIONS",),
@@ -163,6 +171,7 @@ __all__ = [
     "NO_OPTIONS",
     "Adoption",
     "Allowance",
+    "Armed",
     "Answer",
     "Audit",
     "Beat",
@@ -203,6 +212,7 @@ __all__ = [
     "Note",
     "OpenUse",
     "OpeningResult",
+    "Operator",
     "Overrides",
     "PassedGate",
     "Passkey",
