@@ -114,7 +114,7 @@ class Armed:
     now: datetime | None = None
 
     def is_closed(self, own_clock: datetime) -> bool:
-        """Tell whether the time is over, by the target's clock, or by our own where it tells none."""
+        """Tell whether the time is over, by the target's clock, or by our own where it tells none. Never raises."""
         return self.until is not None and self.until <= (self.now or own_clock)
 
 
