@@ -403,6 +403,7 @@ def test_every_policy_key_is_in_the_operators_guide() -> None:
         "review.reviewers": tables.Reviewer,
         "review.settlement": tables.Settlement,
         "audit": tables.Audit,
+        "arming": tables.Arming,
     }
     keys = [f"{table}.{one.name}" for table, kind in kinds.items() for one in msgspec.structs.fields(kind)]
     keys.remove("review.settlement")

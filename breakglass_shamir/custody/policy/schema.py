@@ -41,6 +41,7 @@ _PATHS = {
     "Reviewer": "review.reviewers",
     "Settlement": "review.settlement",
     "Audit": "audit",
+    "Arming": "arming",
 }
 """Where each table stands in the file; what is not here is a sink."""
 
