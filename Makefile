@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 
 # Debian packages: what the program runs at run time, and what the tests check it against.
 RUNTIME_PACKAGES := openssh-client openssl
-SERVER_PACKAGES := cryptsetup-bin exim4-daemon-light krb5-admin-server krb5-kdc krb5-user ldap-utils mariadb-server openssh-server postgresql redis-server rsyslog rsyslog-gnutls \
+SERVER_PACKAGES := cryptsetup-bin exim4-daemon-light grub-common ipmitool krb5-admin-server krb5-kdc krb5-user ldap-utils mariadb-server openipmi openssh-server postgresql redis-server rsyslog rsyslog-gnutls \
   samba samba-ad-provision samba-dsdb-modules samba-vfs-modules slapd smbclient winbind
 BUILD_PACKAGES := gcc libldap-dev libsasl2-dev python3-dev
 TEST_PACKAGES := $(RUNTIME_PACKAGES) $(SERVER_PACKAGES) $(BUILD_PACKAGES) age asciinema chromium fish mandoc mawk pamtester poppler-utils \

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an event needs to know around its record: the set as it stands after it, the opening, the policy's say."""
 
-import functools
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,6 @@ from breakglass_shamir.custody.life.state import EpochState, LedgerState, Openin
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records.record import Record
-from breakglass_shamir.errors import InvalidPolicy
 from breakglass_shamir.structs import Struct, field
 
 
@@ -74,7 +72,7 @@ class Context(Struct, frozen=True):
     def policy(self) -> Policy | None:
         """The set's policy, where there is one."""
         source = self.set_state.policy_source if self.set_state else ""
-        return parsed(source)
+        return policies.adopted(source)
 
     @property
     def account(self) -> str:
@@ -110,12 +108,3 @@ class Context(Struct, frozen=True):
     def custodians_named(self) -> bool:
         """Whether the policy lets custodians' names out."""
         return bool(self.policy and self.policy.alerts.name_people)
-
-
-@functools.lru_cache(maxsize=64)
-def parsed(source: str) -> Policy | None:
-    """Return a policy that was adopted; None where there is none, or none that this release can read."""
-    try:
-        return policies.parse(source) if source else None
-    except InvalidPolicy:
-        return None

@@ -7,9 +7,9 @@ set, once where two policies name the same sink in the same words.
 
 from collections.abc import Iterable, Iterator
 
-from breakglass_shamir.alerts.context import parsed
 from breakglass_shamir.custody.life.state import LedgerState
 from breakglass_shamir.custody.policy import sinks
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.ledger import outbox
 from breakglass_shamir.ledger.entry import Entry
 from breakglass_shamir.ledger.outbox import Destination
@@ -38,7 +38,7 @@ def destinations(set_name: str, state: LedgerState) -> Iterator[Destination]:
 
 
 def _sinks(owner: str, state: LedgerState) -> tuple[sinks.AnySink, ...]:
-    policy = parsed(state.sets[owner].policy_source) if owner in state.sets else None
+    policy = policies.adopted(state.sets[owner].policy_source) if owner in state.sets else None
     return policy.alerts.sinks if policy else ()
 
 

@@ -5,6 +5,14 @@ Start-up matters at 3 a.m.: this module imports click and nothing else of weight
 """
 
 import gc
+
+COLLECT_AFTER = 50_000
+"""Objects that are made before the collector looks for cycles: a command makes few, and Python looks after 700."""
+
+gc.set_threshold(COLLECT_AFTER)  # before click is there, whose making is the first thing that it would look through
+
+# ruff: noqa: E402
+
 import importlib
 import os
 import sys
@@ -12,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from breakglass_shamir.cli import examples
+from breakglass_shamir.cli import binding, examples
 from breakglass_shamir.cli.screen.values import PATH
 from breakglass_shamir.version import __version__
 
@@ -61,9 +69,6 @@ The function has the command's name.
 """
 
 
-COLLECT_AFTER = 50_000
-"""Objects that are made before the collector looks for cycles: a command makes few, and Python looks after 700."""
-
 COMPLETING = "_BREAKGLASS_COMPLETE"
 """Environment variable in which a shell asks for completions."""
 
@@ -84,6 +89,7 @@ class Commands(click.Group):
         """Import and return one command."""
         if cmd_name not in COMMANDS:
             return None
+        binding.structs_by_typing()
         module = importlib.import_module(f"breakglass_shamir.cli.{COMMANDS[cmd_name][0]}")
         found = getattr(module, cmd_name)
         assert isinstance(found, click.Command)  # noqa: S101 - the table above is ours
@@ -133,7 +139,6 @@ def main() -> None:
     from breakglass_shamir.cli.screen import failure, streams
     from breakglass_shamir.hygiene import forbid_dumps
 
-    gc.set_threshold(COLLECT_AFTER)
     streams.occupy_closed()
     forbid_dumps()
     if COMPLETING in os.environ:
@@ -142,4 +147,6 @@ def main() -> None:
         completing.be_silent()
         sys.exit(breakglass.main(prog_name="breakglass", complete_var=COMPLETING, standalone_mode=False))
     streams.escape_unknown()
-    sys.exit(streams.finish(failure.guarded(breakglass)))
+    code = streams.finish(failure.guarded(breakglass))
+    gc.freeze()  # or the interpreter looks twice for cycles in what ends with it
+    sys.exit(code)

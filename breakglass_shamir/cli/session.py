@@ -4,15 +4,12 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from breakglass_shamir.alerts.outbox import BESIDE
-from breakglass_shamir.bounded import reading
-from breakglass_shamir.bounded.deadline import Deadline
 from breakglass_shamir.cli import binding
 from breakglass_shamir.cli.screen import streams, values
 from breakglass_shamir.cli.screen.meant import Respelled, meant
@@ -20,8 +17,6 @@ from breakglass_shamir.cli.screen.terminal import Terminal, interactive
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret, harden_process
 from breakglass_shamir.ledger import home
-from breakglass_shamir.ledger.unreadable import unreadable
-from breakglass_shamir.operations.reading.files import is_other_encoding, utf8_text
 from breakglass_shamir.operations.recorder import Recorder, warn_of_others
 
 if TYPE_CHECKING:
@@ -48,8 +43,9 @@ pass_terminal = click.make_pass_decorator(Terminal)
 
 @contextmanager
 def recorder(
-    terminal: Terminal, set_name: str = "", *, record_to: Path | None = None, asks: bool = True
-) -> Iterator[Recorder]:
+    terminal: Terminal, set_name: str = "", *, record_to: Path | None = None, asks: bool = True,
+    only_reads: bool = False,
+) -> Iterator[Recorder]:  # fmt: skip
     """Open the ledger for a command, warning of whoever else could change it; closes whichever is in use at the end.
 
     Args:
@@ -57,12 +53,14 @@ def recorder(
         set_name: the set at hand; empty: none.
         record_to: where the ledger goes on when it cannot be written here.
         asks: whether people are asked about a name that no set here has; not where a guide does.
+        only_reads: whether the command appends nothing, and opens nothing with what the ledger says.
 
     Raises:
         Respelled: there is no set of that name, and people say that they meant another one.
     """
     binding.by_ctypes()
-    opened = Recorder(home.open_home(terminal.home, BESIDE), terminal, record_to=record_to)
+    ledger = home.open_home(terminal.home, BESIDE, only_reads=only_reads)
+    opened = Recorder(ledger, terminal, record_to=record_to)
     opened.set_name = set_name
     try:
         if asks and set_name and set_name not in opened.state.sets and (other := meant(set_name, opened.state.sets)):
@@ -116,6 +114,7 @@ def read_seed(terminal: Terminal, source: str) -> "tuple[Secret, TotpScheme]":
         InvalidInput: not readable, or neither of the two.
     """
     from breakglass_shamir.crypto import totp
+    from breakglass_shamir.operations.reading.files import utf8_text
 
     return totp.seed_from_text(
         utf8_text(read_bytes(terminal, source, keep=False), Path(source)).removeprefix(BYTE_ORDER_MARK).strip()
@@ -149,6 +148,8 @@ def read_lines(source: str) -> tuple[str, ...]:
     Raises:
         InvalidInput: not readable, too large, or text of another encoding altogether.
     """
+    from breakglass_shamir.operations.reading.files import is_other_encoding
+
     data = _read_unseen(source)
     if is_other_encoding(data):
         raise InvalidInput(f"expected UTF-8 text in {source}, got another encoding", hint="save it as UTF-8")
@@ -189,6 +190,8 @@ def sheets_from(
     Raises:
         InvalidInput: none is given and nobody can be asked, or the typed lines cannot be read.
     """
+    from dataclasses import replace
+
     from breakglass_shamir.operations.reading.sources import Sources
 
     check_watched(watched)
@@ -224,6 +227,10 @@ def _read_unseen(source: str, *, raw: bool = False) -> bytes:
 
 
 def _read(source: str, at_terminal: Callable[[int], bytes] | None = None) -> bytes:
+    from breakglass_shamir.bounded import reading
+    from breakglass_shamir.bounded.deadline import Deadline
+    from breakglass_shamir.ledger.unreadable import unreadable
+
     try:
         if source == "-" and sys.stdin is None:
             raise InvalidInput("expected standard input, got none: it is closed")

@@ -175,7 +175,7 @@ def _read(terminal: Terminal, names: tuple[str, ...], custodian: str) -> "tuple[
     from breakglass_shamir.operations.monitoring import status as operation
     from breakglass_shamir.operations.monitoring.formats import Life
 
-    with recorder(terminal, names[0] if len(names) == 1 else "") as opened:
+    with recorder(terminal, names[0] if len(names) == 1 else "", only_reads=True) as opened:
         chosen = tuple(s.name for s in _chosen(opened.state, names, custodian)) if names or custodian else ()
         found = operation.status(opened.state, chosen, undelivered=queues.undelivered(terminal.home))
         ended = opened.state.ended.time if opened.state.ended else ""

@@ -27,6 +27,7 @@ BUILT_IN = {
     "ad": "breakglass_shamir.connectors.directory.active_directory:ActiveDirectoryConnector",
     "aws-iam": "breakglass_shamir.connectors.aws.connector:AwsIamConnector",
     "exec": "breakglass_shamir.connectors.program.connector:ExecConnector",
+    "ipmi": "breakglass_shamir.connectors.bmc.ipmi:IpmiConnector",
     "keepass": "breakglass_shamir.connectors.keepass.connector:KeepassConnector",
     "kerberos": "breakglass_shamir.connectors.kerberos.connector:KerberosConnector",
     "ldap": "breakglass_shamir.connectors.directory.ldap:LdapConnector",
@@ -35,11 +36,15 @@ BUILT_IN = {
     "luks": "breakglass_shamir.connectors.luks.connector:LuksConnector",
     "manual": "breakglass_shamir.connectors.manual:ManualConnector",
     "mysql": "breakglass_shamir.connectors.mysql.connector:MysqlConnector",
+    "openbao-approle": "breakglass_shamir.connectors.openbao.approle:OpenBaoAppRoleConnector",
+    "openbao-keys": "breakglass_shamir.connectors.openbao.keys:OpenBaoKeysConnector",
     "openbao-token": "breakglass_shamir.connectors.openbao.token:OpenBaoTokenConnector",
     "openbao-userpass": "breakglass_shamir.connectors.openbao.userpass:OpenBaoUserpassConnector",
     "postgresql": "breakglass_shamir.connectors.postgresql.connector:PostgresqlConnector",
+    "redfish": "breakglass_shamir.connectors.bmc.redfish:RedfishConnector",
     "redis": "breakglass_shamir.connectors.redis.connector:RedisConnector",
     "ssh-authorized-keys": "breakglass_shamir.connectors.ssh.authorized_keys:AuthorizedKeysConnector",
+    "ssh-ca": "breakglass_shamir.connectors.ssh.authority:SshAuthorityConnector",
     "ssh-key": "breakglass_shamir.connectors.ssh.connector:SshKeyConnector",
 }
 """Scheme to ``module:class`` of what ships here."""

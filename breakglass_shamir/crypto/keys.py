@@ -27,6 +27,9 @@ MASTER_BYTES = 32
 EPOCH_ID_BYTES = 8
 """Length of an epoch id."""
 
+COMMITMENT_BYTES = 16
+"""Length of a share's commitment."""
+
 CREDENTIAL_KEY_BYTES = 32
 """AES-256 key."""
 

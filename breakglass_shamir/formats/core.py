@@ -23,9 +23,9 @@ from breakglass_shamir.errors import (
     SharesError,
     UnsupportedVersion,
 )
-from breakglass_shamir.formats import parity, text
-from breakglass_shamir.formats.share import TEXT_LINES
+from breakglass_shamir.formats import text
 from breakglass_shamir.formats.structure import Group, Seat, Structure
+from breakglass_shamir.formats.text import PARITY_BYTES, TEXT_LINES
 from breakglass_shamir.plural import counted
 from breakglass_shamir.structs import Struct
 
@@ -41,7 +41,7 @@ MAX_LINES = text.MAX_LINE_NUMBER - TEXT_LINES
 MOST_READINGS = 64
 """Cores that damaged lines may mean."""
 
-_MAX_BLOCK = 255 - parity.PARITY_BYTES
+_MAX_BLOCK = 255 - PARITY_BYTES
 
 
 class Reader:
@@ -136,6 +136,8 @@ class Core(Struct, frozen=True):
         The bytes are cut into the fewest equal blocks of at most 238, each followed by 17 parity bytes,
         then zero bytes up to a whole line. Never raises.
         """
+        from breakglass_shamir.formats import parity
+
         data = self.to_bytes()
         protected = struct.pack(">H", len(data)) + data
         size = _block_size(len(protected))
@@ -218,7 +220,7 @@ def _readings(code: bytes, erased: Collection[int], length: int) -> Iterator[Cor
     """Yield the cores that blocks of one total length may hold."""
     blocks = [_words(code, erased, start, end) for start, end in _pieces(code, length)]
     for words in itertools.product(*blocks) if blocks else ():
-        data = b"".join(word[: -parity.PARITY_BYTES] for word in words)
+        data = b"".join(word[:-PARITY_BYTES] for word in words)
         if int.from_bytes(data[:2], "big") != len(data) - 2:
             continue
         try:
@@ -229,6 +231,8 @@ def _readings(code: bytes, erased: Collection[int], length: int) -> Iterator[Cor
 
 def _words(code: bytes, erased: Collection[int], start: int, end: int) -> list[bytes]:
     """Return what one block may be, as it is and with each line that touches it lost."""
+    from breakglass_shamir.formats import parity
+
     rows = range(start // text.LINE_BYTES, (end - 1) // text.LINE_BYTES + 1)
     gone = [set(), *({*range(row * text.LINE_BYTES, (row + 1) * text.LINE_BYTES)} for row in rows)]
     words: dict[bytes, None] = {}
@@ -282,6 +286,8 @@ class _Fixed(Struct, frozen=True):
 
 def _unblock(code: bytes, erased: Iterable[int], length: int) -> _Fixed | None:
     """Try to read blocks of one total length; None when the length or the parity does not fit."""
+    from breakglass_shamir.formats import parity
+
     pieces = _pieces(code, length)
     erasures = set(erased)
     words = []
@@ -290,17 +296,17 @@ def _unblock(code: bytes, erased: Iterable[int], length: int) -> _Fixed | None:
             words.append(parity.repair(code[start:end], [i - start for i in erasures if start <= i < end]).codeword)
         except MalformedText:
             return None
-    data = b"".join(word[: -parity.PARITY_BYTES] for word in words)
+    data = b"".join(word[:-PARITY_BYTES] for word in words)
     fits = bool(pieces) and int.from_bytes(data[:2], "big") == len(data) - 2
     return _Fixed(data[2:], b"".join(words)) if fits else None
 
 
 def _pieces(code: bytes, length: int) -> list[tuple[int, int]]:
     """Return where each block begins and ends; none where the rest is no padding, or leaves no room for parity."""
-    blocks = -(-length // (_MAX_BLOCK + parity.PARITY_BYTES))
-    if any(code[length:]) or length <= blocks * parity.PARITY_BYTES:
+    blocks = -(-length // (_MAX_BLOCK + PARITY_BYTES))
+    if any(code[length:]) or length <= blocks * PARITY_BYTES:
         return []
-    size = _block_size(length - blocks * parity.PARITY_BYTES) + parity.PARITY_BYTES
+    size = _block_size(length - blocks * PARITY_BYTES) + PARITY_BYTES
     return [(start, min(start + size, length)) for start in range(0, length, size)]
 
 

@@ -7,6 +7,7 @@ Rules:
    commitments, set key, predecessor, policy digest, checkpoint at printing time, set name, extensions, signature.
 2. ``Envelope.from_bytes`` returns only what verifies against its own set public key, whose hash is the
    epoch id. That proves consistency, not origin: who pins the key is the ledger, a receipt, or the shares.
+   ``read_vouched`` is for bytes that somebody signed who had verified them.
 3. Parsing is strict: nothing missing, nothing trailing; what is accepted re-encodes to the same bytes.
 4. An extension that this release does not know stops nothing; at most the proofs are unknown.
 
@@ -17,8 +18,10 @@ import hashlib
 import re
 import struct
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from breakglass_shamir.crypto.keys import (
+    COMMITMENT_BYTES,
     EPOCH_ID_BYTES,
     PUBLIC_KEY_BYTES,
     SIGNATURE_BYTES,
@@ -38,9 +41,11 @@ from breakglass_shamir.errors import (
 from breakglass_shamir.formats import text
 from breakglass_shamir.formats.core import Core, Reader, read_core
 from breakglass_shamir.formats.extensions import NO_EXTENSIONS, Extensions
-from breakglass_shamir.formats.share import COMMITMENT_BYTES, Share
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.structs import Struct, replace
+
+if TYPE_CHECKING:
+    from breakglass_shamir.formats.share import Share
 
 PREFIX = "BGE1:"
 """What an envelope's QR code begins with."""
@@ -60,7 +65,13 @@ NO_PREDECESSOR = bytes(EPOCH_ID_BYTES)
 _SIGNED_LABEL = b"breakglass-shamir envelope\x00"
 _HASH_CHARACTERS = 4
 _PART_NUMBERS = re.compile(r"([1-9][0-9]?)/([1-9][0-9]?)", re.ASCII)
-_REFUSED_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_REFUSED_IN_NAME = frozenset(
+    chr(code)
+    for first, last in (
+        (0x00, 0x1F), (0x7F, 0x9F), (0x61C, 0x61C), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069)
+    )
+    for code in range(first, last + 1)
+)  # fmt: skip
 
 
 class Checkpoint(Struct, frozen=True):
@@ -165,6 +176,12 @@ class Envelope(Struct, frozen=True):
             InvalidEnvelope: structure, epoch id or signature do not hold.
             UnsupportedVersion: version, suite or kind of another release.
         """
+        envelope = cls._read(data)
+        envelope._verify()
+        return envelope
+
+    @classmethod
+    def _read(cls, data: bytes) -> "Envelope":
         if not isinstance(data, bytes):
             raise InvalidInput(f"expected the bytes of an envelope, got {type(data).__name__}")
         reader = Reader(data)
@@ -177,19 +194,20 @@ class Envelope(Struct, frozen=True):
         extensions = Extensions.from_bytes(reader.take(reader.number(2)))
         signature = reader.take(SIGNATURE_BYTES)
         reader.end()
-        envelope = cls(core, commitments, public, predecessor, policy_digest, checkpoint, name, extensions, signature)
-        envelope._verify()
-        return envelope
+        return cls(core, commitments, public, predecessor, policy_digest, checkpoint, name, extensions, signature)
 
-    def _verify(self) -> None:
+    def _check_key(self) -> None:
         if epoch_id_of(self.set_public_key) != self.core.epoch_id:
             raise InvalidEnvelope("the envelope's set key does not belong to its epoch id")
+
+    def _verify(self) -> None:
+        self._check_key()
         try:
             ed25519_verify(self.set_public_key, _SIGNED_LABEL + self._signed_part(), self.signature)
         except InvalidSignature:
             raise InvalidEnvelope("the envelope's signature does not hold: it was damaged or forged") from None
 
-    def check_share(self, share: Share) -> None:
+    def check_share(self, share: "Share") -> None:
         """Verify one share alone against its commitment.
 
         Raises:
@@ -217,6 +235,21 @@ class Envelope(Struct, frozen=True):
         return tuple(f"{PREFIX}{i}/{count}:{tag}:{text.encode(piece)}" for i, piece in enumerate(pieces, 1))
 
 
+def read_vouched(data: bytes) -> Envelope:
+    """Read an envelope of which a signature over its very bytes says that it was verified.
+
+    Its own signature is not verified once more; everything else is.
+
+    Raises:
+        InvalidInput: it is no bytes.
+        InvalidEnvelope: structure or epoch id do not hold.
+        UnsupportedVersion: version, suite or kind of another release.
+    """
+    envelope = Envelope._read(data)
+    envelope._check_key()
+    return envelope
+
+
 def is_set_name(name: str) -> bool:
     """Tell whether an envelope may carry this name: 1 to 64 bytes, no control or bidirectional characters.
 
@@ -226,7 +259,7 @@ def is_set_name(name: str) -> bool:
         length = len(name.encode())
     except UnicodeEncodeError:
         return False
-    return 1 <= length <= MAX_NAME_BYTES and not _REFUSED_IN_NAME.search(name)
+    return 1 <= length <= MAX_NAME_BYTES and _REFUSED_IN_NAME.isdisjoint(name)
 
 
 class EnvelopeReader:

@@ -71,7 +71,8 @@ def groups_of(token: str, start: int, *, ends_line: bool) -> list[Group] | None:
     """Return the groups of one token, each weighed; None where something else explains it, which breaks the row."""
     if (bare := token.rstrip(UNREADABLE)) != token and bare.isalpha() and is_word(bare):
         token = bare
-    if not all(c.isdecimal() or c == UNREADABLE or c.lower() != c.upper() for c in token):
+    plain = token.isascii() and token.isalnum()
+    if not plain and not all(c.isdecimal() or c == UNREADABLE or c.lower() != c.upper() for c in token):
         return None
     if len(token) == 1 and ends_line:
         return [Group(start, start + 1, _CHECK_CHARACTER, 1)]
@@ -169,16 +170,18 @@ def is_long_word(letters: str) -> bool:
 
 
 def _is_latin(letters: str) -> bool:
-    return all(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
+    return letters.isascii() or all(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
 
 
 def _folded(letters: str) -> str:
     """Return letters in upper case, without their marks."""
+    if letters.isascii():
+        return letters.upper()
     return "".join(c for c in unicodedata.normalize("NFKD", letters.upper()) if not unicodedata.combining(c))
 
 
 def _letters(group: str) -> str:
-    return "".join(c for c in group.upper() if c.isalpha())
+    return group.upper() if group.isascii() and group.isalpha() else "".join(c for c in group.upper() if c.isalpha())
 
 
 def _turns(token: str) -> int:

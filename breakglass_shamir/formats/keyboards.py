@@ -31,9 +31,9 @@ class Keyboard:
 
     def gives(self, text: str, *, grouped: bool) -> bool:
         """Tell whether a text in small letters and without blanks is made of what it gives, and of nothing else."""
-        digits = {*self.digits} & {*text}
-        others = {c for c in text if c not in self.digits and c not in self.letters and c.upper() == c.lower()}
-        return len(digits) >= (self.fewest_digits - 1 if grouped else self.fewest_digits) and others <= {"?"}
+        if len({*self.digits} & {*text}) < (self.fewest_digits - 1 if grouped else self.fewest_digits):
+            return False
+        return {c for c in text if c not in self.digits and c not in self.letters and c.upper() == c.lower()} <= {"?"}
 
 
 SYMBOLS_FOR_DIGITS = (

@@ -25,8 +25,7 @@ from breakglass_shamir.errors import MalformedText
 from breakglass_shamir.formats import keyboards
 from breakglass_shamir.formats.group_weight import HEXADECIMAL, Group, changes_case, groups_of, is_long_word, is_word
 from breakglass_shamir.formats.keyboards import FEWEST_DIGITS, Keyboard
-from breakglass_shamir.formats.share import TEXT_LINES
-from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS, read_line
+from breakglass_shamir.formats.text import GROUP_CHARACTERS, LINE_CHARACTERS, TEXT_LINES, read_line
 
 SHORTEST = 20
 """Characters in a row from which on a text is judged: fewer are of no use to anybody."""
@@ -113,6 +112,8 @@ def _without(line: str, places: list[tuple[int, int]]) -> str:
 
 def _lines(text: str) -> list[str]:
     """Return lines as one sees them: wide characters as plain ones, without those that take no room."""
+    if text.isascii():
+        return text.splitlines()
     plain = unicodedata.normalize("NFKC", text)
     return "".join(c for c in plain if unicodedata.category(c) != "Cf").splitlines()
 
@@ -124,7 +125,7 @@ def _places(line: str) -> Iterator[tuple[int, int]]:
         if found.start() >= end:
             end = _end_of_word(line, found.end())
             yield found.start(), end
-    if sum(not c.isspace() for c in line) < SHORTEST:
+    if sum(map(len, line.split())) < SHORTEST:
         return
     line = _EPOCH_ID.sub(lambda found: "\0" * len(found[0]), _BASE64.sub(_without_base64, line))
     for row in _rows(line):

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 import reedsolo
 
 from breakglass_shamir.errors import MalformedText
-
-PARITY_BYTES = 17
-"""One typed line (15 bytes) may be lost, with two to spare; or 8 wrong bytes, so any 4 wrong characters."""
+from breakglass_shamir.formats.text import PARITY_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from breakglass_shamir.crypto.keys import EPOCH_ID_BYTES, MASTER_BYTES, Kind
+from breakglass_shamir.crypto.keys import COMMITMENT_BYTES, EPOCH_ID_BYTES, MASTER_BYTES, Kind
 from breakglass_shamir.errors import InvalidInput, MalformedText, UnsupportedVersion
 from breakglass_shamir.formats import parity, text
+from breakglass_shamir.formats.text import TEXT_LINES
 from breakglass_shamir.hygiene import Secret
 
 PREFIX = "BGS1:"
@@ -31,14 +32,8 @@ SHARE_BYTES = 2 + EPOCH_ID_BYTES + 1 + MASTER_BYTES
 TEXT_CHARACTERS = 96
 """Characters of a share's text without its prefix: 60 bytes."""
 
-TEXT_LINES = 4
-"""Typed lines of a share, numbered 1 to 4."""
-
 CONFIDENT_SPARE_PARITY = 2
 """With fewer spare parity bytes a repaired share is provisional."""
-
-COMMITMENT_BYTES = 16
-"""Length of a share's commitment."""
 
 MOST_UNREADABLE = 72
 """Characters of a damaged code that may be missing for it still to be of use beside typed lines."""

@@ -33,6 +33,12 @@ LINE_BYTES = 15
 GROUP_CHARACTERS = 4
 """Characters between two spaces on paper."""
 
+TEXT_LINES = 4
+"""Typed lines of a share, numbered 1 to 4."""
+
+PARITY_BYTES = 17
+"""One typed line (15 bytes) may be lost, with two to spare; or 8 wrong bytes, so any 4 wrong characters."""
+
 MAX_LINE_NUMBER = 31
 """The check character can bind line numbers 0 to 31; 0 is not used."""
 

@@ -112,12 +112,13 @@ def forget_unused(home: Path, public_key: bytes) -> bool:
     return True
 
 
-def open_home(home: Path, beside: Beside | None = None) -> Ledger:
+def open_home(home: Path, beside: Beside | None = None, *, only_reads: bool = False) -> Ledger:
     """Open the ledger of a home.
 
     Args:
         home: the folder.
         beside: tables that are filled in the transaction of each record.
+        only_reads: whether nothing is appended or opened with what it says (:meth:`.Ledger.open`).
 
     Raises:
         NoHome: there is none.
@@ -125,7 +126,9 @@ def open_home(home: Path, beside: Beside | None = None) -> Ledger:
         LedgerElsewhere: it was moved.
         InvalidInput: the folder may not be entered.
     """
-    ledger = Ledger.open(home / FILE_NAME, _terminal_key(home), beside, key_file=home / KEY_NAME)
+    ledger = Ledger.open(
+        home / FILE_NAME, _terminal_key(home), beside, key_file=home / KEY_NAME, only_reads=only_reads
+    )  # fmt: skip
     return _unless_moved(home, ledger)
 
 

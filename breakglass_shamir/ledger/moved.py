@@ -12,7 +12,6 @@ Rules:
 5. Only a plain file up to ``MAX_BYTES`` is read.
 """
 
-import json
 import re
 from pathlib import Path
 
@@ -58,6 +57,8 @@ class Stranger(Struct, frozen=True):
 
 def write(moved: Moved, seed: Secret, public_key: bytes) -> bytes:
     """Return the note, signed."""
+    import json
+
     name = KEY_PREFIX + log_id(public_key).hex()
     text = f"{name}\n{moved.size}\n{moved.follows}\n{json.dumps(moved.place)}\n"
     return sign_note(text, name, seed).encode()
@@ -76,6 +77,8 @@ def read(folder: Path, public_key: bytes) -> Moved | Stranger | None:
         return None
     except OSError as error:
         return Stranger(f"it could not be read: {error.strerror}")
+    import json
+
     name = KEY_PREFIX + log_id(public_key).hex()
     try:
         found = _LINES.fullmatch(open_note(data.decode(), name, public_key))

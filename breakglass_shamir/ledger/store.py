@@ -32,18 +32,18 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from breakglass_shamir.crypto import keys, merkle, sshsig
-from breakglass_shamir.crypto.note import Checkpoint, sign_note
+from breakglass_shamir.crypto.note import Checkpoint, open_note, sign_note
 from breakglass_shamir.custody.life import lifecycle
 from breakglass_shamir.custody.life.state import LedgerState
-from breakglass_shamir.custody.life.statement import NAMESPACE as STATEMENT_NAMESPACE
 from breakglass_shamir.custody.records import guard
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.openings import Opened
 from breakglass_shamir.custody.records.record import AnyBody, Record
 from breakglass_shamir.errors import (
+    BreakglassError,
     FileExists,
     IllegalState,
     InvalidRecord,
@@ -55,9 +55,8 @@ from breakglass_shamir.errors import (
     RefusedError,
 )
 from breakglass_shamir.formats.envelope import Checkpoint as PrintedCheckpoint
-from breakglass_shamir.formats.receipt import Receipt
 from breakglass_shamir.hygiene import Secret
-from breakglass_shamir.ledger import clock, fresh, moved
+from breakglass_shamir.ledger import clock, moved
 from breakglass_shamir.ledger.connection import BUSY, BUSY_TIMEOUT_S, DAMAGED_HINT, connect, durably, open_existing
 from breakglass_shamir.ledger.entry import Entry, origin
 from breakglass_shamir.ledger.schema import SCHEMA, SCHEMA_VERSION, Beside
@@ -66,6 +65,9 @@ from breakglass_shamir.ledger.standing import KeyInPlace, Standing
 from breakglass_shamir.ledger.stored import KnownLog
 from breakglass_shamir.ledger.times import Runs
 from breakglass_shamir.ledger.turns import TURNS_NAME, Turns
+
+if TYPE_CHECKING:
+    from breakglass_shamir.formats.receipt import Receipt
 
 FILE_NAME = "ledger.sqlite"
 """The database, inside the home folder."""
@@ -103,6 +105,9 @@ class Ledger(KnownLog):
         """Of the machine, as the records that were read show them."""
 
         self._state = LedgerState()
+        self._covered = 0
+        """Records that a checkpoint of this terminal covers which was verified when the file was opened."""
+
         self._size = 0
         self._last_digest = ""
 
@@ -127,8 +132,9 @@ class Ledger(KnownLog):
 
     @classmethod
     def open(
-        cls, path: Path, terminal_key: Secret, beside: Beside | None = None, *, key_file: Path | None = None
-    ) -> "Ledger":
+        cls, path: Path, terminal_key: Secret, beside: Beside | None = None, *, key_file: Path | None = None,
+        only_reads: bool = False,
+    ) -> "Ledger":  # fmt: skip
         """Open a database file and add up its records; a read-only one can be read.
 
         Args:
@@ -136,6 +142,9 @@ class Ledger(KnownLog):
             terminal_key: the key that began it.
             beside: tables that are filled in the transaction of each record.
             key_file: where the next command reads that key; None: where it is not known yet.
+            only_reads: whether nothing is appended or opened with what it says. One signature of the terminal over
+                all records then stands for those of their envelopes, which it verified; where it does not hold, each
+                envelope is verified.
 
         Raises:
             NoHome: there is no such file.
@@ -145,7 +154,9 @@ class Ledger(KnownLog):
         """
         ledger = cls.open_unread(path, terminal_key, beside, key_file=key_file)
         try:
-            ledger.catch_up()
+            with ledger.snapshot() if only_reads else nullcontext():
+                ledger._covered = ledger._count_covered() if only_reads else 0
+                ledger.catch_up()
             ledger.check_start()
         except BaseException:
             ledger._connection.close()
@@ -203,6 +214,18 @@ class Ledger(KnownLog):
                 raise InvalidRecord(f"record {self._size}: {error}", hint=DAMAGED_HINT) from error
         return self._state
 
+    def _count_covered(self) -> int:
+        """Return how many records the terminal signed the tree of, computed from their bytes; 0: it does not hold."""
+        tree, name, newest = merkle.RootBuilder(), origin(self.public_key), ""
+        try:
+            for _, data, _, _, checkpoint in self.rows():
+                tree.append(merkle.leaf_hash(data))
+                newest = checkpoint
+            signed = open_note(newest, name, self.public_key)
+        except BreakglassError:
+            return 0
+        return tree.size if signed == Checkpoint(name, tree.size, tree.root()).to_text() else 0
+
     def check_start(self) -> None:
         """Refuse a log that does not begin with its start, or that another key began.
 
@@ -224,13 +247,15 @@ class Ledger(KnownLog):
                 hint="put its own key back; where that is lost, keep the ledger for the auditor and begin a new home",
             )
 
-    def sign_receipt(self, receipt: Receipt) -> Receipt:
+    def sign_receipt(self, receipt: "Receipt") -> "Receipt":
         """Return a receipt of this log with the terminal's signature."""
         return receipt.signed_by(self._key)
 
     def sign_statement(self, text: str) -> str:
         """Return the terminal's signature over what it tells another one of a set."""
-        return sshsig.sign(self._key, text.encode(), STATEMENT_NAMESPACE)
+        from breakglass_shamir.custody.life.statement import NAMESPACE
+
+        return sshsig.sign(self._key, text.encode(), NAMESPACE)
 
     def sign_kit(self, sums: bytes) -> str:
         """Return the terminal's signature over the checksums of a recovery kit."""
@@ -287,6 +312,8 @@ class Ledger(KnownLog):
             LedgerUnwritable, LedgerBusy: it is not found, or the path leads elsewhere.
             LedgerElsewhere: the ledger was moved meanwhile.
         """
+        from breakglass_shamir.ledger import fresh
+
         self._require_place()
         root = self.root_at(self._size)
         own = self if whole else None
@@ -455,7 +482,7 @@ class Ledger(KnownLog):
         self._connection.execute("RELEASE beside")
 
     def _advance(self, data: bytes, record: Record) -> None:
-        self._state = lifecycle.apply(self._state, data, record)
+        self._state = lifecycle.apply(self._state, data, record, vouched=self._size < self._covered)
         self.runs.step(record)
         self._size += 1
         self._last_digest = records.digest(data)

@@ -29,8 +29,9 @@ from breakglass_shamir.formats import seal, share, text
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR, Checkpoint, Envelope, EnvelopeReader
 from breakglass_shamir.formats.extensions import Extensions
 from breakglass_shamir.formats.seal import Facts, Sealed
-from breakglass_shamir.formats.share import TEXT_LINES, ReadShare
+from breakglass_shamir.formats.share import ReadShare
 from breakglass_shamir.formats.structure import Structure
+from breakglass_shamir.formats.text import TEXT_LINES
 from breakglass_shamir.library.arguments import checked
 from breakglass_shamir.plural import counted
 from breakglass_shamir.version import __version__

@@ -43,7 +43,10 @@ TARGETS: dict[str, Callable[[int], Connector]] = {
     "ad": lambda port: connector_for(f"ldaps://{HOST}:{port}".replace("ldaps", "ad"), "bg@x", QUICK),
     "kerberos": lambda port: connector_for(f"kerberos://{HOST}:{port}/EXAMPLE.COM", "bg", QUICK),
     "openbao-userpass": lambda port: connector_for(f"openbao-userpass://{HOST}:{port}", "bg", {**QUICK, "tls": "off"}),
+    "openbao-approle": lambda port: connector_for(f"openbao-approle://{HOST}:{port}", "bg", {**QUICK, "tls": "off"}),
+    "openbao-keys": lambda port: connector_for(f"openbao-keys://{HOST}:{port}", "", {**QUICK, "tls": "off"}),
     "openbao-token": lambda port: connector_for(f"openbao-token://{HOST}:{port}", "root", {**QUICK, "tls": "off"}),
+    "redfish": lambda port: connector_for(f"redfish://{HOST}:{port}", "bg", {**QUICK, "tls": "off"}),
     "redis": lambda port: connector_for(f"redis://{HOST}:{port}", "bg", {**QUICK, "tls": "off"}),
     "openbao over tls": lambda port: connector_for(f"openbao-token://{HOST}:{port}", "root", QUICK),
 }

@@ -19,7 +19,7 @@ import click
 import msgspec
 import pyte
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from breakglass_shamir.cli import program
@@ -220,13 +220,37 @@ def test_ordinary_command_lines_are_taken() -> None:
         assert arguments.without_shares(line) == line
 
 
-@given(st.lists(st.text("abcdefghijklmnopqrstuvwxyz-", max_size=arguments.FEWEST_CHARACTERS), max_size=6))
+PIECES = st.text("0123456789ABCDEFGHJKMNPQRSTVWXYZaz", min_size=1, max_size=8)
+"""Groups of a line, nearly groups, and names."""
+
+UNLOOKED = st.lists(
+    st.lists(st.tuples(PIECES, st.sampled_from("/////-_.=")), max_size=8).map(
+        lambda pairs: "".join(piece + mark for piece, mark in pairs)
+    )
+    | st.text("abcdefghijklmnopqrstuvwxyzABGS019-_.=/", max_size=30),
+    max_size=4,
+)
+
+
+@settings(max_examples=500)
+@given(UNLOOKED)
 @example(["bgs", "a-bgs-a"])
+@example(["BGS1:AAAA"])
 @example(["oooooooooo", "iiiiiiiii"])
-def test_a_line_that_is_not_looked_at_is_no_share(words_of: list[str]) -> None:
-    assume(sum(map(len, words_of)) < arguments.FEWEST_CHARACTERS)
-    assert not looks_like_share(" ".join(words_of))
+@example(["/home/anna/keep/7Z6B/BG8S/26JX/9QRT/W3XY"])
+@example(["7Z6B", "BG8S", "26JX", "9QRT", "W3XY"])
+def test_words_that_are_not_looked_at_are_no_share(words_of: list[str]) -> None:
+    assume(arguments._are_plain(words_of))
     assert not any(map(looks_like_share, words_of))
+    assert not any(map(looks_like_share, arguments._runs(words_of)))
+
+
+def test_what_many_commands_have_is_not_looked_at() -> None:
+    for line in (
+        ["--version"], ["--help"], ["--home", "/var/lib/breakglass", "--json", "status"], ["status", "prod-db"],
+        ["--home", "/srv/home-2/terminal.north", "status", "--format", "prometheus"],
+    ):  # fmt: skip
+        assert arguments._are_plain(line)
 
 
 # People at a terminal

@@ -25,7 +25,7 @@ NAME = "prod-db"
 LOCAL = (
     "exec:///bin/sh", "ssh-key:///etc/ssh/ssh_host_ed25519_key", "ssh-authorized-keys:///root/.ssh/authorized_keys",
     "linux:///root", f"exec://{sys.executable}", "kerberos:///EXAMPLE.NET",
-    "luks:///dev/sda", "keepass:///root/safe.kdbx",
+    "luks:///dev/sda", "ssh-ca:///etc/ssh/trusted_user_ca_keys", "keepass:///root/safe.kdbx",
     "postgresql:///postgres", "mysql:///", "redis:///", "manual:a-friend", "telnet://host", "no uri at all",
     "aws-iam://123456789012",
 )  # fmt: skip
@@ -35,6 +35,8 @@ REMOTE = (
     "postgresql://127.0.0.1:{port}/db", "mysql://127.0.0.1:{port}/", "ldap://127.0.0.1:{port}",
     "ldaps://127.0.0.1:{port}", "ad://127.0.0.1:{port}", "kerberos://127.0.0.1:{port}/EXAMPLE.NET",
     "redis://127.0.0.1:{port}", "openbao-userpass://127.0.0.1:{port}", "openbao-token://127.0.0.1:{port}",
+    "openbao-approle://127.0.0.1:{port}", "openbao-keys://127.0.0.1:{port}",
+    "ipmi://127.0.0.1:{port}", "redfish://127.0.0.1:{port}",
 )  # fmt: skip
 """Targets somewhere else."""
 

@@ -16,12 +16,16 @@ from breakglass_shamir.errors import InvalidInput
 
 TARGETS = {
     "ad": ("ad://{host}", "breakglass"),
+    "ipmi": ("ipmi://{host}", "breakglass"),
     "kerberos": ("kerberos://{host}/EXAMPLE.NET", "breakglass"),
     "ldap": ("ldap://{host}", "uid=breakglass,dc=x"),
     "ldaps": ("ldaps://{host}", "uid=breakglass,dc=x"),
     "mysql": ("mysql://{host}/", "breakglass"),
+    "openbao-approle": ("openbao-approle://{host}", "breakglass"),
+    "openbao-keys": ("openbao-keys://{host}", ""),
     "openbao-token": ("openbao-token://{host}", "root"),
     "openbao-userpass": ("openbao-userpass://{host}", "breakglass"),
+    "redfish": ("redfish://{host}", "breakglass"),
     "redis": ("redis://{host}", "breakglass"),
     "postgresql": ("postgresql://{host}/db", "breakglass"),
 }
@@ -35,6 +39,7 @@ LOCAL = {
     "luks": "luks:///k",
     "manual": "manual:x",
     "ssh-authorized-keys": "ssh-authorized-keys:///k",
+    "ssh-ca": "ssh-ca:///k",
     "ssh-key": "ssh-key:///k",
 }
 

@@ -177,5 +177,5 @@ def test_parity_never_returns_what_is_no_codeword(codeword: bytes, erased: set[i
         fixed = parity.repair(codeword, inside)
     except MalformedText:
         return
-    assert parity.protect(fixed.codeword[: -parity.PARITY_BYTES]) == fixed.codeword
+    assert parity.protect(fixed.codeword[: -text.PARITY_BYTES]) == fixed.codeword
     assert len(fixed.codeword) == len(codeword)

@@ -182,7 +182,13 @@ def _signature(of: Any) -> str:
 
 
 def _types(function: Any) -> frozenset[type]:
-    return frozenset().union(*(_within(hint) for hint in get_type_hints(function).values()))
+    return frozenset().union(*(_within(hint) for hint in get_type_hints(function, localns=_public()).values()))
+
+
+@cache
+def _public() -> dict[str, Any]:
+    """Return what the package hands out, by which a hint may name what its module loads when it is used."""
+    return {name: getattr(breakglass_shamir, name) for name in breakglass_shamir.__all__}
 
 
 def _within(hint: Any) -> frozenset[type]:

@@ -21,6 +21,7 @@ from kdc_server import KdcServer
 from linux_host import LinuxHost
 from mariadb_server import MariadbServer
 from mysql_server import MysqlServer
+from openbao_keys_server import OpenBaoKeysServer
 from openbao_server import OpenBaoServer
 from openbao_server import program as bao_program
 from postgres_server import PostgresServer, program
@@ -141,6 +142,16 @@ def openbao(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Iterator[O
     """An OpenBao server."""
     need(str(bao_program()))
     server = OpenBaoServer(throwaway_ca)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def openbao_keys(need: Callable[[str], str], throwaway_ca: ThrowAwayCa) -> Iterator[OpenBaoKeysServer]:
+    """An OpenBao server that is unsealed by one key."""
+    need(str(bao_program()))
+    server = OpenBaoKeysServer(throwaway_ca)
     server.start()
     yield server
     server.remove()

@@ -124,6 +124,7 @@ class World:
         split: more options of ``split``.
         secret: the first credential; None for a password that is drawn.
         exchanges: numbers of the exchanges that are broken, where it takes too long to break each; None for all.
+        by_hand: what people do at the server itself, by the words of the program that ask for it.
     """
 
     name: str
@@ -140,6 +141,7 @@ class World:
     logs: Sequence[Path] = ()
     whole: bool = False
     exchanges: Sequence[int] | None = None
+    by_hand: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     few: bool = False
     kind: str = "password"
     split: Sequence[str] = ()
@@ -493,6 +495,10 @@ class Matrix:
     def _follow(self, ended: Ended, scans: list[int], done: list[str]) -> list[int]:
         """Do what a hint says; returns which printings to bring next time."""
         hint = ended.hint
+        for words, act in self.world.by_hand.items():
+            if words in ended.said:
+                act()
+                done.append(words)
         for word, arguments in (("close", ["--as", "drill"]), ("cancel", ["--reason", "it was interrupted"])):
             if f"breakglass {word} {NAME}" in hint:
                 self._ok(word, NAME, *arguments)

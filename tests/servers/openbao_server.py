@@ -24,6 +24,7 @@ from connector_contract import eventually
 from local_server import LocalProcess
 from throwaway_ca import ThrowAwayCa
 
+from breakglass_shamir.connectors.openbao.approle import REPLACES as APPROLE_REPLACES
 from breakglass_shamir.connectors.openbao.token import REPLACES
 from breakglass_shamir.hygiene import Secret
 from tests.ports import free_port
@@ -51,6 +52,15 @@ path "auth/{mount}/users/{account}/password" {{ capabilities = ["update"] }}
 path "sys/mounts/auth/{mount}/tune" {{ capabilities = ["read"] }}
 path "sys/leases/lookup/auth/{mount}/login/{account}/" {{ capabilities = ["list", "sudo"] }}
 path "sys/leases/revoke-prefix/auth/{mount}/login/{account}" {{ capabilities = ["update", "sudo"] }}
+"""
+
+_ROLE_POLICY = """
+path "auth/approle/role/{role}/custom-secret-id" {{ capabilities = ["update"] }}
+path "auth/approle/role/{role}/secret-id" {{ capabilities = ["list"] }}
+path "auth/approle/role/{role}/secret-id/lookup" {{ capabilities = ["update"] }}
+path "auth/approle/role/{role}/secret-id-accessor/lookup" {{ capabilities = ["update"] }}
+path "auth/approle/role/{role}/secret-id-accessor/destroy" {{ capabilities = ["update"] }}
+path "sys/mounts/auth/approle/tune" {{ capabilities = ["read"] }}
 """
 
 
@@ -110,6 +120,9 @@ class OpenBaoServer:
         ):
             self.admin("POST", f"sys/auth/{mount}", {"type": "userpass"})
             self.admin("POST", f"sys/auth/{mount}/tune", {"user_lockout_config": lockout})
+
+        self.admin("POST", "sys/auth/approle", {"type": "approle"})
+        self.admin("POST", "sys/auth/approle/tune", {"user_lockout_config": {"lockout_disable": True}})
 
     def restart(self) -> None:
         """Restart it, and return when it answers."""
@@ -201,6 +214,44 @@ class OpenBaoServer:
     def takes(self, token: Secret) -> bool:
         """Tell whether the server takes a token."""
         status, _ = self.ask("GET", "auth/token/lookup-self", token=token.reveal().decode())
+        return status == 200
+
+    def add_role(self, secret: Secret, *, policy: str = _ROLE_POLICY, **settings: Any) -> str:
+        """Make a role of AppRole whose role id is its name, with one secret id; returns the name."""
+        role = f"bg-{secrets.token_hex(4)}"
+        self.admin("PUT", f"sys/policies/acl/{role}", {"policy": policy.format(role=role)})
+        self.admin("POST", f"auth/approle/role/{role}", {"token_policies": [role], **settings})
+        self.admin("POST", f"auth/approle/role/{role}/role-id", {"role_id": role})
+        self.add_secret_id(role, secret)
+        return role
+
+    def add_secret_id(self, role: str, secret: Secret, **metadata: str) -> str:
+        """Give a role a secret id of this value; returns its accessor."""
+        facts = {"secret_id": secret.reveal().decode(), "metadata": json.dumps(metadata)}
+        return str(self.admin("POST", f"auth/approle/role/{role}/custom-secret-id", facts)["secret_id_accessor"])
+
+    def only_secret_id(self, role: str, secret: Secret) -> None:
+        """Leave a role one secret id."""
+        status, said = self.ask("LIST", f"auth/approle/role/{role}/secret-id", token=self.root)
+        for accessor in said["data"]["keys"] if status == 200 else ():
+            path = f"auth/approle/role/{role}/secret-id-accessor/destroy"
+            self.ask("POST", path, {"secret_id_accessor": accessor}, self.root)
+        self.add_secret_id(role, secret)
+
+    def secret_id_of(self, role: str, secret: Secret) -> dict[str, Any]:
+        """Return what the server keeps of a secret id."""
+        facts = {"secret_id": secret.reveal().decode()}
+        found: dict[str, Any] = self.admin("POST", f"auth/approle/role/{role}/secret-id/lookup", facts)
+        return found
+
+    def half_replaced_secret_id(self, role: str, old: Secret, new: Secret) -> None:
+        """Make the secret id that is to take another one's place, and stop there."""
+        before = self.secret_id_of(role, old)["secret_id_accessor"]
+        self.add_secret_id(role, new, **{APPROLE_REPLACES: before})
+
+    def role_in(self, role: str, secret: Secret) -> bool:
+        """Tell whether a secret id logs in."""
+        status, _ = self.ask("POST", "auth/approle/login", {"role_id": role, "secret_id": secret.reveal().decode()})
         return status == 200
 
     def everything_written(self) -> bytes:

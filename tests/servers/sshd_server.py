@@ -44,13 +44,13 @@ class SshdServer:
         public: its public half, as it stands in a line.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = "") -> None:
         self._folder, self._port = folder, free_port()
         self.keys, self.identity = folder / "authorized_keys", folder / "identity"
         for name in ("host", "identity"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
         self.public = " ".join((folder / "identity.pub").read_text().split()[:2])
-        (folder / "sshd_config").write_text(SETTINGS.format(port=self._port, folder=folder))
+        (folder / "sshd_config").write_text(SETTINGS.format(port=self._port, folder=folder) + settings)
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         sshd = shutil.which("sshd", path="/usr/sbin:/usr/bin") or "sshd"
         self._process = LocalProcess([sshd, "-D", "-e", "-f", str(folder / "sshd_config")], folder / "log")
@@ -66,11 +66,16 @@ class SshdServer:
     def lets_in(self, content: bytes) -> bool:
         """Ask whether the identity is let in with this content of the file."""
         self.keys.write_bytes(content)
+        return self.takes(self.identity)
+
+    def takes(self, identity: Path, certificate: Path | None = None) -> bool:
+        """Ask whether a private key is let in, with a certificate where there is one."""
+        shown = ["-o", f"CertificateFile={certificate}"] if certificate else []
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "IdentitiesOnly=yes",
                    "IdentityAgent=none", "ConnectTimeout=20", "PreferredAuthentications=publickey"]  # fmt: skip
         done = subprocess.run(
-            ["ssh", "-v", "-T", "-F", "/dev/null", *(word for one in options for word in ("-o", one)), "-i",
-             str(self.identity), "-p", str(self._port), f"{getpass.getuser()}@127.0.0.1"],
+            ["ssh", "-v", "-T", "-F", "/dev/null", *(word for one in options for word in ("-o", one)), *shown,
+             "-i", str(identity), "-p", str(self._port), f"{getpass.getuser()}@127.0.0.1"],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
         )  # fmt: skip
         is_in, is_out = b"Authenticated to 127.0.0.1" in done.stderr, b"Permission denied (publickey)" in done.stderr

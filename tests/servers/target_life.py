@@ -23,6 +23,7 @@ _POLICY = """name = "{name}"
 uri = "{uri}"
 account = "{account}"
 second_account = "envelope B, safe 2"
+kind = "{kind}"
 options = {{ {options} }}
 [quorum]
 {groups}
@@ -48,6 +49,7 @@ class Place:
         log_in: begins a session with it; returns a question: is it alive? None where sessions cannot be ended.
         written: everything the server wrote.
         rotation: more lines of the policy's table.
+        kind: ``target.kind`` of the policy.
     """
 
     uri: str
@@ -58,6 +60,7 @@ class Place:
     log_in: Callable[[Secret], Callable[[], bool]] | None
     written: Callable[[], bytes] = bytes
     rotation: str = ""
+    kind: str = "password"
 
 
 @dataclass(slots=True)
@@ -76,7 +79,14 @@ class TargetLife(Life):
         """Write the policy file."""
         place = self.place
         options = ", ".join(f"{name} = {json.dumps(value)}" for name, value in place.options.items())
-        facts = {"uri": place.uri, "account": place.account, "options": options, "rotation": place.rotation, **changes}
+        facts = {
+            "uri": place.uri,
+            "account": place.account,
+            "options": options,
+            "rotation": place.rotation,
+            "kind": place.kind,
+            **changes,
+        }
         self.policy.write_text(_POLICY.format(name=NAME, groups=self.quorum, **facts))
 
 

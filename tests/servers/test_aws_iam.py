@@ -97,8 +97,8 @@ def test_a_new_key_is_inactive_until_it_is_put_in_force(aws_cloud: AwsCloud, use
     connector = make(aws_cloud, user)
     new = connector.issue(right)
     assert aws_cloud.statuses(user) == {public(right): "Active", public(new): "Inactive"}
-    assert connector.check(new).result is CheckResult.REFUSED
     assert connector.check(right).result is CheckResult.ACCEPTED
+    assert connector.check(new).result is CheckResult.REFUSED
     connector.rotate(right, new)
     assert aws_cloud.statuses(user) == {public(new): "Active"}
     assert [connector.check(one).result for one in (new, right)] == [CheckResult.ACCEPTED, CheckResult.REFUSED]
@@ -110,7 +110,7 @@ def test_what_never_came_on_paper_is_deleted_by_the_next_one(aws_cloud: AwsCloud
     assert connector.preflight(None, right).ready
     new = connector.issue(right)
     assert set(aws_cloud.statuses(user)) == {public(right), public(new)}
-    assert connector.check(lost).result is CheckResult.REFUSED
+    assert [connector.check(one).result for one in (right, lost)] == [CheckResult.ACCEPTED, CheckResult.REFUSED]
     with pytest.raises(ConnectorError, match="unchanged"):
         connector.rotate(right, lost)
 
@@ -243,10 +243,30 @@ def test_a_change_that_is_never_known_is_no_end(
         (Lost("no answer"), CheckResult.UNKNOWN),
     ],
 )
-def test_only_a_refusal_of_the_key_itself_is_one(error: Denied | Lost, wanted: CheckResult) -> None:
-    answer = module._judged(error)
+def test_only_a_refusal_of_the_key_itself_is_one(
+    aws_cloud: AwsCloud, user: str, right: Secret, error: Denied | Lost, wanted: CheckResult
+) -> None:
+    connector = AwsIamConnector(aws_cloud.target, user, options=aws_cloud.options)
+    assert connector.check(right).result is CheckResult.ACCEPTED
+    answer = connector._judged(error)
     assert answer.result is wanted
     assert answer.blocked == (isinstance(error, Denied) and error.code == "Throttling")
+
+
+def test_a_key_that_aws_does_not_know_is_dead_only_where_it_took_another_of_the_account(
+    aws_cloud: AwsCloud, user: str, right: Secret
+) -> None:
+    """A region that the account has not enabled says the same of a good key."""
+    gone = aws_cloud.new_key()
+    connector = make(aws_cloud, user)
+    answer = connector.check(gone)
+    assert answer.result is CheckResult.UNKNOWN
+    assert "another partition" in answer.detail
+    elsewhere = connector_for("aws-iam://210987654321", user, aws_cloud.options)
+    assert elsewhere.check(right).result is CheckResult.UNKNOWN
+    assert elsewhere.check(gone).result is CheckResult.UNKNOWN, "a key of another account tells nothing of this one's"
+    assert connector.check(right).result is CheckResult.ACCEPTED
+    assert connector.check(gone).result is CheckResult.REFUSED
 
 
 def test_a_key_of_another_user_or_account_is_not_taken(aws_cloud: AwsCloud, user: str, right: Secret) -> None:

@@ -163,6 +163,26 @@ def test_postgresql(postgres_server: PostgresServer, tmp_path: Path) -> None:
     assert found == (cost.right, cost.wrong)
 
 
+def test_approle_of_openbao(openbao: OpenBaoServer, tmp_path: Path) -> None:
+    """By the audit file: logins that were let in, and refused ones of the mount, of which there are no others."""
+    role = openbao.add_role(generate(24))
+    world = World(
+        "openbao-approle", "openbao-approle://{address}", role, openbao.address,
+        become=partial(openbao.only_secret_id, role), opens=partial(openbao.role_in, role),
+        options={"time_limit": "5", "ca": str(openbao.ca)}, kind="token",
+    )  # fmt: skip
+    cost = costs_of("openbao-approle")
+    with at(world, tmp_path) as lab:
+        lab.begin()
+        since_when = datetime.now(UTC)
+        before = openbao.audit.stat().st_size
+        rotated_only(lab)
+        lines = [json.loads(line) for line in openbao.audit.read_bytes()[before:].splitlines()]
+        right = len(connector_for(openbao.target("approle"), role, openbao.options).logins_since(since_when))
+    answers = [one for one in lines if one["type"] == "response" and one["request"]["path"] == "auth/approle/login"]
+    assert (right, len([one for one in answers if one.get("error")])) == (cost.right, cost.wrong)
+
+
 def test_userpass_of_openbao(openbao: OpenBaoServer, tmp_path: Path) -> None:
     """By the audit file, in which every login of the account counts, whatever its port: a proxy stands between."""
     account = openbao.add_account(generate(24))
@@ -308,12 +328,19 @@ def test_the_documents_table_is_what_the_connectors_declare() -> None:
     )
     assert {name for name, *_ in rows} == BUILT_IN.keys() - {"exec"}
     for name, *numbers in rows:
-        accounts = {"ldap": "cn=x", "ldaps": "cn=x", "linux": "", "manual": "", "openbao-token": "root"}
+        accounts = {
+            "ldap": "cn=x",
+            "ldaps": "cn=x",
+            "linux": "",
+            "manual": "",
+            "openbao-token": "root",
+            "openbao-keys": "",
+        }
         uris = {
             "linux": "linux:///x", "kerberos": "kerberos://h/R", "ldap": "ldap://h", "ldaps": "ldaps://h",
-            "ad": "ad://h", "manual": "manual:x", "ssh-key": "ssh-key:///x",
+            "ad": "ad://h", "manual": "manual:x", "ssh-key": "ssh-key:///x", "ssh-ca": "ssh-ca:///x",
             "ssh-authorized-keys": "ssh-authorized-keys:///x", "keepass": "keepass:///x", "luks": "luks:///x",
-            "openbao-token": "openbao-token://h", "aws-iam": "aws-iam://123456789012",
+            "openbao-token": "openbao-token://h", "openbao-keys": "openbao-keys://h", "aws-iam": "aws-iam://123456789012",
         }  # fmt: skip
         costs = connector_for(uris.get(name, f"{name}://h/"), accounts.get(name, "x")).costs
         whole = bill(costs)

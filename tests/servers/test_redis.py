@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from connector_contract import CLOCK_SLACK, ConnectorContract, Stage, assert_one_of_several_wins, eventually
+from connector_contract import CLOCK_SLACK, ConnectorContract, Stage, assert_one_of_several_wins, error_text, eventually
 from fault_matrix import FaultMatrix, World
 from redis_server import HOST, WATCHER, RedisServer
 from target_life import Place, live_through
 from throwaway_ca import ThrowAwayCa
 
-from breakglass_shamir.connectors.database_target import Denied, Lost
+from breakglass_shamir.connectors.database_target import Denied, Lost, Unreachable
 from breakglass_shamir.connectors.port.answers import CheckResult, Logins
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.redis.connector import RedisConnector
@@ -166,7 +166,7 @@ def test_accounts_that_cannot_be_saved_are_left_as_they_were(
     file.unlink()
     (file / "in the way").mkdir(parents=True)
     try:
-        with pytest.raises(ConnectorError, match="unchanged: the server could not save"):
+        with pytest.raises(ConnectorError, match=r"^the old credential is in force; .* restart .* could not save"):
             make(redis_server, account).rotate(right, new)
         assert [redis_server.lets_in(account, one) for one in (right, new)] == [True, False]
         assert redis_server.passwords(account) == 1
@@ -204,6 +204,38 @@ def test_where_only_the_end_cannot_be_saved_the_old_one_is_in_force_again(
     monkeypatch.undo()
     connector.rotate(right, new)
     assert [redis_server.lets_in(account, one) for one in (right, new)] == [False, True]
+
+
+def test_where_the_taking_back_cannot_be_saved_it_is_said_what_a_restart_brings(
+    redis_server: RedisServer, right: Secret, new: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = redis_server.add_account(right)
+    connector = make(redis_server, account)
+    file, prove, kept = redis_server.folder / "users.acl", RedisConnector._prove, b""
+
+    def lost(*_rest: object) -> object:
+        raise Unreachable("nobody is let in any more")
+
+    def blocked(self: RedisConnector, *rest: object) -> None:
+        nonlocal kept
+        kept = file.read_bytes()
+        file.unlink()
+        (file / "in the way").mkdir(parents=True)
+        monkeypatch.setattr(RedisConnector, "_session", lost)
+        prove(self, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RedisConnector, "_prove", blocked)
+    try:
+        said = error_text(lambda: connector.rotate(right, new))
+    finally:
+        (file / "in the way").rmdir()
+        file.rmdir()
+        file.write_bytes(kept)
+    assert "after a restart of the server it may be in force beside the old one" in said
+    assert "unchanged" not in said
+    assert [redis_server.lets_in(account, one) for one in (right, new)] == [True, False]
+    redis_server.restart()
+    assert [redis_server.lets_in(account, one) for one in (right, new)] == [True, True]
 
 
 class Gone(Session):

@@ -93,7 +93,7 @@ def _sized(core: Core, length: int) -> Core:
 
 
 def _padding_of(core: Core) -> int:
-    return -(len(core.to_bytes()) + 2 + parity.PARITY_BYTES) % text.LINE_BYTES
+    return -(len(core.to_bytes()) + 2 + text.PARITY_BYTES) % text.LINE_BYTES
 
 
 def _refused(core: Core) -> Iterator[Vector]:

@@ -75,12 +75,12 @@ def _beside(core: Core, at: int, bits: int, row: int) -> Rows:
     rows = [text.read_line(each)[0] for each in core.to_lines()]
     printed = text.decode("".join(rows))
     data = len(core.to_bytes()) + 2
-    blocks = -(-data // (255 - parity.PARITY_BYTES))
-    size = -(-data // blocks) + parity.PARITY_BYTES
+    blocks = -(-data // (255 - text.PARITY_BYTES))
+    size = -(-data // blocks) + text.PARITY_BYTES
     inner = range(row * text.LINE_BYTES, (row + 1) * text.LINE_BYTES)
     free = [*inner, size - 1, size - 2]
     apart = parity.repair(bytes(bits if i == at else 0 for i in range(size)), free).codeword
-    assert sum(map(bool, apart)) == parity.PARITY_BYTES + 1
+    assert sum(map(bool, apart)) == text.PARITY_BYTES + 1
     typed = bytes(byte ^ (apart[i] if i in inner else 0) for i, byte in enumerate(printed))
     symbols = text.encode(typed)
     length = text.LINE_CHARACTERS

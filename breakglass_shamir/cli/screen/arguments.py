@@ -11,8 +11,8 @@ Rules:
    one is not looked at there. It is compared, and neither kept nor repeated.
 2. At a terminal the word is asked for again. Elsewhere that is a usage error that names the option, never the word.
 3. What ``--exec`` runs keeps its own arguments; only its program is recorded, and looked at.
-4. A few small letters and hyphens in all (``--version``) are no share, and not looked at: the look costs more than what
-   such a line asks for.
+4. What can be no share by rules that need no look at it is taken as it is (``--version``, the path of a home): the look
+   costs more than what such a line asks for. It follows from those of ``formats.likeness``, and tests hold it to them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,9 +29,18 @@ PUBLIC = "--fingerprint"
 """The option whose value is public and of the same alphabet."""
 
 FEWEST_CHARACTERS = 20
-"""Characters below which a line of small letters and hyphens is no share (``formats.likeness``, rule 2)."""
+"""Characters below which no row of a text is a share (``formats.likeness``, rule 2)."""
 
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz-")
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.=/")
+"""Characters of options, names and paths, no two of which are digits of one keyboard (``formats.keyboards``)."""
+
+_PREFIXES = ("bgs", "xio", "bdr", "vgs", "zoi")
+"""How a share's prefix begins, as far as any keyboard makes it of these characters."""
+
+_NEAR_GROUP = range(3, 6)
+"""Lengths of words beside a slash that may be groups of a line; other words it divides."""
+
+_TO_BLANKS = str.maketrans("-_.=", "    ")
 
 LONGEST_GROUP = 8
 """Characters of a word that may be a group of a line: four, with what a slip adds."""
@@ -58,7 +67,31 @@ def without_shares(words: Sequence[str]) -> list[str]:
 
 
 def _are_plain(words: Sequence[str]) -> bool:
-    return sum(map(len, words)) < FEWEST_CHARACTERS and _PLAIN.issuperset("".join(words))
+    """Tell whether neither a word nor some of them together can be a share, by rules that need no look."""
+    run = 0
+    for word in words:
+        run = run + len(word) if len(word) <= LONGEST_GROUP and not word.startswith("--") else 0
+        if run >= FEWEST_CHARACTERS or not _is_plain(word):
+            return False
+    return True
+
+
+def _is_plain(word: str) -> bool:
+    small = word.lower()
+    if not _PLAIN.issuperset(word) or any(prefix in small for prefix in _PREFIXES):
+        return False
+    if len(word) < FEWEST_CHARACTERS:
+        return True
+    row = last = 0
+    for part in word.split("/"):
+        lengths = [len(one) for one in part.translate(_TO_BLANKS).split()]
+        if not lengths:
+            continue
+        row = sum(lengths) + (row if last in _NEAR_GROUP and lengths[0] in _NEAR_GROUP else 0)
+        last = lengths[-1]
+        if row >= FEWEST_CHARACTERS:
+            return False
+    return "/" in word
 
 
 def _is_public(words: Sequence[str], place: int) -> bool:

@@ -10,8 +10,8 @@ Rules:
    byte that is no UTF-8 is no character, and stands there as it does for people.
 """
 
-import json
 import re
+from contextlib import suppress
 from typing import Any
 
 from breakglass_shamir.formats.plain import escaped, without_bytes
@@ -43,17 +43,19 @@ def json_text(document: Any, encoding: str | None, *, indent: int | None = None)
 
 def _written(document: Any, indent: int | None) -> str:
     """Write a document as :mod:`json` does, but in compiled code where that writes the same."""
-    if indent is None:
-        return json.dumps(document, ensure_ascii=False)
-    import msgspec
+    if indent is not None:
+        import msgspec
 
-    try:
-        return msgspec.json.format(msgspec.json.encode(document), indent=indent).decode()
-    except (ValueError, TypeError):  # a byte that is no UTF-8, or a number beyond 64 bits
-        return json.dumps(document, ensure_ascii=False, indent=indent)
+        with suppress(ValueError, TypeError):  # a byte that is no UTF-8, or a number beyond 64 bits
+            return msgspec.json.format(msgspec.json.encode(document), indent=indent).decode()
+    import json
+
+    return json.dumps(document, ensure_ascii=False, indent=indent)
 
 
 def _in_json(one: str, *, everything: bool) -> str:
+    import json
+
     if "\ud800" <= one <= "\udfff":
         return json.dumps(without_bytes(one))[1:-1]
     shown = one.isprintable() if one.isascii() else not everything and escaped(one) == one

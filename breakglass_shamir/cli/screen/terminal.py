@@ -16,7 +16,6 @@ The rules of the screen:
 
 import os
 import select
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -121,7 +120,7 @@ class Terminal:
         elif what or self._advanced:
             self._advanced = time.monotonic() if what else 0.0
             with suppress(OSError):
-                streams.echo(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", err=True, nl=False)
+                streams.echo(f"\r\x1b[K{line[: _screen().columns - 1]}", err=True, nl=False)
 
     def warn(self, line: str) -> None:
         """Tell something that a person should not miss."""
@@ -364,7 +363,7 @@ class Terminal:
         if not interactive():
             return
         painted = code.lines(text, color=self._color)
-        room = shutil.get_terminal_size()
+        room = _screen()
         if len(painted) + 2 > room.lines or code.width(painted) > room.columns or not can_show(painted[0], sys.stderr):
             self.say(otherwise)
             return
@@ -454,7 +453,7 @@ class Terminal:
 
     def columns(self) -> int:
         """Return how many columns standard output has where it is a terminal; 0: it is none."""
-        return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else 0
+        return _screen().columns if is_terminal(sys.stdout) else 0
 
     def listed(
         self, name: str, items: Iterable[Any], head: Sequence[str], cells: Callable[[Any], Sequence[str]], *,
@@ -592,6 +591,13 @@ def interactive() -> bool:
 def is_command(line: str) -> bool:
     """Tell whether a line below a table is a command: it is not broken, since people paste it."""
     return line.startswith(f"{' ' * VERDICT_INDENT}breakglass ")
+
+
+def _screen() -> os.terminal_size:
+    """Return how large the screen is, as the terminal says or the environment does."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size()
 
 
 def _tell(line: str) -> None:

@@ -12,8 +12,9 @@ Rules:
 3. As long as the user has an active key that is older, the newer one is *unknown*: a change is not finished. So an
    interrupted rotation finds the old one in force and does the rest.
 4. The old key is made inactive by the new one, then waited for until STS refuses it, then deleted.
-5. *Refused* needs STS's own words for a key that it does not know, that is inactive, or whose other half is wrong. A
-   signature that came too late or too early, or that was made for another region, has the same code and is none.
+5. *Refused* needs STS's own words for a key whose other half is wrong; or for one that it does not know or that is
+   inactive, once it took another key of the account in the same region. Before that the region or the partition could
+   be the cause: *unknown*. A signature that came too late or too early has the same code and is none.
 
 What it does not do: it changes no user, no policy and no password of the console.
 """
@@ -71,6 +72,11 @@ CLOCK_WORDS = ("expired", "not yet current")
 
 THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded"})
 
+_OTHER_PLACE = (
+    "AWS does not know the key here, and a good key has the same answer in a region that the account has not enabled, "
+    "and in another partition"
+)
+
 _NOBODY = AccessKey("AKIA0000000000000000", "0" * 40)
 """A key that nobody has, to see whether AWS answers."""
 
@@ -97,7 +103,9 @@ class AwsIamConnector(Connector):
     the console, other credentials of the user, roles that it took over.
 
     What it cannot tell: a key that was deleted, one that is inactive and one that never was have one answer; a good key
-    has the same in a region that the account has not enabled, and in another partition.
+    has the same in a region that the account has not enabled, and in another partition. So a key that AWS does not know
+    is dead only where AWS took another key of the account in this region before, as in a rotation; ``retire`` and a
+    first ``check`` say *unknown*.
 
     What may lie about: a rotation that was interrupted can leave an inactive key. The next run uses it where its sheets
     exist, and deletes it where not.
@@ -124,6 +132,8 @@ class AwsIamConnector(Connector):
         if not USER_CHARACTERS.issuperset(account):
             raise InvalidInput(f"{self.scheme} account: expected the name of an IAM user, without its path")
         self._cloud = _cloud(options, self.time_limit_s)
+        self._is_right_place = False
+        """Whether STS took a key of this account in this region."""
 
     def missing(self) -> tuple[str, ...]:
         """Return whether the driver is not there."""
@@ -175,8 +185,9 @@ class AwsIamConnector(Connector):
         try:
             who = self._ask(key, "sts", "GetCallerIdentity")
         except (Denied, Lost) as error:
-            return _judged(error)
+            return self._judged(error)
         arn = text(who, "Arn")
+        self._is_right_place |= text(who, "Account") == self._number
         if text(who, "Account") != self._number or arn.partition(":user/")[2].split("/")[-1] != self.account:
             return Check(
                 CheckResult.UNKNOWN, f"AWS took the key for {arn or 'nobody'}, expected the user of the policy"
@@ -281,8 +292,21 @@ class AwsIamConnector(Connector):
         try:
             self._ask(key, "sts", "GetCallerIdentity")
         except (Denied, Lost) as error:
-            return _judged(error).result is CheckResult.REFUSED
+            return self._judged(error).result is CheckResult.REFUSED
         return False
+
+    def _judged(self, error: Denied | Lost) -> Check:
+        """Say what it means that STS did not take a key."""
+        if isinstance(error, Lost):
+            return Check(CheckResult.UNKNOWN, f"no answer that can be believed: {error}")
+        said = str(error).lower()
+        if error.code == UNKNOWN_KEY and not self._is_right_place:
+            return Check(CheckResult.UNKNOWN, f"{_OTHER_PLACE} ({error.code}, region {self._cloud.region})")
+        if error.code == UNKNOWN_KEY or (error.code == WRONG_SIGNATURE and WRONG_HALF in said):
+            return Check(CheckResult.REFUSED, f"AWS refused the key ({error.code})")
+        late = any(words in said for words in CLOCK_WORDS)
+        why = "the clock of this machine is not AWS's" if late else "no verdict about the key"
+        return Check(CheckResult.UNKNOWN, f"{why}: {_in_words(error)}", blocked=error.code in THROTTLED)
 
     def _wait(self, holds: Callable[[], bool], otherwise: str) -> None:
         """Wait until AWS agrees with itself.
@@ -356,15 +380,3 @@ def _somebodys(one: Listed) -> str:
 
 def _in_words(error: Denied | Lost) -> str:
     return f"{error.code}: {error}" if isinstance(error, Denied) else str(error)
-
-
-def _judged(error: Denied | Lost) -> Check:
-    """Say what it means that STS did not take a key."""
-    if isinstance(error, Lost):
-        return Check(CheckResult.UNKNOWN, f"no answer that can be believed: {error}")
-    said = str(error).lower()
-    late = any(words in said for words in CLOCK_WORDS)
-    if error.code == UNKNOWN_KEY or (error.code == WRONG_SIGNATURE and WRONG_HALF in said):
-        return Check(CheckResult.REFUSED, f"AWS refused the key ({error.code})")
-    why = "the clock of this machine is not AWS's" if late else "no verdict about the key"
-    return Check(CheckResult.UNKNOWN, f"{why}: {_in_words(error)}", blocked=error.code in THROTTLED)

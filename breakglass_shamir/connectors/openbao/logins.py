@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from breakglass_shamir.connectors.openbao import api
 from breakglass_shamir.connectors.openbao.api import NoAnswer, Reply, Site
 from breakglass_shamir.connectors.port import marks
-from breakglass_shamir.connectors.port.answers import Check, CheckResult
+from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult
 from breakglass_shamir.hygiene import Secret
 
 LET_IN = "the server took the secret and gave a token"
@@ -48,11 +48,13 @@ class Session:
         site: the server.
         token: that speaks for the account.
         is_batch: whether it is a batch token: the server keeps none of these, so that none can be counted or ended.
+        metadata: what the server says of who logged in, by name.
     """
 
     site: Site
     token: str = field(repr=False)
     is_batch: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, body: Mapping[str, object] | None = None, *secrets: Secret) -> Reply:
         """Ask one thing as the account.
@@ -103,7 +105,9 @@ def session(
     token = auth.get("client_token")
     if not (said.is_yes and isinstance(token, str) and token):
         raise NotLetIn(_judged(said, refusals))
-    opened = Session(site, token, auth.get("token_type") == "batch")
+    told = auth.get("metadata")
+    facts = {name: str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+    opened = Session(site, token, auth.get("token_type") == "batch", facts)
     try:
         yield opened
     finally:
@@ -111,6 +115,19 @@ def session(
             # It ends by itself where the account may not end it; nothing else is lost by that.
             with contextlib.suppress(NoAnswer):
                 opened.ask("POST", "auth/token/revoke-self")
+
+
+def lockout(one: Session, mount: str) -> Allowance:
+    """Read the lock-out of a mount; what the server's own configuration says of it no account is told.
+
+    Raises:
+        NoAnswer: there is no answer.
+    """
+    found = one.ask("GET", f"sys/mounts/auth/{mount}/tune").part("data")
+    most = found.get("user_lockout_threshold")
+    if found.get("user_lockout_disable") is True or not isinstance(most, int) or most < 1:
+        return Allowance()
+    return Allowance(wrong=most - 1, why=f"the mount is set to lock a user after {most} refused logins")
 
 
 def _judged(said: Reply, refusals: frozenset[str]) -> Check:

@@ -21,7 +21,7 @@ from typing import ClassVar
 from breakglass_shamir.connectors.database_target import password_problems, require_different, stop_at
 from breakglass_shamir.connectors.openbao import api, audit_file
 from breakglass_shamir.connectors.openbao.api import NoAnswer, site_of
-from breakglass_shamir.connectors.openbao.logins import LET_IN, NotLetIn, Session, session
+from breakglass_shamir.connectors.openbao.logins import LET_IN, NotLetIn, Session, lockout, session
 from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Login, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import Costs
@@ -95,7 +95,7 @@ class OpenBaoUserpassConnector(Connector):
                 login = Check(CheckResult.ACCEPTED, LET_IN)
                 problems += self._lacks(one)
                 notes += self._cannot_end(one)
-                allowance = self._allowed(one)
+                allowance = lockout(one, self._mount)
         except (NotLetIn, NoAnswer) as error:
             login = _check_of(error)
             problems.append(f"the account could not log in to be asked: {login.detail}")
@@ -135,7 +135,7 @@ class OpenBaoUserpassConnector(Connector):
         if credential is None:
             return Allowance()
         with self._session(credential) as one:
-            return self._allowed(one)
+            return lockout(one, self._mount)
 
     def _open_sessions(self, credential: Secret) -> int:
         with self._session(credential) as one:
@@ -192,14 +192,6 @@ class OpenBaoUserpassConnector(Connector):
         if one.may(revoke, "sudo") is False:
             notes.append(f"open logins cannot be ended: the account has no sudo and update on {revoke}")
         return notes
-
-    def _allowed(self, one: Session) -> Allowance:
-        """Read the lock-out of the mount; what the server's own configuration says of it no account is told."""
-        found = one.ask("GET", f"sys/mounts/auth/{self._mount}/tune").part("data")
-        most = found.get("user_lockout_threshold")
-        if found.get("user_lockout_disable") is True or not isinstance(most, int) or most < 1:
-            return Allowance()
-        return Allowance(wrong=most - 1, why=f"the mount is set to lock a user after {most} refused logins")
 
     def _session(self, password: Secret) -> AbstractContextManager[Session]:
         stop_at(password_problems(password))

@@ -144,6 +144,15 @@ def check_admin(options: Mapping[str, str]) -> None:
     """
     if ("admin" in options) != ("admin_account" in options):
         raise InvalidInput("options admin and admin_account: expected both or neither")
+    check_program(options)
+
+
+def check_program(options: Mapping[str, str]) -> None:
+    """Refuse an option ``admin`` that names no program.
+
+    Raises:
+        InvalidInput: it is no absolute path.
+    """
     _absolute("admin", options)
 
 

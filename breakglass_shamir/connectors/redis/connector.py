@@ -11,7 +11,8 @@ Rules:
    the server to do it only if it still keeps the old password, and is sent with the command that saves the accounts,
    as one transaction. The server keeps passwords in the order in which they came, so that a change which is not
    finished is seen: as long as an older password is there, the newer one is *unknown*.
-4. Where the accounts could not be saved, the change is taken back: after a restart the old password would live.
+4. Where the accounts could not be saved, the change is taken back: after a restart the old password would live. Where
+   that cannot be saved either, nobody knows what a restart brings, and it is said.
 
 What it does not do: it changes no account but the one it logs in as, and no other server.
 """
@@ -52,6 +53,7 @@ EVERYBODY = "default"
 WRONG_PASSWORD = "WRONGPASS"  # noqa: S105 - the server's word for a refusal
 ASKS_FOR_LOGIN = "NOAUTH"
 
+_BESIDE = "the old credential is in force, and the new one may be in force beside it"
 _LET_IN = "the server took the password and let the account in"
 
 
@@ -186,9 +188,7 @@ class RedisConnector(Connector):
         try:
             done, saved = self._set(one, save, _without(old), "resetpass", _with(old), _with(new))
         except Lost as error:
-            raise ConnectorError(
-                f"the old credential is in force, and the new one may be in force beside it: {error}"
-            ) from error
+            raise ConnectorError(f"{_BESIDE}: {error}") from error
         except Denied as error:
             raise ConnectorError(f"unchanged: the server refused: {_in_words(error)}") from error
         if isinstance(done, Denied):
@@ -236,9 +236,16 @@ class RedisConnector(Connector):
     def _take_back(self, one: Session, old: Secret, new: Secret, save: tuple[str, ...]) -> str:
         """Take the new password from the account again, only if it has both; returns what holds then, in words."""
         try:
-            self._set(one, save, _without(old), _with(old), _without(new))
+            done, saved = self._set(one, save, _without(old), _with(old), _without(new))
         except (Denied, Lost):
-            return "the old credential is in force, and the new one may be in force beside it"
+            return _BESIDE
+        if isinstance(done, Denied):
+            return _BESIDE
+        if isinstance(saved, Denied):
+            return (
+                "the old credential is in force; that the new one was taken back could not be saved, so that after a "
+                "restart of the server it may be in force beside the old one"
+            )
         return "unchanged"
 
     def _open_sessions(self, credential: Secret) -> int:

@@ -25,11 +25,9 @@ from breakglass_shamir.connectors.port import one_file
 from breakglass_shamir.connectors.port.answers import Check, CheckResult, Preflight
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import NOTHING, Costs
-from breakglass_shamir.connectors.port.memory_folder import memory_folder
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.connectors.ssh import authorized_line, keygen, preflight
-from breakglass_shamir.connectors.ssh.key_pair import public_half
-from breakglass_shamir.connectors.ssh.keygen import run_ssh_keygen
+from breakglass_shamir.connectors.ssh.key_pair import new_pair, public_half
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
@@ -131,13 +129,7 @@ class AuthorizedKeysConnector(Connector):
                 one_file.put_in_place(copy, found)
 
     def _issue(self, current: Secret) -> Secret:
-        with memory_folder() as folder:
-            path = folder / "key"
-            comment = self.account or "break-glass"
-            made = run_ssh_keygen(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], [])
-            if made.status != 0:
-                raise ConnectorError(f"ssh-keygen made no key: {made.complaint}")
-            return Secret(path.read_bytes())
+        return new_pair(self.account or "break-glass")
 
 
 def _path_of(target: str) -> Path:

@@ -57,6 +57,21 @@ def public_half(private: Secret) -> bytes:
     return b" ".join(read.output.split()[:2]) if read.status == 0 else b""
 
 
+def new_pair(comment: str) -> Secret:
+    """Make an Ed25519 pair; returns the private key file's content, without a passphrase.
+
+    Raises:
+        ConnectorError: ssh-keygen made none.
+        OSError: it could not be started.
+    """
+    with memory_folder() as folder:
+        path = folder / "key"
+        made = run_ssh_keygen(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], [])
+        if made.status != 0:
+            raise ConnectorError(f"ssh-keygen made no key: {made.complaint}")
+        return Secret(path.read_bytes())
+
+
 def flaw_of(private: Secret) -> Flaw | None:
     """Return why ssh-keygen cannot read a private key with nothing but these bytes; None where it can.
 

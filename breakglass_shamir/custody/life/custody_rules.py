@@ -20,7 +20,6 @@ from breakglass_shamir.custody.life.rules import good_epoch, is_living_here
 from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
-from breakglass_shamir.custody.policy.weakening import weakenings
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.sheets import Reassigned
@@ -58,6 +57,8 @@ def weakened_by(s: SetState, new: Policy) -> tuple[str, ...]:
     """Return what a policy weakens in a set as it is; nothing where no sheet exists yet."""
     if not s.current:
         return ()
+    from breakglass_shamir.custody.policy.weakening import weakenings
+
     return weakenings(policy_in_force(s, new.target.uri), new)
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind, epoch_id_of
 from breakglass_shamir.custody.confirmed import ConfirmedCore
-from breakglass_shamir.custody.life import lineage, recovery, standing
+from breakglass_shamir.custody.life import lineage, standing
 from breakglass_shamir.custody.life.lineage_rules import heard
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import (
@@ -29,12 +29,12 @@ from breakglass_shamir.custody.records.record import Record
 from breakglass_shamir.custody.records.sheets import Acknowledged, ReadBack, SheetVoided
 from breakglass_shamir.errors import IllegalState, InvalidEnvelope, InvalidRecord, InvalidStructure, UnsupportedVersion
 from breakglass_shamir.formats.core import Core
-from breakglass_shamir.formats.envelope import Envelope
+from breakglass_shamir.formats.envelope import Envelope, read_vouched
 
 
-def issued(s: SetState, body: Issued, record: Record, _d: bytes) -> SetState:
+def issued(s: SetState, body: Issued, record: Record, _d: bytes, *, vouched: bool = False) -> SetState:
     """Take in an epoch that was printed here."""
-    epoch = _epoch(s.name, body, record)
+    epoch = _epoch(s.name, body, record, vouched=vouched)
     if not s.current and body.predecessor:
         raise IllegalState("the first epoch of a set has no predecessor")
     if s.current:
@@ -160,6 +160,8 @@ def sheet_voided(s: SetState, body: SheetVoided, record: Record, _d: bytes) -> S
 
 def recovery_imported(s: SetState, body: RecoveryImported, record: Record, _d: bytes) -> SetState:
     """Owe a rotation for an epoch that was opened without the toolkit."""
+    from breakglass_shamir.custody.life import recovery
+
     epoch = recovery.accept(s, body)
     s = replace(s, recoveries=s.recoveries | {body.sha256})
     if epoch.status is not EpochStatus.GOOD or any(epoch_of(s, one) == body.epoch_id for one in s.rotation_debts):
@@ -191,8 +193,8 @@ def _from_proof(name: str, body: Succession, record: Record) -> EpochState:
     )  # fmt: skip
 
 
-def _epoch(name: str, body: Issued, record: Record) -> EpochState:
-    envelope = _envelope(body, name)
+def _epoch(name: str, body: Issued, record: Record, *, vouched: bool = False) -> EpochState:
+    envelope = _envelope(body, name, vouched=vouched)
     if envelope.predecessor.hex() != (body.predecessor or bytes(8).hex()):
         raise InvalidRecord("the envelope names another predecessor than its record")
     if set(body.custodians) != set(map(write_seat, envelope.core.structure.seats())):
@@ -223,10 +225,11 @@ def _salted_digest(body: Issued) -> bytes:
     return hashlib.sha256(salt + digest).digest()
 
 
-def _envelope(body: Issued | Recovered, name: str) -> Envelope:
+def _envelope(body: Issued | Recovered, name: str, *, vouched: bool = False) -> Envelope:
     """Parse a record's envelope and hold it against what the record says of it."""
+    read = read_vouched if vouched else Envelope.from_bytes
     try:
-        envelope = Envelope.from_bytes(lineage.decoded("envelope", body.envelope))
+        envelope = read(lineage.decoded("envelope", body.envelope))
     except (InvalidEnvelope, UnsupportedVersion, InvalidStructure) as error:
         raise InvalidRecord(f"the record's envelope does not hold: {error}") from None
     if envelope.core.kind is not Kind.LIVE:

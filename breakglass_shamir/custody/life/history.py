@@ -12,11 +12,11 @@ What is due, and when, is ``due.py``; which record may follow, ``lifecycle.py``.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
-from breakglass_shamir.custody.life import statement
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
@@ -25,6 +25,9 @@ from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered, 
 from breakglass_shamir.custody.records.lineage import Succession
 from breakglass_shamir.custody.records.rotations import OldDead
 from breakglass_shamir.custody.records.sheets import Acknowledged, Destroyed, ReadBack, Reassigned
+
+if TYPE_CHECKING:
+    from breakglass_shamir.custody.life.statement import Statement
 
 RESULTS = ("pass", "warning", "fail")
 """What a drill may show."""
@@ -101,6 +104,8 @@ def follow(known: History, body: records.AnyBody, at: Moment, *, in_force: str) 
         in_force: the epoch that is in force after it.
     """
     if isinstance(body, Enrolled):
+        from breakglass_shamir.custody.life import statement
+
         return _told(known, statement.parse(body.statement))
     match body:
         case Issued():
@@ -141,7 +146,7 @@ def _read_back(known: History, body: ReadBack, at: Moment) -> History:
     return known
 
 
-def _told(known: History, said: statement.Statement) -> History:
+def _told(known: History, said: "Statement") -> History:
     """Take what another terminal tells of sheets, for epochs of which nothing is known here.
 
     Its moments are of another machine: only the wall clock tells how long ago they were.

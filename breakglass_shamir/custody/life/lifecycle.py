@@ -37,7 +37,6 @@ from breakglass_shamir.custody.life import (
     custodian_signatures,
     custody_rules,
     drill_rules,
-    enrol_rules,
     epoch_rules,
     history,
     lineage_rules,
@@ -159,8 +158,15 @@ def refuse_ended(state: LedgerState) -> None:
         raise IllegalState(f"this terminal is retired since {state.ended.time}: its log has ended", hint=_OVER_HINT)
 
 
-def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
+def apply(state: LedgerState, data: bytes, record: Record, *, vouched: bool = False) -> LedgerState:
     """Return the state after one more record.
+
+    Args:
+        state: before it.
+        data: the record's bytes.
+        record: what they say.
+        vouched: whether a signature over these bytes, by whoever applied them before, was verified; the envelope of
+            an epoch that was issued is then not verified once more.
 
     Raises:
         IllegalState: the record may not follow.
@@ -187,6 +193,8 @@ def apply(state: LedgerState, data: bytes, record: Record) -> LedgerState:
         current = SetState(record.set)
     if isinstance(body, Succession):
         changed = lineage_rules.succession(current, body, record, state.terminals)
+    elif vouched and isinstance(body, Issued):
+        changed = epoch_rules.issued(current, body, record, data, vouched=True)
     else:
         changed = _RULES[type(body)](current, body, record, data)
     changed = review_rules.follow(current, changed, record, data)
@@ -210,8 +218,16 @@ def _marks(before: SetState, after: SetState, record: Record, data: bytes) -> Ma
 
 
 def _enrolled(state: LedgerState, body: Enrolled, record: Record) -> LedgerState:
+    from breakglass_shamir.custody.life import enrol_rules
+
     known, terminal = enrol_rules.enrolled(state, body, record)
     return _with_set(replace(state, terminals={**state.terminals, body.log: terminal}), known, record)
+
+
+def _enrolment_exported(state: LedgerState, body: EnrolmentExported, record: Record) -> LedgerState:
+    from breakglass_shamir.custody.life import enrol_rules
+
+    return enrol_rules.exported(state, body, record)
 
 
 def _heartbeat(state: LedgerState, body: Heartbeat, _r: Record) -> LedgerState:
@@ -227,7 +243,7 @@ def _collector_replaced(state: LedgerState, _b: CollectorReplaced, _r: Record) -
 _OF_LOG: Mapping[type, Callable[[LedgerState, Any, Record], LedgerState]] = {
     Heartbeat: _heartbeat,
     TerminalRetired: retire_rules.terminal_retired,
-    EnrolmentExported: enrol_rules.exported,
+    EnrolmentExported: _enrolment_exported,
     Enrolled: _enrolled,
     CollectorReplaced: _collector_replaced,
     LoadDrilled: drill_rules.load_drilled,

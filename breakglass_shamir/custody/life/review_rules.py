@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from breakglass_shamir.crypto import ssh_key, sshsig
 from breakglass_shamir.crypto.ssh_key import SshKey
-from breakglass_shamir.custody.life import officers, recovery, standing, took_part, under_way
+from breakglass_shamir.custody.life import officers, standing, took_part, under_way
 from breakglass_shamir.custody.life.gates import GATES
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import Case, Debt, Look, Opening, SetState
@@ -290,6 +290,8 @@ def _named(body: records.AnyBody) -> tuple[str, ...]:
     """Return whom the record itself names that made a debt: who recovered, or who vouched for what is now looked at."""
     match body:
         case RecoveryImported():
+            from breakglass_shamir.custody.life import recovery
+
             return recovery.parse(body.source.encode()).officers
         case AttestedDead():
             return body.officers

@@ -18,7 +18,6 @@ from contextlib import suppress
 from itertools import islice
 
 from breakglass_shamir.crypto import age, ssh_key
-from breakglass_shamir.custody import names
 from breakglass_shamir.custody.policy import pattern
 from breakglass_shamir.custody.policy.duration import Duration
 from breakglass_shamir.custody.policy.generator import MIN_ENTROPY_BITS
@@ -73,6 +72,8 @@ def problems(
 
 def new_name(policy: Policy) -> Iterator[PolicyProblem]:
     """Refuse a name that a new set must not have."""
+    from breakglass_shamir.custody import names
+
     if not names.is_plain(policy.name):
         yield PolicyProblem("name", f"expected {names.ALLOWED}, got {policy.name!r}")
 

@@ -25,7 +25,7 @@ from breakglass_shamir.custody.policy.problem import PolicyProblem, invalid
 from breakglass_shamir.custody.policy.rules import new_name, problems
 from breakglass_shamir.custody.policy.tables import CustodianGroup, Declaration, Policy, Quorum, Target
 from breakglass_shamir.custody.records.words import is_clean
-from breakglass_shamir.errors import InvalidInput, LooksLikeShare
+from breakglass_shamir.errors import InvalidInput, InvalidPolicy, LooksLikeShare
 from breakglass_shamir.formats.structure import Structure
 
 BY_PEOPLE = "manual:target-on-the-sheets"
@@ -62,6 +62,15 @@ def parse(source: str) -> Policy:
         InvalidPolicy: with every problem: the key's path, what was expected, what was found.
     """
     return _read(tree_of(source), new=False)
+
+
+@functools.lru_cache(maxsize=64)
+def adopted(source: str) -> Policy | None:
+    """Return a policy that was adopted; None where there is none, or none that this release can read."""
+    try:
+        return parse(source) if source else None
+    except InvalidPolicy:
+        return None
 
 
 def parse_new(source: str, *, new_set: bool = False) -> Policy:

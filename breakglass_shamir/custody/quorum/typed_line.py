@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 from breakglass_shamir.errors import MalformedText, SharesError
 from breakglass_shamir.formats import share, text
-from breakglass_shamir.formats.share import TEXT_LINES, ReadShare
-from breakglass_shamir.formats.text import LINE_CHARACTERS, UNREADABLE
+from breakglass_shamir.formats.share import ReadShare
+from breakglass_shamir.formats.text import LINE_CHARACTERS, TEXT_LINES, UNREADABLE
 
 CONFUSED = ("5S", "8B", "2Z", "0D", "17")
 """Characters that people take for one another on paper; I, L and O are forgiven anyway."""

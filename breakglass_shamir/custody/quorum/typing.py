@@ -34,8 +34,7 @@ from breakglass_shamir.formats.core import Core
 from breakglass_shamir.formats.envelope import PREFIX as ENVELOPE_PREFIX
 from breakglass_shamir.formats.scanner_keyboards import meant_by
 from breakglass_shamir.formats.share import PREFIX as SHARE_PREFIX
-from breakglass_shamir.formats.share import TEXT_LINES
-from breakglass_shamir.formats.text import MAX_LINE_NUMBER
+from breakglass_shamir.formats.text import MAX_LINE_NUMBER, TEXT_LINES
 
 BACK, DONE = "back", "done"
 """Words instead of a line."""

@@ -21,8 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from breakglass_shamir.alerts import identity
-from breakglass_shamir.alerts.context import parsed
 from breakglass_shamir.crypto.proof import FILE_ENDING, LogProof
+from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.sinks import FileSink
 from breakglass_shamir.errors import BreakglassError
 from breakglass_shamir.formats.envelope import Envelope
@@ -120,8 +120,8 @@ def _alerts(ledger: Ledger) -> Iterator[str]:
 
 
 def _files(ledger: Ledger) -> set[str]:
-    policies = [parsed(one.policy_source) for one in ledger.state.sets.values()]
-    sinks = [sink for policy in policies if policy for sink in policy.alerts.sinks]
+    adopted = [policies.adopted(one.policy_source) for one in ledger.state.sets.values()]
+    sinks = [sink for policy in adopted if policy for sink in policy.alerts.sinks]
     return {str(sink.path) for sink in sinks if isinstance(sink, FileSink)}
 
 

@@ -105,7 +105,7 @@ auditors = []                           # optional: SSH public keys that alone c
 [rotation]
 deadline = "1d"                         # optional: when a rotation that is owed is overdue
 may_defer = false                       # optional: whether a quorum may put it off
-length = 24                             # optional: characters of a generated credential
+length = $length                             # optional: characters of a generated credential
 must_contain = ["A-Z", "a-z", "2-9"]    # optional: sets of which it holds one character or more each
 must_avoid = ""                         # optional: characters it never holds
 max_age = "365d"                        # optional: when a credential that nobody used is due for rotation
@@ -160,6 +160,7 @@ class Sample:
     account: str = ""
     kind: str = "password"
     options: str = ""
+    length: int = 24
 
 
 _DATABASE_OPTIONS = 'ca = "/etc/breakglass/db-ca.pem"'
@@ -173,6 +174,7 @@ _EXAMPLES = {
         "console",
         options='settings = "/etc/appliance/console.hash", abilities = "password_changed_at"',
     ),
+    "ipmi": Sample("rack-7-bmc", "ipmi://bmc-7.example.net", "breakglass", length=16),
     "keepass": Sample("team-safe", "keepass:///srv/safe/team.kdbx"),
     "kerberos": Sample("realm-admin", "kerberos://kdc1.example.net/EXAMPLE.NET", "breakglass/admin"),
     "ldap": Sample("directory-admin", "ldap://ldap.example.net", "uid=breakglass,ou=people,dc=example,dc=net"),
@@ -181,6 +183,19 @@ _EXAMPLES = {
     "luks": Sample("backup-disk", "luks:///dev/disk/by-uuid/2d3c7a5e-8f0b-4c1d-9e6a-7b5f4d3c2a10"),
     "manual": Sample("cloud-root", "manual:cloud-root-account", "root"),
     "mysql": Sample("shop-db", "mysql://db.example.net/", "breakglass", options=_DATABASE_OPTIONS),
+    "openbao-approle": Sample(
+        "bao-deploy",
+        "openbao-approle://bao.example.net/approle",
+        "breakglass",
+        "token",
+        'audit_log = "/var/log/openbao/audit.log"',
+    ),
+    "openbao-keys": Sample(
+        "bao-unseal",
+        "openbao-keys://bao.example.net",
+        kind="list",
+        options='admin = "/etc/breakglass/bao-token"',
+    ),
     "openbao-token": Sample(
         "bao-root", "openbao-token://bao.example.net", "root", "token", 'audit_log = "/var/log/openbao/audit.log"'
     ),
@@ -191,11 +206,21 @@ _EXAMPLES = {
         options='audit_log = "/var/log/openbao/audit.log"',
     ),
     "postgresql": Sample("prod-db", "postgresql://db.example.net/postgres", "breakglass", options=_DATABASE_OPTIONS),
+    "redfish": Sample(
+        "rack-7-bmc", "redfish://bmc-7.example.net", "breakglass", options='ca = "/etc/breakglass/bmc-ca.pem"'
+    ),
     "redis": Sample(
         "shop-cache", "redis://cache.example.net", "breakglass", options='ca = "/etc/breakglass/cache-ca.pem"'
     ),
     "ssh-authorized-keys": Sample(
         "host-key", "ssh-authorized-keys:///home/breakglass/.ssh/authorized_keys", "breakglass", "key-pair"
+    ),
+    "ssh-ca": Sample(
+        "user-ca",
+        "ssh-ca:///etc/ssh/trusted_user_ca_keys",
+        "user-ca",
+        "key-pair",
+        'revoked = "/etc/ssh/revoked_keys"',
     ),
     "ssh-key": Sample("recovery-key", "ssh-key:///srv/breakglass/id_recovery"),
 }

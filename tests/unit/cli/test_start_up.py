@@ -17,6 +17,7 @@ from rich.table import Table
 
 from breakglass_shamir.cli.program import breakglass
 from breakglass_shamir.cli.screen import cleaning, plain_table
+from breakglass_shamir.crypto import note
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records import record as records
 from breakglass_shamir.custody.records.words import is_clean
@@ -40,9 +41,14 @@ print(*sys.modules, file=sys.stderr)
 
 NOT_FOR_STATUS = (
     "rich", "cffi", "jinja2", "PIL", "prompt_toolkit", "reportlab", "Crypto.IO.PKCS8", "Crypto.Protocol.SecretSharing",
-    "breakglass_shamir.alerts.sinks", "breakglass_shamir.cli.screen.answers", "breakglass_shamir.connectors",
-    "breakglass_shamir.crypto.shamir", "breakglass_shamir.custody.quorum", "breakglass_shamir.formats.seal",
-    "breakglass_shamir.ledger.verify", "breakglass_shamir.operations.credential",
+    "ctypes.util", "json", "reedsolo", "shutil", "subprocess", "tempfile", "typing_extensions",
+    "breakglass_shamir.alerts.event", "breakglass_shamir.alerts.sinks", "breakglass_shamir.bounded",
+    "breakglass_shamir.cli.screen.answers", "breakglass_shamir.connectors", "breakglass_shamir.crypto.shamir",
+    "breakglass_shamir.custody.life.enrol_rules", "breakglass_shamir.custody.life.recovery",
+    "breakglass_shamir.custody.life.statement", "breakglass_shamir.custody.names",
+    "breakglass_shamir.custody.policy.weakening", "breakglass_shamir.custody.quorum",
+    "breakglass_shamir.formats.parity", "breakglass_shamir.formats.seal", "breakglass_shamir.formats.share",
+    "breakglass_shamir.ledger.fresh", "breakglass_shamir.ledger.verify", "breakglass_shamir.operations.credential",
     "breakglass_shamir.operations.desk", "breakglass_shamir.operations.fleet", "breakglass_shamir.paper",
 )  # fmt: skip
 
@@ -57,10 +63,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.parametrize("words", [["status"], ["--json", "status"]])
+@pytest.mark.parametrize("words", [["status"], ["--json", "status"], ["--home", "home", "--json", "status"]])
 def test_status_loads_what_it_needs(home: Path, words: list[str]) -> None:
     command = [sys.executable, "-c", LOADED, str(home), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=home.parent, capture_output=True, text=True, check=True)
     assert "set-0" in done.stdout
     told, modules = done.stderr.splitlines()[-2:]
     code, *made = told.split()
@@ -71,10 +77,10 @@ def test_status_loads_what_it_needs(home: Path, words: list[str]) -> None:
     assert len([name for name in made if name.startswith("breakglass_shamir")]) <= MOST_DATA_CLASSES
 
 
-def test_each_policy_is_parsed_each_record_read_and_each_envelope_verified_once(
+def test_each_policy_is_parsed_each_record_read_and_one_signature_verified(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counts = {"policies": 0, "records": 0, "signatures": 0}
+    counts = {"policies": 0, "records": 0, "envelopes": 0, "heads": 0}
 
     def counted(what: str, module: Any, name: str) -> None:
         real = getattr(module, name)
@@ -88,19 +94,21 @@ def test_each_policy_is_parsed_each_record_read_and_each_envelope_verified_once(
     policies.parse.cache_clear()
     counted("policies", policies, "tree_of")
     counted("records", records, "parse")
-    counted("signatures", envelope, "ed25519_verify")
+    counted("envelopes", envelope, "ed25519_verify")
+    counted("heads", note, "ed25519_verify")
     done = CliRunner().invoke(breakglass, ["--home", str(home), "--json", "status"], standalone_mode=False)
     assert done.exception is None
     assert [one["name"] for one in json.loads(done.stdout)["sets"]] == [f"set-{number}" for number in range(SETS)]
     total = 1 + 2 * SETS
-    assert counts == {"policies": SETS, "records": total + 1, "signatures": SETS}  # the first is looked at again
+    # The first record is looked at again.
+    assert counts == {"policies": SETS, "records": total + 1, "envelopes": 0, "heads": 1}
 
 
 BOUND = """
 import sys
 from breakglass_shamir.cli import binding
 binding.by_ctypes()
-print("cffi" in sys.modules)
+print("cffi" in sys.modules, "ctypes.util" in sys.modules, "subprocess" in sys.modules)
 from Crypto.Util import _raw_api
 print(_raw_api.backend)
 from breakglass_shamir.crypto import keys
@@ -108,12 +116,32 @@ from breakglass_shamir.hygiene import Secret
 seed = Secret(bytes(32))
 keys.ed25519_verify(keys.ed25519_public(seed), b"x", keys.ed25519_sign(seed, b"x"))
 binding.by_ctypes()
+import ctypes.util
+print(bool(ctypes.util.find_library("c")))
+binding.structs_by_typing()
+print("typing_extensions" in sys.modules)
+import typing_extensions
+print(typing_extensions.Required)
+binding.structs_by_typing()
 """
 
 
 def test_the_binding_leaves_cffi_to_others_and_signs_and_verifies() -> None:
     done = subprocess.run([sys.executable, "-c", BOUND], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["False", "ctypes"]
+    # A binding that asked what the interpreter is made of would have run file(1).
+    assert done.stdout.splitlines()[:2] == ["False False False", "ctypes"]
+    assert done.stdout.splitlines()[2:] == ["True", "False", "typing.Required"]
+
+
+@pytest.mark.parametrize("word", ["--version", "--help"])
+def test_what_says_what_there_is_loads_no_command(word: str) -> None:
+    command = [sys.executable, "-c", LOADED, "/nowhere", word]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told, modules = done.stderr.splitlines()[-2:]
+    assert told == "0"
+    loaded = set(modules.split())
+    assert not loaded & {"msgspec", "sqlite3", "pathlib", "json", "Crypto"}
+    assert "breakglass_shamir.cli.session" not in loaded
 
 
 CELLS = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="\\"), max_size=12)
