@@ -40,7 +40,16 @@ from breakglass_shamir.version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from breakglass_shamir import errors as errors
-    from breakglass_shamir.connectors.port.answers import Access, Allowance, Check, CheckResult, Login, Preflight
+    from breakglass_shamir.connectors.port.answers import (
+        Access,
+        Allowance,
+        Armed,
+        Check,
+        CheckResult,
+        Login,
+        Operator,
+        Preflight,
+    )
     from breakglass_shamir.connectors.port.base import Connector
     from breakglass_shamir.connectors.port.cost import Costs
     from breakglass_shamir.connectors.port.options import NO_OPTIONS
@@ -110,7 +119,9 @@ _MODULES = {"errors": "errors", "hazmat": "library.hazmat"}
 """Public modules, and where they are."""
 
 _NAMES = {
-    "connectors.port.answers": ("Access", "Allowance", "Check", "CheckResult", "Login", "Preflight"),
+    "connectors.port.answers": (
+        "Access", "Allowance", "Armed", "Check", "CheckResult", "Login", "Operator", "Preflight",
+    ),
     "connectors.port.base": ("Connector",),
     "connectors.port.cost": ("Costs",),
     "connectors.port.options": ("NO_OPTIONS",),
@@ -171,6 +182,7 @@ __all__ = [
     "Adoption",
     "Allowance",
     "Answer",
+    "Armed",
     "Audit",
     "Beat",
     "Board",
@@ -210,6 +222,7 @@ __all__ = [
     "Note",
     "OpenUse",
     "OpeningResult",
+    "Operator",
     "Overrides",
     "PassedGate",
     "Passkey",

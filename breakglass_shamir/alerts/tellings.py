@@ -16,11 +16,12 @@ from typing import Any
 from breakglass_shamir.alerts import ocsf
 from breakglass_shamir.alerts.context import Context, Telling
 from breakglass_shamir.alerts.event import Action, Severity
-from breakglass_shamir.custody.life import holders, standing
+from breakglass_shamir.custody.life import arming_rules, holders, standing
 from breakglass_shamir.custody.life.gates import TICKET_OPEN
 from breakglass_shamir.custody.life.moment import Moment
-from breakglass_shamir.custody.life.watching import NEAR, OWN_LOGIN
+from breakglass_shamir.custody.life.watching import NEAR, OWN_LOGIN, WHILE_CLOSED
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.arming import ArmedOutside, Arming, Disarmed
 from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
@@ -93,6 +94,9 @@ from breakglass_shamir.plural import counted
 _LOUD = {"emergency": Severity.HIGH}
 """Quieter than a login that no opening accounts for."""
 
+_ENABLE, _DISABLE = 2, 5
+"""Activities of an account change."""
+
 _FINDING_ACTIVITY = {Action.NOTE: 1, Action.TRIGGER: 1, Action.RESOLVE: 3}
 _EMERGENCY_ACTIONS = {2: Action.TRIGGER, 10: Action.TRIGGER, 11: Action.RESOLVE}
 """Read and activate; deactivate."""
@@ -137,9 +141,11 @@ def _entity(
     return Telling(ocsf.ENTITY_MANAGEMENT, activity_id, subject, severity, attributes, action)
 
 
-def _account(context: Context, subject: str, severity: Severity, status_id: int = ocsf.SUCCESS) -> Telling:
+def _account(
+    context: Context, subject: str, severity: Severity, status_id: int = ocsf.SUCCESS, activity_id: int = 3
+) -> Telling:
     attributes = {"user": ocsf.user(context.account), "status_id": status_id}
-    return Telling(ocsf.ACCOUNT_CHANGE, 3, subject, severity, attributes)
+    return Telling(ocsf.ACCOUNT_CHANGE, activity_id, subject, severity, attributes)
 
 
 def _login(context: Context, activity_id: int, subject: str, status_id: int) -> Telling:
@@ -378,6 +384,7 @@ def _fork(c: Context, epoch_id: str) -> Iterator[Telling]:
 _LOOKED_AT = {
     "login": "a login that no opening accounts for",
     "password-change": "a change of the password without a rotation",
+    arming_rules.OUTSIDE: "an account that somebody else armed",
     "sessions": "that sessions of the old credential went on",
     "old-unproven": "that the death of an old credential was attested, not proven",
     "end-unproven": "that the end of the set's credential was attested, not proven",
@@ -520,9 +527,10 @@ def _login_seen(c: Context, body: LoginSeen) -> Iterator[Telling]:
     severity = Severity.LOW if body.matched else Severity.MEDIUM
     yield Telling(ocsf.AUTHENTICATION, 1, subject, severity, attributes)
     if body.accepted and not body.matched:
-        yield finding(
-            f"UNMATCHED LOGIN: {subject}{_owed(c)}", incident=f"login-{c.record.seq}", severity=Severity.CRITICAL
-        )
+        closed = body.detail.endswith(WHILE_CLOSED)
+        words = f"UNMATCHED LOGIN{f' {WHILE_CLOSED.upper()}' if closed else ''}: {subject}{_owed(c)}"
+        severity = Severity.FATAL if closed else Severity.CRITICAL
+        yield finding(words, incident=f"login-{c.record.seq}", severity=severity)
 
 
 def _accounted(body: LoginSeen) -> str:
@@ -538,6 +546,23 @@ def _changed_outside(c: Context, body: ChangedOutside) -> Iterator[Telling]:
     subject = f"the password changed at {body.at} without a rotation"
     yield _account(c, subject, Severity.CRITICAL)
     yield finding(f"{subject}{_owed(c)}", incident=f"password-change-{c.record.seq}", severity=Severity.CRITICAL)
+
+
+def _arming(c: Context, body: Arming) -> Iterator[Telling]:
+    subject = f"the account is armed until {body.until} for {body.why}, by {body.authority}"
+    yield _account(c, subject, _loud(c), activity_id=_ENABLE)
+
+
+def _disarmed(c: Context, body: Disarmed) -> Iterator[Telling]:
+    yield _account(c, f"the account is closed again: {body.detail}", Severity.LOW, activity_id=_DISABLE)
+
+
+def _armed_outside(c: Context, body: ArmedOutside) -> Iterator[Telling]:
+    until = arming_rules.until_words(body.until)
+    subject = f"ARMED BY SOMEBODY ELSE: the target lets the account in {until}, and no arming accounts for it"
+    yield _account(c, subject, Severity.CRITICAL, activity_id=_ENABLE)
+    incident = f"{arming_rules.OUTSIDE}-{c.record.seq}"
+    yield finding(f"{subject}{_owed(c)}", incident=incident, severity=Severity.FATAL)
 
 
 def _watched(_c: Context, body: Watched) -> Iterator[Telling]:
@@ -659,6 +684,9 @@ TOLD: Mapping[type, Callable[[Context, Any], Iterator[Telling]]] = {
     Watched: _watched,
     Probed: _probed,
     TicketAnswered: _ticket_answered,
+    Arming: _arming,
+    Disarmed: _disarmed,
+    ArmedOutside: _armed_outside,
     Escalated: _escalated,
     Eased: _eased,
     Succession: _succession,

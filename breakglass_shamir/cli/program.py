@@ -51,6 +51,7 @@ COMMANDS = {
     "sync": ("sync", "Push this terminal's records to a collection."),
     "collect": ("collect", "Keep many terminals' records in PostgreSQL."),
     "witness": ("witness", "Let witnesses cosign this terminal's log."),
+    "arming": ("arming", "Accounts that are kept closed: arm one for a while."),
     "retire": ("retire", "Take a set, or this terminal, out of service."),
     "status": ("status", "Every set: state, sheets, drills, and what is due."),
     "heartbeat": ("heartbeat", "Record that this terminal is alive."),

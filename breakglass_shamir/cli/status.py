@@ -233,6 +233,7 @@ def _verdicts(found: "list[SetStatus]", home: Path | None) -> list[tuple[str, st
     due = [line for one, job in jobs if not job[0].urgent for line in _lines(one, job, home)]
     following = [line for one in found for what in one.next for line in _lines(one, [what], home, "next")]
     chains = [(f"chain    {one.name}: {one.chain.partition(': ')[2]}", "") for one in found if not one.chain_whole]
+    chains += [(f"account  {one.name}: {one.account}", "") for one in found if one.account]
     later = [(f"retired  {one.name}: {one.retired}", "") for one in found if one.retired]
     later += [line for one in found for what in one.destroying for line in _lines(one, [what], home, "destroy")]
     reviews = [(f"review   {one.name}: {one.reviews}", "") for one in found if not one.reviewers_named]

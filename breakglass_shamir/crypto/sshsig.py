@@ -60,6 +60,9 @@ KIT_NAMESPACE = "kit@breakglass-shamir"
 BUNDLE_NAMESPACE = "bundle@breakglass-shamir"
 """The terminal key signs the SHA-256 of a bundle for auditors."""
 
+ARMING_NAMESPACE = "arming@breakglass-shamir"
+"""Of an approver's key over a request to arm an account."""
+
 TELLING_NAMESPACE = "telling@breakglass-shamir"
 """The terminal key signs what it tells other terminals of one epoch, through a collection."""
 

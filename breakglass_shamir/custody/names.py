@@ -212,6 +212,11 @@ def staged(log: str, set_name: str) -> str:
     return f"unfinished-{log[:16]}-{set_name}"
 
 
+def arming_request(set_name: str) -> str:
+    """Return the file name of a request to arm the account of a set; the name of the set may be any."""
+    return f"arming-{hashlib.sha256(set_name.encode()).hexdigest()[:UNNAMED_DIGITS]}.request"
+
+
 def of_custodian(name: str, seat: str) -> str:
     """Return the name of the folder with the sheets of one custodian: another one for another person.
 

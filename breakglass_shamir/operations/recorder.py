@@ -8,6 +8,7 @@ record waiting: a courier beside this program delivers them.
 """
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,11 +57,25 @@ class Recorder:
         self.opening = ""
         self.refusal: BreakglassError | None = None
         """What was refused last, and is on record."""
+        self.authorities: dict[str, object] = {}
+        """Who arms the account of a set that is kept closed, by set, as ``operations/arming`` remembers it."""
+        self.closings: dict[str, Callable[[], None]] = {}
+        """What closes an account that was armed here, by set."""
         self._record_to = record_to
         self._courier = courier or Courier(ledger.path.parent)
 
+    def close_accounts(self) -> None:
+        """Close every account that was armed here; each ends by itself where that fails. Never raises."""
+        while self.closings:
+            name, closing = self.closings.popitem()
+            try:
+                closing()
+            except BreakglassError as error:
+                self.desk.warn(f"the account of {name} was not closed, and ends by itself: {error}")
+
     def close(self) -> None:
-        """Close the ledger and let the courier end by itself."""
+        """Close what was armed, and the ledger, and let the courier end by itself."""
+        self.close_accounts()
         self._courier.close()
         self.ledger.close()
 

@@ -12,7 +12,6 @@ Rules:
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.exact import PASSKEY_TARGET
+from breakglass_shamir.operations.recorder import Recorder
 
 _KINDS = {
     "password": CredentialKind.PASSWORD,
@@ -61,44 +61,45 @@ class Named:
         return f"{self.uri or 'no target'} (account {self.account or 'not named'})"
 
 
-LoginsNoted = Callable[[str, tuple[str, ...]], None]
-"""Gets, of each login of this program, the target's URI and the marks by which its log will tell it."""
-
-
-def connector_of(policy: Policy, noted: LoginsNoted | None = None) -> Connector:
+def connector_of(policy: Policy, asker: Recorder | None = None) -> Connector:
     """Return the connector that the credential is changed through.
 
     Args:
         policy: of the set.
-        noted: records this program's logins; needed wherever the connector is asked about a credential.
+        asker: records this program's logins; needed wherever the connector is asked about a credential.
 
     Raises:
         InvalidInput: no connector takes this target.
         ConnectorError: it could not be loaded.
     """
-    return _noting(connector_for(policy.target.uri, policy.target.account, policy.target.options), noted)
+    return _noting(policy, connector_for(policy.target.uri, policy.target.account, policy.target.options), asker)
 
 
-def endpoints_of(policy: Policy, noted: LoginsNoted | None = None) -> tuple[Connector, ...]:
+def endpoints_of(policy: Policy, asker: Recorder | None = None) -> tuple[Connector, ...]:
     """Return where a rotation is proven: where it is changed first, then every endpoint the policy lists.
 
     Args:
         policy: of the set.
-        noted: as for :func:`connector_of`.
+        asker: as for :func:`connector_of`.
 
     Raises:
         InvalidInput: no connector takes one of them.
         ConnectorError: one could not be loaded.
     """
-    first = connector_of(policy, noted)
+    first = connector_of(policy, asker)
     others = (uri for uri in dict.fromkeys(policy.rotation.endpoints) if uri != first.target)
     made = (connector_for(uri, policy.target.account, policy.target.options) for uri in others)
-    return (first, *(_noting(one, noted) for one in made))
+    return (first, *(_noting(policy, one, asker) for one in made))
 
 
-def _noting(connector: Connector, noted: LoginsNoted | None) -> Connector:
-    if noted is not None:
-        connector.on_login = partial(noted, connector.target)
+def _noting(policy: Policy, connector: Connector, asker: Recorder | None) -> Connector:
+    if asker is not None:
+        connector.on_login = partial(asker.own_login, connector.target)
+        if policy.arming is not None:
+            # Imported here: few sets have it.
+            from breakglass_shamir.operations.arming import keeping
+
+            keeping.attach(asker, policy, connector)
     return connector
 
 

@@ -35,6 +35,7 @@ from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger import clock, home
 from breakglass_shamir.ledger.store import Ledger
 from breakglass_shamir.ledger.verify import verify
+from breakglass_shamir.operations.arming import keeping
 from breakglass_shamir.operations.measuring import asking, looking
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides
@@ -114,7 +115,7 @@ class Office:
         overrides = Overrides(frozenset(overridden), WHY if overridden else "")
         sources = Sources(typed=self.typed)
         opening.open_set(
-            recorder, request, overrides, sources, nobody_scans, "", measure=lambda *_: self.measured
+            recorder, request, overrides, sources, nobody_scans, "", measure=lambda *_: self.measured, arm=keeping.gate
         ).wipe()
 
     def kinds(self) -> list[str]:
@@ -193,6 +194,13 @@ def _close_signatures(found: Office) -> None:
 def _close_alert(found: Office, more: str = "") -> None:
     deaf = f'[alerts]\n{more}\nrequire_ack = true\nsinks = [{{name = "deaf", type = "exec", argv = ["/bin/false"]}}]\n'
     found.source = SOURCE + deaf
+    found.custody()
+
+
+def _close_arming(found: Office) -> None:
+    """Keep the account closed, with a program that is not there."""
+    closed = '[arming]\nauthority = "program"\nsecond_set = "other-db"\nprogram = "/nowhere/arm"\n'
+    found.source = SOURCE.replace('key"}', 'key", account = "root"}') + closed
     found.custody()
 
 
@@ -283,6 +291,7 @@ CLOSERS: dict[str, Callable[[Office], None]] = {
     "under-way": _close_under_way,
     "signatures": _close_signatures,
     "alert": _close_alert,
+    "arming": _close_arming,
     "declaration": _close_declaration,
     "clock": _close_clock,
     "witness": _close_witness,

@@ -343,13 +343,22 @@ class Matrix:
         """Put the credential on paper, once; every cell begins with a copy of it."""
         self.world.become(self.secret)
         self.folder.mkdir()
-        secret, policy = self.folder / "secret", self.folder / "policy.toml"
-        secret.write_bytes(self.secret.reveal())
+        policy = self.folder / "policy.toml"
         policy.write_text(self._policy())
         self._ok("init", "--terminal", "terminal one")
-        printing = ["--out", str(self.sheets(1)), "--readback", str(self._readback(1)), "--timeout", "5"]
-        self._ok("split", str(policy), "--credential-from", str(secret), *self.world.split, *printing)
-        secret.unlink()
+        self._split(policy, self.secret, self.sheets(1))
+        self._keep()
+
+    def _split(self, policy: Path, secret: Secret, sheets: Path) -> None:
+        """Put a credential on paper, and read it back."""
+        file = self.folder / "secret"
+        file.write_bytes(secret.reveal())
+        printing = ["--out", str(sheets), "--readback", str(self._readback(1)), "--timeout", "5"]
+        self._ok("split", str(policy), "--credential-from", str(file), *self.world.split, *printing, sheets=sheets)
+        file.unlink()
+
+    def _keep(self) -> None:
+        """Keep what every cell begins with."""
         self.scan(1)
         shutil.copytree(self.folder, self._backup)
 
@@ -505,13 +514,14 @@ class Matrix:
     def _run(
         self, command: Sequence[str], at_pause: Callable[[str], None], terminal: str = "home", **fault: Any
     ) -> Ended:
-        job = {**_NO_FAULT, **fault, "command": ["--home", str(self.folder / terminal), *command]}
         number = self._printings
-        job |= {"out": str(self.sheets(number)), "readback": str(self._readback(number))}
+        places = {"out": str(self.sheets(number)), "readback": str(self._readback(number))}
+        command = ["--home", str(self.folder / terminal), *command]
+        job = {**_NO_FAULT, **places, **fault, "command": command}
         return self.driver.run(job, at_pause)
 
-    def _ok(self, *command: str) -> None:
-        ended = self._run(command, lambda _name: None)
+    def _ok(self, *command: str, sheets: Path | None = None) -> None:
+        ended = self._run(command, lambda _name: None, **({"out": str(sheets)} if sheets else {}))
         assert ended.status == 0, ended.said
 
     def _readback(self, number: int) -> Path:

@@ -20,6 +20,9 @@ from tests.ports import free_port
 REALM = "EXAMPLE.COM"
 ADMINISTRATOR = "watcher/admin"
 
+OPERATOR = "operator/admin"
+"""The principal that may move the end of another one, and inquire."""
+
 CLIENT = """\
 [libdefaults]
   default_realm = {realm}
@@ -74,7 +77,7 @@ class KdcServer:
         }  # fmt: skip
         (folder / "krb5.conf").write_text(CLIENT.format(**facts))
         (folder / "kdc.conf").write_text(SETTINGS.format(**facts))
-        (folder / "kadm5.acl").write_text(f"{ADMINISTRATOR}@{REALM} il\n")
+        (folder / "kadm5.acl").write_text(f"{ADMINISTRATOR}@{REALM} il\n{OPERATOR}@{REALM} im\n")
         self._tool("kdb5_util", "create", "-s", "-P", "master-of-the-test-realm", "-r", REALM, "-W")
         self._kdc = LocalProcess([_path("krb5kdc"), "-n"], folder / "kdc.out", self.environment)
         self._kadmind = LocalProcess([_path("kadmind"), "-nofork"], folder / "kadmind.out", self.environment)

@@ -61,6 +61,7 @@ index objectClass,entryCSN,entryUUID eq
 lastbind {lastbind}
 access to attrs=userPassword by self =xw by anonymous auth by * none
 access to attrs=pwdHistory,pwdFailureTime by * none
+access to attrs=pwdEndTime by dn.regex="^cn=operator-[0-9a-f]+,{suffix}$" write by * read
 access to * by self read by dn.exact=cn=watcher,{suffix} read by users read by anonymous auth
 overlay ppolicy
 ppolicy_default cn=default,{policies}

@@ -269,6 +269,9 @@ def test_preflight_says_what_stands_against_it(postgres_server: PostgresServer, 
     assert any("2999" in note for note in found.notes)
     assert [(one.what, one.ends.year) for one in found.runs_out] == [("account", 2999)]
     assert make(postgres_server, until).lifetime(right) == found.runs_out
+    armed = make(postgres_server, until)
+    armed.ends_on_purpose = True
+    assert armed.lifetime(right) == armed.preflight(None, right).runs_out == (), "an account that is kept closed"
     assert make(postgres_server, postgres_server.add_role(right)).lifetime(right) == ()
 
 

@@ -406,6 +406,7 @@ def test_every_policy_key_is_in_the_operators_guide() -> None:
         "declaration.rules": when.UseRule,
         "outage": when.Outage,
         "ticket": when.TicketSystem,
+        "arming": tables.Arming,
     }
     keys = [f"{table}.{one.name}" for table, kind in kinds.items() for one in msgspec.structs.fields(kind)]
     keys.remove("review.settlement")

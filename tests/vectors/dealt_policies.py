@@ -31,6 +31,8 @@ DUTY_KEY = line_of(OFFICERS["Duty"])
 DUTY_FINGERPRINT = sshsig.fingerprint(ed25519_public(OFFICERS["Duty"]))
 _SECOND = line_of(OFFICERS["Second"])
 
+REVIEWER = line_of(REVIEWERS["Rosa"])
+
 _TOKEN = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBGFYbm8="
 """Of a type that nothing can be encrypted to."""
 
@@ -129,6 +131,14 @@ limits = [
   {{step = "quorum", p50 = "5s", p95 = "10s", p99 = "1m"}},
   {{step = "alert-acknowledged", p95 = "30s"}},
 ]
+
+[arming]
+authority = "key"
+second_set = "Bern"
+window = "3h"
+operator = "opener"
+operator_secret = "/usr/local/sbin/opener"
+approvers = ["{line_of(public_test_key("approver"))} duty manager"]
 
 [audit]
 standards = ["ism", "pci-dss-4.0.1"]
@@ -241,6 +251,9 @@ name = "lines"
 path = "/var/log/bg.jsonl"
 """
 
+
+ARMED = LEAST.replace('"manual:"', '"manual:", account = "a"')
+"""Of an account that could be kept closed."""
 
 BY_OFFICERS = f"""{LEAST}
 [[officers]]
@@ -442,6 +455,7 @@ def _wrong() -> Iterator[tuple[str, str]]:
         ("drills", 'load = {limits = [{step = "quorum", p50 = "1s"}, {step = "quorum", p95 = "1s"}]}'),
         ("drills", 'load = {limits = [{step = "quorum", p90 = "1s"}]}'),
         ("drills", 'load = {sinks = ["s", "s"]}\n[[alerts.sinks]]\ntype = "journald"\nname = "s"'),
+        ("arming", 'authority = "program"\nsecond_set = "other"\nprogram = "/p"'),
         ("alerts", "require_ack = true"), ("alerts", 'sinks = [{name = "x"}]'),
         ("alerts", 'sinks = [{type = "fax", name = "x"}]'),
         ("[custodians]", 'name = "C"'), ("[custodians]", 'name = "A"\nkeys = ["ssh-dss AAAA"]'),
@@ -472,6 +486,29 @@ def _wrong() -> Iterator[tuple[str, str]]:
                  'settlement = {by = "anybody"}', "settlement = {people = 2}",
                  "settlement = {people = 2, signed = false}"):  # fmt: skip
         yield f"review: {line}", with_line("review", line, BY_OFFICERS.partition("[review]")[0])
+    program = 'authority = "program"\nsecond_set = "other"\nprogram = "/p"'
+    by_set = 'authority = "set"\nsecond_set = "other"\nset = "keys"\noperator = "o"'
+    by_key = (
+        f'authority = "key"\nsecond_set = "other"\noperator = "o"\noperator_secret = "/s"\napprovers = ["{_SECOND}"]'
+    )
+    for name, said in (
+        ("no second set", 'authority = "program"\nprogram = "/p"'),
+        ("the set itself", program.replace("other", "least")),
+        ("an authority that is not known", program.replace('"program"', '"nobody"', 1)),
+        ("no program", 'authority = "program"\nsecond_set = "other"'),
+        ("a program by no path", program.replace("/p", "p")),
+        ("a program and an operator", f'{program}\noperator = "o"'),
+        ("a window below the use", f'{program}\nwindow = "59m"'),
+        ("a window of eight days", f'{program}\nwindow = "8d"'),
+        ("no set", by_set.replace('set = "keys"\n', "")), ("no operator", by_set.replace('\noperator = "o"', "")),
+        ("the set that it is of", by_set.replace("keys", "least")),
+        ("the account is the operator", by_set.replace('"o"', '"a"')),
+        ("a secret by no path", by_key.replace("/s", "s")), ("no approver", by_key.partition("\napprovers")[0]),
+        ("no key", by_key.replace(_SECOND, "ssh-dss AAAA")),
+        ("an approver who is an officer", f'{by_key}\n[[officers]]\nname = "D"\nkeys = ["{_SECOND}"]'),
+        ("an approver who is a custodian", f'{by_key}\n[[custodians]]\nname = "A"\nkeys = ["{_SECOND}"]'),
+    ):  # fmt: skip
+        yield f"arming: {name}", with_line("arming", said, ARMED)
     yield "a standard that is not known", with_line("audit", 'standards = ["iso-9001"]')
     yield "a standard twice", with_line("audit", 'standards = ["ism", "ism"]')
     yield "review: nobody could", with_line("review", "", LEAST)
@@ -577,6 +614,13 @@ def _weaker() -> Iterator[Vector]:
         ("a longer age", 'max_age = "100d"', 'max_age = "101d"'),
         ("another endpoint", '"postgresql://b.example"]', '"postgresql://c.example"]'),
         ("no endpoints", 'endpoints = ["postgresql://a.example", "postgresql://b.example"]', ""),
+        ("arming taken away", f"[arming]{MOST.partition('[arming]')[2].partition('[audit]')[0]}", ""),
+        ("armed by another set",
+         f"""authority = "key"{MOST.partition('authority = "key"')[2].partition('[audit]')[0]}""",
+         'authority = "set"\nsecond_set = "Basel"\nset = "openers"\noperator = "other"\n'),
+        ("armed for longer", 'window = "3h"', 'window = "4h"'),
+        ("another approver", f'["{line_of(public_test_key("approver"))} duty manager"]', f'["{REVIEWER}"]'),
+        ("another secret of the operator", '"/usr/local/sbin/opener"', '"/usr/local/sbin/other"'),
         ("longer drills", 'roll_call = "30d"\nrehearsal = "60d"\naccess = "300d"', ""),
         ("no load drill", f"[drills.load]{MOST.partition('[drills.load]')[2].partition('[audit]')[0]}", ""),
         ("a limit of a load drill longer, another gone", 'p50 = "5s", p95 = "10s"', 'p95 = "11s"'),

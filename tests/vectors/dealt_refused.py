@@ -9,7 +9,7 @@ import made_lives as lives
 import msgspec
 from dealt_follow import ROTATED, SEALED, accepted, outlived
 from dealt_steps import NOTE
-from made_logs import OFFICERS, POLICY, SET, WEAKER, drill_of, id_of, issued, line_of
+from made_logs import KEPT, OFFICERS, POLICY, SET, WEAKER, drill_of, id_of, issued, line_of
 from made_ways import (
     ROTATION,
     Refusal,
@@ -28,6 +28,7 @@ from msgspec.structs import replace
 
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.weakening import weakenings
+from breakglass_shamir.custody.records.arming import ArmedOutside, Disarmed
 from breakglass_shamir.custody.records.ledger import PolicyWeakened
 from breakglass_shamir.custody.records.lineage import AttestedDead
 from breakglass_shamir.custody.records.monitoring import Eased, Escalated
@@ -65,6 +66,7 @@ def refused() -> Iterator[Refusal]:
     yield from _sheets()
     yield from _told_people()
     yield from _rotation()
+    yield from _kept_closed()
     yield from _signed()
     yield from _sets()
 
@@ -317,6 +319,20 @@ def _rotation() -> Iterator[Refusal]:
     way.log.add(Acknowledged(epoch_id=id_of(e.two), sheet="1.2", custodian="South", bag=""))
     body = Applying(old_epoch_id=id_of(e.one), new_epoch_id=id_of(e.two))
     yield no("changed with a void sheet that was not read back", way, body)
+
+
+def _kept_closed() -> Iterator[Refusal]:
+    way = Way("closed", 3)
+    for what, changes in (
+        ("no instant", {"until": "soon"}), ("an instant in another zone", {"until": "2026-03-02T09:00:00+01:00"}),
+        ("a day that is none", {"until": "2026-02-30T09:00:00Z"}), ("another clock", {"clock": "sundial"}),
+    ):  # fmt: skip
+        yield no(f"arming: {what}", way, bodies.armed(**changes), set_name=KEPT)
+    yield no("armed outside: no instant", way, ArmedOutside(until="soon", detail=""), set_name=KEPT)
+    gone = Disarmed(authority="the program /p", detail="")
+    for body in (bodies.armed(), gone, ArmedOutside(until="", detail="")):
+        kind = str(body.__struct_config__.tag)
+        yield no(f"{kind}: the policy keeps nothing closed", Way("office", 28), body)
 
 
 def _signed() -> Iterator[Refusal]:

@@ -15,6 +15,7 @@ from breakglass_shamir.crypto import sshsig
 from breakglass_shamir.custody.life import recovery
 from breakglass_shamir.custody.life.lineage import SuccessionProof
 from breakglass_shamir.custody.policy import source as policies
+from breakglass_shamir.custody.records.arming import Arming
 from breakglass_shamir.custody.records.drills import LoadDrilled
 from breakglass_shamir.custody.records.epochs import Recovered, RecoveredCore, RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerStarted, PolicyAdopted
@@ -39,6 +40,15 @@ def load_drilled(**changes: Any) -> LoadDrilled:
         "records": 60, "collected": -1, "result": "fail", "reasons": ("quorum: p50 is 1.2 s, the limit 1s",),
     }  # fmt: skip
     return LoadDrilled(**{**fields, **changes})
+
+
+def armed(**changes: Any) -> Arming:
+    """Return an arming of the account that is kept closed."""
+    fields: dict[str, Any] = {
+        "until": "2026-03-02T09:00:00Z", "authority": "the program /p", "why": "a use", "clock": "target",
+        "ahead_s": -3,
+    }  # fmt: skip
+    return Arming(**{**fields, **changes})
 
 
 def started(log: Log) -> LedgerStarted:

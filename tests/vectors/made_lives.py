@@ -15,6 +15,7 @@ from typing import Any
 from dealt import Epoch
 from made_bodies import (
     adopted,
+    armed,
     countersigned,
     custodian_signed,
     declared,
@@ -34,6 +35,8 @@ from made_bodies import (
 )
 from made_logs import (
     BEGAN,
+    CLOSED,
+    KEPT,
     POLICY,
     SEATS,
     SET,
@@ -48,6 +51,7 @@ from msgspec.structs import replace
 from breakglass_shamir.custody.life import enrolment_file, recovery
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.weakening import weakenings
+from breakglass_shamir.custody.records.arming import ArmedOutside, Disarmed
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Pinned, Proven
@@ -132,6 +136,21 @@ def small() -> Log:
     log.add(officer_signed(log), opening=opening)
     log.pass_time(9000, wall=9000)
     log.add(opened(e.one), opening=opening, set_key=e.one.seed)
+    return log
+
+
+@functools.cache
+def closed() -> Log:
+    """A set whose account is kept closed: armed, closed again, and found open."""
+    log = Log("closed")
+    log.add(started(log), "")
+    log.add(adopted(CLOSED), KEPT)
+    log.add(Disarmed(authority="the program /p", detail="bg at postgresql://db.example"), KEPT)
+    log.add(armed(), KEPT)
+    log.add(armed(clock="terminal", ahead_s=0), KEPT)
+    log.add(Disarmed(authority="the program /p", detail="bg at postgresql://db.example"), KEPT)
+    log.add(ArmedOutside(until="", detail="postgresql://db.example"), KEPT)
+    log.add(ArmedOutside(until="2026-03-02T09:00:00Z", detail="postgresql://db.example"), KEPT)
     return log
 
 
@@ -431,5 +450,5 @@ def _attested(log: Log) -> None:
     log.add(body, name)
 
 
-LIVES = {"office": office, "branch": branch, "small": small, "archive": archive}
+LIVES = {"office": office, "branch": branch, "small": small, "archive": archive, "closed": closed}
 """Every log, by the name of its terminal."""

@@ -97,6 +97,17 @@ signatures = 1
 deadline = "2h"
 """
 
+KEPT = "kept-closed"
+
+CLOSED = f"""\
+name = "{KEPT}"
+target = {{uri = "postgresql://db.example", account = "bg"}}
+quorum = {{groups = [{{threshold = 2, custodians = ["North", "South", "East"]}}]}}
+declaration = {{classes = ["idp-outage"]}}
+arming = {{authority = "program", second_set = "open", program = "/p"}}
+"""
+"""Of an account that is kept closed."""
+
 WEAKER = POLICY.replace('deadline = "2h"', 'deadline = "90m"\nmax_age = "500d"').replace("signatures = 1\n", "")
 
 

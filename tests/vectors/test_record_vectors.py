@@ -61,7 +61,7 @@ def test_vector(vector: Values, tmp_path: Path) -> None:
 def test_log(vector: Values, tmp_path: Path) -> None:
     given, rows = vector["input"], rows_of(vector["input"])
     if "output" in vector:
-        names = {_public(name): name for name in ("clock", "office", "branch", "small", "archive")}
+        names = {_public(name): name for name in ("clock", "office", "branch", "small", "archive", "closed")}
         with ledger_of(rows, tmp_path, names[given["public_key"]]) as ledger:
             assert in_words(verify(ledger, full=True)) == vector["output"]
         return

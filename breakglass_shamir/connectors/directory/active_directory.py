@@ -19,9 +19,20 @@ import ldap.filter
 from breakglass_shamir.connectors.directory import ad_audit, ad_rules
 from breakglass_shamir.connectors.directory import session as ldap_session
 from breakglass_shamir.connectors.directory.ad_rules import Rules
+from breakglass_shamir.connectors.directory.ldap_policy import time_of
 from breakglass_shamir.connectors.directory.session import Answer, Attributes, LdapSession, connect
 from breakglass_shamir.connectors.port import options
-from breakglass_shamir.connectors.port.answers import Allowance, Check, CheckResult, Lifetime, Login, Logins, Preflight
+from breakglass_shamir.connectors.port.answers import (
+    Allowance,
+    Armed,
+    Check,
+    CheckResult,
+    Lifetime,
+    Login,
+    Logins,
+    Operator,
+    Preflight,
+)
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import ADMIN_OPTIONS, NO_OPTIONS, TLS_OPTIONS
@@ -81,6 +92,9 @@ class ActiveDirectoryConnector(Connector):
     controller on this machine. Name every domain controller in ``rotation.endpoints``: a change takes a moment
     to reach the others, and the old credential is dead only when all of them refuse it.
 
+    Arming: the operator is a user who may write ``accountExpires`` of this one. Sessions, Kerberos tickets and cached
+    logins live until they end. Other domain controllers follow as the domain copies.
+
     What it cannot do: a password that has expired or must be changed lets nobody in over LDAP, not even to
     change it. Where one refused login locks the account, the old password is not tried: ``pwdLastSet`` shows its end,
     after the grace window. What it cannot tell: whether an account is there; some servers call a missing one a wrong
@@ -90,6 +104,7 @@ class ActiveDirectoryConnector(Connector):
     scheme: ClassVar[str] = "ad"
     grace_window_s: ClassVar[int] = 3600
     scope: ClassVar[str] = "this user's password in the domain; open sessions and Kerberos tickets live until they end"
+    arms: ClassVar[bool] = True
     costs: ClassVar[Costs] = Costs(preflight=1, allowance=1, lifetime=1)
     abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at", "lifetime"})
     option_names: ClassVar[frozenset[str]] = TLS_OPTIONS | ADMIN_OPTIONS | {"ntlm_minutes", "audit_log"}
@@ -118,8 +133,9 @@ class ActiveDirectoryConnector(Connector):
             problems = [*_server_problems(root), *_login_problems(login, is_own=current is not None)]
             _, account = self._entry(session, root)
             rules = _rules(session, root, account)
-        notes = ["open sessions and Kerberos tickets live until they end", *ad_rules.notes(account, rules, now)]
-        problems += ad_rules.problems(account, now)
+        told = {**account, "accountexpires": []} if self.ends_on_purpose else account
+        notes = ["open sessions and Kerberos tickets live until they end", *ad_rules.notes(told, rules, now)]
+        problems += ad_rules.problems(told, now)
         wait = ad_rules.min_age_until(account, rules, now)
         against = tuple(ad_rules.unfit(account, rules, new)) if new else ()
         own = login if current is not None else None
@@ -179,6 +195,29 @@ class ActiveDirectoryConnector(Connector):
             unread: list[str] = []
             found = list(_remembered(self._seen(session, None), self.account, unread))
         return Logins((login for login in found if login.at >= since), unread)
+
+    def _arm(self, until: datetime, operator: Operator) -> datetime | None:
+        with connect(self._endpoint) as session:
+            name, _ = self._found(session, operator)
+            answer = session.set_value(name, "accountExpires", str(ad_rules.to_filetime(until)).encode())
+            if answer.code != ldap_session.SUCCESS:
+                raise ConnectorError(f"the end of the account (accountExpires) could not be set: {answer.words}")
+            return _clock(session)
+
+    def _armed_until(self, operator: Operator | None) -> Armed:
+        with connect(self._endpoint) as session:
+            account = self._found(session, operator)[1] if operator else self._seen(session, None)
+            return Armed(ad_rules.ends_at(account), _clock(session))
+
+    def _found(self, session: LdapSession, operator: Operator) -> tuple[str, Attributes]:
+        """Log in as the operator, and read the account."""
+        answer = judge(session.bind(operator.account, operator.secret, ldap_session.nobody))
+        if answer.result is not CheckResult.ACCEPTED:
+            raise ConnectorError(f"the operator {operator.account} was not let in: {answer.detail}")
+        name, account = self._entry(session, _root(session))
+        if not name:
+            raise ConnectorError(f"{self.account} cannot be found in the domain")
+        return name, account
 
     def _seen(self, session: LdapSession, credential: Secret | None) -> Attributes:
         """Log in and read the account.
@@ -296,6 +335,14 @@ def _remembered(account: Attributes, name: str, unread: list[str]) -> Iterator[L
                 continue
             seen[at] = Login(at, name, "", accepted, attribute)
     yield from seen.values()
+
+
+def _clock(session: LdapSession) -> datetime | None:
+    """Return the domain controller's time ([MS-ADTS] 3.1.1.3.2.4); None where it does not tell."""
+    try:
+        return time_of(session.read("", "currentTime") or {}, "currentTime")
+    except ValueError:
+        return None
 
 
 def _root(session: LdapSession) -> Attributes:

@@ -180,6 +180,17 @@ def filetime(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value // 10)
 
 
+def to_filetime(at: datetime) -> int:
+    """Turn a time into 100-nanosecond steps since 1601."""
+    return (at - _EPOCH) // timedelta(microseconds=1) * 10
+
+
+def ends_at(account: Attributes) -> datetime | None:
+    """Return when the account ends (accountExpires); None where it does not."""
+    value = number(account, "accountExpires")
+    return None if value in _NEVER else filetime(value)
+
+
 def number(entry: Attributes, name: str) -> int:
     """Return an attribute as a number; 0 if it is not there."""
     text = _text(entry, name)

@@ -19,10 +19,12 @@ from breakglass_shamir.connectors.directory.session import Answer, Attributes, L
 from breakglass_shamir.connectors.port import marks, options
 from breakglass_shamir.connectors.port.answers import (
     Allowance,
+    Armed,
     Check,
     CheckResult,
     Login,
     Logins,
+    Operator,
     Preflight,
     since_when,
 )
@@ -82,6 +84,10 @@ class LdapConnector(Connector):
     read ``pwdAccountLockedTime``. That is why a rotation is proven by the new credential being accepted before
     and after the old one is refused.
 
+    Arming: the operator is an entry that may write ``pwdEndTime`` of the account, which slapo-ppolicy of OpenLDAP 2.5
+    and later honours; it must be loaded. Connections that are open stay logged in. The server tells its clock by the
+    ``modifyTimestamp`` of that change.
+
     What its questions cost: each is a bind. With an expired password each is a grace login; they are counted, and
     where they can be read beforehand none is spent that the change needs. Where one refused login locks the account,
     the old credential is not tried: ``pwdChangedTime`` shows its end.
@@ -89,6 +95,7 @@ class LdapConnector(Connector):
 
     scheme: ClassVar[str] = "ldap"
     grace_window_s: ClassVar[int] = 0
+    arms: ClassVar[bool] = True
     costs: ClassVar[Costs] = Costs(preflight=1, allowance=1)
     scope: ClassVar[str] = "this account's password in the directory; open connections stay"
     abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at"})
@@ -119,8 +126,9 @@ class LdapConnector(Connector):
                 problems += _login_problems(login, left, self.costs.rotate)
                 policy, account = self._rules(session)
         notes = ["connections that are open stay logged in until they end", *self._own_notes(policy)]
-        problems += ldap_policy.problems(policy, account, now)
-        notes += ldap_policy.notes(policy, account, now)
+        told = {**account, "pwdendtime": []} if self.ends_on_purpose else account
+        problems += ldap_policy.problems(policy, told, now)
+        notes += ldap_policy.notes(policy, told, now)
         wait = ldap_policy.min_age_until(policy, account, now)
         unfit = tuple(ldap_policy.unfit(policy, new)) if new else ()
         allowance = _allowed(policy, account, now, left, login)
@@ -185,6 +193,31 @@ class LdapConnector(Connector):
             unread: list[str] = []
             found = list(self._logged(session, log, unread) if log else self._remembered(session, unread))
         return Logins(since_when(found, since), unread[:UNREAD_MAX])
+
+    def _arm(self, until: datetime, operator: Operator) -> datetime | None:
+        with connect(self._endpoint) as session:
+            self._let_in(session, operator)
+            written = f"{until:%Y%m%d%H%M%SZ}".encode()
+            answer = session.set_value(self.account, "pwdEndTime", written)
+            if answer.code != ldap_session.SUCCESS:
+                raise ConnectorError(f"the end of the account (pwdEndTime) could not be set: {answer.words}")
+            return ldap_policy.time_of(session.read(self.account, "modifyTimestamp") or {}, "modifyTimestamp")
+
+    def _armed_until(self, operator: Operator | None) -> Armed:
+        with connect(self._endpoint) as session:
+            if operator:
+                self._let_in(session, operator)
+            else:
+                self._log_in(session, None)
+            entry = session.read(self.account, "objectClass", "pwdEndTime")
+        if not entry:
+            raise ConnectorError("the entry of the account may not be read")
+        return Armed(ldap_policy.time_of(entry, "pwdEndTime"))
+
+    def _let_in(self, session: LdapSession, operator: Operator) -> None:
+        answer = session.bind(operator.account, operator.secret, ldap_session.nobody)
+        if answer.code != ldap_session.SUCCESS:
+            raise ConnectorError(f"the operator {operator.account} was not let in: {answer.words}")
 
     def _log_in(self, session: LdapSession, credential: Secret | None) -> tuple[Check | None, int | None]:
         """Log in to read: as the account, else as the reader; returns what was said to the account, and grace logins.

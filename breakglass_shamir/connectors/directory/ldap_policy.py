@@ -38,7 +38,7 @@ def problems(policy: Attributes, account: Attributes, now: datetime) -> Iterator
         yield "the account is inactivated: an administrator has to activate it before anything can be changed"
     if _flag(policy, "pwdAllowUserChange") is False:
         yield "the password policy lets no account change its own password (pwdAllowUserChange)"
-    begins, ends = _time(account, "pwdStartTime"), _time(account, "pwdEndTime")
+    begins, ends = time_of(account, "pwdStartTime"), time_of(account, "pwdEndTime")
     if begins and begins > now:
         yield f"the account opens nothing before {_written(begins)} (pwdStartTime)"
     if ends and ends <= now:
@@ -80,7 +80,7 @@ def notes(policy: Attributes, account: Attributes, now: datetime) -> Iterator[st
         yield f"the last {history} passwords cannot be used again"
     if _flag(account, "pwdReset"):
         yield "an administrator has reset the password: the account can do nothing until it is changed"
-    ends, idle = _time(account, "pwdEndTime"), idle_until(policy, account)
+    ends, idle = time_of(account, "pwdEndTime"), idle_until(policy, account)
     if ends and ends > now:
         yield f"the account ends at {_written(ends)} (pwdEndTime): then nothing on paper opens it, whatever is rotated"
     if idle and idle > now:
@@ -131,7 +131,7 @@ def delay_s(policy: Attributes) -> int:
 
 def idle_until(policy: Attributes, account: Attributes) -> datetime | None:
     """Return when the account becomes inactive without a login (pwdMaxIdle); None where it does not."""
-    idle, last = _number(policy, "pwdMaxIdle"), _time(account, "pwdLastSuccess")
+    idle, last = _number(policy, "pwdMaxIdle"), time_of(account, "pwdLastSuccess")
     return last + timedelta(seconds=idle) if idle and last else None
 
 
@@ -177,7 +177,12 @@ def generalized_time(text: str) -> datetime:
     return at + timedelta(microseconds=int(fraction[:6].ljust(6, "0"))) if fraction else at
 
 
-def _time(entry: Attributes, name: str) -> datetime | None:
+def time_of(entry: Attributes, name: str) -> datetime | None:
+    """Return an attribute as a time; None where it is not there.
+
+    Raises:
+        ValueError: it is no time.
+    """
     values = entry.get(name.lower())
     return generalized_time(values[0].decode()) if values else None
 

@@ -168,6 +168,14 @@ class LdapSession:
         changes = [(ldap.MOD_DELETE, attribute, [old]), (ldap.MOD_ADD, attribute, [new])]
         return self._request(lambda: self._connection.modify_ext(name, changes))
 
+    def set_value(self, name: str, attribute: str, value: bytes) -> Answer:
+        """Let an attribute have one value and no other.
+
+        Raises:
+            ConnectorError: the server did not answer; it may have been set.
+        """
+        return self._request(lambda: self._connection.modify_ext(name, [(ldap.MOD_REPLACE, attribute, [value])]))
+
     def read(self, name: str, *attributes: str) -> Attributes | None:
         """Return attributes of one entry; None if it is not there, or may not be seen.
 

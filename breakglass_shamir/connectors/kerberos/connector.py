@@ -20,10 +20,12 @@ from breakglass_shamir.connectors.kerberos.tools import Run, Site
 from breakglass_shamir.connectors.port import marks, options
 from breakglass_shamir.connectors.port.answers import (
     Allowance,
+    Armed,
     Check,
     CheckResult,
     Login,
     Logins,
+    Operator,
     Preflight,
     since_when,
 )
@@ -91,6 +93,10 @@ class KerberosConnector(Connector):
     being accepted before and after. With settings that name a ``primary_kdc``, libkrb5 asks that one as well when
     a password is refused, so that one check may count as two refused logins.
 
+    Arming: the operator is a principal with the rights ``i`` and ``m`` on this one; it moves the principal's
+    expiration. Tickets that were issued live until they end: give the principal a maximum ticket life. The KDC tells
+    its clock by the time of that change.
+
     What its questions cost: each is a ticket that is asked for with the password. Where one refused login locks the
     principal, the old password is not tried: the time of the change, which kadmin tells, shows its end.
     """
@@ -98,6 +104,7 @@ class KerberosConnector(Connector):
     scheme: ClassVar[str] = "kerberos"
     grace_window_s: ClassVar[int] = 0
     scope: ClassVar[str] = "this principal's password; tickets that were issued live until they end"
+    arms: ClassVar[bool] = True
     costs: ClassVar[Costs] = Costs(preflight=3, allowance=2)
     abilities: ClassVar[frozenset[str]] = frozenset({"logins_since", "password_changed_at"})
     option_names: ClassVar[frozenset[str]] = ADMIN_OPTIONS | {"kpasswd_server", "admin_server", "krb5_conf", "kdc_log"}
@@ -129,6 +136,8 @@ class KerberosConnector(Connector):
             tools.check_password(new)
         now, (login, problems) = datetime.now(UTC), self._logged_in(current)
         facts = self._facts(current)
+        if self.ends_on_purpose:
+            facts = rules.without_end(facts)
         problems += rules.problems(facts, now)
         wait = rules.min_age_until(facts, now)
         against = tuple(rules.unfit(facts, new)) if new else ()
@@ -165,6 +174,35 @@ class KerberosConnector(Connector):
         ]
         found = (Login(at, self.account, "", accepted, name) for at, accepted, name in times if at)
         return Logins(since_when(found, since), unread)
+
+    def _arm(self, until: datetime, operator: Operator) -> datetime | None:
+        written = f"{until:%Y-%m-%d %H:%M:%S} UTC"
+        told = self._administer(f'modprinc -expire "{written}" {self._principal}', operator)
+        if told.status != 0 or f'"{self._principal}" modified' not in told.output:
+            raise ConnectorError(f"the end of the principal could not be set: {told.complaint}")
+        found = rules.fields(self._administer(f"getprinc {self._principal}", operator).output)
+        return rules.when({"at": found.get("Last modified", "").partition(" (")[0]}, "at")
+
+    def _armed_until(self, operator: Operator | None) -> Armed:
+        question = f"getprinc {self._principal}"
+        found = rules.fields(self._administer(question, operator).output) if operator else self._told(None)
+        if "Expiration date" not in found:
+            raise ConnectorError("kadmin did not tell the end of the principal")
+        until = rules.when(found, "Expiration date")
+        if until is None and found["Expiration date"] != rules.NEVER:
+            raise ConnectorError("kadmin told an end of the principal that is no time")
+        return Armed(until)
+
+    def _administer(self, question: str, operator: Operator) -> Run:
+        """Ask kadmin one question as the operator."""
+        name = operator.account
+        if not _PRINCIPAL.fullmatch(name):
+            raise ConnectorError("the operator is no principal: expected something like operator/admin")
+        return self._run(self._kadmin_command(name, question), operator.secret, service="", as_account=False)
+
+    def _kadmin_command(self, name: str, question: str) -> list[str]:
+        server = ["-s", self._site.admin] if self._site.admin else []
+        return ["kadmin", "-p", name, "-r", self._site.realm, *server, "-q", question]
 
     def _kinit(self, credential: Secret | None) -> Run:
         """Ask for a ticket; without a credential only as far as the KDC's question for the password."""
@@ -244,9 +282,9 @@ class KerberosConnector(Connector):
                 "kadmin tells nothing to nobody",
                 hint="name a principal that may inquire: options.admin_account, and options.admin prints its password",
             )
-        server = ["-s", self._site.admin] if self._site.admin else []
-        command = ["kadmin", "-p", name, "-r", self._site.realm, *server, "-q", question]
-        told = self._run(command, secret, service="kadmin/admin", as_account=credential is not None)
+        told = self._run(
+            self._kadmin_command(name, question), secret, service="kadmin/admin", as_account=credential is not None
+        )
         found = rules.fields(told.output)
         if told.status != 0 or not found:
             raise ConnectorError(f"kadmin did not answer: {told.complaint}")

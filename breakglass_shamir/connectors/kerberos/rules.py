@@ -116,6 +116,12 @@ def unfit(facts: Facts, new: Secret) -> Iterator[str]:
         )
 
 
+def without_end(facts: Facts) -> Facts:
+    """Return the same without the principal's own end, of one that is kept closed on purpose."""
+    principal = {name: value for name, value in facts.principal.items() if name != "Expiration date"}
+    return Facts(principal, facts.policy)
+
+
 def when(facts: Mapping[str, str], name: str) -> datetime | None:
     """Return a field as a time, as kadmin prints it in English and UTC; None if there is none."""
     text = facts.get(name, "")

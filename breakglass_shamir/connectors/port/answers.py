@@ -6,9 +6,11 @@ Plain values for people, records and the engine. None of them ever holds a secre
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
+
+from breakglass_shamir.hygiene import Secret
 
 
 class CheckResult(enum.StrEnum):
@@ -103,6 +105,36 @@ class Lifetime:
     what: str
     ends: datetime
     public_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who may open and close an account at its target, and is not that account (docs/arming.md).
+
+    Attributes:
+        account: its name there.
+        secret: its credential.
+    """
+
+    account: str
+    secret: Secret = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """Until when a target lets an account in (docs/arming.md).
+
+    Attributes:
+        until: by the target's clock, with a time zone; None: it has no end.
+        now: what the target's clock says; None where it does not tell.
+    """
+
+    until: datetime | None
+    now: datetime | None = None
+
+    def is_closed(self, own_clock: datetime) -> bool:
+        """Tell whether the time is over, by the target's clock, or by our own where it tells none. Never raises."""
+        return self.until is not None and self.until <= (self.now or own_clock)
 
 
 @dataclass(frozen=True, slots=True)

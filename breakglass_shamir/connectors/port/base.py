@@ -17,6 +17,9 @@ Rules:
 5. What a target cannot tell it does not pretend to: ``abilities`` names what there is beyond the three
    questions that every connector answers, and the rest raises.
 6. No call waits longer than ``time_limit_s`` for one answer of the target.
+7. Where the account is kept closed, ``before_login`` has it armed before each question that logs in as it, and a
+   credential that was not let in is looked at again: where ``why_closed`` says that the account is closed there, the
+   answer is *unknown*, never *refused*, and not ``blocked``: the next question has it armed again.
 
 What it does not do: it makes no credential, reads no ledger or policy, prints nothing, and has no clock of
 its own. Which endpoints are asked, in which order, and what follows is decided in ``operations``.
@@ -34,11 +37,13 @@ from urllib.parse import urlsplit
 from breakglass_shamir.connectors.port.answers import (
     Access,
     Allowance,
+    Armed,
     Check,
     CheckResult,
     Lifetime,
     Login,
     Logins,
+    Operator,
     Preflight,
 )
 from breakglass_shamir.connectors.port.cost import Costs
@@ -54,7 +59,16 @@ ABILITIES = frozenset(
 )
 """What a connector may offer beyond preflight, check and rotate."""
 
+CLOSED = "closed"
+"""How the answer about a credential begins whose account lets nobody in now, whatever is right."""
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Until when a closed account was open."""
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+ACCOUNT = "account"
+"""What :class:`~breakglass_shamir.connectors.port.answers.Lifetime` calls the account itself."""
+
 _T = TypeVar("_T")
 
 
@@ -76,6 +90,7 @@ class Connector(ABC):
         side_by_side: whether old and new may be in force together and the target does not tell: both are asked about.
         policy_only: whether its targets name a program that is run; then only an adopted policy may name one.
         abilities: which of :data:`ABILITIES` it has.
+        arms: whether the target itself ends an account at a time of day, and an operator may move that time.
         option_names: options it takes beside :data:`~breakglass_shamir.connectors.port.options.COMMON_OPTIONS`.
         target: the URI this one was made for.
         account: the account at the target; empty where a target has none.
@@ -86,6 +101,9 @@ class Connector(ABC):
         making: where what is issued goes on record; None outside a rotation. Whoever has one done sets it.
         on_made: is called with the public name of a credential that the target made, as soon as it is there and before
             it is on paper. Whoever records it sets it, and it may raise.
+        before_login: is called before each question that logs in as the account; what it raises comes out as it is.
+        why_closed: says why nothing opens the account now, in words; empty where it is open, or nobody knows.
+        ends_on_purpose: whether the account is kept closed, so that its end is no news.
     """
 
     scheme: ClassVar[str]
@@ -98,6 +116,7 @@ class Connector(ABC):
     overlaps: ClassVar[bool] = False
     side_by_side: ClassVar[bool] = False
     policy_only: ClassVar[bool] = False
+    arms: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     option_names: ClassVar[frozenset[str]] = frozenset()
 
@@ -121,6 +140,9 @@ class Connector(ABC):
         self.on_login: Callable[[tuple[str, ...]], None] = _nobody
         self.making: Making | None = None
         self.on_made: Callable[[str], None] = _nobody
+        self.before_login: Callable[[], None] = _nothing
+        self.why_closed: Callable[[], str] = _open
+        self.ends_on_purpose = False
 
     def checklist(self) -> tuple[str, ...]:
         """Return what people do to change the target, step by step; empty where the connector does it.
@@ -148,8 +170,10 @@ class Connector(ABC):
             ConnectorError: even that could not be found out.
         """
         given = [secret for secret in (new, current) if secret]
+        if current:
+            self.before_login()
         found = self._guarded("preflight", given, lambda: self._preflight_as(new, current))
-        return replace(found, notes=(*found.notes, *self._unread_logs()))
+        return replace(found, notes=(*found.notes, *self._unread_logs()), runs_out=self._news(found.runs_out))
 
     def enrol(self) -> Secret:
         """Let people make the first credential at the target; it is in force when this returns.
@@ -167,7 +191,11 @@ class Connector(ABC):
         Raises:
             ConnectorError: the question makes no sense there, or cannot be asked from here.
         """
-        return self._guarded("check", [credential], lambda: self._check(credential))
+        self.before_login()
+        found = self._guarded("check", [credential], lambda: self._check(credential))
+        if found.result is CheckResult.ACCEPTED or not (why := self.why_closed()):
+            return found
+        return Check(CheckResult.UNKNOWN, f"{CLOSED}: {why}")
 
     def rotate(self, old: Secret, new: Secret) -> None:
         """Replace the old credential by the new one, on condition that the old one is accepted.
@@ -176,6 +204,7 @@ class Connector(ABC):
             ConnectorError: it was not replaced, unless the message says that the change is in place; ``rejected``
                 when the target's rules do not take this new credential and nothing was changed.
         """
+        self.before_login()
         self._guarded("rotate", [old, new], lambda: self._rotate(old, new))
 
     def logins_since(self, since: datetime) -> tuple[Login, ...]:
@@ -202,6 +231,8 @@ class Connector(ABC):
             ConnectorError: the target cannot tell, tells only who logs in, or could not be asked.
         """
         given = [credential] if credential else []
+        if credential:
+            self.before_login()
         return self._able("password_changed_at", given, lambda: self._password_changed_at(credential))
 
     def open_sessions(self, credential: Secret) -> int:
@@ -213,6 +244,7 @@ class Connector(ABC):
         Raises:
             ConnectorError: the target cannot tell, or could not be asked.
         """
+        self.before_login()
         return self._able("open_sessions", [credential], lambda: self._open_sessions(credential))
 
     def end_sessions(self, credential: Secret) -> int:
@@ -227,6 +259,7 @@ class Connector(ABC):
         Raises:
             ConnectorError: the target cannot do it, or could not be asked.
         """
+        self.before_login()
         return self._able("end_sessions", [credential], lambda: self._end_sessions(credential))
 
     def allowance(self, credential: Secret | None) -> Allowance:
@@ -240,6 +273,8 @@ class Connector(ABC):
             ConnectorError: the target could not be asked.
         """
         given = [credential] if credential else []
+        if credential:
+            self.before_login()
         return self._guarded("allowance", given, lambda: self._allowance(credential))
 
     def compare(self, new: Secret, old: Secret) -> Check:
@@ -255,6 +290,7 @@ class Connector(ABC):
         Raises:
             ConnectorError: the target could not be asked.
         """
+        self.before_login()
         return self._guarded("compare", [new, old], lambda: self._compare(new, old))
 
     def issue(self, current: Secret) -> Secret:
@@ -281,7 +317,11 @@ class Connector(ABC):
             ConnectorError: the target cannot tell, or could not be asked.
         """
         given = [credential] if credential else []
-        return self._able("lifetime", given, lambda: self._lifetime(credential))
+        return self._news(self._able("lifetime", given, lambda: self._lifetime(credential)))
+
+    def _news(self, found: tuple[Lifetime, ...]) -> tuple[Lifetime, ...]:
+        """Leave out the end of an account that is kept closed."""
+        return tuple(one for one in found if not (self.ends_on_purpose and one.what == ACCOUNT))
 
     def snapshot(self, credential: Secret) -> Access:
         """List what gives access at the target, as far as the account may see it: roles, members, grants, keys.
@@ -295,6 +335,42 @@ class Connector(ABC):
             ConnectorError: the target cannot tell, or could not be asked.
         """
         return self._able("snapshot", [credential], lambda: self._snapshot(credential))
+
+    def arm(self, until: datetime, operator: Operator) -> datetime | None:
+        """Let the target take the account's credential until an instant, and end that by itself.
+
+        Args:
+            until: by the target's clock, with a time zone, in whole seconds.
+            operator: who may do that there.
+
+        Returns:
+            What the target's clock said at the change; None where it does not tell.
+
+        Raises:
+            ConnectorError: the target ends no account by itself, or it was not done, or nobody knows.
+        """
+        if until.tzinfo is None:
+            raise ConnectorError("expected an instant with a time zone to arm until, got one without")
+        return self._arming("arm", operator, lambda: self._arm(until.astimezone(UTC), operator))
+
+    def close(self, operator: Operator) -> None:
+        """Let the target take no credential of the account any more; sessions that are open go on.
+
+        Raises:
+            ConnectorError: as :meth:`arm`.
+        """
+        self._arming("close", operator, lambda: self._arm(LONG_AGO, operator))
+
+    def armed_until(self, operator: Operator | None = None) -> Armed:
+        """Ask the target until when it lets the account in.
+
+        Args:
+            operator: who asks; None: whoever the policy lets read there, where the target tells it to somebody else.
+
+        Raises:
+            ConnectorError: it could not be asked, or there is nobody to ask as.
+        """
+        return self._arming("armed until", operator, lambda: self._armed_until(operator))
 
     @abstractmethod
     def _preflight(self, new: Secret | None) -> Preflight:
@@ -348,6 +424,20 @@ class Connector(ABC):
         """Do the work of :meth:`snapshot`; may raise anything."""
         raise NotImplementedError
 
+    def _arm(self, until: datetime, operator: Operator) -> datetime | None:
+        """Do the work of :meth:`arm`; may raise anything. An instant that is over closes the account."""
+        raise NotImplementedError
+
+    def _armed_until(self, operator: Operator | None) -> Armed:
+        """Do the work of :meth:`armed_until`; may raise anything."""
+        raise NotImplementedError
+
+    def _arming(self, step: str, operator: Operator | None, call: Callable[[], _T]) -> _T:
+        """Run what only a target has that ends an account by itself."""
+        if not self.arms:
+            raise ConnectorError(f"{self.scheme} {step}: this target ends no account by itself")
+        return self._guarded(step, [operator.secret] if operator else [], call)
+
     def _unread_logs(self) -> tuple[str, ...]:
         """Say what the watch could not read of the last day in the logs that the policy names; asked once."""
         known: tuple[str, ...] | None = vars(self).get("_unread")
@@ -377,6 +467,15 @@ class Connector(ABC):
             failure = presentable(f"{self.scheme} {step}", error, secrets)
         # Raised here, not in the handler, so that a withheld error is not its context either.
         raise failure
+
+
+def _nothing() -> None:
+    """Let a question be asked as it is."""
+
+
+def _open() -> str:
+    """Say of an account that nothing keeps it closed."""
+    return ""
 
 
 def _nobody(_told: object) -> None:

@@ -10,7 +10,8 @@ Rules:
    log in with the old password once more, since another terminal may have changed it while this one waited; change;
    commit, with the commit on the server's disk.
 
-What it does not do: it changes no role but the one it logs in as, and needs no superuser.
+What it does not do: it changes no role but the one it logs in as, and needs no superuser. To arm the role is
+another's: an operator, who moves ``VALID UNTIL`` and nothing else.
 """
 
 import hashlib
@@ -32,12 +33,22 @@ from breakglass_shamir.connectors.database_target import (
     require_different,
     stop_at,
 )
-from breakglass_shamir.connectors.port.answers import Access, Allowance, Check, CheckResult, Lifetime, Login, Preflight
+from breakglass_shamir.connectors.port.answers import (
+    Access,
+    Allowance,
+    Armed,
+    Check,
+    CheckResult,
+    Lifetime,
+    Login,
+    Operator,
+    Preflight,
+)
 from breakglass_shamir.connectors.port.base import Connector
 from breakglass_shamir.connectors.port.cost import Costs
 from breakglass_shamir.connectors.port.options import NO_OPTIONS
 from breakglass_shamir.connectors.postgresql import access, log, rules, verifier
-from breakglass_shamir.connectors.postgresql.session import Session, answers, session
+from breakglass_shamir.connectors.postgresql.session import Session, answers, nobody, session
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
 
@@ -93,6 +104,9 @@ class PostgresqlConnector(Connector):
     Snapshots (``use.snapshots``) need PostgreSQL 11 or later: roles and members of the server, and of the database in
     the URI grants, default privileges, functions that run as their owner, and event triggers, from the catalogs.
 
+    Arming: the operator is a role with ``CREATEROLE``, and from PostgreSQL 16 on with ``ADMIN OPTION`` on the role;
+    it moves ``VALID UNTIL``. That ends passwords only: sessions go on, and so do certificates, ``trust`` and ``peer``.
+
     Ending sessions: every other connection of the role is ended by ``pg_terminate_backend``.
     """
 
@@ -103,6 +117,7 @@ class PostgresqlConnector(Connector):
         {"logins_since", "open_sessions", "end_sessions", "lifetime", "snapshot"}
     )
     option_names: ClassVar[frozenset[str]] = DATABASE_OPTIONS
+    arms: ClassVar[bool] = True
     costs: ClassVar[Costs] = Costs(preflight=1, rotate=2, sessions=1, allowance=1, compare=1, lifetime=1)
 
     def __init__(self, target: str, account: str = "", *, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -136,7 +151,9 @@ class PostgresqlConnector(Connector):
             with self._session(current) as one:
                 if not one.asked:
                     return rules.Found([_NOT_ASKED]), Check(CheckResult.UNKNOWN, _NOT_ASKED)
-                return rules.found(one, self.account), Check(CheckResult.ACCEPTED, _LET_IN)
+                return rules.found(one, self.account, ends_on_purpose=self.ends_on_purpose), Check(
+                    CheckResult.ACCEPTED, _LET_IN
+                )
         except Denied as error:
             judged = _judged(error)
             if judged.result is CheckResult.REFUSED:
@@ -239,6 +256,19 @@ class PostgresqlConnector(Connector):
 
     def _logins_since(self, since: datetime) -> tuple[Login, ...]:
         return log.logins(self._target.log, self.account, since)
+
+    def _arm(self, until: datetime, operator: Operator) -> datetime | None:
+        with session(self._target, operator.account, operator.secret, self.time_limit_s, nobody) as one:
+            try:
+                return rules.set_until(one, self.account, until)
+            except Denied as error:
+                raise ConnectorError(f"the operator may not do that: {error} (SQLSTATE {error.code})") from error
+
+    def _armed_until(self, operator: Operator | None) -> Armed:
+        if operator is None:
+            raise ConnectorError("PostgreSQL tells the end of a role to who logs in, and nobody is named to ask as")
+        with session(self._target, operator.account, operator.secret, self.time_limit_s, nobody) as one:
+            return rules.armed(one, self.account)
 
     def _session(self, password: Secret) -> AbstractContextManager[Session]:
         return session(self._target, self.account, password, self.time_limit_s, self.on_login)

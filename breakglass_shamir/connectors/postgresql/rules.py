@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from breakglass_shamir.connectors.database_target import DatabaseTarget
-from breakglass_shamir.connectors.port.answers import Allowance, Lifetime
+from breakglass_shamir.connectors.port.answers import Allowance, Armed, Lifetime
 from breakglass_shamir.connectors.postgresql.session import Session, answers_in_clear
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.hygiene import Secret
@@ -52,6 +52,54 @@ class Found:
     notes: list[str] = field(default_factory=list)
     allowance: Allowance = field(default_factory=Allowance)
     runs_out: tuple[Lifetime, ...] = ()
+
+
+def set_until(session: Session, role: str, until: datetime) -> datetime:
+    """Set ``VALID UNTIL`` of a role; returns the server's time.
+
+    Args:
+        session: of who may do that.
+        role: whose.
+        until: UTC, whole seconds.
+
+    Raises:
+        Denied: the server refused; nothing was changed.
+        Lost: no answer came; it may have been.
+    """
+    written = f"{until.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00"
+    # A utility statement takes no parameters: the server itself quotes both.
+    ((statement, now),) = session.rows(
+        "SELECT format('ALTER ROLE %I VALID UNTIL %L', $1::text, $2::text), extract(epoch FROM now())::text",
+        [role, written],
+    )
+    session.rows(statement or "")
+    return _instant(now)
+
+
+def armed(session: Session, role: str) -> Armed:
+    """Return until when a role's password counts, as any role may see it.
+
+    Raises:
+        ConnectorError: there is no such role.
+    """
+    found = session.rows(
+        "SELECT r.rolvaliduntil IS NULL OR r.rolvaliduntil = 'infinity', "
+        "CASE WHEN isfinite(r.rolvaliduntil) THEN extract(epoch FROM r.rolvaliduntil)::text END, "
+        "extract(epoch FROM now())::text FROM pg_roles r WHERE r.rolname = $1",
+        [role],
+    )
+    if not found:
+        raise ConnectorError(f"there is no role {role}")
+    ((endless, until, now),) = found
+    return Armed(None if endless == "t" else _instant(until), _instant(now))
+
+
+def _instant(seconds: str | None) -> datetime:
+    """Read seconds since 1970; what is in no calendar, and ``-infinity``, is its beginning or its end."""
+    try:
+        return datetime.fromtimestamp(float(seconds or "-inf"), UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.max.replace(tzinfo=UTC) if float(seconds or "-inf") > 0 else datetime.min.replace(tzinfo=UTC)
 
 
 def _until_notes(until: str | None, *, over: bool, soon: bool) -> list[str]:
@@ -118,8 +166,8 @@ def fixed_notes(target: DatabaseTarget, new: Secret | None) -> list[str]:
     return notes
 
 
-def found(session: Session, account: str) -> Found:
-    """Ask as the role."""
+def found(session: Session, account: str, *, ends_on_purpose: bool = False) -> Found:
+    """Ask as the role; the end of one that is kept closed is no news."""
     (row,) = session.rows(_FACTS)
     login, superuser, limit, until, standby, read_only, logged, verifiers, role, others, failures, over, soon, at = row
     result = Found(runs_out=_ends(at))
@@ -132,7 +180,8 @@ def found(session: Session, account: str) -> Found:
         _limit_words(limit, others): superuser != "t" and not _has_room(limit, others),
     }
     result.problems.extend(text for text, stands in rules.items() if stands)
-    result.notes.extend(_until_notes(until, over=over == "t", soon=soon == "t"))
+    if not ends_on_purpose:
+        result.notes.extend(_until_notes(until, over=over == "t", soon=soon == "t"))
     result.allowance = _allowed(failures)
     if result.allowance.wrong == 0:
         result.notes.append(

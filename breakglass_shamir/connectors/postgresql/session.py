@@ -133,6 +133,10 @@ def session(
         connection.finish()
 
 
+def nobody(_marks: tuple[str, ...]) -> None:
+    """Take the marks of a login that is not of the account itself."""
+
+
 def answers(target: DatabaseTarget, account: str, time_limit_s: float) -> bool:
     """Tell whether a server answers there, without a login (PQping)."""
     require_driver("psycopg", "postgresql")

@@ -36,6 +36,9 @@ RECORDING = "recording"
 TICKET_OPEN = "ticket-open"
 """The gate of a ticket that its system does not call open; a later answer may settle what passing it leaves."""
 
+ARMING = "arming"
+"""The gate of an account that its target lets in for a while only; passed, the target's own lock stays."""
+
 GATES = {
     "class": "the incident class is not in the policy's list",
     "ticket": "the ticket does not match the policy's pattern",
@@ -59,6 +62,7 @@ GATES = {
     SUPERSEDED: "another epoch has followed the one of the sheets",
     "home": "somebody else owns, or may write to, the home, its key or a folder above it",
     RECORDING: "the use could not be recorded",
+    ARMING: "the account is kept closed at its target and could not be armed",
     "alert": "no sink took the alert of the declaration in time",
     "retired": "the set is out of service",
 }

@@ -20,9 +20,10 @@ Rules:
 
 What policy demands of people is not here; ``gates.py`` has that. What is beside a set's main line is in files of its
 own: ``drill_rules.py``, ``custody_rules.py`` (policies and custodians), ``rotation_rules.py``, ``alert_rules.py``,
-``retire_rules.py``, ``watch_rules.py``, ``review_rules.py`` (which sees every step), ``settlement_rules.py``,
-``enrol_rules.py`` and ``lineage_rules.py`` (what other terminals know), ``officers.py`` and
-``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a recovery must agree with).
+``retire_rules.py``, ``watch_rules.py``, ``arming_rules.py`` (accounts that are kept closed), ``review_rules.py`` (which
+sees every step), ``settlement_rules.py``, ``enrol_rules.py`` and ``lineage_rules.py`` (what other terminals know),
+``officers.py`` and ``custodian_signatures.py`` (their signatures), and ``recovery.py`` (what a recovery must agree
+with).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +33,7 @@ from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import (
     alert_rules,
+    arming_rules,
     custodian_signatures,
     custody_rules,
     drill_rules,
@@ -49,6 +51,7 @@ from breakglass_shamir.custody.life import (
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.state import MARK_DIGITS, LedgerState, SetState
 from breakglass_shamir.custody.records import record as records
+from breakglass_shamir.custody.records.arming import ArmedOutside, Arming, Disarmed
 from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Issued, Pinned, Proven, Recovered, RecoveredCore, RecoveryImported
@@ -312,4 +315,7 @@ _RULES: Mapping[type, Callable[[SetState, Any, Record, bytes], SetState]] = {
     AttestedDead: lineage_rules.attested_dead,
     Retired: retire_rules.retired,
     RetiredAttested: retire_rules.retired_attested,
+    Arming: arming_rules.arming,
+    Disarmed: arming_rules.disarmed,
+    ArmedOutside: arming_rules.armed_outside,
 }

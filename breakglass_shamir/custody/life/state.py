@@ -237,6 +237,18 @@ class Ending(msgspec.Struct, frozen=True):
     """The epoch that has it on paper; empty: none."""
 
 
+class ArmedState(msgspec.Struct, frozen=True):
+    """An account that is kept closed was armed, and not closed since."""
+
+    until: str
+    """By the target's clock, UTC, RFC 3339 with seconds."""
+
+    at: Moment
+    authority: str
+    ahead_s: int
+    """How far the target's clock is before this terminal's."""
+
+
 class WatchState(msgspec.Struct, frozen=True):
     """How far the watch on the target's logins is."""
 
@@ -257,6 +269,9 @@ class WatchState(msgspec.Struct, frozen=True):
 
     changed: str = ""
     """The newest change of the password outside a rotation that was recorded."""
+
+    armed: str = ""
+    """The last end of an account, armed by somebody else, that was recorded."""
 
 
 class ProbedState(msgspec.Struct, frozen=True):
@@ -409,6 +424,12 @@ class SetState(msgspec.Struct, frozen=True):
 
     cases: Mapping[str, Case] = msgspec.field(default_factory=dict)
     """By opening id or the id of a debt: those under way, remembered or owed."""
+
+    armed: ArmedState | None = None
+    """Where the policy keeps the account closed: the last arming, unless it was closed since."""
+
+    closed_at: Moment | None = None
+    """When the account was last closed; None: never by this terminal."""
 
     @property
     def policy_digest(self) -> str:

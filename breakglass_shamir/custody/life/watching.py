@@ -12,7 +12,8 @@ Rules:
    While it waits for sessions to end it asks again and again: from the record of the wait on, for as long as that says,
    or until the next record of the opening.
 3. Clocks differ: each of these spans is wider by a skew on both sides. Everything else is unmatched.
-4. The same holds for a change of the password: only a rotation's own records account for one.
+4. Where the policy keeps the account closed, a login that was let in is accounted for only while it was armed, too.
+5. The same holds for a change of the password: only a rotation's own records account for one.
 
 A span ends with the calendar at the latest, whatever a record says.
 
@@ -23,6 +24,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from breakglass_shamir.custody.records.arming import Arming, Disarmed
 from breakglass_shamir.custody.records.drills import DrillEnded
 from breakglass_shamir.custody.records.epochs import Issued, Proven, Recovered
 from breakglass_shamir.custody.records.monitoring import Asked, LoginSeen
@@ -56,6 +58,9 @@ NEAR, OWN_LOGIN = "near", "own"
 
 CERTAIN = ("process ", "terminal ")
 """How marks begin that the machine itself gives to whoever logs in there: a login with another one is not ours."""
+
+WHILE_CLOSED = "while the account was closed"
+"""How the words of a login end that was let in at a time at which nothing here had armed the account."""
 
 AGAIN = " #"
 """Stands between a mark and a number, where a log gives one mark to several logins: of one second, in their order."""
@@ -144,6 +149,12 @@ class Accounts:
     _found: list[tuple[Own, str]] = field(default_factory=list)
     """Those that it has, each with the mark."""
 
+    _armed: list[Span] = field(default_factory=list)
+    """From each arming until its end, by the target's clock, or until it was closed."""
+
+    _closed_from: datetime | None = None
+    """The first arming or closing; before it nobody kept the account closed."""
+
     _by_program: set[str] = field(default_factory=set)
     """Openings in which nobody but this program uses the credential."""
 
@@ -175,6 +186,12 @@ class Accounts:
             self._asked.append(Own(at, body.target, body.marks))
         if isinstance(body, LoginSeen) and body.matched == OWN_LOGIN and body.mark:
             self._take(datetime.fromisoformat(body.at), body.mark)
+        if isinstance(body, Disarmed) and self._armed:
+            self._armed[-1] = replace(self._armed[-1], end=min(self._armed[-1].end, at))
+        if isinstance(body, Arming):
+            self._armed.append(Span(at, datetime.fromisoformat(body.until), opening))
+        if isinstance(body, Disarmed | Arming) and self._closed_from is None:
+            self._closed_from = at
         if isinstance(body, CHANGING):
             self._changes.append(Span(at, at, opening))
 
@@ -186,6 +203,12 @@ class Accounts:
         nearest = sorted(self._own, key=lambda span: abs(span.begin - at))[:1]
         spans = [*nearest, *self._uses.values(), *self._waits.values()]
         return self._covering(at, sorted(spans, key=lambda span: span.own))
+
+    def was_closed(self, at: datetime) -> bool:
+        """Tell of an account that is kept closed whether nothing here had armed it then."""
+        if self._closed_from is None or at < self._closed_from - timedelta(seconds=self.skew_s):
+            return False
+        return self._covering(at, self._armed) is None
 
     def own(self, seen: Iterable[Seen]) -> frozenset[Seen]:
         """Return which of these logins are this program's: each record of one stands for one, the first of them.

@@ -17,7 +17,7 @@ import msgspec
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.policy.walk import shown
 
-_KEYS = frozenset({"keys", "revoked", "auditors"})
+_KEYS = frozenset({"keys", "revoked", "auditors", "approvers"})
 
 
 def differences(old: Policy, new: Policy) -> tuple[str, ...]:

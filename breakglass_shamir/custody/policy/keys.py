@@ -114,6 +114,22 @@ MEANINGS: Mapping[str, str] = {
     "ticket.ca": "file with the certificates to trust; default: the system's",
     "ticket.settles": "whether its later answer settles the debt of a declaration at which it did not answer",
     "ticket.writes_back": "whether the opening's id and state are written to the ticket",
+    "arming.authority": "who arms an account that is kept closed, besides the set's quorum: program, set or key",
+    "arming.second_set": (
+        "another set for the same target, of another account, that is never closed; without it the policy is refused"
+    ),
+    "arming.window": "the longest time for which the account is armed at once; not shorter than declaration.use_for",
+    "arming.program": (
+        "with the authority program: what arms, closes and says until when the account is open, by absolute path"
+    ),
+    "arming.set": "with the authority set: the set that keeps the operator's credential",
+    "arming.operator": "with the authorities set and key: the account that may move the end of this one",
+    "arming.operator_secret": (
+        "with the authority key: the program that prints the operator's credential, or asks for it"
+    ),
+    "arming.approvers": (
+        "with the authority key: SSH public keys of which one must have approved; no officer's and no custodian's"
+    ),
     "alerts.sinks": "where alerts go, one table each; their keys",
     "alerts.budget": "how long an opening waits for its alerts to go out",
     "alerts.require_ack": "whether an opening waits until one sink has taken the alert; an emergency may override that",

@@ -44,6 +44,18 @@ _SHORTEST_TOLD = 3
 _MOST_TOLD = 20
 """Sites that a message lists."""
 
+MOST_ARMED_S = 7 * 86_400
+"""Longest time for which an account is armed at once: one that is open for weeks is not kept closed."""
+
+_OF_AUTHORITY = {
+    "program": ("program",),
+    "set": ("set", "operator"),
+    "key": ("operator", "operator_secret", "approvers"),
+}
+"""Keys that an authority needs; those of the others say nothing with it, and are refused."""
+
+_ARMS = ("program", "set", "operator", "operator_secret", "approvers")
+
 LEAST_VALID_S = 60
 """A declaration that is over before sheets can be scanned would stop every rotation, and every other policy."""
 
@@ -226,6 +238,54 @@ def _auditors(policy: Policy) -> Iterator[PolicyProblem]:
             age.recipient(line)
         except InvalidSignature as error:
             yield PolicyProblem(f"use.auditors[{place}]", f"expected an SSH public key as in a .pub file: {error}")
+
+
+def _arming(policy: Policy) -> Iterator[PolicyProblem]:
+    """Hold that who arms the account is somebody else, and said whole."""
+    arming = policy.arming
+    if arming is None:
+        return
+    if not policy.target.account:
+        yield PolicyProblem("arming", "expected target.account, which is kept closed, got none")
+    for key in ("second_set", "set"):
+        if getattr(arming, key) == policy.name:
+            yield PolicyProblem(f"arming.{key}", "expected another set, got this one")
+    for key in _OF_AUTHORITY[arming.authority]:
+        if not getattr(arming, key):
+            yield PolicyProblem(f"arming.{key}", f"expected one with the authority {arming.authority}, got none")
+    for key in _ARMS:
+        if getattr(arming, key) and key not in _OF_AUTHORITY[arming.authority]:
+            yield PolicyProblem(f"arming.{key}", f"expected none with the authority {arming.authority}")
+    for key in ("program", "operator_secret"):
+        if getattr(arming, key) and not getattr(arming, key).startswith("/"):
+            yield PolicyProblem(f"arming.{key}", f"expected a program by absolute path, got {getattr(arming, key)!r}")
+    if arming.operator and arming.operator == policy.target.account:
+        yield PolicyProblem("arming.operator", "expected another account than the one that is kept closed")
+    least, most = policy.declaration.use_for, Duration(MOST_ARMED_S)
+    if not least.seconds <= arming.window.seconds <= most.seconds:
+        words = f"expected at least declaration.use_for, {least}, and at most {most}, got {arming.window}"
+        yield PolicyProblem("arming.window", words)
+    yield from _approvers(policy, arming.approvers)
+
+
+def _approvers(policy: Policy, lines: Sequence[str]) -> Iterator[PolicyProblem]:
+    """Refuse a key that is none, or that takes part in openings by itself."""
+    own: dict[str, str] = {}
+    holders = [(one.name, one.keys) for one in policy.officers] + [(one.name, one.keys) for one in policy.custodians]
+    for name, keys in holders:
+        for line in keys:
+            with suppress(InvalidSignature):
+                own.setdefault(ssh_key.from_line(line).line, name)
+    for place, line in enumerate(lines):
+        try:
+            key = ssh_key.from_line(line).line
+        except InvalidSignature as error:
+            yield PolicyProblem(
+                f"arming.approvers[{place}]", f"expected an SSH public key in one line, as in a .pub file: {error}"
+            )
+            continue
+        if key in own:
+            yield PolicyProblem(f"arming.approvers[{place}]", f"the key is listed for {own[key]!r} already")
 
 
 def _standards(policy: Policy) -> Iterator[PolicyProblem]:
@@ -475,6 +535,7 @@ _RULES: tuple[tuple[frozenset[str], Callable[[Policy], Iterator[PolicyProblem]]]
     (frozenset({"declaration", "officers"}), _use_rules),
     (frozenset({"declaration", "outage"}), _outage),
     (frozenset({"ticket", "alerts"}), _ticket_system),
+    (frozenset({"arming", "name", "target", "declaration", "officers", "custodians"}), _arming),
 )
 """Each rule with the top-level keys it looks at."""
 

@@ -45,6 +45,7 @@ _PATHS = {
     "Outage": "outage",
     "Probe": "outage.probes",
     "TicketSystem": "ticket",
+    "Arming": "arming",
 }
 """Where each table stands in the file; what is not here is a sink."""
 

@@ -34,6 +34,9 @@ StandardName = Literal[
 ]  # fmt: skip
 """A standard whose controls the auditor's report can assess."""
 
+ArmingAuthority = Literal["program", "set", "key"]
+"""Who arms an account that is kept closed, besides its set's own quorum."""
+
 LoadStep = Literal["declared", "signed", "first-scan", "quorum", "revealed", "alert-acknowledged", "login"]
 """A step of a rehearsal in a load drill."""
 
@@ -50,6 +53,8 @@ Fingerprint = Annotated[
     ),
 ]
 """A key's fingerprint as ``ssh-keygen -l`` prints it."""
+
+_PathOrNone = Annotated[str, msgspec.Meta(max_length=4096)]
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 
@@ -299,6 +304,34 @@ class Audit(Table, frozen=True):
     """Standards that the organisation answers to."""
 
 
+class Arming(Table, frozen=True):
+    """How an account is opened that is kept closed at its target (docs/arming.md)."""
+
+    authority: ArmingAuthority
+    """Who arms it besides the set's own quorum."""
+
+    second_set: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME_BYTES)]
+    """Another set for the same target, of another account, that is never closed."""
+
+    window: Duration = lasting(7200)
+    """The longest time for which it is armed at once."""
+
+    program: _PathOrNone = ""
+    """Of the authority ``program``: what arms and closes the account."""
+
+    set: Annotated[str, msgspec.Meta(max_length=MAX_NAME_BYTES)] = ""
+    """Of the authority ``set``: the set that keeps the operator's credential."""
+
+    operator: Annotated[str, msgspec.Meta(max_length=120)] = ""
+    """Of the authorities ``set`` and ``key``: the account that may move the end of this one."""
+
+    operator_secret: _PathOrNone = ""
+    """Of the authority ``key``: the program that prints the operator's credential, or asks for it."""
+
+    approvers: Annotated[tuple[str, ...], msgspec.Meta(max_length=20)] = ()
+    """Of the authority ``key``: SSH public keys, one line each, one of which must have approved."""
+
+
 class Policy(Table, frozen=True):
     """The whole file."""
 
@@ -332,6 +365,8 @@ class Policy(Table, frozen=True):
 
     ticket: TicketSystem | None = None
     """None: nobody is asked about a ticket."""
+    arming: Arming | None = None
+    """None: the account is open at its target all the time."""
 
     @property
     def reviewers(self) -> tuple[Officer, ...]:

@@ -5,8 +5,10 @@ Rules (spec: docs/spec/7-records.md):
 
 1. A change weakens if fewer people, or other ones, could open, for longer, more often, at other hours, by more ways,
    told to fewer, drilled more rarely, reviewed by fewer or later, held against fewer standards, measured by other
-   probes or another system of tickets, or with a weaker or older credential; or if the credential would be used or
-   proven elsewhere, or its sheets lead to another telephone or another kit.
+   probes or another system of tickets, or with a weaker or older credential, or
+   with an account that is open for longer or at somebody else's word; or if the credential would be used or
+   proven
+   elsewhere, or its sheets lead to another telephone or another kit.
 2. What cannot be compared, as two patterns, counts as weaker when it changed at all.
 3. Each weakening is one sentence that begins with the key.
 
@@ -320,6 +322,24 @@ def _system(ticket: TicketSystem) -> TicketSystem:
     return replace(ticket, within=Duration(1), settles=False, writes_back=False)
 
 
+def _arming(old: Policy, new: Policy) -> Iterator[str]:
+    """An account that is no longer kept closed, is armed by somebody else, or for longer."""
+    before, after = old.arming, new.arming
+    if before is None:
+        return
+    if after is None:
+        yield "arming: the account is no longer kept closed"
+        return
+    for key in ("authority", "second_set", "program", "set", "operator", "operator_secret"):
+        was, now = getattr(before, key), getattr(after, key)
+        if was != now:
+            yield f"arming.{key}: {now!r} instead of {was!r}"
+    mine, others = ({ssh_key.from_line(line).line for line in one.approvers} for one in (before, after))
+    if mine and others - mine:
+        yield "arming.approvers: another key approves"
+    yield from _longer("arming.window", before.window, after.window)
+
+
 def _longer(key: str, before: Duration, after: Duration) -> Iterator[str]:
     if after.seconds > before.seconds:
         yield f"{key}: {after} instead of {before}"
@@ -335,5 +355,5 @@ def _until(officer: Officer) -> str:
 
 _RULES: tuple[Callable[[Policy, Policy], Iterator[str]], ...] = (
     _target, _sheets, _quorum, _declaration, _officers, _revoked, _reveal, _use, _rotation, _drills, _alerts, _review,
-    _audit, _use_rules, _outage, _ticket_system,
+    _audit, _use_rules, _outage, _ticket_system, _arming,
 )  # fmt: skip

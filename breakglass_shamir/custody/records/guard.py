@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from breakglass_shamir.custody.records.arming import ArmedOutside, Arming, Disarmed
 from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled
@@ -92,6 +93,9 @@ TOLD: Mapping[type[Body], frozenset[str]] = {
     RollCall: frozenset({"reasons"}),
     Rehearsed: frozenset({"reasons"}),
     DrillEnded: frozenset({"login", "reasons"}),
+    Arming: frozenset({"authority"}),
+    Disarmed: frozenset({"authority", "detail"}),
+    ArmedOutside: frozenset({"detail"}),
     LoadDrilled: frozenset({"target", "reasons"}),
     Escalated: frozenset({"what"}),
     Eased: frozenset({"what"}),

@@ -26,6 +26,7 @@ import msgspec
 import rfc8785
 
 from breakglass_shamir.custody.records import guard
+from breakglass_shamir.custody.records.arming import ArmedOutside, Arming, Disarmed
 from breakglass_shamir.custody.records.body import Body
 from breakglass_shamir.custody.records.drills import DrillEnded, LoadDrilled, Rehearsed, RollCall
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
@@ -117,6 +118,7 @@ AnyBody = (
     | Revealing | Asked | Reviewed | DebtsSettled | UseRecorded | Actions | CollectorReplaced | LoadDrilled
     | Probed | TicketAnswered
     | Snapshot
+    | Arming | Disarmed | ArmedOutside
 )  # fmt: skip
 """Every record type."""
 

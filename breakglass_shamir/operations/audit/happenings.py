@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from breakglass_shamir.custody.life.arming_rules import until_words
 from breakglass_shamir.custody.life.review_rules import is_opening
 from breakglass_shamir.custody.policy.duration import in_words
+from breakglass_shamir.custody.records.arming import ArmedOutside, Arming, Disarmed
 from breakglass_shamir.custody.records.drills import LoadDrilled
 from breakglass_shamir.custody.records.enrolment import Enrolled, EnrolmentExported
 from breakglass_shamir.custody.records.epochs import Proven
@@ -150,6 +152,11 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     DebtsSettled: lambda body: f"{body.officer} signed for {', '.join(body.debts)}: {body.reason}",
     Probed: lambda body: f"probes found: {', '.join(f'{name} {one}' for name, one in body.answers.items())}",
     TicketAnswered: lambda body: f"the system of tickets answered later about {body.ticket}: {body.answer}",
+    Arming: lambda body: f"the account is armed until {body.until} for {body.why}, by {body.authority}",
+    Disarmed: lambda body: f"the account is closed again: {body.detail}",
+    ArmedOutside: lambda body: (
+        f"the target lets the account in {until_words(body.until)}, armed by nobody here: {body.detail}"
+    ),
     ChangedOutside: lambda body: f"the password changed at {body.at} without a rotation: {body.detail}",
 }
 """Record types that are told in one sentence."""

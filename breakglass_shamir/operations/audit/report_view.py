@@ -33,7 +33,7 @@ from breakglass_shamir.plural import counted
 
 _PROOF = re.compile(r"(?:(?P<where>.+?): )?(?P<which>new again|new|old): (?P<result>accepted|refused): ")
 
-ALARMING = frozenset({"changed-outside", "escalated"})
+ALARMING = frozenset({"armed-outside", "changed-outside", "escalated"})
 """Types of events that stand out."""
 
 _TOLD_AS_REVIEW = "reviewed"

@@ -30,6 +30,7 @@ from breakglass_shamir.errors import (
     LedgerUnwritable,
     RotationDue,
 )
+from breakglass_shamir.operations.arming import keeping
 from breakglass_shamir.operations.credential.readiness import NO_TARGET, Readiness
 from breakglass_shamir.operations.credential.using import CLASSIFICATIONS, Use, Using, heed
 from breakglass_shamir.operations.measuring.asking import measure
@@ -139,8 +140,9 @@ def recombine(
     readiness = Readiness(recorder, printing, scanner, named, typed=sources.only_typed)
     ready = functools.partial(_ready, readiness, request)
     opened = opening.open_set(
-        recorder, request, overrides, sources, scanner, program, signers=signers, ready=ready, measure=measure
-    )
+        recorder, request, overrides, sources, scanner, program, signers=signers, ready=ready, measure=measure,
+        arm=keeping.gate,
+    )  # fmt: skip
     try:
         way = Way(recorder, opened.credential, named)
         using = Using(recorder, request, use, opened, way, program, warned)
@@ -153,6 +155,7 @@ def recombine(
             _rotate(recorder, opened, way, resuming, sources, deferred=bool(use.defer_s))
     finally:
         opened.wipe()
+        recorder.close_accounts()
     return result(recorder, outcome)
 
 

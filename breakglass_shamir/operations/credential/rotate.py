@@ -30,6 +30,7 @@ from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import IllegalState, InsufficientShares, InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import targets
+from breakglass_shamir.operations.arming import keeping
 from breakglass_shamir.operations.credential.readiness import Readiness
 from breakglass_shamir.operations.credential.recombine import OpeningResult, result
 from breakglass_shamir.operations.opening import interrupted, opening
@@ -128,7 +129,7 @@ def _rotate(
     wanted = (Wanted.NEW if attest else Wanted.BOTH) if state.applying else Wanted.LIVING
     opened = opening.open_set(
         recorder, request, Overrides(), sources, resuming.scanner, "", wanted=wanted, ready=readiness.check,
-        complete=opening.as_it_is if attest else resuming.complete,
+        complete=opening.as_it_is if attest else resuming.complete, arm=keeping.gate,
     )  # fmt: skip
     others = _rivals(recorder, opened)
     try:
@@ -147,6 +148,7 @@ def _rotate(
         opened.wipe()
         for one in others:
             one.credential.secret.wipe()
+        recorder.close_accounts()
     return result(recorder, "not revealed")
 
 

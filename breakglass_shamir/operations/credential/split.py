@@ -32,6 +32,7 @@ from breakglass_shamir.errors import BreakglassError, ConnectorError, FileExists
 from breakglass_shamir.formats.envelope import NO_PREDECESSOR
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations import exact, targets
+from breakglass_shamir.operations.arming import keeping, second
 from breakglass_shamir.operations.printing import outlet, sheets
 from breakglass_shamir.operations.printing.outlet import Printed, check_printer
 from breakglass_shamir.operations.printing.readback import read_back_by_people, read_back_folder, wait_for_custodians
@@ -150,6 +151,7 @@ def begin(
         policies.check_new(policy)
     check_printer(printing.printer)
     recorder.set_name = policy.name
+    second.require(policy, recorder.state)
     _refuse_existing(recorder)
     what = targets.kind_of(policy, kind)
     if enrol:
@@ -194,7 +196,7 @@ def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printin
     policy, epoch = begun.policy, begun.epoch
     recorder.set_name = policy.name
     _record(recorder, epoch, begun.proven, printed)
-    note_endings(recorder, targets.connector_of(policy, recorder.own_login), begun.secret, _id(epoch))
+    note_endings(recorder, targets.connector_of(policy, recorder), begun.secret, _id(epoch))
     if begun.public_id:
         recorder.on_sheets(policy.target.uri, begun.public_id, _id(epoch))
     recorder.desk.say(printed.where)
@@ -203,6 +205,8 @@ def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printin
         _put_in_force(recorder, policy, begun.replaces, begun.secret, printing, scanner, printed)
     else:
         read_back_folder(recorder, _id(epoch), printing, scanner, printed)
+    if policy.arming is not None:
+        keeping.close_first(recorder, policy)
     state = recorder.set_state.current_epoch
     word = "accepted" if state.proven else "unproven"
     return SplitResult(policy.name, epoch.number, state.short_id, printed.files, word, state.sealed, printing.printer)
@@ -219,7 +223,7 @@ def _enrolled(recorder: Recorder, policy: Policy, source: str, printing: Printin
     number = 1 + max((epoch.number for epoch in _epochs(recorder)), default=0)
     names = sheets.file_names(policy, number)
     outlet.check_folders(printing.out, printing.readback, names, 2 * policy.structure.sheets)
-    connector = targets.connector_of(policy, recorder.own_login)
+    connector = targets.connector_of(policy, recorder)
     connector.on_made = _noting_made(recorder, policy, source)
     return connector.enrol()
 
@@ -241,7 +245,7 @@ def _fitting(recorder: Recorder, policy: Policy, current: Secret, source: str) -
     Raises:
         ConnectorError: the target will refuse the change, or takes none before some instant.
     """
-    desk, connector = recorder.desk, targets.connector_of(policy, recorder.own_login)
+    desk, connector = recorder.desk, targets.connector_of(policy, recorder)
     connector.on_made = _noting_made(recorder, policy, source)
     asked = Source(connector, policy.rotation.generator, desk.say, lambda _until, _why: None)
     return next_credential(asked, targets.describe(policy, current)).presented
@@ -263,7 +267,7 @@ def _put_in_force(
         ConnectorError: the target could not be changed.
     """
     epoch_id = recorder.set_state.current
-    connector = targets.connector_of(policy, recorder.own_login)
+    connector = targets.connector_of(policy, recorder)
     try:
         read_back_folder(recorder, epoch_id, printing, scanner, printed)
         read_back_by_people(recorder, epoch_id, scanner)
@@ -329,7 +333,7 @@ def prove(recorder: Recorder, policy: Policy, secret: Secret) -> str:
         ConnectorError: the target refuses this credential, or can take none whatever it is.
     """
     try:
-        check = targets.connector_of(policy, recorder.own_login).check(secret)
+        check = targets.connector_of(policy, recorder).check(secret)
     except ConnectorError as error:
         if error.rejected:
             raise

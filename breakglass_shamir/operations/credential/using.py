@@ -269,7 +269,7 @@ class Using:
     def _logged_in(self) -> tuple[str, bool]:
         credential = self._opened.credential.presented
         try:
-            connector = targets.connector_of(self._way.policy(), self._recorder.own_login)
+            connector = targets.connector_of(self._way.policy(), self._recorder)
             check = connector.check(credential)
         except BreakglassError as error:
             return f"no login: {error}", False

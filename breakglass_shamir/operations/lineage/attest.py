@@ -27,6 +27,7 @@ from breakglass_shamir.custody.records.words import check_human_text
 from breakglass_shamir.errors import BreakglassError, IllegalState
 from breakglass_shamir.nearest import did_you_mean
 from breakglass_shamir.operations import targets
+from breakglass_shamir.operations.arming import keeping
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides, check_request, record_refusal
 from breakglass_shamir.operations.opening.opening import OpenedSet
@@ -146,11 +147,12 @@ def _ask(
     """Open the old epoch to ask the target about its credential, and for nothing else."""
     debts = tuple(one.id for one in recorder.set_state.rotation_debts)
     request = check_request(Request("rotation", "rotation", "none", reason, names, ASK, ASKING_S, debts))
-    opened = opening.open_set(recorder, request, Overrides(), sources, scanner, "")
+    opened = opening.open_set(recorder, request, Overrides(), sources, scanner, "", arm=keeping.gate)
     try:
         check = _answer(recorder, opened)
     finally:
         opened.wipe()
+        recorder.close_accounts()
     elsewhere.note(recorder, epoch.epoch_id, check)
     recorder.append(UseEnded(outcome=f"the target was asked: {check.result}", classification="rotation"))
     recorder.desk.say(f"the target was asked about epoch {epoch.number}: {check.result} ({check.detail})")
@@ -161,7 +163,7 @@ def _answer(recorder: Recorder, opened: OpenedSet) -> Check:
     """Ask at every endpoint that the policy names."""
     policy = policy_in_force(recorder.set_state)
     try:
-        endpoints = targets.endpoints_of(policy, recorder.own_login)
+        endpoints = targets.endpoints_of(policy, recorder)
     except BreakglassError as error:
         return Check(CheckResult.UNKNOWN, str(error))
     if words := question(one.costs for one in endpoints):

@@ -12,8 +12,8 @@ Rules:
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from breakglass_shamir.custody.life import arming_rules, gates, retire_rules, review_rules
 from breakglass_shamir.custody.life import due as dues
-from breakglass_shamir.custody.life import gates, retire_rules, review_rules
 from breakglass_shamir.custody.life.chain import chain_of
 from breakglass_shamir.custody.life.due import Due, in_words
 from breakglass_shamir.custody.life.history import DrillResult
@@ -190,6 +190,10 @@ class SetStatus(Struct, frozen=True):
     reviewers_named: bool
     """Whether the policy names reviewers."""
 
+    account: str
+    """Whether the account is closed at its target or until when it is armed, as far as this log knows; empty: the
+    policy keeps it open."""
+
     retired: str
     """Since when the set is out of service, how and why, in words; empty: it is in service."""
 
@@ -255,6 +259,7 @@ def status_of(s: SetState, now: Moment, undelivered: Mapping[str, Undelivered] |
         chain_whole=chain.whole,
         reviews=review_rules.who_reviews(s),
         reviewers_named=review_rules.names_reviewers(s),
+        account=arming_rules.in_words(s, now.time),
         retired=retired_in_words(s),
     )
 

@@ -17,17 +17,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from breakglass_shamir.connectors.port.answers import Login, Logins
+from breakglass_shamir.connectors.port.answers import Armed, Login, Logins
 from breakglass_shamir.connectors.port.base import Connector
-from breakglass_shamir.custody.life import lifecycle
+from breakglass_shamir.custody.life import arming_rules, lifecycle
 from breakglass_shamir.custody.life.watch_rules import login_key
-from breakglass_shamir.custody.life.watching import DEFAULT_SKEW_S, NEAR, OWN_LOGIN, Accounts, Seen
+from breakglass_shamir.custody.life.watching import DEFAULT_SKEW_S, NEAR, OWN_LOGIN, WHILE_CLOSED, Accounts, Seen
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy import tables
+from breakglass_shamir.custody.records.arming import ArmedOutside
 from breakglass_shamir.custody.records.monitoring import ChangedOutside, LoginSeen, Watched
 from breakglass_shamir.errors import ConnectorError, IllegalState, InvalidInput
 from breakglass_shamir.ledger import clock
 from breakglass_shamir.ledger.entry import Entry
+from breakglass_shamir.operations.arming import looking
 from breakglass_shamir.operations.recorder import Recorder
 from breakglass_shamir.operations.targets import endpoints_of
 
@@ -85,6 +87,7 @@ class Told:
         changes: when a password changed, each with its target.
         blind: targets that could not be asked, and why.
         gaps: what could not be read.
+        armed: until when the target lets in an account that is kept closed; None: it is not, or cannot be asked.
     """
 
     began: datetime
@@ -92,6 +95,7 @@ class Told:
     changes: tuple[tuple[str, datetime], ...] = ()
     blind: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+    armed: Armed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,13 @@ class Question:
         connectors: of the targets.
         began: when the round began.
         since: from when on.
+        armed: asks until when the target lets in an account that is kept closed; None: it is not, or nobody could.
     """
 
     connectors: tuple[Connector, ...]
     began: datetime
     since: datetime
+    armed: Callable[[], Armed] | None = None
 
     def ask(self) -> Told:
         """Ask every target, one after the other."""
@@ -123,7 +129,13 @@ class Question:
                 changes += [(connector.target, at)] if at else []
             except ConnectorError as error:
                 blind.append(f"{connector.target}: {error}")
-        return Told(self.began, tuple(found), tuple(changes), tuple(blind), tuple(gaps))
+        armed = None
+        if self.armed is not None:
+            try:
+                armed = self.armed()
+            except ConnectorError as error:
+                gaps.append(f"whether the account is closed is not known: {error}")
+        return Told(self.began, tuple(found), tuple(changes), tuple(blind), tuple(gaps), armed)
 
 
 @dataclass(slots=True)
@@ -171,7 +183,7 @@ class Watch:
         connectors = self._connectors()
         began = datetime.now(UTC)
         self._catch_up()
-        return Question(connectors, began, self._since(began))
+        return Question(connectors, began, self._since(began), looking.question(self._policy()))
 
     def check(self) -> None:
         """See that there is something to ask.
@@ -194,6 +206,7 @@ class Watch:
         """
         self._catch_up()
         unmatched = [line for target, at in told.changes for line in self._changed(target, at)]
+        unmatched += self._armed_by_others(told.armed)
         logins, strangers = self._record(told.logins)
         problem = _within((*told.blind, *told.gaps))
         self._sign(told.began, problem, looked=not told.blind, runs_on=runs_on)
@@ -301,9 +314,12 @@ class Watch:
                 seen.add(key)
                 told.append((Seen(login.at, target, login.mark), login))
         own = self._accounts.own(seen for seen, _ in told)
+        closes = arming_rules.is_kept_closed(self.recorder.set_state)
         for one, login in told:
             at = _written(login.at)
             matched, detail = self._matched(one, login.detail, own)
+            if closes and login.accepted and self._accounts.was_closed(one.at):
+                matched, detail = "", f"{login.detail}; {WHILE_CLOSED}".removeprefix("; ")
             place = (login.account, login.source, matched)
             if place in refused and not login.accepted:
                 before = new[refused[place]]
@@ -341,6 +357,17 @@ class Watch:
             return []
         self.recorder.append(ChangedOutside(at=written, detail=target))
         return [f"the password changed at {written} without a rotation"]
+
+    def _armed_by_others(self, told: Armed | None) -> list[str]:
+        """Record an account that its target lets in and that nothing here armed; returns it in words."""
+        state = self.recorder.set_state
+        if told is None or not looking.by_others(state, told, datetime.now(UTC), self.skew_s):
+            return []
+        until = f"{told.until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if told.until else ""
+        if state.watch.armed == (until or arming_rules.NO_END):
+            return []
+        self.recorder.append(ArmedOutside(until=until, detail=self._policy().target.uri))
+        return [f"the target lets the account in {arming_rules.until_words(until)}, and no arming here accounts for it"]
 
     def _began_before(self, at: datetime) -> bool:
         """Tell whether the set was there already: what was changed before it is nobody's business here."""

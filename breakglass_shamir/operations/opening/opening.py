@@ -84,6 +84,16 @@ def as_it_is(_pool: Pool) -> None:
     """Bring no more."""
 
 
+Arm = Callable[[Recorder], list[Problem]]
+"""Has an account armed that is kept closed, once a quorum is there and before it is combined; returns what stands
+against that. It reaches the target, which nothing here does."""
+
+
+def nothing_closed(_recorder: Recorder) -> list[Problem]:
+    """Say that no account is to be armed."""
+    return []
+
+
 class Wanted(enum.Enum):
     """Which sheets must be there while a rotation is interrupted and either credential may live."""
 
@@ -131,6 +141,7 @@ def open_set(
     ready: Ready = at_once,
     measure: Measure = unmeasured,
     complete: Complete = as_it_is,
+    arm: Arm = nothing_closed,
 ) -> OpenedSet:
     """Open a set by quorum and record.
 
@@ -146,6 +157,7 @@ def open_set(
         ready: asked twice what stands against going on: when it is known which set is meant, before anything is
             declared; and when the sheets are there, before they are combined.
         measure: asks what the policy wants to be asked at an emergency.
+        arm: has an account armed that is kept closed; whoever is to ask the target about the credential gives it.
         complete: brings what is still missing once every source was read, and before a quorum is looked for.
 
     Raises:
@@ -168,7 +180,7 @@ def open_set(
     try:
         pool = pool or _gather(recorder, sources, scanner, overrides)
         complete(pool)
-        return _combine(recorder, request, overrides, program, pool, wanted, brought, sources.only, ready)
+        return _combine(recorder, request, overrides, program, pool, wanted, brought, sources.only, ready, arm)
     except WentBack:
         raise
     except BreakglassError as error:
@@ -258,6 +270,7 @@ def _combine(
     brought: Receipts,
     only: str,
     ready: Ready,
+    arm: Arm,
 ) -> OpenedSet:
     if request.purpose == "rotation" and not only and interrupted.take_up(recorder, pool):
         wanted = Wanted.BOTH
@@ -272,6 +285,7 @@ def _combine(
     problems = gates.before_opening(state, clock.now())
     problems += past_epochs.problems_of(state, found, request)
     problems += _untold(recorder, passes="alert" in overrides.gates)
+    problems += arm(recorder)
     unknown = found.epoch_id not in state.epochs
     if unknown:
         number = found.core.epoch

@@ -25,6 +25,7 @@ from breakglass_shamir.custody.policy.weakening import changes_quorum
 from breakglass_shamir.custody.records.ledger import PolicyAdopted, PolicyWeakened
 from breakglass_shamir.custody.records.openings import Refused, UseEnded
 from breakglass_shamir.errors import IllegalState, PolicyWeakens, RotationDue
+from breakglass_shamir.operations.arming import keeping, second
 from breakglass_shamir.operations.credential.readiness import Readiness
 from breakglass_shamir.operations.credential.rotate import PLANNED_USE_S
 from breakglass_shamir.operations.opening import opening
@@ -105,6 +106,7 @@ def adopt(recorder: Recorder, source: str, ceremony: Ceremony | None = None) -> 
     if new.name not in recorder.state.sets:
         policies.check_new(new)
     recorder.set_name = new.name
+    second.require(new, recorder.state)
     state = recorder.state.sets.get(new.name) or _unknown(recorder, new.name)
     if state.policy_source == source:
         return _result(recorder, (), changed=False, next_epoch=False)
@@ -163,7 +165,14 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
     )
     request = check_request(request)
     opened = opening.open_set(
-        recorder, request, Overrides(), ceremony.sources, ceremony.scanner, "", ready=_ready(recorder, source, ceremony)
+        recorder,
+        request,
+        Overrides(),
+        ceremony.sources,
+        ceremony.scanner,
+        "",
+        ready=_ready(recorder, source, ceremony),
+        arm=keeping.gate,
     )
     try:
         digest = policies.digest(source).hex()
@@ -173,6 +182,7 @@ def _by_quorum(recorder: Recorder, source: str, weaker: tuple[str, ...], ceremon
         _rotate(recorder, source, opened, ceremony)
     finally:
         opened.wipe()
+        recorder.close_accounts()
 
 
 def _ready(recorder: Recorder, source: str, ceremony: Ceremony) -> Ready:

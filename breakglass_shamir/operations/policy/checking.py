@@ -24,6 +24,7 @@ from breakglass_shamir.custody.policy.resolving import Taken
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.policy.weak_points import fewest_people, warnings, weak_points
 from breakglass_shamir.errors import ConnectorError, InvalidInput, InvalidPolicy
+from breakglass_shamir.operations.arming import second
 from breakglass_shamir.operations.policy import surroundings
 from breakglass_shamir.operations.policy.loading import PolicyFile
 
@@ -121,11 +122,15 @@ class Ledgered:
     in_force: SetState | None = None
     """The set of this policy's name."""
 
+    out_of_service: frozenset[str] = frozenset()
+    """Names of sets that are retired."""
+
     @classmethod
     def of(cls, state: LedgerState, name: str) -> "Ledgered":
         """Take it from a ledger's state."""
         known = adopted(state)
-        return cls(tuple(policy for other, policy in known.items() if other != name), state.sets.get(name))
+        retired = frozenset(one.name for one in state.sets.values() if one.retired)
+        return cls(tuple(policy for other, policy in known.items() if other != name), state.sets.get(name), retired)
 
     def weakens(self, new: Policy) -> tuple[str, ...]:
         """Return what adopting a policy would weaken."""
@@ -139,6 +144,14 @@ class Ledgered:
             return "adopted", ()
         found = differences(policies.parse(self.in_force.policy_source), new)
         return ("differs", found) if found else ("reworded", ())
+
+    def require_second(self, new: Policy) -> None:
+        """Refuse a policy that keeps an account closed and leaves no other way in.
+
+        Raises:
+            InvalidPolicy: saying why.
+        """
+        second.require_among(new, {one.name: one for one in self.others if one.name not in self.out_of_service})
 
     def sets_beside(self, new: Policy) -> int:
         """Count the other sets that open what this policy opens: the same target, or one names the other."""
@@ -193,6 +206,8 @@ def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
         InvalidPolicy: it does not describe a set that can be kept, with every problem.
     """
     policy = policies.parse_new(source, new_set=ledger is None or ledger.in_force is None)
+    if ledger is not None:
+        ledger.require_second(policy)
     structure = policy.structure
     chance, notes = _chance(policy)
     sets_of_this_target = ledger.sets_beside(policy) + 1 if ledger else None
@@ -219,7 +234,7 @@ def check(source: str, ledger: Ledgered | None = None) -> PolicyAnswers:
             *surroundings.unprintable(policy),
             *surroundings.missing_files(policy),
         ),
-        (*_connector_notes(policy), *notes),
+        (*_connector_notes(policy), *notes, *_arming_notes(policy, ledger)),
         policies.digest(source).hex(),
         in_force,
         differs,
@@ -251,7 +266,9 @@ def _connector_notes(policy: Policy) -> list[str]:
     wrong = []
     for key, uri in (("target.uri", policy.target.uri), *_endpoints(policy)):
         try:
-            connector_for(uri, policy.target.account, policy.target.options)
+            connector = connector_for(uri, policy.target.account, policy.target.options)
+            if policy.arming and policy.arming.authority != "program" and not connector.arms:
+                wrong.append(("arming.authority", f"{connector.scheme} ends no account by itself", _PROGRAM_DOES))
         except InvalidInput as error:
             wrong.append((key, str(error), error.hint))
         except ConnectorError as error:
@@ -261,6 +278,23 @@ def _connector_notes(policy: Policy) -> list[str]:
         problems = [{"key": key, "message": message, "nearest": ""} for key, message, _ in wrong]
         raise InvalidPolicy("\n".join(lines), hint=wrong[0][2], problems=problems)
     return list(dict.fromkeys(notes))
+
+
+_PROGRAM_DOES = 'a program can arm it: arming.authority = "program", see docs/arming.md'
+
+
+def _arming_notes(policy: Policy, ledger: Ledgered | None) -> Iterator[str]:
+    """Say what keeping an account closed costs, and what nobody could look at."""
+    if policy.arming is None:
+        return
+    yield (
+        "the account is kept closed: an opening, a check, a drill and a rotation each need the second authority, and "
+        f"no override passes the target's own lock; the way in then is the set {policy.arming.second_set}"
+    )
+    if ledger is None:
+        yield f"arming.second_set was not looked at: there is no ledger here; {policy.arming.second_set} must be in it"
+    if policy.arming.authority != "program" and "admin" not in policy.target.options:
+        yield "the watch cannot ask this target until when the account is open, so it sees no arming by somebody else"
 
 
 def _endpoints(policy: Policy) -> list[tuple[str, str]]:

@@ -113,6 +113,15 @@ endpoints = []                          # optional: URIs at which a rotation is 
 end_sessions = true                     # optional: whether a rotation ends sessions that are logged in
 wait_for_sessions = "10m"               # optional: how long a change waits for sessions that are still open
 
+# Optional, and it costs: the account is kept closed at its target and armed for a use by a second authority. Then every
+# opening, check, drill and rotation needs that authority too, no override passes the target's own lock, and a second
+# set for the same target must be there that is never closed. docs/arming.md has the authorities set and key, too.
+# [arming]
+# authority = "program"                 # who arms it: program, set or key
+# second_set = "NAME-2"                 # the set that is never closed
+# window = "2h"                         # optional: the longest time at once; not shorter than declaration.use_for
+# program = "/usr/local/sbin/arm"       # arms, closes, and says until when the account is open
+
 [drills]
 roll_call = "90d"                       # optional: how often every sheet is looked at
 rehearsal = "90d"                       # optional: how often a quorum rehearses on the drill cards

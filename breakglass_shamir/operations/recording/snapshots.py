@@ -87,7 +87,7 @@ class Snapshots:
     def _asked(self, policy: Policy) -> tuple[Access, str]:
         """Return what the target says, or why it says nothing."""
         try:
-            connector = connector_of(policy, self._recorder.own_login)
+            connector = connector_of(policy, self._recorder)
             if "snapshot" not in connector.abilities:
                 return Access(()), CANNOT
             connector.time_limit_s = min(connector.time_limit_s, LIMIT_S)

@@ -32,6 +32,7 @@ from breakglass_shamir.custody.records.retirement import Retired, RetiredAtteste
 from breakglass_shamir.custody.records.words import check_human_text, printable
 from breakglass_shamir.errors import BreakglassError, IllegalState, InvalidInput
 from breakglass_shamir.operations import targets
+from breakglass_shamir.operations.arming import keeping
 from breakglass_shamir.operations.opening import opening
 from breakglass_shamir.operations.opening.declaring import Overrides, check_request
 from breakglass_shamir.operations.opening.opening import OpenedSet, Ready
@@ -122,7 +123,9 @@ def by_quorum(
     debts = tuple(debt.id for debt in state.rotation_debts)
     request = Request("rotation", "retirement", "none", ending.reason, ending.officers, "no-reveal", USE_S, debts)
     ready = _ready(recorder, ending, named)
-    opened = opening.open_set(recorder, check_request(request), Overrides(), sources, scanner, "", ready=ready)
+    opened = opening.open_set(
+        recorder, check_request(request), Overrides(), sources, scanner, "", ready=ready, arm=keeping.gate
+    )
     try:
         recorder.append(UseEnded(outcome="not revealed", classification="rotation"))
         check = _ask(recorder, opened, Way(recorder, opened.credential, named))
@@ -131,6 +134,7 @@ def by_quorum(
         _record(recorder, ending, _KNOWN[check.result], check.detail, opened)
     finally:
         opened.wipe()
+        recorder.close_accounts()
     return result(recorder, check.detail)
 
 
@@ -213,7 +217,7 @@ def _ask(recorder: Recorder, opened: OpenedSet, way: Way) -> Check:
         policy = way.policy()
         if targets.connector_of(policy).by_people:
             return Check(CheckResult.UNKNOWN, _NOT_ASKED)
-        endpoints = targets.endpoints_of(policy, recorder.own_login)
+        endpoints = targets.endpoints_of(policy, recorder)
     except BreakglassError as error:
         return Check(CheckResult.UNKNOWN, printable(str(error)))
     if words := question(one.costs for one in endpoints):

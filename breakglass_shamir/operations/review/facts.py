@@ -17,6 +17,7 @@ from typing import Any
 
 from breakglass_shamir.custody.life.review_rules import is_opening
 from breakglass_shamir.custody.policy.duration import in_words
+from breakglass_shamir.custody.records.arming import Arming, Disarmed
 from breakglass_shamir.custody.records.drills import DrillEnded, Rehearsed
 from breakglass_shamir.custody.records.epochs import RecoveryImported
 from breakglass_shamir.custody.records.ledger import LedgerMoved, PolicyAdopted, PolicyWeakened
@@ -246,6 +247,8 @@ _FACTS: Mapping[type, Callable[[Any], _Said]] = {
     RecoveryImported: lambda body: [("recovery", f"opened without this program, {body.sha256[:12]}")],
     Rehearsed: lambda body: [("rehearsed", f"{body.result}{''.join(f'; {one}' for one in body.reasons)}")],
     DrillEnded: lambda body: [("drill", f"{body.drill}: {body.result}{''.join(f'; {one}' for one in body.reasons)}")],
+    Arming: lambda body: [("armed", f"until {body.until} for {body.why}, by {body.authority}")],
+    Disarmed: lambda body: [("account closed", body.detail)],
     Closed: lambda body: [("closed", f"classified {body.classification}")],
     Reviewed: _reviewed,
 }

@@ -216,7 +216,7 @@ class Rotation:
         """
         state = self.recorder.refresh()
         old_id, new_id = state.source, state.prepared
-        endpoints = targets.endpoints_of(self.policy, self.recorder.own_login)
+        endpoints = targets.endpoints_of(self.policy, self.recorder)
         sessions = OwnSessions(self.recorder, endpoints)
         if not state.applying:
             sessions.wait(
@@ -476,7 +476,7 @@ class Rotation:
         """
         if self._connector().by_people:
             return
-        endpoints = targets.endpoints_of(self.policy, self.recorder.own_login)
+        endpoints = targets.endpoints_of(self.policy, self.recorder)
         for endpoint in endpoints:
             self.prober.learn(endpoint, new.presented)
         check = self.prober.ask_everywhere(endpoints, self.old.presented)
@@ -541,7 +541,7 @@ class Rotation:
         self.recorder.append(body)
 
     def _connector(self) -> Connector:
-        return targets.connector_of(self.policy, self.recorder.own_login)
+        return targets.connector_of(self.policy, self.recorder)
 
     def _number(self, epoch_id: str) -> int:
         return self.recorder.set_state.epochs[epoch_id].number

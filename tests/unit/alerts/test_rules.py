@@ -67,7 +67,7 @@ USED = {"opened", "opened, inconsistent", "in-use", "revealing"}
 
 FIRES = {
     "use": {"declared, an emergency", "recovery-imported", *USED},
-    "login-outside-an-opening": {"login-seen, unmatched", "changed-outside"},
+    "login-outside-an-opening": {"login-seen, unmatched", "changed-outside", "armed-outside"},
     "owed": {"escalated", "sessions-ended"},
     "tampering": {"opened, inconsistent", "use-recorded", "ledger-moved"},
     "silence": {"watched"},

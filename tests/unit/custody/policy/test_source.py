@@ -67,7 +67,7 @@ def test_several_groups_are_all_needed_unless_the_policy_says_how_many() -> None
         ('name = "prod-db"', 'name = "x"\nname = "y"', "not TOML: cannot overwrite a value (at line 3, column 11)"),
         ('name = "prod-db"', 'name = "x"\ncolour = "red"',
          "colour: unknown key, expected one of name, target, quorum, declaration, belongs_to, report_to, kit, "
-         "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit, outage, ticket"),
+         "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit, outage, ticket, arming"),
         ("[target]", "[target]\ncolour = 1",
          "target.colour: unknown key, expected one of uri, account, second_account, kind, options"),
         ("[quorum]", "[quorum]\ncolour = 1", "quorum.colour: unknown key, expected one of groups, group_threshold"),
@@ -238,8 +238,8 @@ path = "log.jsonl"
     assert refusal(wrong).splitlines() == [
         "11 problems in this policy:",
         "  classes: unknown key, expected one of name, target, quorum, declaration, belongs_to, report_to, kit, "
-        "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit, outage, ticket; did you "
-        "mean declaration.classes?",
+        "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit, outage, ticket, arming; did "
+        "you mean declaration.classes?",
         "  target.url: unknown key, expected one of uri, account, second_account, kind, options; did you mean uri?",
         "  target.uri: expected text of 3 to 400 characters, got nothing",
         "  quorum.groups[0].threshold: expected a whole number from 1 to 255, got '2'",

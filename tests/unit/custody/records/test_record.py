@@ -80,17 +80,16 @@ def test_no_record_type_has_a_float() -> None:
 
 def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
     assert sorted(body.__struct_config__.tag for body in AnyBody.__args__) == [
-        "abandoned", "acknowledged", "actions", "alerts-delivered", "applied", "applying", "asked",
-        "attested-dead", "cancelled", "changed-outside", "closed", "collector-replaced", "countersigned",
-        "custodian-signed", "debts-settled", "declared", "deferred", "destroyed", "drill-ended", "eased", "enrolled",
-        "enrolment-exported", "escalated", "heartbeat", "in-use", "issued", "ledger-moved", "ledger-started",
-        "load-drilled", "login-seen", "made", "not-before", "noted", "officer-signed", "old-dead", "opened",
-        "overridden",
-        "pinned", "policy-adopted", "policy-weakened", "probed", "proven", "read-back", "reassigned", "recovered",
-        "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected", "retired",
-        "retired-attested", "revealing", "reviewed", "roll-call", "rotation-found", "runs-out", "sessions-awaited",
-        "sessions-ended", "settled", "sheet-voided", "snapshot", "succession", "target-named", "terminal-retired",
-        "ticket-answered", "use-ended", "use-recorded", "waited", "watched",
+        "abandoned", "acknowledged", "actions", "alerts-delivered", "applied", "applying", "armed-outside",
+        "arming", "asked", "attested-dead", "cancelled", "changed-outside", "closed", "collector-replaced",
+        "countersigned", "custodian-signed", "debts-settled", "declared", "deferred", "destroyed", "disarmed",
+        "drill-ended", "eased", "enrolled", "enrolment-exported", "escalated", "heartbeat", "in-use", "issued",
+        "ledger-moved", "ledger-started", "load-drilled", "login-seen", "made", "not-before", "noted", "officer-signed",
+        "old-dead", "opened", "overridden", "pinned", "policy-adopted", "policy-weakened", "probed", "proven", "read-back",
+        "reassigned", "recovered", "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected",
+        "retired", "retired-attested", "revealing", "reviewed", "roll-call", "rotation-found", "runs-out",
+        "sessions-awaited", "sessions-ended", "settled", "sheet-voided", "snapshot", "succession", "target-named",
+        "terminal-retired", "ticket-answered", "use-ended", "use-recorded", "waited", "watched",
     ]  # fmt: skip
 
 
