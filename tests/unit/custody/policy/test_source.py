@@ -238,8 +238,8 @@ path = "log.jsonl"
     assert refusal(wrong).splitlines() == [
         "11 problems in this policy:",
         "  classes: unknown key, expected one of name, target, quorum, declaration, belongs_to, report_to, kit, "
-        "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit, outage, ticket, arming; did "
-        "you mean declaration.classes?",
+        "custodians, sites, officers, reveal, use, rotation, drills, alerts, review, audit, outage, ticket, arming; "
+        "did you mean declaration.classes?",
         "  target.url: unknown key, expected one of uri, account, second_account, kind, options; did you mean uri?",
         "  target.uri: expected text of 3 to 400 characters, got nothing",
         "  quorum.groups[0].threshold: expected a whole number from 1 to 255, got '2'",

@@ -85,9 +85,10 @@ def test_the_names_of_the_record_types_are_distinct_and_stable() -> None:
         "countersigned", "custodian-signed", "debts-settled", "declared", "deferred", "destroyed", "disarmed",
         "drill-ended", "eased", "enrolled", "enrolment-exported", "escalated", "heartbeat", "in-use", "issued",
         "ledger-moved", "ledger-started", "load-drilled", "login-seen", "made", "not-before", "noted", "officer-signed",
-        "old-dead", "opened", "overridden", "pinned", "policy-adopted", "policy-weakened", "probed", "proven", "read-back",
-        "reassigned", "recovered", "recovered-core", "recovery-imported", "refused", "rehearsed", "rejected",
-        "retired", "retired-attested", "revealing", "reviewed", "roll-call", "rotation-found", "runs-out",
+        "old-dead", "opened", "overridden", "pinned", "policy-adopted", "policy-weakened", "probed", "proven",
+        "read-back", "reassigned", "recovered", "recovered-core", "recovery-imported", "refused", "rehearsed",
+        "rejected", "retired", "retired-attested", "revealing", "reviewed", "roll-call", "rotation-found",
+        "runs-out",
         "sessions-awaited", "sessions-ended", "settled", "sheet-voided", "snapshot", "succession", "target-named",
         "terminal-retired", "ticket-answered", "use-ended", "use-recorded", "waited", "watched",
     ]  # fmt: skip
