@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Armed,
         Check,
         CheckResult,
+        Lifetime,
         Login,
         Operator,
         Preflight,
@@ -120,7 +121,7 @@ _MODULES = {"errors": "errors", "hazmat": "library.hazmat"}
 
 _NAMES = {
     "connectors.port.answers": (
-        "Access", "Allowance", "Armed", "Check", "CheckResult", "Login", "Operator", "Preflight",
+        "Access", "Allowance", "Armed", "Check", "CheckResult", "Lifetime", "Login", "Operator", "Preflight",
     ),
     "connectors.port.base": ("Connector",),
     "connectors.port.cost": ("Costs",),
@@ -218,6 +219,7 @@ __all__ = [
     "HowNext",
     "ImportedRecovery",
     "Kind",
+    "Lifetime",
     "Login",
     "Note",
     "OpenUse",

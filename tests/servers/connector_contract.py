@@ -123,6 +123,7 @@ class ConnectorContract:
             "end_sessions": lambda: connector.end_sessions(stage.right),
             "issue": lambda: connector.issue(stage.right),
             "lifetime": lambda: connector.lifetime(stage.right),
+            "snapshot": lambda: connector.snapshot(stage.right),
         }
         for ability in ABILITIES - connector.abilities:
             with pytest.raises(ConnectorError, match="not supported"):
