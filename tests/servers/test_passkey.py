@@ -258,6 +258,26 @@ class TestAtThePage:
         assert said.result is CheckResult.UNKNOWN
         assert party.refused == ["unknown passkey"]
 
+    def test_an_answer_that_people_give_too_early_calls_no_passkey_dead(
+        self, party: RelyingParty, mine: Secret, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        party.people, party.is_finished = 'by("passkey").click(); await new Promise(r => setTimeout(r, 600));', False
+        party.dawdles = lambda path: time.sleep(2.5 if path == "/login/end" else 0)
+        monkeypatch.setattr(People, "presses", "no")
+        said = at(party, click="").check(mine)
+        assert (said.result, said.detail) == (
+            CheckResult.ACCEPTED, "the passkey was asserted, and the probe answers 200"
+        )  # fmt: skip
+
+    def test_people_who_were_let_in_where_the_probe_does_not_see_it_call_no_passkey_dead(
+        self, party: RelyingParty, mine: Secret, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        party.keys.clear()
+        party.people, party.is_finished = 'by("passkey").click(); await new Promise(r => setTimeout(r, 500));', False
+        monkeypatch.setattr(People, "presses", "yes")
+        said = at(party, click="").check(mine)
+        assert (said.result, "say that the page let them in" in said.detail) == (CheckResult.UNKNOWN, True)
+
     def test_a_probe_that_answers_everybody_proves_nothing(self, party: RelyingParty, mine: Secret) -> None:
         said = at(party, probe=f"{party.origin}/").check(mine)
         assert (said.result, "before anybody logged in" in said.detail) == (CheckResult.UNKNOWN, True)

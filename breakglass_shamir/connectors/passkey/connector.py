@@ -227,10 +227,25 @@ class PasskeyConnector(Connector):
             {_YES: "It let us in", _NO: "It did not let us in"},
         )  # fmt: skip
         if self._probe:
-            return self._asked(visit)
+            return self._rested(visit, mine, said)
         if said == _YES:
             return _Verdict.IN, "people at the browser say that the page let them in"
         return _Verdict.UNCLEAR, "people at the browser say that the page did not let them in"
+
+    def _rested(self, visit: Visit, mine: PasskeyText, said: str) -> tuple[_Verdict, str]:
+        """Ask the probe; people may press before the page is done, and only one at rest says that it lets nobody in."""
+        verdict, why = self._asked(visit)
+        if verdict is _Verdict.IN or not visit.seen.asserted.get(mine.public_id):
+            return verdict, why
+        deadline = Deadline(self.time_limit_s)
+        while not visit.is_quiet(QUIET_S):
+            if deadline.over:
+                return _Verdict.UNCLEAR, f"it came to no rest within {self.time_limit_s:g} s; {why}"
+            visit.pump(_TURN_S)
+        verdict, why = self._asked(visit)
+        if verdict is _Verdict.OUT and said == _YES:
+            return _Verdict.UNCLEAR, f"people at the browser say that the page let them in, and {why}"
+        return verdict, why
 
     def _asked(self, visit: Visit) -> tuple[_Verdict, str]:
         """Ask the probe whether somebody is logged in."""
