@@ -278,6 +278,10 @@ class TestAtThePage:
         said = at(party, click="").check(mine)
         assert (said.result, "say that the page let them in" in said.detail) == (CheckResult.UNKNOWN, True)
 
+    def test_a_probe_may_be_written_in_any_way_that_means_the_same(self, party: RelyingParty, mine: Secret) -> None:
+        probe = party.probe.replace("http://localhost", "HTTP://LOCALHOST") + "#top"
+        assert at(party, probe=probe).check(mine).result is CheckResult.ACCEPTED
+
     def test_a_probe_that_answers_everybody_proves_nothing(self, party: RelyingParty, mine: Secret) -> None:
         said = at(party, probe=f"{party.origin}/").check(mine)
         assert (said.result, "before anybody logged in" in said.detail) == (CheckResult.UNKNOWN, True)

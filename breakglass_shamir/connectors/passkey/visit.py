@@ -9,7 +9,7 @@ Rules:
 2. A passkey is lent for the time of the visit. Which page may ask for it, WebAuthn decides by the RP id.
 3. Assertions and new passkeys are counted as the browser tells them, never as a page does.
 4. ``probe`` asks an address as the page's own session would, in a tab that nobody sees: cookies stay in the browser.
-   A redirection is no answer of the address.
+   A redirection is no answer of the address, nor is what the page's own service worker has kept.
 5. Downloads are refused.
 
 What it does not do: it judges nothing; ``connector.py`` does.
@@ -53,6 +53,9 @@ class _Page:
 
     at: float = 0.0
     """When the last of them began or ended."""
+
+    wanted: str = ""
+    """Address of the first document that was asked for, as the browser writes it; without a fragment."""
 
     document: tuple[str, int] | None = None
     """Address and status of the last document."""
@@ -175,6 +178,7 @@ class Visit:
         try:
             self.browser.call("Network.enable", session)
             self.browser.call("Network.setCacheDisabled", session, cacheDisabled=True)
+            self.browser.call("Network.setBypassServiceWorker", session, bypass=True)
             went = self.browser.call("Page.navigate", session, url=url, limit_s=deadline.require_s())
             while page.document is None:
                 if why := went.get("errorText"):
@@ -186,7 +190,7 @@ class Visit:
             raise ConnectorError("the probe did not answer in time") from None
         else:
             where, status = page.document
-            return status if where == url else 0
+            return status if where == page.wanted else 0
         finally:
             with suppress(ConnectorError):
                 self.browser.call("Target.closeTarget", targetId=page.target)
@@ -262,6 +266,8 @@ class Visit:
                 self._asserted(session, params["credential"])
             case "Runtime.bindingCalled" if page and page.unseen:
                 self._pressed.append(str(params.get("payload", ""))[:20])
+            case "Network.requestWillBeSent" if page and page.unseen:
+                page.wanted = page.wanted or str(params["request"]["url"])
             case "Network.requestWillBeSent" if page and self.seen.assertions:
                 page.asked.add(params["requestId"])
                 page.at = time.monotonic()
