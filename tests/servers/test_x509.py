@@ -451,6 +451,7 @@ def test_people_bring_the_certificate_and_the_request_waits_for_them(
     assert not any(line.reveal() in files for line in lines(new)), "the key waits sealed"
     with pytest.raises(ConnectorError, match="revoked by people"):
         connector.rotate(right, new)
+    assert not list(tmp_path.iterdir()), "no quorum of sheets that are to be dead opens the key of the new ones"
     assert connector.check(right).result is CheckResult.ACCEPTED
     clients.write_list(serial_of(right))
     nginx.reload()

@@ -164,6 +164,8 @@ class _X509Connector(Connector):
             raise ConnectorError(f"unchanged: the new certificate was not accepted: {new_check.detail}")
         stop_at(signs.problems(was.certificate))
         if not signs.revoke((was.certificate.serial_number,)):
+            # The new sheets are in custody: what waits under the key of the old ones would outlive them.
+            signs.done()
             self._left_to_people(was)
         self._wait_until_refused(was)
         signs.done()
