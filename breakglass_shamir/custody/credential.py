@@ -309,7 +309,7 @@ class Credential:
         certificate, what is given is both, as :attr:`presented` has them.
 
         Args:
-            secret: exact bytes; of a passkey its JSON, as ``handed`` has it.
+            secret: exact bytes; of a passkey its JSON, as :attr:`presented` has it.
 
         Raises:
             InvalidInput: empty or too large, or no passkey where it has to be one.
