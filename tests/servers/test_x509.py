@@ -4,6 +4,7 @@
 import secrets
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -456,6 +457,25 @@ def test_people_bring_the_certificate_and_the_request_waits_for_them(
     clients.write_list(serial_of(right))
     nginx.reload()
     assert [connector.check(one).result for one in (new, right)] == [CheckResult.ACCEPTED, CheckResult.REFUSED]
+
+
+def test_a_key_that_is_on_sheets_which_were_given_up_waits_no_more(
+    nginx: CertifiedNginx, clients: Authority, tmp_path: Path
+) -> None:
+    options = {name: nginx.options[name] for name in ("ca", "time_limit", "header")}
+    connector = connector_for(nginx.target, "operator", {**options, "requests": str(tmp_path)})
+    right, notes = clients.issue("operator"), Notes()
+    connector.making = notes.making
+    with pytest.raises(ConnectorError, match="not there yet"):
+        connector.issue(right)
+    (request,) = tmp_path.glob("*.csr")
+    asked = request.read_bytes()
+    request.with_suffix(".crt").write_bytes(clients.sign(asked))
+    connector.issue(right)
+    connector.making = replace(notes.making, left=tuple(notes.made), given_up=tuple(notes.made))
+    with pytest.raises(ConnectorError, match="not there yet"):
+        connector.issue(right)
+    assert request.read_bytes() != asked
 
 
 def test_a_request_of_other_sheets_is_made_anew(nginx: CertifiedNginx, clients: Authority, tmp_path: Path) -> None:

@@ -281,7 +281,7 @@ class _People:
         return [f"the folder of option requests, {self._folder}, is not there or cannot be written"]
 
     def sign(self, kind: str, like: "x509.Certificate", making: Making) -> Secret:
-        key = self._waiting(making)
+        key = None if self._is_given_up(making) else self._waiting(making)
         if key is None:
             key = pairs.new_key(kind)
             self._certificate.unlink(missing_ok=True)
@@ -313,6 +313,14 @@ class _People:
         for path in (self._sealed, self._request, self._certificate):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+
+    def _is_given_up(self, making: Making) -> bool:
+        """Tell whether the certificate that people brought is on sheets that were given up, and may be anywhere."""
+        try:
+            brought = pairs.read_certificates(one_file.read_file(self._certificate, _FILE_MAX_BYTES).content)
+        except (OSError, InvalidInput):
+            return False
+        return pairs.public_id(brought[0]) in making.given_up
 
     def _waiting(self, making: Making) -> Any:
         """Return the key of a request that waits; None where there is none that these sheets can read."""

@@ -25,6 +25,7 @@ class Making:
         taken_back: records that something of ``left`` opens nothing any more.
         seal: encrypts what has to wait on a disk, so that only a quorum of the sheets in force can read it.
         unseal: decrypts it; raises DecryptionFailed where it was sealed under other sheets.
+        given_up: those of ``left`` that are on sheets which were given up: what is on them is put in force no more.
     """
 
     left: tuple[str, ...]
@@ -32,3 +33,4 @@ class Making:
     taken_back: Callable[[str], None]
     seal: Callable[[Secret], bytes]
     unseal: Callable[[bytes], Secret]
+    given_up: tuple[str, ...] = ()

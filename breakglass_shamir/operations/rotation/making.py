@@ -32,6 +32,7 @@ def making(recorder: Recorder, set_key: Secret) -> Making:
         set_key: the set key of the epoch in force.
     """
     known = {one.public_id: one.what for one in recorder.set_state.left_over}
+    given_up = tuple(one.public_id for one in recorder.set_state.left_over if one.epoch_id)
 
     def made(public_id: str, ends: datetime) -> None:
         recorder.append(RunsOut(what=_MADE, ends=stamp(ends), public_id=public_id, epoch_id=""))
@@ -49,7 +50,7 @@ def making(recorder: Recorder, set_key: Secret) -> Making:
             raise DecryptionFailed("what waited on the disk was cut off")
         return cipher.decrypt(keys.waiting_key(set_key), data[:_NONCE_BYTES], _HEADER, data[_NONCE_BYTES:])
 
-    return Making(tuple(known), made, taken_back, seal, unseal)
+    return Making(tuple(known), made, taken_back, seal, unseal, given_up)
 
 
 def note_endings(recorder: Recorder, connector: Connector, credential: Secret | None, epoch_id: str) -> None:
