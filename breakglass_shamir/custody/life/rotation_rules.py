@@ -92,7 +92,7 @@ def made(s: SetState, body: Made, record: Record, _d: bytes) -> SetState:
     if not body.target or not body.public_id:
         raise InvalidRecord("expected the target and the public id of what it made")
     if not body.epoch_id:
-        if s.current:
+        if s.current and _may_be_in_force(s):
             _under_way(s, record)
         debt = Debt(
             f"{UNPRINTED}-{record.seq}", UNPRINTED, record.opening, Moment.of(record), UNPRINTED_DEADLINE_S,
@@ -105,6 +105,12 @@ def made(s: SetState, body: Made, record: Record, _d: bytes) -> SetState:
     if owed is None:
         raise IllegalState("nothing is owed for what the target made under this id")
     return replace(s, debts=tuple(debt for debt in s.debts if debt is not owed))
+
+
+def _may_be_in_force(s: SetState) -> bool:
+    """Tell whether the current epoch may be in force: split puts another one in the place of one that never was."""
+    epoch = s.current_epoch
+    return bool(s.opening or s.past or s.recoveries or epoch.proven or epoch.recovered or epoch.told_by)
 
 
 def unprinted(s: SetState, target: str, public_id: str) -> Debt | None:

@@ -36,6 +36,7 @@ from breakglass_shamir.custody.records.rotations import (
     Applying,
     Countersigned,
     Deferred,
+    Made,
     OldDead,
     SessionsAwaited,
 )
@@ -934,3 +935,12 @@ def test_a_custodian_whom_an_adopted_policy_does_not_name_makes_the_rotation_due
     assert book.set.history.people_changed == book.state.last
     again = book.add(adopted_as(without.replace('"1h"', '"30m"')))
     assert again.set.history.people_changed != again.state.last
+
+
+def test_what_is_made_for_a_set_that_never_worked_is_owed_without_an_opening() -> None:
+    made = Made(target="passkey:https://login.example/", public_id="VbR3mTq81kZa", epoch_id="")
+    book = Book().add(adopted()).add(issued(deal(1), proven="unproven")).add(made)
+    assert [debt.kind for debt in book.state.of("prod-db").debts if debt.kind == "unprinted"] == ["unprinted"]
+    book = Book().add(adopted()).add(issued(deal(1)))
+    with pytest.raises(IllegalState):
+        book.add(made)
