@@ -6,13 +6,15 @@ whoever wrote it. A text that no record could hold would keep a rotation from ev
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar, cast
 from urllib.parse import quote_from_bytes
 
 from breakglass_shamir.connectors.port.answers import Check, Logins, Preflight
-from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.crypto import key_and_certificate
+from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
 
 LEAK_MIN_BYTES = 4
@@ -43,7 +45,7 @@ def plain(answer: _Answer, secrets: Sequence[Secret]) -> _Answer:
 
 def words(text: str, secrets: Sequence[Secret]) -> str:
     """Return a target's words in one printable line, shortened; none that hold a secret."""
-    if any(form in text for secret in secrets for form in _printed_forms(secret)):
+    if any(form in text for secret in secrets for one in _alone(secret) for form in _printed_forms(one)):
         return WITHHELD
     line = "".join(one if one.isprintable() else " " if one.isspace() else "?" for one in text)
     return line if len(line) <= WORDS_MAX_CHARS else f"{line[:WORDS_MAX_CHARS]}..."
@@ -52,7 +54,7 @@ def words(text: str, secrets: Sequence[Secret]) -> str:
 def presentable(step: str, error: Exception, secrets: Sequence[Secret]) -> ConnectorError:
     """Make the error that may leave: the same, one that wraps it, or one that withholds it."""
     text = "\n".join(_chain_text(error))
-    if any(form in text for secret in secrets for form in _printed_forms(secret)):
+    if any(form in text for secret in secrets for one in _alone(secret) for form in _printed_forms(one)):
         kind = type(error).__name__
         rejected = isinstance(error, ConnectorError) and error.rejected
         text = f"{step} failed with {kind}, whose text is withheld: it held the credential"
@@ -80,6 +82,23 @@ def _chain_text(error: BaseException | None) -> list[str]:
         texts.append(f"{one}\n{one!r}\n{vars(one)!r}")
         pending += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
     return texts
+
+
+def _alone(secret: Secret) -> Iterator[Secret]:
+    """Yield a secret, and what is secret in it where a target is given more: a key before its certificate, a passkey's.
+
+    A text may hold the key and nothing of what was around it.
+    """
+    yield secret
+    key, certificate = key_and_certificate.parted(secret)
+    if certificate:
+        yield Secret(key.reveal().rstrip())
+    if secret.reveal().startswith(b"{"):
+        # Imported here: what reads private keys is needed for passkeys alone.
+        from breakglass_shamir.formats import passkey
+
+        with suppress(InvalidInput):
+            yield passkey.read(secret).private_key
 
 
 def _printed_forms(secret: Secret) -> set[str]:
