@@ -134,7 +134,7 @@ class Using:
         self._way = way
         self._program, self._warned = program, warned
         self._begun = False
-        self._snapshots = snapshots.Snapshots(recorder, opened.credential.secret)
+        self._snapshots = snapshots.Snapshots(recorder, opened.credential.presented)
         self._outcomes: list[str] = []
         self._started, self._allowed_s = clock.now(), recorder.set_state.active_opening.declared.use_for_s
         self.came_to_nothing = False
