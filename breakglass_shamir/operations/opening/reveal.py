@@ -99,6 +99,7 @@ def run_command(
     begun, codes = time.monotonic(), 0
     try:
         if by_recipe:
+            _require_taken(command, credential)
             status = by_recipe(credential.presented)
         else:
             status, codes = _run(command, credential, runner or Plain(output), by_keyboard=by_keyboard)
@@ -107,6 +108,16 @@ def run_command(
     except BreakglassError as error:
         return Ran(f"could not be started: {error}", started=False)
     return Ran(_outcome(status, codes), well=status == 0, seconds=time.monotonic() - begun)
+
+
+def _require_taken(command: Sequence[str], credential: Credential) -> None:
+    """Give no passkey to a program that would send it as a password; what is handed of it is one line of text.
+
+    Raises:
+        InvalidInput: the recipe does.
+    """
+    if credential.kind is CredentialKind.PASSKEY and not catalogue.shows_pages(command):
+        raise InvalidInput(f"{command[0]} takes no passkey", hint="recipe:chromium lends it to a browser")
 
 
 def _run(command: Sequence[str], credential: Credential, runner: Runner, *, by_keyboard: bool) -> tuple[int, int]:

@@ -8,9 +8,11 @@ from Crypto.PublicKey import ECC
 
 from breakglass_shamir.connectors.passkey.browser import Gone
 from breakglass_shamir.connectors.passkey.visit import Seen
+from breakglass_shamir.custody.credential import Credential, CredentialKind
 from breakglass_shamir.errors import ConnectorError
 from breakglass_shamir.formats.passkey import PasskeyText
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations.opening import reveal
 from breakglass_shamir.operations.recipes import lent
 
 ONE = PasskeyText(
@@ -63,3 +65,13 @@ def test_a_page_that_is_not_reached_is_no_use(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Visit, "opens", ConnectorError("the page could not be reached: no such name"))
     with pytest.raises(ConnectorError, match="no such name"):
         lent.run(PAGE, ONE.write(), 60, list[str]().append)
+
+
+def test_no_program_that_takes_a_password_is_given_a_passkey() -> None:
+    credential = Credential(Secret(b"x"), CredentialKind.PASSKEY).renewed(ONE.write())
+    given: list[Secret] = []
+    ran = reveal.run_command(["recipe:ldapwhoami"], credential, by_recipe=lambda secret: given.append(secret) or 0)
+    assert (ran.started, ran.words) == (False, "could not be started: recipe:ldapwhoami takes no passkey")
+    assert not given
+    ran = reveal.run_command(["recipe:chromium"], credential, by_recipe=lambda secret: given.append(secret) or 0)
+    assert (ran.well, len(given)) == (True, 1)
