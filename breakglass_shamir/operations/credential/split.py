@@ -197,12 +197,12 @@ def finish(recorder: Recorder, begun: Begun, printed: Printed, printing: Printin
     recorder.set_name = policy.name
     _record(recorder, epoch, begun.proven, printed)
     note_endings(recorder, targets.connector_of(policy, recorder), begun.secret, _id(epoch))
-    if begun.public_id:
+    if begun.public_id and begun.replaces is None:
         recorder.on_sheets(policy.target.uri, begun.public_id, _id(epoch))
     recorder.desk.say(printed.where)
     printed = handed_over(printing, printed)
     if begun.replaces is not None:
-        _put_in_force(recorder, policy, begun.replaces, begun.secret, printing, scanner, printed)
+        _put_in_force(recorder, policy, begun, begun.replaces, printing, scanner, printed)
     else:
         read_back_folder(recorder, _id(epoch), printing, scanner, printed)
     if policy.arming is not None:
@@ -257,7 +257,7 @@ def _epochs(recorder: Recorder) -> Sequence[EpochState]:
 
 
 def _put_in_force(
-    recorder: Recorder, policy: Policy, current: Secret, new: Secret, printing: Printing, scanner: Scanner,
+    recorder: Recorder, policy: Policy, begun: Begun, current: Secret, printing: Printing, scanner: Scanner,
     printed: Printed,
 ) -> None:  # fmt: skip
     """Change the target to a generated credential, once its sheets are in their custodians' hands.
@@ -274,9 +274,14 @@ def _put_in_force(
         wait_for_custodians(recorder, epoch_id, printing.acknowledged, printing.timeout_s)
     except BaseException:
         recorder.append(Abandoned(epoch_id=epoch_id, reason="never applied"))
-        recorder.desk.warn("the target is unchanged; these sheets open nothing: destroy them")
+        if begun.public_id:
+            recorder.desk.warn(f"these sheets count no more: destroy them, and remove {begun.public_id} at the target")
+        else:
+            recorder.desk.warn("the target is unchanged; these sheets open nothing: destroy them")
         raise
-    prober = Prober()
+    if begun.public_id:
+        recorder.on_sheets(policy.target.uri, begun.public_id, epoch_id)
+    prober, new = Prober(), begun.secret
     prober.learn(connector, current)
     try:
         connector.rotate(current, new)

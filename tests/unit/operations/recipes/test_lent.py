@@ -70,8 +70,13 @@ def test_a_page_that_is_not_reached_is_no_use(monkeypatch: pytest.MonkeyPatch) -
 def test_no_program_that_takes_a_password_is_given_a_passkey() -> None:
     credential = Credential(Secret(b"x"), CredentialKind.PASSKEY).renewed(ONE.write())
     given: list[Secret] = []
-    ran = reveal.run_command(["recipe:ldapwhoami"], credential, by_recipe=lambda secret: given.append(secret) or 0)
+
+    def take(secret: Secret) -> int:
+        given.append(secret)
+        return 0
+
+    ran = reveal.run_command(["recipe:ldapwhoami"], credential, by_recipe=take)
     assert (ran.started, ran.words) == (False, "could not be started: recipe:ldapwhoami takes no passkey")
     assert not given
-    ran = reveal.run_command(["recipe:chromium"], credential, by_recipe=lambda secret: given.append(secret) or 0)
+    ran = reveal.run_command(["recipe:chromium"], credential, by_recipe=take)
     assert (ran.well, len(given)) == (True, 1)
