@@ -308,7 +308,9 @@ class Visit:
         try:
             made = of_browser(fields)
         except InvalidInput as error:
-            raise ConnectorError(f"the page made a passkey that cannot be kept: {error}") from None
+            raise ConnectorError(
+                f"the page made a passkey that cannot be kept: {error}", hint="remove it at the page: it is on no paper"
+            ) from None
         if made.public_id in self._lent:
             return
         self.seen.made.append(made)

@@ -9,6 +9,7 @@ from breakglass_shamir.connectors.port.answers import Check, CheckResult
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.errors import PaperError
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.operations import targets
 from breakglass_shamir.operations.credential import split
 
 
@@ -47,7 +48,7 @@ def put_in_force(monkeypatch: pytest.MonkeyPatch, back: Exception | None = None)
         if back:
             raise back
 
-    monkeypatch.setattr(split.targets, "connector_of", lambda *_: one)
+    monkeypatch.setattr(targets, "connector_of", lambda *_: one)
     monkeypatch.setattr(split, "Prober", lambda: one)
     for name in ("read_back_folder", "read_back_by_people", "wait_for_custodians"):
         monkeypatch.setattr(split, name, read_back)
