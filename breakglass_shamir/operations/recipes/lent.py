@@ -4,7 +4,8 @@
 Rules:
 
 1. The page is the person's to name. A passkey is lent to no page that it was not made for.
-2. People drive the browser, and closing its last page ends the use; so does the end of the use's time.
+2. People drive the browser, and closing its last page ends the use; so do an interrupt at the
+   terminal and the end of the use's time.
 3. What goes wrong once the page is there ends the use, and does not undo it: it is said as its end.
 4. How often the passkey was asserted, and whether another one was made, is said when it ends, for the record.
 """
@@ -63,6 +64,10 @@ def run(arguments: Sequence[str], secret: Secret, limit_s: int, told: Callable[[
                 raise
             told(f"the browser was ended: {error}")
             return 1
+        except KeyboardInterrupt:
+            if not is_there:
+                raise
+            told("ended at the terminal")
         finally:
             told(f"{passkey.rp_id}: {counted(visit.seen.asserted.get(passkey.public_id, 0), 'login')} by the passkey")
             for one in visit.seen.made:

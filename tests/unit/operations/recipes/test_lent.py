@@ -25,7 +25,7 @@ class Visit:
     """A visit whose page asserts the passkey, and then ends as it is told to."""
 
     opens: Exception | None = None
-    ends: Exception = Gone("the browser was closed")
+    ends: BaseException = Gone("the browser was closed")
     is_open = True
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -58,6 +58,14 @@ def test_what_goes_wrong_after_a_login_is_the_end_of_a_use(monkeypatch: pytest.M
         "login.example: 1 login by the passkey",
         "the browser was ended: the page makes more events than can be looked at",
     ]
+
+
+def test_an_interrupt_at_the_terminal_ends_the_use_as_the_last_page_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lent, "Visit", Visit)
+    monkeypatch.setattr(Visit, "ends", KeyboardInterrupt())
+    told: list[str] = []
+    assert lent.run(PAGE, ONE.write(), 60, told.append) == 0
+    assert sorted(told) == ["ended at the terminal", "login.example: 1 login by the passkey"]
 
 
 def test_a_page_that_is_not_reached_is_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
