@@ -47,4 +47,4 @@ def test_what_was_altered_or_cut_off_is_not_read() -> None:
 def test_two_seals_share_no_nonce_and_the_key_is_not_the_one_of_envelopes() -> None:
     one = lent(SET_KEY)
     assert len({one.seal(WAITING)[:12] for _ in range(1000)}) == 1000
-    assert keys.waiting_key(SET_KEY) not in (SET_KEY.reveal(), keys.credential_key(SET_KEY))
+    assert keys.waiting_key(SET_KEY) not in (SET_KEY.reveal(), keys.credential_key(SET_KEY, keys.Kind.LIVE))
