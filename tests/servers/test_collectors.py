@@ -284,6 +284,7 @@ class TestPresets:
         assert events[5].id in str(caught.value)
         assert "no such field" in str(caught.value)
         assert caught.value.taken == (0, 1, 2, 3, 4, 6, 7)
+        assert caught.value.only_refused
 
     def test_where_all_are_refused_it_stops(self, vendors: Vendors, make: Make, preset: str) -> None:
         asked: list[str] = []
@@ -296,6 +297,7 @@ class TestPresets:
         with pytest.raises(SinkFailure, match="no such table") as caught:
             make(preset).deliver([voided(seq) for seq in range(64)])
         assert caught.value.taken == ()
+        assert not caught.value.only_refused
         assert len(asked) < 14
 
     def test_old_ones_that_are_refused_hold_up_no_new_ones(self, vendors: Vendors, make: Make, preset: str) -> None:

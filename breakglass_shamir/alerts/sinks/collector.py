@@ -202,7 +202,7 @@ class _Delivery:
             except SinkFailure as failure:
                 raise self._failure(str(failure), failure) from None
         if self._refused:
-            raise self._failure(f"{self._collector.name}: {self._named(events)}", None)
+            raise self._failure(f"{self._collector.name}: {self._named(events)}", None, only_refused=True)
 
     def _is_hopeless(self) -> bool:
         return not self._taken and self._alone >= LOST_CAUSES
@@ -261,10 +261,12 @@ class _Delivery:
             sink.ca, sink.cert, sink.key,
         )  # fmt: skip
 
-    def _failure(self, problem: str, error: WebError | SinkFailure | None) -> SinkFailure:
+    def _failure(
+        self, problem: str, error: WebError | SinkFailure | None, *, only_refused: bool = False
+    ) -> SinkFailure:
         return SinkFailure(
             problem, taken=tuple(sorted(self._taken)), retry_after_s=error.retry_after_s if error else 0,
-            hint=error.hint if error else "",
+            hint=error.hint if error else "", only_refused=only_refused,
         )  # fmt: skip
 
     def _named(self, events: Sequence[Event]) -> str:
