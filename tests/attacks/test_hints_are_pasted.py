@@ -53,7 +53,7 @@ def interpolated() -> Iterator[tuple[str, str, ast.expr]]:
                     before += "\0"
 
 
-NOT_PASTED = ("__version__", "{PREFIX}", "--defaults-file", "cli/examples.py", "shell.py")
+NOT_PASTED = ("__version__", "{PREFIX}", "--defaults-file", "--user-data-dir", "cli/examples.py", "shell.py")
 """Our own words, arguments of a program that we start, and the module that quotes."""
 
 

@@ -124,9 +124,11 @@ def test_the_lists_of_the_last_door_name_fields_that_there_are() -> None:
 
 ENCODED = {
     "envelope", "drill_envelope", "core", "key", "public_key", "signature", "statement", "countersigned",
-    "countersignature", "old_dead", "terminal_key", "terminal_signature", "old", "new",
+    "countersignature", "old_dead", "terminal_key", "terminal_signature", "old", "new", "public_id",
 }  # fmt: skip
-"""Fields that hold base64 or armor of public data, or a statement that was guarded where it was made."""
+"""Fields that hold base64, armor or digits of public data, or a statement that was guarded where it was made.
+
+A public id that is not looked at is a certificate's, put together here from two numbers."""
 
 
 def test_what_is_in_a_log_already_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ ASKED = {
     f"try breakglass ack {NAME} ''": "1.1 1.2 1.3",
     f"try breakglass ack {NAME} 1.2 --b": "--bag",
     f"try breakglass recombine {NAME} --class ''": "idp-outage network-outage",
-    f"try breakglass recombine {NAME} --override ho": "home",
+    f"try breakglass recombine {NAME} --override ho": "hours home",
     f"try breakglass close {NAME} --as e": "emergency",
     "try breakglass --home nowhere status ''": "",
     "try breakglass --home nowhere ack x ''": "",

@@ -28,8 +28,10 @@ from breakglass_shamir.connectors.port import one_file
 from breakglass_shamir.connectors.port.making import Making
 from breakglass_shamir.connectors.port.options import ADMIN_LIMIT_S, ADMIN_SECRET_MAX_BYTES
 from breakglass_shamir.connectors.port.trusted_file import file_problems
+from breakglass_shamir.custody.names import inside
 from breakglass_shamir.errors import BreakglassError, ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.plural import counted
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -132,7 +134,7 @@ class _Local:
         if ca.not_valid_after_utc < datetime.now(UTC) + timedelta(days=self._days):
             found.append(
                 f"the authority's certificate ends at {pairs.in_words(ca.not_valid_after_utc)}, before one of "
-                f"{self._days} days from now would: renew it, or set option days"
+                f"{counted(self._days, 'day')} from now would: renew it, or set option days"
             )
         if like is not None and not _is_of(like, ca):
             found.append(
@@ -271,9 +273,9 @@ class _People:
     def __init__(self, folder: Path, target: str, account: str) -> None:
         name = hashlib.sha256(f"{target}\n{account}".encode()).hexdigest()[:16]
         self._folder = folder
-        self._request = folder / f"breakglass-{name}.csr"
-        self._sealed = folder / f"breakglass-{name}.key.sealed"
-        self._certificate = folder / f"breakglass-{name}.crt"
+        self._request = inside(folder, f"breakglass-{name}.csr")
+        self._sealed = inside(folder, f"breakglass-{name}.key.sealed")
+        self._certificate = inside(folder, f"breakglass-{name}.crt")
 
     def problems(self, like: "x509.Certificate | None") -> list[str]:
         if self._folder.is_dir() and os.access(self._folder, os.W_OK | os.X_OK):

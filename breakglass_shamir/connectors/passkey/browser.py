@@ -286,8 +286,8 @@ def _new_profile() -> tuple[Path, int]:
     place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY))
     lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    for name in ("profile/Default", "home", "tmp"):
-        (place / name).mkdir(parents=True, mode=0o700)
+    for part in ("profile/Default", "home", "tmp"):
+        (place / part).mkdir(parents=True, mode=0o700)
     (place / "profile/Default/Preferences").write_text(json.dumps(_PREFERENCES))
     return place, lock
 

@@ -84,7 +84,7 @@ PUBLIC: Mapping[type[Body], frozenset[str]] = {
     CollectorReplaced: frozenset({"old", "new"}),
     RunsOut: frozenset({"public_id"}),
 }
-"""Fields that hold base64 of public data, and are not looked at."""
+"""Fields that hold base64 of public data, or a certificate's numbers, and are not looked at."""
 
 TOLD: Mapping[type[Body], frozenset[str]] = {
     LedgerMoved: frozenset({"reason"}),

@@ -134,7 +134,7 @@ def _missing(policy: Policy, why: str) -> ConnectorError:
 
 def signing_command(file: Path) -> str:
     """Return what an approver types."""
-    return f"ssh-keygen -Y sign -f KEYFILE -n {sshsig.ARMING_NAMESPACE} {word(file.name)}"
+    return f"ssh-keygen -Y sign -f KEYFILE -n {word(sshsig.ARMING_NAMESPACE)} {word(file.name)}"
 
 
 def _beside(file: Path) -> Path:

@@ -224,10 +224,10 @@ class Elsewhere:
     def _not_here(self) -> ConnectorError:
         assert self.policy.arming is not None  # noqa: S101 - there is no authority otherwise
         name = self.policy.arming.set
-        inner = breakglass("arming arm", self.policy.name, options="--operator -")
         return ConnectorError(
             f"the account of {self.policy.name} is armed by the quorum of {name} alone",
-            hint=f"let that quorum do it in another window: {breakglass('recombine', name)} --exec {inner}",
+            hint=f"let that quorum do it in another window: {breakglass('recombine', name)} "
+            f"--exec {breakglass('arming arm', self.policy.name, options='--operator -')}",
         )
 
 

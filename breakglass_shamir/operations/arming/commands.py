@@ -135,10 +135,10 @@ def _brought(recorder: Recorder, policy: Policy, secret: Secret | None) -> Autho
     other = recorder.state.sets.get(arming.set)
     opening = other.opening if other else None
     if secret is None or opening is None or not opening.was_opened or opening.use_ended:
-        inner = breakglass("arming arm", policy.name, options="--operator -")
         raise IllegalState(
             f"expected the operator's credential from a use of {arming.set} that is under way on this terminal",
-            hint=f"let its quorum open it: {breakglass('recombine', arming.set)} --exec {inner}",
+            hint=f"let its quorum open it: {breakglass('recombine', arming.set)} "
+            f"--exec {breakglass('arming arm', policy.name, options='--operator -')}",
         )
     who = f"the quorum of {arming.set}, opening {opening.short_id}"
     return keeping.by_operator(policy, who, Operator(arming.operator, secret))

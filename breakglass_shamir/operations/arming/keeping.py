@@ -38,6 +38,9 @@ from breakglass_shamir.operations.recorder import Recorder
 MARGIN_S = 60
 """Least time that must be left of an arming for a question; and what is added where the target tells no clock."""
 
+LEAST_S = 1
+"""What must be left however short the window is: clocks and ends are told to the second, and both are cut off."""
+
 AGAIN_S = 900
 """For how long an account is armed outside a use: a check, a step of a rotation, a proof."""
 
@@ -75,7 +78,7 @@ class Account:
             LedgerUnwritable, LedgerBusy: that could not be recorded.
         """
         window_s = self._window_s
-        least_s = min(MARGIN_S, window_s // 4) if at_least_s is None else min(at_least_s, window_s)
+        least_s = max(LEAST_S, min(MARGIN_S, window_s // 4)) if at_least_s is None else min(at_least_s, window_s)
         if self._left_s() > least_s and self._is_believed():
             return
         try:

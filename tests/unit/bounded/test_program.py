@@ -29,6 +29,8 @@ OWN_REASONS = {
     "bounded/program.py": "the one place",
     "bounded/pseudo_terminal.py": "the officers' own command, at a terminal of its own",
     "cli/screen/watcher.py": "reads nothing; clears the screen after the program that started it",
+    "connectors/passkey/browser.py": "starts the keeper; talks to the browser over a bounded pipe of its own",
+    "connectors/passkey/keeper.py": "reads nothing; keeps the browser that people use, and removes its profile",
     "operations/courier.py": "reads nothing, waits for nothing",
     "operations/load/running.py": "our own program, whose lines are bounded, and ended with its group",
     "operations/opening/ssh_sign.py": "asks a person at the terminal; writes to the terminal",
