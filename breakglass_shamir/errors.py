@@ -433,6 +433,7 @@ class SinkFailure(TargetError):
         taken: places, from 0, of events behind those that it took as well.
         retry_after_s: when it asked to be tried again; 0 where it did not say.
         nowhere: whether the next event has no place where it could ever arrive.
+        only_refused: whether the sink is there and refused some events, so that others are not kept waiting for long.
     """
 
     id = "sink"
@@ -447,12 +448,14 @@ class SinkFailure(TargetError):
         retry_after_s: int = 0,
         hint: str = "",
         nowhere: bool = False,
+        only_refused: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.delivered = delivered
         self.taken = taken
         self.retry_after_s = retry_after_s
         self.nowhere = nowhere
+        self.only_refused = only_refused
 
 
 class WebError(TargetError):

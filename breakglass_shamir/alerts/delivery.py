@@ -7,7 +7,8 @@ Rules:
    its own thread has ended, whatever the others do.
 2. Two programs never deliver one queue at once: whoever has its lock file goes on until nothing is left.
 3. After a failure the queue pauses: doubling from ``FIRST_PAUSE_S`` to ``LAST_PAUSE_S``, half of it by chance, or as
-   long as the sink asked for. The pause is in the database and outlives this program.
+   long as the sink asked for. The pause is in the database and outlives this program. A sink that refused some events
+   and is there is paused for ``REFUSED_PAUSE_S`` at most: what comes after them is an alert, too.
 4. An event is marked only after the sink acknowledged it. What was sent and not marked is sent again. What a sink is
    not for, or can never arrive, leaves its queue, and is acknowledged by nobody.
 5. A round ends: each delivery has its sink's time limit, and a queue that is only slow goes on in the next round.
@@ -38,6 +39,9 @@ FIRST_PAUSE_S = 1.0
 
 LAST_PAUSE_S = 300.0
 """No pause grows beyond this, unless the sink asks for more."""
+
+REFUSED_PAUSE_S = 10.0
+"""No pause grows beyond this where only events were refused, unless the sink asks for more."""
 
 LONGEST_PAUSE_S = 3600.0
 """A pause that ends later than this from now was written under another clock and is over."""
@@ -161,15 +165,16 @@ def pausing(queue: Queue) -> bool:
     return 0 < left_s <= LONGEST_PAUSE_S
 
 
-def pause_s(attempts: int, retry_after_s: int, chance: float) -> float:
+def pause_s(attempts: int, retry_after_s: int, chance: float, most_s: float = LAST_PAUSE_S) -> float:
     """Return how long to pause after a failure.
 
     Args:
         attempts: failures in a row before this one.
         retry_after_s: what the sink asked for; 0 where it did not.
         chance: from 0 to 1.
+        most_s: longest pause, unless the sink asked for more.
     """
-    whole = min(LAST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempts, 30))
+    whole = min(most_s, FIRST_PAUSE_S * 2.0 ** min(attempts, 30))
     return max(whole / 2 + whole / 2 * chance, float(retry_after_s))
 
 
@@ -219,7 +224,9 @@ def _attempt(
             outbox.pass_over(queue.owner, queue.sink, waiting[next_one : next_one + 1])
             return [event.id for event in events[:next_one]], ""
         attempts = outbox.queue(queue.owner, queue.sink).attempts
-        next_ms = _now_ms() + int(pause_s(attempts, failure.retry_after_s, random.random()) * 1000)  # noqa: S311
+        most_s = REFUSED_PAUSE_S if failure.only_refused else LAST_PAUSE_S
+        wait_s = pause_s(attempts, failure.retry_after_s, random.random(), most_s)  # noqa: S311
+        next_ms = _now_ms() + int(wait_s * 1000)
         arrived = [one for place, one in enumerate(waiting) if place in took]
         problem = _problem(failure)
         outbox.fail(queue.owner, queue.sink, arrived, _now_ms(), next_ms=next_ms, problem=problem)

@@ -46,6 +46,8 @@ def entry_of(row: StoredRow) -> Entry:
         InvalidRecord: its bytes are not a record; with its number.
     """
     seq, data, terminal_signature, quorum_signature, checkpoint = row
+    if not isinstance(data, bytes):
+        raise InvalidRecord(f"record {seq}: expected bytes, got {type(data).__name__}", hint=DAMAGED_HINT)
     try:
         record = records.parse(data)
     except InvalidRecord as error:

@@ -219,6 +219,8 @@ class Ledger(KnownLog):
         tree, name, newest = merkle.RootBuilder(), origin(self.public_key), ""
         try:
             for _, data, _, _, checkpoint in self.rows():
+                if not isinstance(data, bytes) or not isinstance(checkpoint, str):
+                    return 0  # by another hand, in a table of its own
                 tree.append(merkle.leaf_hash(data))
                 newest = checkpoint
             signed = open_note(newest, name, self.public_key)

@@ -9,7 +9,9 @@ import base64
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from breakglass_shamir.formats import envelope
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.ledger.entry import origin
 from breakglass_shamir.ledger.home import create, open_home
+from breakglass_shamir.ledger.store import FILE_NAME
 from tests.attacks.test_ledger_tampering import LAST, STRANGER, field, fill, set_column, tamper
 
 ISSUED = 2
@@ -149,3 +152,32 @@ def test_a_record_that_is_added_afterwards_is_verified(home: Path, verified: dic
 def test_what_is_no_record_is_refused_in_the_same_words(home: Path, damage: bytes) -> None:
     tamper(home, set_column("data", damage, ISSUED))
     assert refused(home, only_reads=True) == refused(home, only_reads=False)
+
+
+@pytest.mark.parametrize("checkpoint", [None, 7, b"\xff"])
+def test_a_head_of_another_type_stops_nobody(home: Path, checkpoint: object, verified: dict[str, int]) -> None:
+    set_any("checkpoint", checkpoint, LAST, home)
+    with open_home(home, only_reads=True) as ledger:
+        assert verified["envelopes"] == 1
+        assert ledger.size == LAST + 1
+
+
+@pytest.mark.parametrize("data", [None, 7, "{}"])
+def test_a_record_of_another_type_is_refused_in_the_same_words(home: Path, data: object) -> None:
+    set_any("data", data, ISSUED, home)
+    said = refused(home, only_reads=True)
+    assert "record 2: expected bytes" in said
+    assert said == refused(home, only_reads=False)
+
+
+def set_any(column: str, value: object, seq: int, home: Path) -> None:
+    """Put the records into a table that takes values of any type, as whoever writes to the file can."""
+    with closing(sqlite3.connect(home / FILE_NAME)) as connection:
+        connection.executescript("""
+            CREATE TABLE other (seq INTEGER PRIMARY KEY, data, terminal_signature, quorum_signature, checkpoint);
+            INSERT INTO other SELECT * FROM records;
+            DROP TABLE records;
+            ALTER TABLE other RENAME TO records;
+        """)
+        connection.execute(*set_column(column, value, seq))
+        connection.commit()

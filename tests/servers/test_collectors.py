@@ -284,6 +284,7 @@ class TestPresets:
         assert events[5].id in str(caught.value)
         assert "no such field" in str(caught.value)
         assert caught.value.taken == (0, 1, 2, 3, 4, 6, 7)
+        assert caught.value.only_refused
 
     def test_where_all_are_refused_it_stops(self, vendors: Vendors, make: Make, preset: str) -> None:
         asked: list[str] = []
@@ -296,7 +297,17 @@ class TestPresets:
         with pytest.raises(SinkFailure, match="no such table") as caught:
             make(preset).deliver([voided(seq) for seq in range(64)])
         assert caught.value.taken == ()
+        assert not caught.value.only_refused
         assert len(asked) < 14
+
+    def test_old_ones_that_are_refused_hold_up_no_new_ones(self, vendors: Vendors, make: Make, preset: str) -> None:
+        """As Loki does with what is older than a week."""
+        vendors.fault = lambda request: Answer(400, b'{"message": "too old"}') if b"poison" in request.body else None
+        events = [voided(seq, "poison" if seq < 5 else "fine") for seq in range(16)]
+        with pytest.raises(SinkFailure, match="5 events refused") as caught:
+            make(preset).deliver(events)
+        assert caught.value.taken == tuple(range(5, 16))
+        assert sorted(vendors.stored[preset]) == sorted(ids(events[5:]))
 
     @pytest.mark.parametrize("status", [301, 308, 401, 403, 429, 503])
     def test_no_other_answer_counts(self, vendors: Vendors, make: Make, preset: str, status: int) -> None:
@@ -378,6 +389,19 @@ class TestToken:
         with pytest.raises(SinkFailure, match="got 401"):
             make("secops").deliver([voided(3)])
         assert vendors.tokens == 3
+
+    def test_what_was_taken_before_the_token_was_refused_is_done(self, vendors: Vendors, make: Make) -> None:
+        def once(request: Request) -> Answer | None:
+            if not vendors.stored["sentinel"]:
+                return None
+            vendors.valid = {"another"}
+            vendors.receiver.answer = lambda _request: Answer(401, b"{}")
+            return vendors.receiver.answer(request)
+
+        vendors.fault = once
+        with pytest.raises(SinkFailure, match="no token") as caught:
+            make("sentinel", batch=2).deliver([voided(seq) for seq in range(6)])
+        assert caught.value.taken == (0, 1)
 
     def test_another_secret_gets_no_kept_token(self, vendors: Vendors, make: Make, tmp_path: Path) -> None:
         make("sentinel").deliver([voided(1)])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The port itself: what comes out when a connector fails, and how a target finds its connector."""
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,6 +82,25 @@ def test_only_connector_errors_come_out_with_their_cause(which: int) -> None:
     with pytest.raises(ConnectorError, match=r"faulty .* failed") as caught:
         calls(faulty(KeyError("boom")))[which]()
     assert isinstance(caught.value.__cause__, LookupError)
+
+
+def test_a_closed_account_is_armed_before_each_question_that_logs_in() -> None:
+    connector, asked = faulty(KeyError("boom")), list[str]()
+    connector.before_login = lambda: asked.append("armed")
+    secret = Secret(b"in force")
+    questions: dict[str, Callable[[], object]] = {
+        "check": lambda: connector.check(secret), "rotate": lambda: connector.rotate(secret, LEAKY),
+        "preflight": lambda: connector.preflight(LEAKY, secret), "compare": lambda: connector.compare(LEAKY, secret),
+        "allowance": lambda: connector.allowance(secret), "issue": lambda: connector.issue(secret),
+        "changed": lambda: connector.password_changed_at(secret), "lifetime": lambda: connector.lifetime(secret),
+        "open": lambda: connector.open_sessions(secret), "end": lambda: connector.end_sessions(secret),
+        "snapshot": lambda: connector.snapshot(secret),
+    }  # fmt: skip
+    for name, ask in questions.items():
+        asked.clear()
+        with contextlib.suppress(ConnectorError):
+            ask()
+        assert asked == ["armed"], name
 
 
 def test_an_interrupt_is_not_held_back() -> None:

@@ -11,6 +11,7 @@ from fault_matrix import FaultMatrix, World
 from ipmi_controller import HOST, USER, IpmiController, Relay
 from target_life import Place, live_through
 
+from breakglass_shamir.bounded import program as programs
 from breakglass_shamir.connectors.bmc import ipmitool
 from breakglass_shamir.connectors.bmc.ipmi import IpmiConnector
 from breakglass_shamir.connectors.port.answers import CheckResult
@@ -169,6 +170,20 @@ def test_what_no_controller_keeps_is_sent_nowhere(value: bytes, monkeypatch: pyt
     assert connector.check(Secret(value)).result is UNKNOWN
     with pytest.raises(ConnectorError, match="unchanged"):
         connector.rotate(Secret(b"right"), Secret(value))
+
+
+def test_what_ipmitool_sent_is_in_no_message(controller: IpmiController, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It repeats that in lines of its own, the last ones where it is killed behind them."""
+    password = Secret(b"abcdefghijklmnopqrst")
+    place = ipmitool.Place(HOST, controller.port, USER, "3", 5)
+    errors = b"RAW REQUEST (22 bytes)\n 82 02 61 62 63 64 65 66 67 68 69 6a 6b 6c 6d 6e\n 6f 70 71 72 73 74\n"
+    for told, kind in ((errors, ipmitool.NotDone), (b"Unable to establish\n" + errors, ipmitool.NoSession)):
+        ended = programs.Ended(-11, b"", told)
+        monkeypatch.setattr(programs, "run", lambda *_args, _ended=ended, **_more: _ended)
+        with pytest.raises(kind) as caught:
+            ipmitool.ask(place, password, [ipmitool.setting(2, password)])
+        assert "71 72" not in str(caught.value)
+        assert "61 62" not in str(caught.value)
 
 
 def test_a_password_is_sent_as_numbers() -> None:

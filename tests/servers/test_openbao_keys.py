@@ -232,6 +232,40 @@ def test_what_is_no_key_is_sent_nowhere(value: bytes, monkeypatch: pytest.Monkey
     assert set(asked) == {"sys/seal-status"}
 
 
+def answering(monkeypatch: pytest.MonkeyPatch, said: Reply, at: str) -> Connector:
+    """Return the connector of a server of two keys whose change waits, and that says something at one path."""
+
+    def ask(_site: Site, method: str, path: str, *_rest: object, **_more: object) -> Reply:
+        if method == "POST" and path.endswith(at):
+            return said
+        facts = {"sealed": False, "t": 2, "n": 2, "started": True, "nonce": "n", "verification_nonce": "v"}
+        token = {"otp": "AAAA", "encoded_token": base64.b64encode(b"AAAA").decode(), "complete": True}
+        return Reply(200, {**facts, **token})
+
+    monkeypatch.setattr(api, "ask", ask)
+    return connector_for(f"openbao-keys://{HOST}", "")
+
+
+def test_one_of_several_keys_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [key().reveal().decode() for _ in range(2)]
+    said = Reply(400, {"errors": [f"not understood: {keys[0]}"]})
+    check = answering(monkeypatch, said, "generate-root/update").check(Secret("\n".join(keys).encode()))
+    assert check.result is UNKNOWN
+    assert keys[0] not in check.detail
+    assert "withheld" in check.detail
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_an_answer_that_breaks_off_says_nothing_of_keys_that_were_given_back(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (Secret(b"\n".join(key().reveal() for _ in range(2))) for _ in range(2))
+    connector = answering(monkeypatch, Reply(status, {}), "rekey/verify")
+    said = error_text(lambda: connector.rotate(old, new))
+    assert "may be in force" in said
+    assert "unchanged" not in said
+
+
 # --- several keys, and recovery keys ---------------------------------------------------------------------------
 
 

@@ -7,8 +7,10 @@ Rules:
    acknowledgement, with the vendor's own word for each event where there is one.
 2. A request has at most ``batch`` events and ``batch_bytes`` bytes, one event alone excepted. A body that is too long
    (413), or that is refused as it stands (400, 422), is halved and sent again, down to one event: what is wrong with
-   one holds up no other. After ``LOST_CAUSES`` events in a row that are refused alone, and none taken, it stops.
-3. Events that were taken are done; those that were refused are named by id and reason, and tried again with the rest.
+   one holds up no other. After ``LOST_CAUSES`` events that are refused alone, and none taken, the newest ones that are
+   left are tried once: old ones may be refused for their age. Where these are refused, too, it stops.
+3. Events that were taken are done, whatever ends the delivery; those that were refused are named by id and reason, and
+   tried again with the rest.
 4. 401 with a token of OAuth: one new token is asked for, once in a delivery. A secret goes to the policy's addresses
    alone; no redirect is followed.
 """
@@ -32,7 +34,7 @@ from breakglass_shamir.plural import counted
 from breakglass_shamir.web import client, words
 
 LOST_CAUSES = 3
-"""So many events that are refused alone, and none taken: it is the policy, not the events."""
+"""After so many events that are refused alone, and none taken, it may be the policy, and not the events."""
 
 NAMED_MAX = 3
 """How many refused events a failure names."""
@@ -166,6 +168,8 @@ class _Delivery:
         self._refused_token = ""
         self._taken: set[int] = set()
         self._refused: dict[int, str] = {}
+        self._alone = 0
+        """Events that were refused in a request of their own."""
 
     def send(self, events: Sequence[Event]) -> None:
         """Send all of them.
@@ -185,24 +189,30 @@ class _Delivery:
             try:
                 self._send_one(places, [shaped[place] for place in places])
             except WebError as error:
-                if error.status in _SPLITS and len(places) > 1:
+                if error.status not in _SPLITS or self._is_hopeless():
+                    raise self._failure(f"{self._collector.name}: {error}", error) from None
+                if len(places) > 1:
                     half = len(places) // 2
                     frames.extendleft([places[half:], places[:half]])
-                elif error.status in _SPLITS and not self._is_hopeless():
-                    self._refused[places[0]] = str(error)
-                else:
-                    raise self._failure(f"{self._collector.name}: {error}", error) from None
+                    continue
+                self._refused[places[0]] = str(error)
+                self._alone += 1
+                if self._is_hopeless():
+                    frames.rotate(1)
+            except SinkFailure as failure:
+                raise self._failure(str(failure), failure) from None
         if self._refused:
-            raise self._failure(f"{self._collector.name}: {self._named(events)}", None)
+            raise self._failure(f"{self._collector.name}: {self._named(events)}", None, only_refused=True)
 
     def _is_hopeless(self) -> bool:
-        return not self._taken and len(self._refused) + 1 >= LOST_CAUSES
+        return not self._taken and self._alone >= LOST_CAUSES
 
     def _send_one(self, places: Sequence[int], shaped: Sequence[presets.Shaped]) -> None:
         """Send one request.
 
         Raises:
             WebError: it was not taken as it stands.
+            SinkFailure: there is no new token for one that was refused.
         """
         body, headers = self._collector.body(shaped)
         try:
@@ -251,10 +261,12 @@ class _Delivery:
             sink.ca, sink.cert, sink.key,
         )  # fmt: skip
 
-    def _failure(self, problem: str, error: WebError | None) -> SinkFailure:
+    def _failure(
+        self, problem: str, error: WebError | SinkFailure | None, *, only_refused: bool = False
+    ) -> SinkFailure:
         return SinkFailure(
             problem, taken=tuple(sorted(self._taken)), retry_after_s=error.retry_after_s if error else 0,
-            hint=error.hint if error else "",
+            hint=error.hint if error else "", only_refused=only_refused,
         )  # fmt: skip
 
     def _named(self, events: Sequence[Event]) -> str:

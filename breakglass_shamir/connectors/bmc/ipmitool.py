@@ -11,12 +11,14 @@ Rules:
    that nothing in it is quoted.
 2. The cipher suite is pinned: a controller that offers one without authentication is not followed to it.
 3. What a run says is known by ipmitool's own words for what the controller answered to the first messages (RAKP).
+   For these it has to be talkative, and then repeats what it sends, as numbers: such lines are passed on to nobody.
 
 What it does not do: it judges no password.
 """
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +40,9 @@ NO_SUCH_USER = "unauthorized name"
 
 ANSWER_S, TRIES = "1", "3"
 """How long ipmitool waits for a packet in seconds, and how often it sends one again."""
+
+_SENT = re.compile(r"(?:[ \t]*[0-9a-f]{2})+[ \t]*")
+"""A line of what ipmitool sent or got."""
 
 
 class NoSession(Exception):
@@ -114,11 +119,12 @@ def ask(place: Place, password: Secret, commands: Sequence[str]) -> str:
             ],
             limit_s=place.limit_s, env={"PATH": SYSTEM_PATH, "LC_ALL": "C", "HOME": str(folder)},
         )  # fmt: skip
-    said = ended.errors.decode(errors="replace")
+    lines = ended.errors.decode(errors="replace").splitlines()
+    said = "\n".join(line for line in lines if not _SENT.fullmatch(line))
     if "Unable to establish" in said:
         raise NoSession(said)
     if ended.status != 0:
-        raise NotDone(ended.complaint or "no answer")
+        raise NotDone(ended.why or programs.last_line(said.encode()))
     return ended.output.decode(errors="replace")
 
 

@@ -51,6 +51,7 @@ WORD_MAX_CHARS = 128
 """Longest such name."""
 
 SEALED, THROTTLED = 503, 429
+_SERVER_ERROR = 500
 
 
 class NoAnswer(Exception):
@@ -103,6 +104,11 @@ class Reply:
     def is_yes(self) -> bool:
         """Whether it did what was asked."""
         return 200 <= self.status < 300
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it does not tell what became of what was asked: the server, or a proxy on the way, broke off."""
+        return self.status >= _SERVER_ERROR
 
     @property
     def errors(self) -> tuple[str, ...]:

@@ -168,6 +168,10 @@ class OpenBaoAppRoleConnector(Connector):
         try:
             said = one.ask("POST", self._of(one, "custom-secret-id"), body, new)
             if not said.is_yes and not any(_DUPLICATE in words for words in said.errors):
+                if said.is_open:
+                    raise ConnectorError(
+                        f"the old secret id is in force, and the new one may be in force beside it: {said.why}"
+                    )
                 raise ConnectorError(f"unchanged: the server made no secret id: {said.why}")
             kept = self._kept(one, new)
         except NoAnswer as error:

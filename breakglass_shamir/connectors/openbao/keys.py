@@ -200,6 +200,10 @@ class OpenBaoKeysConnector(Connector):
         try:
             ring.give_back(wanted)
         except NotTaken as error:
+            if error.is_open:
+                raise ConnectorError(
+                    f"the new keys were given back and may be in force; the server says: {error}"
+                ) from error
             raise ConnectorError(
                 f"unchanged: the server waits for other new keys than these ({error}); {_under_way(change, ring.seal)}"
             ) from error

@@ -27,6 +27,7 @@ from breakglass_shamir.connectors.openbao import api
 from breakglass_shamir.connectors.openbao.api import NoAnswer, Reply, Site
 from breakglass_shamir.connectors.openbao.logins import OnLogin, noting
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.web import words
 
 WRONG_KEYS = ("message authentication failed", "does not match submitted values")
 """In the server's words for keys that are whole and are not its own."""
@@ -67,11 +68,15 @@ class NotTaken(Exception):
 
     Attributes:
         are_wrong: whether it says that the keys are not its own.
+        is_open: whether it may have done it all the same.
     """
 
-    def __init__(self, said: Reply) -> None:
-        super().__init__(said.why)
-        self.are_wrong = any(words in one for one in said.errors for words in WRONG_KEYS)
+    def __init__(self, said: Reply, *keys: Secret) -> None:
+        """Take the server's words, unless they hold a key that was given: the credential is several of these."""
+        given = [key.reveal().decode("ascii") for key in keys]
+        super().__init__(words.WITHHELD if words.holds(said.why, given) else said.why)
+        self.is_open = said.is_open
+        self.are_wrong = any(wrong in one for one in said.errors for wrong in WRONG_KEYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,7 @@ class Keyring:
         Where an interrupted run gave some of them, the giving begins anew; the change goes on to wait.
 
         Raises:
-            NotTaken: they are not the ones it made.
+            NotTaken: they are not the ones it made, or it does not tell.
             NoAnswer: there is no answer; they may be in force.
         """
         facts = self._facts("GET", f"{self._changes}/verify")
@@ -241,7 +246,7 @@ class Keyring:
             connected=noting(self.on_login) if key else None,
         )  # fmt: skip
         if not said.is_yes:
-            raise NotTaken(said)
+            raise NotTaken(said, *([key] if key else []))
         return said.part("data") or said.body
 
 

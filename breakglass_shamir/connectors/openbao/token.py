@@ -146,6 +146,10 @@ class OpenBaoTokenConnector(Connector):
         }  # fmt: skip
         said = self._ask("POST", "auth/token/create", old, body, new)
         if not said.is_yes and not any(_DUPLICATE in one for one in said.errors):
+            if said.is_open:
+                raise ConnectorError(
+                    f"the old token is in force, and the new one may be in force beside it: {said.why}"
+                )
             raise ConnectorError(f"unchanged: the server made no token: {said.why}")
         check, facts = self._looked_up(new)
         made = facts.get("accessor")

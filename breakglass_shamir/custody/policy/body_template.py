@@ -13,6 +13,7 @@ Rules:
 """
 
 import json
+import math
 import re
 from typing import Any
 
@@ -42,7 +43,7 @@ class BodyTemplate:
             InvalidInput: it is not JSON, too deep, or has a dollar sign that begins nothing.
         """
         try:
-            self._tree = json.loads(text, parse_constant=_no_number)
+            self._tree = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         except RecursionError:
             raise InvalidInput(f"expected a template of {DEPTH_MAX} levels at most") from None
         except ValueError as error:
@@ -66,6 +67,14 @@ class BodyTemplate:
 
 def _no_number(word: str) -> float:
     raise ValueError(word)
+
+
+def _finite(word: str) -> float:
+    """Return a number that can be written as JSON again, as 1e999 cannot."""
+    found = float(word)
+    if math.isinf(found):
+        raise ValueError(word)
+    return found
 
 
 def _looked_through(tree: Any, depth: int) -> int:

@@ -178,6 +178,17 @@ def test_failures_in_a_row_pause_longer_up_to_a_limit() -> None:
     assert pause_s(10_000, 0, 1.0) == delivery.LAST_PAUSE_S
 
 
+@pytest.mark.parametrize("only_refused", [False, True])
+def test_a_sink_that_only_refused_some_does_not_keep_others_waiting(home: Home, only_refused: bool) -> None:
+    home.adopt("one", "a")
+    home.fail = lambda _sink, _count: SinkFailure("refused", only_refused=only_refused)
+    for _ in range(9):
+        home.flush()
+    with Outbox(home.path) as outbox:
+        left_s = outbox.queue("one", "a").next_ms / 1000 - time.time()
+    assert (left_s < delivery.REFUSED_PAUSE_S) is only_refused
+
+
 def test_success_forgets_the_failures_before(home: Home) -> None:
     home.adopt("one", "a")
     home.fail = lambda _sink, _count: SinkFailure("down")

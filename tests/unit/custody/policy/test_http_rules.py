@@ -43,6 +43,7 @@ def refused(**keys: Any) -> list[str]:
         ({"preset": "secops", "secret_file": "/s", "template": "{}"}, "secops has its own shape"),
         ({"template": "{"}, "expected a template in JSON: "),
         ({"template": '{"a": NaN}'}, "expected a template in JSON"),
+        ({"template": '{"a": -1e999}'}, "expected a template in JSON"),
         ({"template": "[" * 4000}, "expected a template"),
         ({"template": '{"a":' * 11 + "1" + "}" * 11}, "10 levels"),
         ({"template": '{"a": "costs $5"}'}, "$$ for a dollar sign"),
