@@ -305,6 +305,7 @@ class Connector(ABC):
         Raises:
             ConnectorError: the target issues none, or could not be asked.
         """
+        self.before_login()
         return self._able("issue", [current], lambda: self._issue(current))
 
     def lifetime(self, credential: Secret | None) -> tuple[Lifetime, ...]:
@@ -317,6 +318,8 @@ class Connector(ABC):
             ConnectorError: the target cannot tell, or could not be asked.
         """
         given = [credential] if credential else []
+        if credential:
+            self.before_login()
         return self._news(self._able("lifetime", given, lambda: self._lifetime(credential)))
 
     def _news(self, found: tuple[Lifetime, ...]) -> tuple[Lifetime, ...]:
@@ -334,6 +337,7 @@ class Connector(ABC):
         Raises:
             ConnectorError: the target cannot tell, or could not be asked.
         """
+        self.before_login()
         return self._able("snapshot", [credential], lambda: self._snapshot(credential))
 
     def arm(self, until: datetime, operator: Operator) -> datetime | None:
