@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.life.gates import GATES, Request
+from breakglass_shamir.custody.life.gates import GATES, Problem, Request
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import REVIEW_DEADLINE_S
 from breakglass_shamir.custody.policy import source as policies
@@ -45,7 +45,6 @@ from breakglass_shamir.operations.recorder import Recorder
 from tests.attacks.test_ledger_quorum_signature import id_of, issued
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtQ0GhdyqUDkzd5Zk5k1GyUuuCsqKhlE2YnOQ9DdxXe duty"
-
 SOURCE = f"""
 name = "prod-db"
 target = {{uri = "ssh-key:///srv/key"}}
@@ -443,6 +442,25 @@ def test_a_later_answer_settles_a_ticket_that_could_not_be_asked_about_where_the
         owed = [debt.kind for debt in found.ledger.state.of("prod-db").debts]
         assert ("ticket-open" in owed) is not settles
         verify(found.ledger)
+
+
+def test_no_account_is_armed_for_people_whom_another_gate_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    armed: list[str] = []
+
+    def arms(recorder: Recorder) -> list[Problem]:
+        armed.append(recorder.set_name)
+        return []
+
+    monkeypatch.setattr(keeping, "gate", arms)
+    with office(tmp_path, monkeypatch) as found:
+        _close_witness(found)
+        with pytest.raises(GateClosed):
+            found.open(FINE)
+        assert not armed
+        found.open(FINE, "witness")
+        assert armed == ["prod-db"]
 
 
 def test_the_quorum_is_no_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
