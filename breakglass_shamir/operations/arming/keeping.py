@@ -96,9 +96,13 @@ class Account:
             except ConnectorError as error:
                 return f"nobody can tell whether the account is open: {error}"
             return f"the account is closed at its target, since {_written(told.until)}" if told.is_closed(now) else ""
-        if arming_rules.is_kept_closed(self._state()) and not self._left_s():
+        if not arming_rules.is_kept_closed(self._state()):
+            return ""
+        if not self._left_s():
             return "no arming of the account is in force"
-        return ""
+        if isinstance(self.authority, Elsewhere):
+            return ""
+        return "nobody here can ask whether the account is open: an arming is on record, which may not have been done"
 
     def close(self) -> None:
         """Close the account, and see that it is closed.
@@ -159,8 +163,14 @@ class Account:
 
     def _is_believed(self) -> bool:
         """Tell whether what is on record of the arming holds: this process made it, or the target is asked."""
-        if self.policy.name in self.recorder.closings or not self.authority.quiet:
+        if self.policy.name in self.recorder.closings or isinstance(self.authority, Elsewhere):
             return True
+        if not self.authority.quiet:
+            try:
+                self.authority.allow()
+            except ConnectorError:
+                # Who would be asked may not be; it may be open, and what the target then says is no word about it.
+                return True
         told = self.authority.standing()
         return not told.is_closed(datetime.now(UTC))
 
