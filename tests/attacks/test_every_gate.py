@@ -45,6 +45,8 @@ from breakglass_shamir.operations.recorder import Recorder
 from tests.attacks.test_ledger_quorum_signature import id_of, issued
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtQ0GhdyqUDkzd5Zk5k1GyUuuCsqKhlE2YnOQ9DdxXe duty"
+APPROVER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f manager"
+
 SOURCE = f"""
 name = "prod-db"
 target = {{uri = "ssh-key:///srv/key"}}
@@ -461,6 +463,26 @@ def test_no_account_is_armed_for_people_whom_another_gate_stops(
         assert not armed
         found.open(FINE, "witness")
         assert armed == ["prod-db"]
+
+
+def test_an_account_whose_connector_is_not_on_this_terminal_closes_a_gate_that_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise InvalidInput("no connector takes the target")
+
+    monkeypatch.setattr(keeping, "connector_for", none)
+    with office(tmp_path, monkeypatch) as found:
+        closed = (
+            '[arming]\nauthority = "key"\nsecond_set = "other-db"\noperator = "o"\noperator_secret = "/nowhere/ask"\n'
+            f'approvers = ["{APPROVER}"]\n'
+        )
+        found.source = SOURCE.replace('key"}', 'key", account = "root"}') + closed
+        found.custody()
+        with pytest.raises(GateClosed, match="no connector takes the target"):
+            found.open(FINE)
+        found.open(FINE, "arming")
+        assert "opened" in found.kinds()
 
 
 def test_the_quorum_is_no_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records import arming as records
 from breakglass_shamir.custody.records.openings import Refused
-from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.operations.arming import approvals
 from breakglass_shamir.operations.arming.authorities import Authority, ByOperator, ByProgram, Elsewhere, operator_of
 from breakglass_shamir.operations.recorder import Recorder
@@ -230,12 +230,12 @@ def gate(recorder: Recorder) -> list[Problem]:
         return []
     policy = policies.parse(state.policy_source)
     use_s = state.active_opening.declared.use_for_s
-    account = account_of(recorder, policy)
-    assert account is not None  # noqa: S101 - it is kept closed
     assert policy.arming is not None  # noqa: S101 - it is kept closed
     try:
+        account = account_of(recorder, policy)
+        assert account is not None  # noqa: S101 - it is kept closed
         account.ensure(_what_for(recorder), use_s, at_least_s=use_s)
-    except ConnectorError as error:
+    except (ConnectorError, InvalidInput) as error:
         hint = f"; {error.hint}" if error.hint else ""
         other = f"no override passes the target's own lock: the set {policy.arming.second_set} is never closed"
         return [Problem(ARMING, f"{error}{hint}; {other}")]
