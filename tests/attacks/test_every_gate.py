@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from breakglass_shamir.crypto.keys import Kind
 from breakglass_shamir.custody.credential import Credential
-from breakglass_shamir.custody.life.gates import GATES, Request
+from breakglass_shamir.custody.life.gates import GATES, Problem, Request
 from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.life.rules import REVIEW_DEADLINE_S
 from breakglass_shamir.custody.policy import source as policies
@@ -45,6 +45,7 @@ from breakglass_shamir.operations.recorder import Recorder
 from tests.attacks.test_ledger_quorum_signature import id_of, issued
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtQ0GhdyqUDkzd5Zk5k1GyUuuCsqKhlE2YnOQ9DdxXe duty"
+APPROVER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f manager"
 
 SOURCE = f"""
 name = "prod-db"
@@ -443,6 +444,45 @@ def test_a_later_answer_settles_a_ticket_that_could_not_be_asked_about_where_the
         owed = [debt.kind for debt in found.ledger.state.of("prod-db").debts]
         assert ("ticket-open" in owed) is not settles
         verify(found.ledger)
+
+
+def test_no_account_is_armed_for_people_whom_another_gate_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    armed: list[str] = []
+
+    def arms(recorder: Recorder) -> list[Problem]:
+        armed.append(recorder.set_name)
+        return []
+
+    monkeypatch.setattr(keeping, "gate", arms)
+    with office(tmp_path, monkeypatch) as found:
+        _close_witness(found)
+        with pytest.raises(GateClosed):
+            found.open(FINE)
+        assert not armed
+        found.open(FINE, "witness")
+        assert armed == ["prod-db"]
+
+
+def test_an_account_whose_connector_is_not_on_this_terminal_closes_a_gate_that_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise InvalidInput("no connector takes the target")
+
+    monkeypatch.setattr(keeping, "connector_for", none)
+    with office(tmp_path, monkeypatch) as found:
+        closed = (
+            '[arming]\nauthority = "key"\nsecond_set = "other-db"\noperator = "o"\noperator_secret = "/nowhere/ask"\n'
+            f'approvers = ["{APPROVER}"]\n'
+        )
+        found.source = SOURCE.replace('key"}', 'key", account = "root"}') + closed
+        found.custody()
+        with pytest.raises(GateClosed, match="no connector takes the target"):
+            found.open(FINE)
+        found.open(FINE, "arming")
+        assert "opened" in found.kinds()
 
 
 def test_the_quorum_is_no_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

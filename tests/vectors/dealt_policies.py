@@ -674,7 +674,8 @@ def _when(of: Callable[[str, str, str], Vector]) -> Iterator[Vector]:
         ("a probe is gone, another one there", 'name = "directory"', 'name = "dir"'),
         ("one more way round", "[ticket]",
          '[[outage.probes]]\nname = "second"\nuri = "tcp://h:1"\nstandby = true\n\n[ticket]'),
-        ("a longer budget", 'budget = "6s"', 'budget = "7s"'), ("no tickets", ticket, ""),
+        ("a longer budget", 'budget = "6s"', 'budget = "7s"'),
+        ("a shorter budget", 'budget = "6s"', 'budget = "1s"'), ("no tickets", ticket, ""),
         ("another state counts", '"Open"]', '"Open", "Done"]'), ("nothing written back", "writes_back = true\n", ""),
         ("asked for less time, and settles no more", 'within = "2s"', 'within = "1s"'),
     ):  # fmt: skip

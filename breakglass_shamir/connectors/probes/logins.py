@@ -26,6 +26,7 @@ def ldap(probe: Probe, deadline: Deadline) -> None:
         NotWellError: no server, one that is not who it should be, or a login that it refuses.
     """
     from breakglass_shamir.connectors.directory import session as ldap_session
+    from breakglass_shamir.connectors.port.guard import words
 
     ca = probe.options.get("ca")
     protection = Tls(probe.options.get("tls", "verify") != "off", Path(ca) if ca else None)
@@ -42,7 +43,7 @@ def ldap(probe: Probe, deadline: Deadline) -> None:
     except ConnectorError as error:
         raise no_answer(error) from None
     if answer.code != ldap_session.SUCCESS:
-        raise wrong(f"the login was refused: {answer.words}")
+        raise wrong(f"the login was refused: {words(answer.words, [secret])}")
 
 
 def kerberos(probe: Probe, deadline: Deadline) -> None:

@@ -6,7 +6,8 @@ Rules:
 1. An arming is on record before the target is told: from then on the account may be open, until the instant it names.
    A later one takes its place.
 2. Closing ends it. So does its instant, without any record: nothing of this program has to live for that.
-3. An account that the target lets in and that nothing here armed leaves a debt: people look at it.
+3. An account that the target lets in and that nothing here armed leaves a debt: people look at it. It is told once,
+   and anew after the account was armed or closed from here.
 """
 
 from datetime import UTC, datetime
@@ -33,13 +34,13 @@ def arming(s: SetState, body: Arming, record: Record, _d: bytes) -> SetState:
     if not is_time(body.until) or body.clock not in (BY_TARGET, BY_TERMINAL):
         raise InvalidRecord("expected an instant in UTC with seconds, by the target's or the terminal's clock")
     standing = ArmedState(body.until, Moment.of(record), body.authority, body.ahead_s)
-    return replace(s, armed=standing)
+    return replace(s, armed=standing, watch=replace(s.watch, armed=""))
 
 
 def disarmed(s: SetState, _b: Disarmed, record: Record, _d: bytes) -> SetState:
     """Take the end of an arming, or the first closing of an account."""
     _kept_closed(s)
-    return replace(s, armed=None, closed_at=Moment.of(record))
+    return replace(s, armed=None, closed_at=Moment.of(record), watch=replace(s.watch, armed=""))
 
 
 def armed_outside(s: SetState, body: ArmedOutside, record: Record, _d: bytes) -> SetState:

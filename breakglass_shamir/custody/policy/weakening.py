@@ -298,7 +298,9 @@ def _outage(old: Policy, new: Policy) -> Iterator[str]:
     added = [one.name for one in new.outage.probes if one.name not in before and not one.standby]
     if added and any(not one.standby for one in old.outage.probes):
         yield f"outage.probes: also {', '.join(added)}"
-    yield from _longer("outage.budget", old.outage.budget, new.outage.budget)
+    # For longer it keeps an emergency; for less, who would have answered is silent, and the gate stays open.
+    if old.outage.budget != new.outage.budget:
+        yield f"outage.budget: {new.outage.budget} instead of {old.outage.budget}"
 
 
 def _ticket_system(old: Policy, new: Policy) -> Iterator[str]:

@@ -29,6 +29,12 @@ from breakglass_shamir.shell import breakglass
 PROGRAM_LIMIT_S = 60.0
 """Longest time the program may take for one question: it may have to ask somebody."""
 
+CLOCK = "now"
+"""Where an answer of the program has the target's clock."""
+
+CLOCK_YEARS = 1970, 9000
+"""Years that a clock may show, the last one not any more: what is reckoned from it must be in the calendar, too."""
+
 
 class Authority(Protocol):
     """Who arms an account."""
@@ -95,7 +101,7 @@ class ByProgram:
     def arm(self, until: datetime) -> datetime | None:
         """Ask for ``arm``."""
         answer = self._done("arm", until=f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
-        return self._instant(answer, "now")
+        return self._instant(answer, CLOCK)
 
     def close(self) -> None:
         """Ask for ``close``."""
@@ -106,7 +112,7 @@ class ByProgram:
         answer = self._ask("armed_until")
         if "until" not in answer:
             raise ConnectorError(f"{self.program.name} did not say until when the account is armed")
-        return Armed(self._instant(answer, "until"), self._instant(answer, "now"))
+        return Armed(self._instant(answer, "until"), self._instant(answer, CLOCK))
 
     def _done(self, action: str, **more: str) -> dict[str, Any]:
         answer = self._ask(action, **more)
@@ -131,11 +137,14 @@ class ByProgram:
             return None
         try:
             found = datetime.fromisoformat(text) if isinstance(text, str) else None
-        except ValueError:
-            found = None
-        if found is None or found.tzinfo is None:
+            at = found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+        except (ValueError, OverflowError):
+            at = None
+        if at is None:
             raise ConnectorError(f"{self.program.name} gave no instant with a time zone: {name}")
-        return found
+        if name == CLOCK and not CLOCK_YEARS[0] <= at.year < CLOCK_YEARS[1]:
+            raise ConnectorError(f"{self.program.name} gave a clock in the year {at.year}")
+        return at
 
 
 @dataclass(slots=True)

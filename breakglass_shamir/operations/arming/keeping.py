@@ -30,7 +30,7 @@ from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.policy.tables import Policy
 from breakglass_shamir.custody.records import arming as records
 from breakglass_shamir.custody.records.openings import Refused
-from breakglass_shamir.errors import ConnectorError
+from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.operations.arming import approvals
 from breakglass_shamir.operations.arming.authorities import Authority, ByOperator, ByProgram, Elsewhere, operator_of
 from breakglass_shamir.operations.recorder import Recorder
@@ -96,9 +96,13 @@ class Account:
             except ConnectorError as error:
                 return f"nobody can tell whether the account is open: {error}"
             return f"the account is closed at its target, since {_written(told.until)}" if told.is_closed(now) else ""
-        if arming_rules.is_kept_closed(self._state()) and not self._left_s():
+        if not arming_rules.is_kept_closed(self._state()):
+            return ""
+        if not self._left_s():
             return "no arming of the account is in force"
-        return ""
+        if isinstance(self.authority, Elsewhere):
+            return ""
+        return "nobody here can ask whether the account is open: an arming is on record, which may not have been done"
 
     def close(self) -> None:
         """Close the account, and see that it is closed.
@@ -159,8 +163,14 @@ class Account:
 
     def _is_believed(self) -> bool:
         """Tell whether what is on record of the arming holds: this process made it, or the target is asked."""
-        if self.policy.name in self.recorder.closings or not self.authority.quiet:
+        if self.policy.name in self.recorder.closings or isinstance(self.authority, Elsewhere):
             return True
+        if not self.authority.quiet:
+            try:
+                self.authority.allow()
+            except ConnectorError:
+                # Who would be asked may not be; it may be open, and what the target then says is no word about it.
+                return True
         told = self.authority.standing()
         return not told.is_closed(datetime.now(UTC))
 
@@ -220,12 +230,12 @@ def gate(recorder: Recorder) -> list[Problem]:
         return []
     policy = policies.parse(state.policy_source)
     use_s = state.active_opening.declared.use_for_s
-    account = account_of(recorder, policy)
-    assert account is not None  # noqa: S101 - it is kept closed
     assert policy.arming is not None  # noqa: S101 - it is kept closed
     try:
+        account = account_of(recorder, policy)
+        assert account is not None  # noqa: S101 - it is kept closed
         account.ensure(_what_for(recorder), use_s, at_least_s=use_s)
-    except ConnectorError as error:
+    except (ConnectorError, InvalidInput) as error:
         hint = f"; {error.hint}" if error.hint else ""
         other = f"no override passes the target's own lock: the set {policy.arming.second_set} is never closed"
         return [Problem(ARMING, f"{error}{hint}; {other}")]

@@ -88,8 +88,9 @@ def look(recorder: Recorder) -> Look:
         return Look(state.name, (), (), recorded=False)
     found = asking.look(policy)
     recorded = bool(found) and _is_news(state, found)
+    # The opening may be another set's, which was looked at before.
+    recorder.opening = ""
     if recorded:
-        recorder.opening = ""
         recorder.append(Probed(answers=dict(found)))
     if found:
         _tell(recorder, policy)

@@ -285,7 +285,6 @@ def _combine(
     problems = gates.before_opening(state, clock.now())
     problems += past_epochs.problems_of(state, found, request)
     problems += _untold(recorder, passes="alert" in overrides.gates)
-    problems += arm(recorder)
     unknown = found.epoch_id not in state.epochs
     if unknown:
         number = found.core.epoch
@@ -297,7 +296,12 @@ def _combine(
         recorder.desk.warn(f"{said.problem}; the rotation that is owed goes on all the same")
     elif said.problem:
         problems.append(Problem("witness", said.problem))
-    overrides = stop_at(recorder, problems, overrides, emergency=request.purpose == "emergency")
+    is_emergency = request.purpose == "emergency"
+    overrides = stop_at(recorder, problems, overrides, emergency=is_emergency)
+    # Last: no account is opened for people whom another gate stops.
+    locked = arm(recorder)
+    overrides = stop_at(recorder, locked, overrides, emergency=is_emergency)
+    problems += locked
     record_overrides(recorder, problems, overrides)
     if unknown:
         _recover(recorder, found, pinned_by)

@@ -72,7 +72,7 @@ class Snapshots:
             return
         found, problem = Access(()), NOTHING_TO_COMPARE
         if when == OPENING or self._is_begun:
-            found, problem = self._asked(policy)
+            found, problem = self._asked(policy, arms=when == CLOSE)
         self._is_begun = self._is_begun or not problem
         try:
             self._recorder.append(snapshot(when, policy.target.uri, found, problem))
@@ -84,16 +84,28 @@ class Snapshots:
         else:
             desk.say(f"snapshot at the {when}: {counted(len(found.entries), 'way in', 'ways in')} at the target")
 
-    def _asked(self, policy: Policy) -> tuple[Access, str]:
-        """Return what the target says, or why it says nothing."""
+    def _asked(self, policy: Policy, *, arms: bool) -> tuple[Access, str]:
+        """Return what the target says, or why it says nothing.
+
+        Args:
+            policy: in force.
+            arms: whether an account that is kept closed may be armed for it: not before the reveal, when that was done
+                or passed already, and nobody waits for it a second time.
+        """
         try:
             connector = connector_of(policy, self._recorder)
+            if not arms:
+                connector.before_login = _as_it_is
             if "snapshot" not in connector.abilities:
                 return Access(()), CANNOT
             connector.time_limit_s = min(connector.time_limit_s, LIMIT_S)
             return connector.snapshot(self._credential), ""
         except BreakglassError as error:
             return Access(()), str(error)
+
+
+def _as_it_is() -> None:
+    """Let the target be asked as the account stands."""
 
 
 def snapshot(when: str, target: str, found: Access, problem: str) -> Snapshot:

@@ -265,3 +265,12 @@ def test_a_reviewer_who_leaves_and_a_review_that_goes_take_none_along() -> None:
     to_officer = BASE.replace(f'"{PRINT}"', f'"{PRINT}", "{ANOTHER_PRINT}"')
     assert weakenings(old, read(to_officer)) == ("review: no use owes a review",)
     assert weakenings(read(to_officer), read(BASE + mine)) == (), "a reviewer's list revokes as well as an officer's"
+
+
+def test_a_budget_in_which_probes_answer_keeps_its_length() -> None:
+    """In less time more of them are silent, and silence keeps the gate of an outage open."""
+    probe = '[[outage.probes]]\nname = "directory"\nuri = "tcp://h:1"\n'
+    before, shorter, longer = (read(f'{BASE}\n[outage]\nbudget = "{one}"\n{probe}') for one in ("5s", "1s", "6s"))
+    assert weakenings(before, shorter) == ("outage.budget: 1s instead of 5s",)
+    assert weakenings(before, longer) == ("outage.budget: 6s instead of 5s",)
+    assert weakenings(before, before) == ()
