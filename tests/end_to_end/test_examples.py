@@ -28,6 +28,10 @@ EXITS = {"recombine": 7, "status": 7}
 """What is no fault of an example: a rotation is owed, sheets are still to be acknowledged."""
 
 RUN_ELSEWHERE = {
+    **dict.fromkeys(
+        ("arming arm", "arming close", "arming show", "arming request", "arming approve"),
+        "tests/servers/test_arming_flows.py has a server that keeps accounts closed",
+    ),
     "demo": "tests/end_to_end/test_demo.py plays it",
     "audit import": "tests/end_to_end/test_recovery_import.py imports one",
     "lineage import": "tests/transcripts/two_terminals.txt has two terminals",

@@ -52,6 +52,7 @@ EVERYBODY = "default"
 
 WRONG_PASSWORD = "WRONGPASS"  # noqa: S105 - the server's word for a refusal
 ASKS_FOR_LOGIN = "NOAUTH"
+NO_SUCH_PASSWORD = "ERR"  # noqa: S105 - the server's word for a change that names a password which is not there
 
 _BESIDE = "the old credential is in force, and the new one may be in force beside it"
 _LET_IN = "the server took the password and let the account in"
@@ -240,7 +241,8 @@ class RedisConnector(Connector):
         except (Denied, Lost):
             return _BESIDE
         if isinstance(done, Denied):
-            return _BESIDE
+            # One of both is gone: whoever was faster left the account no password but its own.
+            return "unchanged" if done.code == NO_SUCH_PASSWORD else _BESIDE
         if isinstance(saved, Denied):
             return (
                 "the old credential is in force; that the new one was taken back could not be saved, so that after a "
