@@ -7,12 +7,15 @@ Such a program signs with the terminal's key and the set key, so every signature
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from breakglass_shamir.custody.life import passed
 from breakglass_shamir.custody.life.gates import GATES
+from breakglass_shamir.custody.life.moment import Moment
 from breakglass_shamir.custody.policy import source as policies
 from breakglass_shamir.custody.records.drills import Rehearsed
 from breakglass_shamir.custody.records.ledger import PolicyAdopted
@@ -63,6 +66,21 @@ def _an_hour_passes(found: Office) -> None:
     now = found.turned or clock.now()
     if found.ledger.state.of("prod-db").debts:
         found.turned = replace(now, uptime_ms=now.uptime_ms + 3_600_000)
+
+
+@pytest.mark.parametrize(
+    ("arms", "late_s", "named"), [(False, 60, False), (False, 61, True), (True, 360, False), (True, 361, True)]
+)
+def test_a_slow_arming_is_held_against_nobody(
+    arms: bool, late_s: int, named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account is armed behind the last look at the declaration, and its authority may take its time."""
+    monkeypatch.setattr(Moment, "of", lambda record: record)
+    policy = SimpleNamespace(alerts=None, arming=object() if arms else None)
+    asked: Any = SimpleNamespace(policy=policy, declared=SimpleNamespace(valid_for_s=900))
+    at: Any = SimpleNamespace(at=SimpleNamespace(seconds_until=lambda _record: 900 + late_s))
+    nothing: Any = None
+    assert bool(passed._stale(asked, at, nothing)) == named
 
 
 @pytest.mark.parametrize("also", [(), ("ticket",)])

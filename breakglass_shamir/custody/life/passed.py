@@ -32,6 +32,9 @@ from breakglass_shamir.custody.records.record import Record
 SLACK_S = 60
 """How much later than it looked a program may have recorded."""
 
+ARMING_S = 300
+"""How long arming may take behind the last look at a declaration: an authority is asked five times, a minute each."""
+
 KEPT = 1000
 """Gates that are named; the first ones, so that what is kept does not grow with the log."""
 
@@ -193,9 +196,11 @@ def _outside_hours(policy: Policy | None, state: SetState, asks: Request, now: M
 
 
 def _stale(asked: _Asked, opening: Opening, record: Record) -> list[Problem]:
-    """Hold the declaration's age against what it held for, and the time that a policy waits for its alert."""
+    """Hold the declaration's age against what it held for, and the time that a policy waits."""
     alerts = asked.policy.alerts if asked.policy else None
     waits_s = alerts.budget.seconds if alerts and alerts.require_ack else 0
+    if asked.policy and asked.policy.arming is not None:
+        waits_s += ARMING_S
     age_s, held_s = opening.at.seconds_until(Moment.of(record)), asked.declared.valid_for_s
     if age_s <= held_s + waits_s + SLACK_S:
         return []

@@ -110,11 +110,12 @@ def _as_it_is() -> None:
 
 def snapshot(when: str, target: str, found: Access, problem: str) -> Snapshot:
     """Return the record of what a target said."""
-    every = sorted({_bounded(printable(entry.replace("\n", " "))) for entry in found.entries})
-    kept = tuple(every[:MOST_ENTRIES])
+    every = sorted(set(found.entries))
+    # Cut before it is cleaned: people wait for the credential.
+    kept = sorted({_bounded(printable(_bounded(entry).replace("\n", " "))) for entry in every[:MOST_ENTRIES]})
     return Snapshot(
-        when=when, target=printable(target)[:PROBLEM_MAX_CHARS], entries=kept,
-        left_out=found.left_out + len(every) - len(kept),
+        when=when, target=printable(target)[:PROBLEM_MAX_CHARS], entries=tuple(kept),
+        left_out=found.left_out + max(0, len(every) - MOST_ENTRIES),
         untold=tuple(printable(one)[:PROBLEM_MAX_CHARS] for one in found.untold[:20]),
         problem=printable(problem)[:PROBLEM_MAX_CHARS],
     )  # fmt: skip
@@ -122,7 +123,7 @@ def snapshot(when: str, target: str, found: Access, problem: str) -> Snapshot:
 
 def _bounded(entry: str) -> str:
     """Cut a long entry, with the digest of all of it at its end."""
-    whole = entry.encode()
+    whole = entry.encode(errors="surrogatepass")
     if len(whole) <= ENTRY_MAX_BYTES:
         return entry
     tail = f"... sha256 {hashlib.sha256(whole).hexdigest()}"

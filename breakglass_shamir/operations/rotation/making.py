@@ -62,8 +62,8 @@ def note_endings(recorder: Recorder, connector: Connector, credential: Secret | 
         credential: that of the epoch; None: only what has no end of its own is asked about.
         epoch_id: the epoch, hexadecimal.
     """
-    if "lifetime" not in connector.abilities:
-        return
+    if "lifetime" not in connector.abilities or connector.ends_on_purpose:
+        return  # an account that is kept closed is not armed to hear when it ends
     try:
         found = connector.lifetime(credential)
     except BreakglassError as error:
