@@ -19,7 +19,7 @@ OWN_HEADERS = frozenset({
 })  # fmt: skip
 """Headers that the client sets by itself."""
 
-SECRET_WORDS = ("authorization", "cookie", "token", "secret", "api-key", "apikey", "password", "credential")
+SECRET_WORDS = ("authorization", "cookie", "token", "secret", "-key", "apikey", "password", "credential")
 """What in a header's name says that its value is secret."""
 
 _NEEDS = {

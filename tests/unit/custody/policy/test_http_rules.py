@@ -35,6 +35,8 @@ def refused(**keys: Any) -> list[str]:
         ({"preset": "sentinel", "secret_file": "/s"}, "expected with sentinel: token_url, client_id"),
         ({"preset": "datadog"}, "expected with datadog: secret_file or secret_argv"),
         ({"headers": ("X-API-Key: k",)}, "X-API-Key is a secret"),
+        ({"headers": ("Ocp-Apim-Subscription-Key: k",)}, "Ocp-Apim-Subscription-Key is a secret"),
+        ({"headers": ("x-functions-key: k",)}, "x-functions-key is a secret"),
         ({"headers": ("content-type: text/plain",)}, "the program sets content-type by itself"),
         ({"headers": ("A: 1", "a: 2")}, "a is there already"),
         ({"secret_header": "Host", "secret_file": "/s"}, "the program sets Host by itself"),
