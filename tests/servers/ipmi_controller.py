@@ -9,6 +9,7 @@ Rules:
 3. A relay of datagrams stands between, which counts logins and can lose what comes back.
 """
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -89,15 +90,13 @@ class Relay:
             self._far[client].send(data)
 
     def _answer(self, far: socket.socket, client: tuple[str, int]) -> None:
-        while True:
-            try:
+        with far, contextlib.suppress(OSError):
+            while True:
                 data = far.recv(65536)
                 if self._left == 0:
                     continue
                 self._left -= self._left > 0
                 self._near.sendto(data, client)
-            except OSError:
-                return
 
 
 class IpmiController:
