@@ -317,6 +317,20 @@ def test_what_never_came_on_paper_is_revoked_by_the_next_run(
     assert [connector.check(one).result for one in (right, new)] == [CheckResult.ACCEPTED] * 2
 
 
+def test_a_serial_number_below_another_issuer_is_not_revoked_and_is_named(
+    connector: Connector, clients: Authority
+) -> None:
+    """A new authority may have given the same number to somebody else."""
+    right = clients.issue(connector.account)
+    strange = f"x509 serial 1267 issuer {'0' * 16} sha256 {'ab' * 32}"
+    _, notes = issued(connector, right, (strange,))
+    assert notes.back == []
+    assert 0x1267 not in clients.listed()
+    connector.making = notes.making
+    found = connector.preflight(None, right)
+    assert [strange in note for note in found.notes if "no sheet has" in note] == [True]
+
+
 def test_nothing_is_made_where_it_would_be_on_no_record(at_nginx: Connector, clients: Authority) -> None:
     with pytest.raises(ConnectorError, match="in a rotation only"):
         at_nginx.issue(clients.issue("operator"))

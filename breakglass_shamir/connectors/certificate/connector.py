@@ -31,6 +31,7 @@ from breakglass_shamir.connectors.port.options import NO_OPTIONS, TLS_OPTIONS, t
 from breakglass_shamir.connectors.port.words import is_host
 from breakglass_shamir.errors import ConnectorError, InvalidInput
 from breakglass_shamir.hygiene import Secret
+from breakglass_shamir.plural import counted
 
 ACCOUNT_MAX_BYTES = 256
 
@@ -38,6 +39,9 @@ SETTLE_S = 30
 """How long a server may take until it refuses a certificate that was revoked, in seconds."""
 
 HEADER_MAX_CHARS = 60
+
+NAMED_MOST = 5
+"""Certificates on no sheet that are named; all are on record."""
 
 _PAUSE_S = 0.5
 
@@ -112,6 +116,7 @@ class _X509Connector(Connector):
         else:
             problems += self._authority.problems(pair.certificate if pair else None)
             notes += _ending(self._authority.ends_at(), "the authority's revocation list")
+        notes += self._left_notes(pair)
         if new is not None:
             pairs.pair_of(new)
         lives = self._authority.lifetime() if self._authority else None
@@ -136,20 +141,31 @@ class _X509Connector(Connector):
         like = pairs.pair_of(current)
         left = [one for one in making.left if one != like.public_id]
         new = signs.sign(self._kind or _renewable(like), like.certificate, making)
-        left = [one for one in left if one != pairs.pair_of(new).public_id]
-        self._take_back(left)
+        made = pairs.pair_of(new)
+        self._take_back([one for one in left if one != made.public_id], pairs.issuer_mark(made.certificate))
         return new
 
-    def _take_back(self, left: list[str]) -> None:
-        """Revoke what earlier runs made and no sheet opens.
+    def _take_back(self, left: list[str], issuer: str) -> None:
+        """Revoke what earlier runs made and no sheet opens, as far as the authority of now issued it.
 
         Raises:
             ConnectorError: that failed; the new certificate is on record, and is revoked by the next run.
         """
-        serials = tuple(serial for serial in map(pairs.serial_of, left) if serial is not None)
-        if serials and self._signs().revoke(serials) and self.making is not None:
-            for one in left:
+        own = {one: serial for one in left if (serial := pairs.serial_of(one, issuer)) is not None}
+        if own and self._signs().revoke(tuple(own.values())) and self.making is not None:
+            for one in own:
                 self.making.taken_back(one)
+
+    def _left_notes(self, current: Pair | None) -> list[str]:
+        """Say which certificates of earlier runs are live and on no sheet."""
+        in_force = current.public_id if current else ""
+        left = [one for one in (self.making.left if self.making else ()) if one != in_force]
+        if not left:
+            return []
+        return [
+            f"{counted(len(left), 'certificate')} that earlier runs had made and no sheet has, live until revoked (a "
+            f"rotation does that where its authority issued them): {'; '.join(left[:NAMED_MOST])}"
+        ]
 
     def _rotate(self, old: Secret, new: Secret) -> None:
         require_different(old, new)
@@ -163,7 +179,9 @@ class _X509Connector(Connector):
         if new_check.result is not CheckResult.ACCEPTED:
             raise ConnectorError(f"unchanged: the new certificate was not accepted: {new_check.detail}")
         stop_at(signs.problems(was.certificate))
-        if not signs.revoke((was.certificate.serial_number,)):
+        is_another_authoritys = was.certificate.issuer != will_be.certificate.issuer
+        if is_another_authoritys or not signs.revoke((was.certificate.serial_number,)):
+            # Serial numbers are one issuer's: another authority would revoke somebody else's.
             # The new sheets are in custody: what waits under the key of the old ones would outlive them.
             signs.done()
             self._left_to_people(was)

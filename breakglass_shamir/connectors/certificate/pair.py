@@ -10,6 +10,7 @@ Rules:
 3. The next request asks for what the certificate in force has: its subject, its other names, its uses.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,16 +58,29 @@ class Pair:
 
 
 def public_id(certificate: "x509.Certificate") -> str:
-    """Return what names a certificate: its serial number and the SHA-256 of its DER, both hexadecimal."""
+    """Return what names a certificate: serial number, issuer, and the SHA-256 of its DER, all hexadecimal."""
     from cryptography.hazmat.primitives import hashes
 
-    return f"{PUBLIC_ID} serial {certificate.serial_number:x} sha256 {certificate.fingerprint(hashes.SHA256()).hex()}"
+    return (
+        f"{PUBLIC_ID} serial {certificate.serial_number:x} issuer {issuer_mark(certificate)} "
+        f"sha256 {certificate.fingerprint(hashes.SHA256()).hex()}"
+    )
 
 
-def serial_of(named: str) -> int | None:
-    """Return the serial number in a public id; None where it is none of a certificate."""
+def issuer_mark(certificate: "x509.Certificate") -> str:
+    """Return the start of the SHA-256 of the issuer's name, 16 digits; serial numbers are unique below it."""
+    return hashlib.sha256(certificate.issuer.public_bytes()).hexdigest()[:16]
+
+
+def serial_of(named: str, issuer: str) -> int | None:
+    """Return the serial number in a public id; None where it is none of a certificate of this issuer.
+
+    Args:
+        named: the public id.
+        issuer: as :func:`issuer_mark` has it.
+    """
     words = named.split(" ")
-    if len(words) != 5 or words[0] != PUBLIC_ID:
+    if len(words) != 7 or words[0] != PUBLIC_ID or words[4] != issuer:
         return None
     try:
         return int(words[2], 16)

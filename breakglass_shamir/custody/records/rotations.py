@@ -121,7 +121,7 @@ class RunsOut(Body, frozen=True, tag="runs-out"):
     """UTC, RFC 3339 with seconds; empty: nothing of this name ends by itself any more."""
 
     public_id: str
-    """What names a credential that was made, and opens nothing: ``x509 serial 0A sha256 1B``; empty: it is none."""
+    """What names a credential that was made, and opens nothing: ``x509 serial 0A ...``; empty: it is none."""
 
     epoch_id: str
     """The epoch that has it on paper; empty: none, so that it is taken back where none follows."""
