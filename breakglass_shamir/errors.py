@@ -434,6 +434,7 @@ class SinkFailure(TargetError):
         retry_after_s: when it asked to be tried again; 0 where it did not say.
         nowhere: whether the next event has no place where it could ever arrive.
         only_refused: whether the sink is there and refused some events, so that others are not kept waiting for long.
+        all_refused: whether it is there and refused whatever it was given; newer ones are tried once.
     """
 
     id = "sink"
@@ -449,6 +450,7 @@ class SinkFailure(TargetError):
         hint: str = "",
         nowhere: bool = False,
         only_refused: bool = False,
+        all_refused: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.delivered = delivered
@@ -456,6 +458,7 @@ class SinkFailure(TargetError):
         self.retry_after_s = retry_after_s
         self.nowhere = nowhere
         self.only_refused = only_refused
+        self.all_refused = all_refused
 
 
 class WebError(TargetError):

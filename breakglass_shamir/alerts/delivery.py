@@ -179,18 +179,31 @@ def pause_s(attempts: int, retry_after_s: int, chance: float, most_s: float = LA
 
 
 def _drain(path: Path, queue: Queue, make: Callable[[sinks.Stored], Deliverer]) -> Delivered:
-    """Deliver one queue until nothing is left or its sink fails."""
+    """Deliver one queue until nothing is left or its sink fails.
+
+    Events that a sink refuses stay at the head; those behind them are tried all the same. Where a whole batch is
+    refused, the newest one is tried once: it may be their age.
+    """
     done: list[str] = []
+    batch, behind, is_newest, first_problem = _batch(queue, make), 0, False, ""
     with Outbox(path) as outbox, _locked(path.parent, queue) as locked:
         problem, limit = "" if locked else "another program is delivering and does not finish", Deadline(ROUND_S)
-        while locked and not problem and not limit.over:
-            waiting = outbox.waiting(queue.owner, queue.sink, _batch(queue, make))
+        while locked and not limit.over:
+            waiting = outbox.waiting(queue.owner, queue.sink, batch, behind)
             if not waiting:
                 break
-            arrived, problem = _attempt(outbox, queue, waiting, make)
+            arrived, problem, refused = _attempt(outbox, queue, waiting, make)
             done += arrived
+            first_problem = first_problem or problem
+            if problem and not refused:
+                break
+            behind += refused
+            if refused and not arrived:
+                if is_newest:
+                    break
+                is_newest, behind = True, max(behind, outbox.queue(queue.owner, queue.sink).waiting - batch)
         left = outbox.queue(queue.owner, queue.sink)
-    return Delivered(queue.owner, queue.sink, tuple(done), left.waiting, problem)
+    return Delivered(queue.owner, queue.sink, tuple(done), left.waiting, first_problem or problem)
 
 
 def _batch(queue: Queue, make: Callable[[sinks.Stored], Deliverer]) -> int:
@@ -202,8 +215,12 @@ def _batch(queue: Queue, make: Callable[[sinks.Stored], Deliverer]) -> int:
 
 def _attempt(
     outbox: Outbox, queue: Queue, waiting: Sequence[Waiting], make: Callable[[sinks.Stored], Deliverer]
-) -> tuple[list[str], str]:
-    """Deliver one batch and record what became of it; returns the ids that arrived and the problem."""
+) -> tuple[list[str], str, int]:
+    """Deliver one batch and record what became of it.
+
+    Returns:
+        The ids that arrived, the problem, and how many events a sink that is there refused.
+    """
     events = [Event.from_bytes(one.event) for one in waiting]
     try:
         sink = make(sinks.from_json(queue.configuration))
@@ -212,7 +229,7 @@ def _attempt(
             outbox.pass_over(queue.owner, queue.sink, others)
         waiting, events = [waiting[number] for number in wanted], [events[number] for number in wanted]
         if not events:
-            return [], ""
+            return [], "", 0
         sink.deliver(events)
     except (SinkFailure, InvalidPolicy) as error:
         failure = error if isinstance(error, SinkFailure) else SinkFailure(str(error))
@@ -222,7 +239,7 @@ def _attempt(
             next_one = failure.delivered
             outbox.mark(queue.owner, queue.sink, waiting[:next_one], _now_ms())
             outbox.pass_over(queue.owner, queue.sink, waiting[next_one : next_one + 1])
-            return [event.id for event in events[:next_one]], ""
+            return [event.id for event in events[:next_one]], "", 0
         attempts = outbox.queue(queue.owner, queue.sink).attempts
         most_s = REFUSED_PAUSE_S if failure.only_refused else LAST_PAUSE_S
         wait_s = pause_s(attempts, failure.retry_after_s, random.random(), most_s)  # noqa: S311
@@ -230,9 +247,10 @@ def _attempt(
         arrived = [one for place, one in enumerate(waiting) if place in took]
         problem = _problem(failure)
         outbox.fail(queue.owner, queue.sink, arrived, _now_ms(), next_ms=next_ms, problem=problem)
-        return [one.id for one in arrived], problem
+        refuses = failure.only_refused or failure.all_refused
+        return [one.id for one in arrived], problem, len(waiting) - len(arrived) if refuses else 0
     outbox.mark(queue.owner, queue.sink, waiting, _now_ms())
-    return [event.id for event in events], ""
+    return [event.id for event in events], "", 0
 
 
 def _problem(failure: SinkFailure) -> str:

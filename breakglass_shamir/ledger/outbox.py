@@ -58,7 +58,7 @@ FROM outbox_queues q ORDER BY q.owner, q.sink
 
 _WAITING = """
 SELECT d.seq, d.place, e.id, e.event FROM outbox_deliveries d JOIN outbox_events e ON e.id = d.event
-WHERE d.owner = ? AND d.sink = ? AND d.delivered_ms = 0 ORDER BY d.seq, d.place LIMIT ?
+WHERE d.owner = ? AND d.sink = ? AND d.delivered_ms = 0 ORDER BY d.seq, d.place LIMIT ? OFFSET ?
 """
 
 _DELIVERIES = """
@@ -202,10 +202,10 @@ class Outbox:
             raise KeyError(sink)
         return found[0]
 
-    def waiting(self, owner: str, sink: str, limit: int) -> list[Waiting]:
-        """Return the first events of a queue that have not arrived."""
+    def waiting(self, owner: str, sink: str, limit: int, behind: int = 0) -> list[Waiting]:
+        """Return events of a queue that have not arrived, at most ``limit``, the first ``behind`` of them left out."""
         with durably():
-            return [Waiting(*row) for row in self._connection.execute(_WAITING, (owner, sink, limit))]
+            return [Waiting(*row) for row in self._connection.execute(_WAITING, (owner, sink, limit, behind))]
 
     def missing(self) -> list[int]:
         """Return the numbers of records that left nothing here."""

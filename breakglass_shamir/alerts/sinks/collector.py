@@ -8,7 +8,8 @@ Rules:
 2. A request has at most ``batch`` events and ``batch_bytes`` bytes, one event alone excepted. A body that is too long
    (413), or that is refused as it stands (400, 422), is halved and sent again, down to one event: what is wrong with
    one holds up no other. After ``LOST_CAUSES`` events that are refused alone, and none taken, the newest ones that are
-   left are tried once: old ones may be refused for their age. Where these are refused, too, it stops.
+   left are tried once: old ones may be refused for their age. Where these are refused, too, it stops, and the newest
+   of the whole queue are tried once.
 3. Events that were taken are done, whatever ends the delivery; those that were refused are named by id and reason, and
    tried again with the rest.
 4. 401 with a token of OAuth: one new token is asked for, once in a delivery. A secret goes to the policy's addresses
@@ -189,8 +190,9 @@ class _Delivery:
             try:
                 self._send_one(places, [shaped[place] for place in places])
             except WebError as error:
-                if error.status not in _SPLITS or self._is_hopeless():
-                    raise self._failure(f"{self._collector.name}: {error}", error) from None
+                refuses = error.status in _SPLITS
+                if not refuses or self._is_hopeless():
+                    raise self._failure(f"{self._collector.name}: {error}", error, all_refused=refuses) from None
                 if len(places) > 1:
                     half = len(places) // 2
                     frames.extendleft([places[half:], places[:half]])
@@ -262,11 +264,16 @@ class _Delivery:
         )  # fmt: skip
 
     def _failure(
-        self, problem: str, error: WebError | SinkFailure | None, *, only_refused: bool = False
+        self,
+        problem: str,
+        error: WebError | SinkFailure | None,
+        *,
+        only_refused: bool = False,
+        all_refused: bool = False,
     ) -> SinkFailure:
         return SinkFailure(
             problem, taken=tuple(sorted(self._taken)), retry_after_s=error.retry_after_s if error else 0,
-            hint=error.hint if error else "", only_refused=only_refused,
+            hint=error.hint if error else "", only_refused=only_refused, all_refused=all_refused,
         )  # fmt: skip
 
     def _named(self, events: Sequence[Event]) -> str:

@@ -105,6 +105,39 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
+@pytest.mark.parametrize("how", ["only_refused", "all_refused"])
+@pytest.mark.parametrize("old", [1, 3, 4, 20])
+def test_refused_events_at_the_head_keep_no_newer_one_waiting(home: Home, old: int, how: str) -> None:
+    """As a collector refuses what is too old, however many of them there are."""
+    home.adopt("one", "a")
+    home.flush()
+    said = [f"old {number}" for number in range(old)]
+    home.say("one", *said, "the newest")
+    tries = []
+
+    def make(sink: Stored) -> Deliverer:
+        class Picky(Deliverer):
+            batch = 3
+
+            def _deliver(self, events: Sequence[Event], deadline: Deadline) -> None:
+                tries.append(len(events))
+                taken = tuple(place for place, event in enumerate(events) if "old" not in event.subject)
+                home.arrived += [(self.name, events[place].subject) for place in taken]
+                if len(taken) < len(events):
+                    raise SinkFailure(
+                        "too old", taken=taken, only_refused=how == "only_refused", all_refused=how == "all_refused"
+                    )
+
+        return Picky(sink.name)
+
+    (done,) = flush(home.path, due_only=False, make=make)
+    assert home.words("a")[-1] == "the newest"
+    assert (done.waiting, done.problem) == (old, "too old")
+    assert len(tries) <= 3, "a queue that is refused whole is not gone through whole"
+    (again,) = flush(home.path, due_only=False, make=make)
+    assert (again.events, again.waiting) == ((), old)
+
+
 def test_every_event_goes_to_every_sink_in_order_once(home: Home) -> None:
     home.adopt("one", "a", "b")
     said = [f"word {number}" for number in range(10)]
