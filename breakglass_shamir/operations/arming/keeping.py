@@ -9,7 +9,8 @@ Rules:
    again. What the target calls wrong while the account is closed is no word about the credential.
 3. It is reckoned by the target's clock where that tells it, before or at the change; else the terminal's counts, with a
    margin. A target whose clock turns out to be another one is told again.
-4. An arming is never made shorter by this: another terminal may be in the middle of a use.
+4. An arming is never made shorter by this: another terminal may be in the middle of a use. One that stands is taken
+   over a second longer, so that the closing of whoever made it does not end both.
 5. What this process armed it closes at the end of its command, after the rotation; where that fails the account ends
    by itself, and that is said.
 6. A set whose policy does not keep an account closed, or is not on record yet, is let alone.
@@ -153,8 +154,9 @@ class Account:
         now = clock or datetime.now(UTC)
         margin_s = 0 if clock else min(MARGIN_S, for_s)
         until = now.replace(microsecond=0) + timedelta(seconds=for_s + margin_s)
-        if told.until and until < told.until <= now + timedelta(seconds=self._window_s + MARGIN_S):
-            until = told.until.replace(microsecond=0)
+        if told.until and until <= told.until <= now + timedelta(seconds=self._window_s + MARGIN_S):
+            # A second longer: whoever armed it before sees that, and does not close it under this one.
+            until = told.until.replace(microsecond=0) + timedelta(seconds=1)
         if latest is not None:
             until = min(until, latest + timedelta(seconds=_ahead_s(clock)))
         if until <= now:
