@@ -25,6 +25,7 @@ from relying_party import Kept, RelyingParty
 
 from breakglass_shamir.bounded import chromium
 from breakglass_shamir.connectors.passkey import browser
+from breakglass_shamir.connectors.port import memory_folder
 from breakglass_shamir.connectors.port.answers import CheckResult
 from breakglass_shamir.custody.life.state import SetState
 from breakglass_shamir.custody.records.openings import Opened, UseEnded
@@ -349,10 +350,10 @@ def test_a_killed_program_leaves_no_browser_and_no_profile(
 def test_a_profile_that_even_the_keeper_left_is_removed_by_the_next_browser(tmp_path: Path) -> None:
     place, lock = browser._new_profile()
     os.utime(place, (1, 1))
-    browser.remove_stale()
+    memory_folder.remove_stale(browser.PREFIX)
     assert place.exists(), "it is locked: somebody uses it"
     os.close(lock)
-    browser.remove_stale()
+    memory_folder.remove_stale(browser.PREFIX)
     assert not place.exists()
 
 

@@ -17,7 +17,6 @@ What it does not do: it decides nothing about pages and passkeys.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -25,9 +24,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +33,7 @@ from typing import Any, Self
 from breakglass_shamir.bounded import chromium
 from breakglass_shamir.bounded.chromium import MEMORY, Settings
 from breakglass_shamir.bounded.deadline import Deadline
+from breakglass_shamir.connectors.port import memory_folder
 from breakglass_shamir.connectors.port.trusted_file import file_problems
 from breakglass_shamir.errors import ConnectorError
 
@@ -50,9 +49,6 @@ MOST_WAITING = 10_000
 START_LIMIT_S = 30.0
 ANSWER_LIMIT_S = 20.0
 END_LIMIT_S = 10.0
-STALE_S = 60.0
-"""Age from which a profile whose lock is free belongs to nobody."""
-
 _FLAGS = (
     "--remote-debugging-pipe", "--no-first-run", "--no-default-browser-check", "--no-service-autorun",
     "--disable-extensions", "--disable-component-extensions-with-background-pages", "--disable-sync",
@@ -104,7 +100,7 @@ class Browser:
 
     def __init__(self, settings: Settings) -> None:
         program = require(settings)
-        remove_stale()
+        memory_folder.remove_stale(PREFIX)
         self.events: deque[Message] = deque()
         """What it said without being asked, oldest first."""
 
@@ -255,37 +251,10 @@ class Browser:
             self._buffer += data
 
 
-def remove_stale() -> None:
-    """Remove profiles of this user that a killed keeper left behind. Never raises."""
-    with contextlib.suppress(OSError):
-        for place in MEMORY.glob(f"{PREFIX}*"):
-            with contextlib.suppress(OSError), _free(place):
-                shutil.rmtree(place, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _free(place: Path) -> Iterator[None]:
-    """Hold the lock of a profile that nobody uses.
-
-    Raises:
-        OSError: somebody does, it is another user's, or it was made just now.
-    """
-    facts = place.lstat()
-    if facts.st_uid != os.geteuid() or place.is_symlink() or time.time() - facts.st_mtime < STALE_S:
-        raise PermissionError
-    lock = os.open(place / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(lock)
-
-
 def _new_profile() -> tuple[Path, int]:
     """Make a folder for one browser, and lock it."""
     place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY))
-    lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    lock = memory_folder.locked(place)
     for part in ("profile/Default", "home", "tmp"):
         (place / part).mkdir(parents=True, mode=0o700)
     (place / "profile/Default/Preferences").write_text(json.dumps(_PREFERENCES))

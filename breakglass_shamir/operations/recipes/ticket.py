@@ -2,17 +2,16 @@
 """``kinit``: its question is answered on a pipe; a command after ``--`` gets the ticket and nothing else does.
 
 MIT's prompter reads a pipe as it reads a terminal, one line for each question. Without a command the ticket goes where
-kinit puts it and stays until ``kdestroy`` or its end. With one it stands in a file in a folder that nobody else may
-enter, which is removed when the command has ended; the command has the keyboard.
+kinit puts it and stays until ``kdestroy`` or its end. With one it stands in a file in memory, in a folder that nobody
+else may enter, which is removed when the command has ended; the command has the keyboard.
 """
 
 import contextlib
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
+from breakglass_shamir.connectors.port.memory_folder import memory_folder
 from breakglass_shamir.errors import InvalidInput
 from breakglass_shamir.hygiene import Secret
 from breakglass_shamir.operations.recipes import catalogue
@@ -39,8 +38,8 @@ def invocation(
     if not command:
         yield _get(program, own, secret, inherited, output)
         return
-    with tempfile.TemporaryDirectory(prefix="breakglass-") as folder:
-        environment = {**inherited, CACHE_VARIABLE: f"FILE:{Path(folder) / 'ticket'}"}
+    with memory_folder() as folder:
+        environment = {**inherited, CACHE_VARIABLE: f"FILE:{folder / 'ticket'}"}
         status = _get(program, own, secret, environment, output)
         yield status or Invocation(tuple(command), environment)
 
